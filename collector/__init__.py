@@ -1,0 +1,1 @@
+"""Ingestion: from the bytes of a request to events worth keeping; knows nothing of screens or databases."""

@@ -1,0 +1,1 @@
+"""World and regions as TopoJSON; knows nothing of proprium."""

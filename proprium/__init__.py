@@ -1,0 +1,1 @@
+"""Self-hosted website analytics, written entirely in Python."""

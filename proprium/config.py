@@ -1,0 +1,134 @@
+"""The settings: built once by the command line and passed down; nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from proprium.errors import ProblemForOperator
+
+PREFIX = "PROPRIUM_"
+
+
+class Env(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """Every `PROPRIUM_*` name; also read from `.env` in the working folder."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    env: Env = Env.DEVELOPMENT
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    base_url: str = ""
+    database_url: str = ""
+    warehouse_url: str = ""
+    geoip_path: Path | None = None
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    chromium: str = ""
+    collect_rate: float = Field(100, ge=0)  # requests a second, address and process; 0 = off
+    warehouse_memory: str = Field("512MB", pattern=r"^\d+(\.\d+)?\s*(KB|MB|GB|KiB|MiB|GiB)$")
+    log_level: str = "INFO"
+    log_format: LogFormat = LogFormat.TEXT
+    smtp_url: str = ""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("expected DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("base_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("expected an address like https://stats.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _production_names_itself(self) -> Settings:
+        if self.env is Env.PRODUCTION and not self.base_url:
+            raise ValueError("PROPRIUM_BASE_URL is required in production, e.g. https://stats.example.com")
+        return self
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers reach this server; without a trailing slash."""
+        return self.base_url or f"http://localhost:{self.port}"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def is_loopback(self) -> bool:
+        """True while the server's own address is one that only this machine can open."""
+        host = urlsplit(self.public_url).hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def storage_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'proprium.sqlite3'}"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def geoip_file(self) -> Path:
+        return self.geoip_path or self.data_dir / "db.mmdb"
+
+    @property
+    def socket_path(self) -> Path:
+        """Where the commands reach a running server."""
+        return self.data_dir / "serve.sock"
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process. Raises ProblemForOperator with the name, the value and what was expected."""
+    unknown = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
+    )
+    if unknown:
+        known = ", ".join(PREFIX + name.upper() for name in Settings.model_fields)
+        raise ProblemForOperator(f"{unknown[0]} is not a setting. Known are: {known}.")
+    try:
+        return Settings(**overrides)
+    except ValidationError as problem:
+        raise ProblemForOperator(_first_sentence(problem)) from None
+
+
+def _first_sentence(problem: ValidationError) -> str:
+    error = problem.errors()[0]
+    if not error["loc"]:
+        return str(error["msg"]).removeprefix("Value error, ")
+    name = PREFIX + str(error["loc"][0]).upper()
+    return f"{name} is {error['input']!r}: {str(error['msg']).removeprefix('Value error, ')}."

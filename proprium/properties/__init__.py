@@ -1,0 +1,1 @@
+"""The tracked sites: their settings, their owners, who may see them."""

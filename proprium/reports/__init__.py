@@ -1,0 +1,1 @@
+"""The screen on paper: PDF, HTML and Markdown of one query."""

@@ -1,0 +1,1 @@
+"""The truth: every event is a row here and nowhere else."""

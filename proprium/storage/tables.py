@@ -1,0 +1,175 @@
+"""The schema of storage, on one page. Times are UTC; an event's is an integer of microseconds (288 bytes an event)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Integer, LargeBinary, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+
+from proprium.clock import utc_now
+
+
+class AwareDateTime(TypeDecorator[datetime]):
+    """SQLite hands times back naive; inside they are aware and UTC everywhere."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and (value if value.tzinfo else value.replace(tzinfo=UTC))
+
+
+BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in INTEGER columns
+
+
+class Role(StrEnum):
+    OWNER = "owner"  # sees and changes everything
+    EDITOR = "editor"  # makes properties and sees their own and public ones
+    VIEWER = "viewer"  # sees public properties
+
+
+class User(SQLModel, table=True):
+    __tablename__ = "user"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    email: str = Field(unique=True, max_length=254)  # lower case
+    name: str = ""
+    password_hash: str  # argon2id
+    role: Role = Field(default=Role.EDITOR, sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+
+
+class LoginSession(SQLModel, table=True):
+    __tablename__ = "login_session"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    token_hash: bytes = Field(unique=True)  # SHA-256 of the cookie
+    user_id: UUID = Field(foreign_key="user.id", ondelete="CASCADE", index=True)
+    browser: str = ""  # "Firefox on Linux": what the account page shows
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    seen_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    expires_at: datetime = Field(sa_type=AwareDateTime)
+
+
+class Property(SQLModel, table=True):
+    """A tracked site. `number` is what events carry: it is never given out twice."""
+
+    __tablename__ = "property"
+    __table_args__ = {"sqlite_autoincrement": True}
+    number: int | None = Field(default=None, primary_key=True)
+    id: UUID = Field(default_factory=uuid4, unique=True)
+    name: str = Field(max_length=100)
+    owner_id: UUID | None = Field(default=None, foreign_key="user.id", index=True, ondelete="SET NULL")
+    timezone: str = "UTC"
+    hostnames: list[str] = Field(default_factory=list, sa_type=JSON)  # empty: all are allowed
+    is_public: bool = False
+    is_protected: bool = False  # "Proprium" itself: cannot be deleted
+    is_cookieless: bool = False
+    discards_bots: bool = False
+    keeps_click_text: bool = True
+    counts_automated: bool | None = None  # None: only while the server's own address is a loopback one
+    query_keys: list[str] = Field(default_factory=list, sa_type=JSON)
+    excluded_addresses: list[str] = Field(default_factory=list, sa_type=JSON)
+    custom_cards: list[str] = Field(default_factory=list, sa_type=JSON)  # names of custom events
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+
+
+class UserAgentRow(SQLModel, table=True):
+    """A User-Agent's raw text, once, and what it was taken for when it was first seen."""
+
+    __tablename__ = "user_agent"
+    id: int | None = Field(default=None, primary_key=True)
+    text: str = Field(unique=True)
+    browser: str = ""
+    platform: str = ""
+    device: str = ""
+    is_bot: bool = False
+    bot_name: str = ""
+
+
+class EventRow(SQLModel, table=True):
+    """One event. `seq` never reuses a number, so that the projector can tail it.
+
+    `sent` has a bit for each of events.KNOWN_KEYS that reads back from its column exactly as it was sent; every
+    other key stands in `rest`. Both together give back one `data` with everything that was sent.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (UniqueConstraint("property", "id"), {"sqlite_autoincrement": True})
+    seq: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True, autoincrement=True))
+    id: bytes = Field(sa_column=Column(LargeBinary(16), nullable=False))
+    property: int
+    event: str
+    created_at: int = Field(sa_type=BigInteger)  # µs since 1970, UTC
+    identity: int = 0  # collector.event.Identity
+    visitor: int | None = Field(default=None, sa_type=BigInteger)
+    previous_visitor: int | None = Field(default=None, sa_type=BigInteger)
+    user_agent: int | None = None  # user_agent.id
+    sent: int = Field(default=0, sa_type=BigInteger)
+    user_id: str | None = None
+    view_id: str | None = None
+    page: str | None = None
+    title: str | None = None
+    hostname: str | None = None
+    referrer: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    language: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+    time_on_page: int | None = Field(default=None, sa_type=BigInteger)
+    scroll_depth: int | None = None
+    automated: bool | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    rest: str | None = Field(default=None, sa_type=Text)  # JSON of the other keys
+
+
+class ChangeKind(StrEnum):
+    PROPERTY_DELETED = "property_deleted"  # property
+    PROPERTY_RESET = "property_reset"  # property: all its events went, the property stays
+    PRUNED = "pruned"  # before (µs), property or None for all
+    VISITOR_ERASED = "visitor_erased"  # property, detail {"visitor": n}
+    EVENTS_DELETED = "events_deleted"  # property, detail {"ids": [hex, …]} or {"seqs": [n, …]}
+    RULES_CHANGED = "rules_changed"  # property: its warehouse rules (count automated …) changed: recompute it
+
+
+class Change(SQLModel, table=True):
+    """A deletion or a changed rule, written in the same transaction, so that the warehouse can follow."""
+
+    __tablename__ = "change"
+    __table_args__ = {"sqlite_autoincrement": True}
+    seq: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True, autoincrement=True))
+    kind: ChangeKind = Field(sa_type=Text)
+    property: int | None = None
+    before: int | None = Field(default=None, sa_type=BigInteger)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+
+
+class VisitorKey(SQLModel, table=True):
+    """The random key of (property, local day); destroyed when the next local day ends."""
+
+    __tablename__ = "visitor_key"
+    __table_args__ = (Index("visitor_key_day", "day"),)
+    property: int = Field(primary_key=True)
+    day: str = Field(primary_key=True)  # ISO date in the property's time zone
+    key: bytes
+
+
+class Setting(SQLModel, table=True):
+    """Facts of the instance by name: generation, app secret, setup token's hash, default choices."""
+
+    __tablename__ = "setting"
+    name: str = Field(primary_key=True)
+    value: Any = Field(sa_type=JSON)

@@ -1,0 +1,1 @@
+"""The cards of the dashboard: fetch off the event loop, draw on it."""

@@ -1,0 +1,1 @@
+"""A columnar copy of storage for fast questions; deleted without loss."""

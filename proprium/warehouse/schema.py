@@ -1,0 +1,90 @@
+"""The warehouse's tables, for every engine. A change here is followed by a rebuild, never by a migration."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table, Text
+
+VERSION = 1
+"""Counted up with every change of this file or of what the projector writes: another number means a rebuild."""
+
+metadata = MetaData()
+
+
+def _of_the_sender() -> list[Column[object]]:
+    """What a session takes from its first hit, under the same names as the hit's own."""
+    return [
+        Column("hostname", String),
+        Column("referrer", String),  # bare host; NULL: none
+        Column("source", String),  # readable name of the referrer or utm_source; NULL: direct
+        Column("channel", String),
+        Column("utm_source", String),
+        Column("utm_medium", String),
+        Column("utm_campaign", String),
+        Column("utm_term", String),
+        Column("utm_content", String),
+        Column("country", String),
+        Column("region", String),
+        Column("city", String),
+        Column("browser", String),
+        Column("browser_version", String),
+        Column("platform", String),
+        Column("platform_version", String),
+        Column("device", String),
+        Column("screen", String),  # "1920×1080"
+        Column("language", String),
+    ]
+
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger, nullable=False),  # storage's
+    Column("property", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("event", String, nullable=False),
+    Column("visitor", BigInteger),  # after bridging midnight; NULL: a server-side sender
+    Column("session", BigInteger),  # hash(visitor, first hit); NULL: no visitor, or a bot
+    Column("identity", SmallInteger, nullable=False),
+    Column("is_bot", Boolean, nullable=False),
+    Column("bot_name", String),
+    Column("bot_category", String),
+    Column("is_custom", Boolean, nullable=False),
+    Column("is_view", Boolean, nullable=False),  # a page_view that counts: double views are out
+    Column("view_id", BigInteger),  # hash of the sender's
+    Column("page", String),
+    Column("title", String),
+    *_of_the_sender(),
+    Column("engaged_ms", BigInteger),  # of a page_leave
+    Column("scroll_depth", SmallInteger),
+    Column("data", Text),  # JSON of the keys that have no column; NULL: none
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("session", BigInteger, nullable=False),
+    Column("property", Integer, nullable=False),
+    Column("visitor", BigInteger, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),  # first hit; decides the period
+    Column("ended_at", DateTime(timezone=True), nullable=False),  # last activity
+    Column("first_seq", BigInteger, nullable=False),
+    Column("hits", Integer, nullable=False),
+    Column("views", Integer, nullable=False),
+    Column("custom_events", Integer, nullable=False),
+    Column("link_clicks", Integer, nullable=False),
+    Column("engaged_ms", BigInteger, nullable=False),
+    Column("is_bounce", Boolean, nullable=False),
+    Column("entry_page", String),
+    Column("exit_page", String),
+    *_of_the_sender(),
+)
+
+position = Table(
+    "position",
+    metadata,
+    Column("schema_version", Integer, nullable=False),
+    Column("rules", String, nullable=False),  # fingerprint of everything that decides how a row is made
+    Column("generation", String, nullable=False),  # storage's
+    Column("event_seq", BigInteger, nullable=False),
+    Column("change_seq", BigInteger, nullable=False),
+)
