@@ -1,0 +1,239 @@
+"""Open pages hear of what moved: soon, not too often, once for all who ask the same, and never for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from proprium.live import Heard, Hub
+
+GAP_S = 0.05
+
+
+class Question:
+    """An answer that a test can change, and a count of how often it was computed."""
+
+    def __init__(self, answer: object = 0) -> None:
+        self.answer, self.computed = answer, 0
+        self.threads: set[str] = set()
+
+    def __call__(self) -> object:
+        self.computed += 1
+        self.threads.add(threading.current_thread().name)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest_asyncio.fixture
+async def hub() -> AsyncIterator[Hub]:
+    hub = Hub(gap_s=GAP_S)
+    yield hub
+    hub.close()
+
+
+async def settle(rounds: float = 4) -> None:
+    """Long enough for everything that is due; what is asserted afterwards does not depend on how long."""
+    await asyncio.sleep(GAP_S * rounds)
+
+
+async def until(happened: object, timeout_s: float = 5) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not happened():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+async def test_a_page_gets_the_answer_when_it_opens_and_when_it_changes(hub: Hub) -> None:
+    question, seen = Question(1), []
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen == [1])
+    question.answer = 2
+    hub.touch([7])
+    await until(lambda: seen == [1, 2])
+
+
+async def test_the_computing_happens_beside_the_event_loop(hub: Hub) -> None:
+    question, seen = Question(1), []
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen)
+    assert threading.current_thread().name not in question.threads
+
+
+async def test_a_burst_of_changes_is_computed_once_and_ends_with_the_newest_answer(hub: Hub) -> None:
+    question, seen = Question(0), []
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen)
+    for question.answer in range(1, 201):
+        hub.touch([7])
+    await until(lambda: seen[-1] == 200)
+    await settle()
+    assert question.computed <= 3, "the first, and at most two for the burst"
+
+
+async def test_a_change_during_the_computing_is_not_lost(hub: Hub) -> None:
+    is_computing, may_end, seen = threading.Event(), threading.Event(), []
+    answers = iter([1, 2])
+
+    def slowly() -> int:
+        answer = next(answers)
+        is_computing.set()
+        may_end.wait(5)
+        return answer
+
+    hub.watch(7, "visitors", slowly, seen.append)
+    await until(is_computing.is_set)
+    hub.touch([7])
+    await asyncio.sleep(0)
+    may_end.set()
+    await until(lambda: seen == [1, 2])
+
+
+async def test_pages_with_the_same_question_share_one_computation(hub: Hub) -> None:
+    question, seen = Question("all the same"), []
+    for _ in range(20):
+        hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: len(seen) == 20)
+    assert question.computed == 1
+    hub.watch(7, "visitors", question, seen.append)
+    assert len(seen) == 21, "a late page gets what is known already"
+    assert question.computed == 1
+
+
+async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
+    question, seen = Question(1), []
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen)
+    hub.touch([8])
+    await settle()
+    assert question.computed == 1
+
+
+async def test_nothing_is_sent_when_the_answer_is_the_same(hub: Hub) -> None:
+    question, seen = Question(1), []
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen)
+    hub.touch([7])
+    await until(lambda: question.computed == 2)
+    await settle()
+    assert seen == [1]
+
+
+async def test_a_page_may_say_what_the_same_answer_is(hub: Hub) -> None:
+    question, seen = Question({"visitors": 1, "took": 0.1}), []
+    hub.watch(7, "k", question, seen.append, is_same=lambda a, b: a["visitors"] == b["visitors"])
+    await until(lambda: seen)
+    question.answer = {"visitors": 1, "took": 0.2}
+    hub.touch([7])
+    await until(lambda: question.computed == 2)
+    await settle()
+    assert len(seen) == 1
+
+
+async def test_a_hidden_page_costs_nothing_and_catches_up_when_shown(hub: Hub) -> None:
+    question, seen = Question(1), []
+    watch = hub.watch(7, "visitors", question, seen.append, every_s=GAP_S)
+    await until(lambda: seen)
+    watch.pause()
+    await settle(1)
+    computed, question.answer = question.computed, 2
+    hub.touch([7])
+    await settle()
+    assert (seen, question.computed) == ([1], computed)
+    watch.resume()
+    await until(lambda: seen == [1, 2])
+
+
+async def test_a_hidden_page_does_not_stop_one_that_is_seen(hub: Hub) -> None:
+    question, hidden, shown = Question(1), [], []
+    first = hub.watch(7, "visitors", question, hidden.append)
+    hub.watch(7, "visitors", question, shown.append)
+    await until(lambda: hidden and shown)
+    first.pause()
+    question.answer = 2
+    hub.touch([7])
+    await until(lambda: shown == [1, 2])
+    assert hidden == [1]
+    first.resume()
+    assert hidden == [1, 2], "it is known already: no need to compute it again"
+
+
+async def test_a_closed_page_is_forgotten(hub: Hub) -> None:
+    question, seen = Question(1), []
+    watch = hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen)
+    watch.close()
+    watch.close()
+    hub.touch([7])
+    await settle()
+    assert (seen, question.computed, hub.watched) == ([1], 1, 0)
+
+
+async def test_a_number_that_time_alone_changes_is_computed_without_an_event(hub: Hub) -> None:
+    question, seen = Question(5), []
+    watch = hub.watch(7, "live", question, seen.append, every_s=GAP_S)
+    await until(lambda: seen)
+    question.answer = 4
+    await until(lambda: seen == [5, 4])
+    watch.close()
+
+
+async def test_a_failed_computation_is_told_and_tried_again_at_the_next_change(hub: Hub) -> None:
+    question, seen, problems = Question(ValueError("no such column")), [], []
+    hub.watch(7, "visitors", question, seen.append, on_error=problems.append)
+    await until(lambda: problems)
+    await settle()
+    assert question.computed == 1
+    question.answer = 3
+    hub.touch([7])
+    await until(lambda: seen == [3])
+
+
+async def test_a_page_that_breaks_does_not_keep_others_from_their_numbers(hub: Hub) -> None:
+    question, seen = Question(1), []
+    hub.watch(7, "visitors", question, lambda _: 1 / 0)
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen == [1])
+
+
+async def test_a_change_is_heard_from_another_thread(hub: Hub) -> None:
+    question, seen = Question(1), []
+    hub.watch(7, "visitors", question, seen.append)
+    await until(lambda: seen)
+    question.answer = 2
+    await asyncio.to_thread(hub.touch, frozenset({7}))
+    await until(lambda: seen == [1, 2])
+
+
+async def test_the_listener_hears_hits_of_its_property_only() -> None:
+    heard: Heard[str] = Heard()
+    ours, theirs, seen = uuid4(), uuid4(), []
+    unsubscribe = heard.subscribe(ours, seen.append)
+    await asyncio.to_thread(heard.publish, ours, "stored")
+    await asyncio.to_thread(heard.publish, theirs, "not for us")
+    await until(lambda: seen == ["stored"])
+    unsubscribe()
+    heard.publish(ours, "after we left")
+    await asyncio.sleep(0.01)
+    assert seen == ["stored"]
+
+
+@pytest.mark.parametrize(("sent", "kept"), [(3, 3), (50, 20)])
+async def test_a_page_that_comes_late_sees_the_latest_hits(sent: int, kept: int) -> None:
+    heard: Heard[int] = Heard(per_property=20)
+    property_id = uuid4()
+    for number in range(sent):
+        heard.publish(property_id, number)
+    assert heard.recent(property_id) == list(range(sent))[-kept:]
+
+
+async def test_the_memory_of_hits_is_bounded() -> None:
+    heard: Heard[int] = Heard(properties=2)
+    ids = [uuid4() for _ in range(3)]
+    for property_id in ids:
+        heard.publish(property_id, 1)
+    assert [len(heard.recent(property_id)) for property_id in ids] == [0, 1, 1]
