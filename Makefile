@@ -1,0 +1,82 @@
+# make run    sets everything up and serves http://localhost:8000
+# make test   sets everything up and runs every check and every test
+#
+# Needs make and Python 3.11 or newer; everything else is fetched into .venv/ and assets/, locked by hash.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+BUNDLE := $(wildcard assets/js/*.mjs assets/js/*.json collector/script/*.js)
+TESTS ?= tests
+
+.PHONY: setup setup-dev run test check demo bench shots maps bundle image update clean
+
+run: setup
+	@exec $(BIN)/proprium serve
+
+test: setup-dev check
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+demo: setup
+	@exec $(BIN)/proprium demo
+
+bench: setup-dev
+	$(BIN)/python -m tests.bench
+
+shots: setup-dev
+	$(BIN)/python -m tests.shots
+
+maps: setup  # SOURCE=file.gpkg rebuilds from a file that is here already
+	$(BIN)/python -m maps.build $(if $(SOURCE),--source $(SOURCE),--download)
+
+bundle: $(BIN)/.bundle
+
+image:
+	$$(command -v docker || command -v podman) build --tag proprium .
+
+update: setup-dev
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--group build --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	PATH="$$PWD/$(BIN):$$($(BIN)/python deploy/node_bin.py):$$PATH" $(BIN)/python -m collector.lists
+	$(MAKE) setup-dev
+
+clean:  # never touches data/
+	rm -rf .venv assets/build assets/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find collector maps proprium tests -name __pycache__ -prune -exec rm -rf {} +
+
+# What is below runs once, and again when its input changed: a second `make run` starts at once.
+
+setup: $(BIN)/.runtime $(BIN)/.bundle
+
+setup-dev: $(BIN)/.dev $(BIN)/.bundle
+
+$(BIN)/.system: deploy/system-packages
+	@test -n "$(PYTHON)" || { echo "Proprium needs Python 3.11 or newer: apt-get install python3" >&2; exit 1; }
+	@sh deploy/system-packages $(PYTHON)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	@touch $@
+
+$(BIN)/.runtime: $(BIN)/.system requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies …"
+	@$(INSTALL) --require-hashes --requirement requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.runtime requirements-dev.lock
+	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+# Without the bundle the stock one serves, so a failure here is a warning; it is tried again next time.
+$(BIN)/.bundle: $(BIN)/.runtime $(BUNDLE)
+	@echo "Building the chart bundle …"
+	@if PATH="$$($(BIN)/python deploy/node_bin.py):$$PATH" sh deploy/build-bundle; then touch $@; \
+	else echo "warning: no chart bundle (it needs Node and the npm registry): the stock one serves." >&2; fi
