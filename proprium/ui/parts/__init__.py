@@ -1,1 +1,1 @@
-"""Small pieces that pages are made of."""
+"""Small pieces that every page is put together from."""

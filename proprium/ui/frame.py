@@ -1,0 +1,144 @@
+"""What is around every page: head, top bar, theme toggle, footer and our own tracking tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from nicegui import ui
+from nicegui.element import Element
+
+from proprium.storage.tables import User
+from proprium.ui import theme
+from proprium.ui.parts.controls import button
+from proprium.ui.services import Services
+
+ASSETS = Path(__file__).parents[2] / "assets"
+DESCRIPTION = "Website analytics that run on your own server, written entirely in Python."
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The slots of a page; its main column is entered by `with frame(…)`."""
+
+    bar: Element  # left in the top bar, beside the logo
+    actions: Element  # right in the top bar, before the theme toggle
+    main: Element
+    foot: Element
+
+    def on_theme(self, callback: Callable[[bool], Any]) -> None:
+        """Calls back with True (dark) or False (light) when the reader changes it; the first one is `is_dark()`."""
+        ui.on("theme", lambda e: callback(bool(e.args["dark"])))
+
+    async def is_dark(self) -> bool:
+        """What the reader sees. One round trip: ask once the page is connected."""
+        return bool(await ui.run_javascript("propriumTheme.isDark()", timeout=5))
+
+
+@contextmanager
+def frame(
+    services: Services,
+    request: Request,
+    title: str,
+    user: User | None = None,
+    *,
+    description: str = DESCRIPTION,
+    is_tracked: bool = True,
+    width: str = "",
+    with_nav: bool = True,
+) -> Iterator[Frame]:
+    """Draws the frame and enters its main column. `width` is "", "narrow" or "slim"."""
+    _head(services, request, title, description)
+    if is_tracked:
+        _own_tag(services, request, title)
+    ui.link("Skip to content", "#main").classes("skip")
+    with ui.element("header").classes("top"), ui.element("div"):
+        with ui.element("a").classes("brand").props('href="/" aria-label="Proprium, home"'):
+            ui.element("span").classes("logo")
+            ui.label("Proprium").classes(theme.HIDE_ON_PHONE)
+        bar = ui.element("div").classes("slot")
+        actions = ui.element("div").classes("actions")
+        with ui.element("div").classes("actions"):
+            if with_nav:
+                _navigation(request, user)
+            _theme_toggle()
+    main = ui.element("main").classes(f"wrap {width}").props('id="main"')
+    with ui.element("footer").classes("foot") as foot:
+        ui.label("Proprium")
+        ui.link("Documentation", "/documentation")
+        ui.link("Changelog", "/changelog")
+    with main:
+        yield Frame(bar=bar, actions=actions, main=main, foot=foot)
+
+
+def track(services: Services, event: str, data: Mapping[str, Any] | None = None) -> None:
+    """Counts something a person did here in our own property; without an id or a name in it."""
+    if services.own_property_id is not None:
+        pushed = json.dumps({"event": event, "data": dict(data or {})})
+        ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({pushed})")
+
+
+def _head(services: Services, request: Request, title: str, description: str) -> None:
+    ui.page_title(f"{title} · Proprium")
+    address = escape(services.settings.public_url + request.url.path, quote=True)
+    image = escape(services.settings.public_url + "/favicon.ico", quote=True)
+    ui.add_head_html(
+        f"<script>{theme.THEME_SCRIPT}</script>"
+        f"<style>{_css()}</style>"
+        f'<meta name="description" content="{escape(description, quote=True)}">'
+        f'<meta property="og:site_name" content="Proprium"><meta property="og:type" content="website">'
+        f'<meta property="og:title" content="{escape(title, quote=True)}">'
+        f'<meta property="og:description" content="{escape(description, quote=True)}">'
+        f'<meta property="og:url" content="{address}"><meta property="og:image" content="{image}">'
+    )
+    # Quasar learns the theme when it is there; our own colours need not wait for it.
+    ui.add_body_html('<script type="module">propriumTheme.apply(); setTimeout(() => propriumTheme.apply());</script>')
+
+
+def _css() -> str:
+    return "".join((ASSETS / "css" / name).read_text("utf-8") for name in ("icons.css", "proprium.css"))
+
+
+def _own_tag(services: Services, request: Request, title: str) -> None:
+    """Our own pages report the pattern of their path, so that no id of a property leaves the page."""
+    if services.own_property_id is None:
+        return
+    view = json.dumps({"event": "page_view", "data": {"url": route_pattern(request)}})
+    ui.add_head_html(
+        f"<script>(window.collectorQueue = window.collectorQueue || []).push({view})</script>"
+        f'<script defer src="/collector.js" data-collector-id="{services.own_property_id}"'
+        " data-cookieless data-no-routes data-no-clicks data-no-scroll></script>"
+    )
+
+
+def route_pattern(request: Request) -> str:
+    """ "/properties/:id" of "/properties/0b1c…"."""
+    path: str = request.url.path
+    for name, value in request.path_params.items():
+        path = path.replace(str(value), f":{name.removeprefix('property_')}")
+    return path
+
+
+def _navigation(request: Request, user: User | None) -> None:
+    links = (
+        [("Properties", "/properties"), ("Account", "/account")]
+        if user
+        else [("Documentation", "/documentation"), ("Sign in", "/login")]
+    )
+    with ui.element("nav").classes(theme.LINE).props('aria-label="Pages"'):
+        for label, href in links:
+            link = ui.link(label, href).classes("nav")
+            if request.url.path == href:
+                link.props('aria-current="page"')
+
+
+def _theme_toggle() -> None:
+    with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle:
+        ui.tooltip("Theme: automatic, light, dark")
+    toggle.on("click", js_handler="() => propriumTheme.next()")

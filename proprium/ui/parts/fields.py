@@ -1,0 +1,83 @@
+"""Fields: native ones for forms that are posted, NiceGUI's for pages that talk over the socket. Both look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from nicegui import ui
+from nicegui.element import Element
+
+from proprium.ui import theme
+
+
+@contextmanager
+def field(label: str, why: str = "", *, target: str = "") -> Iterator[Element]:
+    """A label above whatever is put inside, the reason for asking below. `target` is the id of a native field."""
+    with ui.element("div").classes(theme.FIELD) as box:
+        caption = ui.element("label" if target else "div").classes("lab")
+        if target:
+            caption.props["for"] = target
+        with caption:
+            ui.label(label)
+        yield box
+        if why:
+            ui.label(why).classes("why")
+
+
+def native_input(
+    label: str,
+    name: str,
+    *,
+    kind: str = "text",
+    value: str = "",
+    autocomplete: str = "off",
+    why: str = "",
+    required: bool = True,
+    **attributes: str,
+) -> Element:
+    """An <input> of a form that the browser posts itself."""
+    with field(label, why, target=f"field-{name}"):
+        element = ui.element("input").classes(theme.INPUT)
+        element.props.update(
+            {"id": f"field-{name}", "name": name, "type": kind, "autocomplete": autocomplete, **attributes}
+        )
+        if value:
+            element.props["value"] = value
+        if required:
+            element.props["required"] = True
+    return element
+
+
+def tick(label: str, name: str, *, checked: bool = False, why: str = "") -> Element:
+    """A check box of a form that the browser posts itself; its value is "yes"."""
+    with ui.element("label").classes("tick"):
+        element = ui.element("input")
+        element.props.update({"type": "checkbox", "name": name, "value": "yes", "checked": checked})
+        with ui.element("span"):
+            ui.label(label).classes("strong")
+            if why:
+                ui.label(why).classes(f"{theme.MUTED} {theme.SMALL}")
+    return element
+
+
+def text_input(
+    label: str, *, value: str = "", placeholder: str = "", why: str = "", autofocus: bool = False
+) -> ui.input:
+    """A text field that talks over the socket."""
+    with field(label, why):
+        element = ui.input(value=value, placeholder=placeholder).props("outlined dense hide-bottom-space")
+        element.props["aria-label"] = label
+        if autofocus:
+            element.props("autofocus")
+    return element
+
+
+def select(label: str, options: Mapping[str, str], value: str, *, why: str = "", searchable: bool = False) -> ui.select:
+    """A choice of `options` (key → label) that talks over the socket."""
+    with field(label, why):
+        element = ui.select(dict(options), value=value, with_input=searchable).props(
+            "outlined dense options-dense hide-bottom-space"
+        )
+        element.props["aria-label"] = label
+    return element

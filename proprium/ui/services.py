@@ -1,0 +1,35 @@
+"""What every page is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from proprium.clock import Clock, utc_now
+from proprium.config import Settings
+
+if TYPE_CHECKING:
+    from maps.atlas import Atlas
+
+    from proprium.live import Heard, Hub
+    from proprium.properties.directory import Directory
+    from proprium.storage.database import Database
+    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.projector import Projector
+
+
+@dataclass(frozen=True)
+class Services:
+    """Made once by the composition root; pages keep no other state that people share."""
+
+    settings: Settings
+    database: Database
+    warehouse: Warehouse
+    hub: Hub
+    heard: Heard
+    directory: Directory
+    atlas: Atlas
+    projector: Projector
+    own_property_id: UUID | None = None  # "Proprium": what the app's own pages report to; None: they report nothing
+    clock: Clock = utc_now

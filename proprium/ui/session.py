@@ -1,0 +1,65 @@
+"""Who is asking: the login cookie, read for a request and tied to the page it opens."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NoReturn
+from urllib.parse import quote, urlsplit
+
+from fastapi import HTTPException
+from nicegui import Client, ui
+from starlette.requests import HTTPConnection
+
+from proprium.accounts import sessions
+from proprium.storage.tables import Role, User
+from proprium.ui.services import Services
+
+COOKIE = "proprium_session"
+
+
+def token_of(request: HTTPConnection) -> str:
+    return request.cookies.get(COOKIE, "")
+
+
+def user_of(services: Services, request: HTTPConnection) -> User | None:
+    """The signed-in person, None for everybody else. One indexed read; cheap enough for the event loop."""
+    token = token_of(request)
+    return sessions.user_of(services.database, token) if token else None
+
+
+def require_user(services: Services, request: HTTPConnection) -> User:
+    """The signed-in person. Everybody else is sent to the sign-in page, and from there back to here."""
+    return user_of(services, request) or _to_login(request)
+
+
+def _to_login(request: HTTPConnection) -> NoReturn:
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
+
+
+def safe_next(target: str) -> str:
+    """`target` when it leads to a page of this server, else the list of properties."""
+    parts = urlsplit(target.replace("\\", "/"))
+    is_local = target.startswith("/") and not parts.scheme and not parts.netloc and target.isprintable()
+    return target if is_local else "/properties"
+
+
+def current_user(services: Services) -> User | None:
+    """The person behind the open page, asked again in every handler that changes something: a login may have ended."""
+    return user_of(services, ui.context.client.request)
+
+
+def is_owner(user: User | None) -> bool:
+    return user is not None and user.role is Role.OWNER
+
+
+def may_create(user: User | None) -> bool:
+    return user is not None and user.role is not Role.VIEWER
+
+
+def close_pages(tokens_hashed: frozenset[bytes]) -> None:
+    """Ends the open pages of login sessions that have ended: their sockets would go on living otherwise."""
+    for client in list(Client.instances.values()):
+        token = token_of(client.request) if client._request else ""
+        if token and hashlib.sha256(token.encode()).digest() in tokens_hashed:
+            client.run_javascript("location.href = '/login'")

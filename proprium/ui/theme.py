@@ -1,0 +1,70 @@
+"""The names of the look: classes of assets/css/proprium.css, and the script that chooses light or dark."""
+
+from __future__ import annotations
+
+# Tailwind is off (68 KB and a compiler in the browser): these classes are all there are.
+CARD = "card"
+HEAD = "hd"  # of a card: .t is its title, .s a hint
+BODY = "bd"
+TABS = "tabs"
+ROWS = "rows"
+ROW = "row0"  # .b bar, .n name, .c count, .p percent
+KPIS = "kpis"
+KPI = "kpi"  # .l label, .v value
+DELTA = "delta"
+CHIP = "chip"
+TAG = "tag"
+BUTTON = "btn"
+PRIMARY = "pri"
+DANGER = "bad"
+BARE = "bare"
+ICON_ONLY = "only"
+SKELETON = "skel"
+DOT = "dot"
+NOTE = "note"
+BLANK = "blank"
+TABLE = "tbl"
+CODE = "code"
+FIELD = "field"
+INPUT = "input"
+SHEET = "sheet"
+MUTED = "mut"
+SMALL = "small"
+LINE = "line"  # children side by side
+STACK = "stack"  # children below each other
+GRID2 = "grid2"
+GRID3 = "grid3"
+GRID_MAP = "gridmap"
+GRID_SIDE = "gridside"
+ON = "on"
+CUT = "cut"  # ends in … instead of wrapping
+HIDE_ON_PHONE = "hide-m"
+SCROLL_X = "scroll-x"
+
+# Runs in <head>, before anything is painted: no flash of the wrong theme. The choice (auto, light, dark) stays in this
+# browser. Python hears of a change as the event "theme" (see Frame.on_theme) and may ask `propriumTheme.isDark()`.
+THEME_SCRIPT = """
+(() => {
+  const root = document.documentElement, system = matchMedia('(prefers-color-scheme: dark)');
+  let choice = 'auto';
+  try { choice = localStorage.getItem('theme') || 'auto'; } catch {}
+  const isDark = () => choice === 'dark' || (choice === 'auto' && system.matches);
+  const apply = () => {
+    const was = root.dataset.theme, now = isDark() ? 'dark' : 'light';
+    root.dataset.theme = now;
+    root.dataset.themeChoice = choice;
+    window.setDark?.(isDark());
+    if (was && was !== now) window.emitEvent?.('theme', {dark: isDark()});
+  };
+  const choose = (next) => {
+    choice = next;
+    try { next === 'auto' ? localStorage.removeItem('theme') : localStorage.setItem('theme', next); } catch {}
+    apply();
+  };
+  const next = () => choose({auto: 'light', light: 'dark', dark: 'auto'}[choice] || 'auto');
+  system.addEventListener('change', apply);
+  addEventListener('storage', (e) => { if (e.key === 'theme') { choice = e.newValue || 'auto'; apply(); } });
+  window.propriumTheme = {isDark, choose, next, apply};
+  apply();
+})();
+"""
