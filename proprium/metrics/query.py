@@ -25,13 +25,19 @@ class Query:
     property: int  # its number in the warehouse
     timezone: ZoneInfo
     period: Period
-    now: datetime  # UTC, aware: what "today" and "up to the same minute" mean; not part of the cache key beyond its minute
+    now: datetime  # UTC, aware: what "today" and "up to the same minute" mean; a cache's key takes its minute
     compare: Compare = Compare.PREVIOUS
     filters: tuple[Filter, ...] = ()
     interval: Interval = Interval.DAY
     audience: Audience = Audience.HUMANS
     open_country: str | None = None  # alpha-2: whose regions and cities the places tile shows; not a filter
     custom_cards: tuple[str, ...] = ()  # custom events whose counts the totals hold
+    timezone_is_chosen: bool = False  # True: the reader asked for another zone than the property's
 
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)
+
+    def before(self) -> Query | None:
+        """The same question about the compared period; None where there is nothing to compare with."""
+        period = self.period.previous(self.now, self.compare)
+        return replace(self, period=period, compare=Compare.NONE) if period else None

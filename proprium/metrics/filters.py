@@ -1,0 +1,202 @@
+"""Filters: which hits, or the sessions of which visitors, a question is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from proprium.errors import BadQuery
+
+MAX_FILTERS = 50
+MAX_VALUES = 200
+MAX_VALUE_CHARS = 2000
+MAX_KEY_CHARS = 255
+DATA_PREFIX = "data."
+
+
+class Operator(StrEnum):
+    IS = "is"  # an empty value: not set
+    IS_NOT = "is_not"  # an empty value: set
+    CONTAINS = "contains"  # upper and lower case are the same
+    NOT_CONTAINS = "not_contains"
+    ONE_OF = "one_of"
+    IS_SET = "is_set"
+
+
+HIT_DIMENSIONS = ("page", "event", "title")
+"""Filters on these, and on data.<key>, select hits; a session counts when one of its hits matches."""
+
+SESSION_DIMENSIONS = (
+    "entry_page",
+    "exit_page",
+    "referrer",
+    "source",
+    "channel",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "country",
+    "region",
+    "city",
+    "browser",
+    "platform",
+    "device",
+    "screen",
+    "language",
+    "hostname",
+)
+"""Filters on these ask the session, which takes them from its first hit."""
+
+NAMES = {
+    "page": "Page",
+    "event": "Event",
+    "title": "Title",
+    "entry_page": "Entry page",
+    "exit_page": "Exit page",
+    "utm_source": "UTM source",
+    "utm_medium": "UTM medium",
+    "utm_campaign": "UTM campaign",
+    "utm_term": "UTM term",
+    "utm_content": "UTM content",
+}
+_WORDS = {
+    Operator.IS: "is",
+    Operator.IS_NOT: "is not",
+    Operator.CONTAINS: "contains",
+    Operator.NOT_CONTAINS: "does not contain",
+    Operator.ONE_OF: "is one of",
+    Operator.IS_SET: "is set",
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """`dimension` is one of the above or data.<key>. Only ONE_OF has several values, only IS_SET has none."""
+
+    dimension: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> str:
+        return self.values[0] if self.values else ""
+
+    @property
+    def data_key(self) -> str | None:
+        return self.dimension.removeprefix(DATA_PREFIX) if self.dimension.startswith(DATA_PREFIX) else None
+
+    @property
+    def is_about_hits(self) -> bool:
+        return self.dimension in HIT_DIMENSIONS or self.data_key is not None
+
+    def label(self, name_of: Callable[[str, str], str] = lambda dimension, value: value) -> str:
+        """What a chip says: "Country is Germany". `name_of(dimension, value)` turns codes into names."""
+        name = dimension_name(self.dimension)
+        if self.operator in {Operator.IS, Operator.IS_NOT} and not self.value:
+            return f"{name} is not set" if self.operator is Operator.IS else f"{name} is set"
+        values = ", ".join(name_of(self.dimension, value) for value in self.values)
+        return f"{name} {_WORDS[self.operator]} {values}".rstrip()
+
+    def to_text(self) -> str:
+        """As in the address, before that is percent-encoded: `country:is:DE`."""
+        head = f"{_escape(self.dimension, ':')}:{self.operator}"
+        if self.operator is Operator.IS_SET:
+            return head
+        return f"{head}:{'|'.join(_escape(value, '|') for value in self.values)}"
+
+
+def parse_filter(text: str) -> Filter:
+    """`country:is:DE`, split at the first two colons. Raises BadQuery with what is wrong and what would be right."""
+    dimension, _, rest = text.partition(":")
+    operator, _, value = rest.partition(":")
+    found = Filter(_unescape(dimension), _operator(operator, text), ())
+    if not is_filterable(found.dimension):
+        known = ", ".join((*HIT_DIMENSIONS, *SESSION_DIMENSIONS))
+        raise BadQuery(f"{_short(found.dimension)} cannot be filtered on. Choose one of {known}, or data.<key>.")
+    return Filter(found.dimension, found.operator, _values(found, value))
+
+
+def parse_filters(texts: list[str]) -> tuple[Filter, ...]:
+    """All filters of an address; a repeated one counts once."""
+    if len(texts) > MAX_FILTERS:
+        raise BadQuery(
+            f"There are {len(texts)} filters; {MAX_FILTERS} are the most. Put values of one dimension into one_of."
+        )
+    return tuple(dict.fromkeys(parse_filter(text) for text in texts))
+
+
+def is_filterable(dimension: str) -> bool:
+    if dimension.startswith(DATA_PREFIX):
+        return 0 < len(dimension) - len(DATA_PREFIX) <= MAX_KEY_CHARS and is_plain(dimension)
+    return dimension in HIT_DIMENSIONS or dimension in SESSION_DIMENSIONS
+
+
+def filter_for(dimension: str, value: str | None) -> Filter | None:
+    """What a click on a row of a breakdown filters by; None: its rows are no filter (bots)."""
+    dimension = {"event_page": "page", "bot_page": "page"}.get(dimension, dimension)
+    return Filter(dimension, Operator.IS, (value or "",)) if is_filterable(dimension) else None
+
+
+def dimension_name(dimension: str) -> str:
+    """ "Country", "UTM source", or the custom key itself."""
+    if dimension.startswith(DATA_PREFIX):
+        return dimension.removeprefix(DATA_PREFIX)
+    return NAMES.get(dimension) or dimension.replace("_", " ").capitalize()
+
+
+def is_plain(text: str) -> bool:
+    """False for text that no database takes: NUL, or halves of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _operator(name: str, text: str) -> Operator:
+    try:
+        return Operator(name)
+    except ValueError:
+        known = ", ".join(Operator)
+        raise BadQuery(
+            f"The filter {_short(text)} has no operator that is known. Write it as country:is:DE with one of {known}."
+        ) from None
+
+
+def _values(found: Filter, text: str) -> tuple[str, ...]:
+    if found.operator is Operator.IS_SET:
+        return ()
+    values = text.split("|") if found.operator is Operator.ONE_OF else [text]
+    if len(values) > MAX_VALUES:
+        raise BadQuery(f"The filter on {found.dimension} lists {len(values)} values; {MAX_VALUES} are the most.")
+    return tuple(dict.fromkeys(_checked(found, _unescape(value)) for value in values))
+
+
+def _checked(found: Filter, value: str) -> str:
+    if len(value) > MAX_VALUE_CHARS:
+        raise BadQuery(
+            f"A value of the filter on {found.dimension} has {len(value):,} characters;"
+            f" {MAX_VALUE_CHARS:,} are the most."
+        )
+    if not is_plain(value):
+        raise BadQuery(f"The filter on {found.dimension} holds characters that cannot be searched for. Leave them out.")
+    if not value and found.operator not in {Operator.IS, Operator.IS_NOT}:
+        raise BadQuery(
+            f"The filter on {found.dimension} has no value. Write it as {found.dimension}:{found.operator}:value."
+        )
+    return value
+
+
+# Only the two signs that have a meaning here are escaped, so that a path with %20 in it can be written as it is.
+def _escape(text: str, sign: str) -> str:
+    return text.replace("%", "%25").replace(sign, f"%{ord(sign):02X}")
+
+
+def _unescape(text: str) -> str:
+    for sign in ":|":
+        text = text.replace(f"%{ord(sign):02X}", sign).replace(f"%{ord(sign):02x}", sign)
+    return text.replace("%25", "%")
+
+
+def _short(text: str) -> str:
+    shown = text.encode("utf-8", "replace").decode()
+    return repr(shown if len(shown) <= 80 else shown[:80] + "…")
