@@ -1,0 +1,40 @@
+"""The few expressions in which the warehouse's engines differ; everything else is plain SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Double, Integer, Text, func, literal_column, type_coerce
+from sqlalchemy.sql.elements import ColumnElement
+
+Column = ColumnElement[Any]
+
+
+def micros(moment: Column) -> ColumnElement[int]:
+    """Microseconds since 1970, UTC."""
+    return func.epoch_us(moment, type_=BigInteger)
+
+
+def seconds_between(start: Column, end: Column) -> ColumnElement[float]:
+    return type_coerce((micros(end) - micros(start)) / literal_column("1e6"), Double)
+
+
+def month_number(local_micros: Column) -> ColumnElement[int]:
+    """Months since year 0 of a local clock's microseconds since 1970."""
+    day = func.make_timestamp(local_micros)
+    return type_coerce(func.year(day) * literal_column("12") + func.month(day) - literal_column("1"), Integer)
+
+
+def median(number: Column) -> ColumnElement[float]:
+    return func.median(number, type_=Double)
+
+
+def data_value(data: Column, key: str) -> ColumnElement[str]:
+    """The text of one key of a hit's JSON; NULL where it is missing or null. The key is taken as it is, dots included."""
+    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
+    return func.json_extract_string(data, pointer, type_=Text)
+
+
+def grouping(*columns: Column) -> ColumnElement[int]:
+    """Which set of GROUPING SETS a row belongs to: a bit for each column that is not in it, the first one highest."""
+    return func.grouping(*columns, type_=BigInteger)
