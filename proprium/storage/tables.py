@@ -7,11 +7,30 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Integer, LargeBinary, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
 from proprium.clock import utc_now
+
+# A constraint without a name cannot be changed by a later migration.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
 
 
 class AwareDateTime(TypeDecorator[datetime]):
@@ -96,7 +115,7 @@ class UserAgentRow(SQLModel, table=True):
 class EventRow(SQLModel, table=True):
     """One event. `seq` never reuses a number, so that the projector can tail it.
 
-    `sent` has a bit for each of events.KNOWN_KEYS that reads back from its column exactly as it was sent; every
+    `sent` has a bit for each of codec.KNOWN_KEYS that reads back from its column exactly as it was sent; every
     other key stands in `rest`. Both together give back one `data` with everything that was sent.
     """
 
@@ -161,7 +180,7 @@ class VisitorKey(SQLModel, table=True):
     """The random key of (property, local day); destroyed when the next local day ends."""
 
     __tablename__ = "visitor_key"
-    __table_args__ = (Index("visitor_key_day", "day"),)
+    __table_args__ = (Index("ix_visitor_key_day", "day"),)
     property: int = Field(primary_key=True)
     day: str = Field(primary_key=True)  # ISO date in the property's time zone
     key: bytes

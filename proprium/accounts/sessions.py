@@ -1,0 +1,142 @@
+"""Who is signed in: a random token in a cookie, its hash in the database, so that it can be taken back."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col
+
+from proprium.accounts import users
+from proprium.accounts.attempts import Attempts
+from proprium.clock import Clock, utc_now
+from proprium.errors import SignInNeeded
+from proprium.storage.database import Database
+from proprium.storage.tables import LoginSession, User
+
+LIFETIME = timedelta(days=30)
+SEEN_EVERY = timedelta(minutes=5)
+"""How exactly the account page knows when a session was last used; each note of it is a write."""
+
+LONGEST_BROWSER = 100
+
+_attempts = Attempts()
+
+
+def log_in(
+    database: Database,
+    email: str,
+    password: str,
+    browser: str = "",
+    *,
+    replaces: str | None = None,
+    address: str | None = None,
+    attempts: Attempts = _attempts,
+    clock: Clock = utc_now,
+) -> str:
+    """A new token for the cookie; `replaces`, the one the browser had, ends. Not for the event loop: 50 ms.
+
+    Raises SignInNeeded when address and password do not belong together, TooManyAttempts.
+    """
+    email = email.strip().lower()
+    attempts.begin(email, address)
+    if (user := users.check_password(database, email, password)) is None:
+        raise SignInNeeded("No account has this e-mail address and password.")
+    attempts.succeeded(email)
+    return start(database, user.id, browser, replaces=replaces, clock=clock)
+
+
+def start(
+    database: Database, user_id: UUID, browser: str = "", *, replaces: str | None = None, clock: Clock = utc_now
+) -> str:
+    """A session for a user who has just proved who they are: its token."""
+    token, now = secrets.token_urlsafe(32), clock()
+    login = LoginSession(
+        token_hash=_hash(token),
+        user_id=user_id,
+        browser=browser[:LONGEST_BROWSER],
+        created_at=now,
+        seen_at=now,
+        expires_at=now + LIFETIME,
+    )
+    with database.writing() as session:
+        session.execute(delete(LoginSession).where(col(LoginSession.expires_at) <= now))
+        if replaces:
+            session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaces)))
+        session.add(login)
+    return token
+
+
+def user_of(database: Database, token: str | None, *, clock: Clock = utc_now) -> User | None:
+    """The user whose unexpired session has this token."""
+    if not token:
+        return None
+    now = clock()
+    question = (
+        select(User, LoginSession)
+        .join(LoginSession, col(LoginSession.user_id) == col(User.id))
+        .where(col(LoginSession.token_hash) == _hash(token), col(LoginSession.expires_at) > now)
+    )
+    with database.session() as session:
+        row = session.execute(question).first()
+    if row is None:
+        return None
+    user, login = row
+    if now - login.seen_at >= SEEN_EVERY:
+        _note_use(database, login.id, clock)
+    return user  # type: ignore[no-any-return]
+
+
+def sessions_of(database: Database, user_id: UUID, *, clock: Clock = utc_now) -> list[LoginSession]:
+    """Those that still hold, last used first."""
+    question = (
+        select(LoginSession)
+        .where(col(LoginSession.user_id) == user_id, col(LoginSession.expires_at) > clock())
+        .order_by(col(LoginSession.seen_at).desc())
+    )
+    with database.session() as session:
+        return list(session.scalars(question))
+
+
+def is_of(login: LoginSession, token: str | None) -> bool:
+    """True for the session that the browser with this token is in."""
+    return bool(token) and secrets.compare_digest(login.token_hash, _hash(token or ""))
+
+
+def revoke(database: Database, user_id: UUID, login_id: UUID) -> None:
+    """Ends one session of a user; nothing happens when it is somebody else's."""
+    mine = (col(LoginSession.id) == login_id, col(LoginSession.user_id) == user_id)
+    with database.writing() as session:
+        session.execute(delete(LoginSession).where(*mine))
+
+
+def revoke_token(database: Database, token: str) -> None:
+    """Signs out."""
+    with database.writing() as session:
+        session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(token)))
+
+
+def revoke_all(database: Database, user_id: UUID, *, but: str | None = None) -> None:
+    """Ends every session of a user, except the one with the token `but`."""
+    question = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
+    if but:
+        question = question.where(col(LoginSession.token_hash) != _hash(but))
+    with database.writing() as session:
+        session.execute(question)
+
+
+def _note_use(database: Database, login_id: UUID, clock: Clock) -> None:
+    try:
+        with database.writing() as session:
+            if (login := session.get(LoginSession, login_id)) is not None:
+                login.seen_at = clock()
+    except OperationalError:
+        pass  # a busy store is no reason to send somebody away
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -1,0 +1,61 @@
+"""The first owner of an instance: whoever holds the link that was printed at its first start."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from sqlmodel import Session, select
+
+from proprium.accounts import users
+from proprium.errors import NotFound
+from proprium.storage import settings
+from proprium.storage.database import Database
+from proprium.storage.tables import Role, User
+
+SETUP_TOKEN = "setup_token_hash"
+
+
+def setup_token(database: Database) -> str | None:
+    """A new token for the link, while there is no user; None afterwards. The one before it stops working."""
+    token = secrets.token_urlsafe(24)
+    with database.writing() as session:
+        if _has_users(session):
+            return None
+        settings.write(session, SETUP_TOKEN, _hash(token))
+    return token
+
+
+def is_valid(database: Database, token: str) -> bool:
+    with database.session() as session:
+        return _is_valid(session, token)
+
+
+def complete_setup(database: Database, token: str, email: str, name: str, password: str) -> User:
+    """Makes the owner, once. Raises NotFound for a wrong or used token, ProblemForReader as users.create_user does."""
+    if not is_valid(database, token):
+        raise _not_valid()
+    owner = users.new_user(email, name, password, Role.OWNER)
+    with database.writing() as session:
+        if not _is_valid(session, token):  # somebody else was faster
+            raise _not_valid()
+        users.add(session, owner)
+        settings.erase(session, SETUP_TOKEN)
+    return owner
+
+
+def _is_valid(session: Session, token: str) -> bool:
+    kept = settings.read(session, SETUP_TOKEN)
+    return kept is not None and secrets.compare_digest(kept, _hash(token)) and not _has_users(session)
+
+
+def _has_users(session: Session) -> bool:
+    return session.exec(select(User.id).limit(1)).first() is not None
+
+
+def _not_valid() -> NotFound:
+    return NotFound("This setup link is not valid any more. Restart the server for a new one, or sign in.")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,134 @@
+"""The people who may sign in."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from proprium.accounts import passwords
+from proprium.errors import Conflict, NotFound, ProblemForReader
+from proprium.storage.database import Database
+from proprium.storage.tables import LoginSession, Role, User
+
+LONGEST_EMAIL = 254
+LONGEST_NAME = 100
+
+_EMAIL = re.compile(
+    r"[^@\s\x00-\x1f\x7f,;<>()\"]+@[^@\s\x00-\x1f\x7f,;<>()\"]+\.[^@\s\x00-\x1f\x7f,;<>()\".]+|[^@\s]+@localhost"
+)
+
+
+def create_user(database: Database, email: str, name: str, password: str, role: Role = Role.EDITOR) -> User:
+    """Raises ProblemForReader for an address or password that will not do, Conflict for a taken address."""
+    made = new_user(email, name, password, role)
+    with database.writing() as session:
+        add(session, made)
+    return made
+
+
+def find(database: Database, email: str) -> User:
+    """By e-mail address, whatever its case. Raises NotFound."""
+    with database.session() as session:
+        return _by_email(session, email)
+
+
+def list_users(database: Database) -> list[User]:
+    """In the order in which they came."""
+    with database.session() as session:
+        return list(session.scalars(select(User).order_by(col(User.created_at), col(User.email))))
+
+
+def has_users(database: Database) -> bool:
+    with database.session() as session:
+        return session.scalar(select(func.count()).select_from(User)) != 0
+
+
+def remove(database: Database, email: str) -> None:
+    """With their login sessions; their properties stay, for the owner. Raises Conflict for the last owner."""
+    with database.writing() as session:
+        user = _by_email(session, email)
+        if user.role == Role.OWNER and len(_owners(session)) == 1:
+            raise Conflict(f"{user.email} is the only owner. Make another owner first.")
+        session.delete(user)
+
+
+def set_password(database: Database, email: str, password: str) -> User:
+    """Ends every login session of theirs: whoever knew the old password is out."""
+    password_hash = passwords.hash_password(password)
+    with database.writing() as session:
+        user = _by_email(session, email)
+        user.password_hash = password_hash
+        for login in session.scalars(select(LoginSession).where(col(LoginSession.user_id) == user.id)):
+            session.delete(login)
+    return user
+
+
+def set_profile(database: Database, user_id: UUID, *, name: str, email: str) -> User:
+    """Raises Conflict when the address is somebody else's."""
+    name, email = checked_name(name), checked_email(email)
+    with database.writing() as session:
+        if (user := session.get(User, user_id)) is None:
+            raise NotFound("This account does not exist any more.")
+        if email != user.email:
+            _refuse_taken(session, email)
+        user.name, user.email = name, email
+    return user
+
+
+def check_password(database: Database, email: str, password: str) -> User | None:
+    """The user whose password it is. Takes the same time whether or not the address is known."""
+    with database.session() as session:
+        user = session.scalars(select(User).where(col(User.email) == email.strip().lower())).first()
+    if not passwords.is_right(user.password_hash if user else None, password) or user is None:
+        return None
+    if passwords.is_outdated(user.password_hash):
+        with database.writing() as session:
+            session.merge(user).password_hash = passwords.hash_password(password)
+    return user
+
+
+def new_user(email: str, name: str, password: str, role: Role) -> User:
+    """Checked and with its password hashed, not stored yet."""
+    email, name = checked_email(email), checked_name(name)
+    return User(email=email, name=name, password_hash=passwords.hash_password(password), role=role)
+
+
+def add(session: Session, user: User) -> None:
+    """Inside a transaction of the caller's. Raises Conflict when the address is taken."""
+    _refuse_taken(session, user.email)
+    session.add(user)
+
+
+def checked_email(email: str) -> str:
+    """Lower case, without blanks around it. Raises ProblemForReader when it is no address."""
+    email = email.strip().lower()
+    if len(email) > LONGEST_EMAIL or not _EMAIL.fullmatch(email):
+        shown = email if len(email) <= 60 else email[:60] + "…"
+        raise ProblemForReader(f"{shown!r} is no e-mail address; expected one like ada@example.com.")
+    return email
+
+
+def checked_name(name: str) -> str:
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if len(name) > LONGEST_NAME:
+        raise ProblemForReader(f"A name has at most {LONGEST_NAME} characters; this one has {len(name)}.")
+    return name
+
+
+def _by_email(session: Session, email: str) -> User:
+    user = session.scalars(select(User).where(col(User.email) == email.strip().lower())).first()
+    if user is None:
+        raise NotFound(f"No user {email.strip().lower()}.")
+    return user
+
+
+def _refuse_taken(session: Session, email: str) -> None:
+    if session.scalars(select(User).where(col(User.email) == email)).first() is not None:
+        raise Conflict(f"{email} has an account already.")
+
+
+def _owners(session: Session) -> list[User]:
+    return list(session.scalars(select(User).where(col(User.role) == Role.OWNER)))

@@ -1,0 +1,91 @@
+"""Makes what a person typed for a property fit, or refuses it with a sentence that says what was expected."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from proprium.errors import ProblemForReader
+
+LONGEST_NAME = 100
+LONGEST_EVENT = 255
+MOST_VALUES = 100
+
+
+def name(text: str) -> str:
+    return _line(text, "A name", LONGEST_NAME)
+
+
+def timezone(text: str) -> str:
+    """An IANA name."""
+    try:
+        return str(ZoneInfo(text.strip()).key)
+    except (OSError, ValueError, LookupError):
+        raise ProblemForReader(f"{_shown(text)} is no time zone; expected a name like Europe/Berlin.") from None
+
+
+def hostnames(texts: Iterable[str]) -> list[str]:
+    """Bare names, lower case, each once; a pasted address counts as its host."""
+    return _each_once(_hostname(text) for text in texts if text.strip())
+
+
+def query_keys(texts: Iterable[str]) -> list[str]:
+    return _each_once(_line(text, "A query key", LONGEST_NAME) for text in texts if text.strip())
+
+
+def custom_cards(texts: Iterable[str]) -> list[str]:
+    """Names of events, as they were sent."""
+    return _each_once(_line(text, "An event's name", LONGEST_EVENT) for text in texts if text.strip())
+
+
+def excluded_addresses(texts: Iterable[str]) -> list[str]:
+    """Addresses and CIDR blocks, in their shortest form."""
+    return _each_once(_network(text) for text in texts if text.strip())
+
+
+def maybe(value: bool | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _hostname(text: str) -> str:
+    address = text.strip().lower()
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    except ValueError:
+        host = ""
+    if not host or len(host) > 253 or any(not (c.isalnum() or c in "-._:*") for c in host):
+        raise ProblemForReader(f"{_shown(text)} is no host name; expected one like www.example.com.")
+    return host
+
+
+def _network(text: str) -> str:
+    try:
+        network = ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ProblemForReader(f"{_shown(text)} is no address; expected one like 192.0.2.7 or 192.0.2.0/24.") from None
+    return str(network.network_address if network.num_addresses == 1 else network)
+
+
+def _line(text: str, what: str, longest: int) -> str:
+    line = " ".join("".join(c if _is_printable(c) else " " for c in text).split())
+    if not 1 <= len(line) <= longest:
+        raise ProblemForReader(f"{what} has 1 to {longest} characters; this one has {len(line)}.")
+    return line
+
+
+def _is_printable(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cs", "Cn", "Co"}
+
+
+def _each_once(values: Iterable[str]) -> list[str]:
+    kept = list(dict.fromkeys(values))
+    if len(kept) > MOST_VALUES:
+        raise ProblemForReader(f"At most {MOST_VALUES} are possible; these are {len(kept)}.")
+    return kept
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:60] + "…")

@@ -1,0 +1,169 @@
+"""Properties: who sees them, and what may be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from proprium.errors import Conflict, PropertyNotFound
+from proprium.properties import checks
+from proprium.storage import deletion
+from proprium.storage.database import Database
+from proprium.storage.tables import Change, ChangeKind, Property, Role, User
+
+OWN_PROPERTY = "Proprium"
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "name": checks.name,
+    "timezone": checks.timezone,
+    "hostnames": checks.hostnames,
+    "is_public": bool,
+    "is_cookieless": bool,
+    "discards_bots": bool,
+    "keeps_click_text": bool,
+    "counts_automated": checks.maybe,
+    "query_keys": checks.query_keys,
+    "excluded_addresses": checks.excluded_addresses,
+    "custom_cards": checks.custom_cards,
+}
+"""What can be set, and what makes a value of it fit or refuses it with a sentence."""
+
+RULES_OF_THE_WAREHOUSE = {"counts_automated"}
+"""A change of these holds for history too."""
+
+
+def create_property(
+    database: Database,
+    name: str,
+    owner_id: UUID | None,
+    *,
+    timezone: str = "UTC",
+    hostnames: Sequence[str] = (),
+    is_cookieless: bool = False,
+    is_protected: bool = False,
+) -> Property:
+    """Raises ProblemForReader when a value makes no sense. Two properties may have one name."""
+    made = Property(
+        name=checks.name(name),
+        owner_id=owner_id,
+        timezone=checks.timezone(timezone),
+        hostnames=checks.hostnames(hostnames),
+        is_cookieless=is_cookieless,
+        is_protected=is_protected,
+    )
+    with database.writing() as session:
+        session.add(made)
+    return made
+
+
+def rename(database: Database, property_id: UUID, name: str) -> Property:
+    return update_settings(database, property_id, name=name)
+
+
+def set_public(database: Database, property_id: UUID, is_public: bool) -> Property:
+    """A public property is readable without an account."""
+    return update_settings(database, property_id, is_public=is_public)
+
+
+def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str]) -> Property:
+    """The custom events that have a card on the dashboard, in this order."""
+    return update_settings(database, property_id, custom_cards=events)
+
+
+def update_settings(database: Database, property_id: UUID, **values: Any) -> Property:
+    """Sets the named ones of CHECKS. A rule of the warehouse that changed is told to it in the same transaction."""
+    fitting = {name: CHECKS[name](value) for name, value in values.items()}
+    with database.writing() as session:
+        found = _find(session, property_id)
+        changed = {name for name, value in fitting.items() if getattr(found, name) != value}
+        for name in changed:
+            setattr(found, name, fitting[name])
+        if changed & RULES_OF_THE_WAREHOUSE:
+            session.add(Change(kind=ChangeKind.RULES_CHANGED, property=found.number))
+    return found
+
+
+def delete_property(database: Database, property_id: UUID) -> None:
+    """With all its events and keys. Raises Conflict for a protected one.
+
+    It is gone at once; a long history follows in shares, so that collectors need not wait.
+    """
+    with database.writing() as session:
+        found = _find(session, property_id)
+        if found.is_protected:
+            raise Conflict(f"{found.name} watches this server itself and cannot be deleted.")
+        number = found.number or 0
+        session.delete(found)
+        deletion.delete_some_property_events(session, number, ChangeKind.PROPERTY_DELETED)
+    deletion.delete_the_rest(database, number, ChangeKind.PROPERTY_DELETED)
+
+
+def reset_property(database: Database, property_id: UUID) -> int:
+    """Deletes its events and keeps the property; how many."""
+    with database.session() as session:
+        number = _find(session, property_id).number or 0
+    return deletion.delete_property_events(database, number, ChangeKind.PROPERTY_RESET)
+
+
+def visible_to(database: Database, user: User | None) -> list[Property]:
+    """By name. An owner sees all, others their own and the public ones, a stranger the public ones."""
+    question = select(Property).order_by(func.lower(Property.name), col(Property.number))
+    if user is None:
+        question = question.where(col(Property.is_public))
+    elif user.role != Role.OWNER:
+        question = question.where(col(Property.is_public) | (col(Property.owner_id) == user.id))
+    with database.session() as session:
+        return list(session.scalars(question))
+
+
+def find_visible(database: Database, property_id: UUID, user: User | None) -> Property:
+    """Raises PropertyNotFound, the same for one that is missing and one that is somebody else's."""
+    with database.session() as session:
+        found = _find(session, property_id)
+    if not may_see(user, found):
+        raise PropertyNotFound(property_id)
+    return found
+
+
+def find_editable(database: Database, property_id: UUID, user: User | None) -> Property:
+    """The same for one that `user` may change."""
+    found = find_visible(database, property_id, user)
+    if not may_edit(user, found):
+        raise PropertyNotFound(property_id)
+    return found
+
+
+def may_see(user: User | None, property_: Property) -> bool:
+    return property_.is_public or _has(user, property_)
+
+
+def may_edit(user: User | None, property_: Property) -> bool:
+    return _has(user, property_) and user is not None and user.role != Role.VIEWER
+
+
+def may_create(user: User | None) -> bool:
+    return user is not None and user.role != Role.VIEWER
+
+
+def ensure_own_property(database: Database) -> Property:
+    """The property that this program's own pages report to: made at the first run, protected, without cookies."""
+    own = select(Property).where(col(Property.is_protected)).order_by(col(Property.number))
+    with database.session() as session:
+        if (found := session.scalars(own).first()) is not None:
+            return found
+    return create_property(database, OWN_PROPERTY, None, is_cookieless=True, is_protected=True)
+
+
+def _has(user: User | None, property_: Property) -> bool:
+    return user is not None and (user.role == Role.OWNER or property_.owner_id == user.id)
+
+
+def _find(session: Session, property_id: UUID) -> Property:
+    found = session.scalars(select(Property).where(col(Property.id) == property_id)).first()
+    if found is None:
+        raise PropertyNotFound(property_id)
+    return found

@@ -1,0 +1,123 @@
+"""How an event becomes a row and comes back with every key that was sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from collector.event import Event
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+KNOWN_KEYS: dict[str, str] = {  # key of data → column; the order decides the bits of `sent`: append only
+    "user_id": "user_id",
+    "view_id": "view_id",
+    "url": "page",
+    "title": "title",
+    "hostname": "hostname",
+    "referrer": "referrer",
+    "screen_width": "screen_width",
+    "screen_height": "screen_height",
+    "language": "language",
+    "utm_source": "utm_source",
+    "utm_medium": "utm_medium",
+    "utm_campaign": "utm_campaign",
+    "utm_term": "utm_term",
+    "utm_content": "utm_content",
+    "time_on_page": "time_on_page",
+    "scroll_depth": "scroll_depth",
+    "automated": "automated",
+    "user_agent": "user_agent",
+}
+"""The keys that read back from a column, wherever the column holds exactly what was sent."""
+
+COLUMNS = (
+    *("id", "property", "event", "created_at", "identity", "visitor", "previous_visitor", "user_agent", "sent"),
+    *("user_id", "view_id", "page", "title", "hostname", "referrer", "screen_width", "screen_height", "language"),
+    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "time_on_page", "scroll_depth"),
+    *("automated", "country", "region", "city", "rest"),
+)
+"""The order of a row that is written."""
+
+_PLACES = {key: (1 << at, column) for at, (key, column) in enumerate(KNOWN_KEYS.items())}
+_DATES = timedelta(microseconds=1)
+
+
+def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
+    """The values of COLUMNS; `user_agent` is the number of its text."""
+    sent, rest = _split(event)
+    return (
+        event.id.bytes,
+        event.property,
+        event.event,
+        microseconds(event.created_at),
+        int(event.identity),
+        event.visitor,
+        event.previous_visitor,
+        user_agent,
+        sent,
+        event.user_id,
+        event.view_id,
+        event.page,
+        event.title,
+        event.hostname,
+        event.referrer,
+        event.screen_width,
+        event.screen_height,
+        event.language,
+        event.utm_source,
+        event.utm_medium,
+        event.utm_campaign,
+        event.utm_term,
+        event.utm_content,
+        event.time_on_page,
+        event.scroll_depth,
+        event.automated,
+        event.country,
+        event.region,
+        event.city,
+        _to_json(rest) if rest else None,
+    )
+
+
+def data_of(values: Mapping[str, Any], sent: int, rest: str | None) -> dict[str, Any]:
+    """Every key that was sent. `values` are the columns by name, `user_agent` as its text."""
+    data = {key: values[column] for key, (bit, column) in _PLACES.items() if sent & bit}
+    if rest:
+        data.update(json.loads(rest))
+    return data
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, exactly: a float of seconds is not."""
+    return (moment - EPOCH) // _DATES
+
+
+def moment(microseconds_: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds_)
+
+
+def _split(event: Event) -> tuple[int, dict[str, Any]]:
+    sent = 0
+    rest = {}
+    for key, value in event.data.items():
+        place = _PLACES.get(key)
+        if place is not None:
+            kept = getattr(event, place[1])
+            # The type counts as well: 1920, 1920.0, "1920" and True are four things to have been sent.
+            if kept == value and type(kept) is type(value) and value is not None:
+                sent |= place[0]
+                continue
+        rest[key] = value
+    return sent, rest
+
+
+def _to_json(value: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

@@ -1,0 +1,126 @@
+"""The one database: how it is opened, read and written; nothing else knows that it is SQLite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlmodel import Session
+
+from proprium.errors import ProblemForOperator
+
+BUSY_TIMEOUT_S = 5.0
+"""How long a writer waits for another process's commit before it gives up."""
+
+CHECKPOINT_PAGES = 4_000
+"""The log is folded into the file every 16 MB: each commit then writes less than with SQLite's 4 MB."""
+
+_TAKES_THE_LOCK = "proprium_takes_the_lock"
+
+
+class Database:
+    """Storage. Any number of processes and threads may hold one each on the same file."""
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.url = url
+        self.path = _file_of(url)
+        self._busy_timeout_s = busy_timeout_s
+        _make_private(self.path)
+        self.engine: Engine = create_engine(url, pool_size=10, max_overflow=20)
+        event.listen(self.engine, "connect", self._prepare)
+        event.listen(self.engine, "begin", _begin)
+        # A transaction that reads first and writes later fails at once when another process committed in between,
+        # whatever the timeout: so every writer takes the lock at its start.
+        self.writing_engine: Engine = self.engine.execution_options(**{_TAKES_THE_LOCK: True})
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """For reading: one consistent snapshot. Rows stay usable after it has closed."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction that holds the write lock from its start and commits at its end, or not at all."""
+        with Session(self.writing_engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def watch(self) -> CommitWatch:
+        """Tells whether another connection has committed since it was last asked."""
+        return CommitWatch(self.engine)
+
+    def forget_log(self) -> bool:
+        """Folds the write-ahead log into the file and empties it; False while a reader holds it: try again later."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not busy
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _prepare(self, connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver begins no transaction of its own: _begin does, for DDL as well
+        for pragma in (
+            f"busy_timeout={int(self._busy_timeout_s * 1000)}",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # an acknowledged event survives a power cut
+            "foreign_keys=ON",
+            "secure_delete=ON",  # what was deleted is overwritten: visitor keys above all
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+class CommitWatch:
+    """Notices commits of every other connection, also those of other processes, for some microseconds a look."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._cursor = self._connection.connection.cursor()
+        self._seen = self._version()
+
+    def has_moved(self) -> bool:
+        """True once after each commit, or run of commits, since it was last asked."""
+        version = self._version()
+        moved = version != self._seen
+        self._seen = version
+        return moved
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _version(self) -> int:
+        self._cursor.execute("PRAGMA data_version")
+        (version,) = self._cursor.fetchone()  # type: ignore[misc]
+        return int(version)
+
+
+def _begin(connection: Connection) -> None:
+    takes_the_lock = connection.get_execution_options().get(_TAKES_THE_LOCK)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_the_lock else "BEGIN")
+
+
+def _file_of(url: str) -> Path:
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        raise ProblemForOperator(f"PROPRIUM_DATABASE_URL is {url!r}: expected sqlite:///path/to/file.") from None
+    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database == ":memory:":
+        shown = parts.render_as_string(hide_password=True)
+        raise ProblemForOperator(f"PROPRIUM_DATABASE_URL is {shown}: expected sqlite:///path/to/file.")
+    return Path(parts.database)
+
+
+def _make_private(path: Path) -> None:
+    """Nobody but this user reads accounts and keys; SQLite gives its log the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    except OSError as problem:
+        raise ProblemForOperator(f"{path} cannot be opened: {problem.strerror}.") from None

@@ -1,0 +1,139 @@
+"""The first schema: accounts, properties, events, and what the warehouse follows."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    accounts()
+    properties()
+    events()
+    op.create_table(
+        "setting",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_setting"),
+    )
+
+
+def accounts() -> None:
+    op.create_table(
+        "user",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.String(254), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_user"),
+        sa.UniqueConstraint("email", name="uq_user_email"),
+    )
+    op.create_table(
+        "login_session",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("browser", sa.String(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_login_session"),
+        sa.UniqueConstraint("token_hash", name="uq_login_session_token_hash"),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_login_session_user_id", ondelete="CASCADE"),
+    )
+    op.create_index("ix_login_session_user_id", "login_session", ["user_id"])
+
+
+def properties() -> None:
+    op.create_table(
+        "property",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("timezone", sa.String(), nullable=False),
+        sa.Column("hostnames", sa.JSON(), nullable=False),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("is_protected", sa.Boolean(), nullable=False),
+        sa.Column("is_cookieless", sa.Boolean(), nullable=False),
+        sa.Column("discards_bots", sa.Boolean(), nullable=False),
+        sa.Column("keeps_click_text", sa.Boolean(), nullable=False),
+        sa.Column("counts_automated", sa.Boolean(), nullable=True),
+        sa.Column("query_keys", sa.JSON(), nullable=False),
+        sa.Column("excluded_addresses", sa.JSON(), nullable=False),
+        sa.Column("custom_cards", sa.JSON(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_property"),
+        sa.UniqueConstraint("id", name="uq_property_id"),
+        sa.ForeignKeyConstraint(["owner_id"], ["user.id"], name="fk_property_owner_id", ondelete="SET NULL"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_property_owner_id", "property", ["owner_id"])
+    op.create_table(
+        "visitor_key",
+        sa.Column("property", sa.Integer(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("property", "day", name="pk_visitor_key"),
+    )
+    op.create_index("ix_visitor_key_day", "visitor_key", ["day"])
+
+
+def events() -> None:
+    op.create_table(
+        "user_agent",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("browser", sa.String(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=False),
+        sa.Column("device", sa.String(), nullable=False),
+        sa.Column("is_bot", sa.Boolean(), nullable=False),
+        sa.Column("bot_name", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_user_agent"),
+        sa.UniqueConstraint("text", name="uq_user_agent_text"),
+    )
+    op.create_table(
+        "event",
+        sa.Column("seq", SEQUENCE, autoincrement=True, nullable=False),
+        sa.Column("id", sa.LargeBinary(16), nullable=False),
+        sa.Column("property", sa.Integer(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("identity", sa.Integer(), nullable=False),
+        sa.Column("visitor", sa.BigInteger(), nullable=True),
+        sa.Column("previous_visitor", sa.BigInteger(), nullable=True),
+        sa.Column("user_agent", sa.Integer(), nullable=True),
+        sa.Column("sent", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, sa.String()) for name in ("user_id", "view_id", "page", "title", "hostname", "referrer")),
+        sa.Column("screen_width", sa.Integer(), nullable=True),
+        sa.Column("screen_height", sa.Integer(), nullable=True),
+        *(sa.Column(name, sa.String()) for name in ("language", "utm_source", "utm_medium", "utm_campaign")),
+        *(sa.Column(name, sa.String()) for name in ("utm_term", "utm_content")),
+        sa.Column("time_on_page", sa.BigInteger(), nullable=True),
+        sa.Column("scroll_depth", sa.Integer(), nullable=True),
+        sa.Column("automated", sa.Boolean(), nullable=True),
+        *(sa.Column(name, sa.String()) for name in ("country", "region", "city")),
+        sa.Column("rest", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name="pk_event"),
+        sa.UniqueConstraint("property", "id", name="uq_event_property_id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "change",
+        sa.Column("seq", SEQUENCE, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("property", sa.Integer(), nullable=True),
+        sa.Column("before", sa.BigInteger(), nullable=True),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_change"),
+        sqlite_autoincrement=True,
+    )

@@ -1,0 +1,1 @@
+"""Each step names the one before it; none is changed once it was released."""

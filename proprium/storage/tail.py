@@ -1,0 +1,137 @@
+"""Storage as the projector reads it: what was appended and what was deleted, in order, cheaply."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import func, select
+
+from proprium.storage import settings
+from proprium.storage.database import Database
+from proprium.storage.tables import Change, EventRow
+
+POLL_S = 0.1
+"""How often commits of other processes are looked for."""
+
+_event: Any = EventRow.__table__  # type: ignore[attr-defined]
+_change: Any = Change.__table__  # type: ignore[attr-defined]
+
+
+class TailRow(NamedTuple):
+    """One event as it is stored, with its User-Agent as text ("" for none)."""
+
+    seq: int
+    property: int
+    event: str
+    created_at: int  # µs since 1970, UTC
+    identity: int  # collector.event.Identity
+    visitor: int | None
+    previous_visitor: int | None
+    user_id: str | None
+    view_id: str | None
+    page: str | None
+    title: str | None
+    hostname: str | None
+    referrer: str | None
+    screen_width: int | None
+    screen_height: int | None
+    language: str | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_term: str | None
+    utm_content: str | None
+    time_on_page: int | None
+    scroll_depth: int | None
+    automated: int | None
+    country: str | None
+    region: str | None
+    city: str | None
+    rest: str | None  # JSON of the keys that have no column, or whose column does not hold what was sent
+    user_agent: str
+
+
+_COLUMNS = TailRow._fields[:-1]
+_EVENTS = f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+_AGENTS = "SELECT id, text FROM user_agent WHERE id > ?"
+
+
+class Tail:
+    """A reader's place is its own: every call says after which `seq`. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._agents: dict[int | None, str] = {None: ""}
+        self._last_agent = 0
+        self._woken = threading.Event()
+        self._lock = threading.Lock()
+        self._watch = database.watch()
+
+    def events_after(self, seq: int, limit: int = 5_000) -> list[TailRow]:
+        """The next events in the order of their commit, at most `limit`."""
+        with self._database.engine.connect() as connection:
+            cursor: Any = connection.connection.cursor()
+            rows = cursor.execute(_EVENTS, (seq, limit)).fetchall()
+            with self._lock:
+                self._learn_agents(cursor, rows)
+                agents = self._agents
+        make, last = TailRow._make, len(_COLUMNS)
+        return [make((*row[:last], agents.get(row[last], ""))) for row in rows]
+
+    def changes_after(self, seq: int, limit: int = 1_000) -> list[Change]:
+        """The next deletions and changed rules in the order of their commit."""
+        with self._database.session() as session:
+            return list(session.scalars(select(Change).where(_change.c.seq > seq).order_by(_change.c.seq).limit(limit)))
+
+    def last_event_seq(self) -> int:
+        """0 when there is none."""
+        return self._number(select(func.max(_event.c.seq)))
+
+    def last_change_seq(self) -> int:
+        return self._number(select(func.max(_change.c.seq)))
+
+    def counts(self) -> dict[int, int]:
+        """Events of each property by its number; reads an index as long as the table."""
+        question = select(_event.c.property, func.count()).group_by(_event.c.property)
+        with self._database.engine.connect() as connection:
+            return {row.property: row[1] for row in connection.execute(question)}
+
+    def generation(self) -> str:
+        """Names this history: another one after a restored backup."""
+        return settings.generation(self._database)
+
+    def wake(self) -> None:
+        """Says that this process has just committed events. Any thread may call it."""
+        self._woken.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until something was committed, here or by another process: True. False when nothing was in `timeout_s`.
+
+        At once when it was committed since the last wait. A True may turn out to be nothing new.
+        """
+        ends = time.monotonic() + timeout_s
+        while True:
+            left = ends - time.monotonic()
+            woken = self._woken.wait(max(0.0, min(left, POLL_S)))
+            self._woken.clear()
+            if self._watch.has_moved() or woken:
+                return True
+            if left <= POLL_S:
+                return False
+
+    def close(self) -> None:
+        self._watch.close()
+
+    def _learn_agents(self, cursor: Any, rows: list[tuple[Any, ...]]) -> None:
+        known = self._agents
+        if all(row[-1] in known for row in rows):
+            return
+        for number, text in cursor.execute(_AGENTS, (self._last_agent,)):
+            known[number] = text
+            self._last_agent = number
+
+    def _number(self, question: Any) -> int:
+        with self._database.engine.connect() as connection:
+            return cast(int, connection.scalar(question) or 0)
