@@ -1,0 +1,109 @@
+"""Is this User-Agent a bot, what is it called, and what does it do?"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).parent / "data"
+HEADLESS = "headless"
+
+LABELS = {
+    HEADLESS: "Headless browser",
+    "ai": "AI crawler",
+    "search": "Search engine",
+    "preview": "Link preview",
+    "monitor": "Monitor",
+    "scanner": "Security scanner",
+    "advertising": "Advertising",
+    "feed": "Feed reader",
+    "archiver": "Archiver",
+    "academic": "Research",
+    "seo": "SEO",
+    "library": "Download tool",
+    "other": "Other bot",
+}
+"""Every category and its name for people. A crawler with several tags has the category that comes first here."""
+
+_TAGS = {
+    "browser-automation": HEADLESS,
+    "ai-crawler": "ai",
+    "search-engine": "search",
+    "social-preview": "preview",
+    "monitoring": "monitor",
+    "feed-reader": "feed",
+    "http-library": "library",
+}
+_ORDER = list(LABELS)
+
+# Programs' HTTP clients. They are server-side senders, not bots, though isbot knows most of them.
+_LIBRARY = re.compile(
+    r"^(?:curl|libcurl|wget|python|requests|aiohttp|httpx|urllib\d?|pycurl|axios|node(?:-fetch|\.js|js)?|undici|got|bun|deno"
+    r"|superagent|needle|ky|go-http-client|go-resty|resty|fasthttp|okhttp|java|apache-httpclient|apache-httpasyncclient|jakarta"
+    r"|spring|ktor(?:-client)?|dart|ruby|faraday|httparty|rest-client|typhoeus|httprb|http\.rb|guzzlehttp|guzzle|php|symfony"
+    r"|laravel|reqwest|ureq|hyper|isahc|libwww-perl|lwp|mojolicious|restsharp|flurl|\.net|dotnet|powershell|hackney|finch"
+    r"|tesla|elixir|mint|erlang|postmanruntime|insomnia|httpie|bruno(?:runtime)?|hoppscotch|cpp-httplib|cpr|libsoup|alamofire"
+    r"|urlsession)\b(?!bot)"
+    r"|^mozilla/5\.0 \([^)]*\) windowspowershell/|\bpython-(?:requests|urllib|httpx)\b|\b(?:aiohttp|guzzlehttp|okhttp)/\d",
+    re.IGNORECASE | re.ASCII,
+)
+_TOKEN = re.compile(r"[\w.\-]*$", re.ASCII)
+_TOKEN_REST = re.compile(r"[\w.\-]*", re.ASCII)
+_COMPATIBLE = re.compile(r"compatible;\s*([A-Za-z][\w.\- ]{1,40})", re.ASCII)
+_PRODUCT = re.compile(r"\b(?!Mozilla\b)([A-Za-z][\w.\-]{1,40})", re.ASCII)
+
+
+def is_library(user_agent: str) -> bool:
+    """True for a program's HTTP client, and for a sender without a name: no browser hides its own."""
+    return not user_agent or _LIBRARY.search(user_agent) is not None
+
+
+def is_bot(user_agent: str) -> bool:
+    return _bots().search(user_agent) is not None
+
+
+def name_and_category(user_agent: str) -> tuple[str, str]:
+    """What a bot is called ("GPTBot") and a key of LABELS. Unknown ones are called by their first product."""
+    for pattern, category in _crawlers():
+        if found := pattern.search(user_agent):
+            return _name(user_agent, found), category
+    return _product(user_agent), HEADLESS if "headless" in user_agent.lower() else "other"
+
+
+def _name(user_agent: str, found: re.Match[str]) -> str:
+    """The whole word around the match, without its version. Inside an address it is no name: the first product is."""
+    before, after = _TOKEN.search(user_agent, 0, found.start()), _TOKEN_REST.match(user_agent, found.end())
+    start = before.start() if before else found.start()
+    word = user_agent[start : after.end() if after else found.end()]
+    if "://" in word or user_agent[max(0, start - 1) : start] in {"/", "@", "+"}:
+        return _product(user_agent)
+    name = word.strip(" /(),;.-_").split("/")[0].removesuffix(".com")
+    return name[:60] or _product(user_agent)
+
+
+def _product(user_agent: str) -> str:
+    found = _COMPATIBLE.search(user_agent) or _PRODUCT.search(user_agent)
+    return found.group(1).strip() if found else user_agent[:40]
+
+
+@cache
+def _bots() -> re.Pattern[str]:
+    return re.compile("|".join(_read("isbot.json")["patterns"]), re.IGNORECASE | re.ASCII)
+
+
+@cache
+def _crawlers() -> list[tuple[re.Pattern[str], str]]:
+    """Compiled on the first bot: 1,500 patterns cost a fifth of a second."""
+    return [(re.compile(pattern), _category(tags)) for pattern, *tags in _read("crawlers.json")["crawlers"]]
+
+
+def _category(tags: list[str]) -> str:
+    known = (_TAGS.get(tag, tag) for tag in tags)
+    return min((tag for tag in known if tag in LABELS), key=_ORDER.index, default="other")
+
+
+def _read(name: str) -> Any:
+    return json.loads((DATA / name).read_text(encoding="utf-8"))

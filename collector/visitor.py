@@ -1,0 +1,57 @@
+"""Who sent this hit: a number for a known user, or a number that lives for one day."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SESSION_GAP = timedelta(minutes=30)
+
+
+def visitor_of(user_id: str) -> int:
+    """The signed 64-bit number of a user_id: 42 and "42" are one visitor, because both arrive here as "42"."""
+    return int.from_bytes(blake2b(user_id.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+
+
+def daily_visitor(key: bytes, address: str | None, user_agent: str) -> int:
+    """The first 64 bits of HMAC-SHA256(key of property and local day, cut address, User-Agent), signed."""
+    message = f"{cut(address) if address else ''}\0{user_agent}"
+    return int.from_bytes(hmac.digest(key, message.encode("utf-8", "replace"), "sha256")[:8], "big", signed=True)
+
+
+@lru_cache(maxsize=8_192)
+def cut(address: str) -> str:
+    """The network of an address: /24 of IPv4, /48 of IPv6. An IPv4 address in IPv6 clothes is an IPv4 address."""
+    ip = ip_address(address)
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is None:
+            return str(IPv6Address(int(ip) >> 80 << 80))
+        ip = ip.ipv4_mapped
+    return str(ip).rpartition(".")[0]
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name; UTC when this system does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def local_days(at: datetime, timezone: str) -> tuple[date, date | None]:
+    """The local day of `at`, and the day before while a session of yesterday may still go on."""
+    today = at.astimezone(zone(timezone)).date()
+    start, yesterday = _start_of(today, timezone)
+    return today, yesterday if at - start < SESSION_GAP else None
+
+
+@lru_cache(maxsize=2_048)
+def _start_of(day: date, timezone: str) -> tuple[datetime, date]:
+    """When the local day began, and the day before it. Where a clock change skips midnight, the day begins at the change."""
+    start = datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
+    return start, (start - timedelta(seconds=1)).astimezone(zone(timezone)).date()
