@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,7 +12,6 @@ from proprium.config import Settings
 
 if TYPE_CHECKING:
     from maps.atlas import Atlas
-
     from proprium.live import Heard, Hub
     from proprium.properties.directory import Directory
     from proprium.storage.database import Database
@@ -32,4 +32,5 @@ class Services:
     atlas: Atlas
     projector: Projector
     own_property_id: UUID | None = None  # "Proprium": what the app's own pages report to; None: they report nothing
+    add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
     clock: Clock = utc_now

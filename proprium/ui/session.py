@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException
 from nicegui import Client, ui
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from proprium.accounts import sessions
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
 COOKIE = "proprium_session"
+HOME = "/properties"
 
 
 def token_of(request: HTTPConnection) -> str:
@@ -23,25 +24,12 @@ def token_of(request: HTTPConnection) -> str:
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
     """The signed-in person, None for everybody else. One indexed read; cheap enough for the event loop."""
-    token = token_of(request)
-    return sessions.user_of(services.database, token) if token else None
+    return sessions.user_of(services.database, token_of(request), clock=services.clock)
 
 
 def require_user(services: Services, request: HTTPConnection) -> User:
     """The signed-in person. Everybody else is sent to the sign-in page, and from there back to here."""
     return user_of(services, request) or _to_login(request)
-
-
-def _to_login(request: HTTPConnection) -> NoReturn:
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
-
-
-def safe_next(target: str) -> str:
-    """`target` when it leads to a page of this server, else the list of properties."""
-    parts = urlsplit(target.replace("\\", "/"))
-    is_local = target.startswith("/") and not parts.scheme and not parts.netloc and target.isprintable()
-    return target if is_local else "/properties"
 
 
 def current_user(services: Services) -> User | None:
@@ -50,16 +38,34 @@ def current_user(services: Services) -> User | None:
 
 
 def is_owner(user: User | None) -> bool:
-    return user is not None and user.role is Role.OWNER
+    return user is not None and user.role == Role.OWNER
 
 
-def may_create(user: User | None) -> bool:
-    return user is not None and user.role is not Role.VIEWER
+def safe_next(target: str) -> str:
+    """`target` when it leads to a page of this server, else the list of properties."""
+    parts = urlsplit(target.replace("\\", "/"))
+    is_local = target.startswith("/") and not parts.scheme and not parts.netloc and target.isprintable()
+    return target if is_local else HOME
 
 
-def close_pages(tokens_hashed: frozenset[bytes]) -> None:
-    """Ends the open pages of login sessions that have ended: their sockets would go on living otherwise."""
+def keep(response: Response, token: str, *, is_https: bool) -> None:
+    """Sets the cookie: out of reach of scripts, not sent along by forms of other sites."""
+    max_age = int(sessions.LIFETIME.total_seconds())
+    response.set_cookie(COOKIE, token, max_age=max_age, path="/", httponly=True, samesite="lax", secure=is_https)
+
+
+def forget(response: Response, *, is_https: bool) -> None:
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
+
+
+def end_orphaned_pages(services: Services) -> None:
+    """Sends open pages whose login has ended to the sign-in page: their sockets would live on otherwise."""
     for client in list(Client.instances.values()):
         token = token_of(client.request) if client._request else ""
-        if token and hashlib.sha256(token.encode()).digest() in tokens_hashed:
+        if token and sessions.user_of(services.database, token, clock=services.clock) is None:
             client.run_javascript("location.href = '/login'")
+
+
+def _to_login(request: HTTPConnection) -> NoReturn:
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
