@@ -1,16 +1,17 @@
-"""Where the browser's files are: the built chart bundle when there is one, the stock one when there is not."""
+"""Addresses of what browsers load: the slim chart bundle, committed assets by their hash, flags, maps."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
-from pathlib import Path
 
 from nicegui.dependencies import register_importmap_override
-from plotly.offline import get_plotlyjs
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from maps.atlas import Atlas
+from proprium.figures.bundle import ASSETS, built_file, report_script
+
+__all__ = ["ASSETS", "URL", "asset_url", "built_file", "bundle_url", "flag_url", "install_override", "report_script"]
+
 URL = "/assets"  # where app.py mounts StaticCompressed(ASSETS)
 
 # What NiceGUI's chart element imports; the override is internal to NiceGUI, which is why its version is exact.
@@ -31,21 +32,27 @@ def install_override() -> bool:
     return False
 
 
-def report_script() -> str:
-    """plotly.js as a plain script that sets `Plotly`, for a report that stands alone; 1.5 MB, or 4.8 MB unbuilt."""
-    built = built_file("plotly.report.js")
-    return built.read_text("utf-8") if built else get_plotlyjs()
+def preload_html(atlas: Atlas) -> str:
+    """Head lines for a page with charts: bundle, world map and font are fetched while NiceGUI itself still loads."""
+    bundle = f'<link rel="modulepreload" href="{url}">' if (url := bundle_url()) else ""
+    return (
+        f'{bundle}<link rel="preload" as="fetch" crossorigin href="{world_url(atlas)}">'
+        f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{asset_url("fonts/inter-latin.woff2")}">'
+    )
 
 
-def built_file(name: str) -> Path | None:
-    """The build's output of that name ("plotly.js", "plotly.report.js", "collector.js"), or None."""
-    entry = _manifest(ASSETS).get(name)
-    return ASSETS / "build" / entry["file"] if entry else None
+def world_url(atlas: Atlas) -> str:
+    return f"/maps/world.json?v={atlas.version}"
+
+
+def regions_url(atlas: Atlas, country: str) -> str:
+    """Of a country that `atlas.has_regions`."""
+    return f"/maps/regions/{country}.json?v={atlas.version}"
 
 
 @cache
 def asset_url(path: str) -> str:
-    """The address of a committed file ("css/proprium.css"), with its hash, so that browsers may keep it forever."""
+    """The address of a committed file ("css/proprium.css"), with its hash, so that browsers may keep it for good."""
     digest = hashlib.sha256((ASSETS / path).read_bytes()).hexdigest()[:12]
     return f"{URL}/{path}?v={digest}"
 
@@ -53,15 +60,6 @@ def asset_url(path: str) -> str:
 @cache
 def flag_url(country: str | None) -> str | None:
     """The flag of an alpha-2 code; None where there is none to show."""
+    known = country is not None and len(country) == 2 and country.isalpha() and country.isupper()
     path = f"img/flags/{country}.svg"
-    known = country is not None and len(country) == 2 and country.isalpha() and (ASSETS / path).is_file()
-    return asset_url(path) if known else None
-
-
-@cache
-def _manifest(assets: Path) -> dict[str, dict[str, str]]:
-    path = assets / "build" / "manifest.json"
-    if not path.is_file():
-        return {}
-    manifest: dict[str, dict[str, str]] = json.loads(path.read_text("utf-8"))
-    return {name: entry for name, entry in manifest.items() if (path.parent / entry["file"]).is_file()}
+    return asset_url(path) if known and (ASSETS / path).is_file() else None

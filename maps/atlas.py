@@ -1,0 +1,105 @@
+"""The committed maps and names, read once: countries by ISO 3166-1 alpha-2 (and XK), regions by ISO 3166-2."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from maps.extent import Extent, extent_of
+from maps.topojson import Topology
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a country's dot goes, and how large the country is: tiny ones are drawn as a dot."""
+
+    lon: float
+    lat: float
+    area: float  # square degrees
+
+
+class Atlas:
+    """Geometry as bytes for browsers, names for people. Files are read at their first use and kept."""
+
+    def __init__(self, folder: Path = DATA) -> None:
+        self._folder = folder
+
+    def world_bytes(self) -> bytes:
+        """TopoJSON of all countries."""
+        return self._read("world.json")
+
+    def regions_bytes(self, country: str) -> bytes:
+        """TopoJSON of a country's regions. Raises KeyError where `has_regions` is False."""
+        if not self.has_regions(country):
+            raise KeyError(country)
+        return self._read(f"regions/{country}.json")
+
+    def has_regions(self, country: str | None) -> bool:
+        return country in self._countries_with_regions
+
+    def name(self, country: str) -> str:
+        """English, as CLDR has it; the code itself when it is nobody's."""
+        return self._names.get(country, country)
+
+    def region_name(self, region: str) -> str:
+        return self._region_names.get(region, region)
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        return frozenset(self._names)
+
+    @cached_property
+    def points(self) -> dict[str, Place]:
+        return {code: Place(*values) for code, values in self._json("country_points.json").items()}
+
+    @cached_property
+    def region_aliases(self) -> dict[str, dict[str, str]]:
+        """alpha-2 → {region name as DB-IP writes it: region id}."""
+        aliases: dict[str, dict[str, str]] = self._json("region_aliases_dbip.json")
+        return aliases
+
+    @cached_property
+    def version(self) -> str:
+        """Changes with the geometry, so that browsers may keep what they have."""
+        digest = hashlib.sha256()
+        for path in sorted(self._folder.rglob("*.json")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
+
+    @lru_cache(maxsize=64)  # noqa: B019  an atlas lives as long as the process
+    def extent(self, country: str) -> Extent:
+        """The part of the globe that a country's region map shows."""
+        return extent_of(self.regions(country))
+
+    def world(self) -> Topology:
+        return Topology(json.loads(self.world_bytes()))
+
+    def regions(self, country: str) -> Topology:
+        return Topology(json.loads(self.regions_bytes(country)))
+
+    @cached_property
+    def _countries_with_regions(self) -> frozenset[str]:
+        return frozenset(path.stem for path in (self._folder / "regions").glob("*.json"))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        names: dict[str, str] = self._json("country_names_en.json")
+        return names
+
+    @cached_property
+    def _region_names(self) -> dict[str, str]:
+        names: dict[str, str] = self._json("region_names_en.json")
+        return names
+
+    def _json(self, name: str) -> Any:
+        return json.loads(self._read(name))
+
+    @lru_cache(maxsize=300)  # noqa: B019
+    def _read(self, name: str) -> bytes:
+        return (self._folder / name).read_bytes()

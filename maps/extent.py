@@ -1,0 +1,97 @@
+"""What part of the globe a country's map should show: far islands left out, the date line crossed where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from maps.topojson import Ring, Topology
+
+# A polygon further from the main land than this part of its longer side is left out, so that Portugal is not drawn
+# as a speck between the Azores and itself, while Spain keeps the Canaries.
+NEAR = 0.7
+NEAR_DEGREES = 4.0  # at least, or an archipelago would be its largest island
+# Nor does a polygon under this part of the main land's area stretch the map (Macquarie Island, Jan Mayen).
+WORTH_SHOWING = 1 / 500
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Degrees. `west` may be below −180 or `east` above 180: such a map crosses the date line."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def lon(self) -> float:
+        return (self.west + self.east) / 2
+
+    @property
+    def lat(self) -> float:
+        return (self.south + self.north) / 2
+
+    @property
+    def width(self) -> float:
+        return self.east - self.west
+
+    @property
+    def height(self) -> float:
+        return self.north - self.south
+
+    def joined(self, other: Extent) -> Extent:
+        return Extent(
+            min(self.west, other.west),
+            min(self.south, other.south),
+            max(self.east, other.east),
+            max(self.north, other.north),
+        )
+
+    def shifted(self, degrees: float) -> Extent:
+        return Extent(self.west + degrees, self.south, self.east + degrees, self.north)
+
+    def gap(self, other: Extent) -> float:
+        """The larger of the two gaps between the boxes; 0 where they overlap."""
+        aside = max(other.west - self.east, self.west - other.east)
+        above = max(other.south - self.north, self.south - other.north)
+        return max(aside, above, 0.0)
+
+
+def extent_of(topology: Topology) -> Extent:
+    """The box around the main land and everything near it. Raises ValueError for an empty topology."""
+    boxes = sorted(((_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()), key=lambda b: -b[0])
+    if not boxes:
+        raise ValueError("Nothing to show: the topology has no polygon")
+    (area, main), *others = boxes
+    return _grown(main, [box for other_area, box in others if other_area >= area * WORTH_SHOWING])
+
+
+def _grown(main: Extent, others: list[Extent]) -> Extent:
+    """Joins what is near until nothing more is."""
+    while True:
+        reach = max(NEAR * max(main.width, main.height), NEAR_DEGREES)
+        near = [box for box in (_nearest_turn(main, other) for other in others) if main.gap(box) <= reach]
+        grown = main
+        for box in near:
+            grown = grown.joined(box)
+        if grown == main:
+            return main
+        main = grown
+
+
+def _nearest_turn(main: Extent, box: Extent) -> Extent:
+    return min((box.shifted(turn) for turn in (-360.0, 0.0, 360.0)), key=main.gap)
+
+
+def _box(ring: Ring) -> Extent:
+    lons, lats = [lon for lon, _ in ring], [lat for _, lat in ring]
+    return Extent(min(lons), min(lats), max(lons), max(lats))
+
+
+def _area(ring: Ring) -> float:
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in _pairs(ring))) / 2
+
+
+def _pairs(ring: Ring) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:
+    return zip(ring, ring[1:] + ring[:1], strict=True)

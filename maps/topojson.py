@@ -1,0 +1,80 @@
+"""TopoJSON → GeoJSON and extents, without a dependency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Point = tuple[float, float]
+Ring = list[Point]
+Polygon = list[Ring]  # the outer ring, then its holes
+
+
+class Topology:
+    """One decoded TopoJSON file: shared borders are stored once, as arcs of differences."""
+
+    def __init__(self, topology: dict[str, Any]) -> None:
+        """Raises ValueError when it is not a TopoJSON file with one object."""
+        if topology.get("type") != "Topology" or len(topology.get("objects", {})) != 1:
+            raise ValueError("Not a TopoJSON file with exactly one object")
+        (self._collection,) = topology["objects"].values()
+        self._arcs = [list(_absolute(arc, topology.get("transform"))) for arc in topology["arcs"]]
+
+    @property
+    def ids(self) -> list[str]:
+        return [str(geometry["id"]) for geometry in self._geometries()]
+
+    def names(self) -> dict[str, str]:
+        """id → the property `n`, where it is there."""
+        named = ((g["id"], g.get("properties", {}).get("n")) for g in self._geometries())
+        return {str(id_): name for id_, name in named if name}
+
+    def polygons(self) -> Iterator[tuple[str, Polygon]]:
+        """Every polygon with the id of the feature it belongs to."""
+        for geometry in self._geometries():
+            for rings in _polygon_arcs(geometry):
+                yield str(geometry["id"]), [self._ring(arcs) for arcs in rings]
+
+    def features(self) -> dict[str, Any]:
+        """The same as a GeoJSON FeatureCollection of MultiPolygons; longitude and latitude to three places (100 m)."""
+        shapes: dict[str, list[Polygon]] = {}
+        for id_, polygon in self.polygons():
+            rounded = [[(round(lon, 3), round(lat, 3)) for lon, lat in ring] for ring in polygon]
+            shapes.setdefault(id_, []).append(rounded)
+        return {
+            "type": "FeatureCollection",
+            "features": [
+                {"type": "Feature", "id": id_, "geometry": {"type": "MultiPolygon", "coordinates": polygons}}
+                for id_, polygons in shapes.items()
+            ],
+        }
+
+    def _geometries(self) -> Iterator[dict[str, Any]]:
+        return (g for g in self._collection["geometries"] if g.get("id") and g.get("arcs"))
+
+    def _ring(self, indexes: list[int]) -> Ring:
+        ring: Ring = []
+        for index in indexes:
+            arc = self._arcs[index] if index >= 0 else self._arcs[~index][::-1]
+            ring.extend(arc[1:] if ring else arc)  # arcs meet in a point that both hold
+        return ring
+
+
+def _polygon_arcs(geometry: dict[str, Any]) -> list[list[list[int]]]:
+    match geometry["type"]:
+        case "Polygon":
+            return [geometry["arcs"]]
+        case "MultiPolygon":
+            return list(geometry["arcs"])
+    return []
+
+
+def _absolute(arc: list[list[float]], transform: dict[str, Any] | None) -> Iterator[Point]:
+    if transform is None:
+        yield from ((point[0], point[1]) for point in arc)
+        return
+    (scale_x, scale_y), (shift_x, shift_y) = transform["scale"], transform["translate"]
+    x = y = 0.0
+    for step in arc:
+        x, y = x + step[0], y + step[1]
+        yield x * scale_x + shift_x, y * scale_y + shift_y

@@ -1,0 +1,102 @@
+"""Where a chart's ticks go: round numbers and calendar steps, chosen here so that a live chart does not jump."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from proprium.figures import numbers
+from proprium.metrics.period import Interval
+from proprium.metrics.results import Metric
+
+MOST_LABELS = 6  # what fits on a phone
+_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_STEPS: dict[Interval, tuple[int, ...]] = {
+    Interval.MINUTE: (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440),
+    Interval.HOUR: (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168),
+    Interval.DAY: (1, 2, 3, 4, 5, 7, 14, 28, 56, 91, 182),
+    Interval.WEEK: (1, 2, 4, 8, 13, 26, 52),
+    Interval.MONTH: (1, 2, 3, 4, 6, 12, 24, 60),
+}
+HOVER_FORMATS: dict[Interval, str] = {
+    Interval.MINUTE: "%a %-d %b, %H:%M",
+    Interval.HOUR: "%a %-d %b %Y, %H:%M",
+    Interval.DAY: "%A, %-d %b %Y",
+    Interval.WEEK: "Week of %-d %b %Y",
+    Interval.MONTH: "%B %Y",
+}
+
+
+def value_ticks(highest: float, metric: Metric) -> list[float]:
+    """Round values from 0 to at least `highest`, two to six of them; whole ones for counts."""
+    if highest <= 0:
+        return [0, 1]
+    step = _step(highest / 4, metric)
+    return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
+    if metric is Metric.VIEWS_PER_SESSION:
+        return [f"{tick:g}" for tick in ticks]
+    if metric in (Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE):
+        return [f"{tick:g}%" for tick in ticks]
+    if metric in (Metric.VISIT_DURATION, Metric.TIME_ON_PAGE):
+        return [_plain_duration(tick) for tick in ticks]
+    return [numbers.short(tick) if tick >= 10_000 else numbers.exact(tick) for tick in ticks]
+
+
+def time_ticks(starts: Sequence[datetime], interval: Interval) -> list[datetime]:
+    """The buckets that are labelled: regular, at most MOST_LABELS, on round hours, months and quarters."""
+    for step in _STEPS[interval]:
+        chosen = [start for index, start in enumerate(starts) if _is_round(start, index, step, interval)]
+        if len(chosen) <= MOST_LABELS:
+            return chosen
+    every = math.ceil(len(starts) / MOST_LABELS)
+    return list(starts[::every])
+
+
+def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:
+    """ "25 Oct" for days, "14:00" within a day, "Oct 2026" for months, and the year where it changes."""
+    return [_label(tick, interval, previous) for previous, tick in pairwise([None, *ticks]) if tick is not None]
+
+
+def _step(wanted: float, metric: Metric) -> float:
+    if metric in (Metric.VISIT_DURATION, Metric.TIME_ON_PAGE) and wanted <= _SECONDS[-1]:
+        return next(step for step in _SECONDS if step >= wanted)
+    size = 10.0 ** math.floor(math.log10(wanted))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= wanted * (1 - 1e-9))
+    return step if metric is Metric.VIEWS_PER_SESSION else float(max(math.ceil(step), 1))
+
+
+def _is_round(start: datetime, index: int, step: int, interval: Interval) -> bool:
+    return _place(start, index, step, interval) % step == 0
+
+
+def _place(start: datetime, index: int, step: int, interval: Interval) -> int:
+    match interval:
+        case Interval.MINUTE:
+            return start.hour * 60 + start.minute
+        case Interval.HOUR:
+            return start.date().toordinal() * 24 + start.hour
+        case Interval.MONTH:
+            return start.year * 12 + start.month - 1
+    # Days and weeks are counted from the second bucket on, so that the first label is not cut at the edge.
+    return index - 1 if step > 1 else index
+
+
+def _label(tick: datetime, interval: Interval, before: datetime | None) -> str:
+    if interval is Interval.MONTH:
+        return f"{tick:%b %Y}"
+    if interval in (Interval.MINUTE, Interval.HOUR) and (tick.hour, tick.minute) != (0, 0):
+        return f"{tick:%H:%M}"
+    year = f" {tick.year}" if before is not None and before.year != tick.year else ""
+    return f"{tick.day} {tick:%b}{year}"
+
+
+def _plain_duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60 or whole % 60:
+        return numbers.duration(seconds)
+    return f"{whole // 60}m" if whole < 3600 or whole % 3600 else f"{whole // 3600}h"

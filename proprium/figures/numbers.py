@@ -1,0 +1,88 @@
+"""Numbers as people read them: the same text on cards, in charts, in the PDF and in the Markdown."""
+
+from __future__ import annotations
+
+from proprium.metrics.results import Metric
+
+NOTHING = "–"
+MINUS = "\u2212"
+
+TITLES: dict[Metric, str] = {
+    Metric.VISITORS: "Visitors",
+    Metric.NEW_VISITORS: "New visitors",
+    Metric.SESSIONS: "Sessions",
+    Metric.PAGE_VIEWS: "Page views",
+    Metric.VIEWS_PER_SESSION: "Views per session",
+    Metric.BOUNCE_RATE: "Bounce rate",
+    Metric.ENGAGEMENT_RATE: "Engagement",
+    Metric.VISIT_DURATION: "Visit duration",
+    Metric.TIME_ON_PAGE: "Time on page",
+    Metric.CLICKS: "Clicks",
+    Metric.SCROLLS: "Scrolls",
+    Metric.EVENTS: "Events",
+}
+_RATES = frozenset({Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE})
+_DURATIONS = frozenset({Metric.VISIT_DURATION, Metric.TIME_ON_PAGE})
+
+
+def of_metric(metric: Metric, value: float | None) -> str:
+    """A card's value, rounded once: "12.4k", "41.8 %", "2m 14s", "2.37"."""
+    if value is None:
+        return NOTHING
+    if metric in _RATES:
+        return percent(value)
+    if metric in _DURATIONS:
+        return duration(value)
+    if metric is Metric.VIEWS_PER_SESSION:
+        return f"{value:.2f}"
+    return short(value)
+
+
+def exact_of_metric(metric: Metric, value: float | None) -> str:
+    """The same unrounded, for a tooltip and for tables: "12,431"."""
+    if value is None or metric in _RATES | _DURATIONS or metric is Metric.VIEWS_PER_SESSION:
+        return of_metric(metric, value)
+    return exact(value)
+
+
+def exact(value: float) -> str:
+    """ "12,431"."""
+    return f"{value:,.0f}".replace("-", MINUS)
+
+
+def short(value: float) -> str:
+    """Four digits at most, exact below ten thousand: "9,999", "12.4k", "1.05M"."""
+    size = abs(value)
+    if size < 9_999.5:
+        return exact(value)
+    for limit, unit in ((999.5e3, "k"), (999.5e6, "M"), (float("inf"), "B")):
+        if size < limit:
+            scaled = size / {"k": 1e3, "M": 1e6, "B": 1e9}[unit]
+            break
+    sign = MINUS if value < 0 else ""
+    return f"{sign}{_three_digits(scaled)}{unit}"
+
+
+def duration(seconds: float) -> str:
+    """ "0s", "48s", "2m 14s", "1h 03m"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def percent(value: float) -> str:
+    """ "41.8%"; whole from 100 on."""
+    return f"{value:.1f}%" if abs(value) < 99.95 else f"{value:.0f}%"
+
+
+def share(value: float) -> str:
+    """A row's share: whole percents, "<1%" for a little, nothing hidden as 0."""
+    return "<1%" if 0 < value < 0.5 else f"{value:.0f}%"
+
+
+def _three_digits(scaled: float) -> str:
+    return f"{scaled:.3g}" if scaled < 999.5 else f"{scaled:,.0f}"

@@ -1,0 +1,31 @@
+"""A property's last hours or days as one small line, drawn as an SVG of numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+WIDTH, HEIGHT, EDGE = 96, 28, 2
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """An `<svg>` that takes its colour from CSS (`currentColor`); holds no text, so nothing has to be escaped."""
+    line = path(values)
+    area = f"{line} L{WIDTH - EDGE} {HEIGHT} L{EDGE} {HEIGHT} Z" if line else ""
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" fill="none" aria-hidden="true" '
+        f'preserveAspectRatio="none" class="spark"><path d="{area}" fill="currentColor" opacity=".12"/>'
+        f'<path d="{line}" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round" '
+        'vector-effect="non-scaling-stroke"/></svg>'
+    )
+
+
+def path(values: Sequence[float]) -> str:
+    """The line's SVG path: from left to right, the highest value at the top, 0 at the bottom. Empty for no values."""
+    if not values:
+        return ""
+    points = list(values) if len(values) > 1 else [values[0]] * 2
+    highest = max(*points, 0) or 1
+    step = (WIDTH - 2 * EDGE) / (len(points) - 1)
+    height = HEIGHT - 2 * EDGE
+    places = [(EDGE + i * step, EDGE + height * (1 - max(value, 0) / highest)) for i, value in enumerate(points)]
+    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in places)

@@ -1,0 +1,138 @@
+"""The chart above the tiles: a smooth line with a soft fill, the compared period dotted, the running bucket dashed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from proprium.figures import axis, numbers
+from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
+from proprium.metrics.period import Interval
+from proprium.metrics.results import Metric, Series
+
+HEIGHT = 280
+SMOOTH_UP_TO = 200  # buckets; above, a spline costs time and shows nothing more
+
+_Points = Sequence[float | None]
+
+
+def timeline(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
+    """One metric over the period. `previous` is laid over it bucket by bucket, whatever its own dates."""
+    times = [_wall_clock(start) for start in series.starts]
+    data = [
+        *([_previous(times, previous, metric, look)] if previous is not None else []),
+        *_current(times, series, metric, look),
+    ]
+    return {"data": data, "layout": _layout(series, previous, metric, look, interval), "config": CONFIG}
+
+
+def _current(times: list[str], series: Series, metric: Metric, look: Look) -> list[Figure]:
+    """Fill and hover over all buckets; on top of it the line, whose last piece is dashed while its bucket runs."""
+    solid = len(times) - 1 if series.running else len(times)
+    traces = [
+        {
+            **_line(times, series.values, look.value.accent, 0),
+            "fill": "tozeroy",
+            "fillcolor": look.value.fill_bottom,
+            "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
+            "name": numbers.TITLES[metric],
+            "customdata": [numbers.exact_of_metric(metric, value) for value in series.values],
+            "hovertemplate": f"<b>%{{customdata}}</b> {numbers.TITLES[metric].lower()}<extra></extra>",
+        },
+        {
+            **_line(times[:solid], series.values[:solid], look.value.accent, 2.4),
+            "mode": "lines+markers",
+            "marker": {"color": look.value.accent, "size": _dots(series.values[:solid]), "opacity": 1},
+            "hoverinfo": "skip",
+        },
+    ]
+    if series.running and len(times) > 1:
+        running = _line(times[-2:], series.values[-2:], look.value.accent, 2.4)
+        running["line"] = {**running["line"], "dash": "3px 4px", "shape": "linear"}
+        traces.append({**running, "hoverinfo": "skip"})
+    if series.running:
+        traces.append(_running_dot(times, series, look))
+    return traces
+
+
+def _previous(times: list[str], previous: Series, metric: Metric, look: Look) -> Figure:
+    count = min(len(times), len(previous.values))
+    trace = _line(times[:count], previous.values[:count], look.value.muted, 1.4)
+    trace["line"] = {**trace["line"], "dash": "dot"}
+    return {
+        **trace,
+        "opacity": 0.65,
+        "name": "Before",
+        "customdata": [numbers.exact_of_metric(metric, value) for value in previous.values[:count]],
+        "hovertemplate": "%{customdata} before<extra></extra>",
+    }
+
+
+def _line(times: Sequence[str], values: _Points, colour: str, width: float) -> Figure:
+    shape = {"shape": "spline", "smoothing": 0.6} if len(times) <= SMOOTH_UP_TO else {"shape": "linear"}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(times),
+        "y": list(values),
+        "line": {"color": colour, "width": width, **shape},
+    }
+
+
+def _running_dot(times: list[str], series: Series, look: Look) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": times[-1:],
+        "y": list(series.values[-1:]),
+        "marker": {"color": look.value.card, "size": 7, "line": {"color": look.value.accent, "width": 2}},
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+    }
+
+
+def _dots(values: _Points) -> list[int]:
+    """A value without neighbours would be a line of no length: it is drawn as a dot, all others are not."""
+    padded = [None, *values, None]
+    lonely = [padded[i] is None and padded[i + 2] is None for i in range(len(values))]
+    return [6 if alone and value is not None else 0 for alone, value in zip(lonely, values, strict=True)]
+
+
+def _layout(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
+    shown = [*series.values, *(previous.values[: len(series.values)] if previous else ())]
+    ticks = axis.value_ticks(max((value for value in shown if value is not None), default=0), metric)
+    labelled = axis.time_ticks(series.starts, interval)
+    return layout(
+        look,
+        height=HEIGHT,
+        hovermode="x unified",
+        uirevision="timeline",
+        xaxis=time_axis(
+            look,
+            type="date",
+            range=_edges(series),
+            tickvals=[_wall_clock(start) for start in labelled],
+            ticktext=axis.time_labels(labelled, interval),
+            tickangle=0,
+            hoverformat=axis.HOVER_FORMATS[interval],
+            unifiedhovertitle={"text": "%{x}"},
+        ),
+        yaxis=value_axis(
+            look,
+            range=[0, ticks[-1] * 1.04],
+            tickvals=ticks,
+            ticktext=axis.value_labels(ticks, metric),
+        ),
+    )
+
+
+def _edges(series: Series) -> list[str] | None:
+    """From the first bucket to the last; a single bucket gets air on both sides."""
+    if len(series.starts) < 2:
+        return None
+    return [_wall_clock(series.starts[0]), _wall_clock(series.starts[-1])]
+
+
+def _wall_clock(start: datetime) -> str:
+    """What the property's clock shows: Plotly knows no zones and would shift an offset to UTC."""
+    return start.replace(tzinfo=None).isoformat(timespec="minutes")
