@@ -33,12 +33,9 @@ def install_override() -> bool:
 
 
 def preload_html(atlas: Atlas) -> str:
-    """Head lines for a page with charts: bundle, world map and font are fetched while NiceGUI itself still loads."""
+    """Head lines for a page with a map: chart bundle and world are fetched while NiceGUI itself still loads."""
     bundle = f'<link rel="modulepreload" href="{url}">' if (url := bundle_url()) else ""
-    return (
-        f'{bundle}<link rel="preload" as="fetch" crossorigin href="{world_url(atlas)}">'
-        f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{asset_url("fonts/inter-latin.woff2")}">'
-    )
+    return f'{bundle}<link rel="preload" as="fetch" crossorigin href="{world_url(atlas)}">'
 
 
 def world_url(atlas: Atlas) -> str:
