@@ -97,7 +97,7 @@ class PageRateLimit:
 
 
 def peer_address(connection: HTTPConnection) -> str | None:
-    """Who is at the other end of the wire; behind a proxy the composition root hands in a function that knows better."""
+    """Who is at the other end of the wire; behind a proxy the composition root hands in a better function."""
     return connection.client.host if connection.client else None
 
 

@@ -25,6 +25,22 @@ def field(label: str, why: str = "", *, target: str = "") -> Iterator[Element]:
             ui.label(why).classes("why")
 
 
+@contextmanager
+def post_form(action: str, classes: str = f"{theme.STACK} wide") -> Iterator[Element]:
+    """A form that the browser posts itself, so that its answer can set a cookie."""
+    with ui.element("form").classes(classes) as form:
+        form.props.update({"method": "post", "action": action})
+        yield form
+
+
+def hidden(name: str, value: str, *, autocomplete: str = "") -> None:
+    """A field that nobody sees."""
+    element = ui.element("input").props('type="hidden"')
+    element.props.update({"name": name, "value": value})
+    if autocomplete:  # password managers want to read the account's name
+        element.props["autocomplete"] = autocomplete
+
+
 def native_input(
     label: str,
     name: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.element import Element
 
-from proprium.ui import theme
+from proprium.ui import flash, theme
 from proprium.ui.parts.controls import icon
 
 
@@ -44,3 +44,9 @@ def note(text: str, kind: str = "", icon_name: str = "") -> Element:
 def problem(text: str) -> Element:
     """An error that stays in its tile and says what to do."""
     return note(text, "bad")
+
+
+def said_before(key: str) -> None:
+    """What the form that led here was answered, if anything."""
+    if key and (said := flash.take(key)):
+        note(said.text, said.kind)

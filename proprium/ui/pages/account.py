@@ -1,0 +1,99 @@
+"""One's own account: name, e-mail, password, and where one is signed in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import Request
+from nicegui import ui
+
+from proprium.accounts import sessions
+from proprium.storage.tables import LoginSession, User
+from proprium.ui import session, theme
+from proprium.ui.frame import frame
+from proprium.ui.parts.controls import button
+from proprium.ui.parts.fields import hidden, native_input, post_form
+from proprium.ui.parts.panels import panel
+from proprium.ui.parts.rows import tag
+from proprium.ui.parts.states import said_before
+from proprium.ui.services import Services
+
+
+def register(services: Services) -> None:
+    @ui.page("/account")
+    def account(request: Request, said: str = "") -> None:
+        user = session.require_user(services, request)
+        with frame(services, request, "Account", user, width="narrow"):
+            with ui.element("div").classes("pagehead"):
+                with ui.element("h1").classes("grow"):
+                    ui.label("Account")
+                with post_form("/auth/logout", ""):
+                    button("Sign out", "leave", submits=True)
+            said_before(said)
+            _profile(user)
+            _password(user)
+            _sessions(services, request, user)
+
+
+def _profile(user: User) -> None:
+    with panel("You") as head:
+        with head.head:
+            tag(user.role)
+        with post_form("/auth/profile"):
+            native_input("Name", "name", value=user.name, autocomplete="name", required=False)
+            native_input("E-mail", "email", kind="email", value=user.email, autocomplete="email")
+            with ui.element("div"):
+                button("Save", kind=theme.PRIMARY, submits=True)
+
+
+def _password(user: User) -> None:
+    with panel("Password") as box:
+        box.card.props('id="password"')
+        with post_form("/auth/password"):
+            hidden("username", user.email, autocomplete="username")
+            native_input("Current password", "current", kind="password", autocomplete="current-password")
+            native_input(
+                "New password",
+                "password",
+                kind="password",
+                autocomplete="new-password",
+                why="10 characters or more. Everywhere else you will be signed out.",
+                minlength="10",
+            )
+            with ui.element("div"):
+                button("Change the password", kind=theme.PRIMARY, submits=True)
+
+
+def _sessions(services: Services, request: Request, user: User) -> None:
+    logins = sessions.sessions_of(services.database, user.id, clock=services.clock)
+    with panel("Where you are signed in") as box:
+        with box.head, post_form("/auth/everywhere", ""):
+            button("Sign out everywhere", "leave", submits=True)
+        with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
+            for login in logins:
+                _session(login, sessions.is_of(login, session.token_of(request)), services.clock())
+
+
+def _session(login: LoginSession, is_this: bool, now: datetime) -> None:
+    with ui.element("tr"):
+        with ui.element("td"):
+            ui.label(login.browser or "An unknown browser").classes("strong")
+            ui.label(f"since {login.created_at:%-d %B %Y}").classes(f"{theme.MUTED} {theme.SMALL}")
+        with ui.element("td").classes(theme.MUTED):
+            ui.label("now" if is_this else f"last used {ago(now, login.seen_at)}")
+        with ui.element("td").classes("r"):
+            if is_this:
+                tag("this browser", "good")
+                return
+            with post_form("/auth/revoke", ""):
+                hidden("login", str(login.id))
+                button("Sign out", submits=True)
+
+
+def ago(now: datetime, then: datetime) -> str:
+    """ "12 minutes ago", in the largest unit that fits."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if count := seconds // length:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,112 @@
+"""Recipes to copy. Signed in, they hold this server's address and the id of one of your properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from fastapi import Request
+from nicegui import ui
+
+from proprium.properties import service
+from proprium.storage.tables import Property, User
+from proprium.ui import session, theme
+from proprium.ui.frame import frame
+from proprium.ui.parts.fields import select
+from proprium.ui.parts.panels import code, panel
+from proprium.ui.services import Services
+from proprium.ui.snippets import YOUR_ID, Snippets
+
+DESCRIPTION = "How to send page views, clicks and events of your own to Proprium: script tag, JavaScript, curl, Python."
+OPTIONS = (
+    ("data-cookieless", "No cookie: visitors are known for one day."),
+    ("data-hash", "The part after # is a page of its own: for routers that use it."),
+    ('data-exclude="/admin/*"', "These paths report nothing."),
+    ("data-no-clicks", "Clicks are not reported."),
+    ("data-no-scroll", "How far a page was scrolled is not reported."),
+    ("data-no-routes", "Only your own code reports page views."),
+)
+
+
+def register(services: Services) -> None:
+    @ui.page("/documentation")
+    def documentation(request: Request, property: str = "") -> None:
+        user = session.user_of(services, request)
+        mine = _editable(services, user)
+        chosen = next((one for one in mine if str(one.id) == property), mine[0] if mine else None)
+        with frame(services, request, "Documentation", user, width="narrow", description=DESCRIPTION):
+            with ui.element("h1"):
+                ui.label("Documentation")
+            _about_ids(mine, chosen)
+            _recipes(Snippets(services.settings, chosen))
+
+
+def _editable(services: Services, user: User | None) -> list[Property]:
+    if user is None:
+        return []
+    seen = service.visible_to(services.database, user)
+    return [one for one in seen if service.may_edit(user, one) and not one.is_protected]
+
+
+def _about_ids(mine: list[Property], chosen: Property | None) -> None:
+    if chosen is None:
+        text = f"Put your property's id where it says {YOUR_ID}. Signed in, it stands there already."
+        ui.label(text).classes(theme.MUTED)
+        return
+    names = {str(one.id): one.name for one in mine}
+    choice = select("The recipes are for", names, str(chosen.id))
+    choice.on_value_change(lambda e: ui.navigate.to(f"/documentation?property={UUID(e.value)}"))
+
+
+def _recipes(snippets: Snippets) -> None:
+    with _recipe(
+        "The site tag", "Into the head of every page. Page views, clicks, scrolls and time follow by themselves."
+    ):
+        code(snippets.tag(), name="The site tag")
+        _options()
+    with _recipe("Name a click", "Clicks tell the element, never its text. Give it a label of your own:"):
+        code(snippets.label(), name="A labelled link")
+    with _recipe(
+        "Events of your own", "Any name, any data, nothing to set up first; also before the script has loaded."
+    ):
+        code(snippets.push(), name="An event on a click")
+        code(snippets.queue(), name="An event from a script")
+        _say("Custom cards on the dashboard makes a headline number of it.")
+    with _recipe(
+        "Single-page apps", "A changed path is a page view by itself. To report them from your router instead:"
+    ):
+        code(snippets.page_view(), name="Page views of a single-page app")
+    with _recipe("From the command line", "204: it is on disk. 4xx: the answer says which field was wrong."):
+        code(snippets.curl(), name="curl")
+    with _recipe(
+        "From Python", "A server's events count as events. With a user_id they belong to that visitor as well."
+    ):
+        code(snippets.python(), name="Python")
+    with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
+        code(snippets.pixel(), name="The pixel")
+    with _recipe("Staying out", "Nothing is reported from a browser in whose console this was typed once:"):
+        code("localStorage.collector_optout = '1'", name="Opting out")
+        _say("Who asks not to be followed (Global Privacy Control, Do Not Track) is counted without a cookie.")
+
+
+@contextmanager
+def _recipe(title: str, text: str) -> Iterator[None]:
+    with panel(title, body=f"{theme.BODY} {theme.STACK}"):
+        _say(text)
+        yield
+
+
+def _say(text: str) -> None:
+    ui.label(text).classes(theme.MUTED)
+
+
+def _options() -> None:
+    ui.label("Options, as attributes of the tag:").classes("strong")
+    with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(theme.TABLE), ui.element("tbody"):
+        for attribute, meaning in OPTIONS:
+            with ui.element("tr"):
+                with ui.element("td"), ui.element("code"):
+                    ui.label(attribute).style("display: inline")
+                with ui.element("td"):
+                    ui.label(meaning)

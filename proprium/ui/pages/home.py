@@ -1,0 +1,52 @@
+"""The start: what this is, for those who are not signed in."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import ui
+from starlette.responses import RedirectResponse, Response
+
+from proprium.accounts import users
+from proprium.ui import session, theme
+from proprium.ui.frame import frame
+from proprium.ui.parts.controls import icon, link_button
+from proprium.ui.parts.states import note
+from proprium.ui.services import Services
+
+PROMISES = (
+    ("bolt", "It moves while you look", "An event is on every open dashboard within a second. Nothing to reload."),
+    ("lock", "It stays with you", "One process, two files, no external service. Addresses are never stored."),
+    ("file", "It prints", "Exactly what is on the screen, as a PDF, as Markdown or as one page to send on."),
+)
+
+
+def register(services: Services) -> None:
+    @ui.page("/")
+    def home(request: Request) -> Response | None:
+        if session.user_of(services, request):
+            return RedirectResponse(session.HOME, 303)
+        with frame(services, request, "Website analytics on your own server", width="narrow"):
+            with ui.element("div").classes(f"{theme.STACK} wide").style("padding: 7vh 0 2vh"):
+                with ui.element("h1").style("font-size: clamp(28px, 5vw, 40px)"):
+                    ui.label("See who reads your site, as it happens.")
+                ui.label(
+                    "Proprium is website analytics that run on your own server. One script tag on a page, and you watch "
+                    "who comes, from where, and what they read and do."
+                ).classes(theme.MUTED).style("font-size: 16.5px; max-width: 60ch")
+                if not users.has_users(services.database):
+                    note("Nobody owns this server yet. Open the setup link that it printed when it started.", "warn")
+                with ui.element("div").classes(f"{theme.LINE} wraps"):
+                    link_button("Sign in", "/login", kind=f"{theme.PRIMARY} big")
+                    link_button("Documentation", "/documentation", kind="big")
+            with ui.element("div").classes(theme.GRID3):
+                for sign, title, text in PROMISES:
+                    _promise(sign, title, text)
+        return None
+
+
+def _promise(sign: str, title: str, text: str) -> None:
+    with ui.element("section").classes(f"{theme.CARD} pad {theme.STACK} tight"):
+        icon(sign).style("color: var(--acc); width: 22px; height: 22px; margin-bottom: 6px")
+        with ui.element("h2"):
+            ui.label(title)
+        ui.label(text).classes(theme.MUTED)

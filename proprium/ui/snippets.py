@@ -1,0 +1,71 @@
+"""Texts to copy: the site tag and the recipes, filled in with this server's address and a property's id."""
+
+from __future__ import annotations
+
+from proprium.config import Settings
+from proprium.storage.tables import Property
+
+YOUR_ID = "YOUR-PROPERTY-ID"
+
+
+class Snippets:
+    """For one property, or for nobody's: then the id is a placeholder."""
+
+    def __init__(self, settings: Settings, found: Property | None = None) -> None:
+        self.server = settings.public_url
+        self.id = str(found.id) if found else YOUR_ID
+        self.is_cookieless = bool(found and found.is_cookieless)
+
+    def tag(self, *options: str) -> str:
+        """What goes on every page."""
+        attributes = ["data-cookieless"] * self.is_cookieless + list(options)
+        extra = "".join(f" {attribute}" for attribute in attributes)
+        return f'<script defer src="{self.server}/collector.js" data-collector-id="{self.id}"{extra}></script>'
+
+    def wordpress(self) -> str:
+        return f"""add_action('wp_head', function () {{
+    if (is_user_logged_in()) return;  // your own visits stay out
+    echo '{self.tag()}';
+}});"""
+
+    def pixel(self) -> str:
+        return (
+            f'<img src="{self.server}/collect/pixel.gif?id={self.id}&amp;url=/newsletter/may" '
+            'width="1" height="1" alt="" referrerpolicy="no-referrer-when-downgrade">'
+        )
+
+    def push(self) -> str:
+        return """<button onclick="collectorQueue.push({event: 'signup', data: {plan: 'pro'}})">Sign up</button>"""
+
+    def label(self) -> str:
+        return '<a href="/pricing" data-collect="pricing-in-header">Pricing</a>'
+
+    def queue(self) -> str:
+        return """<script>
+  window.collectorQueue = window.collectorQueue || [];
+  collectorQueue.push({event: 'signup', data: {plan: 'pro', seats: 3}});
+</script>"""
+
+    def page_view(self) -> str:
+        return f"""{self.tag("data-no-routes")}
+<script>
+  router.afterEach((to) => collectorQueue.push({{event: 'page_view', data: {{url: to.path, title: document.title}}}}));
+</script>"""
+
+    def curl(self) -> str:
+        return f"""curl {self.server}/collect \\
+  --header 'Content-Type: application/json' \\
+  --data '{{"collectorId": "{self.id}", "event": "order", "data": {{"amount": 49, "currency": "EUR"}}}}'"""
+
+    def python(self) -> str:
+        return f"""import requests
+
+requests.post(
+    "{self.server}/collect",
+    json={{
+        "collectorId": "{self.id}",
+        "event": "order",
+        "data": {{"amount": 49, "currency": "EUR", "user_id": "customer-7"}},
+    }},
+    timeout=5,
+)"""
