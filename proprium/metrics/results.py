@@ -132,3 +132,5 @@ class Dashboard:
     is_empty: bool  # the property has no event at all
     rows_read: int  # events of the period, bots included
     computed_s: float  # CPU-independent wall seconds the queries took
+    custom_timelines: Mapping[str, Series] = field(default_factory=dict)  # of the query's custom_cards
+    previous_custom_timelines: Mapping[str, Series] = field(default_factory=dict)

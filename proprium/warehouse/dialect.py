@@ -15,6 +15,11 @@ def micros(moment: Column) -> ColumnElement[int]:
     return func.epoch_us(moment, type_=BigInteger)
 
 
+def divided(number: Column, by: int) -> ColumnElement[int]:
+    """Whole-number division; SQL's own sign means something else in every engine."""
+    return type_coerce(number.op("//", precedence=8)(literal_column(str(int(by)))), BigInteger)
+
+
 def seconds_between(start: Column, end: Column) -> ColumnElement[float]:
     return type_coerce((micros(end) - micros(start)) / literal_column("1e6"), Double)
 
@@ -30,7 +35,7 @@ def median(number: Column) -> ColumnElement[float]:
 
 
 def data_value(data: Column, key: str) -> ColumnElement[str]:
-    """The text of one key of a hit's JSON; NULL where it is missing or null. The key is taken as it is, dots included."""
+    """The text of one key of a hit's JSON; NULL where it is missing. The key is taken as it is, dots included."""
     pointer = "/" + key.replace("~", "~0").replace("/", "~1")
     return func.json_extract_string(data, pointer, type_=Text)
 

@@ -1,0 +1,61 @@
+"""Everything that a dashboard or a report shows, read at one moment."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from proprium.metrics.buckets import buckets
+from proprium.metrics.live import live_of
+from proprium.metrics.measures import WHOLE, measure
+from proprium.metrics.query import Query
+from proprium.metrics.results import Dashboard
+from proprium.metrics.tiles import tiles
+from proprium.metrics.timeline import custom_series_of, series_of
+from proprium.warehouse.schema import event
+
+if TYPE_CHECKING:
+    from proprium.warehouse.connect import Warehouse
+
+MAX_CUSTOM_EVENTS = 500
+
+
+def dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
+    """Cards, chart, tiles and map of one query; about ten statements, on one snapshot."""
+    began = perf_counter()
+    before = query.before()
+    spans = buckets(query.period, query.interval, query.now)
+    with warehouse.read() as connection:
+        measured = measure(connection, query, spans)
+        earlier_spans = buckets(before.period, query.interval, query.now) if before else None
+        earlier = measure(connection, before, earlier_spans) if before else None
+        totals = measured[WHOLE]
+        return Dashboard(
+            query=query,
+            totals=totals,
+            previous=earlier[WHOLE] if earlier else None,
+            timelines=series_of(spans, measured),
+            previous_timelines=series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
+            breakdowns=tiles(connection, query),
+            live=live_of(connection, query.property, query.now),
+            custom_events=custom_events(connection, query.property),
+            is_empty=not has_events(connection, query.property),
+            rows_read=totals.events + totals.bots,
+            custom_timelines=custom_series_of(spans, measured),
+            previous_custom_timelines=custom_series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
+            computed_s=perf_counter() - began,
+        )
+
+
+def custom_events(connection: Connection, property_number: int) -> tuple[str, ...]:
+    """Every custom event ever seen, by name."""
+    seen = select(event.c.event).where(event.c.property == property_number, event.c.is_custom).distinct()
+    return tuple(connection.scalars(seen.order_by(event.c.event).limit(MAX_CUSTOM_EVENTS)))
+
+
+def has_events(connection: Connection, property_number: int) -> bool:
+    return (
+        connection.execute(select(event.c.seq).where(event.c.property == property_number).limit(1)).first() is not None
+    )

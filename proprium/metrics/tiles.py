@@ -1,0 +1,165 @@
+"""All tiles of a dashboard: one pass over the sessions, one over the hits, by GROUPING SETS.
+
+Each is what `breakdown` gives for its dimension; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    Subquery,
+    and_,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from proprium.metrics import selection
+from proprium.metrics.breakdown import CAMPAIGN, LIMIT, PLACES_IN_A_COUNTRY, VISITORS, breakdown_of, unit_of
+from proprium.metrics.query import Audience, Query
+from proprium.metrics.results import Breakdown, Dimension
+from proprium.warehouse import dialect
+from proprium.warehouse.schema import event, session
+
+PLACES_LIMIT = 300
+"""A map shows every country, and every region of the open one."""
+
+MAPPED = frozenset({Dimension.COUNTRY, Dimension.REGION})
+OF_SESSIONS = tuple(dimension for dimension in Dimension if unit_of(dimension) == VISITORS)
+
+# What each dimension of hits groups by, and which of a group's counts it shows.
+OF_HITS = {
+    Dimension.PAGE: ("page", "views"),
+    Dimension.EVENT_PAGE: ("page", "events"),
+    Dimension.BOT_PAGE: ("page", "bots"),
+    Dimension.EVENT: ("custom", "customs"),
+    Dimension.BOT: ("bot_name", "bots"),
+    Dimension.BOT_CATEGORY: ("bot_category", "bots"),
+}
+GROUPS = ("page", "custom", "bot_name", "bot_category")
+COUNTS = ("views", "events", "bots", "customs")
+
+
+def tiles(connection: Connection, query: Query) -> Mapping[Dimension, Breakdown]:
+    """Every dimension's first rows. Regions and cities are the open country's, where one is open."""
+    everywhere = [name for name in OF_SESSIONS if not (query.open_country and name in PLACES_IN_A_COUNTRY)]
+    found = _session_tiles(connection, query, everywhere, selection.chosen_sessions(query))
+    if query.open_country:
+        there = and_(selection.chosen_sessions(query), session.c.country == query.open_country)
+        found |= _session_tiles(connection, query, sorted(PLACES_IN_A_COUNTRY), there)
+    return found | _hit_tiles(connection, query)
+
+
+def _session_tiles(
+    connection: Connection, query: Query, dimensions: Sequence[Dimension], chosen: ColumnElement[bool]
+) -> dict[Dimension, Breakdown]:
+    if query.audience is Audience.BOTS:
+        return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
+    answer = connection.execute(_session_question(dimensions, chosen)).all()
+    return {
+        name: _tile(name, [row for row in answer if row.grouping_set == _set_number(dimensions, name)])
+        for name in dimensions
+    }
+
+
+def _session_question(dimensions: Sequence[Dimension], chosen: ColumnElement[bool]) -> Select[Any]:
+    rows = select(*(session.c[name.value] for name in dimensions), session.c.visitor).where(chosen).subquery("rows")
+    columns = [rows.c[name.value] for name in dimensions]
+    counted = _counted(rows, columns, func.count(rows.c.visitor.distinct()).label("n"))
+    # Where most rows have none, "not set" is no row of the tile.
+    campaigns = [_set_number(dimensions, name) for name in dimensions if name in CAMPAIGN]
+    listed = select(counted).where(or_(counted.c.grouping_set.not_in(campaigns), counted.c.value.is_not(None)))
+    ranked = _ranked(listed.subquery("listed"), "n")
+    mapped = [_set_number(dimensions, name) for name in dimensions if name in MAPPED]
+    many = and_(ranked.c.grouping_set.in_(mapped), ranked.c.n_rank <= PLACES_LIMIT)
+    return select(ranked).where(or_(ranked.c.n_rank <= LIMIT, many)).order_by(ranked.c.grouping_set, ranked.c.n_rank)
+
+
+def _tile(dimension: Dimension, rows: Sequence[Row[Any]]) -> Breakdown:
+    total, distinct = (int(rows[0].n_total), int(rows[0].n_values)) if rows else (0, 0)
+    return breakdown_of(dimension, unit_of(dimension), [(row.value, row.n) for row in rows], total, distinct)
+
+
+def _hit_tiles(connection: Connection, query: Query) -> dict[Dimension, Breakdown]:
+    answer = connection.execute(_hit_question(query)).mappings().all()
+    return {name: _hit_tile(name, answer) for name in OF_HITS}
+
+
+def _hit_tile(dimension: Dimension, answer: Sequence[RowMapping]) -> Breakdown:
+    group, count = OF_HITS[dimension]
+    own = [row for row in answer if row["grouping_set"] == _set_number(GROUPS, group)]
+    rows = sorted(
+        (row for row in own if row[count] > 0 and row[f"{count}_rank"] <= LIMIT), key=lambda row: row[f"{count}_rank"]
+    )
+    total, distinct = (int(rows[0][f"{count}_total"]), int(rows[0][f"{count}_values"])) if rows else (0, 0)
+    return breakdown_of(dimension, unit_of(dimension), [(row["value"], row[count]) for row in rows], total, distinct)
+
+
+def _hit_question(query: Query) -> Select[Any]:
+    is_chosen = selection.is_of_audience(query)
+    hits = (
+        select(
+            event.c.page,
+            case((event.c.is_custom, event.c.event)).label("custom"),
+            event.c.bot_name,
+            event.c.bot_category,
+            and_(is_chosen, event.c.is_view).label("is_view"),
+            is_chosen.label("is_chosen"),
+            event.c.is_bot,
+            and_(is_chosen, event.c.is_custom).label("is_custom"),
+        )
+        .where(selection.all_hits(query))
+        .subquery("rows")
+    )
+    flags = dict(zip(COUNTS, (hits.c.is_view, hits.c.is_chosen, hits.c.is_bot, hits.c.is_custom), strict=True))
+    counted = _counted(
+        hits,
+        [hits.c[name] for name in GROUPS],
+        *(func.count().filter(flag).label(name) for name, flag in flags.items()),
+    )
+    ranked = _ranked(counted, *COUNTS)
+    return select(ranked).where(or_(false(), *(and_(ranked.c[n] > 0, ranked.c[f"{n}_rank"] <= LIMIT) for n in COUNTS)))
+
+
+def _counted(rows: Subquery, columns: Sequence[ColumnElement[Any]], *counts: ColumnElement[Any]) -> Subquery:
+    """One row for each value of each column: grouping_set, value, and the counts."""
+    return (
+        select(
+            dialect.grouping(*columns).label("grouping_set"),
+            (func.coalesce(*columns) if len(columns) > 1 else columns[0]).label("value"),
+            *counts,
+        )
+        .group_by(func.grouping_sets(*(tuple_(column) for column in columns)))
+        .subquery("counted")
+    )
+
+
+def _ranked(counted: Subquery, *counts: str) -> Subquery:
+    """Beside each count its rank in its grouping set, the sum of all, and how many values have any."""
+    windows: list[ColumnElement[Any]] = []
+    for name in counts:
+        column, own = counted.c[name], counted.c.grouping_set
+        order = (column.desc(), counted.c.value.asc().nulls_last())
+        windows += [
+            func.row_number().over(partition_by=own, order_by=order).label(f"{name}_rank"),
+            func.sum(column, type_=BigInteger).over(partition_by=own).label(f"{name}_total"),
+            func.count(case((column > 0, 1))).over(partition_by=own).label(f"{name}_values"),
+        ]
+    return select(counted, *windows).subquery("ranked")
+
+
+def _set_number(columns: Sequence[str], column: str) -> int:
+    """What GROUPING calls the set of one column: a bit for each of the others."""
+    every = (1 << len(columns)) - 1
+    return every ^ (1 << (len(columns) - 1 - list(columns).index(column)))
