@@ -1,0 +1,114 @@
+"""The metric cards: each shows a number and its change, and switches the chart to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nicegui import ui
+from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
+
+from proprium.figures import numbers
+from proprium.metrics.change import Change, change
+from proprium.metrics.results import Dashboard, Metric, Totals
+from proprium.ui import theme
+from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, span, switch_class
+from proprium.ui.cards.view import CUSTOM
+
+DEFINITIONS: dict[Metric, str] = {
+    Metric.VISITORS: "Different people, as far as their browsers tell them apart.",
+    Metric.NEW_VISITORS: "Visitors who came for the first time: session_start events.",
+    Metric.SESSIONS: "Visits: hits of one visitor without a pause of 30 minutes, 24 hours at most.",
+    Metric.PAGE_VIEWS: "Pages loaded, or changed to within a single-page app.",
+    Metric.VIEWS_PER_SESSION: "Page views divided by sessions.",
+    Metric.BOUNCE_RATE: "Sessions with one page view, under 10 s of attention, no link clicked and no custom event.",
+    Metric.VISIT_DURATION: "From the first hit of a session to its last activity: half of all take longer.",
+    Metric.TIME_ON_PAGE: "Mean time with the page in view and the reader active, over views of 1 s or more.",
+    Metric.ENGAGEMENT_RATE: "Sessions that did not bounce.",
+    Metric.CLICKS: "Clicks that the script reported.",
+    Metric.SCROLLS: "Scrolls that the script reported.",
+    Metric.EVENTS: "Everything that was sent, by people.",
+}
+DAILY_VISITORS = "The sum of daily visitors: without a cookie nobody is known for longer than a day."
+ORDER = tuple(DEFINITIONS)
+
+
+@dataclass
+class _Card:
+    button: Element
+    label: TextElement
+    value: TextElement
+    delta: TextElement
+    tip: ui.tooltip
+
+
+class Headline:
+    """All cards, the property's custom ones last."""
+
+    def __init__(self, on_metric: Callable[[str], None]) -> None:
+        self._cards: dict[str, _Card] = {}
+        self.box = ui.element("div").classes(f"{theme.KPIS} headline").props('role="group" aria-label="Metrics"')
+        self.box.on("click", lambda event: on_metric(event.args), js_handler=EMIT_PRESSED_ROW)
+        with self.box:
+            for metric in ORDER:
+                self._cards[metric.value] = _card(metric.value, numbers.TITLES[metric])
+
+    def offer(self, custom: tuple[str, ...]) -> None:
+        """Makes the custom cards these; one that stays keeps its place and its number."""
+        wanted = [CUSTOM + name for name in custom]
+        for key in [key for key in self._cards if key.startswith(CUSTOM) and key not in wanted]:
+            self._cards.pop(key).button.delete()
+        with self.box:
+            for key in wanted:
+                if key not in self._cards:
+                    self._cards[key] = _card(key, key.removeprefix(CUSTOM))
+
+    def choose(self, metric: str) -> None:
+        for key, card in self._cards.items():
+            switch_class(card.button, theme.ON, key == metric)
+            set_prop(card.button, "aria-pressed", "true" if key == metric else "false")
+
+    def show(self, dashboard: Dashboard) -> None:
+        now, before = dashboard.totals, dashboard.previous
+        for metric in ORDER:
+            changed = change(now.value(metric), before.value(metric), metric) if before else None
+            value = numbers.of_metric(metric, now.value(metric))
+            _draw(self._cards[metric.value], value, changed, _tip(metric, now))
+        for name, count in now.custom.items():
+            if card := self._cards.get(CUSTOM + name):
+                changed = change(count, before.custom.get(name, 0), Metric.EVENTS) if before else None
+                _draw(card, numbers.short(count), changed, f"{numbers.exact(count)} · The event “{name}”.")
+        # A sum of days is never shown as if it were a number of different people.
+        self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if now.daily_visitors else "Visitors")
+
+
+def _card(key: str, label: str) -> _Card:
+    with ui.element("button").classes(theme.KPI).props('type="button"') as button:
+        button.props["data-value"] = key
+        name = span(label, "l")
+        with ui.element("span").classes("n"):
+            value = span("", "v wait")
+            delta = span("", theme.DELTA)
+        delta.set_visibility(False)
+        tip = ui.tooltip("").props("delay=350 max-width=280px")
+    return _Card(button, name, value, delta, tip)
+
+
+def _draw(card: _Card, value: str, changed: Change | None, tip: str) -> None:
+    card.value.set_text(value)
+    switch_class(card.value, "wait", False)
+    card.tip.set_text(tip)
+    card.delta.set_visibility(changed is not None)
+    if changed is not None:
+        card.delta.set_text(changed.text)
+        switch_class(card.delta, "up", changed.is_good is True)
+        switch_class(card.delta, "down", changed.is_good is False)
+
+
+def _tip(metric: Metric, totals: Totals) -> str:
+    exact = numbers.exact_of_metric(metric, totals.value(metric))
+    text = DAILY_VISITORS if metric is Metric.VISITORS and totals.daily_visitors else DEFINITIONS[metric]
+    if metric is Metric.VISIT_DURATION and totals.visit_duration_mean is not None:
+        text += f" Mean: {numbers.duration(totals.visit_duration_mean)}."
+    return f"{exact} · {text}"
