@@ -36,18 +36,13 @@ class Topology:
                 yield str(geometry["id"]), [self._ring(arcs) for arcs in rings]
 
     def features(self) -> dict[str, Any]:
-        """The same as a GeoJSON FeatureCollection of MultiPolygons; longitude and latitude to three places (100 m)."""
+        """The same as a GeoJSON FeatureCollection; longitude and latitude to three places (100 m)."""
         shapes: dict[str, list[Polygon]] = {}
         for id_, polygon in self.polygons():
             rounded = [[(round(lon, 3), round(lat, 3)) for lon, lat in ring] for ring in polygon]
             shapes.setdefault(id_, []).append(rounded)
-        return {
-            "type": "FeatureCollection",
-            "features": [
-                {"type": "Feature", "id": id_, "geometry": {"type": "MultiPolygon", "coordinates": polygons}}
-                for id_, polygons in shapes.items()
-            ],
-        }
+        features = [{"type": "Feature", "id": id_, "geometry": _shape(polygons)} for id_, polygons in shapes.items()]
+        return {"type": "FeatureCollection", "features": features}
 
     def _geometries(self) -> Iterator[dict[str, Any]]:
         return (g for g in self._collection["geometries"] if g.get("id") and g.get("arcs"))
@@ -58,6 +53,13 @@ class Topology:
             arc = self._arcs[index] if index >= 0 else self._arcs[~index][::-1]
             ring.extend(arc[1:] if ring else arc)  # arcs meet in a point that both hold
         return ring
+
+
+def _shape(polygons: list[Polygon]) -> dict[str, Any]:
+    # A lone polygon stays one: older versions of plotly.js fail on a MultiPolygon without area (Tokelau at this scale).
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons}
 
 
 def _polygon_arcs(geometry: dict[str, Any]) -> list[list[list[int]]]:

@@ -1,7 +1,8 @@
 // The map of countries or regions: a NiceGUI component.  Geometry comes by URL as TopoJSON, is decoded here and kept for
 // the page's life; the server sends numbers only.  Works with the slim chart bundle and with NiceGUI's stock one.
 
-const ASSETS = ["world", "usa", "europe", "asia", "africa", "north-america", "south-america", "oceania", "antarctica"];
+const SCOPES = ["world", "usa", "europe", "asia", "africa", "north-america", "south-america", "oceania", "antarctica"];
+const LAYERS = ["coastlines", "land", "ocean", "lakes", "rivers", "countries", "subunits"];
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false, showTips: false };
 const features = new Map(); // url → Promise of a GeoJSON FeatureCollection
 
@@ -11,9 +12,10 @@ function plotly() {
   library ??= import("nicegui-plotly").then(({ Plotly }) => {
     // Plotly asks a CDN for its own base map before any choropleth is drawn, and draws nothing when that fails: an
     // empty map in its cache saves the request.
+    const nothing = { type: "GeometryCollection", geometries: [] };
+    const empty = { type: "Topology", arcs: [], objects: Object.fromEntries(LAYERS.map((name) => [name, nothing])) };
     const cache = ((window.PlotlyGeoAssets ??= {}).topojson ??= {});
-    for (const scope of ASSETS)
-      for (const detail of ["110m", "50m"]) cache[`${scope}_${detail}`] ??= { type: "Topology", arcs: [], objects: {} };
+    for (const scope of SCOPES) for (const detail of ["110m", "50m"]) cache[`${scope}_${detail}`] ??= empty;
     return Plotly;
   });
   return library;
@@ -47,18 +49,16 @@ function decode(topology) {
       const arc = index < 0 ? arcs[~index].slice().reverse() : arcs[index];
       return place ? arc.slice(1) : arc;
     });
-  const polygons = ({ type, arcs: rings }) => (type === "Polygon" ? [rings] : rings).map((polygon) => polygon.map(ring));
+  const geometry = ({ type, arcs: rings }) => ({
+    type,
+    coordinates: type === "Polygon" ? rings.map(ring) : rings.map((polygon) => polygon.map(ring)),
+  });
   const [collection] = Object.values(topology.objects);
   return {
     type: "FeatureCollection",
     features: collection.geometries
       .filter((shape) => shape.id && shape.arcs)
-      .map((shape) => ({
-        type: "Feature",
-        id: shape.id,
-        properties: {},
-        geometry: { type: "MultiPolygon", coordinates: polygons(shape) },
-      })),
+      .map((shape) => ({ type: "Feature", id: shape.id, properties: {}, geometry: geometry(shape) })),
   };
 }
 

@@ -16,7 +16,7 @@ _SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _STEPS: dict[Interval, tuple[int, ...]] = {
     Interval.MINUTE: (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440),
     Interval.HOUR: (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168),
-    Interval.DAY: (1, 2, 3, 4, 5, 7, 14, 28, 56, 91, 182),
+    Interval.DAY: (1, 2, 3, 7, 14, 28, 56, 91, 182),
     Interval.WEEK: (1, 2, 4, 8, 13, 26, 52),
     Interval.MONTH: (1, 2, 3, 4, 6, 12, 24, 60),
 }
@@ -29,12 +29,17 @@ HOVER_FORMATS: dict[Interval, str] = {
 }
 
 
-def value_ticks(highest: float, metric: Metric) -> list[float]:
-    """Round values from 0 to at least `highest`, two to six of them; whole ones for counts."""
+def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
+    """Round values from 0 on, three to six of them and whole ones for counts; and where the axis ends.
+
+    The end moves in quarters of a step, so that a rising count does not move the whole chart each second.
+    """
     if highest <= 0:
-        return [0, 1]
-    step = _step(highest / 4, metric)
-    return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
+        return [0, 1], 1
+    step = _step(highest / 4.5, metric)
+    quarter = step / 4
+    end = max(math.ceil(highest / quarter) * quarter, step)
+    return [step * index for index in range(math.floor(end / step + 1e-9) + 1)], end
 
 
 def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:

@@ -15,6 +15,8 @@ from proprium.figures import numbers
 from proprium.figures.template import Figure, Look, colour_scale, layout
 from proprium.metrics.results import Breakdown, Row
 
+EDGE = 0.03  # air around a country, as a part of its longer side
+NARROWEST = 1.5  # powers of ten between the scale's ends
 DOT_BELOW = 0.3  # square degrees: countries that would be smaller than a pixel or two
 
 
@@ -22,10 +24,9 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
     """Every country with a count; the smallest also as a dot that can be seen and clicked."""
     rows = [row for row in countries.rows if row.value in atlas.codes]
     tiny = [row for row in rows if row.value in atlas.points and atlas.points[row.value].area < DOT_BELOW]
-    highest = _highest(rows)
-    data = [_coloured(rows, countries.unit, highest, look)]
+    data = [_coloured(rows, countries.unit, _limits(rows), look)]
     if tiny:
-        data.append(_dots(tiny, countries.unit, highest, look, atlas))
+        data.append(_dots(tiny, countries.unit, _limits(rows), look, atlas))
     return {"data": data, "layout": _layout(look, "world", _WORLD)}
 
 
@@ -33,7 +34,7 @@ def regions(breakdown: Breakdown, country: str, look: Look, atlas: Atlas) -> Fig
     """The regions of one country. Raises KeyError where the atlas has none (`atlas.has_regions`)."""
     known = set(atlas.regions(country).ids)
     rows = [row for row in breakdown.rows if row.value in known]
-    data = [_coloured(rows, breakdown.unit, _highest(rows), look)]
+    data = [_coloured(rows, breakdown.unit, _limits(rows), look)]
     return {"data": data, "layout": _layout(look, country, _view(country, atlas))}
 
 
@@ -42,14 +43,14 @@ def border(look: Look) -> dict[str, Any]:
     return {"color": look.value.card, "width": 0.6}
 
 
-def _coloured(rows: list[Row], unit: str, highest: float, look: Look) -> Figure:
+def _coloured(rows: list[Row], unit: str, limits: tuple[float, float], look: Look) -> Figure:
     return {
         "type": "choropleth",
         "featureidkey": "id",
         "locations": [row.value for row in rows],
         "z": [_height(row) for row in rows],
-        "zmin": 0,
-        "zmax": highest,
+        "zmin": limits[0],
+        "zmax": limits[1],
         "colorscale": colour_scale(look),
         "showscale": False,
         "marker": {"line": border(look)},
@@ -57,7 +58,7 @@ def _coloured(rows: list[Row], unit: str, highest: float, look: Look) -> Figure:
     }
 
 
-def _dots(rows: list[Row], unit: str, highest: float, look: Look, atlas: Atlas) -> Figure:
+def _dots(rows: list[Row], unit: str, limits: tuple[float, float], look: Look, atlas: Atlas) -> Figure:
     places = [atlas.points[str(row.value)] for row in rows]
     return {
         "type": "scattergeo",
@@ -68,8 +69,8 @@ def _dots(rows: list[Row], unit: str, highest: float, look: Look, atlas: Atlas) 
             "size": 7,
             "opacity": 1,
             "color": [_height(row) for row in rows],
-            "cmin": 0,
-            "cmax": highest,
+            "cmin": limits[0],
+            "cmax": limits[1],
             "colorscale": colour_scale(look),
             "line": {"color": look.value.card, "width": 1},
         },
@@ -89,8 +90,10 @@ def _height(row: Row) -> float:
     return round(math.log10(max(row.count, 0) + 1), 4)
 
 
-def _highest(rows: list[Row]) -> float:
-    return max((_height(row) for row in rows), default=0) or 1
+def _limits(rows: list[Row]) -> tuple[float, float]:
+    """The palest and the strongest height. Never closer than NARROWEST, so that 10 and 11 visitors look alike."""
+    heights = [_height(row) for row in rows] or [1.0]
+    return max(0.0, min(*heights, max(heights) - NARROWEST)), max(heights) or 1.0
 
 
 def _layout(look: Look, what: str, view: Figure) -> Figure:
@@ -110,10 +113,11 @@ def _view(country: str, atlas: Atlas) -> Figure:
     if country == "US":
         return {"projection": {"type": "albers usa"}}
     extent = atlas.extent(country)
+    edge = EDGE * max(extent.width, extent.height)
     return {
         "projection": _projection(extent),
-        "lonaxis": {"range": [extent.west, extent.east]},
-        "lataxis": {"range": [extent.south, extent.north]},
+        "lonaxis": {"range": [extent.west - edge, extent.east + edge]},
+        "lataxis": {"range": [max(extent.south - edge, -89), min(extent.north + edge, 89)]},
     }
 
 
@@ -126,4 +130,6 @@ def _projection(extent: Extent) -> Figure:
         "type": "conic equal area",
         "rotation": turned,
         "parallels": [extent.south + sixth, extent.north - sixth],
+        # A cone bends the box of a very wide country (Russia), whose corners are sea: they may leave the card.
+        "scale": 1.2 if extent.width > 100 else 1,
     }

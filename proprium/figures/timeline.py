@@ -100,7 +100,7 @@ def _dots(values: _Points) -> list[int]:
 
 def _layout(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
     shown = [*series.values, *(previous.values[: len(series.values)] if previous else ())]
-    ticks = axis.value_ticks(max((value for value in shown if value is not None), default=0), metric)
+    ticks, end = axis.value_ticks(max((value for value in shown if value is not None), default=0), metric)
     labelled = axis.time_ticks(series.starts, interval)
     return layout(
         look,
@@ -119,7 +119,7 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
         ),
         yaxis=value_axis(
             look,
-            range=[0, ticks[-1] * 1.04],
+            range=[0, end * 1.03],
             tickvals=ticks,
             ticktext=axis.value_labels(ticks, metric),
         ),
