@@ -14,12 +14,15 @@ from sqlalchemy import (
     Subquery,
     and_,
     case,
+    false,
     func,
     literal,
     null,
     or_,
     select,
+    true,
     tuple_,
+    union_all,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -114,19 +117,13 @@ def _session_counts(query: Query, buckets: Buckets | None) -> Select[Any]:
 
 def _times_on_page(query: Query, buckets: Buckets | None) -> Select[Any]:
     """Parts of a view add up, whenever they arrive; a view belongs to the bucket in which it began."""
-    leaves = and_(
-        event.c.property == query.property,
-        event.c.event == "page_leave",
-        event.c.created_at >= query.period.start_utc,
-        event.c.created_at < query.period.end_utc + LATEST_LEAVE,
-    )
+    parts = union_all(_parts_by_view_id(query), _parts_by_path(query)).subquery("parts")
     views = (
         select(
-            func.min(event.c.created_at).filter(event.c.is_view).label("at"),
-            func.least(func.sum(event.c.engaged_ms), LONGEST_VIEW_MS, type_=BigInteger).label("engaged_ms"),
+            func.min(parts.c.at).label("at"),
+            func.least(func.sum(parts.c.engaged_ms), LONGEST_VIEW_MS, type_=BigInteger).label("engaged_ms"),
         )
-        .where(event.c.view_id.is_not(None), or_(leaves, and_(event.c.is_view, selection.chosen_hits(query))))
-        .group_by(event.c.view_id)
+        .group_by(parts.c.has_id, parts.c.view)
         .subquery("views")
     )
     reported = (
@@ -135,6 +132,45 @@ def _times_on_page(query: Query, buckets: Buckets | None) -> Select[Any]:
         .subquery("reported")
     )
     return _per_bucket(reported, buckets, func.avg(reported.c.engaged_ms, type_=Double).label("engaged_ms"))
+
+
+def _parts_by_view_id(query: Query) -> Select[Any]:
+    """Views of the query, with the time they began, and every page_leave that may be one's."""
+    began = case((event.c.is_view, event.c.created_at)).label("at")
+    return select(true().label("has_id"), event.c.view_id.label("view"), began, event.c.engaged_ms).where(
+        event.c.view_id.is_not(None),
+        or_(and_(_until_the_last_leave(query), _is_leave()), and_(event.c.is_view, selection.chosen_hits(query))),
+    )
+
+
+def _parts_by_path(query: Query) -> Select[Any]:
+    """Of old scripts, which send no view_id: a page_leave is a part of its visitor's latest view of that path."""
+    began = case((and_(event.c.is_view, selection.chosen_hits(query)), event.c.created_at)).label("at")
+    latest_view = func.max(case((event.c.is_view, event.c.seq))).over(
+        partition_by=(event.c.visitor, event.c.page),
+        order_by=(event.c.created_at, event.c.seq),
+        rows=(None, 0),
+    )
+    parts = (
+        select(latest_view.label("view"), began, event.c.engaged_ms)
+        .where(event.c.view_id.is_(None), _until_the_last_leave(query), or_(event.c.is_view, _is_leave()))
+        .subquery("by_path")
+    )
+    return select(false().label("has_id"), parts.c.view, parts.c.at, parts.c.engaged_ms).where(
+        parts.c.view.is_not(None)
+    )
+
+
+def _until_the_last_leave(query: Query) -> ColumnElement[bool]:
+    return and_(
+        event.c.property == query.property,
+        event.c.created_at >= query.period.start_utc,
+        event.c.created_at < query.period.end_utc + LATEST_LEAVE,
+    )
+
+
+def _is_leave() -> ColumnElement[bool]:
+    return event.c.event == "page_leave"
 
 
 def _bucket(buckets: Buckets | None, moment: ColumnElement[Any]) -> ColumnElement[Any]:
