@@ -46,8 +46,8 @@ _LIBRARY = re.compile(
     r"|spring|ktor(?:-client)?|dart|ruby|faraday|httparty|rest-client|typhoeus|httprb|http\.rb|guzzlehttp|guzzle|php|symfony"
     r"|laravel|reqwest|ureq|hyper|isahc|libwww-perl|lwp|mojolicious|restsharp|flurl|\.net|dotnet|powershell|hackney|finch"
     r"|tesla|elixir|mint|erlang|postmanruntime|insomnia|httpie|bruno(?:runtime)?|hoppscotch|cpp-httplib|cpr|libsoup|alamofire"
-    r"|urlsession)\b(?!bot)"
-    r"|^mozilla/5\.0 \([^)]*\) windowspowershell/|\bpython-(?:requests|urllib|httpx)\b|\b(?:aiohttp|guzzlehttp|okhttp)/\d",
+    r"|urlsession)\b(?!bot)|^mozilla/5\.0 \([^)]*\) windowspowershell/"
+    r"|\bpython-(?:requests|urllib|httpx)\b|\b(?:aiohttp|guzzlehttp|okhttp)/\d",
     re.IGNORECASE | re.ASCII,
 )
 _TOKEN = re.compile(r"[\w.\-]*$", re.ASCII)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from collector.event import Event
+
 
 class Reason(StrEnum):
     """Why an event was dropped at the door (204 with X-Dropped)."""
@@ -22,6 +24,7 @@ class Dropped(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.event: Event | None = None  # as far as it had come
 
 
 class Rejected(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 BUILT_IN = frozenset({"session_start", "page_view", "click", "scroll", "page_leave"})
@@ -71,3 +71,19 @@ class Event:
     country: str | None = None  # ISO 3166-1 alpha-2, or XK
     region: str | None = None  # ISO 3166-2 id of our maps, else the name as the database wrote it
     city: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of a hit: what the install page shows. (A NamedTuple, because one is made for every hit.)"""
+
+    at: datetime
+    event: str
+    page: str | None
+    stored: bool
+    duplicate: bool
+    reason: str | None  # why it was dropped or refused: a Reason's value, or a sentence
+    has_address: bool
+    country: str | None
+    browser: str
+    is_bot: bool
+    hostname: str | None

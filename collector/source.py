@@ -13,9 +13,9 @@ DATA = Path(__file__).parent / "data"
 DIRECT = "Direct"
 REFERRAL = "Referral"
 CHANNELS = (
-    DIRECT, "Organic search", "Paid search", "AI assistants", "Organic social", "Paid social", "Email", REFERRAL, "Video",
-    "Paid video", "Display", "Affiliates", "Shopping", "Paid shopping", "Audio", "SMS", "Push", "Cross-network",
-    "Paid other", "Unassigned",
+    DIRECT, "Organic search", "Paid search", "AI assistants", "Organic social", "Paid social", "Email", REFERRAL,
+    "Video", "Paid video", "Display", "Affiliates", "Shopping", "Paid shopping", "Audio", "SMS", "Push",
+    "Cross-network", "Paid other", "Unassigned",
 )  # fmt: skip
 """Every channel there is."""
 
@@ -37,7 +37,7 @@ _PAID = {
 _HOST = re.compile(r"(?=.{1,253}$)[\w](?:[\w\-]*[\w])?(?:\.[\w](?:[\w\-]*[\w])?)*")
 _COUNTRY_DOMAIN = re.compile(r"(?:(?:com?|org|net|gov|edu|ac)\.)?[a-z]{2}|com|org|net")
 _PAID_MEDIUM = re.compile(r".*cp.*|ppc|retargeting|paid.*")
-_SHOP_CAMPAIGN = re.compile(r"(?:.*[^a-df-z]|)shop(?:ping)?.*")
+_SHOP_CAMPAIGN = re.compile(r".*(?:(?:[^a-df-z]|^)shop|shopping).*")
 _SOCIAL_MEDIA = {"social", "social-network", "social-media", "sm", "social network", "social media"}
 _DISPLAY = {"display", "banner", "expandable", "interstitial", "cpm"}
 _EMAIL = {"email", "e-mail", "e_mail", "e mail", "newsletter"}
@@ -151,7 +151,7 @@ def known_source(host: str) -> Known | None:
     host = host.strip().lower().removeprefix("www.")
     table = _table()
     while host:
-        label, _, rest = host.partition(".")
+        rest = host.partition(".")[2]
         if found := table.get(host) or (table.get(_pattern(host)) if rest else None):
             return found
         host = rest if "." in rest else ""
@@ -159,7 +159,7 @@ def known_source(host: str) -> Known | None:
 
 
 def _pattern(host: str) -> str:
-    """`google.co.uk` → `google.*`, `news.google.de` → `news.google.*`; the host itself when it has no country domain."""
+    """`google.co.uk` → `google.*`, `news.google.de` → `news.google.*`; the host itself when no country domain ends it."""
     labels = host.split(".")
     for count in (2, 1):
         name, domain = labels[:-count], ".".join(labels[-count:])
@@ -177,7 +177,9 @@ def is_spam(host: str) -> bool:
 @cache
 def _table() -> dict[str, Known]:
     tables = tomllib.loads((DATA / "sources.toml").read_text(encoding="utf-8"))
-    return {host: Known(name, kind) for kind, names in tables.items() for name, hosts in names.items() for host in hosts}
+    return {
+        host: Known(name, kind) for kind, names in tables.items() for name, hosts in names.items() for host in hosts
+    }
 
 
 @cache

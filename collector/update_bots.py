@@ -45,7 +45,7 @@ def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 
 def isbot(files: dict[str, str]) -> dict[str, Any]:
     """isbot's patterns, rewritten for Python's `re`."""
-    found = re.search(r"var patterns_default = (\[.*?\n\]);", files["index.js"], re.S)
+    found = re.search(r"var patterns_default = (\[.*?\n\]);", files["index.js"], re.DOTALL)
     if not found:
         raise SystemExit(f"{ISBOT}: index.js holds no patterns_default; the package has changed its form.")
     return _head(files, ISBOT) | {"patterns": [for_python(pattern) for pattern in json.loads(found.group(1))]}
@@ -78,8 +78,12 @@ def _head(files: dict[str, str], package: str) -> dict[str, Any]:
 def write(name: str, content: dict[str, Any]) -> None:
     """One entry a line, so that an update reads as a diff."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    text = re.sub(r"\[\n   (.*?)\n  \]", lambda found: "[" + re.sub(r"\n +", " ", found.group(1)) + "]", text, flags=re.S)
+    text = re.sub(r"\[\n   (.*?)\n  \]", _on_one_line, text, flags=re.DOTALL)
     (DATA / name).write_text(text + "\n", encoding="utf-8")
+
+
+def _on_one_line(entry: re.Match[str]) -> str:
+    return "[" + re.sub(r"\n +", " ", entry.group(1)) + "]"
 
 
 if __name__ == "__main__":

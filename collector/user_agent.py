@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,12 +32,11 @@ _BROWSERS = {
     "Facebook": "Facebook (in its app)",
     "Instagram": "Instagram (in its app)",
 }
-_PLATFORMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"} | dict.fromkeys(
-    ("Ubuntu", "Fedora", "Debian", "Arch Linux", "Linux Mint", "Red Hat", "SUSE", "Gentoo", "CentOS", "Mandriva"), "Linux"
-)
+_LINUXES = ("Ubuntu", "Fedora", "Debian", "Arch Linux", "Linux Mint", "Red Hat", "SUSE", "Gentoo", "CentOS", "Mandriva")
+_PLATFORMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"} | dict.fromkeys(_LINUXES, "Linux")
 _TV = re.compile(
-    r"smart-?tv|google ?tv|apple ?tv|android ?tv|hbbtv|netcast|web0s|webos.tv|\btv safari|tizen.+\btv\b|bravia|\bcrkey|roku|"
-    r"\bAFT[A-Z]\w*\b|vidaa|viera|aquos|playstation|xbox|nintendo",
+    r"smart-?tv|google ?tv|apple ?tv|android ?tv|hbbtv|netcast|web0s|webos.tv|\btv safari|tizen.+\btv\b|bravia|\bcrkey"
+    r"|roku|\bAFT[A-Z]\w*\b|vidaa|viera|aquos|playstation|xbox|nintendo",
     re.IGNORECASE,
 )
 
@@ -64,16 +63,16 @@ def classify(text: str) -> UserAgent:
     if bots.is_library(text):
         return UserAgent(is_library=True)
     parsed = user_agents.parse(text)
-    known = {
-        "browser": _browser(parsed),
-        "browser_version": _short(parsed.browser.version_string),
-        "platform": _known(_PLATFORMS.get(parsed.os.family, parsed.os.family)),
-        "platform_version": _short(parsed.os.version_string),
-    }
+    found = UserAgent(
+        browser=_browser(parsed),
+        browser_version=_short(parsed.browser.version_string),
+        platform=_known(_PLATFORMS.get(parsed.os.family, parsed.os.family)),
+        platform_version=_short(parsed.os.version_string),
+    )
     if bots.is_bot(text):
         name, category = bots.name_and_category(text)
-        return UserAgent(**known, is_bot=True, bot_name=name, bot_category=category)
-    return UserAgent(**known, device=_device(parsed))
+        return replace(found, is_bot=True, bot_name=name, bot_category=category)
+    return replace(found, device=_device(parsed))
 
 
 def _browser(parsed: Any) -> str:

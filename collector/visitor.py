@@ -52,6 +52,6 @@ def local_days(at: datetime, timezone: str) -> tuple[date, date | None]:
 
 @lru_cache(maxsize=2_048)
 def _start_of(day: date, timezone: str) -> tuple[datetime, date]:
-    """When the local day began, and the day before it. Where a clock change skips midnight, the day begins at the change."""
+    """When the local day began, and the day before it. Where a clock change skips midnight, it begins at the change."""
     start = datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
     return start, (start - timedelta(seconds=1)).astimezone(zone(timezone)).date()

@@ -1,0 +1,43 @@
+"""What became of every event: received = stored + duplicate + dropped + rejected, always."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Counters:
+    """Counts of events since the start of this process. Touched by the event loop only."""
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)  # by reason
+    rejected: Counter[int] = field(default_factory=Counter)  # by status
+
+    @property
+    def accounted(self) -> int:
+        """Equal to `received` whenever no request is on its way."""
+        return self.stored + self.duplicate + self.dropped.total() + self.rejected.total()
+
+    def prometheus(self) -> str:
+        lines = [
+            "# HELP proprium_events_received_total Events that arrived at the collector.",
+            "# TYPE proprium_events_received_total counter",
+            f"proprium_events_received_total {self.received}",
+            "# TYPE proprium_events_stored_total counter",
+            f"proprium_events_stored_total {self.stored}",
+            "# TYPE proprium_events_duplicate_total counter",
+            f"proprium_events_duplicate_total {self.duplicate}",
+            "# TYPE proprium_events_dropped_total counter",
+            *_labelled("dropped", "reason", self.dropped),
+            "# TYPE proprium_events_rejected_total counter",
+            *_labelled("rejected", "status", self.rejected),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _labelled(name: str, label: str, counts: Mapping[str, int] | Mapping[int, int]) -> list[str]:
+    return [f'proprium_events_{name}_total{{{label}="{key}"}} {count}' for key, count in counts.items()]

@@ -1,0 +1,191 @@
+"""From a hit to an event worth keeping: a list of named steps, each of which adds what it knows or drops the event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from collector.errors import Dropped, Reason
+from collector.event import Event, Hit, Identity
+from collector.fields import CLICK_TEXT_LIMIT, page_and_host, put_fields
+from collector.geo import Place
+from collector.ports import PropertyRules, SaltSource
+from collector.source import host_of, is_spam, referrer_host
+from collector.user_agent import UserAgent, classify
+from collector.visitor import daily_visitor, local_days, visitor_of
+
+
+class Places(Protocol):
+    def place(self, address: str | None) -> Place: ...
+
+
+class Work:
+    """One hit on its way: what the steps may ask."""
+
+    __slots__ = ("agent", "hit", "places", "rules", "salts")
+
+    def __init__(self, hit: Hit, rules: PropertyRules, places: Places, salts: SaltSource) -> None:
+        self.hit = hit
+        self.rules = rules
+        self.places = places
+        self.salts = salts
+        self.agent: UserAgent = _NOBODY
+
+
+_NOBODY = UserAgent()
+Step = Callable[[Event, Work], Event]
+
+
+def drop_prefetch(event: Event, work: Work) -> Event:
+    if work.hit.is_prefetch:
+        raise Dropped(Reason.PREFETCH)
+    return event
+
+
+def put_place(event: Event, work: Work) -> Event:
+    if work.hit.address:
+        event.country, event.region, event.city = work.places.place(work.hit.address)
+    return event
+
+
+def put_user_agent(event: Event, work: Work) -> Event:
+    work.agent = classify(work.hit.user_agent)
+    event.user_agent = work.hit.user_agent
+    if work.agent.is_bot and work.rules.discards_bots:
+        raise Dropped(Reason.BOT)
+    return event
+
+
+def put_source(event: Event, work: Work) -> Event:
+    """Page, hostname, referrer and campaign; the channel is made of them in the warehouse."""
+    url = event.data.get("url")
+    if type(url) is str:
+        event.page, host = page_and_host(url, work.rules.query_keys)
+        if "utm_" in url and event.utm_source is None:
+            _put_campaign(event, url)
+    else:
+        host = None
+    event.hostname = _hostname(event.data.get("hostname")) or host or work.hit.origin_host
+    referrer = event.data.get("referrer")
+    if type(referrer) is str and referrer:
+        event.referrer = referrer_host(referrer, event.hostname)
+    return event
+
+
+def drop_excluded(event: Event, work: Work) -> Event:
+    rules = work.rules
+    if rules.hostnames and event.hostname and not allows(rules.hostnames, event.hostname):
+        raise Dropped(Reason.HOSTNAME)
+    if rules.excluded_addresses and work.hit.address and is_within(work.hit.address, rules.excluded_addresses):
+        raise Dropped(Reason.EXCLUDED_IP)
+    return event
+
+
+def drop_spam(event: Event, work: Work) -> Event:
+    if event.referrer and is_spam(event.referrer):
+        raise Dropped(Reason.SPAM_REFERRER)
+    return event
+
+
+def put_visitor(event: Event, work: Work) -> Event:
+    """A cookie's visitor, a server's nobody, or a visitor for one day."""
+    is_server = work.agent.is_library
+    if work.rules.is_cookieless and not is_server:
+        # The promise of a cookieless property holds for cached scripts too: what the cookie says is not kept.
+        event.user_id = None
+        event.data.pop("user_id", None)
+    if event.user_id is not None:
+        event.identity, event.visitor = Identity.COOKIE, visitor_of(event.user_id)
+    elif not is_server or "user_agent" in event.data:
+        _put_daily_visitor(event, work)
+    return event
+
+
+STEPS: list[Step] = [drop_prefetch, put_place, put_user_agent, put_source, drop_excluded, drop_spam, put_visitor]
+
+
+class Pipeline:
+    """Runs the steps. `places` is usually a Geo; `salts` gives the daily keys."""
+
+    def __init__(self, places: Places, salts: SaltSource, steps: Iterable[Step] = STEPS) -> None:
+        self._places = places
+        self._salts = salts
+        self._steps = tuple(steps)
+
+    def run(self, hit: Hit, rules: PropertyRules) -> Event:
+        """The event to keep. Raises Dropped. May block once a day and property, for the key of daily visitors."""
+        work = Work(hit, rules, self._places, self._salts)
+        event = Event(hit.id, rules.number, hit.event, hit.received_at, hit.data)
+        put_fields(event, hit.data)
+        if event.event == "click" and "text" in event.data:
+            _put_click_text(event, rules)
+        try:
+            for step in self._steps:
+                event = step(event, work)
+        except Dropped as dropped:
+            dropped.event = event
+            raise
+        return event
+
+
+def _put_click_text(event: Event, rules: PropertyRules) -> None:
+    text = event.data["text"]
+    if not rules.keeps_click_text:
+        del event.data["text"]
+    elif type(text) is str:
+        event.data["text"] = text[:CLICK_TEXT_LIMIT]
+
+
+def _put_campaign(event: Event, url: str) -> None:
+    """Senders without a script leave the campaign in the address."""
+    query = url.partition("?")[2].partition("#")[0]
+    for key, value in parse_qsl(query[:4_096], max_num_fields=None):
+        if key in _CAMPAIGN and getattr(event, key) is None:
+            setattr(event, key, value.strip()[:255] or None)
+
+
+_CAMPAIGN = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
+
+
+def _hostname(sent: object) -> str | None:
+    return host_of(sent) if type(sent) is str and sent else None
+
+
+@lru_cache(maxsize=4_096)
+def allows(hostnames: tuple[str, ...], host: str) -> bool:
+    """True when the host is on the list, with or without `www.`; `*.example.com` allows every host below it."""
+    for name in hostnames:
+        name = name.lower().removeprefix("www.")
+        if name == host or (name.startswith("*.") and re.fullmatch(r".+" + re.escape(name[1:]), host)):
+            return True
+    return False
+
+
+def is_within(address: str, networks: tuple[str, ...]) -> bool:
+    ip = ip_address(address)
+    return any(ip in network for network in _networks(networks))
+
+
+@lru_cache(maxsize=512)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a property's rules; what is none is passed over, so that one typing error drops nobody."""
+    found = []
+    for text in texts:
+        try:
+            found.append(ip_network(text.strip(), strict=False))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _put_daily_visitor(event: Event, work: Work) -> None:
+    hit, rules = work.hit, work.rules
+    today, yesterday = local_days(hit.received_at, rules.timezone)
+    event.identity = Identity.DAILY
+    event.visitor = daily_visitor(work.salts.key(rules.number, today), hit.address, hit.user_agent)
+    if yesterday:
+        event.previous_visitor = daily_visitor(work.salts.key(rules.number, yesterday), hit.address, hit.user_agent)

@@ -1,0 +1,281 @@
+"""The collector's door: POST /collect, the pixel and the script, as one ASGI app in front of everything else."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from collector import answers
+from collector.answers import Answer
+from collector.counters import Counters
+from collector.errors import Dropped, Reason, Rejected, StoreUnavailable, TooFast, TooLarge, UnknownProperty
+from collector.event import Event, Hit, Outcome
+from collector.parse import BODY_LIMIT, NotReadable, Sender, hit_of, parse_body
+from collector.pipeline import Pipeline
+from collector.ports import PropertyDirectory, PropertyRules
+from collector.script_file import ScriptFile
+from collector.sender import Addresses, Network, RateLimit, is_prefetch, origin_host
+from collector.user_agent import classify
+from collector.writer import GroupCommit
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Listener = Callable[[UUID, Outcome], None]
+Read = Callable[["Request", Sender], Awaitable[list[Hit]]]
+
+_SCRIPT = re.compile(r"/(?:static/)?collector\.(?:[0-9a-f]{12}\.)?js")
+_PIXEL_FIELDS = 100
+
+
+class HungUp(Exception):
+    """The sender went away before its request was complete: there is nobody to answer."""
+
+
+class Request:
+    """One request, and how many events it holds: one, until its body has been read."""
+
+    __slots__ = ("events", "headers", "is_array", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.events = 1
+        self.is_array = False
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Collector:
+    """Answers the collector's paths itself and hands every other request on to the wrapped app.
+
+    `listener` is told of every hit whose property is known; it must be quick. `counters` hold what became of all events.
+    """
+
+    def __init__(
+        self,
+        directory: PropertyDirectory,
+        writer: GroupCommit,
+        pipeline: Pipeline,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+        collect_rate: float = 100,
+        script_dir: Path | None = None,
+        listener: Listener | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._directory = directory
+        self._writer = writer
+        self._pipeline = pipeline
+        self._listener = listener
+        self._now = now
+        self._limit = RateLimit(collect_rate)
+        self.addresses = Addresses(trusted_proxies)
+        self.script = ScriptFile(script_dir)
+        self.counters = Counters()
+
+    def wrap(self, app: App) -> App:
+        async def collector_first(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = await self._answer(scope, receive) if scope["type"] == "http" else _NOT_OURS
+            if answer is _NOT_OURS:
+                await app(scope, receive, send)
+            elif answer is not None:
+                await answers.give(send, answer)
+
+        return collector_first
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        """_NOT_OURS for a path that is not the collector's; None when there is nobody left to answer."""
+        path, method = scope["path"], scope["method"]
+        if path in ("/collect", "/collect/"):
+            if method == "POST":
+                return await self._guarded(self._take, scope, receive)
+            return _without_body(scope, "POST, OPTIONS")
+        if path == "/collect/pixel.gif":
+            if method == "GET":
+                return await self._guarded(self._take_pixel, scope, receive)
+            return _HEAD_OF_PIXEL if method == "HEAD" else _without_body(scope, "GET, HEAD, OPTIONS")
+        if _SCRIPT.fullmatch(path):
+            return self._script(scope, path, method)
+        return _NOT_OURS
+
+    def _script(self, scope: Scope, path: str, method: str) -> Answer:
+        if method not in {"GET", "HEAD"}:
+            return _without_body(scope, "GET, HEAD, OPTIONS")
+        answer = answers.script(self.script, path, dict(scope["headers"]))
+        return answer._replace(body=b"") if method == "HEAD" else answer
+
+    async def _guarded(
+        self, take: Callable[[Request], Awaitable[Answer]], scope: Scope, receive: Receive
+    ) -> Answer | None:
+        """Whatever goes wrong becomes an answer, never a 500, and is counted."""
+        request = Request(scope, receive)
+        try:
+            return await take(request)
+        except HungUp:
+            return None
+        except Rejected as refusal:
+            problem = refusal
+        except Exception:
+            log.exception("A request to the collector failed")
+            problem = StoreUnavailable("Something went wrong here. Try again in a moment.")
+        self.counters.rejected[problem.status] += request.events
+        return answers.problem(problem)
+
+    def _sender(self, request: Request) -> Sender:
+        client, headers = request.scope.get("client"), request.headers
+        return Sender(
+            self._now(),
+            self.addresses.client(client[0] if client else None, headers, request.scope["headers"]),
+            headers.get(b"user-agent", b"").decode("latin-1"),
+            origin_host(headers),
+            is_prefetch(headers),
+        )
+
+    async def _take(self, request: Request) -> Answer:
+        hits = await self._receive(request, _hits_of_body)
+        dropped = await self._keep(hits)
+        return answers.kept(dropped, request.is_array)
+
+    async def _take_pixel(self, request: Request) -> Answer:
+        hits = await self._receive(request, _hit_of_query)
+        return answers.pixel(await self._keep(hits))
+
+    async def _receive(self, request: Request, read: Read) -> list[Hit]:
+        """The hits of a request, counted as received; one that cannot be read counts as one, an array as its length."""
+        try:
+            sender = self._sender(request)
+            if not self._limit.admits(sender.address):
+                raise TooFast("Too many requests from this address. Try again in a second.")
+            hits = await read(request, sender)
+            request.events = len(hits)
+        except NotReadable as problem:
+            request.events = problem.events
+            raise
+        except HungUp:
+            request.events = 0
+            raise
+        finally:
+            self.counters.received += request.events
+        return hits
+
+    async def _keep(self, hits: list[Hit]) -> Counter[str]:
+        """Commits what the pipeline keeps; returns how many were dropped, by the reasons that a sender may know."""
+        kept: list[tuple[Hit, Event]] = []
+        dropped: list[tuple[Hit, Dropped]] = []
+        for hit, rules in [(hit, self._rules(hit)) for hit in hits]:
+            try:
+                kept.append((hit, self._pipeline.run(hit, rules)))
+            except Dropped as reason:
+                dropped.append((hit, reason))
+        if kept:
+            await self._store(kept)
+        return self._count_dropped(dropped) if dropped else Counter()
+
+    def _rules(self, hit: Hit) -> PropertyRules:
+        rules = self._directory.find(hit.property_id)
+        if rules is None:
+            raise UnknownProperty(
+                f"collectorId is {hit.property_id}; no such property is here. It may have been deleted."
+            )
+        return rules
+
+    async def _store(self, kept: list[tuple[Hit, Event]]) -> None:
+        try:
+            flags = await self._writer.append([event for _, event in kept])
+        except StoreUnavailable as problem:
+            for hit, event in kept:
+                self._tell(hit, event, reason=str(problem))
+            raise
+        stored = sum(flags)
+        self.counters.stored += stored
+        self.counters.duplicate += len(kept) - stored
+        if self._listener:
+            for (hit, event), is_new in zip(kept, flags, strict=True):
+                self._tell(hit, event, stored=is_new, duplicate=not is_new)
+
+    def _count_dropped(self, dropped: list[tuple[Hit, Dropped]]) -> Counter[str]:
+        """Bots are not told that they are known: it would teach them."""
+        reasons = Counter(reason.reason.value for _, reason in dropped)
+        self.counters.dropped.update(reasons)
+        for hit, reason in dropped:
+            if reason.event:
+                self._tell(hit, reason.event, reason=reason.reason.value)
+        reasons.pop(Reason.BOT.value, None)
+        return reasons
+
+    def _tell(
+        self, hit: Hit, event: Event, *, stored: bool = False, duplicate: bool = False, reason: str | None = None
+    ) -> None:
+        if self._listener is None:
+            return
+        agent = classify(hit.user_agent)
+        outcome = Outcome(
+            hit.received_at, hit.event, event.page, stored, duplicate, reason,
+            hit.address is not None, event.country, agent.browser, agent.is_bot, event.hostname,
+        )  # fmt: skip
+        try:
+            self._listener(hit.property_id, outcome)
+        except Exception:
+            log.exception("Whoever listens to hits failed; the hit itself is safe")
+
+
+_NOT_OURS = Answer(0, [])
+_HEAD_OF_PIXEL = answers.pixel({})._replace(body=b"")
+
+
+def _without_body(scope: Scope, allowed: str) -> Answer:
+    if scope["method"] == "OPTIONS":
+        return answers.preflight(dict(scope["headers"]), allowed)
+    return answers.not_allowed(scope["method"], allowed)
+
+
+async def _hits_of_body(request: Request, sender: Sender) -> list[Hit]:
+    body = await _body(request)
+    request.is_array = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    return parse_body(body, sender)
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body. Raises TooLarge before more than the limit is held in memory, HungUp when it never ends."""
+    length = request.headers.get(b"content-length", b"")
+    if len(length) > 9 or (length.isdigit() and int(length) > BODY_LIMIT):
+        raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
+    body, more = b"", True
+    parts: list[bytes] = []
+    size = 0
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise HungUp
+        body, more = message.get("body", b""), message.get("more_body", False)
+        size += len(body)
+        if size > BODY_LIMIT:
+            raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
+        parts.append(body)
+    return body if len(parts) == 1 else b"".join(parts)
+
+
+async def _hit_of_query(request: Request, sender: Sender) -> list[Hit]:
+    """The pixel's event: a page view unless it names another; `id` is the property, other keys are its data."""
+    try:
+        sent = dict(parse_qsl(request.scope.get("query_string", b"").decode("latin-1"), max_num_fields=_PIXEL_FIELDS))
+    except ValueError:
+        raise NotReadable(f"The address has more than {_PIXEL_FIELDS} fields.") from None
+    property_id, name = sent.pop("id", None), sent.pop("event", "page_view")
+    if "url" not in sent and (referer := request.headers.get(b"referer")):
+        sent["url"] = referer.decode("latin-1")  # the page that shows the pixel
+    return [hit_of({"collectorId": property_id, "event": name, "data": sent}, sender)]
