@@ -82,7 +82,7 @@ def a_hit(
 
 
 def a_property(database: Database, name: str = "Example", owner: User | None = None, **settings: Any) -> Property:
-    return create_property(database, name, owner and owner.id, **settings)
+    return create_property(database, name, owner.id if owner else None, **settings)
 
 
 def a_user(database: Database, email: str = "ada@example.com", role: Role = Role.EDITOR, **known: Any) -> User:

@@ -17,12 +17,12 @@ from proprium.storage.tables import Property
 FRESH_S = 0.5
 """A known property's rules are looked at again this often, if anything was committed meanwhile."""
 
-SHARE = 0.05
-"""An unknown property may have been made this very moment, here or by another process, so that the table is read
-again for it; but somebody who asks for nothing else must not keep us busy for more than this part of the time."""
+BUSY_SHARE = 0.05
+"""An unknown property may have been made this very moment, so that the table is looked at for it; but somebody who
+asks for nothing else must not keep us reading for more than about this share of the time."""
 
-AT_ONCE_S = 0.05
-"""A reading that takes less than this part of a second, times SHARE, is never delayed."""
+QUICK_S = 0.0025
+"""A table that is read faster than this is never waited for."""
 
 _property: Any = Property.__table__  # type: ignore[attr-defined]
 _RULES = (
@@ -100,7 +100,7 @@ class Directory:
         self._by_number = {known.number: known for known in rules}
         self._counts_automated = {row.number: row.counts_automated for row in rows}
         self._looked_at = self._clock()
-        self._unknown_fresh_s = max(0.0, (self._looked_at - began) / SHARE - AT_ONCE_S)
+        self._unknown_fresh_s = max(0.0, (self._looked_at - began - QUICK_S) / BUSY_SHARE)
 
 
 def _rules(row: Any) -> PropertyRules:

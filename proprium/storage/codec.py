@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,8 @@ COLUMNS = (
 """The order of a row that is written."""
 
 _PLACES = {key: (1 << at, column) for at, (key, column) in enumerate(KNOWN_KEYS.items())}
-_DATES = timedelta(microseconds=1)
+_OPTIONAL = set(COLUMNS[COLUMNS.index("visitor") : -1]) - {"user_agent", "sent"}
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
@@ -84,6 +86,16 @@ def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
     )
 
 
+def made_storable(event: Event) -> Event:
+    """The same event without what no column can hold: integers of more than 64 bits, text that is not Unicode.
+
+    For the rare one that got past the door; such a value still reads back, from `rest`.
+    """
+    event.event, event.user_agent = _replaced(event.event), _replaced(event.user_agent)
+    unfit = {name: None for name in _OPTIONAL if not _fits(getattr(event, name))}
+    return replace(event, **unfit)  # type: ignore[arg-type]
+
+
 def data_of(values: Mapping[str, Any], sent: int, rest: str | None) -> dict[str, Any]:
     """Every key that was sent. `values` are the columns by name, `user_agent` as its text."""
     data = {key: values[column] for key, (bit, column) in _PLACES.items() if sent & bit}
@@ -94,7 +106,7 @@ def data_of(values: Mapping[str, Any], sent: int, rest: str | None) -> dict[str,
 
 def microseconds(moment: datetime) -> int:
     """Since 1970, exactly: a float of seconds is not."""
-    return (moment - EPOCH) // _DATES
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def moment(microseconds_: int) -> datetime:
@@ -114,6 +126,16 @@ def _split(event: Event) -> tuple[int, dict[str, Any]]:
                 continue
         rest[key] = value
     return sent, rest
+
+
+def _fits(value: Any) -> bool:
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return value is None or _replaced(value) == value
+
+
+def _replaced(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _to_json(value: dict[str, Any]) -> str:

@@ -21,6 +21,9 @@ BUSY_TIMEOUT_S = 5.0
 CHECKPOINT_PAGES = 4_000
 """The log is folded into the file every 16 MB: each commit then writes less than with SQLite's 4 MB."""
 
+LARGEST_IDLE_LOG = 64 * 1024 * 1024
+"""What a long deletion left of the log is given back to the disk."""
+
 _TAKES_THE_LOCK = "proprium_takes_the_lock"
 
 
@@ -61,6 +64,11 @@ class Database:
             busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         return not busy
 
+    @property
+    def driver(self) -> Any:
+        """The DBAPI module below SQLAlchemy, whose cursor the hot paths use."""
+        return self.engine.dialect.dbapi
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -73,6 +81,7 @@ class Database:
             "foreign_keys=ON",
             "secure_delete=ON",  # what was deleted is overwritten: visitor keys above all
             f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+            f"journal_size_limit={LARGEST_IDLE_LOG}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -57,6 +57,7 @@ class EventStore:
         self._connection: Connection | None = None
         self._user_agents = UserAgentNumbers()
         self._insert = _insert_statement(database)
+        self._refusals = (SQLAlchemyError, database.driver.Error)
 
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
         """Commits all events in one durable transaction, in order: True stored, False there already.
@@ -67,8 +68,8 @@ class EventStore:
         if not events:
             return ()
         try:
-            stored = self._commit(events)
-        except (SQLAlchemyError, self._database.engine.dialect.dbapi.Error, OverflowError, UnicodeError) as problem:  # type: ignore[union-attr]
+            stored = self._commit_even_poison(events)
+        except self._refusals as problem:
             self._user_agents.rolled_back()
             self.close()
             log.warning("storage took no events: %s", problem)
@@ -81,6 +82,13 @@ class EventStore:
         if connection is not None:
             connection.invalidate()  # not back to the pool: it may be what is broken
             connection.close()
+
+    def _commit_even_poison(self, events: Sequence[Event]) -> list[bool]:
+        try:
+            return self._commit(events)
+        except (OverflowError, UnicodeError):  # one event must not keep the others out
+            self._user_agents.rolled_back()
+            return self._commit([codec.made_storable(event) for event in events])
 
     def _commit(self, events: Sequence[Event]) -> list[bool]:
         if self._connection is None:

@@ -12,13 +12,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from proprium.errors import ProblemForOperator
 from proprium.storage import copies, settings
 from proprium.storage.database import Database
 
 log = logging.getLogger(__name__)
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # its first lines say nothing to an operator
 
 
 def migrate(database: Database, data_dir: Path | None = None) -> None:
@@ -33,8 +34,9 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
             if _has_something_to_lose(database):
                 copies.keep_copy(database, data_dir or database.path.parent, f"before-{newest_revision()}")
             _upgrade(database)
+            log.info("storage has schema %s now (before: %s)", newest_revision(), before or "none")
         settings.generation(database)
-    except OperationalError as problem:
+    except DatabaseError as problem:
         raise ProblemForOperator(f"{database.path} cannot be used: {problem.orig}.") from problem
 
 

@@ -55,7 +55,10 @@ class TailRow(NamedTuple):
 
 _COLUMNS = TailRow._fields[:-1]
 _EVENTS = f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
-_AGENTS = "SELECT id, text FROM user_agent WHERE id > ?"
+_AGENTS = "SELECT id, text FROM user_agent WHERE id IN ({})"
+
+AGENTS_IN_MEMORY = 50_000
+NUMBERS_AT_ONCE = 500
 
 
 class Tail:
@@ -64,7 +67,6 @@ class Tail:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._agents: dict[int | None, str] = {None: ""}
-        self._last_agent = 0
         self._woken = threading.Event()
         self._lock = threading.Lock()
         self._watch = database.watch()
@@ -74,9 +76,7 @@ class Tail:
         with self._database.engine.connect() as connection:
             cursor: Any = connection.connection.cursor()
             rows = cursor.execute(_EVENTS, (seq, limit)).fetchall()
-            with self._lock:
-                self._learn_agents(cursor, rows)
-                agents = self._agents
+            agents = self._agents_of(cursor, {row[-1] for row in rows})
         make, last = TailRow._make, len(_COLUMNS)
         return [make((*row[:last], agents.get(row[last], ""))) for row in rows]
 
@@ -124,13 +124,15 @@ class Tail:
     def close(self) -> None:
         self._watch.close()
 
-    def _learn_agents(self, cursor: Any, rows: list[tuple[Any, ...]]) -> None:
-        known = self._agents
-        if all(row[-1] in known for row in rows):
-            return
-        for number, text in cursor.execute(_AGENTS, (self._last_agent,)):
-            known[number] = text
-            self._last_agent = number
+    def _agents_of(self, cursor: Any, numbers: set[int | None]) -> dict[int | None, str]:
+        with self._lock:
+            if len(self._agents) > AGENTS_IN_MEMORY:
+                self._agents = {None: ""}
+            missing = list(numbers - self._agents.keys())
+            for start in range(0, len(missing), NUMBERS_AT_ONCE):
+                some = missing[start : start + NUMBERS_AT_ONCE]
+                self._agents.update(cursor.execute(_AGENTS.format(",".join("?" * len(some))), some).fetchall())
+            return self._agents
 
     def _number(self, question: Any) -> int:
         with self._database.engine.connect() as connection:

@@ -11,11 +11,62 @@ down_revision = None
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 
+# Key of data → column, in the order of the bits of `sent`.
+KNOWN = {
+    "user_id": "e.user_id",
+    "view_id": "e.view_id",
+    "url": "e.page",
+    "title": "e.title",
+    "hostname": "e.hostname",
+    "referrer": "e.referrer",
+    "screen_width": "e.screen_width",
+    "screen_height": "e.screen_height",
+    "language": "e.language",
+    "utm_source": "e.utm_source",
+    "utm_medium": "e.utm_medium",
+    "utm_campaign": "e.utm_campaign",
+    "utm_term": "e.utm_term",
+    "utm_content": "e.utm_content",
+    "time_on_page": "e.time_on_page",
+    "scroll_depth": "e.scroll_depth",
+    "automated": "json(CASE WHEN e.automated THEN 'true' ELSE 'false' END)",
+    "user_agent": "coalesce(a.text, '')",
+}
+PARTS = " || ".join(
+    f"CASE WHEN e.sent & {1 << bit} THEN '\"{key}\":' || json_quote({value}) || ',' ELSE '' END"
+    for bit, (key, value) in enumerate(KNOWN.items())
+)
+UUID_TEXT = " || '-' || ".join(
+    f"substr(lower(hex(e.id)), {start}, {length})" for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+)
+STORED_EVENT = f"""
+CREATE VIEW stored_event AS
+SELECT e.seq,
+       {UUID_TEXT} AS id,
+       e.property,
+       e.event,
+       strftime('%Y-%m-%dT%H:%M:%S', e.created_at / 1000000, 'unixepoch')
+         || printf('.%06dZ', e.created_at % 1000000) AS created_at,
+       CASE WHEN e.rest IS NULL
+            THEN '{{' || rtrim({PARTS}, ',') || '}}'
+            ELSE '{{' || {PARTS} || substr(e.rest, 2) END AS data,
+       coalesce(a.platform, '') AS platform,
+       coalesce(a.browser, '') AS browser,
+       coalesce(a.device, '') AS device,
+       coalesce(e.country, '') AS country,
+       coalesce(e.region, '') AS region,
+       coalesce(e.city, '') AS city,
+       coalesce(a.is_bot, 0) OR coalesce(e.automated, 0) AS is_bot,
+       coalesce(a.bot_name, '') AS bot_name
+  FROM event AS e LEFT JOIN user_agent AS a ON a.id = e.user_agent
+"""
+
 
 def upgrade() -> None:
     accounts()
     properties()
     events()
+    op.execute(STORED_EVENT)
     op.create_table(
         "setting",
         sa.Column("name", sa.String(), nullable=False),

@@ -1,0 +1,165 @@
+"""The schema that the migrations make is the one that the models describe, and no step loses anything."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlmodel import SQLModel
+
+from proprium.errors import ProblemForOperator
+from proprium.storage import migrate as migrations
+from proprium.storage.copies import KEPT, keep_copy, kept_copies
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore, count_events
+from proprium.storage.migrate import migrate, newest_revision, wait_for_schema
+from proprium.storage.visitor_keys import VisitorKeys
+from tests.make import an_event
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_tables_are_the_same_down_to_their_text(database: Database, tmp_path: Path) -> None:
+    """What Alembic does not compare: AUTOINCREMENT, names of constraints, the order of columns."""
+    modelled = Database(f"sqlite:///{tmp_path / 'modelled.sqlite3'}")
+    SQLModel.metadata.create_all(modelled.engine)
+    assert tables_of(modelled) == {name: sql for name, sql in tables_of(database).items() if name != "alembic_version"}
+
+
+def tables_of(database: Database) -> dict[str, list[str]]:
+    question = (
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'view' AND name NOT LIKE 'sqlite_%'"
+    )
+    with database.engine.connect() as connection:
+        return {
+            name: sorted(part.strip(" ,\n\t)") for part in sql.replace(",", "\n").splitlines())
+            for name, sql in connection.exec_driver_sql(question)
+        }
+
+
+def test_a_first_start_keeps_no_copy(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'p.sqlite3'}")
+    migrate(database, tmp_path)
+    assert kept_copies(database.path, tmp_path) == []
+
+
+def test_a_second_start_changes_nothing(database: Database, tmp_path: Path) -> None:
+    EventStore(database).append([an_event()])
+    migrate(database, tmp_path)
+    assert count_events(database) == 1
+    assert kept_copies(database.path, tmp_path) == []
+
+
+def test_the_file_is_copied_before_a_migration(database: Database, tmp_path: Path, later_step: None) -> None:
+    EventStore(database).append([an_event()])
+    migrate(database, tmp_path)
+    [copy] = kept_copies(database.path, tmp_path)
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT count(*) FROM event").fetchone() == (1,)
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM later").scalar_one() == 0
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(
+    database: Database, tmp_path: Path, failing_step: None
+) -> None:
+    EventStore(database).append([an_event()])
+    before = tables_of(database)
+    with pytest.raises(ZeroDivisionError):
+        migrate(database, tmp_path)
+    assert tables_of(database) == before
+    assert migrations.current_revision(database) == "0001"
+    assert list(EventStore(database).append([an_event()])) == [True]
+
+
+def test_a_file_of_a_newer_version_is_refused_with_a_sentence(database: Database) -> None:
+    with database.writing() as session:
+        session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ProblemForOperator, match=r"newer version \(schema 9999\)"):
+        migrate(database)
+    with pytest.raises(ProblemForOperator, match="9999"):
+        wait_for_schema(database, timeout_s=0)
+
+
+def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "proprium.sqlite3"
+    path.write_text("certainly not a database, but long enough to be taken for one" * 20)
+    with pytest.raises(ProblemForOperator, match=r"proprium\.sqlite3 cannot be used"):
+        migrate(Database(f"sqlite:///{path}"))
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "postgresql://localhost/proprium", "nonsense"])
+def test_an_address_that_we_cannot_open_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(ProblemForOperator, match="PROPRIUM_DATABASE_URL"):
+        Database(url)
+
+
+def test_only_the_newest_copies_are_kept(database: Database, tmp_path: Path) -> None:
+    made = [keep_copy(database, tmp_path, "test") for _ in range(KEPT + 2)]
+    assert kept_copies(database.path, tmp_path) == made[-KEPT:]
+    assert all(copy.stat().st_mode & 0o077 == 0 for copy in made[-KEPT:])
+
+
+def test_a_copy_holds_no_visitor_key(database: Database, tmp_path: Path) -> None:
+    key = VisitorKeys(database).key(1, date(2026, 11, 2))
+    copy = keep_copy(database, tmp_path, "test")
+    assert key in database.path.read_bytes() + Path(f"{database.path}-wal").read_bytes()
+    assert key not in copy.read_bytes()
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(copy.name)] == [copy]  # no log beside it
+
+
+def test_collect_waits_until_serve_has_made_the_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'p.sqlite3'}")
+    with pytest.raises(ProblemForOperator, match="proprium serve"):
+        wait_for_schema(database, timeout_s=0)
+    with caplog.at_level(logging.INFO):
+        waiting = threading.Thread(target=wait_for_schema, args=(database,), kwargs={"poll_s": 0.01})
+        waiting.start()
+        migrate(Database(database.url))
+        waiting.join(30)
+    assert not waiting.is_alive()
+    assert list(EventStore(database).append([an_event()])) == [True]
+
+
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "later", "0001"
+def upgrade():
+    op.create_table("later", sa.Column("id", sa.Integer()))
+"""
+
+
+@pytest.fixture
+def later_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_step(LATER, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def failing_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_step(LATER + "    1 / 0\n", tmp_path, monkeypatch)
+
+
+def a_step(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a later version had brought one migration more."""
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    (folder / "later.py").write_text(source)
+    config = migrations._config()
+    config.set_main_option("path_separator", "os")
+    ours = Path(migrations.__file__).parent / "migrations" / "versions"
+    config.set_main_option("version_locations", f"{ours}:{folder}")
+    monkeypatch.setattr(migrations, "_config", lambda: config)
+    assert newest_revision() == "later"

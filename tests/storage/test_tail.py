@@ -1,0 +1,137 @@
+"""What the projector sees of storage, and when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from proprium.storage.settings import generation
+from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.tail import Tail
+from tests.make import CHROME, GOOGLEBOT, an_event, moment
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tail(database: Database) -> Iterator[Tail]:
+    tail = Tail(database)
+    yield tail
+    tail.close()
+
+
+def test_events_come_in_order_and_in_batches(database: Database, tail: Tail) -> None:
+    EventStore(database).append([an_event(page=f"/{n}") for n in range(5)])
+    first = tail.events_after(0, limit=2)
+    rest = tail.events_after(first[-1].seq, limit=10)
+    assert [row.page for row in (*first, *rest)] == ["/0", "/1", "/2", "/3", "/4"]
+    assert tail.events_after(rest[-1].seq) == []
+    assert tail.last_event_seq() == rest[-1].seq
+
+
+def test_a_row_tells_what_the_warehouse_needs(database: Database, tail: Tail) -> None:
+    event = an_event(at="09:00:00.5", referrer="google.com", automated=True, data={"plan": "pro"}, country="DE")
+    EventStore(database).append([event])
+    [row] = tail.events_after(0)
+    assert (row.property, row.event, row.visitor, row.identity) == (1, "page_view", event.visitor, 1)
+    assert row.created_at == moment("09:00:00.5").timestamp() * 1_000_000
+    assert (row.user_agent, row.referrer, row.country, row.automated) == (CHROME, "google.com", "DE", 1)
+    assert row.rest == '{"plan":"pro"}'
+
+
+def test_the_user_agents_of_later_events_are_known_too(database: Database, tail: Tail) -> None:
+    store = EventStore(database)
+    store.append([an_event(user_agent="one")])
+    assert [row.user_agent for row in tail.events_after(0)] == ["one"]
+    store.append([an_event(user_agent=GOOGLEBOT), an_event(user_agent=""), an_event(user_agent="one")])
+    assert [row.user_agent for row in tail.events_after(1)] == [GOOGLEBOT, "", "one"]
+
+
+def test_more_user_agents_than_fit_in_memory_are_read_again(
+    database: Database, tail: Tail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proprium.storage.tail.AGENTS_IN_MEMORY", 3)
+    monkeypatch.setattr("proprium.storage.tail.NUMBERS_AT_ONCE", 2)
+    texts = [f"agent {n}" for n in range(10)]
+    EventStore(database).append([an_event(user_agent=text) for text in texts])
+    for _ in range(2):
+        assert [row.user_agent for row in tail.events_after(0)] == texts
+
+
+def test_changes_come_in_order(database: Database, tail: Tail) -> None:
+    with database.writing() as session:
+        session.add(Change(kind=ChangeKind.PROPERTY_DELETED, property=7))
+    with database.writing() as session:
+        session.add(Change(kind=ChangeKind.EVENTS_DELETED, property=8, detail={"seqs": [1, 2]}))
+    first, second = tail.changes_after(0)
+    assert (first.kind, first.property) == (ChangeKind.PROPERTY_DELETED, 7)
+    assert second.detail == {"seqs": [1, 2]}
+    assert [change.seq for change in tail.changes_after(first.seq or 0)] == [second.seq] == [tail.last_change_seq()]
+
+
+def test_a_number_is_never_used_again(database: Database, tail: Tail) -> None:
+    store = EventStore(database)
+    store.append([an_event(), an_event()])
+    with database.writing() as session:
+        session.connection().exec_driver_sql("DELETE FROM event")
+    store.append([an_event()])
+    assert [row.seq for row in tail.events_after(0)] == [3]
+
+
+def test_counts_are_by_property(database: Database, tail: Tail) -> None:
+    EventStore(database).append([an_event(property=1), an_event(property=2), an_event(property=2)])
+    assert tail.counts() == {1: 1, 2: 2}
+
+
+def test_the_generation_stays_the_same(database: Database, tail: Tail) -> None:
+    assert tail.generation() == generation(Database(database.url)) != ""
+
+
+def test_an_empty_store_has_nothing(tail: Tail) -> None:
+    assert (tail.events_after(0), tail.changes_after(0), tail.last_event_seq(), tail.counts()) == ([], [], 0, {})
+
+
+def test_waiting_ends_with_a_commit_of_this_process(database: Database, tail: Tail) -> None:
+    store = EventStore(database)
+
+    def append_and_wake() -> None:
+        store.append([an_event()])
+        tail.wake()
+
+    assert not tail.wait(0.01)
+    committer = threading.Thread(target=append_and_wake)
+    committer.start()
+    assert tail.wait(30)
+    committer.join()
+    assert len(tail.events_after(0)) == 1
+
+
+def test_waiting_ends_with_a_commit_of_another_process(database: Database, tail: Tail) -> None:
+    assert not tail.wait(0.01)
+    appender = subprocess.Popen([sys.executable, "-c", APPEND_ONE, database.url], cwd=ROOT)
+    assert tail.wait(30)
+    assert len(tail.events_after(0)) == 1
+    appender.wait()
+
+
+def test_a_commit_before_the_wait_is_not_missed(database: Database, tail: Tail) -> None:
+    EventStore(database).append([an_event()])
+    assert tail.wait(0.01)
+    assert not tail.wait(0.01)
+
+
+APPEND_ONE = """
+import sys
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from tests.make import an_event
+
+EventStore(Database(sys.argv[1])).append([an_event()])
+"""
