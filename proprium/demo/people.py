@@ -1,0 +1,92 @@
+"""Who visits: a browser, a screen, a language and a place each, as often as in the world outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+from typing import Any
+
+DATA = Path(__file__).parent / "data"
+SPEAKS_ENGLISH = 0.25  # share of readers whose browser asks for English wherever they live
+
+BOTS = (  # (share, User-Agent)
+    (8, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
+    (4, "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
+    (6, "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)"),
+    (5, "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; ClaudeBot/1.0; +claudebot@anthropic.com)"),
+    (
+        2,
+        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; PerplexityBot/1.0; +https://perplexity.ai/bot)",
+    ),
+    (4, "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)"),
+    (3, "Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot.html)"),
+    (3, "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)"),
+    (1, "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)"),
+    (
+        1,
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/141.0.0.0",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    country: str
+    region: str | None
+    city: str | None
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    user_id: str  # the cookie's: 32 hex digits
+    user_agent: str
+    screen: tuple[int, int]
+    language: str
+    place: Place
+
+
+class People:
+    """Gives out people. `regions` are the region ids of a country, for those whose cities we have no list of."""
+
+    def __init__(self, regions: Callable[[str], Sequence[str]]) -> None:
+        agents = json.loads((DATA / "user_agents.json").read_text())
+        self._agents = [(text, [(width, height) for width, height in screens]) for _, screens, text in agents]
+        self._agent_weights = list(accumulate(weight for weight, _, _ in agents))
+        self.places, weights = _places(json.loads((DATA / "places.json").read_text()), regions)
+        self._place_weights = list(accumulate(weights))
+
+    def person(self, chance: Random) -> Person:
+        place = chance.choices(self.places, cum_weights=self._place_weights)[0]
+        text, screens = chance.choices(self._agents, cum_weights=self._agent_weights)[0]
+        return Person(
+            user_id=f"{chance.getrandbits(128):032x}",
+            user_agent=text,
+            screen=chance.choice(screens),
+            language="en-US" if chance.random() < SPEAKS_ENGLISH else place.language,
+            place=place,
+        )
+
+    def bot(self, chance: Random) -> Person:
+        """Most crawlers come from the same few data centres and keep no cookie, so each is somebody new."""
+        text = chance.choices([text for _, text in BOTS], weights=[share for share, _ in BOTS])[0]
+        place = chance.choice([place for place in self.places if place.city in {"Ashburn", "Frankfurt am Main"}])
+        return Person(f"{chance.getrandbits(128):032x}", text, (1024, 768), "en-US", place)
+
+
+def _places(
+    countries: dict[str, dict[str, Any]], regions: Callable[[str], Sequence[str]]
+) -> tuple[list[Place], list[float]]:
+    places, weights = [], []
+    for country, told in countries.items():
+        spots = told["cities"] or [(region, None, 1 / rank) for rank, region in enumerate(regions(country), 1)]
+        spots = spots or [(None, None, 1)]
+        whole = sum(weight for _, _, weight in spots)
+        for region, city, weight in spots:
+            places.append(Place(country, region, city, told["language"]))
+            weights.append(told["weight"] * weight / whole)
+    return places, weights

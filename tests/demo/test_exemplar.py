@@ -1,0 +1,34 @@
+"""The sample property stands in storage like any other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from proprium.demo.exemplar import add_exemplar, find_exemplar
+from proprium.storage.database import Database
+from proprium.storage.events import count_events, read_events
+from tests.make import a_user
+
+UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+
+
+def test_exemplar_belongs_to_its_maker_and_has_its_events_and_cards(database: Database):
+    maker = a_user(database)
+    told: list[tuple[int, int]] = []
+    made = add_exemplar(database, maker.id, until=UNTIL, count=3000, progress=lambda *step: told.append(step))
+    assert (made.name, made.owner_id, made.custom_cards) == ("Exemplar", maker.id, ["signup", "download"])
+    stored = count_events(database, made.number)
+    assert 2600 < stored < 3400
+    assert told[-1] == (stored, stored)
+    assert find_exemplar(database) == made
+
+
+def test_its_events_read_back_as_the_script_would_have_sent_them(database: Database):
+    made = add_exemplar(database, None, until=UNTIL, count=500)
+    views = [event for event in read_events(database, made.number) if event.event == "page_view"]
+    assert all({"user_id", "view_id", "url", "title", "hostname"} <= view.data.keys() for view in views)
+    assert all(view.country and view.browser and view.property == made.id for view in views)
+
+
+def test_there_is_none_before_it_is_made(database: Database):
+    assert find_exemplar(database) is None
