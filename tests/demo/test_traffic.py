@@ -38,7 +38,7 @@ async def send_until(database: Database, exemplar: Property, enough: int) -> int
     writer = GroupCommit(EventStore(database), count)
     writer.start()
     directory, keys = Directory(database), VisitorKeys(database)
-    traffic = Traffic(population(), exemplar.id, directory, keys, writer, visits_per_minute=3000, seed=1)
+    traffic = Traffic(population(), exemplar.id, directory, keys, writer, visits_per_minute=600, seed=1)
     task = asyncio.create_task(traffic.run())
     try:
         await asyncio.wait_for(reached.wait(), 20)
