@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from proprium.accounts import passwords
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 
@@ -21,6 +23,14 @@ def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database.forget_log()
     database.close()
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """Guessing a password should be slow; making an account for a test should not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture

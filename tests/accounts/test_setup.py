@@ -1,0 +1,63 @@
+"""The first owner of an instance."""
+
+from __future__ import annotations
+
+import pytest
+
+from proprium.accounts import sessions, setup, users
+from proprium.errors import NotFound, ProblemForReader
+from proprium.storage.database import Database
+from proprium.storage.tables import Role
+from tests.make import PASSWORD, a_user
+
+
+def link(database: Database) -> str:
+    token = setup.setup_token(database)
+    assert token is not None
+    return token
+
+
+def test_the_link_makes_the_owner_once(database: Database) -> None:
+    token = link(database)
+    owner = setup.complete_setup(database, token, "Ada@example.com", "Ada", PASSWORD)
+    assert (owner.email, owner.role) == ("ada@example.com", Role.OWNER)
+    with pytest.raises(NotFound, match="not valid any more"):
+        setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
+    assert len(users.list_users(database)) == 1
+    assert sessions.log_in(database, "ada@example.com", PASSWORD)
+
+
+def test_there_is_no_link_once_there_is_a_user(database: Database) -> None:
+    token = link(database)
+    a_user(database)
+    assert setup.setup_token(database) is None
+    assert not setup.is_valid(database, token)
+    with pytest.raises(NotFound):
+        setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
+
+
+def test_a_restart_prints_a_new_link_and_the_old_one_ends(database: Database) -> None:
+    old, new = link(database), link(database)
+    assert not setup.is_valid(database, old)
+    assert setup.is_valid(database, new)
+
+
+def test_a_guess_is_not_valid(database: Database) -> None:
+    link(database)
+    for guess in ("", "guess", "\ud800"):
+        assert not setup.is_valid(database, guess)
+    with pytest.raises(NotFound):
+        setup.complete_setup(database, "guess", "eve@example.com", "Eve", PASSWORD)
+
+
+def test_a_password_that_will_not_do_leaves_the_link_valid(database: Database) -> None:
+    token = link(database)
+    with pytest.raises(ProblemForReader, match="at least 10"):
+        setup.complete_setup(database, token, "ada@example.com", "Ada", "short")
+    assert setup.complete_setup(database, token, "ada@example.com", "Ada", PASSWORD)
+
+
+def test_the_link_is_not_stored_as_it_is(database: Database) -> None:
+    token = link(database)
+    database.forget_log()
+    assert token.encode() not in database.path.read_bytes()

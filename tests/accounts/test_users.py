@@ -1,0 +1,120 @@
+"""Accounts: addresses, passwords, and the owner who cannot be lost."""
+
+from __future__ import annotations
+
+import pytest
+from argon2 import PasswordHasher
+
+from proprium.accounts import passwords, sessions, users
+from proprium.errors import Conflict, NotFound, ProblemForReader
+from proprium.storage.database import Database
+from proprium.storage.tables import Role
+from tests.make import PASSWORD, a_user
+
+
+def test_an_account_is_found_by_its_address_in_any_case(database: Database) -> None:
+    made = users.create_user(database, " Ada@Example.COM ", "Ada\nLovelace", PASSWORD)
+    assert made.email == "ada@example.com"
+    assert users.find(database, "ADA@example.com").name == "Ada Lovelace"
+    assert users.find(database, "ada@example.com").role == Role.EDITOR
+
+
+def test_an_address_is_taken_once(database: Database) -> None:
+    a_user(database, "ada@example.com")
+    with pytest.raises(Conflict, match=r"ada@example\.com has an account already"):
+        a_user(database, "Ada@example.com")
+
+
+@pytest.mark.parametrize(
+    "email", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "x" * 250 + "@e.com"]
+)
+def test_what_is_no_address_is_refused(database: Database, email: str) -> None:
+    with pytest.raises(ProblemForReader, match="no e-mail address"):
+        a_user(database, email)
+
+
+@pytest.mark.parametrize(
+    "email", ["ada@example.com", "ada+stats@mail.example.co.uk", "ada@localhost", "ädä@exämple.de"]
+)
+def test_ordinary_addresses_are_taken(database: Database, email: str) -> None:
+    assert a_user(database, email).email == email
+
+
+def test_a_short_password_is_refused_and_the_message_says_so(database: Database) -> None:
+    with pytest.raises(ProblemForReader, match="at least 10 characters; this one has 9"):
+        a_user(database, password="123456789")
+    assert not users.has_users(database)
+
+
+def test_only_the_right_password_fits(database: Database) -> None:
+    ada = a_user(database, password="correct horse")
+    found = users.check_password(database, "ADA@example.com", "correct horse")
+    assert found is not None
+    assert found.id == ada.id
+    assert users.check_password(database, "ada@example.com", "correct horse ") is None
+    assert users.check_password(database, "nobody@example.com", "correct horse") is None
+
+
+def test_a_password_is_kept_as_argon2id(database: Database) -> None:
+    ada = a_user(database, password="correct horse")
+    assert ada.password_hash.startswith("$argon2id$")
+    assert "correct horse" not in ada.password_hash
+
+
+def test_a_hash_of_a_weaker_day_is_renewed_when_its_owner_signs_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = a_user(database, password="correct horse")
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
+    assert users.check_password(database, ada.email, "correct horse") is not None
+    assert "$m=65536,t=3,p=4$" in users.find(database, ada.email).password_hash
+
+
+def test_an_unknown_address_costs_a_hash_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    verify = passwords._hasher.__class__.verify
+
+    def counting(hasher: object, password_hash: str, password: bytes) -> bool:
+        checked.append(password_hash)
+        return verify(passwords._hasher, password_hash, password)
+
+    monkeypatch.setattr(passwords._hasher.__class__, "verify", counting)
+    assert users.check_password(database, "nobody@example.com", "whatever it is") is None
+    assert len(checked) == 1
+    assert checked[0].startswith("$argon2id$")
+
+
+def test_a_new_password_ends_every_session(database: Database) -> None:
+    ada = a_user(database)
+    token = sessions.start(database, ada.id)
+    users.set_password(database, ada.email, "another good password")
+    assert sessions.user_of(database, token) is None
+    assert users.check_password(database, ada.email, PASSWORD) is None
+    assert users.check_password(database, ada.email, "another good password") is not None
+
+
+def test_a_profile_changes_name_and_address(database: Database) -> None:
+    ada, _ = a_user(database), a_user(database, "grace@example.com")
+    changed = users.set_profile(database, ada.id, name=" Ada  L. ", email="ADA@new.example.com")
+    assert (changed.name, changed.email) == ("Ada L.", "ada@new.example.com")
+    with pytest.raises(Conflict):
+        users.set_profile(database, ada.id, name="Ada", email="grace@example.com")
+    assert users.find(database, "ada@new.example.com").id == ada.id
+
+
+def test_the_last_owner_stays(database: Database) -> None:
+    a_user(database, "first@example.com", Role.OWNER)
+    with pytest.raises(Conflict, match="only owner"):
+        users.remove(database, "first@example.com")
+    a_user(database, "second@example.com", Role.OWNER)
+    users.remove(database, "first@example.com")
+    assert [user.email for user in users.list_users(database)] == ["second@example.com"]
+
+
+def test_who_is_removed_is_signed_out(database: Database) -> None:
+    ada = a_user(database)
+    token = sessions.start(database, ada.id)
+    users.remove(database, ada.email)
+    assert sessions.user_of(database, token) is None
+    with pytest.raises(NotFound, match=r"No user ada@example\.com"):
+        users.find(database, ada.email)

@@ -1,0 +1,170 @@
+"""The collector's rules come from memory, and are never older than a second."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from collector.ports import PropertyRules
+from proprium.properties.directory import FRESH_S, Directory
+from proprium.properties.service import delete_property, update_settings
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from tests.make import a_property, an_event
+
+ROOT = Path(__file__).parents[2]
+
+
+class Seconds:
+    """A clock that a test sets forward."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def directory(database: Database, clock: Seconds) -> Iterator[Directory]:
+    directory = Directory(database, clock=clock)
+    yield directory
+    directory.close()
+
+
+def test_it_gives_the_rules_of_a_property(database: Database, directory: Directory) -> None:
+    made = a_property(database, timezone="Europe/Berlin", hostnames=["example.com"], is_cookieless=True)
+    update_settings(database, made.id, query_keys=["q"], excluded_addresses=["192.0.2.0/24"], discards_bots=True)
+    assert directory.find(made.id) == directory.by_number(made.number or 0)
+    assert directory.find(made.id) == PropertyRules(
+        id=made.id,
+        number=made.number or 0,
+        timezone="Europe/Berlin",
+        hostnames=("example.com",),
+        is_cookieless=True,
+        discards_bots=True,
+        keeps_click_text=True,
+        query_keys=("q",),
+        excluded_addresses=("192.0.2.0/24",),
+    )
+
+
+def test_a_new_property_is_known_at_once(database: Database, directory: Directory) -> None:
+    assert directory.find(uuid4()) is None
+    assert directory.find(a_property(database).id) is not None
+
+
+def test_a_changed_rule_holds_within_a_second(database: Database, directory: Directory, clock: Seconds) -> None:
+    made = a_property(database)
+    assert directory.find(made.id) is not None
+    update_settings(database, made.id, hostnames=["shop.example.com"])
+    clock.now += FRESH_S
+    found = directory.find(made.id)
+    assert found is not None
+    assert found.hostnames == ("shop.example.com",)
+
+
+def test_a_deleted_property_is_unknown_within_a_second(
+    database: Database, directory: Directory, clock: Seconds
+) -> None:
+    made = a_property(database)
+    assert directory.find(made.id) is not None
+    delete_property(database, made.id)
+    clock.now += FRESH_S
+    assert directory.find(made.id) is None
+    assert directory.by_number(made.number or 0) is None
+    assert directory.numbers() == frozenset()
+
+
+def test_a_change_by_another_process_holds_within_a_second(
+    database: Database, directory: Directory, clock: Seconds
+) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", MAKE, database.url], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    known = UUID(made.stdout.strip())
+    assert directory.find(known) is not None
+    subprocess.run([sys.executable, "-c", CLOSE, database.url, str(known)], cwd=ROOT, check=True)
+    clock.now += FRESH_S
+    found = directory.find(known)
+    assert found is not None
+    assert found.is_cookieless
+
+
+def test_known_properties_are_answered_without_looking(
+    database: Database, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = a_property(database)
+    assert directory.find(made.id) is not None
+    EventStore(database).append([an_event()])
+    monkeypatch.setattr(directory, "_watch", None)  # whoever looks now, fails
+    assert directory.find(made.id) is not None
+
+
+def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
+    database: Database, clock: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = 0
+    read = Directory._read
+
+    def slowly(directory: Directory) -> None:
+        nonlocal readings
+        readings += 1
+        read(directory)
+        directory._unknown_fresh_s = 1.0  # as after a reading of 50 ms
+
+    monkeypatch.setattr(Directory, "_read", slowly)
+    directory, store = Directory(database, clock=clock), EventStore(database)
+    for _ in range(20):
+        store.append([an_event()])
+        directory.find(uuid4())
+    assert readings == 1
+    directory.close()
+
+
+def test_threads_share_it(database: Database, directory: Directory) -> None:
+    made = [a_property(database, f"Example {n}") for n in range(3)]
+    found: list[PropertyRules | None] = []
+    threads = [threading.Thread(target=lambda p=p: found.append(directory.find(p.id))) for p in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert directory.find(made[2].id) is not None
+    assert len(found) == 3
+
+
+def test_it_knows_who_counts_automated_browsers(database: Database, directory: Directory, clock: Seconds) -> None:
+    first, second = a_property(database), a_property(database)
+    update_settings(database, second.id, counts_automated=True)
+    clock.now += FRESH_S
+    assert directory.counts_automated() == {first.number: None, second.number: True}
+
+
+MAKE = """
+import sys
+from proprium.storage.database import Database
+from tests.make import a_property
+
+print(a_property(Database(sys.argv[1])).id)
+"""
+
+CLOSE = """
+import sys
+from uuid import UUID
+from proprium.properties.service import update_settings
+from proprium.storage.database import Database
+
+update_settings(Database(sys.argv[1]), UUID(sys.argv[2]), is_cookieless=True)
+"""

@@ -1,0 +1,173 @@
+"""Who sees a property, and what may be done to it."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from proprium.accounts.users import remove
+from proprium.errors import Conflict, ProblemForReader, PropertyNotFound
+from proprium.properties import service
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore, count_events
+from proprium.storage.tables import ChangeKind, Property, Role, User
+from proprium.storage.tail import Tail
+from tests.make import a_property, a_user, an_event
+
+
+def names(properties: list[Property]) -> list[str]:
+    return [known.name for known in properties]
+
+
+def changes(database: Database) -> list[tuple[ChangeKind, int | None]]:
+    tail = Tail(database)
+    told = [(change.kind, change.property) for change in tail.changes_after(0)]
+    tail.close()
+    return told
+
+
+@pytest.fixture
+def ada(database: Database) -> User:
+    return a_user(database, "ada@example.com")
+
+
+@pytest.fixture
+def grace(database: Database) -> User:
+    return a_user(database, "grace@example.com")
+
+
+@pytest.fixture
+def owner(database: Database) -> User:
+    return a_user(database, "owner@example.com", Role.OWNER)
+
+
+def test_everybody_sees_their_own_and_public_ones_the_owner_all(
+    database: Database, ada: User, grace: User, owner: User
+) -> None:
+    a_property(database, "zebra", ada)
+    a_property(database, "Apple", grace)
+    service.set_public(database, a_property(database, "Public", grace).id, True)
+    assert names(service.visible_to(database, ada)) == ["Public", "zebra"]
+    assert names(service.visible_to(database, grace)) == ["Apple", "Public"]
+    assert names(service.visible_to(database, owner)) == ["Apple", "Public", "zebra"]
+    assert names(service.visible_to(database, None)) == ["Public"]
+
+
+def test_somebody_elses_looks_like_one_that_does_not_exist(database: Database, ada: User, grace: User) -> None:
+    theirs = a_property(database, owner=grace)
+    with pytest.raises(PropertyNotFound) as foreign:
+        service.find_visible(database, theirs.id, ada)
+    service.delete_property(database, theirs.id)
+    with pytest.raises(PropertyNotFound) as missing:
+        service.find_visible(database, theirs.id, ada)
+    assert (str(foreign.value), foreign.value.status) == (str(missing.value), missing.value.status)
+
+
+def test_a_public_property_is_found_without_an_account_and_changed_by_nobody(database: Database, ada: User) -> None:
+    public = service.set_public(database, a_property(database, owner=ada).id, True)
+    assert service.find_visible(database, public.id, None).id == public.id
+    assert not service.may_edit(None, public)
+    with pytest.raises(PropertyNotFound):
+        service.find_editable(database, public.id, None)
+
+
+def test_its_maker_and_the_owner_may_change_it(database: Database, ada: User, grace: User, owner: User) -> None:
+    known = a_property(database, owner=ada)
+    assert [service.may_edit(user, known) for user in (ada, owner, grace)] == [True, True, False]
+
+
+def test_a_viewer_makes_and_changes_nothing(database: Database) -> None:
+    viewer = a_user(database, role=Role.VIEWER)
+    assert not service.may_create(viewer)
+    assert not service.may_edit(viewer, a_property(database, owner=viewer))
+
+
+def test_a_property_outlives_its_maker(database: Database, ada: User, owner: User) -> None:
+    known = a_property(database, owner=ada)
+    remove(database, ada.email)
+    assert service.find_visible(database, known.id, owner).owner_id is None
+
+
+def test_deleting_takes_its_events_along_and_tells_the_warehouse(database: Database) -> None:
+    gone, stays = a_property(database, "gone"), a_property(database, "stays")
+    EventStore(database).append([an_event(property=known.number or 0) for known in (gone, stays)])
+    service.delete_property(database, gone.id)
+    assert (count_events(database, gone.number), count_events(database, stays.number)) == (0, 1)
+    assert changes(database) == [(ChangeKind.PROPERTY_DELETED, gone.number)]
+    with pytest.raises(PropertyNotFound):
+        service.delete_property(database, gone.id)
+
+
+def test_a_number_is_never_given_out_twice(database: Database) -> None:
+    first = a_property(database)
+    service.delete_property(database, first.id)
+    assert a_property(database).number != first.number
+
+
+def test_a_reset_keeps_the_property(database: Database) -> None:
+    known = a_property(database)
+    EventStore(database).append([an_event(property=known.number or 0)])
+    assert service.reset_property(database, known.id) == 1
+    assert count_events(database) == 0
+    assert changes(database) == [(ChangeKind.PROPERTY_RESET, known.number)]
+    assert service.rename(database, known.id, "Still here").name == "Still here"
+
+
+def test_the_programs_own_property_is_made_once_and_cannot_be_deleted(database: Database) -> None:
+    own = service.ensure_own_property(database)
+    assert service.ensure_own_property(database).id == own.id
+    assert (own.name, own.is_protected, own.is_cookieless) == ("Proprium", True, True)
+    with pytest.raises(Conflict, match="cannot be deleted"):
+        service.delete_property(database, own.id)
+    assert names(service.visible_to(database, None)) == []
+
+
+def test_a_changed_rule_of_the_warehouse_is_told_to_it(database: Database) -> None:
+    known = a_property(database)
+    service.update_settings(database, known.id, counts_automated=True, timezone="Asia/Kolkata")
+    service.update_settings(database, known.id, counts_automated=True, hostnames=["example.com"])
+    assert changes(database) == [(ChangeKind.RULES_CHANGED, known.number)]
+
+
+def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
+    known = service.create_property(
+        database, "  My \n shop ", None, hostnames=["https://Shop.Example.com:8443/x", "shop.example.com", ""]
+    )
+    service.update_settings(
+        database, known.id, excluded_addresses=["192.0.2.7/32", "2001:db8::1/48", " "], query_keys=["q", "q"]
+    )
+    service.set_custom_cards(database, known.id, ["signup", "sign up", "signup"])
+    found = service.find_visible(database, known.id, a_user(database, role=Role.OWNER))
+    assert (found.name, found.hostnames) == ("My shop", ["shop.example.com"])
+    assert found.excluded_addresses == ["192.0.2.7", "2001:db8::/48"]
+    assert (found.query_keys, found.custom_cards) == (["q"], ["signup", "sign up"])
+    assert found.created_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": " \t "}, "1 to 100 characters; this one has 0"),
+        ({"name": "x" * 101}, "this one has 101"),
+        ({"timezone": "Mars/Olympus"}, "'Mars/Olympus' is no time zone"),
+        ({"timezone": "../../etc/passwd"}, "is no time zone"),
+        ({"hostnames": ["not a host"]}, "'not a host' is no host name"),
+        ({"hostnames": ["http://[broken"]}, "is no host name"),
+        ({"excluded_addresses": ["192.0.2.300"]}, "'192.0.2.300' is no address"),
+        ({"custom_cards": ["x" * 256]}, "this one has 256"),
+        ({"query_keys": [str(n) for n in range(101)]}, "At most 100 are possible"),
+    ],
+)
+def test_a_value_that_will_not_do_is_refused_with_a_sentence(
+    database: Database, settings: dict[str, object], message: str
+) -> None:
+    known = a_property(database, "As it was")
+    with pytest.raises(ProblemForReader, match=message):
+        service.update_settings(database, known.id, **settings)
+    assert names(service.visible_to(database, a_user(database, role=Role.OWNER))) == ["As it was"]
+
+
+def test_what_is_not_there_cannot_be_changed(database: Database) -> None:
+    with pytest.raises(PropertyNotFound, match="may have been deleted"):
+        service.rename(database, uuid4(), "Ghost")
