@@ -58,19 +58,19 @@ def history(
     The same ones for the same `until` and seed.
     """
     chance = Random(seed)
-    first = until - timedelta(days=days)
-    shares = day_shares(chance, first, days)
-    whole = sum(shares)
+    today = until.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - timedelta(days=days)
+    shares = day_shares(chance, first, days + 1)
+    visits_per_share = count / EVENTS_PER_VISIT / sum(shares[:-1])
     running_on: list[Event] = []  # visits that last into the next day
     for number, share in enumerate(shares):
         starts = first + timedelta(days=number)
-        expected = count / EVENTS_PER_VISIT * share / whole
         events = running_on
-        for at in moments(chance, starts, int(expected + chance.random())):
+        for at in moments(chance, starts, int(share * visits_per_share + chance.random())):
             person, steps = population.visit(chance, at)
             events += [to_event(chance, step, person, property_number) for step in steps]
         events.sort(key=_when)
-        ends = starts + timedelta(days=1)
+        ends = min(starts + timedelta(days=1), until)
         yield [event for event in events if event.created_at < ends]
         running_on = [event for event in events if event.created_at >= ends]
 
@@ -87,12 +87,10 @@ def day_shares(chance: Random, first: datetime, days: int) -> list[float]:
     return shares
 
 
-def moments(chance: Random, starts: datetime, count: int) -> list[datetime]:
-    """`count` times in the 24 hours from `starts`, more of them in the busy hours, in order."""
+def moments(chance: Random, day: datetime, count: int) -> list[datetime]:
+    """`count` times of a day, more of them in the busy hours, in order."""
     hours = chance.choices(range(24), cum_weights=_HOURS, k=count)
-    begin = starts.replace(minute=0, second=0, microsecond=0)
-    clock = [begin.replace(hour=hour) + timedelta(seconds=chance.random() * 3600) for hour in hours]
-    return sorted(at if at >= starts else at + timedelta(days=1) for at in clock)
+    return sorted(day + timedelta(hours=hour, seconds=chance.random() * 3600) for hour in hours)
 
 
 def _wears_off(days_since: float) -> float:

@@ -40,7 +40,7 @@ def test_the_same_seed_makes_the_same_year(events):
 def test_the_year_ends_now_and_is_in_the_order_of_its_time(events):
     times = [event.created_at for event in events]
     assert times == sorted(times)
-    assert UNTIL - timedelta(days=365) <= times[0] < UNTIL - timedelta(days=350)
+    assert UNTIL - timedelta(days=366) <= times[0] < UNTIL - timedelta(days=350)
     assert UNTIL - timedelta(days=2) < times[-1] <= UNTIL
 
 

@@ -38,7 +38,7 @@ async def send_until(database: Database, exemplar: Property, enough: int) -> int
     writer = GroupCommit(EventStore(database), count)
     writer.start()
     directory, keys = Directory(database), VisitorKeys(database)
-    traffic = Traffic(population(), exemplar.id, directory, keys, writer, visits_per_minute=600, seed=1)
+    traffic = Traffic(population(), exemplar.id, directory, keys, writer, visits_per_minute=1500, seed=1)
     task = asyncio.create_task(traffic.run())
     try:
         await asyncio.wait_for(reached.wait(), 20)
@@ -50,7 +50,7 @@ async def send_until(database: Database, exemplar: Property, enough: int) -> int
 
 
 async def test_events_arrive_with_places_browsers_and_sources(database: Database, exemplar: Property):
-    committed = await send_until(database, exemplar, 200)
+    committed = await send_until(database, exemplar, 80)
     events = list(read_events(database, exemplar.number))
     assert len(events) == committed
     people = [event for event in events if not event.is_bot]
@@ -60,12 +60,12 @@ async def test_events_arrive_with_places_browsers_and_sources(database: Database
 
 
 async def test_no_address_is_kept(database: Database, exemplar: Property):
-    await send_until(database, exemplar, 100)
+    await send_until(database, exemplar, 50)
     assert b"198.18." not in database.path.read_bytes()
     assert not any("198.18." in str(event) for event in read_events(database, exemplar.number))
 
 
 async def test_the_propertys_rules_hold_for_sample_visitors_too(database: Database, exemplar: Property):
     update_settings(database, exemplar.id, discards_bots=True)
-    await send_until(database, exemplar, 300)
+    await send_until(database, exemplar, 100)
     assert not any(event.is_bot for event in read_events(database, exemplar.number))
