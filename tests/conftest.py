@@ -13,6 +13,8 @@ from proprium.accounts import passwords
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 
+pytest_plugins = ["tests.warehouse_kit"]
+
 
 @pytest.fixture(scope="session")
 def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -35,6 +35,8 @@ def _of_the_sender() -> list[Column[object]]:
     ]
 
 
+SENDER = tuple(column.name for column in _of_the_sender())
+
 event = Table(
     "event",
     metadata,
@@ -42,14 +44,16 @@ event = Table(
     Column("property", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("event", String, nullable=False),
-    Column("visitor", BigInteger),  # after bridging midnight; NULL: a server-side sender
-    Column("session", BigInteger),  # hash(visitor, first hit); NULL: no visitor, or a bot
+    Column("visitor", BigInteger),  # the session's, so bridged over midnight; NULL: a server-side sender
+    Column("own_visitor", BigInteger),  # the hit's own, where it continues a session of yesterday's visitor
+    Column("previous_visitor", BigInteger),
+    Column("session", BigInteger),  # the seq of its first hit; NULL: no visitor, or a bot
     Column("identity", SmallInteger, nullable=False),
     Column("is_bot", Boolean, nullable=False),
     Column("bot_name", String),
-    Column("bot_category", String),
+    Column("bot_category", String),  # of a bot only
     Column("is_custom", Boolean, nullable=False),
-    Column("is_view", Boolean, nullable=False),  # a page_view that counts: double views are out
+    Column("is_view", Boolean, nullable=False),  # a page_view that counts: bots and double views are out
     Column("view_id", BigInteger),  # hash of the sender's
     Column("page", String),
     Column("title", String),
@@ -67,12 +71,11 @@ session = Table(
     Column("visitor", BigInteger, nullable=False),
     Column("started_at", DateTime(timezone=True), nullable=False),  # first hit; decides the period
     Column("ended_at", DateTime(timezone=True), nullable=False),  # last activity
-    Column("first_seq", BigInteger, nullable=False),
     Column("hits", Integer, nullable=False),
     Column("views", Integer, nullable=False),
     Column("custom_events", Integer, nullable=False),
     Column("link_clicks", Integer, nullable=False),
-    Column("engaged_ms", BigInteger, nullable=False),
+    Column("engaged_ms", BigInteger, nullable=False),  # of its page_leaves
     Column("is_bounce", Boolean, nullable=False),
     Column("entry_page", String),
     Column("exit_page", String),

@@ -1,0 +1,71 @@
+"""The sessions of a property that may still go on, so that most hits need no look into the warehouse."""
+
+from __future__ import annotations
+
+from proprium.warehouse.late import Recomputed
+from proprium.warehouse.sessions import GAP, SECOND, Hit, Key, Visit, step
+
+KEPT = GAP + 10 * 60 * SECOND
+"""How long after its last hit a session is remembered: its gap, and what may arrive late."""
+
+LONG_AGO = -(1 << 62)
+
+
+class Openings:
+    """Knows the latest session of every visitor who was seen at or after `complete_since`; others it may have forgotten."""
+
+    def __init__(self, complete_since: int = LONG_AGO) -> None:
+        self.complete_since = complete_since
+        self._visits: dict[Key, Visit] = {}  # in the order in which they were last touched
+        self._newest = LONG_AGO
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def is_sure_of(self, hit: Hit) -> bool:
+        """True when the visitor's latest session is known, or known not to be, and the hit is later than all of it."""
+        visit = self._visits.get(hit.key)
+        if hit.previous is not None or (visit and visit.is_linked):
+            return False
+        if visit is None:
+            return hit.at - GAP >= self.complete_since
+        return (hit.at, hit.seq) > (visit.ended, visit.last_seq)
+
+    def add(self, hit: Hit) -> Visit:
+        self._newest = max(self._newest, hit.at)
+        visit = step(self._visits, hit)
+        self._visits[hit.key] = self._visits.pop(hit.key)  # touched last
+        return visit
+
+    def learn(self, known: Recomputed) -> None:
+        """Takes over what was computed from the warehouse."""
+        for key in known.keys:
+            if (visit := self._visits.get(key)) and (visit.id in known.gone or not visit.hits):
+                del self._visits[key]
+        for key, at in known.referred.items():
+            self._put(key, _looked_for(key, at))
+        for key, visit in known.latest.items():
+            self._put(key, visit)
+
+    def forget_old(self, most: int | None = None) -> None:
+        """Drops the sessions that have ended for good, and the oldest above `most`."""
+        self.complete_since = max(self.complete_since, self._newest - KEPT)
+        while self._visits:
+            key = next(iter(self._visits))
+            ended = self._visits[key].ended
+            if ended >= self.complete_since and (most is None or len(self._visits) <= most):
+                return
+            self.complete_since = max(self.complete_since, ended + 1)
+            del self._visits[key]
+
+    def _put(self, key: Key, visit: Visit) -> None:
+        self._newest = max(self._newest, visit.ended)
+        known = self._visits.get(key)
+        if known is None or not known.hits or (known.ended, known.last_seq) <= (visit.ended, visit.last_seq):
+            self._visits.pop(key, None)
+            self._visits[key] = visit
+
+
+def _looked_for(key: Key, at: int) -> Visit:
+    """In the place of a visitor of yesterday who was not found: should their hit come late, all is computed anew."""
+    return Visit(id=0, property=key[0], visitor=key[1], started=at, first=None, ended=at, is_linked=True)

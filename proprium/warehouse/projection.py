@@ -1,0 +1,144 @@
+"""How events and changes of storage become rows and sessions, one warehouse transaction at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from proprium.storage.tail import TailRow
+from proprium.warehouse import bulk, schema
+from proprium.warehouse.dialect import micros
+from proprium.warehouse.late import Recomputed, recompute
+from proprium.warehouse.openings import KEPT, Openings
+from proprium.warehouse.rows import AT, hit_of, row_of
+from proprium.warehouse.rules import Rules
+from proprium.warehouse.sessions import Hit, Key, Visit
+
+MOST_REMEMBERED = 30_000
+"""Open sessions in memory, over all properties: about 15 MB."""
+
+_event, _session = schema.event, schema.session
+
+
+class Projection:
+    """Remembers the open sessions of one warehouse; after a transaction that failed it must `forget` them."""
+
+    def __init__(self) -> None:
+        self._openings: dict[int, Openings] = {}
+
+    def add(self, connection: Connection, events: Sequence[TailRow], rules: Rules) -> None:
+        """Events that are not in the warehouse yet, in the order of their seq."""
+        rows = [row_of(event, rules) for event in events]
+        rows.sort(key=_when)
+        hits: dict[int, list[Hit]] = defaultdict(list)
+        for row in rows:
+            if hit := hit_of(row):
+                hits[hit.property].append(hit)
+        visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
+        bulk.write_visits(connection, visits)
+        bulk.insert_events(connection, rows)
+        self._forget_old(hits)
+
+    def recompute(self, connection: Connection, windows: dict[Key, tuple[int, int]]) -> None:
+        """After deletions: the sessions of what is left."""
+        known = recompute(connection, windows)
+        _write(connection, known)
+        bulk.write_visits(connection, known.visits)
+
+    def reset(self, number: int) -> None:
+        """The warehouse holds nothing of this property."""
+        self._openings[number] = Openings()
+
+    def forget(self) -> None:
+        self._openings.clear()
+
+    def remember(self, connection: Connection) -> None:
+        """Learns the open sessions from the warehouse."""
+        self.forget()
+        newest = select(_session.c.property, micros(func.max(_session.c.ended_at))).group_by(_session.c.property)
+        for number, at in connection.execute(newest).all():
+            self._openings[number] = self._remembered(connection, number, at)
+
+    def _sessions(self, connection: Connection, number: int, hits: list[Hit]) -> list[Visit]:
+        """Those that are new or have grown. Hits are in the order of time."""
+        openings = self._openings.setdefault(number, Openings())
+        unsure = _unsure(openings, hits)
+        known = self._ask(connection, hits, unsure) if unsure else Recomputed()
+        _write(connection, known)
+        openings.learn(known)
+        grown = [openings.add(hit) for hit in hits if hit.key not in unsure]
+        for hit in hits:
+            bulk.put_in(hit)
+        return list(dict.fromkeys((*known.visits, *grown)))
+
+    def _ask(self, connection: Connection, hits: list[Hit], unsure: set[Key]) -> Recomputed:
+        """Sessions of those of whom memory does not know enough, and of everybody who has to do with them."""
+        while True:
+            late = [hit for hit in hits if hit.key in unsure]
+            known = recompute(connection, _windows(late), late)
+            if not (more := {hit.key for hit in hits if hit.key in known.keys} - unsure):
+                return known
+            unsure |= more
+            for hit in hits:
+                hit.visit, hit.is_view = None, False
+
+    def _remembered(self, connection: Connection, number: int, newest: int) -> Openings:
+        own = func.coalesce(_event.c.own_visitor, _event.c.visitor)
+        at = micros(_event.c.created_at)
+        question = (
+            select(own, func.min(at), func.max(at))
+            .where(_event.c.property == number, _event.c.session.is_not(None), at >= newest - KEPT)
+            .group_by(own)
+            .limit(MOST_REMEMBERED + 1)
+        )
+        windows = {(number, visitor): (first, last) for visitor, first, last in connection.execute(question).all()}
+        if len(windows) > MOST_REMEMBERED:
+            return Openings(complete_since=newest + 1)
+        openings = Openings(complete_since=newest - KEPT)
+        known = recompute(connection, windows)
+        for visit in known.visits:
+            visit.is_written, visit.first = True, None
+        openings.learn(known)
+        return openings
+
+    def _forget_old(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._openings[number].forget_old()
+        while (above := sum(map(len, self._openings.values())) - MOST_REMEMBERED) > 0:
+            largest = max(self._openings.values(), key=len)
+            largest.forget_old(most=max(0, len(largest) - above))
+
+
+def _when(row: list[Any]) -> tuple[int, int]:
+    return row[AT["created_at"]], row[AT["seq"]]
+
+
+def _unsure(openings: Openings, hits: list[Hit]) -> set[Key]:
+    """Visitors whose hits cannot simply be added; the first hit of each decides."""
+    unsure: set[Key] = set()
+    seen: set[Key] = set()
+    for hit in hits:
+        key = hit.key
+        if key not in seen:
+            seen.add(key)
+            if not openings.is_sure_of(hit):
+                unsure.add(key)
+        if hit.previous is not None:
+            unsure |= {key, (hit.property, hit.previous)}
+    return unsure
+
+
+def _windows(hits: list[Hit]) -> dict[Key, tuple[int, int]]:
+    windows: dict[Key, tuple[int, int]] = {}
+    for hit in hits:  # in the order of time
+        start, _ = windows.get(hit.key, (hit.at, hit.at))
+        windows[hit.key] = (start, hit.at)
+    return windows
+
+
+def _write(connection: Connection, known: Recomputed) -> None:
+    bulk.delete_sessions(connection, known.gone)
+    bulk.place_events(connection, known.moved)

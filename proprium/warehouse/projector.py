@@ -1,0 +1,187 @@
+"""Keeps the warehouse like storage: follows it as it grows, and rebuilds when the warehouse is of another past."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import func, select
+
+from proprium.clock import Clock, utc_now
+from proprium.errors import ProblemForOperator
+from proprium.storage.codec import moment
+from proprium.storage.tail import Tail
+from proprium.warehouse import schema
+from proprium.warehouse.connect import Warehouse
+from proprium.warehouse.follower import Follower
+from proprium.warehouse.progress import Progress, Steps
+from proprium.warehouse.rules import RulesSource
+
+log = logging.getLogger(__name__)
+
+PACE_S = 0.2
+"""From one projection to the next: a row costs much less in company. The first one after a silence goes at once."""
+LOOK_S = 5.0
+"""How often storage is looked at when it says nothing, and how often its history is compared."""
+RETRY_S = 2.0
+BYTES_PER_EVENT = 150
+SPARE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class WarehouseStatus:
+    storage_events: int
+    warehouse_events: int
+    lag_s: float  # how long events have waited to get in; 0: none does
+    is_rebuilding: bool
+
+
+class Stopped(Exception):
+    """The projector was told to stop before it had caught up."""
+
+
+class Projector:
+    """One a warehouse. `on_moved` is told, in the projector's thread, of the properties whose numbers may have moved."""
+
+    def __init__(
+        self,
+        tail: Tail,
+        warehouse: Warehouse,
+        rules: RulesSource,
+        on_moved: Callable[[frozenset[int]], None] | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._tail = tail
+        self._warehouse = warehouse
+        self._rules = rules
+        self._on_moved = on_moved
+        self._clock = clock
+        self._turn = threading.RLock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._follower = Follower(tail, warehouse, rules)
+        self._compared_at = float("-inf")
+        self._caught_up_at: float | None = None
+        self._is_rebuilding = False
+
+    def start(self) -> None:
+        """Follows in a thread of its own until `stop`."""
+        self._thread = threading.Thread(target=self._follow, name="projector", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the transaction that is under way; a rebuild is given up."""
+        self._stopping.set()
+        self._tail.wake()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._stopping.clear()
+
+    def catch_up(self, progress: Progress | None = None) -> frozenset[int]:
+        """Until nothing is left to take; the properties that moved. Rebuilds first where that is needed."""
+        with self._turn:
+            if self._is_of_another_past():
+                return self.rebuild(progress)
+            moved = self._take_all(self._follower, progress)
+        self._tell(moved)
+        return moved
+
+    def rebuild(self, progress: Progress | None = None) -> frozenset[int]:
+        """Fills a new file while the old one answers, then swaps. Raises ProblemForOperator when the disk is too small."""
+        with self._turn:
+            self._check_disk()
+            self._is_rebuilding = True
+            try:
+                self._rebuild(progress)
+            finally:
+                self._is_rebuilding = False
+            moved = self._follower.properties()
+        self._tell(moved)
+        return moved
+
+    def status(self) -> WarehouseStatus:
+        """Counts both; takes a moment where there are many events."""
+        with self._warehouse.read() as connection:
+            count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
+        return WarehouseStatus(sum(self._tail.counts().values()), count, self.lag_s(), self._is_rebuilding)
+
+    def lag_s(self) -> float:
+        """How long events have waited to get into the warehouse; cheap."""
+        waiting = self._tail.events_after(self._follower.position.event_seq, 1)
+        if not waiting:
+            return 0.0
+        age = max(0.0, (self._clock() - moment(waiting[0].created_at)).total_seconds())
+        return age if self._caught_up_at is None else min(age, time.monotonic() - self._caught_up_at)
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            try:
+                self.catch_up()
+            except Stopped:
+                return
+            except Exception:
+                log.exception("the warehouse could not follow storage; trying again")
+                self._stopping.wait(RETRY_S)
+            self._tail.wait(LOOK_S)
+            self._stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
+
+    def _take_all(
+        self, follower: Follower, progress: Progress | None, *, beside: Follower | None = None
+    ) -> frozenset[int]:
+        """The properties that moved. Keeps `beside` up at the same time. Raises Stopped."""
+        steps = Steps(follower.position.event_seq, self._tail.last_event_seq(), progress)
+        moved: frozenset[int] = frozenset()
+        while not self._stopping.is_set():
+            taken, numbers = follower.take()
+            if not taken and not follower.is_behind():
+                self._caught_up_at = time.monotonic()
+                steps.end()
+                return moved
+            moved |= numbers
+            steps.at(follower.position.event_seq)
+            if beside is not None:
+                self._tell(beside.take()[1])
+        raise Stopped
+
+    def _rebuild(self, progress: Progress | None) -> None:
+        log.info("the warehouse is rebuilt from storage")
+        successor = self._warehouse.successor()
+        try:
+            follower = Follower(self._tail, successor, self._rules)
+            self._take_all(follower, progress, beside=self._follower if self._follower.fits() else None)
+            self._warehouse.swap(successor)
+        except BaseException:
+            successor.discard()
+            raise
+        self._follower = follower.moved_to(self._warehouse)
+
+    def _is_of_another_past(self) -> bool:
+        """Compared now and then only: it costs as much as a small projection."""
+        now = time.monotonic()
+        if now - self._compared_at < LOOK_S:
+            return False
+        self._compared_at = now
+        return not self._follower.fits()
+
+    def _check_disk(self) -> None:
+        needed = sum(self._tail.counts().values()) * BYTES_PER_EVENT + SPARE_BYTES
+        free = shutil.disk_usage(self._warehouse.path.parent).free
+        if free < needed:
+            raise ProblemForOperator(
+                f"The warehouse cannot be rebuilt: {needed >> 20} MB are needed in {self._warehouse.path.parent},"
+                f" {free >> 20} MB are free."
+            )
+
+    def _tell(self, moved: frozenset[int]) -> None:
+        if moved and self._on_moved is not None:
+            try:
+                self._on_moved(moved)
+            except Exception:
+                log.exception("somebody who watches the warehouse failed")

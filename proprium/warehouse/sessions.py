@@ -1,0 +1,139 @@
+"""Sessions as METRICS.md defines them: one pure step a hit, taken in the order of (time, seq)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+SECOND = 1_000_000  # everything here is microseconds
+GAP = 30 * 60 * SECOND
+"""Hits of one visitor further apart belong to two sessions."""
+LONGEST = 24 * 60 * 60 * SECOND
+"""A hit later than this after a session's first one begins another."""
+DOUBLE = SECOND
+"""Two views of a path this close are one, where neither has a view_id."""
+ENGAGED_MS = 10_000
+"""A session of one view that is read for less is a bounce."""
+
+OTHER, VIEW, LINK_CLICK, CUSTOM = range(4)
+"""What a hit does to its session, beside being one more hit."""
+
+Key = tuple[int, int]
+"""(property, the visitor as the hit itself says)."""
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """A session while hits are still added to it."""
+
+    id: int
+    property: int
+    visitor: int
+    started: int
+    first: Hit | None  # forgotten when it is written
+    ended: int = 0
+    last_seq: int = 0
+    last_visitor: int = 0
+    hits: int = 0
+    views: int = 0
+    custom_events: int = 0
+    link_clicks: int = 0
+    engaged_ms: int = 0
+    entry_page: str | None = None
+    exit_page: str | None = None
+    recent: dict[str | None, int] = field(default_factory=dict)  # path → when it was last viewed, within DOUBLE
+    is_linked: bool = False  # visitors of two days meet in it, or might: never extended without asking the warehouse
+    is_written: bool = False
+
+    @property
+    def is_bounce(self) -> bool:
+        return self.views == 1 and self.engaged_ms < ENGAGED_MS and not (self.link_clicks or self.custom_events)
+
+    def takes(self, hit: Hit) -> bool:
+        return hit.at - self.ended <= GAP and hit.at - self.started <= LONGEST
+
+    def add(self, hit: Hit) -> None:
+        self.ended, self.last_seq, self.last_visitor = hit.at, hit.seq, hit.visitor
+        self.hits += 1
+        self.engaged_ms += hit.engaged_ms
+        if hit.kind == VIEW:
+            self._view(hit)
+        elif hit.kind == CUSTOM:
+            self.custom_events += 1
+        elif hit.kind == LINK_CLICK:
+            self.link_clicks += 1
+        hit.visit = self
+
+    def _view(self, hit: Hit) -> None:
+        hit.is_view = not self._is_double(hit)
+        if hit.is_view:
+            if not self.views:
+                self.entry_page = hit.page
+            self.views += 1
+            self.exit_page = hit.page
+
+    def _is_double(self, hit: Hit) -> bool:
+        if hit.has_view_id:
+            return False
+        self.recent = {page: at for page, at in self.recent.items() if hit.at - at <= DOUBLE}
+        if hit.page in self.recent:
+            return True
+        self.recent[hit.page] = hit.at
+        return False
+
+
+@dataclass(slots=True, eq=False)
+class Hit:
+    """What sessions need to know of an event; `row` is all of it, in the order of the warehouse's columns."""
+
+    at: int
+    seq: int
+    property: int
+    visitor: int
+    previous: int | None  # yesterday's visitor, who may still be in a session
+    kind: int
+    page: str | None
+    has_view_id: bool
+    engaged_ms: int
+    row: Any
+    visit: Visit | None = None
+    is_view: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.property, self.visitor
+
+
+def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
+    """Puts the hit into its session; `visits` holds the latest one of each visitor."""
+    key = (hit.property, hit.visitor)
+    visit = visits.get(key)
+    if visit is None or not visit.takes(hit):
+        earlier, visit = visit, _yesterdays(visits, hit)
+        if visit is None:
+            visit = Visit(hit.seq, hit.property, hit.visitor, hit.at, first=hit)
+            if earlier is not None:
+                visit.recent = earlier.recent  # a view and its double may stand at both sides of the 24th hour
+        visits[key] = visit
+    visit.add(hit)
+    return visit
+
+
+def _yesterdays(visits: dict[Key, Visit], hit: Hit) -> Visit | None:
+    if hit.previous is None:
+        return None
+    visit = visits.get((hit.property, hit.previous))
+    return visit if visit and visit.last_visitor == hit.previous and visit.takes(hit) else None
+
+
+def chains(hits: Iterable[Hit]) -> Iterator[list[Hit]]:
+    """Runs of hits, given in order, that no gap interrupts: what happens in one has no effect on another."""
+    chain: list[Hit] = []
+    for hit in hits:
+        if chain and hit.at - chain[-1].at > GAP:
+            yield chain
+            chain = []
+        chain.append(hit)
+    if chain:
+        yield chain

@@ -1,0 +1,48 @@
+"""The `warehouse` fixture: storage, projector and warehouse of one test, filled by `append`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from collector.event import Event
+from proprium.properties.service import create_property
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from proprium.storage.tables import Property
+from proprium.storage.tail import Tail
+from proprium.warehouse.connect import Warehouse, open_warehouse
+from proprium.warehouse.projector import Projector
+from proprium.warehouse.rules import stored_rules
+
+
+class FilledWarehouse:
+    """What is appended is committed to storage and projected; `property` is number 1, whose events builders make."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.property: Property = create_property(database, "Example", None)
+        self.store = EventStore(database)
+        self.tail = Tail(database)
+        self.warehouse: Warehouse = open_warehouse(folder / "warehouse.duckdb", memory="256MB", threads=1)
+        self.rules = stored_rules(database, counts_automated=False)
+        self.projector = Projector(self.tail, self.warehouse, self.rules)
+
+    def append(self, events: Sequence[Event]) -> None:
+        self.store.append(events)
+        self.projector.catch_up()
+
+    def close(self) -> None:
+        self.projector.stop()
+        self.warehouse.close()
+        self.tail.close()
+        self.store.close()
+
+
+@pytest.fixture
+def warehouse(database: Database, tmp_path: Path) -> Iterator[FilledWarehouse]:
+    filled = FilledWarehouse(database, tmp_path)
+    yield filled
+    filled.close()
