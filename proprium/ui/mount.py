@@ -10,12 +10,12 @@ from nicegui import ui
 
 from proprium.ui import auth_routes, error_pages, plain_routes
 from proprium.ui.bundle import ASSETS, URL, install_override
-from proprium.ui.pages import account, changelog, documentation, home, login, setup
+from proprium.ui.pages import account, changelog, documentation, home, install, login, properties, settings, setup
 from proprium.ui.security import AddressOf, peer_address
 from proprium.ui.services import Services
 from proprium.ui.static import StaticCompressed
 
-PAGES: tuple[ModuleType, ...] = (home, setup, login, account, documentation, changelog)
+PAGES: tuple[ModuleType, ...] = (home, setup, login, account, properties, install, settings, documentation, changelog)
 RECONNECT_S = 45
 """A page that was away for less catches up with what it missed; longer, and it loads anew."""
 

@@ -16,6 +16,7 @@ from proprium.ui.parts.fields import hidden, native_input, post_form
 from proprium.ui.parts.panels import panel
 from proprium.ui.parts.rows import tag
 from proprium.ui.parts.states import said_before
+from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 
 
@@ -25,8 +26,7 @@ def register(services: Services) -> None:
         user = session.require_user(services, request)
         with frame(services, request, "Account", user, width="narrow"):
             with ui.element("div").classes("pagehead"):
-                with ui.element("h1").classes("grow"):
-                    ui.label("Account")
+                title("Account", "grow")
                 with post_form("/auth/logout", ""):
                     button("Sign out", "leave", submits=True)
             said_before(said)

@@ -15,6 +15,7 @@ from proprium.ui import session, theme
 from proprium.ui.frame import frame
 from proprium.ui.parts.fields import select
 from proprium.ui.parts.panels import code, panel
+from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.snippets import YOUR_ID, Snippets
 
@@ -36,8 +37,7 @@ def register(services: Services) -> None:
         mine = _editable(services, user)
         chosen = next((one for one in mine if str(one.id) == property), mine[0] if mine else None)
         with frame(services, request, "Documentation", user, width="narrow", description=DESCRIPTION):
-            with ui.element("h1"):
-                ui.label("Documentation")
+            title("Documentation")
             _about_ids(mine, chosen)
             _recipes(Snippets(services.settings, chosen))
 

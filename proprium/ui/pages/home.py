@@ -11,6 +11,7 @@ from proprium.ui import session, theme
 from proprium.ui.frame import frame
 from proprium.ui.parts.controls import icon, link_button
 from proprium.ui.parts.states import note
+from proprium.ui.parts.words import title, words
 from proprium.ui.services import Services
 
 PROMISES = (
@@ -27,11 +28,10 @@ def register(services: Services) -> None:
             return RedirectResponse(session.HOME, 303)
         with frame(services, request, "Website analytics on your own server", width="narrow"):
             with ui.element("div").classes(f"{theme.STACK} wide").style("padding: 7vh 0 2vh"):
-                with ui.element("h1").style("font-size: clamp(28px, 5vw, 40px)"):
-                    ui.label("See who reads your site, as it happens.")
+                title("See who reads your site, as it happens.", "huge")
                 ui.label(
-                    "Proprium is website analytics that run on your own server. One script tag on a page, and you watch "
-                    "who comes, from where, and what they read and do."
+                    "Proprium is website analytics that run on your own server. One script tag on a page, and you "
+                    "watch who comes, from where, and what they read and do."
                 ).classes(theme.MUTED).style("font-size: 16.5px; max-width: 60ch")
                 if not users.has_users(services.database):
                     note("Nobody owns this server yet. Open the setup link that it printed when it started.", "warn")
@@ -39,14 +39,13 @@ def register(services: Services) -> None:
                     link_button("Sign in", "/login", kind=f"{theme.PRIMARY} big")
                     link_button("Documentation", "/documentation", kind="big")
             with ui.element("div").classes(theme.GRID3):
-                for sign, title, text in PROMISES:
-                    _promise(sign, title, text)
+                for sign, headline, text in PROMISES:
+                    _promise(sign, headline, text)
         return None
 
 
-def _promise(sign: str, title: str, text: str) -> None:
+def _promise(sign: str, headline: str, text: str) -> None:
     with ui.element("section").classes(f"{theme.CARD} pad {theme.STACK} tight"):
         icon(sign).style("color: var(--acc); width: 22px; height: 22px; margin-bottom: 6px")
-        with ui.element("h2"):
-            ui.label(title)
+        words("h2", headline)
         ui.label(text).classes(theme.MUTED)

@@ -11,6 +11,7 @@ from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import hidden, native_input, post_form
 from proprium.ui.parts.states import said_before
+from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 
 FORGOTTEN = "Forgotten it? Whoever runs this server sets a new one with: proprium user password EMAIL"
@@ -22,8 +23,7 @@ def register(services: Services) -> None:
         if session.user_of(services, request):
             return RedirectResponse(session.safe_next(next), 303)
         with frame(services, request, "Sign in", width="slim"):
-            with ui.element("h1"):
-                ui.label("Sign in")
+            title("Sign in")
             said_before(said)
             with post_form("/auth/login"):
                 hidden("next", next)

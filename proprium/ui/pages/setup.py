@@ -13,6 +13,7 @@ from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import hidden, native_input, post_form, tick
 from proprium.ui.parts.states import said_before
+from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 
 NO_LONGER = "This setup link is not valid any more. Restart the server for a new one, or sign in."
@@ -26,8 +27,7 @@ def register(services: Services) -> None:
         if not setup.is_valid(services.database, token):
             raise NotFound(NO_LONGER)
         with frame(services, request, "Set up", is_tracked=False, width="slim", with_nav=False):
-            with ui.element("h1"):
-                ui.label("Make it yours")
+            title("Make it yours")
             ui.label("You will own this server: you see every property and may invite others.").classes(theme.MUTED)
             said_before(said)
             with post_form("/auth/setup"):

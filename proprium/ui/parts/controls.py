@@ -10,6 +10,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from proprium.ui import theme
+from proprium.ui.parts.words import span
 
 Handler = Callable[..., Any]
 
@@ -58,7 +59,7 @@ def _fill(element: Element, label: str, icon_name: str, name: str) -> None:
         if icon_name:
             icon(icon_name)
         if label:
-            ui.label(label)
+            span(label)
 
 
 def copy_button(text: str, label: str = "Copy") -> Element:
@@ -88,7 +89,7 @@ def menu_item(label: str, icon_name: str = "", *, on_click: Handler | None = Non
     with element:
         if icon_name:
             icon(icon_name)
-        ui.label(label)
+        span(label)
     return element
 
 
@@ -107,7 +108,7 @@ def tabs(
 def _tab(label: str, is_active: bool) -> Element:
     element = ui.element("button").props('type="button" role="tab"')
     with element:
-        ui.label(label)
+        span(label)
     _mark(element, is_active)
     return element
 

@@ -11,6 +11,7 @@ from nicegui import ui
 from proprium.ui import theme
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import text_input
+from proprium.ui.parts.words import words
 
 
 @contextmanager
@@ -21,8 +22,7 @@ def dialog(title: str, *, wide: bool = False) -> Iterator[ui.dialog]:
     box.props["aria-label"] = title
     with box, ui.element("div").classes(f"{theme.SHEET} {'wide' if wide else ''}"):
         with ui.element("div").classes(theme.HEAD):
-            with ui.element("h2").classes("t"):
-                ui.label(title)
+            words("h2", title, "t")
             button("", "close", name="Close", kind=theme.BARE, on_click=box.close)
         with ui.element("div").classes(f"{theme.BODY} {theme.STACK}"):
             yield box

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nicegui import ui
 from nicegui.element import Element
 
 from proprium.ui import theme
+from proprium.ui.parts.words import span, words
 
 
 @contextmanager
 def field(label: str, why: str = "", *, target: str = "") -> Iterator[Element]:
     """A label above whatever is put inside, the reason for asking below. `target` is the id of a native field."""
     with ui.element("div").classes(theme.FIELD) as box:
-        caption = ui.element("label" if target else "div").classes("lab")
+        caption = words("label" if target else "div", label, "lab")
         if target:
             caption.props["for"] = target
-        with caption:
-            ui.label(label)
         yield box
         if why:
             ui.label(why).classes("why")
@@ -71,9 +70,9 @@ def tick(label: str, name: str, *, checked: bool = False, why: str = "") -> Elem
         element = ui.element("input")
         element.props.update({"type": "checkbox", "name": name, "value": "yes", "checked": checked})
         with ui.element("span"):
-            ui.label(label).classes("strong")
+            span(label, "strong")
             if why:
-                ui.label(why).classes(f"{theme.MUTED} {theme.SMALL}")
+                span(why, f"{theme.MUTED} {theme.SMALL}").style("display: block")
     return element
 
 
@@ -96,4 +95,22 @@ def select(label: str, options: Mapping[str, str], value: str, *, why: str = "",
             "outlined dense options-dense hide-bottom-space"
         )
         element.props["aria-label"] = label
+    return element
+
+
+def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", why: str = "") -> ui.textarea:
+    """Values, one a line, over the socket."""
+    with field(label, why):
+        element = ui.textarea(value="\n".join(lines), placeholder=placeholder)
+        element.props("outlined dense autogrow hide-bottom-space")
+        element.props["aria-label"] = label
+    return element
+
+
+def switch(label: str, value: bool, *, why: str = "") -> ui.switch:
+    """On or off, over the socket."""
+    with ui.element("div").classes(theme.FIELD):
+        element = ui.switch(label, value=value).props("dense")
+        if why:
+            ui.label(why).classes("why")
     return element

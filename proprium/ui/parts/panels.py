@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from nicegui import ui
 from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.ui import theme
 from proprium.ui.parts.controls import copy_button
+from proprium.ui.parts.words import words
 
 
 @dataclass(frozen=True)
 class Panel:
     card: Element
     head: Element  # title at the left; what is added here stands at the right
-    title: ui.label
+    title: TextElement
     body: Element
 
 
@@ -29,8 +31,7 @@ def panel(
     with ui.element("section").classes(f"{theme.CARD} {classes}") as card:
         card.props["aria-label"] = title
         with ui.element("div").classes(theme.HEAD) as head:
-            with ui.element(heading).classes("t"):
-                label = ui.label(title)
+            label = words(heading, title, "t")
             if hint:
                 ui.label(hint).classes("s")
         content = ui.element("div").classes(body)
@@ -41,8 +42,6 @@ def panel(
 def code(text: str, *, name: str = "Code") -> Element:
     """Text to be copied, as it is."""
     with ui.element("div").classes(theme.CODE) as block:
-        with ui.element("pre").props('tabindex="0" role="region"') as pre:
-            pre.props["aria-label"] = name
-            ui.label(text).style("display: inline; white-space: pre")
+        words("pre", text).props('tabindex="0" role="region"').props["aria-label"] = name
         copy_button(text)
     return block

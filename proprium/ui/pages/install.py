@@ -1,0 +1,173 @@
+"""Putting the tag on a site: what to copy at the left, what arrives at the right."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from time import monotonic
+from uuid import UUID
+
+from fastapi import Request
+from nicegui import ui
+
+from collector.errors import Reason
+from collector.event import Outcome
+from proprium.properties import service
+from proprium.storage.events import StoredEvent, read_events
+from proprium.storage.tables import Property
+from proprium.storage.tail import Tail
+from proprium.ui import session, theme
+from proprium.ui.actions import Actions
+from proprium.ui.frame import frame
+from proprium.ui.parts.controls import link_button, tabs
+from proprium.ui.parts.listener import Arrival, Fix, Listener
+from proprium.ui.parts.panels import code, panel
+from proprium.ui.parts.words import span, title
+from proprium.ui.services import Services
+from proprium.ui.snippets import Snippets
+
+KINDS = (("html", "HTML"), ("spa", "SPA"), ("wordpress", "WordPress"), ("server", "Server-side"), ("pixel", "Pixel"))
+HEARD_FOR_S = 3  # what this process's collector told says more than what storage keeps of it
+LATEST = 200  # events from other processes that one look takes in
+
+
+def register(services: Services) -> None:
+    @ui.page("/properties/{property_id}/install")
+    async def install(request: Request, property_id: UUID) -> None:
+        user = session.require_user(services, request)
+        found = service.find_editable(services.database, property_id, user)
+        with frame(services, request, f"Install {found.name}", user):
+            with ui.element("div").classes("pagehead"):
+                with ui.element("div").classes("grow"):
+                    title("Install the tag")
+                    span(found.name, theme.MUTED)
+                link_button("Settings", f"/properties/{found.id}/settings", "settings")
+                link_button("Dashboard", f"/properties/{found.id}", "chart")
+            with ui.element("div").classes(theme.GRID_SIDE):
+                _instructions(Snippets(services.settings, found))
+                with panel("Live", body="") as box:
+                    listener = _listen(services, found)
+                    box.card.props["id"] = "listener"
+        await ui.context.client.connected(timeout=60)
+        listener.start()
+
+
+def _instructions(snippets: Snippets) -> None:
+    with ui.element("div").classes(theme.STACK), panel("The tag", body=f"{theme.BODY} {theme.STACK}") as box:
+        with box.head:
+            tabs(KINDS, "html", lambda kind: _instruct(box.body, kind, snippets), name="Kind of site")
+        _instruct(box.body, "html", snippets)
+
+
+def _instruct(body: ui.element, kind: str, snippets: Snippets) -> None:
+    body.clear()
+    with body:
+        _DRAW[kind](snippets)
+
+
+def _html(snippets: Snippets) -> None:
+    _say("Copy this into the <head> of every page.")
+    code(snippets.tag(), name="The site tag")
+    _say("Then open one of those pages: the list beside this fills in as the hit arrives.")
+
+
+def _spa(snippets: Snippets) -> None:
+    _say("The same tag, once, in the page that loads your app. Each change of the path is a page view by itself.")
+    code(snippets.tag(), name="The site tag")
+    _say("A router that keeps the path behind # needs one word more:")
+    code(snippets.tag("data-hash"), name="The site tag for hash routes")
+
+
+def _wordpress(snippets: Snippets) -> None:
+    _say("Into functions.php of your theme, or into a plugin for code snippets.")
+    code(snippets.wordpress(), name="PHP")
+
+
+def _server(snippets: Snippets) -> None:
+    _say("Any program can send an event. 204 means that it is on disk.")
+    code(snippets.curl(), name="curl")
+    code(snippets.python(), name="Python")
+
+
+def _pixel(snippets: Snippets) -> None:
+    _say("For e-mails and pages without scripts. Put the page's own path after url=.")
+    code(snippets.pixel(), name="The pixel")
+
+
+_DRAW = {"html": _html, "spa": _spa, "wordpress": _wordpress, "server": _server, "pixel": _pixel}
+
+
+def _say(text: str) -> None:
+    ui.label(text).classes(theme.MUTED)
+
+
+def _listen(services: Services, found: Property) -> _Listening:
+    return _Listening(services, found)
+
+
+class _Listening:
+    """Connects the list with the two places where hits show: this process's collector, and storage."""
+
+    def __init__(self, services: Services, found: Property) -> None:
+        self._services, self._found = services, found
+        self._actions = Actions(services)
+        self._client = ui.context.client
+        self._since = _last_seq(services)
+        self._heard_at = float("-inf")
+        has_events = next(read_events(services.database, found.number), None) is not None
+        names = ", ".join(found.hostnames) or found.name
+        self._list = Listener(names, f"/properties/{found.id}", has_events=has_events)
+
+    def start(self) -> None:
+        services, found = self._services, self._found
+        forget = services.heard.subscribe(found.id, self._heard)
+        watch = services.hub.watch(found.number or 0, ("arrived", self._since), self._latest, self._stored)
+        self._client.on_delete(lambda: (forget(), watch.close()))
+
+    def _heard(self, outcome: Outcome) -> None:
+        self._heard_at = monotonic()
+        arrival = Arrival.of_outcome(outcome)
+        with self._client:
+            if arrival.sentence:
+                self._list.refuse(arrival, self._fix(outcome))
+            else:
+                self._list.show(arrival)
+
+    def _latest(self) -> StoredEvent | None:
+        """The newest event since the page was opened, whichever process took it. Runs in a thread."""
+        events = read_events(self._services.database, self._found.number, after_seq=self._since)
+        newest = None
+        for newest in islice(events, LATEST):
+            self._since = newest.seq
+        return newest
+
+    def _stored(self, event: StoredEvent | None) -> None:
+        is_news = monotonic() - self._heard_at > HEARD_FOR_S
+        if event is not None and is_news:
+            with self._client:
+                self._list.show(Arrival.of_event(event))
+
+    def _fix(self, outcome: Outcome) -> Fix | None:
+        """One click that lets the next one in."""
+        if outcome.reason == Reason.HOSTNAME and outcome.hostname:
+            return f"Allow {outcome.hostname}", partial(self._allow, outcome.hostname)
+        if outcome.reason == Reason.BOT:
+            return "Keep bots apart instead", self._keep_bots
+        if outcome.reason == Reason.EXCLUDED_IP:
+            return "Change the excluded addresses", lambda: ui.navigate.to(f"/properties/{self._found.id}/settings")
+        return None
+
+    async def _allow(self, hostname: str) -> None:
+        if changed := await self._actions.update(self._found.id, hostnames=[*self._found.hostnames, hostname]):
+            self._found = changed
+            ui.notify(f"{hostname} is allowed. Load the page again.", type="positive")
+
+    async def _keep_bots(self) -> None:
+        if await self._actions.update(self._found.id, discards_bots=False):
+            ui.notify("Bots are kept apart from now on. Load the page again.", type="positive")
+
+
+def _last_seq(services: Services) -> int:
+    with closing(Tail(services.database)) as tail:
+        return tail.last_event_seq()

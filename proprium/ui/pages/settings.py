@@ -1,0 +1,143 @@
+"""Everything that can be set of one property."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from fastapi import Request
+from nicegui import ui
+
+from proprium.properties import service
+from proprium.storage.tables import Property
+from proprium.ui import session, theme
+from proprium.ui.actions import Actions
+from proprium.ui.frame import frame
+from proprium.ui.parts.controls import button, copy_button, link_button
+from proprium.ui.parts.fields import select, switch, text_area, text_input
+from proprium.ui.parts.panels import panel
+from proprium.ui.parts.words import span, title
+from proprium.ui.services import Services
+
+IDENTITIES = {"cookie": "Cookie: known for a year", "cookieless": "No cookie: known for a day"}
+BOTS = {"apart": "Keep apart and show", "discard": "Discard at the door"}
+AUTOMATED = {"auto": "Only while this server runs on localhost", "yes": "Always", "no": "Never"}
+AUTOMATED_VALUES: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
+
+
+def register(services: Services) -> None:
+    @ui.page("/properties/{property_id}/settings")
+    def settings(request: Request, property_id: UUID) -> None:
+        user = session.require_user(services, request)
+        found = service.find_editable(services.database, property_id, user)
+        with frame(services, request, f"Settings of {found.name}", user, width="narrow"):
+            with ui.element("div").classes("pagehead"):
+                with ui.element("div").classes("grow"):
+                    title("Settings")
+                    span(found.name, theme.MUTED)
+                link_button("Install", f"/properties/{found.id}/install", "code")
+                link_button("Dashboard", f"/properties/{found.id}", "chart")
+            _Form(services, found)
+
+
+class _Form:
+    """The fields; one button saves them all."""
+
+    def __init__(self, services: Services, found: Property) -> None:
+        self._found = found
+        self._actions = Actions(services)
+        self._identity()
+        self._visitors()
+        self._doors()
+        with ui.element("div").classes(f"{theme.LINE} savebar"):
+            button("Save", "check", kind=f"{theme.PRIMARY} big", on_click=self._save)
+        self._danger()
+
+    def _identity(self) -> None:
+        found = self._found
+        with panel("The property", body=f"{theme.BODY} {theme.STACK} wide"):
+            self._name = text_input("Name", value=found.name)
+            zones = {zone: zone.replace("_", " ") for zone in sorted(available_timezones() | {found.timezone})}
+            why = "Days begin at midnight there."
+            self._timezone = select("Time zone", zones, found.timezone, why=why, searchable=True)
+            why = "Anyone with the address of the dashboard can read it, without an account and without a cookie."
+            self._is_public = switch("Public", found.is_public, why=why)
+            with ui.element("div").classes(f"{theme.LINE} wraps"):
+                span("Id", "strong small")
+                span(str(found.id), "mono cut")
+                copy_button(str(found.id))
+
+    def _visitors(self) -> None:
+        found = self._found
+        with panel("Visitors", body=f"{theme.BODY} {theme.STACK} wide"):
+            chosen = "cookieless" if found.is_cookieless else "cookie"
+            why = "Without a cookie, put the tag on your pages again: it says so there."
+            self._cookie = select("How visitors are known", IDENTITIES, chosen, why=why)
+            why = "Crawlers, monitors, AI fetchers. They never count as visitors."
+            self._bots = select("Bots", BOTS, "discard" if found.discards_bots else "apart", why=why)
+            chosen = next(key for key, value in AUTOMATED_VALUES.items() if value is found.counts_automated)
+            why = "Browsers that a program drives: tests, headless Chrome. Holds for the past as well."
+            self._automated = select("Count automated browsers like people", AUTOMATED, chosen, why=why)
+            why = "The words on a link or button, cut to 120 characters. Only where your own code sends them."
+            self._click_text = switch("Keep the text of clicks", found.keeps_click_text, why=why)
+
+    def _doors(self) -> None:
+        found = self._found
+        with panel("What is let in", body=f"{theme.BODY} {theme.STACK} wide"):
+            why = "One a line. Hits from other sites are refused; an empty list allows all."
+            self._hostnames = text_area("Hostnames", found.hostnames, placeholder="www.example.com", why=why)
+            why = "One a line, such as your office: 192.0.2.7 or 192.0.2.0/24. Holds from now on."
+            self._addresses = text_area(
+                "Excluded addresses", found.excluded_addresses, placeholder="192.0.2.7", why=why
+            )
+            why = "One a line. What follows ? in an address is dropped, except for these keys."
+            self._query_keys = text_area(
+                "Query keys that make another page", found.query_keys, placeholder="id", why=why
+            )
+
+    def _danger(self) -> None:
+        with panel("For good", body=f"{theme.BODY} {theme.STACK}"):
+            with ui.element("div").classes(f"{theme.LINE} wraps"):
+                ui.label("Delete every event and keep the property.").classes("grow")
+                button(
+                    "Reset", "trash", kind=theme.DANGER, on_click=lambda: self._actions.reset(self._found, self._stay)
+                )
+            if self._found.is_protected:
+                return
+            ui.element("hr").classes("rule")
+            with ui.element("div").classes(f"{theme.LINE} wraps"):
+                ui.label("Delete the property and every event it ever received.").classes("grow")
+                button(
+                    "Delete",
+                    "trash",
+                    kind=theme.DANGER,
+                    on_click=lambda: self._actions.delete(self._found, self._leave),
+                )
+
+    async def _save(self) -> None:
+        if saved := await self._actions.update(self._found.id, **self._values()):
+            self._found = saved
+            self._hostnames.value = "\n".join(saved.hostnames)
+            self._addresses.value = "\n".join(saved.excluded_addresses)
+            ui.notify("Saved. Collectors follow within a second.", type="positive")
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "name": self._name.value or "",
+            "timezone": self._timezone.value or "UTC",
+            "is_public": self._is_public.value,
+            "is_cookieless": self._cookie.value == "cookieless",
+            "discards_bots": self._bots.value == "discard",
+            "counts_automated": AUTOMATED_VALUES[self._automated.value],
+            "keeps_click_text": self._click_text.value,
+            "hostnames": (self._hostnames.value or "").splitlines(),
+            "excluded_addresses": (self._addresses.value or "").splitlines(),
+            "query_keys": (self._query_keys.value or "").splitlines(),
+        }
+
+    def _reset(self) -> None:
+        self._actions.reset(self._found, lambda _: None)
+
+    def _delete(self) -> None:
+        self._actions.delete(self._found, lambda _: ui.navigate.to("/properties"))
