@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from hashlib import blake2b
+
+from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from proprium.errors import TooManyAttempts
 
-PER_ACCOUNT: RateLimitItem = RateLimitItemPerMinute(10, 5, "account")
-PER_ADDRESS: RateLimitItem = RateLimitItemPerMinute(50, 5, "address")
+PER_PAIR = RateLimitItemPerMinute(10, 5, "pair")
+"""One account from one address."""
+
+PER_ADDRESS = RateLimitItemPerMinute(50, 5, "address")
+"""Any accounts from one address."""
+
+PER_ACCOUNT = RateLimitItemPerMinute(100, 5, "account")
+"""One account from anywhere: higher, so that a stranger cannot easily keep its owner out."""
 
 
 class Attempts:
@@ -20,11 +28,17 @@ class Attempts:
 
     def begin(self, email: str, address: str | None = None) -> None:
         """Raises TooManyAttempts."""
-        kinds = [(PER_ACCOUNT, email)] + ([(PER_ADDRESS, address)] if address else [])
-        allowed = [self._limiter.hit(item, key) for item, key in kinds]  # each is counted, whatever the others say
-        if not all(allowed):
+        counted = [self._limiter.hit(PER_PAIR, _key(email, address)), self._limiter.hit(PER_ACCOUNT, _key(email))]
+        if address:
+            counted.append(self._limiter.hit(PER_ADDRESS, _key(address)))
+        if not all(counted):
             raise TooManyAttempts("Too many attempts to sign in. Wait five minutes and try again.")
 
-    def succeeded(self, email: str) -> None:
+    def succeeded(self, email: str, address: str | None = None) -> None:
         """A person who knows the password is not guessing."""
-        self._limiter.clear(PER_ACCOUNT, email)
+        self._limiter.clear(PER_PAIR, _key(email, address))
+
+
+def _key(*parts: str | None) -> str:
+    """Of one length, whatever somebody typed."""
+    return blake2b("\0".join(part or "" for part in parts).encode(errors="replace"), digest_size=16).hexdigest()

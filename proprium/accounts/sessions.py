@@ -46,7 +46,7 @@ def log_in(
     attempts.begin(email, address)
     if (user := users.check_password(database, email, password)) is None:
         raise SignInNeeded("No account has this e-mail address and password.")
-    attempts.succeeded(email)
+    attempts.succeeded(email, address)
     return start(database, user.id, browser, replaces=replaces, clock=clock)
 
 

@@ -3,10 +3,12 @@ collectors can commit between two of them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlmodel import Session
 
 from proprium.storage import codec
@@ -14,6 +16,10 @@ from proprium.storage.database import Database
 from proprium.storage.tables import Change, ChangeKind, EventRow, Property, VisitorKey
 
 ROWS_AT_ONCE = 20_000
+
+PAUSE_S = 0.15
+"""Between two shares. SQLite keeps no queue: a collector that waits for the lock looks every 100 ms at most, and would
+hardly ever find the moment between two transactions."""
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
@@ -33,6 +39,7 @@ def delete_the_rest(database: Database, number: int, kind: ChangeKind, at_once: 
     """What a first share left, and the log, which held the property's visitor keys; how many events."""
     total = 0
     while _has_events(database, number):
+        time.sleep(PAUSE_S)
         with database.writing() as session:
             total += delete_some_property_events(session, number, kind, at_once)
     database.forget_log()
@@ -51,9 +58,8 @@ def delete_some_property_events(session: Session, number: int, kind: ChangeKind,
 def delete_orphans(database: Database) -> int:
     """Deletes events whose property is gone: a deletion that was interrupted, or hits that were under way; how many."""
     with database.engine.connect() as connection:
-        known = select(_property.c.number)
-        question = select(_event.c.property).where(_event.c.property.not_in(known)).distinct()
-        orphans = list(connection.scalars(question))
+        known = set(connection.scalars(select(_property.c.number)))
+        orphans = [number for number in _numbers_with_events(connection) if number not in known]
     return sum(delete_property_events(database, number) for number in orphans)
 
 
@@ -70,6 +76,8 @@ def prune(
                 moment = codec.microseconds(before)
                 session.add(Change(kind=ChangeKind.PRUNED, property=property_number, before=moment))
         total += deleted
+        if deleted and start + at_once <= highest:
+            time.sleep(PAUSE_S)
     return total
 
 
@@ -88,6 +96,15 @@ def _older(before: datetime, property_number: int | None) -> list[Any]:
 def _has_events(database: Database, number: int) -> bool:
     with database.engine.connect() as connection:
         return connection.execute(select(_event.c.seq).where(_event.c.property == number).limit(1)).first() is not None
+
+
+def _numbers_with_events(connection: Connection) -> Iterator[int]:
+    """From one number to the next through the index: DISTINCT would read all of it."""
+    number: int | None = -1
+    while (
+        number := connection.scalar(select(func.min(_event.c.property)).where(_event.c.property > number))
+    ) is not None:
+        yield number
 
 
 def _span(database: Database) -> tuple[int, int]:

@@ -144,6 +144,19 @@ def test_guessing_is_stopped_even_with_the_right_password_at_last(attempts: Atte
     attempts.begin("grace@example.com", "192.0.2.7")
 
 
+def test_somebody_elses_guesses_do_not_keep_the_owner_of_an_account_out(attempts: Attempts) -> None:
+    for _ in range(10):
+        attempts.begin("ada@example.com", "192.0.2.7")
+    attempts.begin("ada@example.com", "192.0.2.8")
+
+
+def test_one_account_cannot_be_guessed_from_many_addresses(attempts: Attempts) -> None:
+    for number in range(100):
+        attempts.begin("ada@example.com", f"2001:db8::{number:x}")
+    with pytest.raises(TooManyAttempts):
+        attempts.begin("ada@example.com", "2001:db8::ffff")
+
+
 def test_many_accounts_cannot_be_guessed_from_one_address(attempts: Attempts) -> None:
     for number in range(50):
         attempts.begin(f"user{number}@example.com", "192.0.2.7")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -80,6 +81,17 @@ def test_events_that_arrive_after_their_property_went_are_swept_away(database: D
     assert deletion.delete_orphans(database) == 1
     assert (count_events(database, known.number), count_events(database, 99)) == (1, 0)
     assert kinds(changes) == [(ChangeKind.PROPERTY_DELETED, 99)]
+
+
+def test_collectors_get_in_while_a_long_history_is_deleted(database: Database) -> None:
+    EventStore(database).append([an_event() for _ in range(100)])
+    deleting = threading.Thread(target=deletion.delete_property_events, args=(database, 1), kwargs={"at_once": 20})
+    deleting.start()
+    store, stored = EventStore(Database(database.url, busy_timeout_s=1)), 0
+    while deleting.is_alive():
+        stored += sum(store.append([an_event(property=2)]))
+    assert stored == count_events(database, 2) > 0
+    assert count_events(database, 1) == 0
 
 
 def test_a_deletion_that_fails_tells_nothing(database: Database, changes: Tail) -> None:

@@ -56,7 +56,7 @@ def store_and_read(database: Database, *events: Event) -> list[StoredEvent]:
     return list(read_events(database, after_seq=before))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(st.lists(SENT, min_size=1, max_size=5))
 @example([{"screen_width": "1920"}, {"screen_width": 1920}, {"screen_width": 1920.0}, {"screen_width": True}])
 @example([{"big": 2**80, "float": 1e300, "half": 1.0, "null": None, "url": None}])
