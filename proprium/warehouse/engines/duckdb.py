@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
-from sqlalchemy import Column, Connection, Engine, Table, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Table, create_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
@@ -90,7 +90,7 @@ def native(connection: Connection) -> Any:
 @contextmanager
 def staged(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> Iterator[None]:
     """While it lasts, `table` can be read by this connection alone and holds these columns, each a list of equal length."""
-    import pyarrow  # noqa: PLC0415  (26 MB that a server without a visitor does not need)
+    import pyarrow
 
     data = pyarrow.table(
         {column.name: pyarrow.array(columns[column.name], type=_arrow_type(column)) for column in table.columns}
@@ -104,7 +104,7 @@ def staged(connection: Connection, table: Table, columns: Mapping[str, Sequence[
 
 
 def _arrow_type(column: Column[Any]) -> Any:
-    import pyarrow  # noqa: PLC0415
+    import pyarrow
 
     kinds: tuple[tuple[type, Any], ...] = (
         (SmallInteger, pyarrow.int16()),

@@ -1,0 +1,178 @@
+"""Whatever the order in which events arrive, are cut into batches and are deleted: the warehouse is what a rebuild makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
+from proprium.storage.codec import moment
+from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.tail import TailRow
+from proprium.warehouse import projection as projection_module
+from proprium.warehouse import schema
+from proprium.warehouse.changes import DELETIONS
+from proprium.warehouse.connect import Warehouse
+from proprium.warehouse.dialect import micros
+from proprium.warehouse.projection import Projection
+from proprium.warehouse.rules import Rules
+from tests.make import CHROME
+from tests.warehouse.reference import MINUTE, facts, sessions_of
+
+NOON = 1_793_620_800_000_000
+NOTHING = dict.fromkeys(TailRow._fields)
+
+# Times at which something tips over: a second, the gap, the longest session; and minutes, which make long chains.
+steps = st.sampled_from([0, 1, 999_999, 1_000_000, 1_000_001, MINUTE, 10 * MINUTE, 29 * MINUTE, 30 * MINUTE])
+rare = st.sampled_from([30 * MINUTE + 1, 31 * MINUTE, 6 * 60 * MINUTE, 24 * 60 * MINUTE, 24 * 60 * MINUTE + 1])
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[dict[str, Any]]:
+    at, made = NOON, []
+    for _ in range(draw(st.integers(1, 25))):
+        at += draw(st.one_of(steps, steps, steps, rare))
+        kind = draw(st.sampled_from(["page_view", "page_view", "page_leave", "click", "signup", "scroll"]))
+        made.append(
+            {
+                "property": draw(st.sampled_from([1, 1, 1, 2])),
+                "event": kind,
+                "created_at": at,
+                "identity": 2,
+                "visitor": draw(st.sampled_from([1, 1, 2, 3, None])),
+                "previous_visitor": draw(st.sampled_from([None, None, None, 1, 2])),
+                "page": draw(st.sampled_from(["/", "/a"])),
+                "view_id": draw(st.sampled_from([None, None, "v"])),
+                "referrer": draw(st.sampled_from([None, "google.com"])),
+                "country": draw(st.sampled_from(["DE", "FR"])),
+                "time_on_page": draw(st.sampled_from([None, 9_999, 10_000])) if kind == "page_leave" else None,
+                "rest": '{"href": "x"}' if kind == "click" and draw(st.booleans()) else None,
+                "automated": draw(st.sampled_from([0, 0, 0, 1])),
+                "user_agent": CHROME,
+            }
+        )
+    order = draw(st.one_of(st.just(range(len(made))), st.permutations(range(len(made)))))
+    return [made[at] for at in order]
+
+
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("take"), st.integers(1, 8)),
+        st.tuples(st.just("restart"), st.none()),
+        st.tuples(st.just("forget"), st.none()),
+        st.tuples(st.just(ChangeKind.VISITOR_ERASED), st.tuples(st.just(1), st.sampled_from([1, 2, 3]))),
+        st.tuples(st.just(ChangeKind.PRUNED), st.tuples(st.sampled_from([1, None]), st.integers(0, 24))),
+        st.tuples(st.just(ChangeKind.EVENTS_DELETED), st.integers(0, 24)),
+    ),
+    max_size=12,
+)
+
+
+def tail_rows(made: list[dict[str, Any]]) -> list[TailRow]:
+    return [TailRow(**{**NOTHING, **fields, "seq": seq}) for seq, fields in enumerate(made, 1)]
+
+
+class Run:
+    """Events and deletions played into the scratch warehouse."""
+
+    def __init__(self, warehouse: Warehouse, arriving: list[TailRow]) -> None:
+        self.warehouse = warehouse
+        self.arriving = list(arriving)
+        self.stored: list[TailRow] = []
+        self.projection = Projection()
+        with warehouse.write() as connection:
+            connection.execute(delete(schema.event))
+            connection.execute(delete(schema.session))
+
+    def take(self, count: int) -> None:
+        batch, self.arriving = self.arriving[:count], self.arriving[count:]
+        self.stored += batch
+        with self.warehouse.write() as connection:
+            self.projection.add(connection, batch, Rules())
+
+    def restart(self) -> None:
+        self.projection = Projection()
+        with self.warehouse.write() as connection:
+            self.projection.remember(connection)
+
+    def forget(self) -> None:
+        for openings in self.projection._openings.values():
+            openings.forget_old(most=1)
+
+    def change(self, kind: ChangeKind, detail: Any) -> None:
+        change = Change(kind=kind, property=1)
+        if kind is ChangeKind.VISITOR_ERASED:
+            change.detail = {"visitor": detail[1]}
+            gone = {e.seq for e in self.stored if (e.property, e.visitor) == (1, detail[1])}
+        elif kind is ChangeKind.EVENTS_DELETED:
+            gone = {e.seq for e in self.stored if e.seq == detail and e.property == 1}
+            change.detail = {"seqs": list(gone)}
+        else:
+            change.property, at = detail
+            change.before = sorted(e.created_at for e in self.stored)[min(at, len(self.stored) - 1)] if self.stored else 0
+            gone = {e.seq for e in self.stored if e.created_at < change.before and change.property in (None, e.property)}
+        self.stored = [e for e in self.stored if e.seq not in gone]
+        with self.warehouse.write() as connection:
+            DELETIONS[kind](connection, self.projection, change)
+            self.projection.remember(connection)
+
+    def tables(self) -> tuple[list[Any], list[Any]]:
+        with self.warehouse.read() as connection:
+            return (
+                connection.execute(select(schema.event).order_by(schema.event.c.seq)).all(),
+                connection.execute(select(schema.session).order_by(schema.session.c.session)).all(),
+            )
+
+
+def told(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    s = schema.session.c
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(
+                *(s.session, s.property, s.visitor, micros(s.started_at), micros(s.ended_at)),
+                *(s.hits, s.views, s.custom_events, s.link_clicks, s.engaged_ms, s.is_bounce),
+                *(s.entry_page, s.exit_page, s.referrer, s.country),
+            ).order_by(s.session)
+        )
+        return [tuple(row) for row in rows]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=events(), played=operations)
+def test_the_warehouse_is_always_what_a_rebuild_would_make_of_storage(
+    scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any, Any]]
+):
+    run = Run(scratch, tail_rows(made))
+    for what, detail in played:
+        if what in ("restart", "forget"):
+            getattr(run, what)()
+        elif what == "take":
+            run.take(detail)
+        else:
+            run.change(what, detail)
+    run.take(len(run.arriving))
+    followed, sessions = run.tables(), told(scratch)
+
+    rebuilt = Run(scratch, run.stored)
+    rebuilt.take(len(run.stored))
+    assert followed == rebuilt.tables()
+    assert sessions == sorted(facts(session) for session in sessions_of(run.stored))
+
+
+def test_sessions_are_forgotten_above_a_limit_and_still_right(scratch: Warehouse, monkeypatch):
+    monkeypatch.setattr(projection_module, "MOST_REMEMBERED", 3)
+    fields = {"property": 1, "event": "page_view", "identity": 1, "automated": 0, "user_agent": CHROME, "page": "/"}
+    made = [{**fields, "visitor": at % 10 + 1, "created_at": NOON + at * MINUTE} for at in range(60)]
+    run = Run(scratch, tail_rows(made))
+    while run.arriving:
+        run.take(7)
+    assert told(scratch) == sorted(facts(session) for session in sessions_of(run.stored))
+    assert sum(map(len, run.projection._openings.values())) <= 3
+
+
+def test_the_moment_of_a_row_is_the_moment_of_the_event(scratch: Warehouse):
+    Run(scratch, tail_rows([{**NOTHING, "property": 1, "event": "x", "created_at": NOON, "identity": 0, "user_agent": ""}])).take(1)
+    with scratch.read() as connection:
+        assert connection.scalar(select(schema.event.c.created_at)) == moment(NOON)
