@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 
 from proprium.figures import axis, numbers
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
@@ -16,17 +17,29 @@ SMOOTH_UP_TO = 200  # buckets; above, a spline costs time and shows nothing more
 _Points = Sequence[float | None]
 
 
-def timeline(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
-    """One metric over the period. `previous` is laid over it bucket by bucket, whatever its own dates."""
+def timeline(
+    series: Series,
+    previous: Series | None,
+    metric: Metric,
+    look: Look,
+    interval: Interval,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """One metric over the period. `previous` is laid over it bucket by bucket, whatever its own dates.
+
+    `title` names what is counted when it is not the metric itself: a custom event.
+    """
+    name = escape(title) if title is not None else numbers.TITLES[metric].lower()
     times = [_wall_clock(start) for start in series.starts]
     data = [
         *([_previous(times, previous, metric, look)] if previous is not None else []),
-        *_current(times, series, metric, look),
+        *_current(times, series, metric, name, look),
     ]
     return {"data": data, "layout": _layout(series, previous, metric, look, interval), "config": CONFIG}
 
 
-def _current(times: list[str], series: Series, metric: Metric, look: Look) -> list[Figure]:
+def _current(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
     """Fill and hover over all buckets; on top of it the line, whose last piece is dashed while its bucket runs."""
     solid = len(times) - 1 if series.running else len(times)
     traces = [
@@ -35,9 +48,9 @@ def _current(times: list[str], series: Series, metric: Metric, look: Look) -> li
             "fill": "tozeroy",
             "fillcolor": look.value.fill_bottom,
             "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
-            "name": numbers.TITLES[metric],
+            "name": name,
             "customdata": [numbers.exact_of_metric(metric, value) for value in series.values],
-            "hovertemplate": f"<b>%{{customdata}}</b> {numbers.TITLES[metric].lower()}<extra></extra>",
+            "hovertemplate": f"<b>%{{customdata}}</b> {name}<extra></extra>",
         },
         {
             **_line(times[:solid], series.values[:solid], look.value.accent, 2.4),

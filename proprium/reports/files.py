@@ -1,0 +1,86 @@
+"""A report as a file, from an address's parameters: the same for the button, the route, a running server and cron."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from maps.atlas import Atlas
+from proprium.metrics.dashboard import dashboard
+from proprium.metrics.overview import first_event_at
+from proprium.metrics.results import Dashboard, Metric
+from proprium.metrics.url import Params, PropertyFacts, query_from
+from proprium.reports.content import Facts, Paper
+from proprium.reports.html import html
+from proprium.reports.markdown import markdown
+from proprium.reports.pdf import pdf
+from proprium.storage.tables import Property
+from proprium.warehouse.connect import Warehouse
+
+CUSTOM = "event:"  # before the name of a custom event, where a metric is expected
+
+
+class Format(StrEnum):
+    PDF = "pdf"
+    HTML = "html"
+    MARKDOWN = "md"
+
+
+MEDIA_TYPES = {
+    Format.PDF: "application/pdf",
+    Format.HTML: "text/html; charset=utf-8",
+    Format.MARKDOWN: "text/markdown; charset=utf-8",
+}
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Printer:
+    """What every report is made with."""
+
+    warehouse: Warehouse
+    atlas: Atlas
+    chromium: str = ""  # the setting of that name
+
+    async def report(self, property_: Property, params: Params, kind: Format, now: datetime) -> ReportFile:
+        """Raises BadQuery for parameters that make no sense; for a PDF also ChromiumMissing and PrintFailed."""
+        pairs = list(params.items() if hasattr(params, "items") else params)
+        answered = await asyncio.to_thread(self._answer, property_, pairs, now)
+        facts = _facts(property_, dict(pairs))
+        content = await self._drawn(answered, facts, kind)
+        return ReportFile(facts.file_name(answered, kind.value), MEDIA_TYPES[kind], content)
+
+    def _answer(self, property_: Property, pairs: list[tuple[str, str]], now: datetime) -> Dashboard:
+        assert property_.number is not None
+        facts = PropertyFacts(
+            id=property_.id,
+            number=property_.number,
+            timezone=property_.timezone,
+            custom_cards=tuple(property_.custom_cards),
+            first_event=first_event_at(self.warehouse, property_.number),
+        )
+        return dashboard(self.warehouse, query_from(pairs, facts, now))
+
+    async def _drawn(self, answered: Dashboard, facts: Facts, kind: Format) -> bytes:
+        if kind is Format.PDF:
+            return await pdf(answered, facts, self.atlas, self.chromium)
+        draw = html if kind is Format.HTML else markdown
+        return (await asyncio.to_thread(draw, answered, facts, self.atlas)).encode()
+
+
+def _facts(property_: Property, given: dict[str, str]) -> Facts:
+    metric = given.get("metric", "")
+    return Facts(
+        property_name=property_.name,
+        metric=Metric(metric) if metric in Metric else Metric.VISITORS,
+        custom_event=metric.removeprefix(CUSTOM) if metric.startswith(CUSTOM) else None,
+        paper=Paper.LETTER if given.get("paper") == "letter" else Paper.A4,
+    )

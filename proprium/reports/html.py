@@ -1,0 +1,115 @@
+"""A report as one HTML file that needs nothing else: font, chart code, geometry and numbers are in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from maps.atlas import Atlas
+from proprium.figures import choropleth
+from proprium.figures.bundle import ASSETS, report_script
+from proprium.figures.template import Figure, Look
+from proprium.metrics.results import Dashboard
+from proprium.reports.content import Content, Facts, content
+
+CHART_HEIGHT, MAP_HEIGHT = 180, 262
+WIDTH = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time
+
+# Single weights: of a variable font Chromium puts drawings of the letters into a PDF.
+_WEIGHTS = (400, 600)
+_CHARACTERS = {
+    "inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,"
+    "U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
+    "inter-latin-ext": "U+0100-02BA,U+02BD-02C5,U+02C7-02CC,U+02CE-02D7,U+02DD-02FF,U+0304,U+0308,U+0329,"
+    "U+1D00-1DBF,U+1E00-1E9F,U+1EF2-1EFF,U+2020,U+20A0-20AB,U+20AD-20C0,U+2113,U+2C60-2C7F,U+A720-A7FF",
+}
+
+
+def html(dashboard: Dashboard, facts: Facts, atlas: Atlas, *, is_static: bool = False) -> str:
+    """`is_static`: for paper, of a fixed width and without tooltips; else the charts answer to the pointer."""
+    shown = content(dashboard, facts, atlas)
+    return _template().render(
+        content=shown,
+        paper=facts.paper.value,
+        page_name=Markup(css_string(f"{facts.property_name} · {dashboard.query.period.dates}")),
+        fonts=_fonts(),
+        logo=Markup(_text(ASSETS / "img" / "logo.svg")),
+        flags=_flags(shown),
+        chart_height=CHART_HEIGHT,
+        map_height=MAP_HEIGHT,
+        plotly=_script(),
+        figures=Markup(json_in_html(_figures(shown, atlas, is_static))),
+    )
+
+
+def json_in_html(value: Any) -> str:
+    """JSON that cannot end its own script element, whatever strings are in it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def css_string(text: str) -> str:
+    """A quoted CSS string; all but letters and digits of ASCII as escapes."""
+    return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):x} " for char in text) + '"'
+
+
+def _figures(shown: Content, atlas: Atlas, is_static: bool) -> dict[str, Any]:
+    topology = atlas.regions(shown.country) if shown.country else atlas.world()
+    colour = Look.PRINT.value.land
+    return {
+        "chart": _sized(shown.chart, CHART_HEIGHT, is_static),
+        "map": _sized(shown.map, MAP_HEIGHT, is_static),
+        "land": {"colorscale": [[0, colour], [1, colour]], "marker": {"line": choropleth.border(Look.PRINT)}},
+        "geojson": topology.features(),
+        "isStatic": is_static,
+    }
+
+
+def _sized(figure: Figure, height: int, is_static: bool) -> Figure:
+    size = {"height": height, "width": WIDTH, "autosize": False} if is_static else {"height": height}
+    return {"data": figure["data"], "layout": {**figure["layout"], **size}}
+
+
+def _flags(shown: Content) -> dict[str | None, str]:
+    codes = {row.country for table in shown.tables for row in table.rows if row.country}
+    paths = {code: ASSETS / "img" / "flags" / f"{code}.svg" for code in codes if code.isalpha() and len(code) == 2}
+    return {code: f"data:image/svg+xml;base64,{_base64(path)}" for code, path in paths.items() if path.is_file()}
+
+
+@cache
+def _template() -> jinja2.Template:
+    folder = jinja2.FileSystemLoader(Path(__file__).parent)
+    return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True).get_template("report.html")
+
+
+@cache
+def _script() -> Markup:
+    return Markup(report_script().replace("</script", "<\\/script").replace("<!--", "<\\!--"))
+
+
+@cache
+def _fonts() -> list[dict[str, Any]]:
+    return [
+        {
+            "weight": weight,
+            "base64": Markup(_base64(ASSETS / "fonts" / f"{name}-{weight}.woff2")),
+            "characters": Markup(characters),
+        }
+        for name, characters in _CHARACTERS.items()
+        for weight in _WEIGHTS
+    ]
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+@cache
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
