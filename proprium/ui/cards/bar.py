@@ -8,15 +8,15 @@ from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
-from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.metrics.period import PRESETS, Compare
 from proprium.metrics.results import Live
 from proprium.storage.tables import Property
 from proprium.ui import theme
-from proprium.ui.cards.pieces import set_prop, span, switch_class
+from proprium.ui.cards.pieces import set_prop, switch_class
 from proprium.ui.cards.view import View
 from proprium.ui.parts.controls import button, icon, menu_item
+from proprium.ui.parts.words import span, words
 
 COMPARE_LABELS = {
     Compare.PREVIOUS: "the period before",
@@ -150,25 +150,29 @@ class PdfButton:
         set_prop(self._button, "aria-busy", "true" if is_busy else "false")
 
 
-class More:
-    """The ⋮ menu. An entry without a handler is not there."""
+Entry = tuple[str, str, Callable[[], Any] | str, str]
+"""Of the ⋮ menu: label, icon, what to do or where to go, classes."""
+LINE: Entry = ("", "", "", "")
 
-    def __init__(self, entries: Sequence[tuple[str, str, Callable[[], Any] | str | None, str]]) -> None:
-        """`entries` are (label, icon, handler or address, classes); an empty label is a line."""
+
+class More:
+    """The ⋮ menu."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
         with button("", "dots", name="More"), ui.menu():
             for label, icon_name, target, classes in entries:
                 if not label:
                     ui.separator()
                 elif isinstance(target, str):
                     menu_item(label, icon_name, on_click=lambda target=target: ui.navigate.to(target), kind=classes)
-                elif target is not None:
+                else:
                     menu_item(label, icon_name, on_click=target, kind=classes)
 
 
 def _link(label: str, target: str, key: str = "", is_here: bool = False) -> None:
     with menu_item(label, on_click=lambda: ui.navigate.to(target), kind=theme.ON if is_here else ""):
         if key:
-            TextElement(tag="kbd", text=key).classes("end hide-m").props('aria-hidden="true"')
+            words("kbd", key, "end hide-m").props('aria-hidden="true"')
 
 
 def _visitors(count: int) -> str:

@@ -15,10 +15,11 @@ from proprium.figures.timeline import timeline
 from proprium.metrics.period import Interval, add_months, intervals_for
 from proprium.metrics.query import Query
 from proprium.metrics.results import Metric, Series
-from proprium.ui.cards.pieces import set_prop, span
+from proprium.ui.cards.pieces import set_prop
 from proprium.ui.cards.ranked import TabRow
 from proprium.ui.cards.view import View
 from proprium.ui.parts.states import skeleton
+from proprium.ui.parts.words import span
 
 INTERVAL_LABELS = [(Interval.MINUTE, "Minute"), (Interval.HOUR, "Hour"), (Interval.DAY, "Day"), (Interval.WEEK, "Week"),
                    (Interval.MONTH, "Month")]  # fmt: skip

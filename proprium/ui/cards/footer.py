@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from proprium.metrics.results import Dashboard
-from proprium.ui.cards.pieces import span
+from proprium.ui.parts.words import span
 
 DB_IP = "https://db-ip.com"
 NATURAL_EARTH = "https://www.naturalearthdata.com"

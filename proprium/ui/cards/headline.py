@@ -13,8 +13,9 @@ from proprium.figures import numbers
 from proprium.metrics.change import Change, change
 from proprium.metrics.results import Dashboard, Metric, Totals
 from proprium.ui import theme
-from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, span, switch_class
+from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
 from proprium.ui.cards.view import CUSTOM
+from proprium.ui.parts.words import span
 
 DEFINITIONS: dict[Metric, str] = {
     Metric.VISITORS: "Different people, as far as their browsers tell them apart.",
@@ -63,6 +64,7 @@ class Headline:
             for key in wanted:
                 if key not in self._cards:
                     self._cards[key] = _card(key, key.removeprefix(CUSTOM))
+        set_style(self.box, "--columns", str(_columns(len(self._cards))))
 
     def choose(self, metric: str) -> None:
         for key, card in self._cards.items():
@@ -81,6 +83,11 @@ class Headline:
                 _draw(card, numbers.short(count), changed, f"{numbers.exact(count)} · The event “{name}”.")
         # A sum of days is never shown as if it were a number of different people.
         self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if now.daily_visitors else "Visitors")
+
+
+def _columns(cards: int) -> int:
+    """Rows of six, seven or eight: whichever leaves the fewest gaps."""
+    return min((6, 7, 8), key=lambda columns: (-cards % columns, columns))
 
 
 def _card(key: str, label: str) -> _Card:

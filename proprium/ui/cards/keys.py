@@ -7,8 +7,8 @@ from typing import Any
 
 from nicegui import ui
 
-from proprium.ui.cards.pieces import span
 from proprium.ui.parts.dialogs import dialog
+from proprium.ui.parts.words import span
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("D", "Today"),

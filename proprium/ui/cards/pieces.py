@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from nicegui.element import Element
-from nicegui.elements.mixins.text_element import TextElement
 
 # A row tells the server which of its values was pressed: one listener a list instead of one a row.
 EMIT_PRESSED_ROW = """(event) => {
     const row = event.target.closest('button[data-value]');
     if (row) emit(row.dataset.value);
 }"""
-
-
-def span(text: str, classes: str = "") -> TextElement:
-    """Text inside a button, where a <div> may not stand."""
-    return TextElement(tag="span", text=text).classes(classes)
 
 
 def switch_class(element: Element, name: str, is_on: bool) -> None:

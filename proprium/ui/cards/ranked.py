@@ -14,10 +14,11 @@ from proprium.metrics.filters import Filter, filter_for
 from proprium.metrics.results import Breakdown, Row
 from proprium.ui import theme
 from proprium.ui.bundle import flag_url
-from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, span, switch_class
+from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
 from proprium.ui.cards.tiles import Tab, Tile
 from proprium.ui.parts.panels import panel
 from proprium.ui.parts.states import skeleton
+from proprium.ui.parts.words import span
 
 SIZE = 9
 """Rows of a tile."""

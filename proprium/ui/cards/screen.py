@@ -13,6 +13,7 @@ from nicegui import Client, ui
 from starlette.datastructures import QueryParams
 
 from proprium.errors import BadQuery, ProblemForReader
+from proprium.figures.names import name_of, named
 from proprium.figures.template import Look
 from proprium.live import Watch
 from proprium.metrics.filters import Filter, Operator
@@ -26,7 +27,6 @@ from proprium.ui.cards.chips import Chips, ask_for_filter
 from proprium.ui.cards.custom import CustomCards
 from proprium.ui.cards.footer import Footer
 from proprium.ui.cards.headline import Headline
-from proprium.ui.cards.names import name_of, named
 from proprium.ui.cards.pieces import switch_class
 from proprium.ui.cards.places import Places
 from proprium.ui.cards.ranked import RankedTile
@@ -46,10 +46,9 @@ ASK_BROWSER = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !
 
 @dataclass(frozen=True)
 class Access:
-    """What this reader may do; asked again whenever it matters, for a login or a share may have ended."""
+    """Whether this reader may still look: a login may end, a property become private, while a page is open."""
 
     may_see: Callable[[], bool]
-    may_edit: Callable[[], bool]
 
 
 class Screen:
@@ -104,7 +103,7 @@ class Screen:
                 on_filter=self._add_filter,
                 on_region=lambda region: self._add_filter(Filter("region", Operator.IS, (region,))),
             )
-            with ui.element("div").classes(theme.GRID3):
+            with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices, events, bots = self._tile(tiles.DEVICES), self._tile(tiles.EVENTS), self._tile(tiles.BOTS)
         self._tiles = [pages, sources, self._places.tile, devices, events, bots]
         self._draw_controls()

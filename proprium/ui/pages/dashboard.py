@@ -1,0 +1,150 @@
+"""The dashboard of one property: everything it shows stands in its address."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import Request
+from nicegui import run, ui
+from starlette.responses import RedirectResponse, Response
+
+from proprium.errors import BadQuery, NotFound, PropertyNotFound
+from proprium.metrics.overview import first_event_at
+from proprium.metrics.url import PropertyFacts
+from proprium.properties import service
+from proprium.storage.tables import Property, User
+from proprium.ui import session, theme
+from proprium.ui.actions import Actions
+from proprium.ui.bundle import asset_url
+from proprium.ui.cards.bar import LINE, Entry, More, PdfButton, Switcher
+from proprium.ui.cards.keys import show_keys
+from proprium.ui.cards.screen import Access, Screen
+from proprium.ui.cards.takeaway import Takeaway
+from proprium.ui.cards.view import View, view_from
+from proprium.ui.frame import Frame, frame, track
+from proprium.ui.parts.controls import button, link_button
+from proprium.ui.parts.states import problem
+from proprium.ui.services import Services
+
+
+def register(services: Services) -> None:
+    @ui.page("/properties/{property_id}")
+    @ui.page("/properties/{property_id}/")
+    async def dashboard(request: Request, property_id: str) -> Response | None:
+        if "report" in request.query_params:
+            return RedirectResponse(_report_address(request, property_id), 307)
+        user = session.user_of(services, request)
+        found = _find(services, property_id, user)
+        facts = await run.io_bound(facts_of, services, found)
+        with frame(services, request, found.name, user, with_nav=False) as page:
+            ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
+            try:
+                view = view_from(request.query_params, facts, services.clock())
+            except BadQuery as trouble:
+                _say(trouble, found)
+                return None
+            screen = _build(services, request, page, found, user, view)
+        track(services, "view_property")
+        await ui.context.client.connected(timeout=60)
+        await screen.start()
+        return None
+
+
+def facts_of(services: Services, found: Property) -> PropertyFacts:
+    """Asks the warehouse where "all time" begins: not on the event loop."""
+    number = found.number or 0
+    return PropertyFacts(
+        id=found.id,
+        number=number,
+        timezone=found.timezone,
+        custom_cards=tuple(found.custom_cards),
+        first_event=first_event_at(services.warehouse, number),
+    )
+
+
+def _find(services: Services, property_id: str, user: User | None) -> Property:
+    """What is no id at all looks like an id that nothing has."""
+    try:
+        return service.find_visible(services.database, UUID(property_id), user)
+    except ValueError:
+        raise PropertyNotFound(property_id) from None
+
+
+def _build(services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View) -> Screen:
+    can_edit = service.may_edit(user, found)
+    screen = Screen(services, view, _access(services, request, found.id), can_edit=can_edit)
+    others = service.visible_to(services.database, user) if user else [found]
+    with page.bar:
+        switcher = Switcher(found, others, is_signed_in=user is not None)
+        screen.build_bar(switcher.targets)
+    with page.actions:
+        screen.build_period()
+        button("", "filter", name="Filter", on_click=screen.ask_for_filter).classes(theme.HIDE_ON_PHONE)
+        takeaway = Takeaway(services, found, screen)
+        takeaway.button = PdfButton(takeaway.take_pdf)
+        _menu(services, screen, takeaway, found, user)
+    screen.build()
+    screen.build_footer(page)
+    return screen
+
+
+def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Property, user: User | None) -> None:
+    """Everybody may take a report away; the rest is for those whose property it is."""
+    actions = Actions(services)
+    entries: list[Entry] = [
+        ("Filter …", "filter", screen.ask_for_filter, ""),
+        ("PDF", "print", takeaway.take_pdf, ""),
+        ("Markdown", "file", takeaway.take_markdown, ""),
+        ("Keys", "keyboard", show_keys, theme.HIDE_ON_PHONE),
+    ]
+    if service.may_edit(user, found):
+        entries += [
+            LINE,
+            ("Site tag", "code", lambda: actions.show_tag(found), ""),
+            ("Install", "bolt", f"/properties/{found.id}/install", ""),
+            ("Settings", "settings", f"/properties/{found.id}/settings", ""),
+            _visibility(actions, found),
+        ]
+        if not found.is_protected:
+            entries.append(("Delete …", "trash", lambda: actions.delete(found, _to_list), theme.DANGER))
+    entries.append(LINE)
+    entries.append(("Account", "user", "/account", "") if user else ("Sign in", "user", "/login", ""))
+    More(entries)
+
+
+def _visibility(actions: Actions, found: Property) -> Entry:
+    def reload(_: Property) -> None:
+        ui.navigate.reload()
+
+    async def switch() -> None:
+        await actions.set_public(found, not found.is_public, reload)
+
+    return ("Make it private", "lock", switch, "") if found.is_public else ("Make it public", "globe", switch, "")
+
+
+def _to_list(_: Property) -> None:
+    ui.navigate.to("/properties")
+
+
+def _access(services: Services, request: Request, property_id: UUID) -> Access:
+    def may_see() -> bool:
+        try:
+            service.find_visible(services.database, property_id, session.user_of(services, request))
+        except NotFound:
+            return False
+        return True
+
+    return Access(may_see=may_see)
+
+
+def _say(trouble: BadQuery, found: Property) -> None:
+    """The message in the page, with the way out."""
+    problem(str(trouble))
+    link_button(f"Show the last 28 days of {found.name}", f"/properties/{found.id}", kind=theme.PRIMARY)
+
+
+def _report_address(request: Request, property_id: str) -> str:
+    """The seed's `?report` and `?report=md`, with everything else that was asked."""
+    kind = "md" if request.query_params["report"] == "md" else "pdf"
+    asked = request.url.remove_query_params("report").query
+    return f"/properties/{property_id}/report.{kind}" + (f"?{asked}" if asked else "")
