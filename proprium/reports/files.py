@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,13 +12,16 @@ from maps.atlas import Atlas
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.results import Dashboard, Metric
-from proprium.metrics.url import Params, PropertyFacts, query_from
+from proprium.metrics.url import PropertyFacts, query_from
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
 from proprium.reports.pdf import pdf
 from proprium.storage.tables import Property
 from proprium.warehouse.connect import Warehouse
+
+Pairs = Sequence[tuple[str, str]]
+"""Of an address, decoded; the names of a dashboard's, and `paper=a4|letter`."""
 
 CUSTOM = "event:"  # before the name of a custom event, where a metric is expected
 
@@ -50,15 +54,14 @@ class Printer:
     atlas: Atlas
     chromium: str = ""  # the setting of that name
 
-    async def report(self, property_: Property, params: Params, kind: Format, now: datetime) -> ReportFile:
+    async def report(self, property_: Property, pairs: Pairs, kind: Format, now: datetime) -> ReportFile:
         """Raises BadQuery for parameters that make no sense; for a PDF also ChromiumMissing and PrintFailed."""
-        pairs = list(params.items() if hasattr(params, "items") else params)
         answered = await asyncio.to_thread(self._answer, property_, pairs, now)
         facts = _facts(property_, dict(pairs))
         content = await self._drawn(answered, facts, kind)
         return ReportFile(facts.file_name(answered, kind.value), MEDIA_TYPES[kind], content)
 
-    def _answer(self, property_: Property, pairs: list[tuple[str, str]], now: datetime) -> Dashboard:
+    def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
         assert property_.number is not None
         facts = PropertyFacts(
             id=property_.id,
@@ -80,7 +83,7 @@ def _facts(property_: Property, given: dict[str, str]) -> Facts:
     metric = given.get("metric", "")
     return Facts(
         property_name=property_.name,
-        metric=Metric(metric) if metric in Metric else Metric.VISITORS,
+        metric=Metric(metric) if metric in set(Metric) else Metric.VISITORS,
         custom_event=metric.removeprefix(CUSTOM) if metric.startswith(CUSTOM) else None,
         paper=Paper.LETTER if given.get("paper") == "letter" else Paper.A4,
     )

@@ -1,0 +1,1 @@
+"""What `proprium …` can do: one command, or one family of commands, a file."""

@@ -1,0 +1,79 @@
+"""`property …`: the tracked sites."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from proprium.commands.common import property_of, storage
+
+
+@click.group()
+def property() -> None:
+    """Tracked sites."""
+
+
+@property.command()
+@click.argument("name")
+@click.option(
+    "--hostname", "hostnames", multiple=True, metavar="H", help="A host whose hits count; repeatable. None: all."
+)
+@click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Where its days begin: Europe/Berlin.")
+@click.option("--cookieless", is_flag=True, help="Know visitors for one day only, without a cookie.")
+@click.option("--owner", metavar="EMAIL", help="Whose it is; the first owner's otherwise.")
+def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, owner: str | None) -> None:
+    """Create a property and print its id."""
+    from proprium.accounts import users
+    from proprium.properties.service import create_property
+    from proprium.storage.tables import Role
+
+    with storage() as (_, database):
+        owners = [one for one in users.list_users(database) if one.role is Role.OWNER]
+        maker = users.find(database, owner) if owner else next(iter(owners), None)
+        made = create_property(
+            database,
+            name,
+            maker.id if maker else None,
+            timezone=timezone,
+            hostnames=hostnames,
+            is_cookieless=cookieless,
+        )
+    click.echo(made.id)
+
+
+@property.command(name="list")
+def list_() -> None:
+    """Every property: id, public or private, name; separated by tabs."""
+    from sqlmodel import col, select
+
+    from proprium.storage.tables import Property
+
+    with storage() as (_, database), database.session() as session:
+        for one in session.exec(select(Property).order_by(col(Property.number))):
+            click.echo(f"{one.id}\t{'public' if one.is_public else 'private'}\t{one.name}")
+
+
+@property.command()
+@click.argument("property_id", metavar="ID", type=click.UUID)
+@click.argument("name")
+def rename(property_id: UUID, name: str) -> None:
+    """Give a property another name."""
+    from proprium.properties import service
+
+    with storage() as (_, database):
+        service.rename(database, property_id, name)
+
+
+@property.command()
+@click.argument("property_id", metavar="ID", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(property_id: UUID, yes: bool) -> None:
+    """Delete a property with all its events."""
+    from proprium.properties import service
+
+    with storage() as (_, database):
+        found = property_of(database, property_id)
+        if not yes:
+            click.confirm(f"Delete {found.name} with all its events?", abort=True, err=True)
+        service.delete_property(database, property_id)

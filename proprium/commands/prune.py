@@ -1,0 +1,22 @@
+"""`prune`: retention by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from proprium.commands.common import storage
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(min=1), default=730, show_default=True, help="How long events are kept.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+def prune(days: int, dry_run: bool) -> None:
+    """Delete old events, and print how many. Reports of that time show nothing afterwards."""
+    from proprium.clock import utc_now
+    from proprium.storage import deletion
+
+    with storage() as (_, database):
+        before = utc_now() - timedelta(days=days)
+        click.echo(deletion.count_before(database, before) if dry_run else deletion.prune(database, before))

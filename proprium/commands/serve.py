@@ -1,0 +1,47 @@
+"""`serve`, `collect` and `demo`: the commands that go on until they are stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from proprium.config import load
+
+HOST = click.option("--host", metavar="H", help="Address to listen on (PROPRIUM_HOST).")
+PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port to listen on (PROPRIUM_PORT).")
+
+
+@click.command()
+@HOST
+@PORT
+def serve(**given: Any) -> None:
+    """Everything in one process: collecting, the dashboard, reports."""
+    from proprium import app
+
+    app.serve(load(**_told(given)))
+
+
+@click.command()
+@HOST
+@PORT
+def collect(**given: Any) -> None:
+    """Only /collect, /collector.js and health: as many as wanted beside one `serve`."""
+    from proprium import app
+
+    app.collect(load(**_told(given)))
+
+
+@click.command()
+@HOST
+@PORT
+def demo(**given: Any) -> None:
+    """`serve` with the property "Exemplar", a year of sample events and live traffic."""
+    from proprium import app
+
+    app.serve(load(**_told(given)), demo=True)
+
+
+def _told(given: dict[str, Any]) -> dict[str, Any]:
+    """An option that was not given leaves the word to the environment."""
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,131 @@
+"""Answers that are no screens: health, metrics for Prometheus, the maps' geometry, reports as files."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from ipaddress import ip_address
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from maps.atlas import Atlas
+from proprium.clock import Clock, utc_now
+from proprium.errors import NotFound
+from proprium.properties.service import find_visible
+from proprium.reports.files import Format, Printer
+from proprium.storage.database import Database
+from proprium.storage.tables import User
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+
+Check = Callable[[], str | None]
+"""None when all is well, else what is wrong. May block."""
+
+
+def health(checks: Mapping[str, Check], metrics: Callable[[], str]) -> APIRouter:
+    """`checks` by the name of what they look at; `metrics` is Prometheus text, and may block."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/healthz")
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        wrong = {name: said for name, check in checks.items() if (said := _ask(check))}
+        body = {"ready": not wrong, "wrong": wrong}
+        return JSONResponse(body, 503 if wrong else 200, headers={"Cache-Control": "no-store"})
+
+    @routes.get("/metrics")
+    def prometheus(request: Request) -> Response:
+        if not is_near(request):
+            raise NotFound("There is no such page, or it is not yours to see.")
+        return PlainTextResponse(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return routes
+
+
+def maps(atlas: Atlas) -> APIRouter:
+    """`?v=<version of the atlas>` makes the address one that browsers keep for good."""
+    routes = APIRouter(include_in_schema=False)
+
+    @cache
+    def packed(country: str | None) -> bytes:
+        plain = atlas.regions_bytes(country) if country else atlas.world_bytes()
+        return gzip.compress(plain, 9, mtime=0)
+
+    @routes.get("/maps/world.json")
+    def world(request: Request) -> Response:
+        return _geometry(request, packed(None), atlas.version)
+
+    @routes.get("/maps/regions/{country}.json")
+    def regions(request: Request, country: str) -> Response:
+        if not atlas.has_regions(country):
+            raise NotFound(f"There is no map of the regions of {country[:10]!r}.")
+        return _geometry(request, packed(country), atlas.version)
+
+    return routes
+
+
+def reports(
+    database: Database, printer: Printer, user_of: Callable[[Request], User | None], clock: Clock = utc_now
+) -> APIRouter:
+    """`user_of` tells who asks. What is not theirs looks like what does not exist."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/properties/{property_id}/report.{kind}")
+    async def report(request: Request, property_id: UUID, kind: Format) -> Response:
+        found = await asyncio.to_thread(lambda: find_visible(database, property_id, user_of(request)))
+        made = await printer.report(found, request.query_params.multi_items(), kind, clock())
+        return Response(made.content, media_type=made.media_type, headers=_download(made.name, kind))
+
+    return routes
+
+
+def is_near(request: Request) -> bool:
+    """Asked by this machine or its private network, and not through a proxy: numbers are not for passers-by."""
+    if request.client is None or {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers):
+        return False
+    try:
+        address = ip_address(request.client.host)
+    except ValueError:
+        return False
+    return address.is_private or address.is_loopback
+
+
+def _ask(check: Check) -> str | None:
+    try:
+        return check()
+    except Exception as problem:  # a check that cannot even look has found something
+        return f"{type(problem).__name__}: {problem}"
+
+
+def _geometry(request: Request, packed: bytes, version: str) -> Response:
+    headers = {
+        "Cache-Control": IMMUTABLE if request.query_params.get("v") == version else REVALIDATE,
+        "ETag": f'"{hashlib.sha256(packed).hexdigest()[:16]}"',
+        "Vary": "Accept-Encoding",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
+    return Response(gzip.decompress(packed), media_type="application/json", headers=headers)
+
+
+def _download(name: str, kind: Format) -> dict[str, str]:
+    """A file to keep, of what only this person may see. A report's own script and styles stand in it."""
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "Cache-Control": "private, no-store",
+    }
+    if kind is Format.HTML:
+        headers["Content-Security-Policy"] = "sandbox allow-scripts; default-src 'none'"
+    return headers
