@@ -6,6 +6,7 @@ Each asks for the rights again when it acts: a page may be older than they are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.dialogs import dialog, typed_confirmation
 from proprium.ui.parts.fields import text_input
 from proprium.ui.parts.panels import code
+from proprium.ui.parts.states import tell
 from proprium.ui.services import Services
 from proprium.ui.snippets import Snippets
 
@@ -63,7 +65,7 @@ class Actions:
         async def act() -> None:
             if renamed := await self.update(found.id, name=name.value or ""):
                 box.close()
-                on_done(renamed)
+                await _call(on_done, renamed)
 
         name.on("keydown.enter", act)
         save.on("click", act)
@@ -71,8 +73,8 @@ class Actions:
 
     async def set_public(self, found: Property, is_public: bool, on_done: Done) -> None:
         if changed := await self.update(found.id, is_public=is_public):
-            ui.notify("Anyone with its address can read it now." if is_public else "Only you can read it now.")
-            on_done(changed)
+            tell("Anyone with its address can read it now." if is_public else "Only you can read it now.")
+            await _call(on_done, changed)
 
     def show_tag(self, found: Property) -> None:
         track(self._services, "see_site_tag")
@@ -90,7 +92,7 @@ class Actions:
         async def act() -> None:
             if await self._attempt(lambda: self._delete(found.id)):
                 track(self._services, "delete_property")
-                on_done(found)
+                await _call(on_done, found)
 
         typed_confirmation(f"Delete {found.name}?", text, found.name, "Delete it for good", act)
 
@@ -100,8 +102,8 @@ class Actions:
         async def act() -> None:
             deleted = await self._attempt(lambda: self._reset(found.id))
             if deleted is not None:
-                ui.notify(f"{deleted:,} events are gone.")
-                on_done(found)
+                tell(f"{deleted:,} events are gone.")
+                await _call(on_done, found)
 
         typed_confirmation(f"Reset {found.name}?", text, found.name, "Delete all events", act)
 
@@ -136,5 +138,11 @@ class Actions:
         try:
             return await run.io_bound(act)
         except ProblemForReader as problem:
-            ui.notify(str(problem), type="negative", multi_line=True)
+            tell(str(problem), "bad")
             return None
+
+
+async def _call(on_done: Done, found: Property) -> None:
+    result = on_done(found)
+    if isawaitable(result):
+        await result

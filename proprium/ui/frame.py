@@ -62,7 +62,7 @@ def frame(
     """Draws the frame and enters its main column. `width` is "", "narrow" or "slim"."""
     _head(services, request, title, description)
     if is_tracked:
-        _own_tag(services, request, title)
+        _own_tag(services, request)
     ui.link("Skip to content", "#main").classes("skip")
     with ui.element("header").classes("top"), ui.element("div"):
         with ui.element("a").classes("brand").props('href="/" aria-label="Proprium, home"'):
@@ -122,16 +122,14 @@ def _look() -> str:
     return f"{first}<style>{faces}</style>{sheets}{picture}"
 
 
-def _own_tag(services: Services, request: Request, title: str) -> None:
+def _own_tag(services: Services, request: Request) -> None:
     """Our own pages report the pattern of their path, so that no id of a property leaves the page."""
-    if services.own_property_id is None:
-        return
-    view = json.dumps({"event": "page_view", "data": {"url": route_pattern(request)}})
-    ui.add_head_html(
-        f"<script>(window.collectorQueue = window.collectorQueue || []).push({view})</script>"
-        f'<script defer src="/collector.js" data-collector-id="{services.own_property_id}"'
-        " data-cookieless data-no-routes data-no-clicks data-no-scroll></script>"
-    )
+    if services.own_property_id is not None:
+        ui.add_head_html(
+            f'<script defer src="/collector.js" data-collector-id="{services.own_property_id}"'
+            f' data-url="{escape(route_pattern(request), quote=True)}"'
+            " data-cookieless data-no-routes data-no-clicks data-no-scroll></script>"
+        )
 
 
 def route_pattern(request: Request) -> str:

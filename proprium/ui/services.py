@@ -11,6 +11,7 @@ from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 
 if TYPE_CHECKING:
+    from collector.event import Outcome
     from maps.atlas import Atlas
     from proprium.live import Heard, Hub
     from proprium.properties.directory import Directory
@@ -27,7 +28,7 @@ class Services:
     database: Database
     warehouse: Warehouse
     hub: Hub
-    heard: Heard
+    heard: Heard[Outcome]
     directory: Directory
     atlas: Atlas
     projector: Projector

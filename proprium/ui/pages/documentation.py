@@ -51,8 +51,7 @@ def _editable(services: Services, user: User | None) -> list[Property]:
 
 def _about_ids(mine: list[Property], chosen: Property | None) -> None:
     if chosen is None:
-        text = f"Put your property's id where it says {YOUR_ID}. Signed in, it stands there already."
-        ui.label(text).classes(theme.MUTED)
+        _say(f"Put your property's id where it says {YOUR_ID}. Once you have a property, it stands there already.")
         return
     names = {str(one.id): one.name for one in mine}
     choice = select("The recipes are for", names, str(chosen.id))

@@ -23,6 +23,7 @@ from proprium.ui.frame import frame
 from proprium.ui.parts.controls import link_button, tabs
 from proprium.ui.parts.listener import Arrival, Fix, Listener
 from proprium.ui.parts.panels import code, panel
+from proprium.ui.parts.states import tell
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
 from proprium.ui.snippets import Snippets
@@ -123,7 +124,8 @@ class _Listening:
         services, found = self._services, self._found
         forget = services.heard.subscribe(found.id, self._heard)
         watch = services.hub.watch(found.number or 0, ("arrived", self._since), self._latest, self._stored)
-        self._client.on_delete(lambda: (forget(), watch.close()))
+        self._client.on_delete(forget)
+        self._client.on_delete(watch.close)
 
     def _heard(self, outcome: Outcome) -> None:
         self._heard_at = monotonic()
@@ -161,11 +163,11 @@ class _Listening:
     async def _allow(self, hostname: str) -> None:
         if changed := await self._actions.update(self._found.id, hostnames=[*self._found.hostnames, hostname]):
             self._found = changed
-            ui.notify(f"{hostname} is allowed. Load the page again.", type="positive")
+            tell(f"{hostname} is allowed. Load the page again.")
 
     async def _keep_bots(self) -> None:
         if await self._actions.update(self._found.id, discards_bots=False):
-            ui.notify("Bots are kept apart from now on. Load the page again.", type="positive")
+            tell("Bots are kept apart from now on. Load the page again.")
 
 
 def _last_seq(services: Services) -> int:

@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import run, ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
+from proprium.live import Watch
 from proprium.metrics.overview import PropertyOverview, overview
 from proprium.properties import service
 from proprium.storage.tables import Property, User
@@ -47,7 +49,7 @@ class _Page:
         self._client = ui.context.client
         self._cards: dict[int, PropertyCard] = {}
         self._seen: dict[int, PropertyOverview] = {}
-        self._watches: list = []
+        self._watches: list[Watch[PropertyOverview]] = []
         self._all = service.visible_to(services.database, user)
         self._head()
         self._totals = _Totals(len(self._all))
@@ -60,13 +62,14 @@ class _Page:
         """Fetches every number once, then follows what moves."""
         self._unwatch()
         numbers_ = [found.number for found in self._all if found.number is not None]
-        self._seen = dict(await run.io_bound(overview, self._services.warehouse, numbers_, self._services.clock()))
+        seen = await run.io_bound(overview, self._services.warehouse, numbers_, self._services.clock())
+        self._seen = dict(seen or {})
         with self._client:
             self._draw()
         for number in numbers_:
             self._watches.append(self._watch(number))
 
-    def _watch(self, number: int):
+    def _watch(self, number: int) -> Watch[PropertyOverview]:
         services = self._services
 
         def look() -> PropertyOverview:
@@ -168,7 +171,7 @@ class _Totals:
             label.props["title"] = numbers.exact(total)
 
 
-def _figure(label: str):
+def _figure(label: str) -> TextElement:
     with ui.element("div").classes(theme.KPI):
         span(label, "l")
         return span("–", "v num")

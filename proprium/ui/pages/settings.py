@@ -17,6 +17,7 @@ from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button, copy_button, link_button
 from proprium.ui.parts.fields import select, switch, text_area, text_input
 from proprium.ui.parts.panels import panel
+from proprium.ui.parts.states import tell
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
 
@@ -100,27 +101,20 @@ class _Form:
         with panel("For good", body=f"{theme.BODY} {theme.STACK}"):
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 ui.label("Delete every event and keep the property.").classes("grow")
-                button(
-                    "Reset", "trash", kind=theme.DANGER, on_click=lambda: self._actions.reset(self._found, self._stay)
-                )
+                button("Reset", "trash", kind=theme.DANGER, on_click=self._reset)
             if self._found.is_protected:
                 return
             ui.element("hr").classes("rule")
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 ui.label("Delete the property and every event it ever received.").classes("grow")
-                button(
-                    "Delete",
-                    "trash",
-                    kind=theme.DANGER,
-                    on_click=lambda: self._actions.delete(self._found, self._leave),
-                )
+                button("Delete", "trash", kind=theme.DANGER, on_click=self._delete)
 
     async def _save(self) -> None:
         if saved := await self._actions.update(self._found.id, **self._values()):
             self._found = saved
             self._hostnames.value = "\n".join(saved.hostnames)
             self._addresses.value = "\n".join(saved.excluded_addresses)
-            ui.notify("Saved. Collectors follow within a second.", type="positive")
+            tell("Saved. Collectors follow within a second.")
 
     def _values(self) -> dict[str, Any]:
         return {

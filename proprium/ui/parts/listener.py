@@ -28,8 +28,8 @@ STEPS = {
     "human": "A person, no bot",
     "stored": "Stored",
 }
-STEP_OF_REASON = {Reason.HOSTNAME: "hostname", Reason.EXCLUDED_IP: "address", Reason.BOT: "human"}
-SENTENCES = {
+STEP_OF_REASON: dict[str, str] = {Reason.HOSTNAME: "hostname", Reason.EXCLUDED_IP: "address", Reason.BOT: "human"}
+SENTENCES: dict[str, str] = {
     Reason.HOSTNAME: "Refused: {hostname} is not among the hostnames of this property.",
     Reason.EXCLUDED_IP: "Left out: it came from an address that this property excludes.",
     Reason.OPT_OUT: "Left out: this browser asked to be left out (collector_optout).",
@@ -63,7 +63,7 @@ class Arrival:
             "stored": (DONE, DUPLICATE) if outcome.duplicate else (DONE if outcome.stored else OPEN, ""),
         }
         if stopped_at:
-            steps[stopped_at] = (REFUSED, outcome.reason or "")
+            steps[stopped_at] = (REFUSED, steps[stopped_at][1])
         return cls(_title(outcome.event, outcome.page), steps, _sentence(outcome), outcome.stored or outcome.duplicate)
 
     @classmethod
@@ -153,7 +153,7 @@ def _title(event: str, page: str | None) -> str:
 def _sentence(outcome: Outcome) -> str:
     if not outcome.reason:
         return ""
-    told = SENTENCES.get(outcome.reason)  # type: ignore[call-overload]
+    told = SENTENCES.get(outcome.reason)
     return told.format(hostname=outcome.hostname or "its host") if told else f"Refused: {outcome.reason}"
 
 

@@ -46,6 +46,11 @@ def problem(text: str) -> Element:
     return note(text, "bad")
 
 
+def tell(text: str, kind: str = "") -> None:
+    """A sentence that goes away by itself; `kind` "bad" for what did not work."""
+    ui.notify(text, position="bottom", classes=kind, multi_line=True, timeout=8000 if kind else 4000)
+
+
 def said_before(key: str) -> None:
     """What the form that led here was answered, if anything."""
     if key and (said := flash.take(key)):
