@@ -121,7 +121,10 @@ def _times_on_page(query: Query, buckets: Buckets | None) -> Select[Any]:
     views = (
         select(
             func.min(parts.c.at).label("at"),
-            func.least(func.sum(parts.c.engaged_ms), LONGEST_VIEW_MS, type_=BigInteger).label("engaged_ms"),
+            # Without coalesce a view that reported nothing would have read for half an hour: LEAST skips NULL.
+            func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), LONGEST_VIEW_MS, type_=BigInteger).label(
+                "engaged_ms"
+            ),
         )
         .group_by(parts.c.has_id, parts.c.view)
         .subquery("views")

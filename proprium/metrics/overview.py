@@ -85,7 +85,7 @@ def _with_sessions(connection: Connection, found: Mapping[int, PropertyOverview]
     question = (
         select(session.c.property, func.count()).where(session.c.property.in_(found)).group_by(session.c.property)
     )
-    counts = dict(connection.execute(question).tuples().all())
+    counts = {number: count for number, count in connection.execute(question)}  # noqa: C416
     return {number: replace(each, sessions=counts.get(number, 0)) for number, each in found.items()}
 
 

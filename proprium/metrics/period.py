@@ -51,6 +51,7 @@ PRESETS: tuple[tuple[str, str], ...] = (
 LABELS = dict(PRESETS)
 DEFAULT_KEY = "28d"
 
+_MOMENT = timedelta(microseconds=1)
 _DAYS = {"today": 1, "yesterday": 1, "7d": 7, "14d": 14, "28d": 28, "30d": 30, "90d": 90}
 _MONTHS = {"3mo": 3, "6mo": 6, "12mo": 12}
 
@@ -83,7 +84,7 @@ class Period:
 
     @property
     def last_day(self) -> date:
-        return (self.end - timedelta(microseconds=1)).date()
+        return (self.end - _MOMENT).date()
 
     @property
     def days(self) -> int:
@@ -109,14 +110,14 @@ class Period:
 
     def _before(self, now: datetime, compare: Compare) -> Period:
         earlier = _year_earlier if compare is Compare.YEAR else _shift_of(self)
-        end = earlier(self.end)
+        end = _end(earlier, self.end)
         if self.contains(now):
             minute = now.astimezone(self.zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
-            end = _first(end, earlier(minute))
+            end = _first(end, _end(earlier, minute))
         if compare is Compare.PREVIOUS:
             end = _first(end, self.start)  # a month before has not always a 31st
         start = earlier(self.start)
-        return Period("custom", start, end, dates_text(start.date(), (end - timedelta(microseconds=1)).date()))
+        return Period("custom", start, end, dates_text(start.date(), (end - _MOMENT).date()))
 
     def step(self, count: int) -> Period:
         """The period of the same kind `count` lengths later (negative: earlier). Raises BadQuery past known years."""
@@ -264,6 +265,11 @@ def _months_of(asked: Period) -> int:
 
 def _year_earlier(at: datetime) -> datetime:
     return _by_date(at, lambda day: add_months(day, -12))
+
+
+def _end(earlier: Shift, at: datetime) -> datetime:
+    """An end moves with the last moment before it: the day after 28 February is another one in a leap year."""
+    return earlier(at - _MOMENT) + _MOMENT
 
 
 def _by_date(at: datetime, move: Callable[[date], date]) -> datetime:

@@ -1,0 +1,97 @@
+"""A property with a past: events are appended as the collector keeps them, questions asked as an address does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from collector.event import Event
+from proprium.metrics.breakdown import breakdown
+from proprium.metrics.dashboard import dashboard
+from proprium.metrics.query import Query
+from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Totals
+from proprium.metrics.timeline import timeline
+from proprium.metrics.totals import totals
+from proprium.metrics.url import PropertyFacts, query_from
+from proprium.storage.database import Database
+from proprium.warehouse.connect import Warehouse
+from tests.make import moment
+from tests.warehouse_kit import FilledWarehouse
+
+EVENING = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
+"""Of the day whose events the builders make."""
+
+
+class Past:
+    """Storage, projector and warehouse of one test, and the questions about its property number 1."""
+
+    def __init__(self, filled: FilledWarehouse) -> None:
+        self._filled = filled
+        self.warehouse: Warehouse = filled.warehouse
+        self.timezone = "UTC"
+        self.number = 1
+        self.custom_cards: tuple[str, ...] = ()
+
+    def append(self, *events: Event) -> None:
+        self._filled.append(events)
+
+    def query(self, text: str = "period=today", now: str | datetime = EVENING) -> Query:
+        """`text` is an address's query, with its filters as they are written there."""
+        facts = PropertyFacts(UUID(int=1), self.number, self.timezone, self.custom_cards)
+        pairs = [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
+        return query_from(pairs, facts, moment(now))
+
+    def totals(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
+        return totals(self.warehouse, self.query(text, now))
+
+    def before(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
+        """The period that it is compared with."""
+        query = self.query(text, now).before()
+        assert query is not None
+        return totals(self.warehouse, query)
+
+    def timeline(self, text: str = "period=today", now: str | datetime = EVENING) -> Mapping[Metric, Series]:
+        return timeline(self.warehouse, self.query(text, now))
+
+    def top(self, dimension: Dimension | str, text: str = "period=today", *, limit: int = 10) -> list[tuple[str, int]]:
+        """What a reader sees of a tile: labels and counts."""
+        return [(row.label, row.count) for row in self.breakdown(dimension, text, limit=limit).rows]
+
+    def breakdown(
+        self,
+        dimension: Dimension | str,
+        text: str = "period=today",
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        search: str = "",
+        count_sessions: bool = False,
+    ) -> Breakdown:
+        return breakdown(
+            self.warehouse,
+            self.query(text),
+            dimension,
+            limit=limit,
+            offset=offset,
+            search=search,
+            count_sessions=count_sessions,
+        )
+
+    def dashboard(self, text: str = "period=today", now: str | datetime = EVENING) -> Dashboard:
+        return dashboard(self.warehouse, self.query(text, now))
+
+
+@pytest.fixture
+def past(database: Database, tmp_path: Path) -> Iterator[Past]:
+    filled = FilledWarehouse(database, tmp_path)
+    yield Past(filled)
+    filled.close()
+
+
+def values(series: Series) -> Sequence[float | None]:
+    """The buckets that are not 0."""
+    return [value for value in series.values if value]

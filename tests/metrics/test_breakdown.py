@@ -1,0 +1,162 @@
+"""Tiles: what is listed, what is counted, and that a dashboard's tiles are the same."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from proprium.errors import BadQuery
+from proprium.metrics.places import places
+from proprium.metrics.results import Dimension, Row
+from tests.make import GOOGLEBOT, IPHONE, an_event
+from tests.metrics.conftest import Past
+
+
+def test_pages_count_views_and_all_events_by_page_count_events(past: Past) -> None:
+    past.append(an_event(page="/a"), an_event(page="/a", event="scroll"), an_event(page="/b", at="09:05"))
+    assert past.top(Dimension.PAGE) == [("/a", 1), ("/b", 1)]
+    assert past.top(Dimension.EVENT_PAGE) == [("/a", 2), ("/b", 1)]
+
+
+def test_entry_and_exit_pages_are_the_first_and_last_of_a_visit(past: Past) -> None:
+    past.append(an_event(page="/a"), an_event(page="/b", at="09:05"), an_event(page="/c", at="09:10"))
+    assert past.top(Dimension.ENTRY_PAGE) == [("/a", 1)]
+    assert past.top(Dimension.EXIT_PAGE) == [("/c", 1)]
+
+
+def test_visitors_are_counted_once_a_row(past: Past) -> None:
+    past.append(an_event("ada", at="09:00"), an_event("ada", at="15:00"), an_event("bob", user_agent=IPHONE))
+    assert past.top(Dimension.DEVICE) == [("Desktop", 1), ("Mobile", 1)]
+
+
+def test_visits_can_be_counted_instead(past: Past) -> None:
+    past.append(an_event("ada", at="09:00"), an_event("ada", at="15:00"))
+    found = past.breakdown(Dimension.DEVICE, count_sessions=True)
+    assert (found.unit, found.rows[0].count) == ("sessions", 2)
+
+
+def test_rows_have_their_share_of_all(past: Past) -> None:
+    past.append(*(an_event(f"v{i}", page="/a" if i else "/b") for i in range(4)))
+    found = past.breakdown(Dimension.PAGE, limit=1)
+    assert found.rows == (Row("/a", "/a", 3, 75.0),)
+    assert (found.total, found.distinct, found.unit) == (4, 2, "page views")
+
+
+def test_what_is_missing_has_a_name(past: Past) -> None:
+    past.append(an_event())
+    labels = {name: past.breakdown(name).rows[0] for name in (Dimension.REFERRER, Dimension.COUNTRY, Dimension.SCREEN)}
+    assert {row.value for row in labels.values()} == {None}
+    assert [row.label for row in labels.values()] == ["Direct / none", "Unknown", "(not set)"]
+
+
+def test_campaigns_list_only_what_was_tagged(past: Past) -> None:
+    past.append(an_event("ada"), an_event("bob", utm_source="mail", utm_medium="email"))
+    found = past.breakdown(Dimension.UTM_SOURCE)
+    assert [(row.label, row.share_percent) for row in found.rows] == [("mail", 100.0)]
+
+
+def test_custom_events_are_listed_without_the_built_in_ones(past: Past) -> None:
+    past.append(an_event(), an_event(event="signup"), an_event(event="scroll"), an_event(event="signup"))
+    assert past.top(Dimension.EVENT) == [("signup", 2)]
+
+
+def test_the_values_of_a_custom_key_are_listed(past: Past) -> None:
+    past.append(*(an_event(event="signup", data={"plan": plan}) for plan in ("pro", "pro", "free")), an_event())
+    found = past.breakdown("data.plan")
+    assert [(row.label, row.count) for row in found.rows] == [("pro", 2), ("free", 1)]
+    assert (found.dimension, found.unit) == ("data.plan", "events")
+
+
+def test_bots_are_listed_by_name_category_and_page(past: Past) -> None:
+    past.append(an_event(None, page="/a", user_agent=GOOGLEBOT), an_event(None, page="/a", user_agent=GOOGLEBOT))
+    assert [count for _, count in past.top(Dimension.BOT)] == [2]
+    assert past.top(Dimension.BOT)[0][0].startswith("Google")
+    assert past.top(Dimension.BOT_PAGE) == [("/a", 2)]
+    assert past.breakdown(Dimension.BOT_CATEGORY).total == 2
+    assert past.top(Dimension.PAGE) == []
+
+
+def test_a_long_list_is_paged_and_searched(past: Past) -> None:
+    past.append(*(an_event(f"v{i}", page=f"/page/{i:02}") for i in range(25)))
+    page = past.breakdown(Dimension.PAGE, limit=10, offset=20)
+    assert ([row.label for row in page.rows], page.distinct) == ([f"/page/{i}" for i in range(20, 25)], 25)
+    found = past.breakdown(Dimension.PAGE, search="PAGE/1")
+    assert (len(found.rows), found.distinct, found.total) == (10, 10, 25)
+    beyond = past.breakdown(Dimension.PAGE, offset=99)
+    assert (beyond.rows, beyond.distinct, beyond.total) == ((), 25, 25)
+
+
+def test_ties_are_in_the_order_of_their_labels(past: Past) -> None:
+    past.append(*(an_event(f"v{page}", page=page) for page in ("/c", "/a", "/b")))
+    assert [label for label, _ in past.top(Dimension.PAGE)] == ["/a", "/b", "/c"]
+
+
+def test_an_unknown_dimension_is_refused_with_the_ones_there_are(past: Past) -> None:
+    with pytest.raises(BadQuery, match=r"no dimension 'shoe_size'.*page.*data\.<key>"):
+        past.breakdown("shoe_size")
+
+
+def test_an_open_country_shows_its_regions_and_cities(past: Past) -> None:
+    past.append(
+        an_event("ada", country="DE", region="DE-HE", city="Frankfurt"),
+        an_event("bob", country="US", region="US-NY", city="New York"),
+        an_event("cem", country="DE"),
+    )
+    found = places(past.warehouse, past.query("period=today&map=DE"))
+    assert [(row.label, row.count) for row in found.countries.rows] == [("DE", 2), ("US", 1)]
+    assert [(row.label, row.count) for row in found.regions.rows] == [("DE-HE", 1), ("Unknown", 1)]
+    assert [row.label for row in found.cities.rows] == ["Frankfurt", "Unknown"]
+
+
+def test_the_map_shows_every_country(past: Past) -> None:
+    codes = [f"{a}{b}" for a in "ABCDEFGHIJ" for b in "KLM"]
+    past.append(*(an_event(code, country=code) for code in codes))
+    assert len(past.dashboard().breakdowns[Dimension.COUNTRY].rows) == 30
+    assert len(past.dashboard().breakdowns[Dimension.CITY].rows) == 1
+
+
+@pytest.mark.parametrize("more", ["", "&filter=page:contains:1", "&filter=country:is:DE", "&map=DE"])
+def test_a_dashboards_tiles_are_its_breakdowns(past: Past, more: str) -> None:
+    past.append(*a_busy_day())
+    board = past.dashboard("period=today" + more)
+    assert set(board.breakdowns) == set(Dimension)
+    for dimension, tile in board.breakdowns.items():
+        limit = 300 if dimension in {Dimension.COUNTRY, Dimension.REGION} else 10
+        assert tile == past.breakdown(dimension, "period=today" + more, limit=limit), dimension
+
+
+def test_odd_texts_are_listed_as_they_are(past: Past) -> None:
+    odd = ["/<script>alert(1)</script>", "/😀", "/" + "x" * 2000, "/\u202eabc", "/%00", "/'; DROP TABLE event; --", ""]
+    past.append(*(an_event(f"v{page}", page=page) for page in odd))
+    assert {row.value for row in past.breakdown(Dimension.PAGE).rows} == set(odd)
+
+
+def a_busy_day() -> list:
+    """400 events of 60 visitors with every dimension in use; the same each time."""
+    dice = random.Random(7)
+    people = [
+        {
+            "visitor": f"v{i}",
+            "user_agent": dice.choice([IPHONE, an_event().user_agent]),
+            "country": dice.choice(["DE", "US", "FR", None]),
+            "region": dice.choice(["DE-HE", "DE-BY", None]),
+            "city": dice.choice(["Frankfurt", "München", None]),
+            "referrer": dice.choice(["google.com", "example.org", None, None]),
+            "utm_source": dice.choice(["mail", None]),
+            "language": dice.choice(["de", "en", None]),
+            "screen_width": dice.choice([390, 1920, None]),
+            "screen_height": 800,
+        }
+        for i in range(60)
+    ]
+    events = [
+        an_event(
+            at=f"{dice.randrange(23):02}:{dice.randrange(60):02}:{dice.randrange(60):02}",
+            page=f"/{dice.randrange(14)}",
+            event=dice.choice(["page_view", "page_view", "click", "signup", "download"]),
+            **dice.choice(people),
+        )
+        for _ in range(380)
+    ]
+    return events + [an_event(None, page=f"/{i % 3}", at=f"10:{i}", user_agent=GOOGLEBOT) for i in range(20)]

@@ -1,0 +1,191 @@
+"""What every number means: one test for each definition."""
+
+from __future__ import annotations
+
+import pytest
+
+from collector.event import Identity
+from tests.make import GOOGLEBOT, an_event
+from tests.metrics.conftest import Past
+
+
+def test_a_visitor_who_returns_the_same_day_is_counted_once(past: Past) -> None:
+    past.append(an_event(visitor="ada", at="09:00"), an_event(visitor="ada", at="17:00"), an_event(visitor="bob"))
+    found = past.totals()
+    assert (found.visitors, found.sessions, found.page_views, found.events) == (2, 3, 3, 3)
+
+
+def test_a_visitor_of_two_days_is_one_visitor_of_both(past: Past) -> None:
+    past.append(an_event(at="2026-11-01 09:00"), an_event(at="09:00"))
+    assert past.totals("period=7d").visitors == 1
+    assert past.totals("period=7d").sessions == 2
+
+
+def test_nothing_at_all_is_zero_and_a_rate_of_nothing_is_none(past: Past) -> None:
+    found = past.totals()
+    assert (found.visitors, found.sessions, found.page_views, found.events, found.bots) == (0, 0, 0, 0, 0)
+    rates = (
+        found.views_per_session,
+        found.bounce_rate,
+        found.engagement_rate,
+        found.visit_duration,
+        found.time_on_page,
+    )
+    assert rates == (None,) * 5
+
+
+def test_a_server_side_event_without_a_user_counts_as_an_event_and_nobody(past: Past) -> None:
+    past.append(an_event(visitor=None, event="paid", page=None, user_agent="python-requests/2.32"))
+    found = past.totals()
+    assert (found.events, found.visitors, found.sessions, found.bots) == (1, 0, 0, 0)
+
+
+def test_new_visitors_are_the_session_starts_that_were_sent(past: Past) -> None:
+    past.append(
+        an_event(event="session_start"), an_event(), an_event(visitor="bob"), an_event(visitor="bob", at="15:00")
+    )
+    found = past.totals()
+    assert (found.new_visitors, found.sessions) == (1, 3)
+
+
+def test_clicks_and_scrolls_are_counted_by_name(past: Past) -> None:
+    past.append(an_event(), an_event(event="click"), an_event(event="click"), an_event(event="scroll"))
+    found = past.totals()
+    assert (found.clicks, found.scrolls, found.page_views, found.events) == (2, 1, 1, 4)
+
+
+def test_a_session_ends_after_half_an_hour_without_a_hit(past: Past) -> None:
+    past.append(an_event(at="09:00"), an_event(at="09:30"), an_event(at="10:01"))
+    assert past.totals().sessions == 2
+
+
+def test_a_session_belongs_to_the_period_of_its_first_hit(past: Past) -> None:
+    past.append(an_event(at="2026-11-01 23:50"), an_event(at="2026-11-02 00:10", page="/b"))
+    today, yesterday = past.totals("period=today"), past.totals("period=yesterday")
+    assert (yesterday.sessions, yesterday.page_views, yesterday.visitors) == (1, 1, 1)
+    assert (today.sessions, today.page_views, today.visitors) == (0, 1, 1)
+
+
+def test_the_same_view_twice_within_a_second_is_one_view(past: Past) -> None:
+    past.append(an_event(at="09:00:00"), an_event(at="09:00:00.8"), an_event(at="09:00:05"))
+    assert past.totals().page_views == 2
+
+
+def test_views_per_session_divides_views_by_sessions(past: Past) -> None:
+    past.append(an_event(), an_event(at="09:01", page="/b"), an_event(at="09:02", page="/c"), an_event(visitor="bob"))
+    assert past.totals().views_per_session == 2.0
+
+
+def test_time_on_page_is_the_mean_of_the_views_that_reported_a_second_or_more(past: Past) -> None:
+    past.append(
+        an_event(view_id="a"),
+        an_event(at="09:01", event="page_leave", view_id="a", time_on_page=20_000),
+        an_event(visitor="bob", view_id="b"),
+        an_event(visitor="bob", at="09:01", event="page_leave", view_id="b", time_on_page=40_000),
+        an_event(visitor="cem", view_id="c"),
+        an_event(visitor="cem", at="09:01", event="page_leave", view_id="c", time_on_page=900),
+        an_event(visitor="dee", view_id="d"),
+    )
+    assert past.totals().time_on_page == 30.0
+
+
+def test_the_parts_of_a_view_add_up_to_half_an_hour_at_most(past: Past) -> None:
+    parts = [an_event(at=f"09:{m}", event="page_leave", view_id="a", time_on_page=1_000_000) for m in (10, 20, 30)]
+    past.append(an_event(view_id="a"), *parts[:1])
+    assert past.totals().time_on_page == 1_000.0
+    past.append(*parts[1:])
+    assert past.totals().time_on_page == 1_800.0
+
+
+def test_an_old_scripts_time_goes_to_the_visitors_latest_view_of_that_path(past: Past) -> None:
+    past.append(
+        an_event(at="09:00", page="/a"),
+        an_event(at="09:01", page="/a", event="page_leave", time_on_page=10_000),
+        an_event(at="09:02", page="/a"),
+        an_event(at="09:03", page="/a", event="page_leave", time_on_page=20_000),
+        an_event(at="09:03:10", page="/a", event="page_leave", time_on_page=10_000),
+        an_event(at="09:04", page="/b", event="page_leave", time_on_page=99_000),  # of no view
+    )
+    assert past.totals().time_on_page == 20.0
+
+
+def test_time_on_a_page_belongs_to_the_day_its_view_began(past: Past) -> None:
+    past.append(
+        an_event(at="2026-11-01 23:58", view_id="a"),
+        an_event(at="2026-11-02 00:05", event="page_leave", view_id="a", time_on_page=60_000),
+        an_event(visitor="bob", at="2026-11-01 23:58"),
+        an_event(visitor="bob", at="2026-11-02 00:05", event="page_leave", time_on_page=60_000),
+    )
+    assert past.totals("period=yesterday").time_on_page == 60.0
+    assert past.totals("period=today").time_on_page is None
+
+
+@pytest.mark.parametrize(
+    ("more", "bounce_rate"),
+    [
+        ([], 100.0),
+        ([an_event(at="09:01", page="/b")], 0.0),
+        ([an_event(at="09:01", event="page_leave", time_on_page=9_999)], 100.0),
+        ([an_event(at="09:01", event="page_leave", time_on_page=10_000)], 0.0),
+        ([an_event(at="09:01", event="click", data={"href": "example.org"})], 0.0),
+        ([an_event(at="09:01", event="click", data={"target": "div"})], 100.0),
+        ([an_event(at="09:01", event="signup")], 0.0),
+    ],
+    ids=["one view", "two views", "a glance", "ten seconds", "a link", "a click beside", "a custom event"],
+)
+def test_a_bounce_is_a_visit_of_one_view_without_time_or_deed(past: Past, more: list, bounce_rate: float) -> None:
+    past.append(an_event(), *more)
+    found = past.totals()
+    assert (found.bounce_rate, found.engagement_rate) == (bounce_rate, 100.0 - bounce_rate)
+
+
+def test_visit_duration_is_the_median_and_its_mean_stands_beside_it(past: Past) -> None:
+    for visitor, end in (("ada", "09:01"), ("bob", "09:02"), ("cem", "09:27")):
+        past.append(an_event(visitor=visitor, at="09:00"), an_event(visitor=visitor, at=end, event="page_leave"))
+    found = past.totals()
+    assert (found.visit_duration, found.visit_duration_mean) == (120.0, 600.0)
+
+
+def test_bots_stand_in_no_number_but_their_own(past: Past) -> None:
+    past.append(an_event(), an_event(visitor="crawler", user_agent=GOOGLEBOT), an_event(None, user_agent=GOOGLEBOT))
+    found = past.totals()
+    assert (found.visitors, found.sessions, found.page_views, found.events, found.bots) == (1, 1, 1, 1, 2)
+
+
+def test_several_days_of_daily_visitors_are_a_sum_and_say_so(past: Past) -> None:
+    past.append(an_event(at="2026-11-01 09:00"), an_event(visitor="x", identity=Identity.DAILY))
+    assert past.totals("period=7d").daily_visitors
+    assert not past.totals("period=today").daily_visitors  # of one day it is no sum
+    assert not past.totals("period=yesterday").daily_visitors
+
+
+def test_custom_cards_count_their_events(past: Past) -> None:
+    past.custom_cards = ("signup", "never 'seen'")
+    past.append(an_event(event="signup"), an_event(event="signup"), an_event(event="other"))
+    assert past.totals().custom == {"signup": 2, "never 'seen'": 0}
+
+
+def test_a_running_day_is_compared_up_to_the_same_minute(past: Past) -> None:
+    past.append(an_event(at="2026-11-01 11:59"), an_event("bob", at="2026-11-01 12:01"), an_event(at="11:00"))
+    assert past.before("period=today", now="12:00").visitors == 1
+    assert past.before("period=today", now="12:01").visitors == 2
+
+
+def test_days_are_cut_in_the_propertys_time_zone(past: Past) -> None:
+    past.append(an_event(at="2026-11-01 18:29"), an_event(at="2026-11-01 18:31"))
+    past.timezone = "Asia/Kolkata"
+    assert past.totals("from=2026-11-01&to=2026-11-01").page_views == 1
+    assert past.totals("from=2026-11-02&to=2026-11-02").page_views == 1
+
+
+def test_other_properties_are_other_numbers(past: Past) -> None:
+    past.append(an_event(), an_event(property=2), an_event("bob", property=2))
+    assert past.totals().visitors == 1
+    past.number = 2
+    assert past.totals().visitors == 2
+
+
+def test_the_same_question_twice_has_the_same_answer(past: Past) -> None:
+    past.append(*(an_event(f"v{i % 7}", at=f"{8 + i % 10:02}:00", page=f"/{i % 5}") for i in range(40)))
+    first, second = past.dashboard(), past.dashboard()
+    assert (first.totals, first.timelines, first.breakdowns) == (second.totals, second.timelines, second.breakdowns)

@@ -1,0 +1,106 @@
+"""Filters as they are written in an address and shown in a chip."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proprium.errors import BadQuery
+from proprium.metrics.filters import (
+    HIT_DIMENSIONS,
+    MAX_FILTERS,
+    SESSION_DIMENSIONS,
+    Filter,
+    Operator,
+    filter_for,
+    parse_filter,
+    parse_filters,
+)
+
+plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
+dimensions = st.sampled_from(HIT_DIMENSIONS + SESSION_DIMENSIONS) | plain.map(lambda key: f"data.{key}")
+
+
+@st.composite
+def filters(draw: st.DrawFn) -> Filter:
+    operator = draw(st.sampled_from(Operator))
+    if operator is Operator.IS_SET:
+        return Filter(draw(dimensions), operator)
+    if operator is Operator.ONE_OF:
+        return Filter(draw(dimensions), operator, tuple(draw(st.lists(plain, min_size=1, max_size=4, unique=True))))
+    return Filter(draw(dimensions), operator, (draw(plain),))
+
+
+@given(filters())
+def test_what_is_written_reads_back(wanted: Filter) -> None:
+    assert parse_filter(wanted.to_text()) == wanted
+
+
+def test_a_filter_is_split_at_the_first_two_colons() -> None:
+    assert parse_filter("page:is:/a:b") == Filter("page", Operator.IS, ("/a:b",))
+
+
+def test_several_values_are_joined_by_bars() -> None:
+    assert parse_filter("country:one_of:DE|AT|DE").values == ("DE", "AT")
+
+
+def test_a_path_with_an_escape_in_it_is_taken_as_it_is() -> None:
+    assert parse_filter("page:is:/caf%C3%A9").value == "/caf%C3%A9"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("country:is:DE", "Country is DE"),
+        ("page:contains:/docs", "Page contains /docs"),
+        ("utm_source:is_not:mail", "UTM source is not mail"),
+        ("browser:one_of:Chrome|Firefox", "Browser is one of Chrome, Firefox"),
+        ("referrer:is:", "Referrer is not set"),
+        ("referrer:is_set", "Referrer is set"),
+        ("data.plan:not_contains:pro", "plan does not contain pro"),
+    ],
+)
+def test_a_chip_says_it_in_words(text: str, label: str) -> None:
+    assert parse_filter(text).label() == label
+
+
+def test_a_chip_shows_names_for_codes() -> None:
+    assert (
+        parse_filter("country:is:DE").label(lambda dimension, value: {"DE": "Germany"}[value]) == "Country is Germany"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("shoe:is:42", "'shoe' cannot be filtered on.*country"),
+        ("bot:is:Googlebot", "'bot' cannot be filtered on"),
+        ("data.:is:42", "cannot be filtered on"),
+        ("country", "no operator that is known.*country:is:DE"),
+        ("country:like:D", "'country:like:D'.*contains"),
+        ("page:contains:", "no value"),
+        ("page:is:" + "x" * 2001, "2,001 characters"),
+        ("page:is:a\0b", "characters that cannot be searched for"),
+        ("page:is:\ud800", "characters that cannot be searched for"),
+        ("", "no operator"),
+    ],
+)
+def test_a_bad_filter_is_refused_with_the_way_out(text: str, told: str) -> None:
+    with pytest.raises(BadQuery, match=told):
+        parse_filter(text)
+
+
+def test_too_many_filters_are_refused() -> None:
+    with pytest.raises(BadQuery, match="51 filters"):
+        parse_filters([f"page:is_not:/{i}" for i in range(MAX_FILTERS + 1)])
+
+
+def test_a_repeated_filter_counts_once() -> None:
+    assert len(parse_filters(["page:is:/", "page:is:/"])) == 1
+
+
+def test_a_click_on_a_row_filters_by_it() -> None:
+    assert filter_for("event_page", "/a") == Filter("page", Operator.IS, ("/a",))
+    assert filter_for("referrer", None) == parse_filter("referrer:is:")
+    assert filter_for("bot", "Googlebot") is None

@@ -1,0 +1,139 @@
+"""The chart's buckets: none missing, cut by the property's calendar, and adding up to the cards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proprium.metrics.buckets import buckets
+from proprium.metrics.period import Interval, custom
+from proprium.metrics.results import Metric
+from tests.make import an_event
+from tests.metrics.conftest import Past
+
+LATER = "2027-01-01 00:00"
+
+
+def test_every_day_has_a_bucket_and_empty_ones_are_zero(past: Past) -> None:
+    past.append(an_event(at="2026-10-30 09:00"), an_event(at="2026-11-02 09:00"))
+    series = past.timeline("period=7d")[Metric.PAGE_VIEWS]
+    assert [start.day for start in series.starts] == [27, 28, 29, 30, 31, 1, 2]
+    assert series.values == (0, 0, 0, 1, 0, 0, 1)
+
+
+def test_the_running_bucket_is_the_last_one(past: Past) -> None:
+    past.append(an_event(at="09:00"))
+    series = past.timeline("period=today", now="14:40")[Metric.VISITORS]
+    assert len(series.starts) == 15
+    assert series.running
+    ended = past.timeline("period=yesterday", now="14:40")[Metric.VISITORS]
+    assert (len(ended.starts), ended.running) == (24, False)
+
+
+def test_a_rate_of_an_empty_bucket_is_none(past: Past) -> None:
+    past.append(an_event(at="09:00"))
+    series = past.timeline("period=today", now="09:30")[Metric.BOUNCE_RATE]
+    assert series.values == (*[None] * 9, 100.0)
+
+
+def test_a_future_period_has_no_bucket(past: Past) -> None:
+    assert past.timeline("from=2026-12-01&to=2026-12-02", now="09:00")[Metric.VISITORS].starts == ()
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-29", 23),
+        ("Europe/Berlin", "2026-10-25", 25),
+        ("America/New_York", "2026-11-01", 25),
+        ("Asia/Kolkata", "2026-11-01", 24),
+        ("Australia/Lord_Howe", "2026-04-05", 25),  # 24 hours and a half
+        ("Australia/Lord_Howe", "2026-10-04", 24),  # 23 hours and a half
+        ("Africa/Monrovia", "1972-01-07", 24),  # the clock went 44 minutes and 30 seconds ahead
+    ],
+)
+def test_a_day_has_a_bucket_for_each_hour_of_its_clock(past: Past, zone: str, day: str, hours: int) -> None:
+    past.timezone = zone
+    query = past.query(f"from={day}&to={day}&interval=hour", LATER)
+    starts = [start.astimezone(UTC) for start in buckets(query.period, query.interval, query.now).starts]
+    minutes = [query.period.start_utc + timedelta(minutes=m) for m in range(25 * 60) if m % 10 == 0]
+    inside = [minute for minute in minutes if query.period.contains(minute)]
+    past.append(*(an_event(f"v{minute}", at=minute, page=f"/{minute}") for minute in inside))
+    series = past.timeline(f"from={day}&to={day}&interval=hour", LATER)[Metric.PAGE_VIEWS]
+    ends = [*starts[1:], query.period.end_utc]
+    assert len(series.starts) == hours
+    assert list(series.values) == [
+        sum(start <= at < end for at in inside) for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def test_the_hour_that_the_clock_shows_twice_is_two_buckets(past: Past) -> None:
+    past.timezone = "Europe/Berlin"
+    past.append(an_event(at="2026-10-25 00:30"), an_event("bob", at="2026-10-25 01:30"))
+    series = past.timeline("from=2026-10-25&to=2026-10-25", LATER)[Metric.VISITORS]
+    twice = [
+        (start.hour, start.utcoffset(), value)
+        for start, value in zip(series.starts, series.values, strict=True)
+        if value
+    ]
+    assert twice == [(2, timedelta(hours=2), 1), (2, timedelta(hours=1), 1)]
+
+
+def test_a_half_hour_zone_begins_its_hours_at_half_past(past: Past) -> None:
+    past.timezone = "Asia/Kolkata"
+    past.append(an_event(at="2026-11-01 04:29"), an_event("bob", at="2026-11-01 04:31"))
+    series = past.timeline("from=2026-11-01&to=2026-11-01", LATER)[Metric.VISITORS]
+    assert [(start.hour, value) for start, value in zip(series.starts, series.values, strict=True) if value] == [
+        (9, 1),
+        (10, 1),
+    ]
+
+
+def test_weeks_begin_on_monday_and_months_on_their_first(past: Past) -> None:
+    past.timezone = "Europe/Berlin"
+    past.append(
+        an_event(at="2026-10-31 22:30"), an_event("bob", at="2026-10-31 23:30"), an_event("cem", at="2026-11-02 12:00")
+    )
+    weeks = past.timeline("period=28d&interval=week")[Metric.VISITORS]
+    assert {start.weekday() for start in weeks.starts} == {0}
+    assert weeks.values[-2:] == (2, 1)
+    months = past.timeline("period=3mo&interval=month")[Metric.VISITORS]
+    assert {start.day for start in months.starts} == {1}
+    assert months.values == (0, 0, 1, 2)
+
+
+def test_a_visitor_of_two_days_stands_in_both_buckets_and_once_in_the_card(past: Past) -> None:
+    past.append(an_event(at="2026-11-01 09:00"), an_event(at="09:00"))
+    assert past.timeline("period=7d")[Metric.VISITORS].values[-2:] == (1, 1)
+    assert past.totals("period=7d").visitors == 1
+
+
+def test_minutes_can_be_asked_for(past: Past) -> None:
+    past.append(an_event(at="09:07:30"))
+    series = past.timeline("period=today&interval=minute", now="09:10")[Metric.PAGE_VIEWS]
+    assert (len(series.starts), series.values[9 * 60 + 7]) == (9 * 60 + 11, 1)
+
+
+ZONES = st.sampled_from(
+    ["UTC", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"]
+)
+
+
+@given(
+    ZONES,
+    st.dates(datetime(2005, 1, 1, tzinfo=UTC).date(), datetime(2040, 1, 1, tzinfo=UTC).date()),
+    st.integers(1, 40),
+)
+def test_buckets_cover_the_period_without_a_gap(zone: str, first, days: int) -> None:
+    period = custom(first, first + timedelta(days=days - 1), ZoneInfo(zone))
+    for interval in (Interval.HOUR, Interval.DAY, Interval.WEEK, Interval.MONTH):
+        found = buckets(period, interval, datetime(2050, 1, 1, tzinfo=UTC))
+        starts = [start.astimezone(UTC) for start in found.starts]
+        assert starts == sorted(set(starts))
+        assert list(found.keys) == sorted(set(found.keys))
+        assert starts[0] <= period.start_utc < [*starts[1:], period.end_utc][0]
+        assert starts[-1] < period.end_utc
