@@ -18,7 +18,7 @@ from proprium.figures.template import Figure, Look
 from proprium.metrics.results import Dashboard
 from proprium.reports.content import Content, Facts, content
 
-CHART_HEIGHT, MAP_HEIGHT = 180, 262
+CHART_HEIGHT, MAP_HEIGHT = 180, 244
 WIDTH = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time
 
 # Single weights: of a variable font Chromium puts drawings of the letters into a PDF.
