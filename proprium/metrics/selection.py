@@ -111,9 +111,9 @@ def _matches(column: ColumnElement[Any], wanted: Filter) -> Condition:
     value = wanted.value
     match wanted.operator:
         case Operator.IS:
-            return column == value if value else column.is_(None)
+            return column == value if value else or_(column.is_(None), column == "")
         case Operator.IS_NOT:
-            return column.is_distinct_from(value) if value else column.is_not(None)
+            return column.is_distinct_from(value) if value else and_(column.is_not(None), column != "")
         case Operator.CONTAINS:
             return column.icontains(value, autoescape=True)
         case Operator.NOT_CONTAINS:
