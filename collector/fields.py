@@ -15,8 +15,9 @@ _EMPTY = frozenset({"", "undefined", "null", "NaN"})  # what scripts write when 
 
 
 def put_fields(event: Event, data: dict[str, Any]) -> None:
-    for key in TYPED.keys() & data.keys():
-        setattr(event, key, TYPED[key](data[key]))
+    for key, value in data.items():
+        if key in TYPED:
+            setattr(event, key, TYPED[key](value))
 
 
 def text(limit: int) -> Callable[[Any], str | None]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 import re
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -40,8 +39,7 @@ class NotReadable(Rejected):
         self.events = events
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """What a request says about its sender, beside the body."""
 
     received_at: datetime  # UTC, aware
@@ -161,7 +159,7 @@ def uuid7() -> UUID:
 
 
 def clean_data(data: dict[str, Any], is_clean: bool = False) -> dict[str, Any]:
-    """Data that every store, export and report can hold. `is_clean` says that no text has a NUL: it saves the search."""
+    """Data that every store, export and report can hold. `is_clean` says that no text has a NUL, to save the search."""
     for key, value in data.items():
         kind = type(value)
         if kind is str:

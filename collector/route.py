@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def utc_now() -> datetime:
 class Collector:
     """Answers the collector's paths itself and hands every other request on to the wrapped app.
 
-    `listener` is told of every hit whose property is known; it must be quick. `counters` hold what became of all events.
+    `listener` is told of every hit whose property is known, and must be quick. `counters` have what became of all.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Collector:
             self.counters.received += request.events
         return hits
 
-    async def _keep(self, hits: list[Hit]) -> Counter[str]:
+    async def _keep(self, hits: list[Hit]) -> Mapping[str, int]:
         """Commits what the pipeline keeps; returns how many were dropped, by the reasons that a sender may know."""
         kept: list[tuple[Hit, Event]] = []
         dropped: list[tuple[Hit, Dropped]] = []
@@ -183,7 +183,7 @@ class Collector:
                 dropped.append((hit, reason))
         if kept:
             await self._store(kept)
-        return self._count_dropped(dropped) if dropped else Counter()
+        return self._count_dropped(dropped) if dropped else _NOTHING
 
     def _rules(self, hit: Hit) -> PropertyRules:
         rules = self._directory.find(hit.property_id)
@@ -234,6 +234,7 @@ class Collector:
 
 
 _NOT_OURS = Answer(0, [])
+_NOTHING: Mapping[str, int] = {}
 _HEAD_OF_PIXEL = answers.pixel({})._replace(body=b"")
 
 

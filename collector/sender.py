@@ -6,8 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import ClassVar
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import Storage
@@ -20,6 +19,13 @@ log = logging.getLogger(__name__)
 Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
 FORWARDS = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
+_PRIVATE = [
+    ip_network(text)
+    for text in (
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
+        "::1/128", "fc00::/7", "fe80::/10",
+    )
+]  # fmt: skip
 WINDOW_S = 2  # a whole window may come at once: with 100/s that is a burst of 200
 
 
@@ -83,8 +89,9 @@ def normal(text: str) -> str | None:
 
 @lru_cache(maxsize=1_024)
 def is_private(address: str) -> bool:
+    """True where a proxy of one's own may stand; Python's `is_private` counts documentation blocks and more."""
     ip = ip_address(address)
-    return ip.is_private or ip.is_loopback or ip.is_link_local
+    return any(ip in network for network in _PRIVATE)
 
 
 def origin_host(headers: dict[bytes, bytes]) -> str | None:
@@ -135,7 +142,7 @@ class BoundedMemory(Storage):
     A window's counter is forgotten after one or two windows, or when more addresses come than the memory holds.
     """
 
-    STORAGE_SCHEME: ClassVar = ["proprium-bounded"]
+    STORAGE_SCHEME = ["proprium-bounded"]  # noqa: RUF012 (the library registers by it)
     LARGEST = 50_000  # addresses in one generation
 
     def __init__(self) -> None:

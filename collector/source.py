@@ -159,7 +159,7 @@ def known_source(host: str) -> Known | None:
 
 
 def _pattern(host: str) -> str:
-    """`google.co.uk` → `google.*`, `news.google.de` → `news.google.*`; the host itself when no country domain ends it."""
+    """`google.co.uk` → `google.*`, `news.google.de` → `news.google.*`; the host itself without a country domain."""
     labels = host.split(".")
     for count in (2, 1):
         name, domain = labels[:-count], ".".join(labels[-count:])

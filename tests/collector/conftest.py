@@ -1,0 +1,134 @@
+"""The collector behind a real ASGI call, with fakes of its three ports; the books are checked after every test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from collector.event import Event, Outcome
+from collector.geo import Geo
+from collector.pipeline import Pipeline
+from collector.ports import PropertyRules
+from collector.route import Collector, Receive, Scope, Send
+from collector.writer import GroupCommit
+
+PROPERTY = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01")
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+
+
+@dataclass
+class Directory:
+    """Properties in memory."""
+
+    rules: dict[UUID, PropertyRules] = field(default_factory=lambda: {PROPERTY: PropertyRules(PROPERTY, 7)})
+
+    def find(self, property_id: UUID) -> PropertyRules | None:
+        return self.rules.get(property_id)
+
+    def set(self, **rules: Any) -> None:
+        self.rules[PROPERTY] = PropertyRules(PROPERTY, 7, **rules)
+
+
+@dataclass
+class Sink:
+    """Keeps what is committed, once an id. `trouble` is raised instead while it is set."""
+
+    events: list[Event] = field(default_factory=list)
+    commits: list[int] = field(default_factory=list)
+    trouble: Callable[[Sequence[Event]], Exception | None] = lambda events: None
+
+    def append(self, events: Sequence[Event]) -> Sequence[bool]:
+        if problem := self.trouble(events):
+            raise problem
+        self.commits.append(len(events))
+        known = {(event.property, event.id) for event in self.events}
+        flags = []
+        for event in events:
+            flags.append((event.property, event.id) not in known)
+            known.add((event.property, event.id))
+        self.events += [event for event, is_new in zip(events, flags, strict=True) if is_new]
+        return flags
+
+
+class Salts:
+    """A key that depends on property and day only."""
+
+    def key(self, property_number: int, day: date) -> bytes:
+        return sha256(f"{property_number} {day}".encode()).digest()
+
+
+@dataclass
+class Door:
+    """The collector, and what a test may look at behind it."""
+
+    client: httpx.AsyncClient
+    collector: Collector
+    directory: Directory
+    sink: Sink
+    outcomes: list[Outcome]
+
+    async def send(self, body: Any, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else None
+        known = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post("/collect", content=content, json=None if content is not None else body, headers=known)
+
+    async def hit(self, data: dict[str, Any] | None = None, event: str = "page_view", **headers: str) -> Event:
+        """Sends one event and returns it as it was kept."""
+        answer = await self.send({"collectorId": str(PROPERTY), "event": event, "data": data or {}}, **headers)
+        assert answer.status_code == 204, answer.text
+        return self.sink.events[-1]
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b"the app behind"})
+
+
+MakeDoor = Callable[..., Door]
+
+
+@pytest.fixture
+async def make_door() -> AsyncIterator[MakeDoor]:
+    """Doors with other settings than the default; checks the books of each in the end."""
+    made: list[tuple[Door, GroupCommit]] = []
+
+    def make(peer: str = "203.0.113.9", geo: Geo | None = None, queue_limit: int = 10_000, **settings: Any) -> Door:
+        directory, sink, outcomes = Directory(), Sink(), list[Outcome]()
+        writer = GroupCommit(sink, queue_limit=queue_limit)
+        writer.start()
+        settings = {"listener": lambda _, outcome: outcomes.append(outcome), "collect_rate": 0, **settings}
+        collector = Collector(directory, writer, Pipeline(geo or Geo(None), Salts()), **settings)
+        transport = httpx.ASGITransport(collector.wrap(not_found), client=(peer, 50_000), raise_app_exceptions=True)
+        client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
+        made.append((Door(client, collector, directory, sink, outcomes), writer))
+        return made[-1][0]
+
+    yield make
+    for door, writer in made:
+        writer.stop()
+        await door.client.aclose()
+        assert_books_balance(door)
+
+
+@pytest.fixture
+async def door(make_door: MakeDoor) -> Door:
+    return make_door()
+
+
+def assert_books_balance(door: Door) -> None:
+    """Received = stored + duplicate + dropped + rejected, and stored is what the sink holds."""
+    counters = door.collector.counters
+    assert counters.received == counters.accounted, counters
+    assert counters.stored == len(door.sink.events)
+
+
+def at(text: str) -> datetime:
+    """A moment in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

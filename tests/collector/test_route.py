@@ -1,0 +1,347 @@
+"""What a sender gets back, and what is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_network
+from uuid import uuid4
+
+import pytest
+
+from collector.errors import StoreUnavailable
+from collector.event import Identity
+from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
+
+VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/pricing"}}
+
+
+@pytest.mark.parametrize("path", ["/collect", "/collect/"])
+async def test_a_page_view_is_kept_and_answered_with_nothing(door: Door, path: str) -> None:
+    answer = await door.client.post(path, json=VIEW)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "x-dropped" not in answer.headers
+    assert door.sink.events[0].page == "/pricing"
+
+
+async def test_an_array_is_kept_in_its_order(door: Door) -> None:
+    answer = await door.send([VIEW | {"event": name} for name in ("session_start", "page_view", "signup")])
+    assert answer.status_code == 204
+    assert [event.event for event in door.sink.events] == ["session_start", "page_view", "signup"]
+
+
+async def test_old_spellings_of_the_seed_are_understood(door: Door) -> None:
+    await door.send({"collector_id": str(PROPERTY), "event": "signup", "user_id": 42, "data": {"plan": "pro"}})
+    await door.send({"collectorId": str(PROPERTY), "event": "signup", "data": {"user_id": "42"}})
+    first, second = door.sink.events
+    assert first.visitor == second.visitor
+    assert first.data == {"plan": "pro", "user_id": 42}
+    assert (first.user_id, second.user_id) == ("42", "42")
+
+
+async def test_the_same_id_is_stored_once(door: Door) -> None:
+    for _ in range(2):
+        assert (await door.send(VIEW | {"id": str(uuid4())})).status_code == 204
+    same = VIEW | {"id": str(uuid4())}
+    await door.send(same)
+    assert (await door.send([same, same])).status_code == 204
+    assert door.collector.counters.stored == 3
+    assert door.collector.counters.duplicate == 2
+    assert [outcome.duplicate for outcome in door.outcomes] == [False, False, False, True, True]
+
+
+async def test_an_unknown_property_is_404_and_takes_its_whole_array_along(door: Door) -> None:
+    stranger = VIEW | {"collectorId": str(uuid4())}
+    assert (await door.send(stranger)).status_code == 404
+    assert (await door.send([VIEW, stranger])).status_code == 404
+    assert not door.sink.events
+    assert door.collector.counters.rejected == {404: 3}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
+async def test_other_methods_are_405_and_say_which_are_allowed(door: Door, method: str) -> None:
+    answer = await door.client.request(method, "/collect")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST, OPTIONS"
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_preflight_is_admitted_for_whatever_it_asks(door: Door) -> None:
+    asked = {"origin": "https://blog.example", "access-control-request-headers": "content-type, x-mine"}
+    answer = await door.client.options("/collect", headers=asked)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-headers"] == "content-type, x-mine"
+    assert answer.headers["access-control-max-age"] == "86400"
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_large_body_is_413_whether_announced_or_not(door: Door) -> None:
+    async def without_length() -> object:
+        for _ in range(60):
+            yield b"x" * 10_000
+
+    assert (await door.send(b"x" * 600_000)).status_code == 413
+    answer = await door.client.post("/collect", content=without_length())  # type: ignore[arg-type]
+    assert answer.status_code == 413
+    assert "524288" in answer.json()["detail"]
+
+
+async def test_every_answer_may_be_read_by_any_origin(door: Door) -> None:
+    for body in (VIEW, b"{", VIEW | {"collectorId": str(uuid4())}, b"x" * 600_000):
+        answer = await door.send(body)
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+        assert "set-cookie" not in answer.headers
+
+
+async def test_other_paths_belong_to_the_app_behind(door: Door) -> None:
+    for path in ("/", "/collection", "/collect/other", "/static/collector.css", "/collector.jsx"):
+        assert (await door.client.get(path)).text == "the app behind"
+
+
+async def test_too_fast_is_429_for_this_address_only(make_door: MakeDoor) -> None:
+    door = make_door(collect_rate=1, trusted_proxies=[ip_network("203.0.113.0/24")])
+    statuses = [(await door.send(VIEW, x_forwarded_for="198.51.100.1")).status_code for _ in range(4)]
+    assert statuses[:2] == [204, 204]
+    assert 429 in statuses
+    assert (await door.send(VIEW, x_forwarded_for="198.51.100.2")).status_code == 204
+
+
+async def test_no_commit_is_503_and_may_be_sent_again(door: Door) -> None:
+    door.sink.trouble = lambda events: StoreUnavailable("The disk is full.")
+    answer = await door.send([VIEW, VIEW])
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert door.collector.counters.rejected == {503: 2}
+    door.sink.trouble = lambda events: None
+    assert (await door.send(VIEW)).status_code == 204
+
+
+async def test_a_full_queue_is_503(make_door: MakeDoor) -> None:
+    door = make_door(queue_limit=2)
+    assert (await door.send([VIEW] * 3)).status_code == 503
+    assert (await door.send([VIEW] * 2)).status_code == 204
+
+
+async def test_whatever_breaks_inside_is_503_never_500(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    door.directory.find = lambda property_id: 1 / 0  # type: ignore[assignment]
+    answer = await door.send(VIEW)
+    assert answer.status_code == 503
+    assert "ZeroDivisionError" in caplog.text
+    assert "203.0.113.9" not in caplog.text
+
+
+async def test_an_answer_comes_only_after_the_commit(door: Door) -> None:
+    committed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(events: object) -> None:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.05), loop).result()
+        loop.call_soon_threadsafe(committed.set)
+
+    door.sink.trouble = slow
+    assert (await door.send(VIEW)).status_code == 204
+    assert committed.is_set()
+
+
+# ---- dropped on purpose ----
+
+
+async def test_a_foreign_hostname_is_dropped_and_named(door: Door) -> None:
+    door.directory.set(hostnames=("example.com", "*.shop.example"))
+    for url, reason in {
+        "https://example.com/": None,
+        "https://www.example.com/": None,
+        "https://de.shop.example/": None,
+        "https://evil.example/": "hostname",
+        "https://notexample.com/": "hostname",
+        "/no-host-at-all": None,
+    }.items():
+        answer = await door.send(VIEW | {"data": {"url": url}})
+        assert (answer.status_code, answer.headers.get("x-dropped")) == (204, reason), url
+
+
+async def test_the_origin_tells_the_hostname_where_the_event_does_not(door: Door) -> None:
+    door.directory.set(hostnames=("example.com",))
+    assert (await door.send(VIEW, origin="https://evil.example")).headers["x-dropped"] == "hostname"
+    assert (await door.send(VIEW, origin="null", referer="https://evil.example/x")).headers["x-dropped"] == "hostname"
+    assert "x-dropped" not in (await door.send(VIEW, origin="https://example.com")).headers
+
+
+async def test_an_array_counts_its_reasons(door: Door) -> None:
+    door.directory.set(hostnames=("example.com",))
+    foreign = VIEW | {"data": {"hostname": "evil.example"}}
+    spam = VIEW | {"data": {"hostname": "example.com", "referrer": "https://semalt.com/x"}}
+    answer = await door.send([foreign, VIEW, foreign, spam])
+    assert answer.headers["x-dropped"] == "hostname=2, spam_referrer=1"
+    assert len(door.sink.events) == 1
+
+
+@pytest.mark.parametrize("header", [{"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}])
+async def test_what_is_fetched_ahead_is_dropped(door: Door, header: dict[str, str]) -> None:
+    assert (await door.send(VIEW, **header)).headers["x-dropped"] == "prefetch"
+
+
+async def test_excluded_addresses_are_dropped(door: Door) -> None:
+    door.directory.set(excluded_addresses=("203.0.113.0/28", "not an address"))
+    assert (await door.send(VIEW)).headers["x-dropped"] == "excluded_ip"
+    assert [outcome.reason for outcome in door.outcomes] == ["excluded_ip"]
+
+
+async def test_bots_are_kept_apart_or_discarded_but_never_told(door: Door) -> None:
+    googlebot = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+    assert "x-dropped" not in (await door.send(VIEW, user_agent=googlebot)).headers
+    assert len(door.sink.events) == 1
+    door.directory.set(discards_bots=True)
+    assert "x-dropped" not in (await door.send([VIEW, VIEW], user_agent=googlebot)).headers
+    assert len(door.sink.events) == 1
+    assert door.collector.counters.dropped == {"bot": 2}
+
+
+# ---- addresses ----
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted", "forwarded", "expected"),
+    [
+        ("203.0.113.9", [], None, "203.0.113.9"),
+        ("203.0.113.9", [], "198.51.100.1", "203.0.113.9"),  # a visitor may write what they like
+        ("127.0.0.1", [], None, "127.0.0.1"),
+        ("127.0.0.1", [], "198.51.100.1", None),  # a proxy that nobody trusts yet
+        ("10.0.0.2", ["10.0.0.0/8"], "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.2", ["10.0.0.0/8"], "6.6.6.6, 198.51.100.1, 10.9.9.9", "198.51.100.1"),
+        ("10.0.0.2", ["10.0.0.0/8"], "198.51.100.1, unknown", None),
+        ("10.0.0.2", ["10.0.0.0/8"], "[2001:db8::1]:443", "2001:db8::1"),
+        ("10.0.0.2", ["10.0.0.0/8"], "198.51.100.1:5555", "198.51.100.1"),
+        ("::ffff:10.0.0.2", ["10.0.0.0/8"], "198.51.100.1", "198.51.100.1"),
+    ],
+)
+async def test_the_client_is_the_right_most_hop_that_is_not_trusted(
+    make_door: MakeDoor, peer: str, trusted: list[str], forwarded: str | None, expected: str | None
+) -> None:
+    seen: list[str | None] = []
+    door = make_door(peer, trusted_proxies=[ip_network(network) for network in trusted])
+    door.collector._limit.admits = lambda address: not seen.append(address)  # type: ignore[method-assign]
+    await door.send(VIEW, **({"x_forwarded_for": forwarded} if forwarded else {}))
+    assert seen == [expected]
+    assert door.outcomes[0].has_address == (expected is not None)
+
+
+async def test_a_proxy_that_is_not_trusted_is_named_to_the_owner(make_door: MakeDoor) -> None:
+    door = make_door("172.17.0.1")
+    await door.send(VIEW, x_forwarded_for="198.51.100.1")
+    assert door.collector.addresses.untrusted_proxy == "172.17.0.1"
+
+
+# ---- who ----
+
+
+async def test_a_server_without_a_user_is_nobody(door: Door) -> None:
+    sent = await door.hit(event="order", user_agent="python-requests/2.32.3")
+    assert (sent.identity, sent.visitor) == (Identity.NONE, None)
+    named = await door.hit({"user_id": 7}, event="order", user_agent="python-requests/2.32.3")
+    assert (named.identity, named.user_id) == (Identity.COOKIE, "7")
+    on_behalf = await door.hit({"user_agent": CHROME}, event="order", user_agent="python-requests/2.32.3")
+    assert (on_behalf.identity, on_behalf.user_agent) == (Identity.DAILY, CHROME)
+
+
+async def test_a_cookieless_property_keeps_no_cookie(door: Door) -> None:
+    door.directory.set(is_cookieless=True)
+    event = await door.hit({"user_id": "0123456789abcdef", "url": "/"})
+    assert event.identity is Identity.DAILY
+    assert event.user_id is None
+    assert event.data == {"url": "/"}
+
+
+async def test_automated_browsers_say_so(door: Door) -> None:
+    assert (await door.hit({"automated": True})).automated is True
+    assert (await door.hit({"automated": "yes"})).automated is False
+
+
+# ---- pixel ----
+
+
+async def test_the_pixel_is_a_page_view_without_a_script(door: Door) -> None:
+    answer = await door.client.get("/collect/pixel.gif", params={"id": str(PROPERTY), "url": "/x?y=1", "plan": "pro"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/gif"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.content.startswith(b"GIF89a")
+    event = door.sink.events[0]
+    assert (event.event, event.page, event.data["plan"]) == ("page_view", "/x", "pro")
+    assert event.identity is Identity.DAILY
+
+
+async def test_the_pixel_takes_its_page_from_the_referer(door: Door) -> None:
+    answer = await door.client.get(f"/collect/pixel.gif?id={PROPERTY}", headers={"referer": "https://blog.example/post?a=1"})
+    assert answer.status_code == 200
+    assert (door.sink.events[0].page, door.sink.events[0].hostname) == ("/post", "blog.example")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("", 400), ("id=x", 400), (f"id={uuid4()}", 404), ("&".join(f"a{n}=1" for n in range(200)), 400)]
+)
+async def test_a_wrong_pixel_says_what_is_wrong(door: Door, query: str, status: int) -> None:
+    answer = await door.client.get(f"/collect/pixel.gif?{query}")
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+# ---- the script ----
+
+
+async def test_the_script_is_cached_shortly_and_compressed(door: Door) -> None:
+    for path in ("/collector.js", "/static/collector.js"):
+        answer = await door.client.get(path)
+        assert answer.status_code == 200
+        assert "collectorQueue" in answer.text
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert answer.headers["content-encoding"] == "br"
+        assert answer.headers["cache-control"] == "public, max-age=600"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        again = await door.client.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        head = await door.client.head(path)
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", answer.headers["etag"])
+
+
+async def test_the_script_is_for_ever_under_its_hashed_name_only(door: Door) -> None:
+    answer = await door.client.get(door.collector.script.hashed_name, headers={"accept-encoding": "gzip"})
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-encoding"] == "gzip"
+    old = await door.client.get("/collector.0123456789ab.js")  # a page that has cached its tag for long
+    assert (old.status_code, old.headers["cache-control"]) == (200, "public, max-age=600")
+
+
+async def test_the_minified_script_is_served_where_there_is_one(make_door: MakeDoor, tmp_path: object) -> None:
+    (tmp_path / "collector.min.js").write_text("minified()")  # type: ignore[operator]
+    door = make_door(script_dir=tmp_path)
+    assert (await door.client.get("/collector.js", headers={"accept-encoding": "identity"})).text == "minified()"
+
+
+# ---- who listens ----
+
+
+async def test_the_install_page_hears_what_became_of_a_hit(door: Door) -> None:
+    await door.send(VIEW | {"data": {"url": "https://blog.example/a"}})
+    door.directory.set(hostnames=("example.com",))
+    await door.send(VIEW | {"data": {"url": "https://blog.example/a"}})
+    kept, dropped = door.outcomes
+    assert (kept.stored, kept.reason, kept.page, kept.hostname, kept.browser) == (True, None, "/a", "blog.example", "Chrome")
+    assert (dropped.stored, dropped.reason, dropped.hostname) == (False, "hostname", "blog.example")
+
+
+async def test_a_listener_that_fails_harms_nobody(make_door: MakeDoor, caplog: pytest.LogCaptureFixture) -> None:
+    door = make_door(listener=lambda property_id, outcome: 1 / 0)
+    assert (await door.send(VIEW)).status_code == 204
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_counters_are_told_to_prometheus(door: Door) -> None:
+    await door.send(VIEW)
+    await door.send(b"{")
+    text = door.collector.counters.prometheus()
+    assert "proprium_events_received_total 2" in text
+    assert 'proprium_events_rejected_total{status="400"} 1' in text
