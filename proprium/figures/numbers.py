@@ -81,7 +81,9 @@ def percent(value: float) -> str:
 
 def share(value: float) -> str:
     """A row's share: whole percents, "<1%" for a little, nothing hidden as 0."""
-    return "<1%" if 0 < value < 0.5 else f"{value:.0f}%"
+    if 0 < value < 1:
+        return "<1%" if value < 0.5 else "1%"
+    return f"{value:.0f}%"
 
 
 def _three_digits(scaled: float) -> str:

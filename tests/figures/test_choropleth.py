@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+
+import plotly.graph_objects as go
+import pytest
+
+from proprium.figures import choropleth
+from proprium.figures.template import Figure, Look
+from proprium.metrics.results import Breakdown, Dimension, Row
+from tests.dashboards import ATLAS, REGIONS, a_breakdown
+
+
+def countries(*rows: Row) -> Breakdown:
+    return Breakdown("country", "visitors", rows, sum(row.count for row in rows), len(rows))
+
+
+def valid(figure: Figure) -> Figure:
+    """Figures carry no geometry, which is the one thing that plotly would miss."""
+    go.Figure(data=figure["data"], layout=figure["layout"])
+    json.dumps(figure, allow_nan=False)
+    return figure
+
+
+@pytest.mark.parametrize("look", Look)
+def test_plotly_accepts_the_world_in_every_look(look: Look) -> None:
+    valid(choropleth.world(a_breakdown(Dimension.COUNTRY, ("DE", "SG", None)), look, ATLAS))
+
+
+@pytest.mark.parametrize("country", ["DE", "US", "RU", "FJ", "ID", "SG", "AQ"])
+def test_plotly_accepts_countries_of_every_shape(country: str) -> None:
+    valid(choropleth.regions(a_breakdown(Dimension.REGION, REGIONS), country, Look.LIGHT, ATLAS))
+
+
+def test_a_tooltip_tells_the_real_number_while_the_colour_grows_by_powers_of_ten() -> None:
+    figure = choropleth.world(
+        countries(Row("US", "United States", 99_999, 99), Row("DE", "Germany", 99, 1)), Look.LIGHT, ATLAS
+    )
+    land = figure["data"][0]
+    assert land["customdata"] == [["US", "United States", "99,999"], ["DE", "Germany", "99"]]
+    assert land["z"] == [5.0, 2.0]
+    assert land["zmax"] == 5.0
+
+
+def test_two_countries_that_are_nearly_equal_look_nearly_equal() -> None:
+    land = choropleth.world(countries(Row("US", "", 110, 1), Row("DE", "", 100, 1)), Look.LIGHT, ATLAS)["data"][0]
+    assert (land["z"][0] - land["z"][1]) / (land["zmax"] - land["zmin"]) < 0.05
+
+
+def test_a_single_visitor_is_seen() -> None:
+    land = choropleth.world(countries(Row("DE", "Germany", 1, 100)), Look.LIGHT, ATLAS)["data"][0]
+    assert land["z"] == [land["zmax"]]
+
+
+def test_a_country_too_small_to_see_gets_a_dot_that_can_be_clicked() -> None:
+    figure = choropleth.world(countries(Row("SG", "Singapore", 5, 50), Row("DE", "Germany", 5, 50)), Look.LIGHT, ATLAS)
+    dots = figure["data"][1]
+    assert dots["type"] == "scattergeo"
+    assert [row[0] for row in dots["customdata"]] == ["SG"]
+    assert dots["lon"] == [pytest.approx(103.8, abs=0.3)]
+
+
+def test_visitors_from_nowhere_and_unknown_codes_are_not_drawn() -> None:
+    unknown = countries(Row(None, "Unknown", 9, 50), Row("A1", "Proxy", 9, 50))
+    assert choropleth.world(unknown, Look.LIGHT, ATLAS)["data"][0]["locations"] == []
+
+
+def test_regions_are_those_of_the_open_country_only() -> None:
+    figure = choropleth.regions(a_breakdown(Dimension.REGION, (*REGIONS, "US-CA", None)), "DE", Look.LIGHT, ATLAS)
+    assert figure["data"][0]["locations"] == list(REGIONS)
+
+
+def test_the_united_states_have_alaska_and_hawaii_beside_them() -> None:
+    figure = choropleth.regions(a_breakdown(Dimension.REGION, ("US-AK",)), "US", Look.LIGHT, ATLAS)
+    assert figure["layout"]["geo"]["projection"]["type"] == "albers usa"
+
+
+def test_a_place_s_name_cannot_bring_markup_into_the_chart() -> None:
+    figure = choropleth.world(countries(Row("DE", "<a href='https://evil.example'>x</a>", 1, 1)), Look.LIGHT, ATLAS)
+    assert "<a" not in json.dumps(figure)
+
+
+def test_geometry_never_travels_with_the_numbers() -> None:
+    everywhere = a_breakdown(Dimension.COUNTRY, sorted(ATLAS.codes))
+    assert len(json.dumps(choropleth.world(everywhere, Look.LIGHT, ATLAS))) < 25_000

@@ -1,0 +1,19 @@
+"""One content of every kind of report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from proprium.reports import chromium
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """A real Chromium; tests that print are skipped, with a reason, where there is none."""
+    for name in (os.environ.get("PROPRIUM_CHROMIUM", ""), *chromium.NAMES):
+        if name and (found := shutil.which(name)):
+            return found
+    pytest.skip("No Chromium here: apt install chromium")

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import re
+
+import markdown2
+
+from proprium.metrics.results import Dimension
+from proprium.reports.content import Facts
+from proprium.reports.html import html
+from proprium.reports.markdown import markdown, plain
+from tests.dashboards import ATLAS, a_dashboard, a_filter, a_query
+
+
+def test_it_says_what_the_pdf_says() -> None:
+    dashboard = a_dashboard(a_query(filters=(a_filter(),)))
+    text = markdown(dashboard, Facts("acme.dev"), ATLAS).replace("\\", "")
+    page = html(dashboard, Facts("acme.dev"), ATLAS).split("<body>", 1)[1].split("<script>", 1)[0]
+    for number in re.findall(r"<b>([^<]+)</b>", page) + re.findall(r"<td>([\d,]+)</td>", page):
+        assert number in text
+    for what in re.findall(r"<dd>([^<]+)</dd>", page):
+        assert what in text
+
+
+def test_its_tables_are_tables() -> None:
+    page = markdown2.markdown(markdown(a_dashboard(), Facts("acme.dev"), ATLAS), extras=["tables"])
+    assert page.count("<table>") == 22
+    assert "<td>Germany</td>" in page
+
+
+def test_what_visitors_sent_cannot_become_markup() -> None:
+    hostile = "<script>x</script> | [a](javascript:b) `c` **d**\n# e"
+    text = markdown(a_dashboard(values={Dimension.PAGE: (hostile,)}), Facts("acme.dev"), ATLAS)
+    page = markdown2.markdown(text, extras=["tables"], safe_mode="escape")
+    assert "<script>" not in page
+    assert "href=" not in page
+    assert "<h1>e" not in page
+    assert "<strong>d" not in page
+
+
+def test_one_text_is_one_line() -> None:
+    assert plain("a\r\n\tb | c") == "a b \\| c"
