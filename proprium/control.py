@@ -70,7 +70,7 @@ def application(controls: Controls) -> Starlette:
 
 @asynccontextmanager
 async def listening(settings: Settings, controls: Controls) -> AsyncIterator[None]:
-    """Answers the commands while it lasts. Only after the warehouse was opened: that proves that no other serve runs."""
+    """Answers the commands while it lasts. After the warehouse was opened: that proves that no other `serve` runs."""
     with _listener(settings.socket_path) as listener:
         config = uvicorn.Config(application(controls), lifespan="off", access_log=False, log_config=None)
         server = _Beside(config)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from maps.atlas import Atlas
 from proprium.clock import Clock, utc_now
-from proprium.errors import NotFound
+from proprium.errors import NotFound, PropertyNotFound
 from proprium.properties.service import find_visible
 from proprium.reports.files import Format, Printer
 from proprium.storage.database import Database
@@ -24,6 +24,7 @@ from proprium.storage.tables import User
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+NOT_KEPT = {"Cache-Control": "private, no-store"}
 
 Check = Callable[[], str | None]
 """None when all is well, else what is wrong. May block."""
@@ -81,10 +82,12 @@ def reports(
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/properties/{property_id}/report.{kind}")
-    async def report(request: Request, property_id: UUID, kind: Format) -> Response:
-        found = await asyncio.to_thread(lambda: find_visible(database, property_id, user_of(request)))
-        made = await printer.report(found, request.query_params.multi_items(), kind, clock())
-        return Response(made.content, media_type=made.media_type, headers=_download(made.name, kind))
+    async def report(request: Request, property_id: str, kind: str) -> Response:
+        wanted = _format(kind)
+        found = await asyncio.to_thread(lambda: find_visible(database, _uuid(property_id), user_of(request)))
+        made = await printer.report(found, request.query_params.multi_items(), wanted, clock())
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}"}
+        return Response(made.content, media_type=made.media_type, headers=headers | NOT_KEPT)
 
     return routes
 
@@ -120,12 +123,16 @@ def _geometry(request: Request, packed: bytes, version: str) -> Response:
     return Response(gzip.decompress(packed), media_type="application/json", headers=headers)
 
 
-def _download(name: str, kind: Format) -> dict[str, str]:
-    """A file to keep, of what only this person may see. A report's own script and styles stand in it."""
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-        "Cache-Control": "private, no-store",
-    }
-    if kind is Format.HTML:
-        headers["Content-Security-Policy"] = "sandbox allow-scripts; default-src 'none'"
-    return headers
+def _format(kind: str) -> Format:
+    try:
+        return Format(kind)
+    except ValueError:
+        known = ", ".join(f"report.{format_}" for format_ in Format)
+        raise NotFound(f"There is no report.{kind[:10]}. Known are: {known}.") from None
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise PropertyNotFound(text[:40]) from None

@@ -29,7 +29,7 @@ def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, 
     from proprium.storage.tables import Role
 
     with storage() as (_, database):
-        owners = [one for one in users.list_users(database) if one.role is Role.OWNER]
+        owners = [one for one in users.list_users(database) if one.role == Role.OWNER]
         maker = users.find(database, owner) if owner else next(iter(owners), None)
         made = create_property(
             database,

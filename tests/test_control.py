@@ -1,0 +1,127 @@
+"""The commands reach a running server over its socket, and nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from proprium.config import Settings
+from proprium.control import Controls, listening, running_server
+from proprium.errors import BadQuery, ProblemForOperator, PropertyNotFound
+from proprium.reports.files import ReportFile
+from proprium.warehouse.projector import WarehouseStatus
+
+STATUS = WarehouseStatus(12, 10, 1.5, False)
+
+
+async def make_report(property_id: UUID, pairs: Any, kind: str) -> ReportFile:
+    if kind == "odd":
+        raise BadQuery("period=soon is not known.")
+    if kind == "none":
+        raise PropertyNotFound(property_id)
+    return ReportFile("x", "text/plain", f"{property_id} {pairs} {kind}".encode())
+
+
+def rebuild(progress: Callable[[int, int], None]) -> None:
+    for done in (5, 10):
+        progress(done, 10)
+
+
+def controls(**other: Any) -> Controls:
+    return Controls(**{"status": lambda: STATUS, "rebuild": rebuild, "report": make_report, **other})
+
+
+@asynccontextmanager
+async def server(folder: Path, **other: Any) -> AsyncIterator[Settings]:
+    settings = Settings(data_dir=folder)
+    async with listening(settings, controls(**other)):
+        while not await asyncio.to_thread(is_there, settings):
+            await asyncio.sleep(0.01)
+        yield settings
+
+
+def is_there(settings: Settings) -> bool:
+    with running_server(settings) as found:
+        return found is not None
+
+
+async def ask(settings: Settings, question: Callable[[Any], Any]) -> Any:
+    def work() -> Any:
+        with running_server(settings) as found:
+            return question(found)
+
+    return await asyncio.to_thread(work)
+
+
+async def test_the_status_comes_from_the_running_server(tmp_path: Path):
+    async with server(tmp_path) as settings:
+        assert await ask(settings, lambda found: found.status()) == STATUS
+
+
+async def test_a_rebuild_tells_how_far_it_is(tmp_path: Path):
+    steps: list[tuple[int, int]] = []
+    async with server(tmp_path) as settings:
+        await ask(settings, lambda found: found.rebuild(lambda done, in_all: steps.append((done, in_all))))
+    assert steps == [(5, 10), (10, 10)]
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"), [(ProblemForOperator("The disk is full."), "The disk is full."), (OSError("odd"), "odd")]
+)
+async def test_a_rebuild_that_fails_says_why(tmp_path: Path, problem: Exception, told: str):
+    def fail(_: object) -> None:
+        raise problem
+
+    async with server(tmp_path, rebuild=fail) as settings:
+        with pytest.raises(ProblemForOperator, match=told):
+            await ask(settings, lambda found: found.rebuild(lambda *_: None))
+
+
+async def test_a_report_is_made_by_the_running_server(tmp_path: Path):
+    id_ = uuid4()
+    async with server(tmp_path) as settings:
+        made = await ask(
+            settings, lambda found: found.report(id_, [("period", "7d"), ("filter", "a"), ("filter", "b")], "md")
+        )
+    assert made.decode() == f"{id_} {[('period', '7d'), ('filter', 'a'), ('filter', 'b')]} md"
+
+
+@pytest.mark.parametrize(("kind", "told"), [("odd", "period=soon"), ("none", "No property")])
+async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path, kind: str, told: str):
+    async with server(tmp_path) as settings:
+        with pytest.raises(ProblemForOperator, match=told):
+            await ask(settings, lambda found: found.report(uuid4(), [], kind))
+
+
+async def test_only_the_servers_user_may_open_the_socket(tmp_path: Path):
+    async with server(tmp_path) as settings:
+        assert stat.S_IMODE(settings.socket_path.stat().st_mode) == 0o600
+
+
+async def test_the_socket_goes_with_the_server(tmp_path: Path):
+    async with server(tmp_path) as settings:
+        pass
+    assert not settings.socket_path.exists()
+    assert not is_there(settings)
+
+
+async def test_the_name_of_a_killed_server_is_taken_over(tmp_path: Path):
+    (tmp_path / "serve.sock").write_bytes(b"")
+    async with server(tmp_path) as settings:
+        assert await ask(settings, lambda found: found.status()) == STATUS
+
+
+async def test_a_data_folder_with_a_long_name_works_too(tmp_path: Path):
+    async with server(tmp_path / ("long" * 30)) as settings:
+        assert await ask(settings, lambda found: found.status()) == STATUS
+
+
+def test_where_nobody_serves_there_is_no_server(tmp_path: Path):
+    assert not is_there(Settings(data_dir=tmp_path / "not there"))

@@ -1,0 +1,152 @@
+"""Answers that are no screens: health, metrics, geometry, report files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse
+
+from maps.atlas import Atlas
+from proprium import routes
+from proprium.errors import ProblemForReader
+from proprium.properties.service import set_public
+from proprium.reports.files import Printer
+from proprium.storage.tables import User
+from tests.make import DAY, a_user, an_event, moment
+from tests.warehouse_kit import FilledWarehouse
+
+ATLAS = Atlas()
+
+
+def client_of(*routers: Any, peer: str = "127.0.0.1") -> httpx.AsyncClient:
+    app = FastAPI()
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(ProblemForReader, lambda _, e: JSONResponse({"detail": str(e)}, e.status))  # type: ignore[attr-defined]
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 1)), base_url="http://test")
+
+
+async def test_the_process_lives_whatever_else_is_wrong():
+    answer = await client_of(routes.health({"queue": lambda: "full"}, str)).get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+async def test_ready_when_every_check_is_content():
+    answer = await client_of(routes.health({"queue": lambda: None}, str)).get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "wrong": {}})
+
+
+async def test_not_ready_says_what_is_wrong_even_when_a_check_cannot_look():
+    def broken() -> str:
+        raise OSError("no such file")
+
+    checks = {"queue": lambda: None, "warehouse": lambda: "90 s behind", "storage": broken}
+    answer = await client_of(routes.health(checks, str)).get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["wrong"] == {"warehouse": "90 s behind", "storage": "OSError: no such file"}
+
+
+async def test_metrics_are_for_this_machine_and_its_network():
+    router = routes.health({}, lambda: "proprium_events_received_total 3\n")
+    answer = await client_of(router, peer="172.17.0.2").get("/metrics")
+    assert answer.text == "proprium_events_received_total 3\n"
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers"), [("93.184.216.34", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.1"}), ("unix", {})]
+)
+async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str, str]):
+    answer = await client_of(routes.health({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
+
+
+async def test_geometry_is_packed_and_kept_for_good_under_its_version():
+    answer = await client_of(routes.maps(ATLAS)).get(f"/maps/world.json?v={ATLAS.version}")
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.content == ATLAS.world_bytes()
+
+
+async def test_geometry_of_another_version_is_asked_for_again():
+    client = client_of(routes.maps(ATLAS))
+    answer = await client.get("/maps/regions/DE.json?v=old")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.json() == json.loads(ATLAS.regions_bytes("DE"))
+    again = await client.get("/maps/regions/DE.json", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_browser_that_cannot_unpack_gets_geometry_plain():
+    answer = await client_of(routes.maps(ATLAS)).get("/maps/regions/MT.json", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in answer.headers
+    assert answer.content == ATLAS.regions_bytes("MT")
+    assert len(gzip.compress(answer.content)) < len(answer.content)
+
+
+@pytest.mark.parametrize("country", ["XX", "de", "..%2Fworld", "GF"])
+async def test_a_country_without_regions_has_no_map(country: str):
+    assert (await client_of(routes.maps(ATLAS)).get(f"/maps/regions/{country}.json")).status_code == 404
+
+
+@pytest.fixture
+def reports(warehouse: FilledWarehouse) -> Callable[..., httpx.AsyncClient]:
+    warehouse.append([an_event("ada", "09:00", "/pricing"), an_event("bob", "10:00", "/pricing")])
+
+    def client(user: User | None = None) -> httpx.AsyncClient:
+        def user_of(_: Request) -> User | None:
+            return user
+
+        printer = Printer(warehouse.warehouse, ATLAS)
+        return client_of(routes.reports(warehouse.database, printer, user_of, lambda: moment("12:00")))
+
+    return client
+
+
+async def test_a_report_holds_the_numbers_and_a_name_to_save_it_under(warehouse: FilledWarehouse, reports):
+    set_public(warehouse.database, warehouse.property.id, True)
+    answer = await reports().get(f"/properties/{warehouse.property.id}/report.md?period=7d")
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert f"example-2026-10-27-{DAY}.md" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert "/pricing" in answer.text
+
+
+async def test_a_report_shows_what_its_address_asks_for(warehouse: FilledWarehouse, reports):
+    set_public(warehouse.database, warehouse.property.id, True)
+    address = f"/properties/{warehouse.property.id}/report.html?period=today&filter=page:is:/docs&metric=page_views"
+    answer = await reports().get(address)
+    assert answer.status_code == 200
+    assert "Page is /docs" in answer.text
+    assert "/pricing" not in answer.text
+
+
+async def test_a_private_report_looks_like_a_missing_one_to_a_stranger(warehouse: FilledWarehouse, reports):
+    stranger = a_user(warehouse.database, "stranger@example.com")
+    hidden = await reports(stranger).get(f"/properties/{warehouse.property.id}/report.md")
+    missing_id = uuid4()
+    missing = await reports(stranger).get(f"/properties/{missing_id}/report.md")
+    assert hidden.status_code == missing.status_code == 404
+    assert hidden.text.replace(str(warehouse.property.id), "") == missing.text.replace(str(missing_id), "")
+
+
+@pytest.mark.parametrize("path", ["report.exe", "report."])
+async def test_an_unknown_kind_of_report_is_not_there(warehouse: FilledWarehouse, reports, path: str):
+    set_public(warehouse.database, warehouse.property.id, True)
+    assert (await reports().get(f"/properties/{warehouse.property.id}/{path}")).status_code == 404
+
+
+async def test_an_id_that_is_none_and_a_period_that_is_none_are_told_in_words(warehouse: FilledWarehouse, reports):
+    set_public(warehouse.database, warehouse.property.id, True)
+    assert (await reports().get("/properties/42/report.md")).status_code == 404
+    answer = await reports().get(f"/properties/{warehouse.property.id}/report.md?period=fortnight")
+    assert answer.status_code == 400
+    assert "fortnight" in answer.json()["detail"]
