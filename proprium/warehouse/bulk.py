@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 
 from proprium.warehouse import schema
+from proprium.warehouse.connect import staged
 from proprium.warehouse.dialect import micros
-from proprium.warehouse.engines.duckdb import staged
 from proprium.warehouse.rows import AT, COLUMNS, IS_VIEW, OWN_VISITOR, SENDER_AT, SESSION, VISITOR, hit_of
 from proprium.warehouse.sessions import Hit, Key, Visit
 
@@ -91,7 +91,8 @@ def insert_events(connection: Connection, rows: Sequence[list[Any]]) -> None:
 
 def write_visits(connection: Connection, visits: Iterable[Visit]) -> None:
     """New ones are inserted, known ones updated where they grow."""
-    fresh, grown = [], []
+    fresh: list[Visit] = []
+    grown: list[Visit] = []
     for visit in visits:
         (grown if visit.is_written else fresh).append(visit)
     _insert_sessions(connection, fresh)
@@ -177,7 +178,7 @@ def _session_row(visit: Visit) -> tuple[Any, ...]:
     """In the order of the table's columns."""
     assert visit.first is not None
     return (
-        *(visit.id, visit.property, visit.visitor, visit.started, visit.ended),
+        *(visit.id, visit.number, visit.visitor, visit.started, visit.ended),
         *(visit.hits, visit.views, visit.custom_events, visit.link_clicks, visit.engaged_ms, visit.is_bounce),
         *(visit.entry_page, visit.exit_page),
         *visit.first.row[SENDER_AT],

@@ -13,9 +13,11 @@ from sqlalchemy import Connection
 
 from proprium.errors import WarehouseBusy
 from proprium.warehouse import schema
-from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, remove
+from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, remove, staged
 
 log = logging.getLogger(__name__)
+
+__all__ = ["Warehouse", "open_warehouse", "staged"]
 
 PATIENCE_S = 30.0
 """How long a swap lets readers finish before it ends their questions."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from proprium.warehouse import bulk
+from proprium.warehouse.rows import SESSION
 from proprium.warehouse.sessions import GAP, LONGEST, Hit, Key, Visit, chains, step
 
 Window = tuple[int, int]
@@ -37,7 +38,7 @@ def recompute(connection: Connection, windows: Mapping[Key, Window], fresh: Iter
     for hit in fresh:
         groups.link(hit)
     known = _whole_chains(connection, groups, fresh)
-    result = Recomputed(keys=set(groups.keys()))
+    result = Recomputed(keys=set(groups.members()))
     for key, hits in _by_group(groups, [*known.values(), *fresh]).items():
         _recompute_group(result, hits, groups.asked[key], known)
     return result
@@ -59,9 +60,9 @@ def _recompute_group(result: Recomputed, hits: list[Hit], window: Window, known:
 
 def _note(result: Recomputed, hit: Hit, *, is_known: bool) -> None:
     if hit.previous is not None:
-        result.referred[hit.property, hit.previous] = hit.at
+        result.referred[hit.number, hit.previous] = hit.at
     if is_known:
-        result.gone.add(hit.row[bulk.SESSION])
+        result.gone.add(hit.row[SESSION])
     if bulk.put_in(hit) and is_known:
         result.moved.append(hit)
 
@@ -87,11 +88,11 @@ class _Groups:
     def link(self, hit: Hit) -> None:
         """The hit's visitor and the one it may continue are one group."""
         root = self.root(hit.key)
-        if hit.previous is not None and (other := self.root((hit.property, hit.previous))) != root:
+        if hit.previous is not None and (other := self.root((hit.number, hit.previous))) != root:
             self._parent[other] = root
             self.asked[root] = _both(self.asked.get(root), self.asked.pop(other, None))
 
-    def keys(self) -> Iterable[Key]:
+    def members(self) -> list[Key]:
         return list(self._parent)
 
 
@@ -114,9 +115,9 @@ def _whole_chains(connection: Connection, groups: _Groups, fresh: list[Hit]) -> 
 
 
 def _unread(groups: _Groups, read: Mapping[Key, Window], hits: Mapping[Key, list[Hit]]) -> dict[Key, Window]:
-    needed = {root: _needed(groups.asked[root], hits.get(root, [])) for root in map(groups.root, groups.keys())}
+    needed = {root: _needed(groups.asked[root], hits.get(root, [])) for root in map(groups.root, groups.members())}
     wanted = {}
-    for key in groups.keys():
+    for key in groups.members():
         start, end = needed[groups.root(key)]
         done = read.get(key)
         if done is None:

@@ -12,7 +12,7 @@ LONG_AGO = -(1 << 62)
 
 
 class Openings:
-    """Knows the latest session of every visitor who was seen at or after `complete_since`; others it may have forgotten."""
+    """Knows the latest session of every visitor who was seen at or after `complete_since`, perhaps not of others."""
 
     def __init__(self, complete_since: int = LONG_AGO) -> None:
         self.complete_since = complete_since
@@ -68,4 +68,4 @@ class Openings:
 
 def _looked_for(key: Key, at: int) -> Visit:
     """In the place of a visitor of yesterday who was not found: should their hit come late, all is computed anew."""
-    return Visit(id=0, property=key[0], visitor=key[1], started=at, first=None, ended=at, is_linked=True)
+    return Visit(id=0, number=key[0], visitor=key[1], started=at, first=None, ended=at, is_linked=True)

@@ -36,7 +36,7 @@ class Projection:
         hits: dict[int, list[Hit]] = defaultdict(list)
         for row in rows:
             if hit := hit_of(row):
-                hits[hit.property].append(hit)
+                hits[hit.number].append(hit)
         visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
         bulk.write_visits(connection, visits)
         bulk.insert_events(connection, rows)
@@ -127,7 +127,7 @@ def _unsure(openings: Openings, hits: list[Hit]) -> set[Key]:
             if not openings.is_sure_of(hit):
                 unsure.add(key)
         if hit.previous is not None:
-            unsure |= {key, (hit.property, hit.previous)}
+            unsure |= {key, (hit.number, hit.previous)}
     return unsure
 
 

@@ -46,7 +46,7 @@ class Stopped(Exception):
 
 
 class Projector:
-    """One a warehouse. `on_moved` is told, in the projector's thread, of the properties whose numbers may have moved."""
+    """One a warehouse. `on_moved` is told of the properties whose numbers may have moved, in the projector's thread."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Projector:
         return moved
 
     def rebuild(self, progress: Progress | None = None) -> frozenset[int]:
-        """Fills a new file while the old one answers, then swaps. Raises ProblemForOperator when the disk is too small."""
+        """Fills a new file while the old one answers, then swaps. Raises ProblemForOperator on too small a disk."""
         with self._turn:
             self._check_disk()
             self._is_rebuilding = True

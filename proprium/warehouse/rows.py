@@ -43,13 +43,16 @@ class Agent(NamedTuple):
 @lru_cache(maxsize=8_192)
 def agent_of(text: str) -> Agent:
     agent = classify(text)
-    names = (agent.browser, agent.browser_version, agent.platform, agent.platform_version, agent.device)
     return Agent(
-        *(name or None for name in names),
-        agent.is_bot,
-        agent.bot_name or None,
-        agent.bot_category or None,
-        agent.is_library,
+        browser=agent.browser or None,
+        browser_version=agent.browser_version or None,
+        platform=agent.platform or None,
+        platform_version=agent.platform_version or None,
+        device=agent.device or None,
+        is_bot=agent.is_bot,
+        bot_name=agent.bot_name or None,
+        bot_category=agent.bot_category or None,
+        is_library=agent.is_library,
     )
 
 

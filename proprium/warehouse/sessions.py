@@ -28,7 +28,7 @@ class Visit:
     """A session while hits are still added to it."""
 
     id: int
-    property: int
+    number: int  # the property's
     visitor: int
     started: int
     first: Hit | None  # forgotten when it is written
@@ -89,7 +89,7 @@ class Hit:
 
     at: int
     seq: int
-    property: int
+    number: int  # the property's
     visitor: int
     previous: int | None  # yesterday's visitor, who may still be in a session
     kind: int
@@ -102,17 +102,17 @@ class Hit:
 
     @property
     def key(self) -> Key:
-        return self.property, self.visitor
+        return self.number, self.visitor
 
 
 def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
     """Puts the hit into its session; `visits` holds the latest one of each visitor."""
-    key = (hit.property, hit.visitor)
+    key = hit.key
     visit = visits.get(key)
     if visit is None or not visit.takes(hit):
         earlier, visit = visit, _yesterdays(visits, hit)
         if visit is None:
-            visit = Visit(hit.seq, hit.property, hit.visitor, hit.at, first=hit)
+            visit = Visit(hit.seq, hit.number, hit.visitor, hit.at, first=hit)
             if earlier is not None:
                 visit.recent = earlier.recent  # a view and its double may stand at both sides of the 24th hour
         visits[key] = visit
@@ -123,7 +123,7 @@ def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
 def _yesterdays(visits: dict[Key, Visit], hit: Hit) -> Visit | None:
     if hit.previous is None:
         return None
-    visit = visits.get((hit.property, hit.previous))
+    visit = visits.get((hit.number, hit.previous))
     return visit if visit and visit.last_visitor == hit.previous and visit.takes(hit) else None
 
 

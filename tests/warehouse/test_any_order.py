@@ -1,4 +1,4 @@
-"""Whatever the order in which events arrive, are cut into batches and are deleted: the warehouse is what a rebuild makes."""
+"""Whatever the order in which events arrive and go, however they are cut: the warehouse is as a rebuild makes it."""
 
 from __future__ import annotations
 
@@ -111,8 +111,12 @@ class Run:
             change.detail = {"seqs": list(gone)}
         else:
             change.property, at = detail
-            change.before = sorted(e.created_at for e in self.stored)[min(at, len(self.stored) - 1)] if self.stored else 0
-            gone = {e.seq for e in self.stored if e.created_at < change.before and change.property in (None, e.property)}
+            change.before = (
+                sorted(e.created_at for e in self.stored)[min(at, len(self.stored) - 1)] if self.stored else 0
+            )
+            gone = {
+                e.seq for e in self.stored if e.created_at < change.before and change.property in (None, e.property)
+            }
         self.stored = [e for e in self.stored if e.seq not in gone]
         with self.warehouse.write() as connection:
             DELETIONS[kind](connection, self.projection, change)
@@ -173,6 +177,9 @@ def test_sessions_are_forgotten_above_a_limit_and_still_right(scratch: Warehouse
 
 
 def test_the_moment_of_a_row_is_the_moment_of_the_event(scratch: Warehouse):
-    Run(scratch, tail_rows([{**NOTHING, "property": 1, "event": "x", "created_at": NOON, "identity": 0, "user_agent": ""}])).take(1)
+    Run(
+        scratch,
+        tail_rows([{**NOTHING, "property": 1, "event": "x", "created_at": NOON, "identity": 0, "user_agent": ""}]),
+    ).take(1)
     with scratch.read() as connection:
         assert connection.scalar(select(schema.event.c.created_at)) == moment(NOON)

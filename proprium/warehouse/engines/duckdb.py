@@ -55,7 +55,7 @@ class DuckDBStore:
 
 def _open(path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {
+    options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "threads": str(threads),
         "temp_directory": f"{path}.tmp",
@@ -89,7 +89,7 @@ def native(connection: Connection) -> Any:
 
 @contextmanager
 def staged(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> Iterator[None]:
-    """While it lasts, `table` can be read by this connection alone and holds these columns, each a list of equal length."""
+    """While it lasts, this connection can read `table`, which holds these columns, all of equal length."""
     import pyarrow
 
     data = pyarrow.table(
