@@ -6,8 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -17,8 +16,6 @@ from proprium.properties.service import delete_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from tests.make import a_property, an_event
-
-ROOT = Path(__file__).parents[2]
 
 
 class Seconds:
@@ -90,14 +87,11 @@ def test_a_deleted_property_is_unknown_within_a_second(
 def test_a_change_by_another_process_holds_within_a_second(
     database: Database, directory: Directory, clock: Seconds
 ) -> None:
-    made = subprocess.run(
-        [sys.executable, "-c", MAKE, database.url], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    known = UUID(made.stdout.strip())
-    assert directory.find(known) is not None
-    subprocess.run([sys.executable, "-c", CLOSE, database.url, str(known)], cwd=ROOT, check=True)
+    known = a_property(database)
+    assert directory.find(known.id) is not None
+    subprocess.run([sys.executable, "-c", CHANGE, str(database.path)], check=True)
     clock.now += FRESH_S
-    found = directory.find(known)
+    found = directory.find(known.id)
     assert found is not None
     assert found.is_cookieless
 
@@ -152,19 +146,10 @@ def test_it_knows_who_counts_automated_browsers(database: Database, directory: D
     assert directory.counts_automated() == {first.number: None, second.number: True}
 
 
-MAKE = """
-import sys
-from proprium.storage.database import Database
-from tests.make import a_property
+CHANGE = """
+import sqlite3, sys
 
-print(a_property(Database(sys.argv[1])).id)
-"""
-
-CLOSE = """
-import sys
-from uuid import UUID
-from proprium.properties.service import update_settings
-from proprium.storage.database import Database
-
-update_settings(Database(sys.argv[1]), UUID(sys.argv[2]), is_cookieless=True)
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("UPDATE property SET is_cookieless = 1")
+connection.commit()
 """

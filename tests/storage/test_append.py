@@ -146,9 +146,13 @@ def test_a_kill_in_the_middle_loses_no_acknowledged_event(database: Database) ->
 def test_two_processes_append_side_by_side(database: Database) -> None:
     ids = [uuid4() for _ in range(200)]
     arguments = [sys.executable, "-c", SIDE_BY_SIDE, database.url, *map(str, ids)]
-    both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
-    stored = [int(process.communicate()[0]) for process in both]
-    assert sum(stored) == len(ids) == count_events(database)
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        store = EventStore(database)
+        here = sum(store.append([an_event(id=id_)])[0] for id_ in reversed(ids))
+        there = int(other.stdout.read())
+    assert here + there == len(ids) == count_events(database)
 
 
 SIDE_BY_SIDE = """
@@ -159,6 +163,7 @@ from proprium.storage.events import EventStore
 from tests.make import an_event
 
 store = EventStore(Database(sys.argv[1]))
+print("ready", flush=True)
 print(sum(store.append([an_event(id=UUID(id_))])[0] for id_ in sys.argv[2:]))
 """
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,6 @@ from proprium.storage.settings import generation
 from proprium.storage.tables import Change, ChangeKind
 from proprium.storage.tail import Tail
 from tests.make import CHROME, GOOGLEBOT, an_event, moment
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -115,7 +112,7 @@ def test_waiting_ends_with_a_commit_of_this_process(database: Database, tail: Ta
 
 def test_waiting_ends_with_a_commit_of_another_process(database: Database, tail: Tail) -> None:
     assert not tail.wait(0.01)
-    appender = subprocess.Popen([sys.executable, "-c", APPEND_ONE, database.url], cwd=ROOT)
+    appender = subprocess.Popen([sys.executable, "-c", APPEND_ONE, str(database.path)])
     assert tail.wait(30)
     assert len(tail.events_after(0)) == 1
     appender.wait()
@@ -128,10 +125,12 @@ def test_a_commit_before_the_wait_is_not_missed(database: Database, tail: Tail) 
 
 
 APPEND_ONE = """
-import sys
-from proprium.storage.database import Database
-from proprium.storage.events import EventStore
-from tests.make import an_event
+import sqlite3, sys
 
-EventStore(Database(sys.argv[1])).append([an_event()])
+connection = sqlite3.connect(sys.argv[1])
+connection.execute(
+    "INSERT INTO event (id, property, event, created_at, identity, sent)"
+    " VALUES (randomblob(16), 1, 'page_view', 0, 0, 0)"
+)
+connection.commit()
 """
