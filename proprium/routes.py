@@ -1,18 +1,17 @@
-"""Answers that are no screens: health, metrics for Prometheus, the maps' geometry, reports as files."""
+"""Answers of `serve` that are no screens: the maps' geometry, reports as files."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from ipaddress import ip_address
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 
 from maps.atlas import Atlas
 from proprium.clock import Clock, utc_now
@@ -25,32 +24,6 @@ from proprium.storage.tables import User
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 NOT_KEPT = {"Cache-Control": "private, no-store"}
-
-Check = Callable[[], str | None]
-"""None when all is well, else what is wrong. May block."""
-
-
-def health(checks: Mapping[str, Check], metrics: Callable[[], str]) -> APIRouter:
-    """`checks` by the name of what they look at; `metrics` is Prometheus text, and may block."""
-    routes = APIRouter(include_in_schema=False)
-
-    @routes.get("/healthz")
-    async def healthz() -> Response:
-        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
-
-    @routes.get("/readyz")
-    def readyz() -> Response:
-        wrong = {name: said for name, check in checks.items() if (said := _ask(check))}
-        body = {"ready": not wrong, "wrong": wrong}
-        return JSONResponse(body, 503 if wrong else 200, headers={"Cache-Control": "no-store"})
-
-    @routes.get("/metrics")
-    def prometheus(request: Request) -> Response:
-        if not is_near(request):
-            raise NotFound("There is no such page, or it is not yours to see.")
-        return PlainTextResponse(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    return routes
 
 
 def maps(atlas: Atlas) -> APIRouter:
@@ -90,24 +63,6 @@ def reports(
         return Response(made.content, media_type=made.media_type, headers=headers | NOT_KEPT)
 
     return routes
-
-
-def is_near(request: Request) -> bool:
-    """Asked by this machine or its private network, and not through a proxy: numbers are not for passers-by."""
-    if request.client is None or {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers):
-        return False
-    try:
-        address = ip_address(request.client.host)
-    except ValueError:
-        return False
-    return address.is_private or address.is_loopback
-
-
-def _ask(check: Check) -> str | None:
-    try:
-        return check()
-    except Exception as problem:  # a check that cannot even look has found something
-        return f"{type(problem).__name__}: {problem}"
 
 
 def _geometry(request: Request, packed: bytes, version: str) -> Response:

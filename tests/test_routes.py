@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 
 from maps.atlas import Atlas
 from proprium import routes
+from proprium.health import health
 from proprium.errors import ProblemForReader
 from proprium.properties.service import set_public
 from proprium.reports.files import Printer
@@ -34,12 +35,12 @@ def client_of(*routers: Any, peer: str = "127.0.0.1") -> httpx.AsyncClient:
 
 
 async def test_the_process_lives_whatever_else_is_wrong():
-    answer = await client_of(routes.health({"queue": lambda: "full"}, str)).get("/healthz")
+    answer = await client_of(health({"queue": lambda: "full"}, str)).get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
 async def test_ready_when_every_check_is_content():
-    answer = await client_of(routes.health({"queue": lambda: None}, str)).get("/readyz")
+    answer = await client_of(health({"queue": lambda: None}, str)).get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "wrong": {}})
 
 
@@ -48,13 +49,13 @@ async def test_not_ready_says_what_is_wrong_even_when_a_check_cannot_look():
         raise OSError("no such file")
 
     checks = {"queue": lambda: None, "warehouse": lambda: "90 s behind", "storage": broken}
-    answer = await client_of(routes.health(checks, str)).get("/readyz")
+    answer = await client_of(health(checks, str)).get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["wrong"] == {"warehouse": "90 s behind", "storage": "OSError: no such file"}
 
 
 async def test_metrics_are_for_this_machine_and_its_network():
-    router = routes.health({}, lambda: "proprium_events_received_total 3\n")
+    router = health({}, lambda: "proprium_events_received_total 3\n")
     answer = await client_of(router, peer="172.17.0.2").get("/metrics")
     assert answer.text == "proprium_events_received_total 3\n"
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -64,7 +65,7 @@ async def test_metrics_are_for_this_machine_and_its_network():
     ("peer", "headers"), [("93.184.216.34", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.1"}), ("unix", {})]
 )
 async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str, str]):
-    answer = await client_of(routes.health({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
+    answer = await client_of(health({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
     assert answer.status_code == 404
     assert "secret" not in answer.text
 

@@ -27,9 +27,9 @@ def serve(**given: Any) -> None:
 @PORT
 def collect(**given: Any) -> None:
     """Only /collect, /collector.js and health: as many as wanted beside one `serve`."""
-    from proprium import app
+    from proprium import collect_app
 
-    app.collect(load(**_told(given)))
+    collect_app.collect(load(**_told(given)))
 
 
 @click.command()

@@ -37,11 +37,16 @@ def add_exemplar(
 
     `progress` is told how many events are written, and of how many.
     """
-    made = create_property(database, NAME, owner_id, hostnames=[HOSTNAME])
-    made = set_custom_cards(database, made.id, CARDS)
+    made = make_exemplar(database, owner_id)
     assert made.number is not None
     write_history(database, made.number, until or utc_now(), count, progress)
     return made
+
+
+def make_exemplar(database: Database, owner_id: UUID | None) -> Property:
+    """The sample property alone, without an event."""
+    made = create_property(database, NAME, owner_id, hostnames=[HOSTNAME])
+    return set_custom_cards(database, made.id, CARDS)
 
 
 def find_exemplar(database: Database) -> Property | None:

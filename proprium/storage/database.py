@@ -69,6 +69,11 @@ class Database:
         """The DBAPI module below SQLAlchemy, whose cursor the hot paths use."""
         return self.engine.dialect.dbapi
 
+    def ping(self) -> None:
+        """Raises the driver's own error when the file cannot be read."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM property LIMIT 1")
+
     def close(self) -> None:
         self.engine.dispose()
 

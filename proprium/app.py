@@ -1,0 +1,178 @@
+"""The composition root: builds `serve`, everything in one process. The only module that knows all rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+import click
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from collector.event import Outcome
+from maps.atlas import Atlas
+from proprium import control, routes
+from proprium.accounts.setup import setup_token
+from proprium.clock import utc_now
+from proprium.collect_app import Ingestion, ingestion
+from proprium.config import Settings
+from proprium.demo.exemplar import EVENTS, add_exemplar, find_exemplar, make_exemplar, population, write_history
+from proprium.demo.traffic import Traffic
+from proprium.health import Check, health
+from proprium.jobs import Jobs, standard_jobs
+from proprium.listen import listen
+from proprium.live import Heard, Hub
+from proprium.properties.service import ensure_own_property, find_any, set_public
+from proprium.reports.files import Format, Printer, ReportFile
+from proprium.storage.database import Database
+from proprium.storage.migrate import migrate
+from proprium.storage.tables import Property
+from proprium.storage.tail import Tail
+from proprium.ui import session
+from proprium.ui.mount import mount, protected
+from proprium.ui.services import Services
+from proprium.warehouse.connect import Warehouse, open_warehouse
+from proprium.warehouse.projector import Projector
+from proprium.warehouse.rules import stored_rules
+
+log = logging.getLogger(__name__)
+
+LAG_IS_LONG_S = 60.0
+Life = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one server is made of, in the order in which it starts; it stops the other way round."""
+
+    database: Database
+    warehouse: Warehouse
+    tail: Tail
+    hub: Hub
+    projector: Projector
+    doors: Ingestion
+    jobs: Jobs
+
+    def start(self) -> None:
+        self.projector.start()
+        self.doors.writer.start()
+        self.jobs.start()
+
+    def stop(self) -> None:
+        """Commits what waits first: whatever goes wrong after that loses nothing."""
+        self.doors.stop()
+        self.jobs.stop()
+        self.projector.stop()
+        self.hub.close()
+        self.tail.close()
+        self.warehouse.close()
+        self.database.close()
+
+
+def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
+    """Migrates storage and opens everything. Raises ProblemForOperator with the sentence why it cannot start."""
+    atlas = Atlas()
+    parts, heard = _parts(settings, atlas)
+    own = ensure_own_property(parts.database)
+    services = Services(
+        settings=settings,
+        database=parts.database,
+        warehouse=parts.warehouse,
+        hub=parts.hub,
+        heard=heard,
+        directory=parts.doors.directory,
+        atlas=atlas,
+        projector=parts.projector,
+        own_property_id=own.id,
+        add_sample=partial(_add_sample, parts.database),
+    )
+    printer = Printer(parts.warehouse, atlas, settings.chromium)
+    app = FastAPI(lifespan=_life(settings, parts, printer, demo), openapi_url=None)
+    app.include_router(health(_checks(parts), parts.doors.metrics))
+    app.include_router(routes.maps(atlas))
+    app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
+    mount(app, services, address_of=parts.doors.address_of)
+    return parts.doors.collector.wrap(protected(app, settings, address_of=parts.doors.address_of))
+
+
+def serve(settings: Settings, *, demo: bool = False) -> None:
+    listen(build(settings, demo=demo), settings)
+
+
+def _parts(settings: Settings, atlas: Atlas) -> tuple[Parts, Heard[Outcome]]:
+    database = Database(settings.storage_url)
+    migrate(database, settings.data_dir)
+    warehouse = open_warehouse(settings.warehouse_path, settings.warehouse_memory)
+    hub, heard, tail = Hub(), Heard[Outcome](), Tail(database)
+    rules = stored_rules(database, counts_automated=settings.is_loopback)
+    projector = Projector(tail, warehouse, rules, hub.touch)
+    doors = ingestion(settings, database, atlas, on_commit=lambda *_: tail.wake(), listener=heard.publish)
+    jobs = Jobs(standard_jobs(settings, database, doors.keys))
+    return Parts(database, warehouse, tail, hub, projector, doors, jobs), heard
+
+
+def _life(settings: Settings, parts: Parts, printer: Printer, demo: bool) -> Life:
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        parts.start()
+        try:
+            async with control.listening(settings, _controls(parts, printer)):
+                _greet(settings, parts.database)
+                visitors = asyncio.create_task(_show(settings, parts)) if demo else None
+                yield
+                if visitors:
+                    visitors.cancel()
+        finally:
+            await asyncio.to_thread(parts.stop)
+
+    return life
+
+
+def _greet(settings: Settings, database: Database) -> None:
+    click.echo(f"Proprium is at {settings.public_url}")
+    if token := setup_token(database):
+        click.echo(f"Open this once, to become its owner: {settings.public_url}/setup?token={token}")
+
+
+async def _show(settings: Settings, parts: Parts) -> None:
+    """The demo: the sample property, open to everybody on this machine, with its year and its visitors."""
+    found = await asyncio.to_thread(find_exemplar, parts.database)
+    exemplar = found or await asyncio.to_thread(make_exemplar, parts.database, None)
+    await asyncio.to_thread(set_public, parts.database, exemplar.id, True)
+    click.echo(f"Watch its visitors at {settings.public_url}/properties/{exemplar.id}")
+    people = await asyncio.to_thread(population)
+    doors = parts.doors
+    tasks = [Traffic(people, exemplar.id, doors.directory, doors.keys, doors.writer).run()]
+    if found is None:
+        tasks.append(asyncio.to_thread(_write_year, parts.database, exemplar))
+    await asyncio.gather(*tasks)
+
+
+def _write_year(database: Database, exemplar: Property) -> None:
+    assert exemplar.number is not None
+    write_history(database, exemplar.number, utc_now(), EVENTS)
+
+
+def _add_sample(database: Database, owner_id: UUID) -> None:
+    add_exemplar(database, owner_id)
+
+
+def _controls(parts: Parts, printer: Printer) -> control.Controls:
+    async def report(property_id: UUID, pairs: control.Pairs, kind: str) -> ReportFile:
+        found = await asyncio.to_thread(find_any, parts.database, property_id)
+        return await printer.report(found, pairs, Format(kind), utc_now())
+
+    return control.Controls(parts.projector.status, parts.projector.rebuild, report)
+
+
+def _checks(parts: Parts) -> dict[str, Check]:
+    def warehouse() -> str | None:
+        lag_s = parts.projector.lag_s()
+        return f"it is {lag_s:.0f} s behind storage" if lag_s > LAG_IS_LONG_S else None
+
+    return parts.doors.checks() | {"warehouse": warehouse}

@@ -1,0 +1,72 @@
+"""Kill -9 under load: whatever was answered with 204 is there afterwards, in storage and in the warehouse."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from uuid import UUID
+
+from tests.running import Load, Running
+
+ROUNDS = 20
+
+
+def test_kill_nine_under_load_of_serve_and_collect_loses_no_acknowledged_event(tmp_path: Path) -> None:
+    first = Running(tmp_path).start()
+    property_id = first.proprium("property", "add", "Blog")
+    first.stop()
+
+    acknowledged: set[UUID] = set()
+    for _ in range(ROUNDS):
+        acknowledged |= killed_under_load(tmp_path, property_id)
+        assert missing(tmp_path, acknowledged) == set()
+
+    assert len(acknowledged) > ROUNDS * 50  # the load was a load
+    assert rows_in_storage(tmp_path) == rows_in_warehouse_after_a_restart(tmp_path)
+
+
+def killed_under_load(data_dir: Path, property_id: str) -> set[UUID]:
+    """One round: both programs take events, both are killed in the middle. Returns what they had acknowledged."""
+    serve = Running(data_dir, "serve").start()
+    collect = Running(data_dir, "collect").start()
+    loads = [Load(server.port, property_id, connections=8) for server in (serve, collect)]
+    threads = [threading.Thread(target=load.run, kwargs={"seconds": 20}) for load in loads]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 15
+    while any(len(load.acknowledged) < 50 for load in loads) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    serve.kill()
+    collect.kill()
+    for thread in threads:
+        thread.join()
+    assert all(load.acknowledged for load in loads), serve.output() + collect.output()
+    return {event_id for load in loads for event_id in load.acknowledged}
+
+
+def missing(data_dir: Path, acknowledged: set[UUID]) -> set[UUID]:
+    with sqlite3.connect(data_dir / "proprium.sqlite3") as storage:
+        assert storage.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        stored = {UUID(bytes=row[0]) for row in storage.execute("SELECT id FROM event")}
+    return acknowledged - stored
+
+
+def rows_in_storage(data_dir: Path) -> int:
+    with sqlite3.connect(data_dir / "proprium.sqlite3") as storage:
+        return int(storage.execute("SELECT count(*) FROM event").fetchone()[0])
+
+
+def rows_in_warehouse_after_a_restart(data_dir: Path) -> int:
+    server = Running(data_dir).start()
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            status = json.loads(server.proprium("warehouse", "status", "--json"))
+            if status["lag_events"] == 0 or time.monotonic() > deadline:
+                return int(status["warehouse_events"])
+            time.sleep(0.2)
+    finally:
+        server.stop()
