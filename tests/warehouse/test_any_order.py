@@ -143,7 +143,7 @@ def told(warehouse: Warehouse) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in rows]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=events(), played=operations)
 def test_the_warehouse_is_always_what_a_rebuild_would_make_of_storage(
     scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any, Any]]

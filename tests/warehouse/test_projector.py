@@ -1,0 +1,273 @@
+"""The warehouse follows storage: appends, deletions, changed rules, another history."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from collector.event import Event
+from proprium.errors import ProblemForOperator
+from proprium.properties.service import create_property, delete_property, reset_property, update_settings
+from proprium.storage import settings
+from proprium.storage.deletion import prune
+from proprium.storage.tables import Change, ChangeKind, EventRow
+from proprium.warehouse import projector as projector_module
+from proprium.warehouse import schema
+from proprium.warehouse.connect import open_warehouse
+from proprium.warehouse.projector import Projector
+from proprium.warehouse.rules import stored_rules
+from tests.make import DAY, an_event, moment
+from tests.warehouse.books import storage_books, warehouse_books
+from tests.warehouse_kit import FilledWarehouse
+
+EVENTS = ("session_start", "page_view", "scroll", "page_leave", "signup")
+
+
+def a_week_of_events(property: int = 1, count: int = 400) -> list[Event]:
+    start = moment("00:00")
+    return [
+        an_event(
+            visitor=f"v{at % 37}",
+            at=start + timedelta(minutes=at * 25),
+            event=EVENTS[at % 5],
+            page=f"/{at % 11}",
+            scroll_depth=at % 100,
+            property=property,
+        )
+        for at in range(count)
+    ]
+
+
+def assert_same_books(filled: FilledWarehouse) -> None:
+    books = warehouse_books(filled.warehouse)
+    assert books == storage_books(filled.database)
+
+
+def count_sessions(filled: FilledWarehouse) -> int:
+    with filled.warehouse.read() as connection:
+        return connection.scalar(select(func.count()).select_from(schema.session)) or 0
+
+
+def tables(filled: FilledWarehouse) -> tuple[Any, Any]:
+    with filled.warehouse.read() as connection:
+        return (
+            connection.execute(select(schema.event).order_by(schema.event.c.seq)).all(),
+            connection.execute(select(schema.session).order_by(schema.session.c.session)).all(),
+        )
+
+
+def assert_as_rebuilt(filled: FilledWarehouse) -> None:
+    before = tables(filled)
+    filled.projector.rebuild()
+    assert tables(filled) == before
+
+
+def test_what_was_appended_is_in_the_warehouse(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events())
+    assert sum(count for count, *_ in warehouse_books(warehouse.warehouse).values()) == 400
+    assert_same_books(warehouse)
+
+
+def test_a_deleted_property_leaves_nothing(warehouse: FilledWarehouse):
+    other = create_property(warehouse.database, "Other", None)
+    warehouse.append(a_week_of_events(1) + a_week_of_events(other.number or 0))
+    delete_property(warehouse.database, other.id)
+    assert warehouse.projector.catch_up() == {other.number}
+    assert_same_books(warehouse)
+    assert_as_rebuilt(warehouse)
+
+
+def test_events_after_a_reset_stay(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events())
+    reset_property(warehouse.database, warehouse.property.id)
+    warehouse.append([an_event(at="09:00"), an_event(at="09:10")])
+    assert_same_books(warehouse)
+    assert count_sessions(warehouse) == 1
+
+
+def test_pruning_cuts_sessions_where_the_rest_begins(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events() + [an_event("ada", "11:50", "/a"), an_event("ada", "12:10", "/b")])
+    prune(warehouse.database, moment("12:00"))
+    warehouse.projector.catch_up()
+    assert_same_books(warehouse)
+    assert_as_rebuilt(warehouse)
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalar(select(func.min(schema.session.c.started_at))) >= moment("12:00")
+
+
+def test_after_the_newest_events_were_deleted_new_ones_are_still_taken(warehouse: FilledWarehouse):
+    other = create_property(warehouse.database, "Other", None)
+    warehouse.append([an_event(at="09:00")])
+    warehouse.append(a_week_of_events(other.number or 0))
+    delete_property(warehouse.database, other.id)
+    warehouse.projector.catch_up()
+    warehouse.append([an_event(at="09:05")])
+    assert_same_books(warehouse)
+    assert count_sessions(warehouse) == 1
+
+
+def test_a_changed_rule_changes_history(warehouse: FilledWarehouse):
+    warehouse.append([an_event("ada", "09:00"), an_event("bot", "09:00", automated=True), an_event("ada", "09:10")])
+    assert count_sessions(warehouse) == 1
+    update_settings(warehouse.database, warehouse.property.id, counts_automated=True)
+    assert warehouse.projector.catch_up() == {1}
+    assert count_sessions(warehouse) == 2
+    warehouse.append([an_event("bot", "09:20", automated=True)])
+    assert count_sessions(warehouse) == 2
+    assert_as_rebuilt(warehouse)
+
+
+def test_an_erased_visitor_leaves_the_others_as_they_were(warehouse: FilledWarehouse):
+    events = a_week_of_events()
+    warehouse.append(events)
+    with warehouse.database.writing() as session:
+        table: Any = EventRow.__table__  # type: ignore[attr-defined]
+        session.execute(table.delete().where(table.c.visitor == events[3].visitor))
+        session.add(Change(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": events[3].visitor}))
+    warehouse.projector.catch_up()
+    assert_same_books(warehouse)
+    assert_as_rebuilt(warehouse)
+
+
+def test_a_restored_backup_is_another_history(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events(count=20))
+    with warehouse.warehouse.write() as connection:  # what only the lost history knew
+        connection.execute(update(schema.event).values(page="/lost"))
+    settings.put(warehouse.database, settings.GENERATION, "restored")
+    again = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules)
+    again.catch_up()
+    assert_same_books(warehouse)
+    assert "/lost" not in {row.page for row in tables(warehouse)[0]}
+
+
+def test_a_place_that_storage_never_reached_means_a_rebuild(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events(count=20))
+    with warehouse.warehouse.write() as connection:
+        connection.execute(update(schema.position).values(event_seq=10_000))
+    warehouse.store.append([an_event()])
+    Projector(warehouse.tail, warehouse.warehouse, warehouse.rules).catch_up()
+    assert_same_books(warehouse)
+
+
+def test_other_rules_for_all_mean_a_rebuild(warehouse: FilledWarehouse):
+    warehouse.append([an_event("ada", automated=True)])
+    assert count_sessions(warehouse) == 0
+    lenient = stored_rules(warehouse.database, counts_automated=True)
+    Projector(warehouse.tail, warehouse.warehouse, lenient).catch_up()
+    assert count_sessions(warehouse) == 1
+
+
+def test_a_new_projector_goes_on_where_the_last_one_ended(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:00", page="/a")])
+    warehouse.projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules)
+    warehouse.append([an_event(at="09:10", page="/b")])
+    assert count_sessions(warehouse) == 1
+    assert_same_books(warehouse)
+
+
+def test_readers_are_answered_while_the_warehouse_is_rebuilt(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events())
+    count, failed, ended = select(func.count()).select_from(schema.event), [], threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            with warehouse.warehouse.read() as connection:
+                if (found := (connection.scalar(count), connection.scalar(count))) != (400, 400):
+                    failed.append(found)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(3):
+        warehouse.projector.rebuild()
+    ended.set()
+    for reader in readers:
+        reader.join()
+    assert not failed
+    assert not warehouse.warehouse.next_path.exists()
+
+
+def test_a_reader_in_flight_finishes_on_the_file_it_began_with(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events(count=10))
+    count = select(func.count()).select_from(schema.event)
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalar(count) == 10
+        rebuilding = threading.Thread(target=warehouse.projector.rebuild)
+        rebuilding.start()
+        rebuilding.join(0.3)
+        assert rebuilding.is_alive()
+        assert connection.scalar(count) == 10
+        with warehouse.warehouse.read() as nested:  # a question inside a question does not wait for itself
+            assert nested.scalar(count) == 10
+    rebuilding.join()
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalar(count) == 10
+
+
+def test_a_snapshot_does_not_move_while_the_projector_writes(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:00")])
+    count = select(func.count()).select_from(schema.event)
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalar(count) == 1
+        warehouse.append([an_event(at="09:10")])
+        assert connection.scalar(count) == 1
+
+
+def test_a_rebuild_shows_its_progress(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events())
+    told: list[tuple[int, int]] = []
+    warehouse.projector.rebuild(progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (400, 400)
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_written(warehouse: FilledWarehouse, monkeypatch):
+    warehouse.append([an_event()])
+    monkeypatch.setattr(projector_module, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(ProblemForOperator, match="MB are needed"):
+        warehouse.projector.rebuild()
+    assert_same_books(warehouse)
+
+
+def test_a_running_projector_follows_by_itself_and_says_what_moved(warehouse: FilledWarehouse):
+    moved: list[frozenset[int]] = []
+    seen = threading.Event()
+    told = lambda numbers: (moved.append(numbers), seen.set())  # noqa: E731
+    projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, told)
+    projector.start()
+    warehouse.store.append([an_event()])  # nobody wakes it: another process would not either
+    assert seen.wait(10)
+    projector.stop()
+    assert moved == [frozenset({1})]
+    assert_same_books(warehouse)
+
+
+def test_the_status_counts_both_and_says_how_far_behind_it_is(warehouse: FilledWarehouse):
+    warehouse.append([an_event(), an_event(at="09:01")])
+    warehouse.store.append([an_event(at="09:02")])
+    status = warehouse.projector.status()
+    assert (status.storage_events, status.warehouse_events) == (3, 2)
+    assert status.lag_s > 0
+    warehouse.projector.catch_up()
+    assert warehouse.projector.status().lag_s == 0
+
+
+def test_a_file_that_cannot_be_read_is_filled_again(warehouse: FilledWarehouse):
+    warehouse.append(a_week_of_events(count=20))
+    warehouse.warehouse.close()
+    warehouse.warehouse.path.write_bytes(b"not a database" * 1_000)
+    warehouse.warehouse = open_warehouse(warehouse.warehouse.path)
+    warehouse.projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules)
+    warehouse.projector.catch_up()
+    assert_same_books(warehouse)
+
+
+def test_events_that_come_late_join_the_sessions_of_their_time(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:00", page="/a"), an_event(at="09:50", page="/c", day=DAY)])
+    assert count_sessions(warehouse) == 2
+    warehouse.append([an_event(at="09:25", page="/b")])
+    assert count_sessions(warehouse) == 1
+    assert_as_rebuilt(warehouse)
