@@ -1,0 +1,122 @@
+"""`site`: every page on a real storage and a real warehouse, opened by people with a cookie or without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from nicegui import Client, ui
+from nicegui.functions.download import download
+from nicegui.functions.navigate import Navigate
+from nicegui.functions.notify import notify
+from nicegui.testing import User as Browser
+from nicegui.testing.general import nicegui_reset_globals
+from sqlalchemy import delete
+from starlette.types import ASGIApp
+
+from maps.atlas import Atlas
+from proprium.accounts import sessions
+from proprium.config import Settings
+from proprium.live import Heard, Hub
+from proprium.properties import service
+from proprium.properties.directory import Directory
+from proprium.properties.service import ensure_own_property
+from proprium.storage.database import Database
+from proprium.storage.tables import Role, User
+from proprium.ui import session
+from proprium.ui.mount import mount, protected
+from proprium.ui.services import Services
+from tests.warehouse_kit import FilledWarehouse
+
+HOME = "http://localhost:8000"
+OWNER = User(email="owner@example.com", password_hash="", role=Role.OWNER)  # in memory: sees everything
+
+
+@dataclass
+class Site:
+    app: ASGIApp
+    services: Services
+    filled: FilledWarehouse
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def client(self, user: User | None = None) -> httpx.AsyncClient:
+        """A browser without scripts: forms and redirects."""
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        client = httpx.AsyncClient(transport=transport, base_url=HOME, headers={"accept": "text/html"})
+        if user is not None:
+            client.cookies.set(session.COOKIE, sessions.start(self.services.database, user.id, "Firefox on Linux"))
+        self.clients.append(client)
+        return client
+
+    def browser(self, user: User | None = None) -> Browser:
+        """One that opens pages, reads them and presses things."""
+        return Browser(self.client(user))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all of them, because they share the app: to start it takes longer than most tests."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture
+async def site(_site: Site) -> AsyncIterator[Site]:
+    """Nobody has an account yet, and there is no property but our own."""
+    yield _site
+    for client in _site.clients:
+        await client.aclose()
+    _site.clients.clear()
+    for page in list(Client.instances.values()):
+        page.delete()
+    _empty(_site)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
+    database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
+    warehouse, hub, directory = FilledWarehouse(database, folder), Hub(gap_s=0.05), Directory(database)
+    services = Services(
+        settings=Settings(data_dir=folder, _env_file=None),  # type: ignore[call-arg]
+        database=database,
+        warehouse=warehouse.warehouse,
+        hub=hub,
+        heard=Heard(),
+        directory=directory,
+        atlas=Atlas(),
+        projector=warehouse.projector,
+        own_property_id=ensure_own_property(database).id,
+    )
+    with nicegui_reset_globals():
+        os.environ["NICEGUI_USER_SIMULATION"] = "true"
+        app = FastAPI()
+        mount(app, services)
+        made = Site(protected(app, services.settings), services, warehouse)
+        _empty(made)
+        async with app.router.lifespan_context(app):
+            yield made
+        os.environ.pop("NICEGUI_USER_SIMULATION", None)
+        ui.navigate, ui.notify, ui.download = Navigate(), notify, download
+        Client.page_routes.clear()  # NiceGUI would unload the modules of these pages, and all that they import
+    hub.close()
+    directory.close()
+    warehouse.close()
+    database.close()
+
+
+def _empty(site: Site) -> None:
+    for found in service.visible_to(site.services.database, OWNER):
+        if not found.is_protected:
+            service.delete_property(site.services.database, found.id)
+    with site.services.database.writing() as session_:
+        session_.execute(delete(User))
+    site.filled.projector.catch_up()
