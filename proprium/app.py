@@ -141,8 +141,9 @@ def _greet(settings: Settings, database: Database) -> None:
 
 async def _show(settings: Settings, parts: Parts) -> None:
     """The demo: the sample property, open to everybody on this machine, with its year and its visitors."""
-    found = await asyncio.to_thread(find_exemplar, parts.database)
-    exemplar = found or await asyncio.to_thread(make_exemplar, parts.database, None)
+    exemplar = found = await asyncio.to_thread(find_exemplar, parts.database)
+    if exemplar is None:
+        exemplar = await asyncio.to_thread(make_exemplar, parts.database, None)
     await asyncio.to_thread(set_public, parts.database, exemplar.id, True)
     click.echo(f"Watch its visitors at {settings.public_url}/properties/{exemplar.id}")
     people = await asyncio.to_thread(population)
