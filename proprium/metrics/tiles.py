@@ -66,17 +66,15 @@ def _session_tiles(
 ) -> dict[Dimension, Breakdown]:
     if query.audience is Audience.BOTS:
         return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
-    answer = connection.execute(_session_question(dimensions, chosen)).all()
-    return {
-        name: _tile(name, [row for row in answer if row.grouping_set == _set_number(dimensions, name)])
-        for name in dimensions
-    }
+    by_set: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(_session_question(dimensions, chosen)):
+        by_set.setdefault(row.grouping_set, []).append(row)
+    return {name: _tile(name, by_set.get(_set_number(dimensions, name), [])) for name in dimensions}
 
 
 def _session_question(dimensions: Sequence[Dimension], chosen: ColumnElement[bool]) -> Select[Any]:
     rows = select(*(session.c[name.value] for name in dimensions), session.c.visitor).where(chosen).subquery("rows")
-    columns = [rows.c[name.value] for name in dimensions]
-    counted = _counted(rows, columns, func.count(rows.c.visitor.distinct()).label("n"))
+    counted = _visitors(rows, [rows.c[name.value] for name in dimensions])
     # Where most rows have none, "not set" is no row of the tile.
     campaigns = [_set_number(dimensions, name) for name in dimensions if name in CAMPAIGN]
     listed = select(counted).where(or_(counted.c.grouping_set.not_in(campaigns), counted.c.value.is_not(None)))
@@ -123,26 +121,31 @@ def _hit_question(query: Query) -> Select[Any]:
         .subquery("rows")
     )
     flags = dict(zip(COUNTS, (hits.c.is_view, hits.c.is_chosen, hits.c.is_bot, hits.c.is_custom), strict=True))
-    counted = _counted(
-        hits,
-        [hits.c[name] for name in GROUPS],
-        *(func.count().filter(flag).label(name) for name, flag in flags.items()),
+    columns = [hits.c[name] for name in GROUPS]
+    counted = (
+        select(*_set_and_value(columns), *(func.count().filter(flag).label(name) for name, flag in flags.items()))
+        .group_by(func.grouping_sets(*(tuple_(column) for column in columns)))
+        .subquery("counted")
     )
     ranked = _ranked(counted, *COUNTS)
     return select(ranked).where(or_(false(), *(and_(ranked.c[n] > 0, ranked.c[f"{n}_rank"] <= LIMIT) for n in COUNTS)))
 
 
-def _counted(rows: Subquery, columns: Sequence[ColumnElement[Any]], *counts: ColumnElement[Any]) -> Subquery:
-    """One row for each value of each column: grouping_set, value, and the counts."""
-    return (
-        select(
-            dialect.grouping(*columns).label("grouping_set"),
-            (func.coalesce(*columns) if len(columns) > 1 else columns[0]).label("value"),
-            *counts,
-        )
-        .group_by(func.grouping_sets(*(tuple_(column) for column in columns)))
-        .subquery("counted")
+def _visitors(rows: Subquery, columns: Sequence[ColumnElement[Any]]) -> Subquery:
+    """Distinct visitors of each value of each column. Two levels of grouping cost half of COUNT(DISTINCT) in sets."""
+    each = (
+        select(*_set_and_value(columns))
+        .group_by(func.grouping_sets(*(tuple_(column, rows.c.visitor) for column in columns)))
+        .subquery("each")
     )
+    grouped = select(each.c.grouping_set, each.c.value, func.count().label("n"))
+    return grouped.group_by(each.c.grouping_set, each.c.value).subquery("counted")
+
+
+def _set_and_value(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[int], ColumnElement[Any]]:
+    """In each set all columns but its own are NULL."""
+    value = func.coalesce(*columns) if len(columns) > 1 else columns[0]
+    return dialect.grouping(*columns).label("grouping_set"), value.label("value")
 
 
 def _ranked(counted: Subquery, *counts: str) -> Subquery:
