@@ -41,13 +41,14 @@ _ORDER = list(LABELS)
 
 # Programs' HTTP clients. They are server-side senders, not bots, though isbot knows most of them.
 _LIBRARY = re.compile(
-    r"^(?:curl|libcurl|wget|python|requests|aiohttp|httpx|urllib\d?|pycurl|axios|node(?:-fetch|\.js|js)?|undici|got|bun|deno"
-    r"|superagent|needle|ky|go-http-client|go-resty|resty|fasthttp|okhttp|java|apache-httpclient|apache-httpasyncclient|jakarta"
-    r"|spring|ktor(?:-client)?|dart|ruby|faraday|httparty|rest-client|typhoeus|httprb|http\.rb|guzzlehttp|guzzle|php|symfony"
-    r"|laravel|reqwest|ureq|hyper|isahc|libwww-perl|lwp|mojolicious|restsharp|flurl|\.net|dotnet|powershell|hackney|finch"
-    r"|tesla|elixir|mint|erlang|postmanruntime|insomnia|httpie|bruno(?:runtime)?|hoppscotch|cpp-httplib|cpr|libsoup|alamofire"
-    r"|urlsession)\b(?!bot)|^mozilla/5\.0 \([^)]*\) windowspowershell/"
-    r"|\bpython-(?:requests|urllib|httpx)\b|\b(?:aiohttp|guzzlehttp|okhttp)/\d",
+    r"^(?!.*(?:bot\b|crawl|spider|mastodon))(?:(?:curl|libcurl|wget|python|python-requests|python-urllib3?|python-httpx"
+    r"|requests|aiohttp|httpx|urllib\d?|pycurl|axios|node|node-fetch|node\.js|undici|got|bun|deno|superagent|needle|ky"
+    r"|go-http-client|go-resty|resty|fasthttp|okhttp|java|java-http-client|apache-httpclient|apache-httpasyncclient"
+    r"|spring|ktor|ktor-client|dart|ruby|faraday|httparty|rest-client|typhoeus|httprb|http\.rb|guzzlehttp|guzzle|php"
+    r"|php-curl-class|symfony|laravel|reqwest|ureq|hyper|isahc|libwww-perl|lwp|mojolicious|restsharp|flurl|\.net|dotnet"
+    r"|powershell|hackney|finch|tesla|elixir|mint|erlang|postmanruntime|insomnia|httpie|bruno|brunoruntime|hoppscotch"
+    r"|cpp-httplib|cpr|libsoup|alamofire|urlsession)(?=[/ (;,]|$)|.*windowspowershell/"
+    r"|.*\b(?:python-requests|aiohttp|guzzlehttp|okhttp)/\d)",
     re.IGNORECASE | re.ASCII,
 )
 _TOKEN = re.compile(r"[\w.\-]*$", re.ASCII)

@@ -188,10 +188,17 @@ def clean(value: Any, is_clean: bool = False, depth: int = 1) -> Any:
     if kind is not dict and kind is not list:
         return value
     if depth >= DEPTH_LIMIT:
-        return _text(orjson.dumps(value).decode(), TEXT_LIMIT)
+        return _as_text(value)
     if kind is dict:
         return {_text(key, KEY_LIMIT): clean(one, is_clean, depth + 1) for key, one in value.items()}
     return [clean(one, is_clean, depth + 1) for one in value]
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return _text(orjson.dumps(value).decode(), TEXT_LIMIT)
+    except TypeError:  # orjson writes 254 levels, though it reads 1,024
+        return "(nested too deeply)"
 
 
 def _text(text: str, limit: int) -> str:

@@ -77,7 +77,9 @@ class Door:
     async def send(self, body: Any, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else None
         known = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.post("/collect", content=content, json=None if content is not None else body, headers=known)
+        return await self.client.post(
+            "/collect", content=content, json=None if content is not None else body, headers=known
+        )
 
     async def hit(self, data: dict[str, Any] | None = None, event: str = "page_view", **headers: str) -> Event:
         """Sends one event and returns it as it was kept."""

@@ -177,7 +177,9 @@ async def test_an_array_counts_its_reasons(door: Door) -> None:
     assert len(door.sink.events) == 1
 
 
-@pytest.mark.parametrize("header", [{"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}])
+@pytest.mark.parametrize(
+    "header", [{"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}]
+)
 async def test_what_is_fetched_ahead_is_dropped(door: Door, header: dict[str, str]) -> None:
     assert (await door.send(VIEW, **header)).headers["x-dropped"] == "prefetch"
 
@@ -273,13 +275,16 @@ async def test_the_pixel_is_a_page_view_without_a_script(door: Door) -> None:
 
 
 async def test_the_pixel_takes_its_page_from_the_referer(door: Door) -> None:
-    answer = await door.client.get(f"/collect/pixel.gif?id={PROPERTY}", headers={"referer": "https://blog.example/post?a=1"})
+    answer = await door.client.get(
+        f"/collect/pixel.gif?id={PROPERTY}", headers={"referer": "https://blog.example/post?a=1"}
+    )
     assert answer.status_code == 200
     assert (door.sink.events[0].page, door.sink.events[0].hostname) == ("/post", "blog.example")
 
 
 @pytest.mark.parametrize(
-    ("query", "status"), [("", 400), ("id=x", 400), (f"id={uuid4()}", 404), ("&".join(f"a{n}=1" for n in range(200)), 400)]
+    ("query", "status"),
+    [("", 400), ("id=x", 400), (f"id={uuid4()}", 404), ("&".join(f"a{n}=1" for n in range(200)), 400)],
 )
 async def test_a_wrong_pixel_says_what_is_wrong(door: Door, query: str, status: int) -> None:
     answer = await door.client.get(f"/collect/pixel.gif?{query}")
@@ -329,7 +334,13 @@ async def test_the_install_page_hears_what_became_of_a_hit(door: Door) -> None:
     door.directory.set(hostnames=("example.com",))
     await door.send(VIEW | {"data": {"url": "https://blog.example/a"}})
     kept, dropped = door.outcomes
-    assert (kept.stored, kept.reason, kept.page, kept.hostname, kept.browser) == (True, None, "/a", "blog.example", "Chrome")
+    assert (kept.stored, kept.reason, kept.page, kept.hostname, kept.browser) == (
+        True,
+        None,
+        "/a",
+        "blog.example",
+        "Chrome",
+    )
     assert (dropped.stored, dropped.reason, dropped.hostname) == (False, "hostname", "blog.example")
 
 

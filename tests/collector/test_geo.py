@@ -1,0 +1,134 @@
+"""Places from both kinds of database file, and nothing worse than nowhere when there is none."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import geoip2.database
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+from collector.geo import NOWHERE, Geo, Place
+from tests.collector.conftest import MakeDoor
+
+ALIASES = {"DE": {"Hesse": "DE-HE", "Hessen": "DE-HE"}, "US": {"California": "US-CA"}}
+
+
+def nested(country: str, region: dict[str, Any] | None, city: str | None) -> dict[str, Any]:
+    record: dict[str, Any] = {"country": {"iso_code": country, "names": {"en": "A country"}}}
+    if region:
+        record["subdivisions"] = [region, {"names": {"en": "A smaller part"}}]
+    if city:
+        record["city"] = {"names": {"en": city}}
+    return record
+
+
+def write(path: Path, kind: str, records: dict[str, dict[str, Any]], ip_version: int = 6) -> Path:
+    writer = MMDBWriter(ip_version, kind, languages=["en"], ipv4_compatible=ip_version == 6)
+    for network, record in records.items():
+        writer.insert_network(IPSet([network]), record)
+    fresh = path.with_suffix(".new")
+    writer.to_db_file(str(fresh))
+    os.replace(fresh, path)
+    return path
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "city.mmdb",
+        "DBIP-City-Lite",
+        {
+            "198.51.100.0/25": nested("DE", {"names": {"en": "Hesse"}}, "Frankfurt am Main"),
+            "198.51.100.128/26": nested("DE", {"names": {"en": "Nowhere"}}, None),
+            "198.51.100.192/26": nested("DE", {"names": {"en": "Other"}, "iso_code": "BY"}, None),
+            "2001:db8::/32": nested("US", {"names": {"en": "California"}}, "Mountain View"),
+        },
+    )
+
+
+def test_a_nested_database_gives_country_region_of_our_maps_and_city(city: Path) -> None:
+    geo = Geo(city, ALIASES)
+    assert geo.place("198.51.100.7") == Place("DE", "DE-HE", "Frankfurt am Main")
+    assert geo.place("2001:db8::1") == Place("US", "US-CA", "Mountain View")
+
+
+def test_an_unknown_region_keeps_its_code_or_its_name(city: Path) -> None:
+    geo = Geo(city, ALIASES)
+    assert geo.place("198.51.100.130").region == "Nowhere"
+    assert geo.place("198.51.100.200").region == "DE-BY"
+
+
+def test_a_flat_database_gives_the_same(tmp_path: Path) -> None:
+    flat = {"country_code": "DE", "state1": "Hessen", "city": "Kassel", "latitude": 51.3}
+    geo = Geo(write(tmp_path / "flat.mmdb", "dbip-city ipv4", {"198.51.100.0/24": flat}, ip_version=4), ALIASES)
+    assert geo.place("198.51.100.7") == Place("DE", "DE-HE", "Kassel")
+    assert geo.place("203.0.113.1") == NOWHERE
+    assert geo.place("2001:db8::1") == NOWHERE
+
+
+def test_a_country_database_gives_countries(tmp_path: Path) -> None:
+    path = write(tmp_path / "country.mmdb", "GeoLite2-Country", {"198.51.100.0/24": nested("DE", None, None)})
+    assert Geo(path).place("198.51.100.7") == Place("DE")
+
+
+def test_the_nested_schema_is_read_by_geoip2(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = geoip2.database.Reader.city
+    monkeypatch.setattr(geoip2.database.Reader, "city", lambda self, ip: (asked.append(ip), ask(self, ip))[1])
+    geo = Geo(city, ALIASES)
+    assert geo.place("198.51.100.7") == geo.place("198.51.100.7")
+    assert asked == ["198.51.100.7"]  # the second time from the cache
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>404</html>", b"\0" * 5_000])
+def test_no_file_and_a_broken_file_are_nowhere_and_said_once(
+    tmp_path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "db.mmdb"
+    if content is not None:
+        path.write_bytes(content)
+    geo = Geo(path)
+    with caplog.at_level(logging.WARNING):
+        assert {geo.place(f"198.51.100.{n}") for n in range(9)} == {NOWHERE}
+    assert len(caplog.records) == (0 if content is None else 1)
+    assert not geo.is_ready
+
+
+def test_a_damaged_file_is_said_once_and_never_names_an_address(city: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = city.read_bytes()
+    city.write_bytes(content[: len(content) // 4] + b"\xff" * (len(content) // 2) + content[len(content) * 3 // 4 :])
+    geo = Geo(city)
+    assert all(isinstance(geo.place(f"198.51.100.{n}"), Place) for n in range(256))
+    assert len(caplog.records) <= 1
+    assert "198.51" not in caplog.text
+
+
+def test_a_new_file_is_read_without_a_restart(tmp_path: Path, city: Path) -> None:
+    path = tmp_path / "db.mmdb"
+    geo = Geo(path, ALIASES)
+    assert geo.place("198.51.100.7") == NOWHERE
+    city.rename(path)
+    assert geo.reload_if_changed()
+    assert geo.place("198.51.100.7").country == "DE"
+    write(path, "DBIP-City-Lite", {"198.51.100.0/24": nested("FR", None, None)})
+    assert geo.reload_if_changed()
+    assert geo.place("198.51.100.7") == Place("FR")
+    assert not geo.reload_if_changed()
+
+
+@pytest.mark.parametrize("address", [None, "", "nonsense", "999.1.1.1", "fe80::1%eth0"])
+def test_what_is_no_address_is_nowhere(city: Path, address: str | None) -> None:
+    assert Geo(city).place(address) == NOWHERE
+
+
+async def test_a_hit_has_a_place_and_its_address_ends_there(make_door: MakeDoor, city: Path) -> None:
+    door = make_door("198.51.100.7", geo=Geo(city, ALIASES))
+    event = await door.hit({"url": "/"})
+    assert (event.country, event.region, event.city) == ("DE", "DE-HE", "Frankfurt am Main")
+    assert "198.51.100" not in repr(event)
+    assert "198.51.100" not in repr(door.outcomes)

@@ -1,0 +1,157 @@
+"""What arrives, what is mended, and what is refused with which words."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.errors import TooLarge
+from collector.parse import BODY_LIMIT, NotReadable, Sender, clean_data, parse_body, uuid7
+from tests.collector.conftest import PROPERTY
+
+SENDER = Sender(datetime(2026, 11, 2, 9, tzinfo=UTC), "203.0.113.9", "Mozilla/5.0 header")
+
+
+def body(**changes: Any) -> bytes:
+    return json.dumps({"collectorId": str(PROPERTY), "event": "signup", **changes}).encode()
+
+
+def data_of(sent: Any) -> dict[str, Any]:
+    return parse_body(body(data=sent), SENDER)[0].data
+
+
+def test_every_key_that_was_sent_is_kept_as_it_was_sent() -> None:
+    sent = {
+        "plan": "pro",
+        "n": 1,
+        "f": 1.5,
+        "yes": True,
+        "none": None,
+        "list": [1, {"a": []}],
+        "ключ": "значение",
+        "": "x",
+    }
+    assert data_of(sent) == sent
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_no_data_is_an_empty_object(nothing: Any) -> None:
+    assert data_of(nothing) == {}
+    assert parse_body(body(), SENDER)[0].data == {}
+
+
+def test_a_user_id_may_stand_at_the_top_or_in_data() -> None:
+    assert parse_body(body(user_id=42), SENDER)[0].data == {"user_id": 42}
+    assert parse_body(body(user_id=42, data={"user_id": None}), SENDER)[0].data == {"user_id": 42}
+    assert parse_body(body(user_id=42, data={"user_id": "7"}), SENDER)[0].data == {"user_id": "7"}
+
+
+def test_a_user_agent_in_data_wins_over_the_header() -> None:
+    assert parse_body(body(), SENDER)[0].user_agent == "Mozilla/5.0 header"
+    assert parse_body(body(data={"user_agent": "Mine/1"}), SENDER)[0].user_agent == "Mine/1"
+    assert parse_body(body(data={"user_agent": 7}), SENDER)[0].user_agent == "Mozilla/5.0 header"
+
+
+def test_an_id_is_kept_or_made() -> None:
+    given_id = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"
+    assert parse_body(body(id=given_id), SENDER)[0].id == UUID(given_id)
+    made = [parse_body(body(), SENDER)[0].id for _ in range(100)]
+    assert len(set(made)) == 100
+    assert {(one.version, one.variant) for one in made} == {(7, "specified in RFC 4122")}
+
+
+def test_made_ids_follow_the_clock() -> None:
+    assert abs((uuid7().int >> 80) - datetime.now(UTC).timestamp() * 1000) < 5_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"", "JSON"),
+        (b"hello", "JSON"),
+        (b'"hello"', "a text; expected an object"),
+        (b"42", "a number"),
+        (b"null", "null"),
+        (b"[]", "0 events; expected 1 to 100"),
+        (b"[" + b",".join([body()] * 101) + b"]", "101 events; expected 1 to 100"),
+        (b"[1]", "[0] An event is a number; expected an object"),
+        (b"[" + body() + b",{}]", "[1] "),
+        (body(collectorId=None), "collectorId is missing; expected the property's UUID"),
+        (body(collectorId="shop"), 'collectorId is "shop"'),
+        (body(collectorId=7), "collectorId is"),
+        (body(collectorId={"a": 1}), "collectorId is an object"),
+        (body(event=None), "event is missing; expected a text of 1 to 255"),
+        (body(event=""), "event is"),
+        (body(event="\0"), "event is"),
+        (body(event="x" * 256), "event is"),
+        (body(event=["a"]), "event is an array"),
+        (body(data=[1]), "data is an array; expected an object"),
+        (body(data="x"), "data is a text"),
+        (body(id="1"), 'id is "1"; expected a UUID'),
+        (body(id=5), "id is"),
+        (body(id={}), "id is an object"),
+    ],
+)
+def test_a_refusal_says_which_field_and_what_was_expected(sent: bytes, words: str) -> None:
+    with pytest.raises(NotReadable) as refused:
+        parse_body(sent, SENDER)
+    assert words in str(refused.value)
+    assert refused.value.status == 400
+
+
+def test_a_refused_array_counts_all_its_events() -> None:
+    with pytest.raises(NotReadable) as refused:
+        parse_body(b"[" + body() + b"," + body(event="") + b"]", SENDER)
+    assert refused.value.events == 2
+
+
+def test_a_body_at_the_limit_is_read_and_one_above_is_not() -> None:
+    fitting = body(data={"x": "y"})
+    assert parse_body(fitting + b" " * (BODY_LIMIT - len(fitting)), SENDER)
+    with pytest.raises(TooLarge):
+        parse_body(fitting + b" " * (BODY_LIMIT - len(fitting) + 1), SENDER)
+
+
+def test_a_byte_order_mark_and_half_an_emoji_are_mended() -> None:
+    assert parse_body(b"\xef\xbb\xbf" + body(), SENDER)
+    cut = body(data={"title": "X"}).replace(b'"X"', rb'"half \ud83d, whole \ud83d\ude00, text \\ud83d"')
+    assert parse_body(cut, SENDER)[0].data["title"] == "half �, whole 😀, text \\ud83d"
+
+
+def test_poison_is_cleaned() -> None:
+    deep: Any = "core"
+    for _ in range(200):
+        deep = [deep]
+    cleaned = clean_data({"nul\0": "a\0b", "big": 1 << 63, "long": "x" * 20_000, "deep": deep, "k" * 500: 1})
+    assert cleaned["nul"] == "ab"
+    assert cleaned["big"] == "9223372036854775808"
+    assert len(cleaned["long"]) == 10_000
+    assert cleaned["k" * 200] == 1
+    depth = 0
+    level = cleaned["deep"]
+    while isinstance(level, list):
+        level, depth = level[0], depth + 1
+    assert depth < 10
+    assert isinstance(level, str)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBER = st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+)
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=6))
+def test_whatever_is_cleaned_can_be_stored_as_json_and_postgres_text(sent: dict[str, Any]) -> None:
+    text = orjson.dumps(clean_data(sent)).decode()
+    assert "\\u0000" not in text or "\\\\u0000" in text
+    assert clean_data(clean_data(sent)) == clean_data(sent)

@@ -1,0 +1,158 @@
+"""Many requests share a commit; each is answered after it, and no failure of one becomes the failure of another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from collector.errors import StoreUnavailable
+from collector.event import Event
+from collector.parse import uuid7
+from collector.writer import BATCH, GroupCommit
+from tests.collector.conftest import Sink, at
+
+
+def events(count: int = 1, name: str = "page_view") -> list[Event]:
+    return [Event(uuid7(), 1, name, at("2026-11-02T09:00")) for _ in range(count)]
+
+
+class Gate(Sink):
+    """A sink whose commits wait until the test opens it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = threading.Event()
+        self.entered = threading.Event()
+
+    def append(self, events: Sequence[Event]) -> Sequence[bool]:
+        self.entered.set()
+        assert self.opened.wait(10)
+        return super().append(events)
+
+
+async def test_everything_is_committed_in_order_and_shared() -> None:
+    sink = Sink()
+    writer = GroupCommit(sink)
+    writer.start()
+    sent = [events(1 + n % 3) for n in range(400)]
+    flags = await asyncio.gather(*(writer.append(some) for some in sent))
+    writer.stop()
+    assert sink.events == [event for some in sent for event in some]
+    assert [len(one) for one in flags] == [len(some) for some in sent]
+    assert len(sink.commits) < 20
+    assert max(sink.commits) <= BATCH
+
+
+async def test_each_waiter_gets_its_own_flags() -> None:
+    sink = Sink()
+    writer = GroupCommit(sink)
+    writer.start()
+    first, second = events(2), events(1)
+    assert list(await writer.append(first)) == [True, True]
+    answers = await asyncio.gather(
+        writer.append([first[0], second[0]]), writer.append([first[1]]), writer.append(second)
+    )
+    writer.stop()
+    assert [list(answer) for answer in answers] == [[False, True], [False], [False]]
+
+
+async def test_nobody_is_answered_before_the_commit() -> None:
+    sink = Gate()
+    writer = GroupCommit(sink)
+    writer.start()
+    waiting = asyncio.create_task(writer.append(events()))
+    await asyncio.to_thread(sink.entered.wait, 10)
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    sink.opened.set()
+    assert list(await waiting) == [True]
+    writer.stop()
+
+
+async def test_a_full_queue_refuses_and_recovers() -> None:
+    sink = Gate()
+    writer = GroupCommit(sink, queue_limit=3)
+    writer.start()
+    first = asyncio.create_task(writer.append(events()))
+    await asyncio.to_thread(sink.entered.wait, 10)
+    queued = asyncio.create_task(writer.append(events(3)))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailable, match="full"):
+        await writer.append(events())
+    sink.opened.set()
+    await asyncio.gather(first, queued)
+    assert list(await writer.append(events())) == [True]
+    writer.stop()
+
+
+async def test_a_store_that_refuses_refuses_every_waiter() -> None:
+    sink = Sink()
+    sink.trouble = lambda some: StoreUnavailable("The disk is full.")
+    writer = GroupCommit(sink)
+    writer.start()
+    answers = await asyncio.gather(*(writer.append(events()) for _ in range(9)), return_exceptions=True)
+    assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+    sink.trouble = lambda some: None
+    assert list(await writer.append(events())) == [True]
+    writer.stop()
+
+
+async def test_one_event_that_cannot_be_stored_does_not_take_the_others_along() -> None:
+    sink = Sink()
+    sink.trouble = lambda some: OverflowError("poison") if any(e.event == "poison" for e in some) else None
+    writer = GroupCommit(sink)
+    writer.start()
+    await writer.append(events())  # so that the next ones share a commit
+    answers = await asyncio.gather(
+        writer.append(events()), writer.append(events(name="poison")), writer.append(events()), return_exceptions=True
+    )
+    writer.stop()
+    assert [isinstance(answer, StoreUnavailable) for answer in answers] == [False, True, False]
+    assert len(sink.events) == 3
+
+
+async def test_stop_commits_what_waits_and_takes_nothing_more() -> None:
+    sink = Gate()
+    writer = GroupCommit(sink)
+    writer.start()
+    waiting = [asyncio.create_task(writer.append(events())) for _ in range(50)]
+    await asyncio.to_thread(sink.entered.wait, 10)
+    sink.opened.set()
+    await asyncio.to_thread(writer.stop)
+    assert len(sink.events) == 50
+    assert all(list(flags) == [True] for flags in await asyncio.gather(*waiting))
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        await writer.append(events())
+
+
+async def test_a_sender_that_hangs_up_disturbs_nobody() -> None:
+    sink = Gate()
+    writer = GroupCommit(sink)
+    writer.start()
+    gone, staying = asyncio.create_task(writer.append(events())), asyncio.create_task(writer.append(events()))
+    await asyncio.to_thread(sink.entered.wait, 10)
+    gone.cancel()
+    sink.opened.set()
+    assert list(await staying) == [True]
+    writer.stop()
+    assert len(sink.events) == 2
+
+
+async def test_who_listens_hears_each_commit_and_may_fail(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[tuple[int, list[bool]]] = []
+
+    def listen(some: Sequence[Event], flags: Sequence[bool]) -> None:
+        heard.append((len(some), list(flags)))
+        raise RuntimeError("deaf")
+
+    writer = GroupCommit(Sink(), listen)
+    writer.start()
+    same = events()
+    assert list(await writer.append(same)) == [True]
+    assert list(await writer.append(same)) == [False]
+    writer.stop()
+    assert heard == [(1, [True]), (1, [False])]
+    assert "deaf" in caplog.text
