@@ -87,7 +87,9 @@ class PeriodPicker:
         with ui.element("button").classes(theme.BUTTON) as self._button:
             self._button.props('type="button" aria-haspopup="menu"')
             icon("calendar", theme.HIDE_ON_PHONE)
-            self._label = span("Last 28 days", "cut")
+            with ui.element("span").classes("cut"):
+                self._last_word = span("", theme.HIDE_ON_PHONE)  # there is little room beside the property's name
+                self._label = span("")
             with ui.menu().classes("periods") as self._menu:
                 with ui.element("div").classes("choices"):
                     for key, label in PRESETS:
@@ -102,7 +104,8 @@ class PeriodPicker:
 
     def show(self, view: View) -> None:
         span_, zone = view.query.period, view.query.timezone.key
-        self._label.set_text(span_.label)
+        self._last_word.set_text("Last\u00a0" if span_.label.startswith("Last ") else "")
+        self._label.set_text(span_.label.removeprefix("Last "))
         set_prop(self._button, "aria-label", f"Period: {span_.label}, {span_.dates}")
         set_prop(self._button, "title", f"{span_.dates} · {zone}")
         for key, item in self._presets.items():

@@ -11,7 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.metrics.filters import Filter, filter_for
-from proprium.metrics.results import Breakdown, Row
+from proprium.metrics.results import Breakdown, Dimension, Row
 from proprium.ui import theme
 from proprium.ui.bundle import flag_url
 from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
@@ -98,7 +98,7 @@ class RankedList:
         set_prop(line.button, "title", f"{row.label}\n{numbers.exact(row.count)} {unit}")
         switch_class(line.button, "still", self._filter(row) is None)
         if line.flag is not None:
-            address = flag_url((row.value or "")[:2] or None)
+            address = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
             line.flag.set_visibility(address is not None)
             set_prop(line.flag, "src", address or "")
 

@@ -1,0 +1,132 @@
+"""A server with the dashboard alone, for a browser: storage, projector, warehouse and hub are the real ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from maps.atlas import Atlas
+from proprium import routes
+from proprium.accounts import sessions, users
+from proprium.clock import utc_now
+from proprium.config import Settings
+from proprium.live import Heard, Hub
+from proprium.properties.directory import Directory
+from proprium.properties.service import create_property, set_custom_cards, set_public
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from proprium.storage.migrate import migrate
+from proprium.storage.tables import Property, Role
+from proprium.storage.tail import Tail
+from proprium.ui.mount import PAGES, mount
+from proprium.ui.pages import dashboard
+from proprium.ui.services import Services
+from proprium.warehouse.connect import open_warehouse
+from proprium.warehouse.projector import Projector
+from proprium.warehouse.rules import stored_rules
+from tests.make import CHROME, GOOGLEBOT, IPHONE, PASSWORD, an_event
+
+
+class DashboardServer:
+    """One owner with two properties, somebody else's private one, and a public one."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        settings = Settings(data_dir=folder, port=port)
+        self.database = Database(settings.storage_url)
+        migrate(self.database)
+        self.store, self.tail, self.hub = EventStore(self.database), Tail(self.database), Hub()
+        self.warehouse = open_warehouse(settings.warehouse_path, memory="128MB", threads=1)
+        rules = stored_rules(self.database, counts_automated=False)
+        self.projector = Projector(self.tail, self.warehouse, rules, self.hub.touch)
+        atlas = Atlas()
+        self.app = FastAPI(lifespan=self._life)
+        self.app.include_router(routes.maps(atlas))
+        self.app.post("/test/append")(self.append)
+        self.app.get("/test/facts")(self.facts)
+        self.services = Services(
+            settings=settings,
+            database=self.database,
+            warehouse=self.warehouse,
+            hub=self.hub,
+            heard=Heard(),
+            directory=Directory(self.database),
+            atlas=atlas,
+            projector=self.projector,
+        )
+        self._people()
+        self._history()
+        self.projector.catch_up()
+        if dashboard not in PAGES:
+            dashboard.register(self.services)
+        mount(self.app, self.services)
+
+    def append(self, sent: dict[str, Any]) -> int:
+        """Events as the collector would have stored them, this moment."""
+        event = {"visitor": "new", "page": "/", "at": utc_now(), "property": self.busy.number, **sent}
+        self.store.append([an_event(**event)])
+        self.tail.wake()
+        return self.hub.watched
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "busy": str(self.busy.id),
+            "empty": str(self.empty.id),
+            "open": str(self.open.id),
+            "foreign": str(self.foreign.id),
+            "token": self.token,
+            "watched": self.hub.watched,
+        }
+
+    def _people(self) -> None:
+        ada = users.create_user(self.database, "ada@example.com", "Ada", PASSWORD, Role.EDITOR)
+        bob = users.create_user(self.database, "bob@example.com", "Bob", PASSWORD, Role.EDITOR)
+        self.busy: Property = create_property(self.database, "busy.example", ada.id, timezone="Europe/Berlin")
+        self.busy = set_custom_cards(self.database, self.busy.id, ["sign_up"])
+        self.empty = create_property(self.database, "empty.example", ada.id)
+        self.open = set_public(self.database, create_property(self.database, "open.example", bob.id).id, True)
+        self.foreign = create_property(self.database, "foreign.example", bob.id)
+        self.token = sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test")
+
+    def _history(self) -> None:
+        """Twelve visitors of the last days: seven from Germany, five from the United States, and a bot."""
+        events = []
+        for number in range(12):
+            at = utc_now() - timedelta(days=1 + number % 5, minutes=number)
+            who = {"visitor": f"v{number}", "property": self.busy.number, "at": at}
+            where = {"country": "DE", "region": "DE-HE"} if number < 7 else {"country": "US", "region": "US-CA"}
+            agent = CHROME if number % 3 else IPHONE
+            events.append(an_event(**who, **where, page="/", user_agent=agent, event="session_start"))
+            events.append(an_event(**who, **where, page="/", user_agent=agent))
+            if number % 2:
+                events.append(an_event(**who, **where, page="/pricing", user_agent=agent))
+            if number % 4 == 0:
+                events.append(an_event(**who, **where, page="/pricing", event="sign_up", user_agent=agent))
+        events.append(
+            an_event(
+                visitor="bot",
+                property=self.busy.number,
+                user_agent=GOOGLEBOT,
+                at=utc_now() - timedelta(days=1),
+                page="/",
+            )
+        )
+        self.store.append(events)
+
+    @asynccontextmanager
+    async def _life(self, _: FastAPI) -> AsyncIterator[None]:
+        self.projector.start()
+        yield
+        self.projector.stop()
+        self.hub.close()
+
+
+if __name__ == "__main__":
+    port = int(sys.argv[2])
+    uvicorn.run(DashboardServer(Path(sys.argv[1]), port).app, host="127.0.0.1", port=port, log_level="warning")

@@ -1,0 +1,255 @@
+"""The dashboard in a real browser: it moves by itself, its address says what it shows, a click goes where it should."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.running import CHROMIUM_ARGS, ROOT, free_port
+
+pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+
+
+class Server:
+    def __init__(self, folder: Path) -> None:
+        self.url = f"http://localhost:{(port := free_port())}"
+        self.log = (folder / "server.log").open("wb")
+        command = [sys.executable, "-m", "tests.ui.dashboard_server", str(folder), str(port)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
+        self.facts = self._wait()
+
+    def _wait(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                return dict(httpx.get(f"{self.url}/test/facts", timeout=5).json())
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise RuntimeError(Path(self.log.name).read_text())
+
+    def append(self, **event: Any) -> None:
+        httpx.post(f"{self.url}/test/append", json=event, timeout=10).raise_for_status()
+
+    def watched(self) -> int:
+        return int(httpx.get(f"{self.url}/test/facts", timeout=5).json()["watched"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("dashboard"))
+    yield server
+    server.process.terminate()
+    server.process.wait(20)
+    server.log.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server, browser: Browser) -> BrowserContext:
+    """Her browser: one for all tests, so that the chart bundle is read once."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="America/New_York")
+    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
+    return context
+
+
+@pytest.fixture
+def page(ada: BrowserContext) -> Iterator[Page]:
+    """A tab of Ada's; a complaint of the browser fails the test."""
+    page = ada.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.set_default_timeout(15_000)
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def shown(page: Page, server: Server, query: str = "", which: str = "busy") -> Page:
+    page.goto(f"{server.url}/properties/{server.facts[which]}{query}")
+    expect(card(page, "visitors").locator(".v")).not_to_have_text("")
+    return page
+
+
+def card(page: Page, metric: str) -> Any:
+    return page.locator(f"button.kpi[data-value='{metric}']")
+
+
+def tile(page: Page, name: str) -> Any:
+    return page.locator(f"section[aria-label='{name}']")
+
+
+def row(page: Page, name: str, label: str) -> Any:
+    return tile(page, name).locator("button.row0", has=page.get_by_text(label, exact=True))
+
+
+def number(page: Page, metric: str) -> int:
+    return int(card(page, metric).locator(".v").inner_text().replace(",", ""))
+
+
+def test_an_event_moves_cards_rows_and_live_count_without_a_reload(page: Page, server: Server) -> None:
+    shown(page, server)
+    page.evaluate("window.isTheSamePage = true")
+    page.mouse.wheel(0, 300)
+    visitors, views = number(page, "visitors"), number(page, "page_views")
+    server.append(visitor="moving", page="/just-now", country="FR")
+    expect(card(page, "visitors").locator(".v")).to_have_text(str(visitors + 1))
+    expect(card(page, "page_views").locator(".v")).to_have_text(str(views + 1))
+    expect(row(page, "Pages", "/just-now")).to_be_visible()
+    expect(row(page, "Places", "France")).to_be_visible()
+    expect(page.locator(".livebox")).to_contain_text("1")
+    assert page.evaluate("window.isTheSamePage && scrollY > 0"), "no reload, no jump"
+
+
+def test_a_row_filters_the_page_and_the_way_back_undoes_it(page: Page, server: Server) -> None:
+    shown(page, server)
+    everybody = number(page, "visitors")
+    row(page, "Pages", "/pricing").click()
+    expect(page.get_by_text("Page is /pricing")).to_be_visible()
+    expect(card(page, "visitors").locator(".v")).to_have_text("9")
+    expect(page).to_have_url(re.compile("filter=page%3Ais%3A%2Fpricing"))
+    page.go_back()
+    expect(page.get_by_text("Page is /pricing")).to_be_hidden()
+    expect(card(page, "visitors").locator(".v")).to_have_text(str(everybody))
+    page.go_forward()
+    expect(card(page, "visitors").locator(".v")).to_have_text("9")
+    page.get_by_label("Remove Page is /pricing").click()
+    expect(card(page, "visitors").locator(".v")).to_have_text(str(everybody))
+
+
+def test_a_pasted_link_shows_the_same_page(page: Page, server: Server) -> None:
+    shown(page, server, "?period=90d&filter=country:is:DE&metric=sessions&map=DE&devices=platforms&sources=utm_term")
+    expect(page.get_by_text("Country is Germany")).to_be_visible()
+    expect(card(page, "sessions")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Period: Last 90 days")).to_be_visible()
+    expect(tile(page, "Devices").get_by_text("Platform", exact=True)).to_be_visible()
+    expect(row(page, "Places", "Hesse")).to_be_visible()
+    expect(tile(page, "Sources").locator("button[aria-pressed=true]")).to_have_text(["Campaigns", "Term"])
+    expect(page.locator(".maph")).to_have_attribute("aria-label", "Map of Germany: visitors by region")
+
+
+def test_a_country_on_the_map_opens_its_regions_and_the_world_comes_back(page: Page, server: Server) -> None:
+    shown(page, server)
+    world = page.locator(".maph")
+    page.wait_for_selector(".maph[data-drawn*=world]")
+    world.evaluate("(map) => map.emit('plotly_click', {points: [{customdata: ['DE', 'Germany', '7']}]})")
+    page.wait_for_selector(".maph[data-drawn*='regions/DE']")
+    expect(page).to_have_url(re.compile(r"\?map=DE$"))
+    expect(row(page, "Places", "Hesse")).to_be_visible()
+    page.get_by_label("Back to the world").click()
+    page.wait_for_selector(".maph[data-drawn*=world]")
+    expect(row(page, "Places", "Germany")).to_be_visible()
+
+
+def test_a_card_switches_the_chart_and_a_bucket_opens_its_day(page: Page, server: Server) -> None:
+    shown(page, server)
+    card(page, "event:sign_up").click()
+    expect(page.locator(".charthead")).to_contain_text("sign_up")
+    page.locator(".chart").evaluate("(chart) => chart.emit('plotly_click', {points: [{x: '2026-11-02'}]})")
+    expect(page.get_by_label("Period: 2 Nov 2026")).to_be_visible()
+    expect(page).to_have_url(re.compile("from=2026-11-02&to=2026-11-02"))
+
+
+def test_keys_change_the_period_unless_somebody_types(page: Page, server: Server) -> None:
+    shown(page, server)
+    page.keyboard.press("w")
+    expect(page.get_by_label("Period: Last 7 days")).to_be_visible()
+    page.keyboard.press("x")
+    expect(page.locator(".charthead")).not_to_contain_text("dotted")
+    page.keyboard.press("/")
+    page.get_by_label("Value").fill("my way")  # w, m and y are keys
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Page contains my way")).to_be_visible()
+    expect(page.locator(".q-dialog")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Page contains my way")).to_be_hidden()
+    expect(page).to_have_url(re.compile("period=7d"))
+    page.keyboard.press("?")
+    expect(page.get_by_text("Period before, period after")).to_be_visible()
+
+
+def test_a_hidden_page_costs_nothing_and_catches_up(page: Page, server: Server) -> None:
+    hide = """(hidden) => {
+        Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    shown(page, server)
+    other = shown(page.context.new_page(), server)
+    before = number(page, "visitors")
+    page.evaluate(hide, True)
+    page.wait_for_timeout(300)
+    server.append(visitor="unseen")
+    expect(card(other, "visitors").locator(".v")).to_have_text(str(before + 1))
+    other.close()
+    assert number(page, "visitors") == before
+    page.evaluate(hide, False)
+    expect(card(page, "visitors").locator(".v")).to_have_text(str(before + 1))
+
+
+def test_a_custom_event_gets_a_card_and_keeps_it(page: Page, server: Server) -> None:
+    shown(page, server)
+    server.append(event="download", visitor="v1")
+    page.get_by_label("Custom cards").click()
+    page.locator(".cardlist .q-toggle", has_text="download").click()
+    page.keyboard.press("Escape")
+    expect(card(page, "event:download").locator(".v")).to_have_text("1")
+    shown(page, server)
+    expect(card(page, "event:download")).to_be_visible()
+
+
+def test_a_wrong_address_gets_a_message_and_a_way_out(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/properties/{server.facts['busy']}?filter=mood:is:good")
+    expect(page.get_by_role("alert")).to_contain_text("'mood' cannot be filtered on")
+    page.get_by_text("Show the last 28 days").click()
+    expect(card(page, "visitors").locator(".v")).not_to_have_text("")
+
+
+def test_somebody_elses_property_looks_like_one_that_does_not_exist(server: Server) -> None:
+    def answer(property_id: str) -> tuple[int, str]:
+        cookies = {"proprium_session": server.facts["token"]}
+        found = httpx.get(f"{server.url}/properties/{property_id}", cookies=cookies, headers={"Accept": "text/html"})
+        return found.status_code, found.text.replace(property_id, "ID")
+
+    missing = answer("00000000-0000-0000-0000-000000000000")
+    assert answer(server.facts["foreign"]) == missing == answer("no-id-at-all")
+    assert missing[0] == 404
+
+
+def test_a_public_property_is_read_without_an_account_and_without_a_cookie(server: Server, browser: Browser) -> None:
+    stranger = browser.new_context().new_page()
+    shown(stranger, server, which="open")
+    assert stranger.context.cookies() == []
+    expect(stranger.get_by_label("Custom cards")).to_have_count(0)
+    stranger.get_by_label("More").click()
+    expect(stranger.get_by_text("Sign in")).to_be_visible()
+    expect(stranger.get_by_text("Delete …")).to_have_count(0)
+    stranger.context.close()
+
+
+def test_an_empty_property_says_how_to_begin(page: Page, server: Server) -> None:
+    shown(page, server, which="empty")
+    expect(page.get_by_text("No event yet.")).to_be_visible()
+
+
+def test_a_phone_needs_no_sideways_scroll(server: Server, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
+    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
+    phone = shown(context.new_page(), server)
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()
