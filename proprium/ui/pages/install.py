@@ -115,15 +115,21 @@ class _Listening:
         self._actions = Actions(services)
         self._client = ui.context.client
         self._since = _last_seq(services)
+        self._opened_at = services.clock()
         self._heard_at = float("-inf")
         has_events = next(read_events(services.database, found.number), None) is not None
         names = ", ".join(found.hostnames) or found.name
         self._list = Listener(names, f"/properties/{found.id}", has_events=has_events)
 
     def start(self) -> None:
+        if self._client.is_deleted:  # closed before it was there: nobody would end what begins here
+            return
         services, found = self._services, self._found
         forget = services.heard.subscribe(found.id, self._heard)
         watch = services.hub.watch(found.number or 0, ("arrived", self._since), self._latest, self._stored)
+        for outcome in services.heard.recent(found.id):
+            if outcome.at >= self._opened_at:  # it came while the page was on its way to the reader
+                self._heard(outcome)
         self._client.on_delete(forget)
         self._client.on_delete(watch.close)
 

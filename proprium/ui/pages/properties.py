@@ -63,6 +63,8 @@ class _Page:
         self._unwatch()
         numbers_ = [found.number for found in self._all if found.number is not None]
         seen = await run.io_bound(overview, self._services.warehouse, numbers_, self._services.clock())
+        if self._client.is_deleted:  # closed meanwhile: nobody would end the watches
+            return
         self._seen = dict(seen or {})
         with self._client:
             self._draw()

@@ -1,0 +1,273 @@
+"""The list of properties, the install page and the settings, as a person uses them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nicegui import ui
+from nicegui.testing import User as Browser
+from nicegui.testing.user_interaction import UserInteraction
+
+from collector.errors import Reason
+from collector.event import Outcome
+from proprium.clock import utc_now
+from proprium.properties import service
+from proprium.storage.tables import Property, Role, User
+from tests.make import a_property, a_user, an_event
+from tests.ui.conftest import Site
+
+HIT = Outcome(
+    at=utc_now(),
+    event="page_view",
+    page="/pricing",
+    stored=True,
+    duplicate=False,
+    reason=None,
+    has_address=True,
+    country="DE",
+    browser="Firefox",
+    is_bot=False,
+    hostname="example.com",
+)
+
+
+async def has(browser: Browser, text: str) -> None:
+    """Waits up to 2 s, because what is looked for comes over the hub."""
+    await browser.should_see(text, retries=20)
+
+
+def press(browser: Browser, text: str) -> None:
+    """What a mouse does: the click rises from the words to whatever listens."""
+    (words,) = [found for found in browser.find(text).elements if getattr(found, "text", "") == text]
+    listening = words
+    while not any(listener.type == "click" for listener in listening._event_listeners.values()):
+        listening = listening.parent_slot.parent  # type: ignore[union-attr]
+    UserInteraction(browser, {listening}, None).click()
+
+
+def last_field(browser: Browser) -> ui.input:
+    """The one of the dialog on top."""
+    return max(browser.find(ui.input).elements, key=lambda field: field.id)
+
+
+def reload(site: Site, found: Property) -> Property:
+    return service.find_visible(site.services.database, found.id, User(email="", password_hash="", role=Role.OWNER))
+
+
+def visits(found: Property, *visitors: str, **fields: Any) -> list[Any]:
+    at = utc_now() - timedelta(minutes=1)
+    return [an_event(visitor, at, property=found.number or 0, **fields) for visitor in visitors]
+
+
+async def test_the_list_needs_an_account_and_comes_back_after_signing_in(site: Site) -> None:
+    answer = await site.client().get("/properties?q=shop")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/properties%3Fq%3Dshop")
+
+
+async def test_the_list_shows_the_own_and_the_public_ones_with_their_numbers(site: Site) -> None:
+    ada, bob = a_user(site.services.database), a_user(site.services.database, "bob@example.com")
+    mine, public = (a_property(site.services.database, name, owner) for name, owner in (("Mine", ada), ("Open", bob)))
+    a_property(site.services.database, "Hidden", bob)
+    service.set_public(site.services.database, public.id, True)
+    site.filled.append(visits(mine, "ada", "grace", "grace"))
+    browser = site.browser(ada)
+    await browser.open("/properties")
+    await has(browser, "Mine")
+    await has(browser, "Open")
+    await browser.should_not_see("Hidden")
+    await has(browser, "3")  # events
+    await has(browser, "waiting")  # the public one has none
+
+
+async def test_the_list_moves_by_itself(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open("/properties")
+    await has(browser, "waiting")
+    site.filled.append(visits(mine, "ada", "grace", "linus", "ken", "tim", "sara", "jo"))
+    site.services.hub.touch([mine.number or 0])
+    await has(browser, "7")
+    await browser.should_not_see("waiting")
+
+
+async def test_a_quiet_property_says_so(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    site.filled.append([an_event("ada", utc_now() - timedelta(days=8), property=mine.number or 0)])
+    browser = site.browser(ada)
+    await browser.open("/properties")
+    await has(browser, "quiet")
+
+
+async def test_search_in_the_address_narrows_the_list(site: Site) -> None:
+    ada = a_user(site.services.database)
+    for name in ("Blog", "Shop"):
+        a_property(site.services.database, name, ada)
+    browser = site.browser(ada)
+    await browser.open("/properties?q=sho")
+    await browser.should_see("Shop")
+    await browser.should_not_see("Blog")
+    await browser.open("/properties?q=nothing like it")
+    await browser.should_see("Nothing is called")
+
+
+async def test_a_name_is_text_whatever_it_is(site: Site) -> None:
+    ada = a_user(site.services.database)
+    a_property(site.services.database, "<img src=x onerror=alert(1)>", ada)
+    page = await site.client(ada).get("/properties")
+    assert "<img src=x" not in page.text
+
+
+async def test_a_new_property_leads_straight_to_its_install_page(site: Site) -> None:
+    ada = a_user(site.services.database)
+    browser = site.browser(ada)
+    await browser.open("/properties")
+    press(browser, "New property")
+    await browser.should_see("The address of the site will do.")
+    last_field(browser).value = "shop.example"
+    press(browser, "Create")
+    await has(browser, "Install the tag")
+    made = service.visible_to(site.services.database, ada)[0]
+    assert (made.name, made.owner_id) == ("shop.example", ada.id)
+    await browser.should_see(f'data-collector-id="{made.id}"')
+
+
+async def test_a_property_without_a_name_is_refused_with_a_sentence(site: Site) -> None:
+    browser = site.browser(a_user(site.services.database))
+    await browser.open("/properties")
+    press(browser, "New property")
+    press(browser, "Create")
+    await has(browser, "A name has 1 to 100 characters")
+
+
+async def test_a_viewer_is_not_offered_a_new_property(site: Site) -> None:
+    browser = site.browser(a_user(site.services.database, role=Role.VIEWER))
+    await browser.open("/properties")
+    await browser.should_not_see("New property")
+
+
+async def test_deleting_needs_the_name_typed(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/settings")
+    press(browser, "Delete")
+    press(browser, "Delete it for good")
+    await asyncio.sleep(0.1)
+    assert service.visible_to(site.services.database, ada)
+    last_field(browser).value = "Mine"
+    press(browser, "Delete it for good")
+    await has(browser, "No property yet")
+    assert not service.visible_to(site.services.database, ada)
+
+
+async def test_a_right_that_was_lost_meanwhile_is_not_used(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/settings")
+    await browser.http_client.post("/auth/logout")
+    press(browser, "Save")
+    await has(browser, f"No property {mine.id}")
+
+
+async def test_settings_are_saved_tidied_and_refused_with_a_sentence(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/settings")
+    hostnames, addresses, _ = sorted(browser.find(ui.textarea).elements, key=lambda field: field.id)
+    hostnames.value = "https://Shop.example.com/x\n\nshop.example.com"
+    addresses.value = "192.0.2.0/24"
+    press(browser, "Save")
+    await has(browser, "Saved.")
+    saved = reload(site, mine)
+    assert saved.hostnames == ["shop.example.com"]
+    assert saved.excluded_addresses == ["192.0.2.0/24"]
+    assert saved.counts_automated is None
+    addresses.value = "not an address"
+    press(browser, "Save")
+    await has(browser, "'not an address' is no address")
+    assert reload(site, mine).excluded_addresses == ["192.0.2.0/24"]
+
+
+async def test_our_own_property_cannot_be_deleted_in_its_settings(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{site.services.own_property_id}/settings")
+    await browser.should_see("Delete every event and keep the property.")
+    await browser.should_not_see("Delete the property and every event")
+
+
+async def test_the_tick_list_fills_as_a_hit_arrives(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada, hostnames=["example.com"])
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await has(browser, "Waiting for the first event from example.com")
+    site.services.heard.publish(mine.id, HIT._replace(at=utc_now()))
+    await has(browser, "page_view on /pricing")
+    await browser.should_see("Firefox")
+    await browser.should_see("DE")
+    await browser.should_see("Open the dashboard")
+
+
+async def test_a_hit_of_another_process_fills_it_from_storage(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await has(browser, "Waiting for the first event from Mine")
+    site.filled.append(visits(mine, "ada", page="/elsewhere", country="FR"))
+    site.services.hub.touch([mine.number or 0])
+    await has(browser, "page_view on /elsewhere")
+    await browser.should_see("FR")
+
+
+async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada, hostnames=["example.com"])
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=Reason.HOSTNAME, hostname="www.example.com"))
+    await has(browser, "www.example.com is not among the hostnames")
+    press(browser, "Allow www.example.com")
+    await has(browser, "www.example.com is allowed")
+    assert reload(site, mine).hostnames == ["example.com", "www.example.com"]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+async def test_every_reason_has_a_sentence(site: Site, reason: Reason) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=reason))
+    await asyncio.sleep(0.05)
+    await browser.should_not_see(f"Refused: {reason.value}")
+    await browser.should_see("Refused" if reason is Reason.HOSTNAME else "Left out")
+
+
+async def test_the_listener_is_forgotten_with_its_page(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    page = await site.browser(ada).open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.2)
+    assert site.services.hub.watched == 1
+    page.delete()
+    assert site.services.hub.watched == 0
+    assert not site.services.heard._listeners
+
+
+async def test_the_tag_of_a_cookieless_property_says_so(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada, is_cookieless=True)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await browser.should_see("data-cookieless")

@@ -1,0 +1,107 @@
+"""What everybody may read, and what stands around every page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from starlette.requests import Request
+
+from proprium.accounts import setup
+from proprium.config import Settings
+from proprium.ui.frame import route_pattern
+from proprium.ui.snippets import YOUR_ID, Snippets
+from tests.make import a_property, a_user
+from tests.ui.conftest import HOME, Site
+
+
+async def test_the_start_tells_strangers_what_this_is_and_sends_others_to_their_properties(site: Site) -> None:
+    browser = site.browser()
+    await browser.open("/")
+    await browser.should_see("Sign in")
+    await browser.should_see("Nobody owns this server yet.")
+    answer = await site.client(a_user(site.services.database)).get("/")
+    assert answer.headers["location"] == "/properties"
+
+
+async def test_an_owned_server_does_not_ask_for_an_owner(site: Site) -> None:
+    a_user(site.services.database)
+    browser = site.browser()
+    await browser.open("/")
+    await browser.should_not_see("Nobody owns this server yet.")
+
+
+async def test_recipes_hold_this_servers_address_and_ones_own_property(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    stranger, owner = site.browser(), site.browser(ada)
+    await stranger.open("/documentation")
+    await stranger.should_see(f"{HOME}/collector.js")
+    await stranger.should_see(YOUR_ID)
+    await stranger.should_not_see(str(mine.id))
+    await owner.open("/documentation")
+    await owner.should_see(f'data-collector-id="{mine.id}"')
+
+
+async def test_the_recipes_for_python_and_curl_can_be_run_as_they_stand(site: Site) -> None:
+    recipes = Snippets(Settings(_env_file=None))  # type: ignore[call-arg]
+    compile(recipes.python(), "recipe", "exec")
+    assert re.search(r"--data '(\{.*\})'", recipes.curl())
+
+
+async def test_the_changelog_is_shown_as_text_never_as_markup(site: Site) -> None:
+    page = await site.client().get("/changelog")
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+
+
+async def test_pages_say_what_they_are_to_other_sites(site: Site) -> None:
+    text = (await site.client().get("/documentation")).text
+    assert '<meta property="og:title" content="Documentation">' in text
+    assert f'<meta property="og:url" content="{HOME}/documentation">' in text
+
+
+async def test_the_theme_is_chosen_before_anything_is_painted_and_kept_in_the_browser(site: Site) -> None:
+    text = (await site.client().get("/login")).text
+    assert text.index("root.dataset.theme") < text.index("</head>")
+    assert "localStorage" in text
+
+
+async def test_style_sheets_and_fonts_may_be_kept_for_good(site: Site) -> None:
+    client = site.client()
+    text = (await client.get("/login")).text
+    addresses = re.findall(r'(?:href|src|url\()=?"(/assets/[^"]+)"', text)
+    assert len(addresses) >= 5
+    for address in addresses:
+        answer = await client.get(address)
+        assert answer.status_code == 200, address
+        assert "immutable" in answer.headers["cache-control"]
+
+
+async def test_our_own_pages_report_the_pattern_of_their_path(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    text = (await site.client(ada).get(f"/properties/{mine.id}/settings")).text
+    tag = re.search(r"<script defer src=\"/collector.js\"[^>]*>", text)
+    assert tag is not None
+    assert f'data-collector-id="{site.services.own_property_id}"' in tag[0]
+    assert 'data-url="/properties/:id/settings"' in tag[0]
+    assert "data-cookieless" in tag[0]
+    assert str(mine.id) not in tag[0]
+
+
+async def test_the_setup_page_reports_nothing(site: Site) -> None:
+    token = setup.setup_token(site.services.database)
+    assert "collector.js" not in (await site.client().get(f"/setup?token={token}")).text
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "pattern"),
+    [
+        ("/properties/1-2/install", {"property_id": "1-2"}, "/properties/:id/install"),
+        ("/login", {}, "/login"),
+    ],
+)
+def test_a_pattern_names_what_was_in_the_path(path: str, parameters: dict[str, str], pattern: str) -> None:
+    scope = {"type": "http", "path": path, "headers": [], "query_string": b"", "path_params": parameters}
+    assert route_pattern(Request(scope | {"server": ("x", 80), "scheme": "http"})) == pattern
