@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from proprium.metrics.buckets import buckets
 from proprium.metrics.live import live_of
 from proprium.metrics.measures import WHOLE, measure
-from proprium.metrics.query import Query
+from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Dashboard
 from proprium.metrics.tiles import tiles
 from proprium.metrics.timeline import custom_series_of, series_of
@@ -42,7 +42,7 @@ def dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
             live=live_of(connection, query.property, query.now),
             custom_events=custom_events(connection, query.property),
             is_empty=not has_events(connection, query.property),
-            rows_read=totals.events + totals.bots,
+            rows_read=totals.bots + (totals.events if query.audience is Audience.HUMANS else 0),
             custom_timelines=custom_series_of(spans, measured),
             previous_custom_timelines=custom_series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
             computed_s=perf_counter() - began,

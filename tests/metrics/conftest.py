@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -92,6 +92,6 @@ def past(database: Database, tmp_path: Path) -> Iterator[Past]:
     filled.close()
 
 
-def values(series: Series) -> Sequence[float | None]:
-    """The buckets that are not 0."""
-    return [value for value in series.values if value]
+def sum_of(series: Series) -> float:
+    """Of its buckets; rates of nothing count 0."""
+    return sum(value or 0.0 for value in series.values)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
+from collector.event import Event
 from proprium.errors import BadQuery
 from proprium.metrics.places import places
 from proprium.metrics.results import Dimension, Row
@@ -132,10 +134,10 @@ def test_odd_texts_are_listed_as_they_are(past: Past) -> None:
     assert {row.value for row in past.breakdown(Dimension.PAGE).rows} == set(odd)
 
 
-def a_busy_day() -> list:
+def a_busy_day() -> list[Event]:
     """400 events of 60 visitors with every dimension in use; the same each time."""
     dice = random.Random(7)
-    people = [
+    people: list[dict[str, Any]] = [
         {
             "visitor": f"v{i}",
             "user_agent": dice.choice([IPHONE, an_event().user_agent]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.event import Identity
+from collector.event import Event, Identity
 from tests.make import GOOGLEBOT, an_event
 from tests.metrics.conftest import Past
 
@@ -133,7 +133,9 @@ def test_time_on_a_page_belongs_to_the_day_its_view_began(past: Past) -> None:
     ],
     ids=["one view", "two views", "a glance", "ten seconds", "a link", "a click beside", "a custom event"],
 )
-def test_a_bounce_is_a_visit_of_one_view_without_time_or_deed(past: Past, more: list, bounce_rate: float) -> None:
+def test_a_bounce_is_a_visit_of_one_view_without_time_or_deed(
+    past: Past, more: list[Event], bounce_rate: float
+) -> None:
     past.append(an_event(), *more)
     found = past.totals()
     assert (found.bounce_rate, found.engagement_rate) == (bounce_rate, 100.0 - bounce_rate)

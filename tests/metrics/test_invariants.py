@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from collector.event import Event
 from proprium.metrics.results import Dimension, Metric
 from tests.make import GOOGLEBOT, IPHONE, an_event
-from tests.metrics.conftest import Past
+from tests.metrics.conftest import Past, sum_of
 
 FIRST = datetime(2026, 10, 23, tzinfo=UTC)  # two days before Berlin's clock change
 NOW = "2026-11-20 12:00"
@@ -65,7 +65,7 @@ def test_the_buckets_of_a_series_add_up_to_the_card(
     board = past.dashboard(text, NOW)
     assert board.totals == past.totals(text, NOW)
     for metric in ADDITIVE:
-        assert sum(value or 0 for value in board.timelines[metric].values) == board.totals.value(metric), metric
+        assert sum_of(board.timelines[metric]) == board.totals.value(metric), metric
 
 
 @EXAMPLES

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from proprium.metrics.live import live
 from proprium.metrics.overview import first_event_at, overview
-from proprium.metrics.results import Live
+from proprium.metrics.results import Live, Metric
 from tests.make import GOOGLEBOT, an_event, moment
-from tests.metrics.conftest import Past
+from tests.metrics.conftest import Past, sum_of
 
 NOW = moment("12:30")
 
@@ -76,10 +76,10 @@ def test_a_dashboard_has_the_compared_period_and_the_custom_events_ever_seen(pas
     board = past.dashboard("period=today")
     assert board.previous == past.before("period=today")
     assert board.previous.page_views == 1
-    assert sum(value or 0 for value in board.previous_timelines["page_views"].values) == 1
+    assert sum_of(board.previous_timelines[Metric.PAGE_VIEWS]) == 1
     assert board.custom_events == ("old", "signup")
     assert (board.custom_timelines["signup"].values[9], board.rows_read) == (1, 1)
-    assert sum(value or 0 for value in board.previous_custom_timelines["signup"].values) == 0
+    assert sum_of(board.previous_custom_timelines["signup"]) == 0
 
 
 def test_without_a_comparison_there_is_nothing_before(past: Past) -> None:

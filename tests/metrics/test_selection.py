@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proprium.metrics.results import Dimension
+from proprium.metrics.results import Dimension, Metric
 from tests.make import GOOGLEBOT, IPHONE, an_event
-from tests.metrics.conftest import Past
+from tests.metrics.conftest import Past, sum_of
 
 
 def test_a_page_filter_counts_the_sessions_that_saw_it_and_judges_the_whole_visit(past: Past) -> None:
@@ -24,7 +24,7 @@ def test_a_visit_from_before_the_period_counts_when_its_matching_hit_is_inside(p
     past.append(an_event(at="2026-11-01 23:50", page="/"), an_event(at="2026-11-02 00:10", page="/b"))
     text = "period=today&filter=page:is:/b"
     assert past.totals(text).sessions == 1
-    assert sum(value or 0 for value in past.timeline(text)["sessions"].values) == 1
+    assert sum_of(past.timeline(text)[Metric.SESSIONS]) == 1
     assert past.totals("period=today&filter=page:is:/").sessions == 0
 
 
@@ -114,7 +114,7 @@ def test_bots_follow_a_page_filter_and_no_other(past: Past) -> None:
 def test_the_audience_of_bots_can_be_asked_for(past: Past) -> None:
     past.append(an_event(), an_event(None, page="/a", user_agent=GOOGLEBOT))
     found = past.dashboard("period=today&audience=bots")
-    assert (found.totals.events, found.totals.bots, found.totals.sessions) == (1, 1, 0)
+    assert (found.totals.events, found.totals.bots, found.totals.sessions, found.rows_read) == (1, 1, 0, 1)
     assert found.breakdowns[Dimension.BROWSER].rows == ()
 
 
