@@ -26,8 +26,13 @@ class FilledWarehouse:
         self.property: Property = create_property(database, "Example", None)
         self.store = EventStore(database)
         self.tail = Tail(database)
-        self.warehouse: Warehouse = open_warehouse(folder / "warehouse.duckdb", memory="256MB", threads=1)
         self.rules = stored_rules(database, counts_automated=False)
+        self.path = folder / "warehouse.duckdb"
+        self.open()
+
+    def open(self) -> None:
+        """Also again, after `warehouse.close()`."""
+        self.warehouse: Warehouse = open_warehouse(self.path, memory="256MB", threads=1)
         self.projector = Projector(self.tail, self.warehouse, self.rules)
 
     def append(self, events: Sequence[Event]) -> None:

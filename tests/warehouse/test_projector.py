@@ -17,7 +17,6 @@ from proprium.storage.deletion import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow
 from proprium.warehouse import projector as projector_module
 from proprium.warehouse import schema
-from proprium.warehouse.connect import open_warehouse
 from proprium.warehouse.projector import Projector
 from proprium.warehouse.rules import stored_rules
 from tests.make import DAY, an_event, moment
@@ -90,7 +89,7 @@ def test_events_after_a_reset_stay(warehouse: FilledWarehouse):
 
 
 def test_pruning_cuts_sessions_where_the_rest_begins(warehouse: FilledWarehouse):
-    warehouse.append(a_week_of_events() + [an_event("ada", "11:50", "/a"), an_event("ada", "12:10", "/b")])
+    warehouse.append([*a_week_of_events(), an_event("ada", "11:50", "/a"), an_event("ada", "12:10", "/b")])
     prune(warehouse.database, moment("12:00"))
     warehouse.projector.catch_up()
     assert_same_books(warehouse)
@@ -259,8 +258,7 @@ def test_a_file_that_cannot_be_read_is_filled_again(warehouse: FilledWarehouse):
     warehouse.append(a_week_of_events(count=20))
     warehouse.warehouse.close()
     warehouse.warehouse.path.write_bytes(b"not a database" * 1_000)
-    warehouse.warehouse = open_warehouse(warehouse.warehouse.path)
-    warehouse.projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules)
+    warehouse.open()
     warehouse.projector.catch_up()
     assert_same_books(warehouse)
 

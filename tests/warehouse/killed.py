@@ -1,0 +1,40 @@
+"""A process that is killed while it fills a warehouse: `python -m tests.warehouse.killed FOLDER follow|rebuild`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from proprium.storage.database import Database
+from proprium.storage.tail import Tail
+from proprium.warehouse.connect import open_warehouse
+from proprium.warehouse.follower import Follower
+from proprium.warehouse.projector import Projector
+from proprium.warehouse.rules import stored_rules
+
+
+def main(folder: Path, what: str) -> None:
+    database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
+    rules = stored_rules(database, counts_automated=False)
+    warehouse = open_warehouse(folder / "warehouse.duckdb", memory="256MB", threads=1)
+    tail = Tail(database)
+    if what == "rebuild":
+        projector = Projector(tail, warehouse, rules)
+        projector.catch_up()
+        _say("going")
+        while True:
+            projector.rebuild()
+    follower = Follower(tail, warehouse, rules)
+    follower.take(7)
+    _say("going")
+    while follower.take(7)[0]:
+        pass
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

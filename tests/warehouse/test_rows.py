@@ -1,0 +1,123 @@
+"""Who counts as a person, and what a row says of its sender."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from collector.event import Identity
+from proprium.properties.service import update_settings
+from proprium.warehouse.schema import event, session
+from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
+from tests.warehouse_kit import FilledWarehouse
+
+HEADLESS_CHROME = CHROME.replace("Chrome/", "HeadlessChrome/")
+
+
+def only_row(warehouse: FilledWarehouse) -> Any:
+    with warehouse.warehouse.read() as connection:
+        return connection.execute(select(event)).one()
+
+
+def test_a_crawler_is_a_bot_with_a_name_and_belongs_to_no_session(warehouse: FilledWarehouse):
+    warehouse.append([an_event(user_agent=GOOGLEBOT)])
+    row = only_row(warehouse)
+    assert (row.is_bot, row.bot_name, row.bot_category) == (True, "Googlebot", "search")
+    assert (row.session, row.is_view) == (None, False)
+
+
+@pytest.mark.parametrize("sent", [{"automated": True}, {"user_agent": HEADLESS_CHROME}])
+def test_an_automated_browser_is_a_person_only_where_the_property_says_so(warehouse: FilledWarehouse, sent):
+    warehouse.append([an_event(**sent)])
+    row = only_row(warehouse)
+    assert (row.is_bot, row.bot_category, row.session, row.is_view) == (True, "headless", None, False)
+    update_settings(warehouse.database, warehouse.property.id, counts_automated=True)
+    warehouse.projector.catch_up()
+    row = only_row(warehouse)
+    assert (row.is_bot, row.bot_name, row.bot_category, row.is_view) == (False, None, None, True)
+    assert row.session is not None
+
+
+def test_a_crawler_stays_a_bot_where_automated_browsers_count(warehouse: FilledWarehouse):
+    update_settings(warehouse.database, warehouse.property.id, counts_automated=True)
+    warehouse.append([an_event(user_agent=GOOGLEBOT, automated=True)])
+    assert only_row(warehouse).is_bot
+
+
+def test_a_program_that_sends_a_custom_event_is_nobody_and_no_bot(warehouse: FilledWarehouse):
+    warehouse.append([an_event(visitor=None, event="signup", page=None, user_agent=CURL)])
+    row = only_row(warehouse)
+    assert (row.is_bot, row.is_custom, row.visitor, row.session, row.device) == (False, True, None, None, None)
+
+
+def test_a_program_known_by_the_day_only_is_nobody(warehouse: FilledWarehouse):
+    warehouse.append([an_event("by the day", event="signup", user_agent=CURL, identity=Identity.DAILY, user_id=None)])
+    assert only_row(warehouse).visitor is None
+
+
+def test_a_program_that_says_for_whom_it_speaks_continues_their_session(warehouse: FilledWarehouse):
+    warehouse.append([an_event("42", "09:00"), an_event("42", "09:05", event="order", user_agent=CURL)])
+    with warehouse.warehouse.read() as connection:
+        found = connection.execute(select(session)).one()
+    assert (found.hits, found.custom_events, found.device) == (2, 1, "Desktop")  # the first hit decides
+
+
+def test_a_row_says_with_what_and_from_where(warehouse: FilledWarehouse):
+    warehouse.append(
+        [
+            an_event(
+                user_agent=IPHONE,
+                referrer="google.com",
+                screen_width=390,
+                screen_height=844,
+                country="DE",
+                region="DE-HE",
+                data={"plan": "pro"},
+            )
+        ]
+    )
+    row = only_row(warehouse)
+    assert (row.browser, row.platform, row.device, row.screen) == ("Safari", "iOS", "Mobile", "390×844")
+    assert (row.source, row.channel, row.country, row.region) == ("Google", "Organic search", "DE", "DE-HE")
+    assert row.data == '{"plan":"pro"}'
+
+
+def test_engaged_time_is_of_a_page_leave_and_half_an_hour_at_most(warehouse: FilledWarehouse):
+    warehouse.append([an_event(event="page_leave", time_on_page=3_000_000)])
+    assert only_row(warehouse).engaged_ms == 1_800_000
+
+
+@pytest.mark.parametrize(
+    ("hits", "is_bounce"),
+    [
+        ([], True),
+        ([{"event": "page_leave", "time_on_page": 9_999}], True),
+        ([{"event": "page_leave", "time_on_page": 10_000}], False),
+        ([{"event": "page_leave", "time_on_page": 6_000}] * 2, False),
+        ([{"event": "page_view", "page": "/b"}], False),
+        ([{"event": "signup"}], False),
+        ([{"event": "scroll"}], True),
+        ([{"event": "click", "data": {"target": "button"}}], True),
+        ([{"event": "click", "data": {"target": "abbr"}}], True),
+        ([{"event": "click", "data": {"target": "a#buy"}}], False),
+        ([{"event": "click", "data": {"target": "img", "href": "shop.example"}}], False),
+    ],
+)
+def test_a_bounce_is_one_short_view_without_a_link_and_without_a_custom_event(
+    warehouse: FilledWarehouse, hits: list[dict[str, Any]], is_bounce: bool
+):
+    warehouse.append([an_event(at="09:00")])
+    for hit in hits:
+        warehouse.append([an_event(at="09:05", **hit)])
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalar(select(session.c.is_bounce)) is is_bounce
+
+
+def test_a_view_and_its_double_are_one_unless_they_have_ids(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:00:00"), an_event(at="09:00:01"), an_event(at="09:00:01.5")])
+    warehouse.append([an_event("bob", "09:00:00", view_id="a"), an_event("bob", "09:00:00.5", view_id="b")])
+    with warehouse.warehouse.read() as connection:
+        views = connection.execute(select(session.c.views, session.c.hits).order_by(session.c.session)).all()
+    assert views == [(2, 3), (2, 2)]
