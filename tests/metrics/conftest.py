@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -26,22 +29,31 @@ EVENING = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
 """Of the day whose events the builders make."""
 
 
-class Past:
-    """Storage, projector and warehouse of one test, and the questions about its property number 1."""
+MOST_PROPERTIES = 1000
+"""Of one test: its properties are numbered from 1, and stored from a number on that no other test has."""
 
-    def __init__(self, filled: FilledWarehouse) -> None:
+
+class Past:
+    """One test's properties in the warehouse that all tests share, and the questions about number 1."""
+
+    def __init__(self, filled: FilledWarehouse, test: int) -> None:
         self._filled = filled
+        self._first = test * MOST_PROPERTIES
         self.warehouse: Warehouse = filled.warehouse
         self.timezone = "UTC"
         self.number = 1
         self.custom_cards: tuple[str, ...] = ()
 
     def append(self, *events: Event) -> None:
-        self._filled.append(events)
+        self._filled.append([replace(event, property=self.stored(event.property)) for event in events])
+
+    def stored(self, number: int) -> int:
+        """What a property that the test calls `number` is called in storage."""
+        return self._first + number
 
     def query(self, text: str = "period=today", now: str | datetime = EVENING) -> Query:
         """`text` is an address's query, with its filters as they are written there."""
-        facts = PropertyFacts(UUID(int=1), self.number, self.timezone, self.custom_cards)
+        facts = PropertyFacts(UUID(int=1), self.stored(self.number), self.timezone, self.custom_cards)
         pairs = [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
         return query_from(pairs, facts, moment(now))
 
@@ -85,11 +97,24 @@ class Past:
         return dashboard(self.warehouse, self.query(text, now))
 
 
-@pytest.fixture
-def past(database: Database, tmp_path: Path) -> Iterator[Past]:
-    filled = FilledWarehouse(database, tmp_path)
-    yield Past(filled)
+@pytest.fixture(scope="session")
+def _shared(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledWarehouse]:
+    """Opening storage, projector and warehouse takes longer than asking a question."""
+    folder = tmp_path_factory.mktemp("past")
+    shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
+    database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
+    filled = FilledWarehouse(database, folder)
+    yield filled
     filled.close()
+    database.close()
+
+
+_tests = count(1)
+
+
+@pytest.fixture
+def past(_shared: FilledWarehouse) -> Past:
+    return Past(_shared, next(_tests))
 
 
 def sum_of(series: Series) -> float:

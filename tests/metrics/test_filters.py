@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proprium.errors import BadQuery
 from proprium.metrics.filters import (
     HIT_DIMENSIONS,
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
     MAX_FILTERS,
     SESSION_DIMENSIONS,
     Filter,
@@ -32,6 +34,7 @@ def filters(draw: st.DrawFn) -> Filter:
     return Filter(draw(dimensions), operator, (draw(plain),))
 
 
+@UNHURRIED
 @given(filters())
 def test_what_is_written_reads_back(wanted: Filter) -> None:
     assert parse_filter(wanted.to_text()) == wanted

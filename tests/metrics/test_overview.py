@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from proprium.metrics.live import live
-from proprium.metrics.overview import first_event_at, overview
+from proprium.metrics.overview import PropertyOverview, first_event_at, overview
 from proprium.metrics.results import Live, Metric
 from tests.make import GOOGLEBOT, an_event, moment
 from tests.metrics.conftest import Past, sum_of
 
 NOW = moment("12:30")
+
+
+def seen(past: Past, *numbers: int) -> list[PropertyOverview]:
+    found = overview(past.warehouse, [past.stored(number) for number in numbers], NOW)
+    return [found[past.stored(number)] for number in numbers]
 
 
 def test_live_is_who_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
@@ -22,7 +27,7 @@ def test_live_is_who_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
         an_event("crawler", at="12:29", user_agent=GOOGLEBOT),
         an_event("eve", at="12:29", property=2),
     )
-    assert live(past.warehouse, 1, NOW) == Live(now=1, half_hour=2)
+    assert live(past.warehouse, past.stored(1), NOW) == Live(now=1, half_hour=2)
 
 
 def test_each_property_shows_its_last_day_and_all_that_ever_was(past: Past) -> None:
@@ -35,21 +40,18 @@ def test_each_property_shows_its_last_day_and_all_that_ever_was(past: Past) -> N
         an_event("crawler", at="12:29", user_agent=GOOGLEBOT),
         an_event("eve", at="11:00", property=2),
     )
-    found = overview(past.warehouse, [1, 2, 3], NOW)
-    assert set(found) == {1, 2, 3}
-    one = found[1]
+    one, two, three = seen(past, 1, 2, 3)
     assert (one.live, one.visitors_24h, one.previous_24h) == (1, 2, 1)
     assert (one.events, one.page_views, one.sessions) == (5, 4, 5)
     assert one.last_event_at == datetime(2026, 11, 2, 12, 29, tzinfo=UTC)
     assert (len(one.sparkline), one.sparkline[0], one.sparkline[-1]) == (24, 1, 2)
-    assert (found[2].visitors_24h, found[2].sparkline[-2]) == (1, 1)
-    assert (found[3].events, found[3].last_event_at, found[3].sparkline) == (0, None, (0,) * 24)
+    assert (two.visitors_24h, two.sparkline[-2]) == (1, 1)
+    assert (three.events, three.last_event_at, three.sparkline) == (0, None, (0,) * 24)
 
 
 def test_a_property_is_quiet_after_a_week_without_an_event(past: Past) -> None:
     past.append(an_event(at="2026-10-20 10:00"), an_event(at="2026-10-30 10:00", property=2))
-    found = overview(past.warehouse, [1, 2, 3], NOW)
-    assert [found[number].is_quiet(NOW) for number in (1, 2, 3)] == [True, False, True]
+    assert [each.is_quiet(NOW) for each in seen(past, 1, 2, 3)] == [True, False, True]
 
 
 def test_no_property_has_no_overview(past: Past) -> None:
@@ -57,9 +59,9 @@ def test_no_property_has_no_overview(past: Past) -> None:
 
 
 def test_all_time_begins_with_the_first_event(past: Past) -> None:
-    assert first_event_at(past.warehouse, 1) is None
+    assert first_event_at(past.warehouse, past.stored(1)) is None
     past.append(an_event(at="2026-09-01 10:00"), an_event())
-    assert first_event_at(past.warehouse, 1) == datetime(2026, 9, 1, 10, tzinfo=UTC)
+    assert first_event_at(past.warehouse, past.stored(1)) == datetime(2026, 9, 1, 10, tzinfo=UTC)
 
 
 def test_a_dashboard_without_any_event_is_empty_and_complete(past: Past) -> None:

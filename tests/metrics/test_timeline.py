@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proprium.metrics.buckets import buckets
@@ -14,6 +14,8 @@ from proprium.metrics.period import Interval, custom
 from proprium.metrics.results import Metric
 from tests.make import an_event
 from tests.metrics.conftest import Past
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 LATER = "2027-01-01 00:00"
 
@@ -123,6 +125,7 @@ ZONES = st.sampled_from(
 )
 
 
+@UNHURRIED
 @given(
     ZONES,
     st.dates(date(2005, 1, 1), date(2040, 1, 1)),

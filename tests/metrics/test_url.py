@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
@@ -19,6 +19,8 @@ from proprium.metrics.period import PRESETS, Compare, Interval, intervals_for
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.url import PropertyFacts, query_from, query_to_params
 from tests.metrics.test_filters import filters
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)
 FACTS = PropertyFacts(UUID(int=7), 3, "Europe/Berlin", ("signup",), datetime(2026, 1, 1, tzinfo=UTC))
@@ -131,6 +133,7 @@ def test_nonsense_is_refused_with_the_value_and_the_way_out(text: str, told: str
         asked(text)
 
 
+@UNHURRIED
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -171,6 +174,7 @@ def queries(draw: st.DrawFn) -> Query:
     return query_from(pairs, FACTS, NOW)
 
 
+@UNHURRIED
 @given(queries())
 def test_a_pasted_link_asks_the_same_question(query: Query) -> None:
     text = urlencode(query_to_params(query))
