@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from proprium.errors import BadQuery
 from proprium.metrics.filters import (
     HIT_DIMENSIONS,
-
-UNHURRIED = settings(deadline=None)  # a busy machine is no failure
     MAX_FILTERS,
     SESSION_DIMENSIONS,
     Filter,
@@ -19,6 +17,8 @@ UNHURRIED = settings(deadline=None)  # a busy machine is no failure
     parse_filter,
     parse_filters,
 )
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
 dimensions = st.sampled_from(HIT_DIMENSIONS + SESSION_DIMENSIONS) | plain.map(lambda key: f"data.{key}")

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from proprium.errors import BadQuery
 from proprium.metrics.period import (
     PRESETS,
-
-UNHURRIED = settings(deadline=None)  # a busy machine is no failure
     Compare,
     Interval,
     check_interval,
@@ -22,6 +20,8 @@ UNHURRIED = settings(deadline=None)  # a busy machine is no failure
     intervals_for,
     period,
 )
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)  # a Monday
