@@ -12,12 +12,34 @@ from starlette.types import ASGIApp
 from proprium.config import Settings
 from proprium.ui import auth_routes, error_pages, plain_routes
 from proprium.ui.bundle import ASSETS, URL, install_override
-from proprium.ui.pages import account, changelog, dashboard, documentation, home, install, login, properties, settings, setup
-from proprium.ui.security import AddressOf, PageRateLimit, SecurityHeaders, SocketOrigin, peer_address
+from proprium.ui.pages import (
+    account,
+    changelog,
+    dashboard,
+    documentation,
+    home,
+    install,
+    login,
+    properties,
+    settings,
+    setup,
+)
+from proprium.ui.security import AddressOf, HeadLikeGet, PageRateLimit, SecurityHeaders, SocketOrigin, peer_address
 from proprium.ui.services import Services
 from proprium.ui.static import StaticCompressed
 
-PAGES: tuple[ModuleType, ...] = (home, setup, login, account, properties, dashboard, install, settings, documentation, changelog)
+PAGES: tuple[ModuleType, ...] = (
+    home,
+    setup,
+    login,
+    account,
+    properties,
+    dashboard,
+    install,
+    settings,
+    documentation,
+    changelog,
+)
 RECONNECT_S = 45
 """A page that was away for less catches up with what it missed; longer, and it loads anew."""
 
@@ -47,6 +69,6 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
 
 def protected(app: ASGIApp, settings: Settings, *, address_of: AddressOf = peer_address) -> ASGIApp:
     """What stands before the app; the collector, whose answers carry headers of their own, stands before this."""
-    limited = PageRateLimit(app, address_of=address_of)
+    limited = PageRateLimit(HeadLikeGet(app), address_of=address_of)
     checked = SocketOrigin(limited, public_url=settings.public_url)
     return SecurityHeaders(checked, is_https=settings.is_https)

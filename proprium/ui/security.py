@@ -58,6 +58,23 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+class HeadLikeGet:
+    """Answers HEAD with the headers of GET: monitors and link checkers ask so, and no route of ours minds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_no_body(message: Message) -> None:
+            await send(message | {"body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_no_body)
+
+
 class SocketOrigin:
     """Refuses NiceGUI's socket to pages of other sites; NiceGUI itself admits any origin."""
 
@@ -87,7 +104,7 @@ class PageRateLimit:
         self.window = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith(NOT_PAGES):
+        if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(NOT_PAGES):
             address = self.address_of(HTTPConnection(scope))
             if address is not None and not self.window.hit(self.limit, address):
                 refusal = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})

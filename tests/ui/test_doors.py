@@ -158,5 +158,11 @@ async def test_crawlers_find_the_public_pages_only(site: Site) -> None:
     assert "/properties" not in robots + sitemap
 
 
+@pytest.mark.parametrize("path", ["/", "/robots.txt", "/login"])
+async def test_head_answers_like_get_without_a_body(site: Site, path: str) -> None:
+    answer = await site.client().head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 async def test_the_icon_is_one(site: Site) -> None:
     assert (await site.client().get("/favicon.ico")).content.startswith(b"\x00\x00\x01\x00")
