@@ -119,7 +119,7 @@ class _Listening:
         self._heard_at = float("-inf")
         has_events = next(read_events(services.database, found.number), None) is not None
         names = ", ".join(found.hostnames) or found.name
-        self._list = Listener(names, f"/properties/{found.id}", has_events=has_events)
+        self._list = Listener(names, f"/properties/{found.id}", has_events=has_events, country_name=services.atlas.name)
 
     def start(self) -> None:
         if self._client.is_deleted:  # closed before it was there: nobody would end what begins here

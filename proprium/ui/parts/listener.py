@@ -84,7 +84,10 @@ class Arrival:
 class Listener:
     """The card beside the tag."""
 
-    def __init__(self, waiting_for: str, dashboard: str, *, has_events: bool) -> None:
+    def __init__(
+        self, waiting_for: str, dashboard: str, *, has_events: bool, country_name: Callable[[str], str]
+    ) -> None:
+        self._country_name = country_name
         self._steps: dict[str, _Step] = {}
         with ui.element("div").classes(f"{theme.LINE} bd").style("padding-bottom: 2px").props('role="status"'):
             self._dot = ui.element("span").classes(f"{theme.DOT} {theme.ON}")
@@ -101,7 +104,8 @@ class Listener:
     def show(self, arrival: Arrival) -> None:
         self._headline.set_text(arrival.title)
         for key, (state, said) in arrival.steps.items():
-            self._steps[key].show(state, said)
+            is_country = key == "country" and state == DONE
+            self._steps[key].show(state, self._country_name(said) if is_country else said)
         if arrival.is_stored:
             self._ready.set_visibility(True)
         self._refused.set_visibility(bool(arrival.sentence))
