@@ -8,6 +8,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+import orjson
+
 from collector.bots import HEADLESS
 from collector.event import BUILT_IN, Identity
 from collector.source import source_and_channel
@@ -142,10 +144,13 @@ def _engaged(event: TailRow) -> int | None:
 
 def _click(row: list[Any]) -> int:
     """Only a click on a link takes somebody somewhere."""
-    try:
-        data = json.loads(row[_DATA] or "{}")
-    except ValueError:
+    text = row[_DATA]
+    if not text:
         return OTHER
+    try:
+        data = orjson.loads(text)
+    except ValueError:  # an integer of more than 64 bits, which orjson does not read
+        data = json.loads(text)
     target = data.get("target")
     return LINK_CLICK if data.get("href") or (isinstance(target, str) and _LINK.match(target)) else OTHER
 

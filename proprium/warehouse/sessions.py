@@ -99,10 +99,10 @@ class Hit:
     row: Any
     visit: Visit | None = None
     is_view: bool = False
+    key: Key = field(init=False)
 
-    @property
-    def key(self) -> Key:
-        return self.number, self.visitor
+    def __post_init__(self) -> None:
+        self.key = self.number, self.visitor
 
 
 def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
