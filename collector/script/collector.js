@@ -166,8 +166,9 @@
     let lastClick = -1e3;
     const click = (happened) => {
       measure();
-      if (happened.timeStamp - lastClick < 300) return;
-      lastClick = happened.timeStamp;
+      const now = performance.now();
+      if (now - lastClick < 300) return;
+      lastClick = now;
       const element = happened.target.closest('[data-collect],a,button,input,select,textarea,summary,label') || happened.target;
       const name = ['data-collect', 'id', 'name'].map((key) => element.getAttribute(key)).find(Boolean);
       const link = element.closest('a[href]');
