@@ -23,6 +23,7 @@ COMPARE_LABELS = {
     Compare.YEAR: "a year earlier",
     Compare.NONE: "nothing",
 }
+RIGHT_ALIGNED = 'anchor="bottom right" self="top right"'
 LISTED = 30
 """Properties in the switcher; the page of all properties has a search."""
 
@@ -90,7 +91,7 @@ class PeriodPicker:
             with ui.element("span").classes("cut"):
                 self._last_word = span("", theme.HIDE_ON_PHONE)  # there is little room beside the property's name
                 self._label = span("")
-            with ui.menu().classes("periods") as self._menu:
+            with ui.menu().classes("periods").props(RIGHT_ALIGNED) as self._menu:
                 with ui.element("div").classes("choices"):
                     for key, label in PRESETS:
                         if key != "custom":
@@ -162,7 +163,7 @@ class More:
     """The ⋮ menu."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        with button("", "dots", name="More"), ui.menu():
+        with button("", "dots", name="More"), ui.menu().props(RIGHT_ALIGNED):
             for label, icon_name, target, classes in entries:
                 if not label:
                     ui.separator()

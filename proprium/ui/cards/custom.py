@@ -8,6 +8,7 @@ from nicegui import ui
 
 from proprium.errors import ProblemForReader
 from proprium.properties import service
+from proprium.ui.cards.bar import RIGHT_ALIGNED
 from proprium.ui.parts.controls import button
 from proprium.ui.services import Services
 from proprium.ui.session import current_user
@@ -21,7 +22,10 @@ class CustomCards:
         self._services, self._screen = services, screen
         self._seen: tuple[str, ...] = ()
         self._switches: dict[str, ui.switch] = {}
-        with button("Custom cards", "plus", name="Custom cards").props('aria-haspopup="menu"'), ui.menu() as self._menu:
+        with (
+            button("Custom cards", "plus", name="Custom cards").props('aria-haspopup="menu"'),
+            ui.menu().props(RIGHT_ALIGNED),
+        ):
             self._list = ui.element("div").classes("cardlist stack tight")
         with self._list:
             ui.label('No custom event yet. Send one: collectorQueue.push({event: "sign_up"})').classes("mut small")

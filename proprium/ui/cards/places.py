@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from nicegui import ui
 
@@ -29,6 +30,7 @@ class Places:
         on_tab: Callable[[Tile, str], None],
         on_filter: Callable[[Filter], None],
         on_region: Callable[[str], None],
+        on_expand: Callable[[Tile], Any],
     ) -> None:
         self._atlas, self._on_country, self._on_region = atlas, on_country, on_region
         self._country: str | None = None
@@ -40,7 +42,7 @@ class Places:
             with self._panel.head:
                 self._back = button("World", "back", on_click=lambda: on_country(None), name="Back to the world")
             self._back.set_visibility(False)
-            self.tile = RankedTile(PLACES, on_tab, on_filter, with_flags=True)
+            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, with_flags=True)
 
     def choose(self, view: View) -> None:
         """The map's title and way back, and the list's open tab, as the view has them."""

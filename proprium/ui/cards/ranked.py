@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
@@ -16,6 +17,7 @@ from proprium.ui import theme
 from proprium.ui.bundle import flag_url
 from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
 from proprium.ui.cards.tiles import Tab, Tile
+from proprium.ui.parts.controls import button
 from proprium.ui.parts.panels import panel
 from proprium.ui.parts.states import skeleton
 from proprium.ui.parts.words import span
@@ -83,12 +85,12 @@ class RankedList:
         self._skeletons.clear()
 
     def _line(self, index: int) -> _Line:
-        with ui.element("button").classes(theme.ROW) as button:
-            button.props["type"] = "button"
-            button.props["data-value"] = str(index)
+        with ui.element("button").classes(theme.ROW) as row:
+            row.props["type"] = "button"
+            row.props["data-value"] = str(index)
             bar = ui.element("span").classes("b")
             flag = ui.element("img").classes("flag").props('alt=""') if self._with_flags else None
-            return _Line(button, bar, flag, span("", "n"), span("", "c"), span("", "p"))
+            return _Line(row, bar, flag, span("", "n"), span("", "c"), span("", "p"))
 
     def _draw(self, line: _Line, row: Row, unit: str, width_percent: float) -> None:
         line.name.set_text(row.label)
@@ -120,12 +122,14 @@ class RankedTile:
         tile: Tile,
         on_tab: Callable[[Tile, str], None],
         on_filter: Callable[[Filter], None],
+        on_expand: Callable[[Tile], Any],
         *,
         with_flags: bool = False,
     ) -> None:
         self.tile = tile
         with panel(tile.title, body="") as self.panel:
             self._sub = TabRow([], on_tab=lambda key: on_tab(tile, key), name=f"{tile.title} by")
+            self._sub.box.classes("subtabs")
             self.list = RankedList(on_filter, with_flags=with_flags)
         with self.panel.head:
             self._hint = span("", "s end cut")
@@ -133,6 +137,9 @@ class RankedTile:
                 _top_level(tile.tabs) if len(tile.tabs) > 1 else [],
                 on_tab=lambda key: on_tab(tile, key),
                 name=f"{tile.title}: what to list",
+            )
+            button("", "expand", kind=f"{theme.BARE} expand", name=f"{tile.title}: the whole list").on(
+                "click", lambda: on_expand(tile)
             )
 
     def show(self, tab: Tab, breakdown: Breakdown) -> None:
@@ -177,16 +184,16 @@ class TabRow:
         self.box.set_visibility(bool(options))
 
     def choose(self, key: str) -> None:
-        for other, button in self._buttons.items():
-            switch_class(button, theme.ON, other == key)
-            set_prop(button, "aria-pressed", "true" if other == key else "false")
+        for other, element in self._buttons.items():
+            switch_class(element, theme.ON, other == key)
+            set_prop(element, "aria-pressed", "true" if other == key else "false")
 
 
 def _tab_button(key: str, label: str) -> Element:
-    with ui.element("button").props('type="button"') as button:
-        button.props["data-value"] = key
+    with ui.element("button").props('type="button"') as element:
+        element.props["data-value"] = key
         span(label)
-    return button
+    return element
 
 
 def _top_level(tabs: tuple[Tab, ...]) -> list[tuple[str, str]]:

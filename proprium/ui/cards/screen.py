@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -26,6 +26,7 @@ from proprium.ui.cards.chart import Chart
 from proprium.ui.cards.chips import Chips, ask_for_filter
 from proprium.ui.cards.custom import CustomCards
 from proprium.ui.cards.footer import Footer
+from proprium.ui.cards.full_list import FullList
 from proprium.ui.cards.headline import Headline
 from proprium.ui.cards.pieces import switch_class
 from proprium.ui.cards.places import Places
@@ -40,20 +41,16 @@ from proprium.ui.services import Services
 log = logging.getLogger(__name__)
 
 BROKEN = "The numbers could not be read. They are asked for again with the next event; the server's log says more."
+CHECK_EVERY_S = 10
 # One round trip: the theme, whether there is a mouse (a finger must scroll over the chart), and whether anybody looks.
 ASK_BROWSER = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden]"
 
 
-@dataclass(frozen=True)
-class Access:
-    """Whether this reader may still look: a login may end, a property become private, while a page is open."""
-
-    may_see: Callable[[], bool]
-
-
 class Screen:
-    def __init__(self, services: Services, view: View, access: Access, *, can_edit: bool) -> None:
-        self._services, self._access = services, access
+    """`may_see` is asked again while the page is open: a login may end, a property become private."""
+
+    def __init__(self, services: Services, view: View, may_see: Callable[[], bool], *, can_edit: bool) -> None:
+        self._services, self._may_see, self._checked_s = services, may_see, time.monotonic()
         self.view = view
         self.answer: Dashboard | None = None
         self._client: Client = ui.context.client
@@ -102,6 +99,7 @@ class Screen:
                 on_tab=self._choose_tab,
                 on_filter=self._add_filter,
                 on_region=lambda region: self._add_filter(Filter("region", Operator.IS, (region,))),
+                on_expand=self._expand,
             )
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices, events, bots = self._tile(tiles.DEVICES), self._tile(tiles.EVENTS), self._tile(tiles.BOTS)
@@ -115,7 +113,7 @@ class Screen:
         frame.on_theme(self._set_theme)
 
     def _tile(self, tile: Tile) -> RankedTile:
-        return RankedTile(tile, self._choose_tab, self._add_filter)
+        return RankedTile(tile, self._choose_tab, self._add_filter, self._expand)
 
     # ---- numbers ----------------------------------------------------------------------------------------------
 
@@ -155,13 +153,24 @@ class Screen:
             every_s=answer.EVERY_S,
         )
         self._watches.insert(0, watch)
+        if not self._is_shown:
+            watch.pause()
 
     def _arrive(self, result: Dashboard) -> None:
-        if not self._access.may_see():
+        if self._may_still_see():
+            self.answer = result
+            self._draw()
+
+    def _may_still_see(self) -> bool:
+        """Asked now and then, not with every event; a page that may not is left."""
+        now = time.monotonic()
+        if now - self._checked_s < CHECK_EVERY_S:
+            return True
+        self._checked_s = now
+        if not self._may_see():
             self._leave()
-            return
-        self.answer = result
-        self._draw()
+            return False
+        return True
 
     def _arrive_live(self, live: Live) -> None:
         self._live.show(live)
@@ -230,8 +239,7 @@ class Screen:
             self.show(view)
 
     def show(self, view: View) -> None:
-        if not self._access.may_see():
-            self._leave()
+        if not self._may_still_see():
             return
         is_other_question = view.key != self.view.key
         self.view = view
@@ -274,6 +282,11 @@ class Screen:
 
     def _choose_tab(self, tile: Tile, key: str) -> None:
         self.go(lambda view: view.with_tab(tile, key))
+
+    async def _expand(self, tile: Tile) -> None:
+        if self._may_still_see():
+            full = FullList(self._services, self._name, self._add_filter)
+            await full.open(tile, self.view.tab(tile), self.view.at(self._services.clock()))
 
     def _add_filter(self, wanted: Filter) -> None:
         self.go(lambda view: view.with_filter(wanted))

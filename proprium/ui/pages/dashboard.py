@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from uuid import UUID
 
 from fastapi import Request
-from nicegui import run, ui
+from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
 from proprium.errors import BadQuery, NotFound, PropertyNotFound
@@ -15,10 +17,10 @@ from proprium.properties import service
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
-from proprium.ui.bundle import asset_url
+from proprium.ui.bundle import asset_url, preload_html
 from proprium.ui.cards.bar import LINE, Entry, More, PdfButton, Switcher
 from proprium.ui.cards.keys import show_keys
-from proprium.ui.cards.screen import Access, Screen
+from proprium.ui.cards.screen import Screen
 from proprium.ui.cards.takeaway import Takeaway
 from proprium.ui.cards.view import View, view_from
 from proprium.ui.frame import Frame, frame, track
@@ -35,8 +37,9 @@ def register(services: Services) -> None:
             return RedirectResponse(_report_address(request, property_id), 307)
         user = session.user_of(services, request)
         found = _find(services, property_id, user)
-        facts = await run.io_bound(facts_of, services, found)
+        facts = await asyncio.to_thread(facts_of, services, found)
         with frame(services, request, found.name, user, with_nav=False) as page:
+            ui.add_head_html(preload_html(services.atlas))
             ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
             try:
                 view = view_from(request.query_params, facts, services.clock())
@@ -72,7 +75,7 @@ def _find(services: Services, property_id: str, user: User | None) -> Property:
 
 def _build(services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View) -> Screen:
     can_edit = service.may_edit(user, found)
-    screen = Screen(services, view, _access(services, request, found.id), can_edit=can_edit)
+    screen = Screen(services, view, partial(_may_see, services, request, found.id), can_edit=can_edit)
     others = service.visible_to(services.database, user) if user else [found]
     with page.bar:
         switcher = Switcher(found, others, is_signed_in=user is not None)
@@ -126,15 +129,12 @@ def _to_list(_: Property) -> None:
     ui.navigate.to("/properties")
 
 
-def _access(services: Services, request: Request, property_id: UUID) -> Access:
-    def may_see() -> bool:
-        try:
-            service.find_visible(services.database, property_id, session.user_of(services, request))
-        except NotFound:
-            return False
-        return True
-
-    return Access(may_see=may_see)
+def _may_see(services: Services, request: Request, property_id: UUID) -> bool:
+    try:
+        service.find_visible(services.database, property_id, session.user_of(services, request))
+    except NotFound:
+        return False
+    return True
 
 
 def _say(trouble: BadQuery, found: Property) -> None:
