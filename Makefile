@@ -46,7 +46,7 @@ update: setup-dev
 		--group build --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	PATH="$$PWD/$(BIN):$$($(BIN)/python deploy/node_bin.py):$$PATH" $(BIN)/python -m collector.lists
+	PATH="$$($(BIN)/python deploy/node_bin.py):$$PATH" $(BIN)/python -m collector.update_bots
 	$(MAKE) setup-dev
 
 clean:  # never touches data/

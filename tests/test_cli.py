@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
-from proprium import app, cli
+from proprium import app, cli, collect_app
 from proprium.accounts.users import check_password
 from proprium.clock import utc_now
 from proprium.config import Settings
@@ -137,8 +137,8 @@ def test_the_servers_start_with_the_settings_and_what_was_given(proprium, monkey
     def serve(settings: Settings, *, demo: bool = False) -> None:
         told.append(("serve", settings.port, demo))
 
-    monkeypatch.setattr(app, "serve", serve, raising=False)
-    monkeypatch.setattr(app, "collect", lambda settings: told.append(("collect", settings.port, False)), raising=False)
+    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(collect_app, "collect", lambda settings: told.append(("collect", settings.port, False)))
     assert proprium(*args).code == 0
     assert told == [started]
 

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 
 from maps.atlas import Atlas
 from proprium import routes
-from proprium.health import health
 from proprium.errors import ProblemForReader
+from proprium.health import health
 from proprium.properties.service import set_public
 from proprium.reports.files import Printer
 from proprium.storage.tables import User
