@@ -13,8 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from proprium.errors import ProblemForReader
-from proprium.ui import theme
-from proprium.ui.bundle import asset_url
+from proprium.ui.head import look
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +25,8 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>{{ title }} · Proprium</title>
-<link rel="icon" type="image/svg+xml" href="{{ icon }}">
-<script>{{ theme_script | safe }}</script>
-{% for sheet in sheets %}<link rel="stylesheet" href="{{ sheet }}">
-{% endfor %}</head>
+{{ look | safe }}
+</head>
 <body>
 <header class="top"><div><a class="brand" href="/"><span class="logo"></span> Proprium</a></div></header>
 <main class="wrap slim">
@@ -106,9 +103,7 @@ def _page(status: int, title: str, detail: str) -> str:
         status=status,
         title=title,
         detail=detail,
-        theme_script=theme.THEME_SCRIPT,
-        icon=asset_url("img/favicon.svg"),
-        sheets=[asset_url("css/icons.css"), asset_url("css/proprium.css")],
+        look=look(),
     )
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from typing import Any
 
@@ -16,16 +15,10 @@ from nicegui.element import Element
 
 from proprium.storage.tables import User
 from proprium.ui import theme
-from proprium.ui.bundle import asset_url
-from proprium.ui.parts.controls import button
+from proprium.ui.head import look
+from proprium.ui.parts.controls import button, icon
 from proprium.ui.services import Services
 
-FONTS = {  # file → the characters it holds
-    "inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,"
-    "U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
-    "inter-latin-ext": "U+0100-02BA,U+02BD-02C5,U+02C7-02CC,U+02CE-02D7,U+02DD-02FF,U+0304,U+0308,U+0329,U+1D00-1DBF,"
-    "U+1E00-1E9F,U+1EF2-1EFF,U+2020,U+20A0-20AB,U+20AD-20C0,U+2113,U+2C60-2C7F,U+A720-A7FF",
-}
 DESCRIPTION = "Website analytics that run on your own server, written entirely in Python."
 
 
@@ -95,8 +88,7 @@ def _head(services: Services, request: Request, title: str, description: str) ->
     address = escape(services.settings.public_url + request.url.path, quote=True)
     image = escape(services.settings.public_url + "/favicon.ico", quote=True)
     ui.add_head_html(
-        f"<script>{theme.THEME_SCRIPT}</script>"
-        f"{_look()}"
+        f"{look()}"
         f'<meta name="description" content="{escape(description, quote=True)}">'
         f'<meta property="og:site_name" content="Proprium"><meta property="og:type" content="website">'
         f'<meta property="og:title" content="{escape(title, quote=True)}">'
@@ -105,21 +97,6 @@ def _head(services: Services, request: Request, title: str, description: str) ->
     )
     # Quasar learns the theme when it is there; our own colours need not wait for it.
     ui.add_body_html('<script type="module">propriumTheme.apply(); setTimeout(() => propriumTheme.apply());</script>')
-
-
-@cache
-def _look() -> str:
-    """Links to the style sheets, and the font under addresses that browsers may keep for good."""
-    faces = "".join(
-        f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{characters};"
-        f'src:url("{asset_url(f"fonts/{name}.woff2")}") format("woff2")}}'
-        for name, characters in FONTS.items()
-    )
-    font, css = asset_url("fonts/inter-latin.woff2"), (asset_url("css/icons.css"), asset_url("css/proprium.css"))
-    first = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{font}">'
-    sheets = "".join(f'<link rel="stylesheet" href="{address}">' for address in css)
-    picture = f'<link rel="icon" type="image/svg+xml" href="{asset_url("img/favicon.svg")}">'
-    return f"{first}<style>{faces}</style>{sheets}{picture}"
 
 
 def _own_tag(services: Services, request: Request) -> None:
@@ -154,6 +131,9 @@ def _navigation(request: Request, user: User | None) -> None:
 
 
 def _theme_toggle() -> None:
+    """The style sheet shows the sign of what is chosen."""
     with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle:
+        icon("sun")
+        icon("moon")
         ui.tooltip("Theme: automatic, light, dark")
     toggle.on("click", js_handler="() => propriumTheme.next()")

@@ -70,7 +70,7 @@ class HeadLikeGet:
             return
 
         async def send_no_body(message: Message) -> None:
-            await send(message | {"body": b""} if message["type"] == "http.response.body" else message)
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         await self.app({**scope, "method": "GET"}, receive, send_no_body)
 

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from proprium.accounts import sessions
-from proprium.storage.tables import Role, User
+from proprium.storage.tables import User
 from proprium.ui.services import Services
 
 COOKIE = "proprium_session"
@@ -35,10 +35,6 @@ def require_user(services: Services, request: HTTPConnection) -> User:
 def current_user(services: Services) -> User | None:
     """The person behind the open page, asked again in every handler that changes something: a login may have ended."""
     return user_of(services, ui.context.client.request)
-
-
-def is_owner(user: User | None) -> bool:
-    return user is not None and user.role == Role.OWNER
 
 
 def safe_next(target: str) -> str:

@@ -212,7 +212,7 @@ async def test_the_tick_list_fills_as_a_hit_arrives(site: Site) -> None:
     site.services.heard.publish(mine.id, HIT._replace(at=utc_now()))
     await has(browser, "page_view on /pricing")
     await browser.should_see("Firefox")
-    await browser.should_see("DE")
+    await browser.should_see("Germany")
     await browser.should_see("Open the dashboard")
 
 
@@ -225,7 +225,7 @@ async def test_a_hit_of_another_process_fills_it_from_storage(site: Site) -> Non
     site.filled.append(visits(mine, "ada", page="/elsewhere", country="FR"))
     site.services.hub.touch([mine.number or 0])
     await has(browser, "page_view on /elsewhere")
-    await browser.should_see("FR")
+    await browser.should_see("France")
 
 
 async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -> None:

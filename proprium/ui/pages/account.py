@@ -66,7 +66,7 @@ def _password(user: User) -> None:
 
 def _sessions(services: Services, request: Request, user: User) -> None:
     logins = sessions.sessions_of(services.database, user.id, clock=services.clock)
-    with panel("Where you are signed in") as box:
+    with panel("Signed in on") as box:
         with box.head, post_form("/auth/everywhere", ""):
             button("Sign out everywhere", "leave", submits=True)
         with ui.element("table").classes(theme.TABLE), ui.element("tbody"):

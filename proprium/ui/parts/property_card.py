@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from nicegui import ui
@@ -20,7 +20,6 @@ from proprium.ui.actions import Actions
 from proprium.ui.parts.controls import button, menu_item
 from proprium.ui.parts.words import span, words
 
-QUIET_AFTER = timedelta(days=7)
 GOOD = {True: "up", False: "down", None: ""}
 
 
@@ -74,7 +73,7 @@ class PropertyCard:
                 _menu(found, actions, on_change)
 
     def _state(self, seen: PropertyOverview, now: datetime) -> None:
-        is_quiet = seen.last_event_at is None or now - seen.last_event_at > QUIET_AFTER
+        is_quiet = seen.is_quiet(now)
         if seen.last_event_at is None:
             text, tip = "waiting", "No event yet"
         elif is_quiet:
@@ -86,10 +85,8 @@ class PropertyCard:
             )
         self._now.set_text(text)
         self._now.props["title"] = tip
-        if seen.live:
-            self._dot.classes(add=theme.ON)
-        else:
-            self._dot.classes(remove=theme.ON)
+        light = theme.ON if seen.live else "" if is_quiet else "lit"
+        self._dot.classes(replace=f"{theme.DOT} {light}")
 
 
 SUMS = {"events": "Events", "page_views": "Page views", "sessions": "Sessions"}

@@ -1,4 +1,4 @@
-"""Pieces of a dashboard: ranked rows, chips, changes."""
+"""Small words in boxes: filters that are set, and tags."""
 
 from __future__ import annotations
 
@@ -9,31 +9,6 @@ from nicegui import ui
 from nicegui.element import Element
 
 from proprium.ui import theme
-
-
-def ranked_row(
-    label: str,
-    count: str,
-    share: str,
-    width_percent: float,
-    *,
-    flag: str = "",
-    on_click: Callable[..., Any] | None = None,
-) -> Element:
-    """One row with a bar behind its label. `flag` is the address of a picture. All texts are shown as they are."""
-    element = ui.element("button" if on_click else "div").classes(theme.ROW)
-    with element:
-        ui.element("span").classes("b").style(f"width: {max(1.5, min(100.0, width_percent)):.1f}%")
-        if flag:
-            picture = ui.element("img").classes("flag").props('alt="" loading="lazy"')
-            picture.props["src"] = flag
-        name = ui.label(label).classes("n")
-        name.props["title"] = label
-        ui.label(count).classes("c")
-        ui.label(share).classes("p")
-    if on_click:
-        element.props('type="button"').on("click", on_click)
-    return element
 
 
 def chip(
@@ -55,12 +30,6 @@ def _chip_text(label: str, on_click: Callable[..., Any] | None) -> None:
         return
     with ui.element("button").props('type="button"').on("click", on_click):
         ui.label(label)
-
-
-def delta(text: str, is_good: bool | None = None) -> ui.label:
-    """A change against the compared period; None: neither good nor bad."""
-    kind = {True: "up", False: "down", None: ""}[is_good]
-    return ui.label(text).classes(f"{theme.DELTA} {kind}")
 
 
 def tag(text: str, kind: str = "") -> ui.label:
