@@ -69,19 +69,19 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
         return _signed_in(token, session.safe_next(next), is_https)
 
     @routes.post("/logout")
-    def log_out(request: Request) -> RedirectResponse:
-        sessions.revoke_token(database, session.token_of(request))
-        return _signed_out(services)
+    async def log_out(request: Request) -> RedirectResponse:
+        await asyncio.to_thread(sessions.revoke_token, database, session.token_of(request))
+        return await _signed_out(services)
 
     @routes.post("/everywhere")
-    def log_out_everywhere(request: Request) -> RedirectResponse:
-        sessions.revoke_all(database, signed_in(request).id)
-        return _signed_out(services)
+    async def log_out_everywhere(request: Request) -> RedirectResponse:
+        await asyncio.to_thread(sessions.revoke_all, database, signed_in(request).id)
+        return await _signed_out(services)
 
     @routes.post("/revoke")
-    def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
-        sessions.revoke(database, signed_in(request).id, login)
-        session.end_orphaned_pages(services)
+    async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
+        await asyncio.to_thread(sessions.revoke, database, signed_in(request).id, login)
+        await session.end_orphaned_pages(services)
         return _back("/account", "Signed out there.", "good")
 
     @routes.post("/profile")
@@ -101,7 +101,7 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
         except ProblemForReader as problem:
             return _back("/account", problem)
         answer = await asyncio.to_thread(enter, request, changed, "/account")
-        session.end_orphaned_pages(services)
+        await session.end_orphaned_pages(services)
         return answer
 
     return routes
@@ -130,8 +130,8 @@ def _signed_in(token: str, target: str, is_https: bool) -> RedirectResponse:
     return answer
 
 
-def _signed_out(services: Services) -> RedirectResponse:
-    session.end_orphaned_pages(services)
+async def _signed_out(services: Services) -> RedirectResponse:
+    await session.end_orphaned_pages(services)
     answer = RedirectResponse("/login", 303)
     session.forget(answer, is_https=services.settings.is_https)
     return answer

@@ -152,6 +152,8 @@ async def test_signing_out_everywhere_ends_open_pages_too(site: Site) -> None:
     answer = await site.client(ada).post("/auth/everywhere")
     assert answer.headers["location"] == "/login"
     assert told == ["location.href = '/login'"]
+    await asyncio.sleep(session.TIME_TO_LEAVE_S + 0.1)
+    assert page.is_deleted
     assert (await elsewhere.http_client.get("/account")).status_code == 303
 
 
