@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,6 @@ from typing import NamedTuple
 import brotli
 
 SOURCE = Path(__file__).parent / "script" / "collector.js"
-MINIFIED = "collector.min.js"
 
 
 class Variant(NamedTuple):
@@ -21,11 +21,13 @@ class Variant(NamedTuple):
 
 
 class ScriptFile:
-    """The minified script where the build has made one, else its source."""
+    """The minified script where the build has made one, else its source.
 
-    def __init__(self, folder: Path | None = None) -> None:
-        minified = folder / MINIFIED if folder else None
-        plain = (minified if minified and minified.is_file() else SOURCE).read_bytes()
+    `build` is the folder of the assets' build: its manifest.json names the file of "collector.js".
+    """
+
+    def __init__(self, build: Path | None = None) -> None:
+        plain = (_minified(build) or SOURCE).read_bytes()
         digest = sha256(plain).hexdigest()[:16]
         self.etag = f'"{digest}"'.encode()
         self.hashed_name = f"/collector.{digest[:12]}.js"
@@ -38,3 +40,11 @@ class ScriptFile:
         if b"br" in accepted:
             return self.brotli
         return self.gzip if b"gzip" in accepted else self.plain
+
+
+def _minified(build: Path | None) -> Path | None:
+    if build is None or not (manifest := build / "manifest.json").is_file():
+        return None
+    entry = json.loads(manifest.read_text(encoding="utf-8")).get("collector.js")
+    found = build / entry["file"] if entry else None
+    return found if found and found.is_file() else None

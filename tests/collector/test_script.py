@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import brotli
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -24,6 +23,7 @@ from collector.geo import Geo
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
 from collector.route import Collector
+from collector.script_file import SOURCE, ScriptFile
 from collector.writer import GroupCommit
 from tests.collector.conftest import Directory, Salts, Sink, not_found
 from tests.running import CHROMIUM_ARGS
@@ -33,6 +33,7 @@ CHROMIUM = next(
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
+ASSETS = Path(__file__).parents[2] / "assets/build"
 TALL = '<p style="height: 4000px">tall</p>'
 
 
@@ -451,8 +452,7 @@ def test_a_blocked_cookie_is_no_new_visitor_on_every_page(site: Site, page: Page
 
 def test_the_script_works_behind_the_prefix_of_a_proxy(site: Site, page: Page) -> None:
     sent: list[str] = []
-    source = (Path(__file__).parents[2] / "collector/script/collector.js").read_text()
-    page.route("**/stats/js/collector.js*", lambda route: route.fulfill(body=source, content_type="text/javascript"))
+    page.route("**/stats/js/collector.js*", lambda route: route.fulfill(path=SOURCE, content_type="text/javascript"))
     page.route("**/collect", lambda route: (sent.append(route.request.url), route.fulfill(status=204)))
     site.html = f'<script defer src="/stats/js/collector.js?v=1" data-collector-id="{site.property}"></script>'
     page.goto(site.url)
@@ -460,7 +460,7 @@ def test_the_script_works_behind_the_prefix_of_a_proxy(site: Site, page: Page) -
 
 
 def test_the_minified_script_keeps_its_size() -> None:
-    minified = Path(__file__).parents[2] / "assets/build/collector.min.js"
-    if not minified.is_file():
+    script = ScriptFile(ASSETS)
+    if script.plain.body == SOURCE.read_bytes():
         pytest.skip("the minified script is not built here")
-    assert len(brotli.compress(minified.read_bytes(), mode=brotli.MODE_TEXT)) <= 2_300
+    assert len(script.brotli.body) <= 2_300
