@@ -44,6 +44,11 @@ class Running:
     args: tuple[str, ...] = ()
 
     def start(self, timeout_s: float = 60) -> Running:
+        """Returns when it answers."""
+        return self.begin().wait(timeout_s)
+
+    def begin(self) -> Running:
+        """Starts the process and does not wait for it."""
         self.log = self.data_dir / f"{self.command}-{self.port}.log"
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._output = self.log.open("ab")
@@ -54,21 +59,20 @@ class Running:
             stdout=self._output,
             stderr=subprocess.STDOUT,
         )
-        self._wait_until_it_answers(timeout_s)
         return self
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
         return kept | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
 
-    def _wait_until_it_answers(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float = 60) -> Running:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.command} ended with {self.process.returncode}:\n{self.output()[-4000:]}")
             try:
                 if httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200:
-                    return
+                    return self
             except httpx.TransportError:
                 time.sleep(0.05)
         self.kill()

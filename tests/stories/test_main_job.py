@@ -36,7 +36,7 @@ def owner(browser: Browser, server: Running) -> Iterator[Page]:
     page.get_by_label("E-mail").fill("ada@example.com")
     page.get_by_label("Password").fill("correct horse battery")
     page.get_by_label("Exemplar").uncheck()
-    page.get_by_role("button", name=re.compile("owner|account|start", re.I)).click()
+    page.get_by_role("button", name=re.compile("owner|account|start", re.IGNORECASE)).click()
     page.wait_for_url("**/properties")
     yield page
     context.close()
@@ -135,11 +135,11 @@ def stop_counting_automated(page: Page, server: Running, property_id: str) -> No
     expect(page.get_by_text("Saved")).to_be_visible()
 
 
-def card(page: Page, name: str):  # noqa: ANN201
+def card(page: Page, name: str):
     return page.get_by_role("group", name="Metrics").get_by_role("button", name=re.compile(f"^{name}"))
 
 
-def tile(page: Page, title: str):  # noqa: ANN201
+def tile(page: Page, title: str):
     return page.get_by_role("region", name=title, exact=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import sqlite3
 import threading
 import time
@@ -30,8 +30,9 @@ def test_kill_nine_under_load_of_serve_and_collect_loses_no_acknowledged_event(t
 
 def killed_under_load(data_dir: Path, property_id: str) -> set[UUID]:
     """One round: both programs take events, both are killed in the middle. Returns what they had acknowledged."""
-    serve = Running(data_dir, "serve").start()
-    collect = Running(data_dir, "collect").start()
+    serve, collect = Running(data_dir, "serve").begin(), Running(data_dir, "collect").begin()
+    serve.wait()
+    collect.wait()
     loads = [Load(server.port, property_id, connections=8) for server in (serve, collect)]
     threads = [threading.Thread(target=load.run, kwargs={"seconds": 20}) for load in loads]
     for thread in threads:
@@ -64,9 +65,12 @@ def rows_in_warehouse_after_a_restart(data_dir: Path) -> int:
     try:
         deadline = time.monotonic() + 30
         while True:
-            status = json.loads(server.proprium("warehouse", "status", "--json"))
-            if status["lag_events"] == 0 or time.monotonic() > deadline:
-                return int(status["warehouse_events"])
+            status = server.proprium("warehouse", "status")
+            counts = {
+                name: int(count) for name, count in re.findall(r"^(storage|warehouse)\t(\d+)", status, re.MULTILINE)
+            }
+            if counts["storage"] == counts["warehouse"] or time.monotonic() > deadline:
+                return counts["warehouse"]
             time.sleep(0.2)
     finally:
         server.stop()
