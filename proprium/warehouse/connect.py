@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import TimeoutError
 
 from proprium.errors import WarehouseBusy
 from proprium.warehouse import schema
 from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, remove, staged
+from proprium.warehouse.gate import Gate, Shut
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,8 @@ __all__ = ["Warehouse", "open_warehouse", "staged"]
 
 PATIENCE_S = 30.0
 """How long a swap lets readers finish before it ends their questions."""
+FAREWELL_S = 5.0
+"""The same at the end."""
 
 
 class Warehouse:
@@ -31,11 +35,8 @@ class Warehouse:
         self._memory = memory
         self._threads = threads
         self._writer = threading.RLock()
-        self._gate = threading.Condition()
-        self._is_shut = False
-        self._open_reads = 0
+        self._gate = Gate()
         self._readers: set[Connection] = set()
-        self._mine = threading.local()  # how deep this thread is in read(): a nested read must not wait for itself
         remove(self.next_path)
         self._store = self._open()
 
@@ -48,18 +49,17 @@ class Warehouse:
     def read(self) -> Iterator[Connection]:
         """A connection of one's own, for one thread; everything it reads is from one moment.
 
-        Raises WarehouseBusy when a swap does not end.
+        Raises WarehouseBusy when there are too many readers, and when the warehouse is closed.
         """
-        self._enter()
         try:
-            with self._store.engine.connect() as connection:
+            with self._gate.entered(PATIENCE_S), self._store.engine.connect() as connection:
                 self._readers.add(connection)
                 try:
                     yield connection
                 finally:
                     self._readers.discard(connection)
-        finally:
-            self._leave()
+        except (Shut, TimeoutError):
+            raise WarehouseBusy("The warehouse is busy. Try again in a moment.") from None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -78,9 +78,19 @@ class Warehouse:
 
     def swap(self, successor: Warehouse) -> None:
         """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
-        with self._writer, self._shut():
+        with self._alone(PATIENCE_S):
             successor.close()
-            self._replace_by(successor.path)
+            self._store.close()
+            # The old log must be gone before the new file has its name: it would be read as the new one's.
+            Path(f"{self.path}.wal").unlink(missing_ok=True)
+            os.replace(successor.path, self.path)
+            self._store = self._open()
+
+    def reopen(self) -> None:
+        """After a fault that the engine does not recover from by itself."""
+        with self._alone(0):
+            self._store.close()
+            self._store = self._open()
 
     def discard(self) -> None:
         """Closes it and deletes the file."""
@@ -88,8 +98,8 @@ class Warehouse:
         remove(self.path)
 
     def close(self) -> None:
-        """After the questions that are being answered."""
-        with self._writer, self._shut():
+        """After the questions that are being answered, or a few seconds. Nobody can read afterwards."""
+        with self._alone(FAREWELL_S, for_good=True):
             self._store.close()
 
     def _open(self) -> DuckDBStore:
@@ -113,39 +123,15 @@ class Warehouse:
         os.replace(path, self.path)
         self._store = self._open()
 
-    def _enter(self) -> None:
-        depth = getattr(self._mine, "depth", 0)
-        with self._gate:
-            if not depth and not self._gate.wait_for(lambda: not self._is_shut, PATIENCE_S):
-                raise WarehouseBusy("The warehouse is being exchanged. Try again in a moment.")
-            self._mine.depth = depth + 1
-            self._open_reads += 1
-
-    def _leave(self) -> None:
-        with self._gate:
-            self._mine.depth -= 1
-            self._open_reads -= 1
-            self._gate.notify_all()
-
     @contextmanager
-    def _shut(self) -> Iterator[None]:
-        """While it lasts nobody reads."""
-        with self._gate:
-            self._is_shut = True
-            if not self._gate.wait_for(self._is_quiet, PATIENCE_S):
-                self._interrupt_readers()
-                self._gate.wait_for(self._is_quiet, PATIENCE_S)
-        try:
+    def _alone(self, patience_s: float, *, for_good: bool = False) -> Iterator[None]:
+        """While it lasts nobody writes or reads; who will not end is cut off."""
+        with self._writer, self._gate.shut(patience_s, self._interrupt, for_good=for_good):
+            for connection in list(self._readers):
+                self._store.cut_off(connection)
             yield
-        finally:
-            with self._gate:
-                self._is_shut = False
-                self._gate.notify_all()
 
-    def _is_quiet(self) -> bool:
-        return self._open_reads == 0
-
-    def _interrupt_readers(self) -> None:
+    def _interrupt(self) -> None:
         for connection in list(self._readers):
             self._store.interrupt(connection)
 

@@ -88,7 +88,7 @@ class Follower:
         self.position = position
 
     def _follow(self, connection: Connection, change: Change, rules: Rules) -> None:
-        if change.kind == ChangeKind.RULES_CHANGED:
+        if change.kind == ChangeKind.RULES_CHANGED or not _is_named(change):
             self._make_anew(connection, change, rules)
         else:
             DELETIONS[ChangeKind(change.kind)](connection, self._projection, change)
@@ -135,6 +135,11 @@ class Follower:
         with self.warehouse.write() as connection:
             connection.execute(insert(schema.position).values(_columns(position)))
         return position
+
+
+def _is_named(change: Change) -> bool:
+    """False for events that are deleted by their id, which the warehouse does not keep."""
+    return change.kind != ChangeKind.EVENTS_DELETED or "seqs" in change.detail
 
 
 def _columns(position: Position) -> dict[str, int | str]:

@@ -29,6 +29,7 @@ PACE_S = 0.2
 LOOK_S = 5.0
 """How often storage is looked at when it says nothing, and how often its history is compared."""
 RETRY_S = 2.0
+FAILURES_BEFORE_REOPENING = 2
 BYTES_PER_EVENT = 150
 SPARE_BYTES = 64 * 1024 * 1024
 
@@ -120,17 +121,32 @@ class Projector:
         return age if self._caught_up_at is None else min(age, time.monotonic() - self._caught_up_at)
 
     def _follow(self) -> None:
+        failures = 0
         while not self._stopping.is_set():
             begun = time.monotonic()
             try:
                 self.catch_up()
+                failures = 0
             except Stopped:
                 return
             except Exception:
+                failures += 1
                 log.exception("the warehouse could not follow storage; trying again")
-                self._stopping.wait(RETRY_S)
+                self._recover(failures)
             self._tail.wait(LOOK_S)
             self._stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
+
+    def _recover(self, failures: int) -> None:
+        """A full disk may pass by itself; an engine that has given up must be opened anew."""
+        self._stopping.wait(RETRY_S)
+        self._tail.wake()
+        if failures >= FAILURES_BEFORE_REOPENING:
+            try:
+                with self._turn:
+                    self._warehouse.reopen()
+                    self._follower = Follower(self._tail, self._warehouse, self._rules)
+            except Exception:
+                log.exception("the warehouse could not be opened again")
 
     def _take_all(
         self, follower: Follower, progress: Progress | None, *, beside: Follower | None = None

@@ -79,7 +79,7 @@ def row_of(event: TailRow, rules: Rules) -> list[Any]:
         bot_category,
         is_custom,
         event.event == "page_view" and not is_bot,
-        event.view_id and _number(event.view_id),
+        _number(event.view_id) if event.view_id else None,
         event.page,
         event.title,
         event.hostname,
@@ -144,15 +144,20 @@ def _engaged(event: TailRow) -> int | None:
 
 def _click(row: list[Any]) -> int:
     """Only a click on a link takes somebody somewhere."""
-    text = row[_DATA]
-    if not text:
-        return OTHER
+    data = _read(row[_DATA] or "{}")
+    target = data.get("target")
+    return LINK_CLICK if data.get("href") or (isinstance(target, str) and _LINK.match(target)) else OTHER
+
+
+def _read(text: str) -> dict[str, Any]:
     try:
         data = orjson.loads(text)
     except ValueError:  # an integer of more than 64 bits, which orjson does not read
-        data = json.loads(text)
-    target = data.get("target")
-    return LINK_CLICK if data.get("href") or (isinstance(target, str) and _LINK.match(target)) else OTHER
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _number(text: str) -> int:

@@ -7,16 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from collector.event import Event
-from proprium.errors import ProblemForOperator
+from proprium.errors import ProblemForOperator, WarehouseBusy
 from proprium.properties.service import create_property, delete_property, reset_property, update_settings
 from proprium.storage import settings
 from proprium.storage.deletion import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow
+from proprium.warehouse import connect, schema
 from proprium.warehouse import projector as projector_module
-from proprium.warehouse import schema
 from proprium.warehouse.projector import Projector
 from proprium.warehouse.rules import stored_rules
 from tests.make import DAY, an_event, moment
@@ -268,4 +269,62 @@ def test_events_that_come_late_join_the_sessions_of_their_time(warehouse: Filled
     assert count_sessions(warehouse) == 2
     warehouse.append([an_event(at="09:25", page="/b")])
     assert count_sessions(warehouse) == 1
+    assert_as_rebuilt(warehouse)
+
+
+def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
+    monkeypatch.setattr(connect, "PATIENCE_S", 0.2)
+    warehouse.append(a_week_of_events(count=10))
+    count = select(func.count()).select_from(schema.event)
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalar(count) == 10
+        rebuilding = threading.Thread(target=warehouse.projector.rebuild)
+        rebuilding.start()
+        rebuilding.join()
+        with pytest.raises(SQLAlchemyError):
+            connection.scalar(count)
+    warehouse.append([an_event()])
+    assert_same_books(warehouse)
+
+
+def test_an_endless_question_is_ended_by_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
+    monkeypatch.setattr(connect, "PATIENCE_S", 0.2)
+    warehouse.append(a_week_of_events(count=10))
+    rebuilding = threading.Timer(0.2, warehouse.projector.rebuild)
+    rebuilding.start()
+    with pytest.raises(SQLAlchemyError), warehouse.warehouse.read() as connection:
+        connection.execute(text("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7"))
+    rebuilding.join()
+    assert_same_books(warehouse)
+
+
+def test_an_engine_that_broke_is_opened_again(warehouse: FilledWarehouse, monkeypatch):
+    monkeypatch.setattr(projector_module, "RETRY_S", 0.01)
+    warehouse.append([an_event()])
+    seen = threading.Event()
+    projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, lambda numbers: seen.set())
+    warehouse.warehouse._store.close()  # as after a fault that it calls fatal
+    projector.start()
+    warehouse.store.append([an_event(at="09:05")])
+    assert seen.wait(20)
+    projector.stop()
+    assert_same_books(warehouse)
+
+
+def test_a_closed_warehouse_says_so(warehouse: FilledWarehouse):
+    warehouse.warehouse.close()
+    with pytest.raises(WarehouseBusy), warehouse.warehouse.read():
+        pass
+    warehouse.open()
+
+
+def test_events_deleted_by_their_id_are_found(warehouse: FilledWarehouse):
+    events = a_week_of_events(count=20)
+    warehouse.append(events)
+    with warehouse.database.writing() as session:
+        table: Any = EventRow.__table__  # type: ignore[attr-defined]
+        session.execute(table.delete().where(table.c.id == events[3].id.bytes))
+        session.add(Change(kind=ChangeKind.EVENTS_DELETED, property=1, detail={"ids": [events[3].id.hex]}))
+    warehouse.projector.catch_up()
+    assert_same_books(warehouse)
     assert_as_rebuilt(warehouse)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
 
 from collector.event import Identity
 from proprium.properties.service import update_settings
+from proprium.storage.tail import TailRow
+from proprium.warehouse.connect import Warehouse
+from proprium.warehouse.projection import Projection
+from proprium.warehouse.rules import Rules
 from proprium.warehouse.schema import event, session
 from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
 from tests.warehouse_kit import FilledWarehouse
 
+NUMBERS = {
+    *("seq", "property", "identity", "created_at", "previous_visitor", "automated", "visitor"),
+    *("screen_width", "screen_height", "time_on_page", "scroll_depth"),
+}
 HEADLESS_CHROME = CHROME.replace("Chrome/", "HeadlessChrome/")
 
 
@@ -121,3 +131,35 @@ def test_a_view_and_its_double_are_one_unless_they_have_ids(warehouse: FilledWar
     with warehouse.warehouse.read() as connection:
         views = connection.execute(select(session.c.views, session.c.hits).order_by(session.c.session)).all()
     assert views == [(2, 3), (2, 2)]
+
+
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+numbers = st.none() | st.integers(-(1 << 63), (1 << 63) - 1)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {name: texts for name in TailRow._fields if name not in NUMBERS}
+            | dict.fromkeys(("screen_width", "screen_height", "time_on_page", "scroll_depth", "visitor"), numbers),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_nothing_that_storage_can_hold_stops_the_projector(scratch: Warehouse, sent: list[dict[str, Any]]):
+    at = 1_793_620_800_000_000
+    known = {"property": 1, "identity": 1, "created_at": at, "previous_visitor": None, "automated": 0}
+    events = [
+        TailRow(
+            **{**fields, **known, "seq": seq, "event": fields["event"] or "click", "user_agent": fields["title"] or ""}
+        )
+        for seq, fields in enumerate(sent, 1)
+    ]
+    with scratch.write() as connection:
+        connection.execute(delete(event))
+        Projection().add(connection, events, Rules())
+    with scratch.read() as connection:
+        pages = connection.execute(select(event.c.page, event.c.data).order_by(event.c.seq)).all()
+    assert pages == [(fields["page"], fields["rest"]) for fields in sent]

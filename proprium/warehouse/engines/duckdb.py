@@ -47,8 +47,12 @@ class DuckDBStore:
         """Ends what the connection is computing; it gets an error."""
         native(connection).interrupt()
 
+    def cut_off(self, connection: Connection) -> None:
+        """Takes the connection away from whoever still holds it: while one is open, so is the file."""
+        connection.invalidate()
+
     def close(self) -> None:
-        """Folds the log into the file. Connections still open get an error."""
+        """Folds the log into the file."""
         self.engine.dispose()
         self._root.close()
 
