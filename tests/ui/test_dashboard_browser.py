@@ -166,6 +166,16 @@ def test_a_card_switches_the_chart_and_a_bucket_opens_its_day(page: Page, server
     expect(page).to_have_url(re.compile("from=2026-11-02&to=2026-11-02"))
 
 
+def test_a_tile_opens_its_whole_list_and_a_row_of_it_filters(page: Page, server: Server) -> None:
+    shown(page, server)
+    page.get_by_label("Places: the whole list").click()
+    found = page.get_by_role("dialog")
+    found.get_by_label("Search the list").fill("germ")
+    expect(found.get_by_text("United States")).to_be_hidden()
+    found.get_by_text("Germany").click()
+    expect(page.get_by_text("Country is Germany")).to_be_visible()
+
+
 def test_keys_change_the_period_unless_somebody_types(page: Page, server: Server) -> None:
     shown(page, server)
     page.keyboard.press("w")

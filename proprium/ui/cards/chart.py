@@ -76,6 +76,7 @@ class Chart:
         if can_zoom:
             figure["layout"]["dragmode"] = "zoom"
             figure["layout"]["xaxis"]["fixedrange"] = False
+        figure["layout"]["hoverdistance"] = -1  # the nearest bucket, however far apart they are
         # The browser keeps what the reader zoomed to, until the question is another one.
         figure["layout"]["uirevision"] = f"{query.period.start} {query.period.end} {query.interval}"
         self._legend.set_text(_legend(drawing, query))
