@@ -11,7 +11,7 @@ from maps.topojson import Ring, Topology
 # as a speck between the Azores and itself, while Spain keeps the Canaries.
 NEAR = 0.7
 NEAR_DEGREES = 4.0  # at least, or an archipelago would be its largest island
-# Nor does a polygon under this part of the main land's area stretch the map (Macquarie Island, Jan Mayen).
+# Nor does a polygon under this part of the country's area stretch the map (Macquarie Island, Jan Mayen).
 WORTH_SHOWING = 1 / 500
 
 
@@ -60,11 +60,14 @@ class Extent:
 
 def extent_of(topology: Topology) -> Extent:
     """The box around the main land and everything near it. Raises ValueError for an empty topology."""
-    boxes = sorted(((_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()), key=lambda b: -b[0])
+    boxes = sorted(
+        ((ring_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()), key=lambda b: -b[0]
+    )
     if not boxes:
         raise ValueError("Nothing to show: the topology has no polygon")
-    (area, main), *others = boxes
-    return _grown(main, [box for other_area, box in others if other_area >= area * WORTH_SHOWING])
+    (_, main), *others = boxes
+    least = WORTH_SHOWING * sum(area for area, _ in boxes)
+    return _grown(main, [box for area, box in others if area >= least])
 
 
 def _grown(main: Extent, others: list[Extent]) -> Extent:
@@ -89,8 +92,21 @@ def _box(ring: Ring) -> Extent:
     return Extent(min(lons), min(lats), max(lons), max(lats))
 
 
-def _area(ring: Ring) -> float:
+def ring_area(ring: Ring) -> float:
+    """Square degrees, whichever way round the ring goes."""
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in _pairs(ring))) / 2
+
+
+def ring_centre(ring: Ring) -> tuple[float, float]:
+    """The centre of gravity; the middle of the box for a ring without area."""
+    crosses = [(a, b, a[0] * b[1] - b[0] * a[1]) for a, b in _pairs(ring)]
+    sixfold = 3 * sum(cross for _, _, cross in crosses)
+    if not sixfold:
+        box = _box(ring)
+        return box.lon, box.lat
+    lon = sum((a[0] + b[0]) * cross for a, b, cross in crosses) / sixfold
+    lat = sum((a[1] + b[1]) * cross for a, b, cross in crosses) / sixfold
+    return lon, lat
 
 
 def _pairs(ring: Ring) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:

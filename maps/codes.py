@@ -1,0 +1,106 @@
+"""Which country and which region a province of Natural Earth belongs to: ISO codes as GeoIP databases write them."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from maps.source import Province
+
+# Natural Earth's units that are no country of ISO 3166-1, or that GeoIP databases count apart from their state.
+COUNTRY_OF_UNIT: dict[str, str] = {
+    "SOL": "SO",  # Somaliland
+    "CYN": "CY",  # Northern Cyprus
+    "ESB": "CY",
+    "WSB": "CY",
+    "USG": "CU",  # Guantánamo
+    "KAB": "KZ",  # Baikonur
+    "CCK": "CC",
+    "CXR": "CX",
+    "GLP": "GP",
+    "GUF": "GF",
+    "MTQ": "MQ",
+    "MYT": "YT",
+    "REU": "RE",
+    "NSV": "SJ",
+    "BVT": "BV",
+}
+# Nobody lives there, or nobody agrees whose it is: drawn as sea.
+NOWHERE = frozenset({"CLP", "PGA", "KAS"})
+
+# GeoIP databases give no region there that Natural Earth draws: a list is shown instead of a map.
+WITHOUT_REGIONS = frozenset({"BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "VA", "YT"})
+# What has a country of its own on the world's map is no region of its state's map as well.
+APART = frozenset({"SJ", "BV"})
+
+
+@dataclass(frozen=True)
+class Codes:
+    """`country` is empty for what is not drawn; `region` where there is no region to show."""
+
+    country: str
+    region: str
+
+
+class CodeTable:
+    """provinces.csv: every province of the version that it was made from; others by their own codes."""
+
+    def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
+        self._exact: dict[tuple[str, ...], Codes] = {}
+        named: dict[tuple[str, str], set[Codes]] = defaultdict(set)
+        for row in rows:
+            codes = Codes(row["country"], row["region"])
+            self._exact[row["unit"], row["name"], row["local_name"], row["fips"]] = codes
+            named[row["unit"], row["name"]].add(codes)
+        self._named = {key: next(iter(codes)) for key, codes in named.items() if len(codes) == 1}
+
+    @classmethod
+    def read(cls, path: Path) -> CodeTable:
+        with path.open(encoding="utf-8", newline="") as file:
+            return cls(csv.DictReader(file))
+
+    def of(self, province: Province) -> Codes:
+        """By all four fields, else by unit and name, else by what the file itself says."""
+        key = (province.unit, province.name, province.local_name, province.fips)
+        return self._exact.get(key) or self._named.get(key[:2]) or _own_codes(province)
+
+
+def _own_codes(province: Province) -> Codes:
+    if province.unit in NOWHERE:
+        return Codes("", "")
+    country = COUNTRY_OF_UNIT.get(province.unit, province.country)
+    if not re.fullmatch(r"[A-Z]{2}", country):
+        return Codes("", "")
+    if country in APART or country in WITHOUT_REGIONS:
+        return Codes(country, "")
+    if re.fullmatch(rf"{country}-[A-Z0-9]{{1,3}}", province.iso):
+        return Codes(country, province.iso)
+    return Codes(country, private_code(country, province.name)) if province.name else Codes(country, "")
+
+
+def private_code(country: str, name: str) -> str:
+    """ "NO-xtroms": for a region that has no code any more, or none yet."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return f"{country}-x{re.sub('[^a-z0-9]', '', plain)}"
+
+
+TYPE_WORDS = re.compile(
+    r"\b(?:Oblast|Province|Region|Governorate|Prefecture|County|District|City|Municipality|State)\b"
+)
+
+
+def without_type_words(names: Mapping[str, str]) -> dict[str, str]:
+    """Names of one country's regions, shortened only where the result stays unique: Kyiv and Kyiv Oblast differ."""
+    short = {code: " ".join(TYPE_WORDS.sub(" ", name).split()) or name for code, name in names.items()}
+    return dict(_unique(names, short))
+
+
+def _unique(names: Mapping[str, str], short: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for code, name in names.items():
+        clash = any(short[code] in (short[other], names[other]) for other in names if other != code)
+        yield code, name if clash else short[code]

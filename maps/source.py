@@ -1,0 +1,130 @@
+"""Natural Earth's provinces out of a file: a GeoPackage (SQLite, read here) or anything that mapshaper reads."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maps.topojson import Polygon
+
+PROVINCES = "states_provinces"  # the layer's name, or a part of it
+_ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
+_POLYGON, _MULTI_POLYGON = 3, 6
+
+
+class SourceError(Exception):
+    """The file is not what it should be; one sentence for the terminal."""
+
+
+@dataclass(frozen=True)
+class Province:
+    """One admin-1 feature. Names are empty rather than None; `iso` is the file's own ISO 3166-2 code, if any."""
+
+    unit: str  # Natural Earth's gu_a3, else adm0_a3: tells France from Guadeloupe
+    name: str
+    local_name: str
+    fips: str
+    country: str  # the file's own alpha-2
+    iso: str
+    polygons: tuple[Polygon, ...]
+
+
+def read_geopackage(path: Path) -> list[Province]:
+    """Raises SourceError when there is no layer of provinces in it."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        try:
+            table, geometry = _layer(connection)
+            rows = connection.execute(f'select * from "{table}"').fetchall()
+        except sqlite3.DatabaseError as problem:
+            raise SourceError(f"{path} is not a GeoPackage: {problem}.") from None
+    return [_province({key.lower(): row[key] for key in row.keys()}, _polygons(row[geometry])) for row in rows]  # noqa: SIM118
+
+
+def read_geojson(path: Path) -> list[Province]:
+    """A FeatureCollection with Natural Earth's field names, in either case."""
+    features = json.loads(path.read_text("utf-8"))["features"]
+    return [_province(_lower(feature["properties"]), _rings(feature["geometry"])) for feature in features]
+
+
+def _layer(connection: sqlite3.Connection) -> tuple[str, str]:
+    for table, column in connection.execute("select table_name, column_name from gpkg_geometry_columns"):
+        if PROVINCES in table.lower():
+            if not re.fullmatch(r"\w+", table):
+                raise SourceError(f"The layer {table!r} has a strange name. Rename it to {PROVINCES}.")
+            return table, column
+    raise SourceError(f"There is no layer {PROVINCES} in the GeoPackage.")
+
+
+def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Province:
+    def text(*names: str) -> str:
+        return next((str(fields[name]).strip() for name in names if fields.get(name)), "")
+
+    return Province(
+        unit=text("gu_a3", "adm0_a3"),
+        name=text("name"),
+        local_name=text("gn_name"),
+        fips=text("fips"),
+        country=text("iso_a2"),
+        iso=text("iso_3166_2"),
+        polygons=polygons,
+    )
+
+
+def _lower(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in properties.items()}
+
+
+def _rings(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]:
+    match geometry:
+        case {"type": "Polygon", "coordinates": rings}:
+            polygons = [rings]
+        case {"type": "MultiPolygon", "coordinates": polygons}:
+            pass
+        case _:
+            polygons = []
+    return tuple([[(point[0], point[1]) for point in ring] for ring in polygon] for polygon in polygons)
+
+
+def _polygons(blob: bytes) -> tuple[Polygon, ...]:
+    """GeoPackage's header, then well-known binary. Raises SourceError for other shapes than polygons."""
+    if blob[:2] != b"GP":
+        raise SourceError("A geometry of the GeoPackage has no GP header.")
+    return tuple(_Binary(blob, 8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 7]).polygons())
+
+
+class _Binary:
+    """Well-known binary, read from front to back."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data, self._at, self._order = data, at, "<"
+
+    def polygons(self) -> Iterator[Polygon]:
+        self._order = "<" if self._take("B") else ">"
+        kind = self._take("I")
+        if kind == _MULTI_POLYGON:
+            for _ in range(self._take("I")):
+                yield from self.polygons()
+        elif kind == _POLYGON:
+            yield [self._ring() for _ in range(self._take("I"))]
+        else:
+            raise SourceError(f"A geometry of the GeoPackage is of type {kind}; expected polygons.")
+
+    def _ring(self) -> list[tuple[float, float]]:
+        count = self._take("I")
+        numbers = struct.unpack_from(f"{self._order}{2 * count}d", self._data, self._at)
+        self._at += 16 * count
+        return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+    def _take(self, kind: str) -> int:
+        (value,) = struct.unpack_from(self._order + kind, self._data, self._at)
+        self._at += struct.calcsize("=" + kind)
+        return int(value)
