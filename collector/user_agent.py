@@ -29,6 +29,7 @@ _BROWSERS = {
     "IE": "Internet Explorer",
     "IE Mobile": "Internet Explorer",
     "DuckDuckGo Mobile": "DuckDuckGo",
+    "Google": "Google (in its app)",
     "Facebook": "Facebook (in its app)",
     "Instagram": "Instagram (in its app)",
 }

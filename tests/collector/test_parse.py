@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.errors import TooLarge
@@ -150,6 +150,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(TEXT, JSON, max_size=6))
 def test_whatever_is_cleaned_can_be_stored_as_json_and_postgres_text(sent: dict[str, Any]) -> None:
     text = orjson.dumps(clean_data(sent)).decode()

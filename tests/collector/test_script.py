@@ -103,7 +103,7 @@ class Site:
 
 
 def wait_for(condition: Callable[[], bool], told: Callable[[], object] = lambda: "") -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, told()
         time.sleep(0.01)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+import warnings
+
 import pytest
 
-from collector.bots import LABELS
+from collector.bots import DATA, LABELS
 from collector.update_bots import for_python
 from collector.user_agent import classify
 
@@ -110,3 +114,20 @@ def test_patterns_of_javascript_become_patterns_of_python() -> None:
     assert for_python(r"(?<!a|bb)c") == r"(?<!a)(?<!bb)c"
     assert for_python(r"[\w\d-.]") == r"[\w\d\-.]"
     assert for_python(r"[\w\-]+") == r"[\w\-]+"
+
+
+@pytest.mark.parametrize(("name", "licence"), [("isbot.json", "Unlicense"), ("crawlers.json", "MIT")])
+def test_the_lists_say_where_they_are_from(name: str, licence: str) -> None:
+    listed = json.loads((DATA / name).read_text(encoding="utf-8"))
+    assert listed["licence"] == licence
+    assert listed["source"].endswith(f"@{listed['version']}")
+
+
+def test_every_pattern_is_one_of_python() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a nested set is a warning today and something else tomorrow
+        for listed in (
+            json.loads((DATA / name).read_text(encoding="utf-8")) for name in ("isbot.json", "crawlers.json")
+        ):
+            for pattern in listed.get("patterns") or [pattern for pattern, *_ in listed["crawlers"]]:
+                re.compile(pattern)

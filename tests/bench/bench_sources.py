@@ -1,0 +1,36 @@
+"""How many hosts of other people's lists our own table of sources knows: `python -m tests.bench.bench_sources FOLDER`.
+
+FOLDER holds Matomo's SearchEngines.yml, Socials.yml, AIAssistants.yml and spammers.txt, which are no part of this
+project; where they do not lie, there is nothing to compare with.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from collector.source import is_spam, known_source
+
+
+def main(folder: Path) -> None:
+    for name in ("AIAssistants.yml", "Socials.yml", "SearchEngines.yml"):
+        known = [any(map(known_source, hosts)) for hosts in sources(yaml.safe_load((folder / name).read_text()))]
+        print(f"{name}: {sum(known)} of {len(known)} sources")
+    spammers = (folder / "spammers.txt").read_text().split()
+    print(f"spammers.txt: {sum(map(is_spam, spammers))} of {len(spammers)} hosts")
+
+
+def sources(listed: dict[str, Any]) -> Iterator[list[str]]:
+    """The hosts of each source, of either form that the lists have."""
+    for entries in listed.values():
+        plain = [entry for entry in entries if isinstance(entry, str)]
+        nested = [url for entry in entries if isinstance(entry, dict) for url in entry.get("urls", [])]
+        yield [host.split("/")[0].replace("{}", "com") for host in plain + nested]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
