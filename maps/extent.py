@@ -11,7 +11,7 @@ from maps.topojson import Ring, Topology
 # as a speck between the Azores and itself, while Spain keeps the Canaries.
 NEAR = 0.7
 NEAR_DEGREES = 4.0  # at least, or an archipelago would be its largest island
-# Nor does a polygon under this part of the country's area stretch the map (Macquarie Island, Jan Mayen).
+# Nor does a polygon under this part of the main land's area stretch the map (Macquarie Island).
 WORTH_SHOWING = 1 / 500
 
 
@@ -65,9 +65,8 @@ def extent_of(topology: Topology) -> Extent:
     )
     if not boxes:
         raise ValueError("Nothing to show: the topology has no polygon")
-    (_, main), *others = boxes
-    least = WORTH_SHOWING * sum(area for area, _ in boxes)
-    return _grown(main, [box for area, box in others if area >= least])
+    (largest, main), *others = boxes
+    return _grown(main, [box for area, box in others if area >= largest * WORTH_SHOWING])
 
 
 def _grown(main: Extent, others: list[Extent]) -> Extent:

@@ -70,7 +70,6 @@ def test_maps_are_small_enough_to_load_on_a_phone() -> None:
         ("ES", -18.2, 27.6, 4.3, 43.8),  # with the Canaries
         ("RU", 19.6, 41.2, 190.4, 81.9),  # across the date line
         ("FJ", 177.0, -19.2, 181.8, -12.4),
-        ("NO", 4.5, 58.0, 31.1, 71.2),
     ],
 )
 def test_a_country_s_map_shows_where_its_people_live(
