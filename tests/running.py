@@ -22,6 +22,10 @@ from uuid import UUID, uuid4
 import httpx
 import psutil
 
+from proprium.properties.service import set_public
+from proprium.storage.database import Database
+
+CHROMIUM = "/usr/bin/chromium"
 ROOT = Path(__file__).parent.parent
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -98,6 +102,21 @@ class Running:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def wait_for_line(self, pattern: str, timeout_s: float = 120) -> str:
+        """The first group of the pattern, or all of it, once the server has said so."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if found := re.search(pattern, self.output()):
+                return found.group(found.lastindex or 0)
+            time.sleep(0.1)
+        raise RuntimeError(f"nothing like {pattern!r} in {timeout_s} s:\n{self.output()}")
+
+    def publish(self, property_id: str) -> None:
+        """Makes a property public, as its switch does."""
+        database = Database(f"sqlite:///{self.data_dir / 'proprium.sqlite3'}")
+        set_public(database, UUID(property_id), True)
+        database.close()
 
     def cpu_s(self) -> float:
         times = psutil.Process(self.process.pid).cpu_times()

@@ -13,9 +13,7 @@ import netaddr
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.running import CHROME, CHROMIUM_ARGS
-
-CHROMIUM = "/usr/bin/chromium"
+from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS
 
 
 @pytest.fixture(scope="session")
