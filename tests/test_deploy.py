@@ -167,3 +167,15 @@ def test_without_the_venv_module_nothing_can_go_on(tmp_path: Path):
     done = set_up(tmp_path, {**COMPLETE, "python3": "exit 1", "id": "echo 1000"})
     assert done.returncode == 1
     assert "apt-get install python3-venv" in done.stderr
+
+
+def test_the_build_finds_the_node_that_pypi_brought():
+    """As in a venv that pip filled: its npm is a copy that finds nothing beside it."""
+    done = subprocess.run([sys.executable, "deploy/node_bin.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    folder = Path(done.stdout.strip())
+    for name in ("node", "npm", "npx"):
+        version = [folder / name, "--version"]
+        asked = subprocess.run(
+            version, env={"PATH": f"{folder}:/bin:/usr/bin"}, capture_output=True, timeout=60, check=True
+        )
+        assert re.match(rb"v?\d+\.\d+", asked.stdout)
