@@ -25,8 +25,7 @@ from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property, Role
 from proprium.storage.tail import Tail
-from proprium.ui.mount import PAGES, mount
-from proprium.ui.pages import dashboard
+from proprium.ui.mount import mount
 from proprium.ui.services import Services
 from proprium.warehouse.connect import open_warehouse
 from proprium.warehouse.projector import Projector
@@ -63,8 +62,6 @@ class DashboardServer:
         self._people()
         self._history()
         self.projector.catch_up()
-        if dashboard not in PAGES:
-            dashboard.register(self.services)
         mount(self.app, self.services)
 
     def append(self, sent: dict[str, Any]) -> int:
