@@ -48,19 +48,17 @@ class Follower:
         same = (at.schema_version, at.rules, at.generation) == self._todays()
         return same and (self._has_changes() or at.event_seq <= self._tail.last_event_seq())
 
-    def is_behind(self) -> bool:
-        return self._has_changes() or self._tail.last_event_seq() > self.position.event_seq
-
     def take(self, at_once: int = AT_ONCE) -> tuple[int, frozenset[int]]:
-        """Takes the next changes and events: how many of both, and the properties that they are about."""
+        """Takes the next changes and events: how many steps that were, 0 at the end; and whom they are about."""
         changes = self._tail.changes_after(self.position.change_seq)
         events = self._tail.events_after(self.position.event_seq, at_once)
         last_change = changes[-1].seq if changes else self.position.change_seq
-        if self._tail.last_change_seq() > (last_change or 0):
+        is_late = self._tail.last_change_seq() > (last_change or 0)
+        if is_late:
             events = []  # some may be from after a change that was not read yet: it would delete them
         if changes or events:
             self._write(changes, events)
-        return len(changes) + len(events), self._properties(changes, events)
+        return len(changes) + len(events) + is_late, self._properties(changes, events)
 
     def moved_to(self, warehouse: Warehouse) -> Follower:
         """The same place, after the file was swapped in there."""

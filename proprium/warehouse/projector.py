@@ -156,7 +156,7 @@ class Projector:
         moved: frozenset[int] = frozenset()
         while not self._stopping.is_set():
             taken, numbers = follower.take()
-            if not taken and not follower.is_behind():
+            if not taken:
                 self._caught_up_at = time.monotonic()
                 steps.end()
                 return moved
