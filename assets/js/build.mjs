@@ -3,7 +3,6 @@
 // manifest.json.  Nothing here is needed at runtime: without a build the stock bundle and the readable script serve.
 
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +21,7 @@ try {
   const manifest = {
     "plotly.js": await keep("plotly.js", await chartBundle("esm")),
     "plotly.report.js": await keep("plotly.report.js", await chartBundle("iife")),
-    ...(existsSync(script) && { "collector.js": await keep("collector.js", await trackingScript()) }),
+    "collector.js": await keep("collector.js", await trackingScript()),
   };
   await writeFile(join(scratch, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
   await rm(out, { recursive: true, force: true });

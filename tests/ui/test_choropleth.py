@@ -1,0 +1,136 @@
+"""The map in a real browser, with the slim chart bundle and with NiceGUI's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from proprium.figures.bundle import built_file
+from tests.running import CHROMIUM_ARGS, ROOT, free_port
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+
+COLOURED = "document.querySelectorAll('.choroplethlayer .trace')[1]?.querySelectorAll('path').length ?? 0"
+LAND = "document.querySelectorAll('.choroplethlayer .trace')[0].querySelectorAll('path').length"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=["slim", "stock"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "slim" and built_file("plotly.js") is None:
+        pytest.skip("the chart bundle was not built")
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.ui.map_page", str(port), request.param], cwd=ROOT)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx.get(f"{url}/maps/world.json", timeout=5)
+            break
+        except httpx.TransportError:
+            time.sleep(0.1)
+    yield url
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page as it opens; at its end nothing was asked of another server, and no script had failed."""
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    strangers: list[str] = []
+    problems: list[str] = []
+    page.on("request", lambda request: strangers.append(request.url))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("[data-drawn]", state="attached")
+    yield page
+    assert [url for url in strangers if not url.startswith((address, "data:", "blob:"))] == []
+    assert problems == []
+    page.close()
+
+
+def test_the_land_is_drawn_before_any_number_is_there(page: Page) -> None:
+    assert page.evaluate(LAND) >= 249
+    assert page.evaluate(COLOURED) == 0
+
+
+def test_the_chart_beside_it_is_drawn_by_the_same_bundle(page: Page) -> None:
+    page.wait_for_selector(".scatterlayer .trace", state="attached")
+
+
+def test_a_country_lights_up_when_its_first_visitor_comes(page: Page) -> None:
+    page.get_by_role("button", name="first").click()
+    page.wait_for_function(f"({COLOURED}) === 2")
+    assert page.locator(".scattergeo path.point").count() == 1
+    page.get_by_role("button", name="more").click()
+    page.wait_for_function(f"({COLOURED}) === 3")
+
+
+def test_a_click_tells_the_country_that_was_hit(page: Page) -> None:
+    page.get_by_role("button", name="first").click()
+    page.wait_for_function(f"({COLOURED}) === 2")
+    _click(page)
+    expect(page.locator("#picked")).to_have_text("picked US")
+
+
+def test_an_update_keeps_the_tooltip_under_the_pointer(page: Page) -> None:
+    page.get_by_role("button", name="first").click()
+    page.wait_for_function(f"({COLOURED}) === 2")
+    _point_at(page)
+    tip = page.locator(".hoverlayer .hovertext")
+    expect(tip.first).to_contain_text("4,210 visitors")
+    page.evaluate("[...document.querySelectorAll('button')].find(b => /more/i.test(b.textContent)).click()")
+    page.wait_for_function(f"({COLOURED}) === 3")
+    expect(tip.first).to_contain_text("4,210 visitors")
+
+
+def test_a_country_opens_into_its_regions(page: Page) -> None:
+    page.get_by_role("button", name="germany").click()
+    page.wait_for_selector("[data-drawn^='/maps/regions/DE']", state="attached")
+    assert page.evaluate(LAND) == 16
+    assert page.evaluate(COLOURED) == 5
+
+
+def _middle(page: Page) -> tuple[float, float]:
+    """A point inside the first coloured country; the middle of its box may lie in another."""
+    place = page.evaluate(
+        """() => {
+          const path = document.querySelectorAll('.choroplethlayer .trace')[1].querySelector('path');
+          const box = path.getBoundingClientRect();
+          for (let y = 0.5; y < 0.95; y += 0.05) for (let x = 0.3; x < 0.95; x += 0.05) {
+            const at = [box.x + box.width * x, box.y + box.height * y];
+            const local = new DOMPoint(...at).matrixTransform(path.getScreenCTM().inverse());
+            if (path.isPointInFill(local)) return at;
+          }
+        }"""
+    )
+    return place[0], place[1]
+
+
+def _point_at(page: Page) -> None:
+    x, y = _middle(page)
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y, steps=3)
+
+
+def _click(page: Page) -> None:
+    _point_at(page)
+    page.locator(".hoverlayer .hovertext").first.wait_for(state="attached")
+    page.mouse.down()
+    page.mouse.up()
