@@ -17,7 +17,7 @@ from collector.pipeline import Pipeline
 from collector.route import Collector, Listener
 from collector.writer import GroupCommit
 from maps.atlas import Atlas
-from proprium.config import Settings
+from proprium.config import ASSETS, Settings
 from proprium.health import Check, health
 from proprium.listen import listen
 from proprium.properties.directory import Directory
@@ -91,6 +91,7 @@ def ingestion(
         Pipeline(Geo(settings.geoip_file, atlas.region_aliases), keys),
         trusted_proxies=settings.trusted_proxies,
         collect_rate=settings.collect_rate,
+        script_dir=ASSETS / "build",
         listener=listener,
     )
     return Ingestion(database, directory, keys, store, writer, collector)

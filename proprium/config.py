@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from proprium.errors import ProblemForOperator
 
 PREFIX = "PROPRIUM_"
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+"""What browsers are served; `build` in it is made at set-up."""
 
 
 class Env(StrEnum):
@@ -115,7 +117,9 @@ class Settings(BaseSettings):
 def load(**overrides: Any) -> Settings:
     """The settings of this process. Raises ProblemForOperator with the name, the value and what was expected."""
     unknown = sorted(
-        name for name in os.environ if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
+        name
+        for name in os.environ
+        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
     )
     if unknown:
         known = ", ".join(PREFIX + name.upper() for name in Settings.model_fields)

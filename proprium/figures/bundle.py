@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from proprium.config import ASSETS
 
 
 def built_file(name: str, assets: Path = ASSETS) -> Path | None:

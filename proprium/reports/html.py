@@ -12,8 +12,9 @@ import jinja2
 from markupsafe import Markup
 
 from maps.atlas import Atlas
+from proprium.config import ASSETS
 from proprium.figures import choropleth
-from proprium.figures.bundle import ASSETS, report_script
+from proprium.figures.bundle import report_script
 from proprium.figures.template import Figure, Look
 from proprium.metrics.results import Dashboard
 from proprium.reports.content import Content, Facts, content

@@ -8,7 +8,8 @@ from functools import cache
 from nicegui.dependencies import register_importmap_override
 
 from maps.atlas import Atlas
-from proprium.figures.bundle import ASSETS, built_file, report_script
+from proprium.config import ASSETS
+from proprium.figures.bundle import built_file, report_script
 
 __all__ = ["ASSETS", "URL", "asset_url", "built_file", "bundle_url", "flag_url", "install_override", "report_script"]
 

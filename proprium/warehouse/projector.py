@@ -25,7 +25,10 @@ from proprium.warehouse.rules import RulesSource
 log = logging.getLogger(__name__)
 
 PACE_S = 0.2
-"""From one projection to the next: a row costs much less in company. The first one after a silence goes at once."""
+LONGEST_PACE_S = 0.45
+REST_PER_WORK = 12
+"""From one projection to the next, by what one takes: a row costs much less in company (18 ms a round, 15 µs a row).
+The first one after a silence goes at once."""
 LOOK_S = 5.0
 """How often storage is looked at when it says nothing, and how often its history is compared."""
 RETRY_S = 2.0
@@ -133,8 +136,9 @@ class Projector:
                 failures += 1
                 log.exception("the warehouse could not follow storage; trying again")
                 self._recover(failures)
+            pace_s = min(LONGEST_PACE_S, max(PACE_S, REST_PER_WORK * (time.monotonic() - begun)))
             self._tail.wait(LOOK_S)
-            self._stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
+            self._stopping.wait(max(0.0, begun + pace_s - time.monotonic()))
 
     def _recover(self, failures: int) -> None:
         """A full disk may pass by itself; an engine that has given up must be opened anew."""

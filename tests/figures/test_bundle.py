@@ -9,7 +9,8 @@ import brotli
 import pytest
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
-from proprium.figures.bundle import ASSETS, built_file, report_script
+from proprium.config import ASSETS
+from proprium.figures.bundle import built_file, report_script
 
 
 def test_the_bundle_is_of_the_version_that_the_python_package_targets() -> None:
