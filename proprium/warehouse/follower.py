@@ -40,6 +40,7 @@ class Follower:
         self._rules = rules
         self._projection = Projection()
         self._remembers = False
+        self.is_behind = True  # more was there than the last `take` took; what came since does not count
         self.position = self._read_position() or self._begin()
 
     def fits(self) -> bool:
@@ -58,6 +59,7 @@ class Follower:
             events = []  # some may be from after a change that was not read yet: it would delete them
         if changes or events:
             self._write(changes, events)
+        self.is_behind = is_late or bool(changes) or len(events) == at_once
         return len(changes) + len(events) + is_late, self._properties(changes, events)
 
     def moved_to(self, warehouse: Warehouse) -> Follower:

@@ -159,13 +159,13 @@ class Projector:
         steps = Steps(follower.position.event_seq, self._tail.last_event_seq(), progress)
         moved: frozenset[int] = frozenset()
         while not self._stopping.is_set():
-            taken, numbers = follower.take()
-            if not taken:
+            _, numbers = follower.take()
+            moved |= numbers
+            steps.at(follower.position.event_seq)
+            if not follower.is_behind:  # what came meanwhile is the next round's: chasing it would never rest
                 self._caught_up_at = time.monotonic()
                 steps.end()
                 return moved
-            moved |= numbers
-            steps.at(follower.position.event_seq)
             if beside is not None:
                 self._tell(beside.take()[1])
         raise Stopped
