@@ -103,7 +103,7 @@
     let view, url, path, referrer = page.referrer;
     const route = () => location.pathname + ('hash' in options ? location.hash : '');
     const about = () => {
-      const data = { title: page.title, screen_width: screen.width, screen_height: screen.height, language: navigator.language };
+      const data = { title: options.url ? undefined : page.title, screen_width: screen.width, screen_height: screen.height, language: navigator.language };
       if (referrer && new URL(referrer).host != location.host) data.referrer = referrer;
       new URLSearchParams(location.search).forEach((value, key) => {
         if (/^utm_(source|medium|campaign|term|content)$/.test(key)) data[key] = value;
