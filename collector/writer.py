@@ -45,6 +45,7 @@ class GroupCommit:
         self._changed = threading.Condition()
         self._is_open = False
         self._thread: threading.Thread | None = None
+        self._in_hand: list[Waiter] = []  # being committed
 
     @property
     def queued(self) -> int:
@@ -57,17 +58,16 @@ class GroupCommit:
 
     def start(self) -> None:
         self._is_open = True
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-        self._thread.start()
+        self._start_thread()
 
     def stop(self) -> None:
         """Takes nothing more, commits what waits, and returns when that is done."""
         with self._changed:
             self._is_open = False
             self._changed.notify()
-        if self._thread:
+        while self._thread and self._thread.is_alive():  # one that ended may have a successor
             self._thread.join()
-            self._thread = None
+        self._thread = None
 
     async def append(self, events: Sequence[Event]) -> Sequence[bool]:
         """Resolves after the commit: True for each new event. Raises StoreUnavailable: nothing was stored."""
@@ -75,6 +75,8 @@ class GroupCommit:
         with self._changed:
             if not self._is_open:
                 raise StoreUnavailable("The server is stopping. Try again in a moment.")
+            if self._thread and not self._thread.is_alive():
+                self._start_thread()
             if self._count + len(events) > self._queue_limit:
                 raise StoreUnavailable("The queue is full. Try again in a moment.")
             before, self._count = self._count, self._count + len(events)
@@ -83,7 +85,22 @@ class GroupCommit:
                 self._changed.notify()
         return await answer
 
+    def _start_thread(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread.start()
+
     def _run(self) -> None:
+        """The committer's life. One that is ended from outside refuses what it held, and has a successor."""
+        try:
+            self._commit_until_stopped()
+        except BaseException as problem:
+            log.critical("The committer ended: %s. Another one takes its place.", type(problem).__name__)
+            self._refuse(self._in_hand, StoreUnavailable("The store could not take this event."))
+            with self._changed:
+                if self._count or not self._is_open:  # else the next event starts it
+                    self._start_thread()
+
+    def _commit_until_stopped(self) -> None:
         next_commit = 0.0
         while batch := self._next_batch(next_commit):
             next_commit = time.monotonic() + PACE_S
@@ -99,7 +116,7 @@ class GroupCommit:
             return self._take()
 
     def _take(self) -> list[Waiter]:
-        batch: list[Waiter] = []
+        batch = self._in_hand = []
         count = 0
         while self._waiting and (not batch or count + len(self._waiting[0].events) <= BATCH):
             batch.append(self._waiting.popleft())

@@ -74,6 +74,10 @@ class EventStore:
             self.close()
             log.warning("storage took no events: %s", problem)
             raise StoreUnavailable("The events could not be stored; send them again later.") from problem
+        except BaseException:  # whoever ends the committer must not leave it a half-known table
+            self._user_agents.rolled_back()
+            self.close()
+            raise
         self._user_agents.committed()
         return stored
 

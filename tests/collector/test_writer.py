@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 from collections.abc import Sequence
 
@@ -156,3 +157,38 @@ async def test_who_listens_hears_each_commit_and_may_fail(caplog: pytest.LogCapt
     writer.stop()
     assert heard == [(1, [True]), (1, [False])]
     assert "deaf" in caplog.text
+
+
+async def test_a_committer_that_ends_is_noticed_and_another_takes_its_place() -> None:
+    sink = Sink()
+    writer = GroupCommit(sink)
+    writer.start()
+    sink.trouble = lambda events: SystemExit("ended from outside")  # type: ignore[assignment, return-value]
+    with pytest.raises(StoreUnavailable):
+        await writer.append(events(2))
+    sink.trouble = lambda events: None
+    assert list(await writer.append(events())) == [True]
+    writer.stop()
+    assert len(sink.events) == 1
+
+
+async def test_those_who_wait_behind_a_committer_that_ends_are_still_served() -> None:
+    sink = Gate()
+    writer = GroupCommit(sink)
+    writer.start()
+    first = asyncio.create_task(writer.append(events()))
+    await asyncio.to_thread(sink.entered.wait, 10)
+    second = asyncio.create_task(writer.append(events()))
+    await asyncio.sleep(0)
+    end_thread("committer")
+    sink.opened.set()
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    assert isinstance(outcomes[0], StoreUnavailable)
+    assert outcomes[1] == [True]
+    writer.stop()
+
+
+def end_thread(name: str) -> None:
+    """Raises SystemExit in the thread, wherever it is."""
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == name]
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
