@@ -32,6 +32,7 @@ class Hit(NamedTuple):  # a frozen dataclass costs four times as much to make, a
     user_agent: str = ""  # data.user_agent, else the header
     origin_host: str | None = None  # host of the Origin header, else of the Referer
     is_prefetch: bool = False
+    happened_at: datetime | None = None  # UTC, aware; None: when it was received. Servers tell of the past
 
 
 @dataclass(slots=True)

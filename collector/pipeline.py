@@ -119,7 +119,7 @@ class Pipeline:
     def run(self, hit: Hit, rules: PropertyRules) -> Event:
         """The event to keep. Raises Dropped. May block once a day and property, for the key of daily visitors."""
         work = Work(hit, rules, self._places, self._salts)
-        event = Event(hit.id, rules.number, hit.event, hit.received_at, hit.data)
+        event = Event(hit.id, rules.number, hit.event, hit.happened_at or hit.received_at, hit.data)
         put_fields(event, hit.data)
         if event.event == "click" and "text" in event.data:
             _put_click_text(event, rules)

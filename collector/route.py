@@ -182,8 +182,12 @@ class Collector:
             except Dropped as reason:
                 dropped.append((hit, reason))
         if kept:
-            await self._store(kept)
-        return self._count_dropped(dropped) if dropped else _NOTHING
+            await self.store(kept)
+        return self.count_dropped(dropped) if dropped else _NOTHING
+
+    def run(self, hit: Hit) -> Event:
+        """The event to keep. Raises UnknownProperty, Dropped."""
+        return self._pipeline.run(hit, self._rules(hit))
 
     def _rules(self, hit: Hit) -> PropertyRules:
         rules = self._directory.find(hit.property_id)
@@ -193,7 +197,8 @@ class Collector:
             )
         return rules
 
-    async def _store(self, kept: list[tuple[Hit, Event]]) -> None:
+    async def store(self, kept: Sequence[tuple[Hit, Event]]) -> Sequence[bool]:
+        """Commits them and counts them: True for each new one. Raises StoreUnavailable: none was stored."""
         try:
             flags = await self._writer.append([event for _, event in kept])
         except StoreUnavailable as problem:
@@ -206,9 +211,10 @@ class Collector:
         if self._listener:
             for (hit, event), is_new in zip(kept, flags, strict=True):
                 self._tell(hit, event, stored=is_new, duplicate=not is_new)
+        return flags
 
-    def _count_dropped(self, dropped: list[tuple[Hit, Dropped]]) -> Counter[str]:
-        """Bots are not told that they are known: it would teach them."""
+    def count_dropped(self, dropped: Sequence[tuple[Hit, Dropped]]) -> Counter[str]:
+        """By reason, but for bots, who are not told that they are known: it would teach them."""
         reasons = Counter(reason.reason.value for _, reason in dropped)
         self.counters.dropped.update(reasons)
         for hit, reason in dropped:
