@@ -16,6 +16,16 @@ from proprium.storage.migrate import migrate
 pytest_plugins = ["tests.warehouse_kit"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz", action="store_true", help="the big sizes of the tests that come in two: `make fuzz`")
+
+
+@pytest.fixture(scope="session")
+def fuzz(request: pytest.FixtureRequest) -> bool:
+    """True for the big size of a test."""
+    return bool(request.config.getoption("--fuzz"))
+
+
 @pytest.fixture(scope="session")
 def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrating takes longer than most tests: once for all of them."""
