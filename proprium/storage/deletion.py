@@ -70,11 +70,13 @@ def prune(
     total, lowest, highest = 0, *_span(database)
     for start in range(lowest, highest + 1, at_once):
         with database.writing() as session:
-            in_share = _event.c.seq.between(start, min(start + at_once - 1, highest))
+            last = min(start + at_once - 1, highest)
+            in_share = _event.c.seq.between(start, last)
             deleted = _rows(session, delete(_event).where(in_share, *_older(before, property_number)))
             if deleted:
                 moment = codec.microseconds(before)
-                session.add(Change(kind=ChangeKind.PRUNED, property=property_number, before=moment))
+                share = {"last_seq": last}  # what comes meanwhile from the past stays
+                session.add(Change(kind=ChangeKind.PRUNED, property=property_number, before=moment, detail=share))
         total += deleted
         if deleted and start + at_once <= highest:
             time.sleep(PAUSE_S)

@@ -157,7 +157,7 @@ class EventRow(SQLModel, table=True):
 class ChangeKind(StrEnum):
     PROPERTY_DELETED = "property_deleted"  # property
     PROPERTY_RESET = "property_reset"  # property: all its events went, the property stays
-    PRUNED = "pruned"  # before (µs), property or None for all
+    PRUNED = "pruned"  # before (µs), property or None for all, detail {"last_seq": n}: later ones stay
     VISITOR_ERASED = "visitor_erased"  # property, detail {"visitor": n}
     EVENTS_DELETED = "events_deleted"  # property, detail {"ids": [hex, …]} or {"seqs": [n, …]}
     RULES_CHANGED = "rules_changed"  # property: its warehouse rules (count automated …) changed: recompute it

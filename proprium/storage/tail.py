@@ -55,6 +55,11 @@ class TailRow(NamedTuple):
 
 _COLUMNS = TailRow._fields[:-1]
 _EVENTS = f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+_EVENTS_OF_PROPERTY = (
+    # The sign keeps SQLite off the index of (property, id): it would read and sort all of it for every share.
+    f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event"
+    " WHERE +property = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+)
 _AGENTS = "SELECT id, text FROM user_agent WHERE id IN ({})"
 
 AGENTS_IN_MEMORY = 50_000
@@ -73,12 +78,11 @@ class Tail:
 
     def events_after(self, seq: int, limit: int = 5_000) -> list[TailRow]:
         """The next events in the order of their commit, at most `limit`."""
-        with self._database.engine.connect() as connection:
-            cursor: Any = connection.connection.cursor()
-            rows = cursor.execute(_EVENTS, (seq, limit)).fetchall()
-            agents = self._agents_of(cursor, {row[-1] for row in rows})
-        make, last = TailRow._make, len(_COLUMNS)
-        return [make((*row[:last], agents.get(row[last], ""))) for row in rows]
+        return self._read(_EVENTS, (seq, limit))
+
+    def events_of_property(self, number: int, seq: int, last_seq: int, limit: int = 5_000) -> list[TailRow]:
+        """The same of one property, up to `last_seq`; what lies between costs 0.2 s a million events."""
+        return self._read(_EVENTS_OF_PROPERTY, (number, seq, last_seq, limit))
 
     def changes_after(self, seq: int, limit: int = 1_000) -> list[Change]:
         """The next deletions and changed rules in the order of their commit."""
@@ -123,6 +127,14 @@ class Tail:
 
     def close(self) -> None:
         self._watch.close()
+
+    def _read(self, statement: str, values: tuple[int, ...]) -> list[TailRow]:
+        with self._database.engine.connect() as connection:
+            cursor: Any = connection.connection.cursor()
+            rows = cursor.execute(statement, values).fetchall()
+            agents = self._agents_of(cursor, {row[-1] for row in rows})
+        make, last = TailRow._make, len(_COLUMNS)
+        return [make((*row[:last], agents.get(row[last], ""))) for row in rows]
 
     def _agents_of(self, cursor: Any, numbers: set[int | None]) -> dict[int | None, str]:
         with self._lock:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
@@ -12,7 +10,6 @@ from proprium.storage.codec import moment
 from proprium.storage.tables import Change, ChangeKind
 from proprium.warehouse import bulk, schema
 from proprium.warehouse.projection import Projection
-from proprium.warehouse.sessions import GAP
 
 _event, _session = schema.event, schema.session
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
@@ -29,39 +26,29 @@ def delete_property(connection: Connection, projection: Projection, change: Chan
 
 
 def prune(connection: Connection, projection: Projection, change: Change) -> None:
-    """All hits from before a moment; the sessions that it cuts are made of what is left of them."""
-    before = moment(change.before or 0)
-    # A session that begins just after a longer one's 24th hour may begin elsewhere without it.
-    cut = _of(_session, change) & (_session.c.started_at < before + timedelta(microseconds=GAP))
-    cut &= _session.c.ended_at >= before
-    _delete_hits(connection, projection, _of(_event, change) & (_event.c.created_at < before), cut)
-    connection.execute(delete(_session).where(_of(_session, change), _session.c.ended_at < before))
+    """Hits from before a moment that were stored by then; their sessions are made of what is left of them."""
+    old = _event.c.created_at < moment(change.before or 0)
+    if (last := change.detail.get("last_seq")) is not None:
+        old &= _event.c.seq <= last
+    theirs = old if change.property is None else old & (_event.c.property == change.property)
+    _delete_hits(connection, projection, theirs)
 
 
 def erase_visitor(connection: Connection, projection: Projection, change: Change) -> None:
     """All hits of one visitor."""
     theirs = (_event.c.property == change.property) & (_own_visitor == change.detail["visitor"])
-    _delete_hits(connection, projection, theirs, _sessions_with(theirs))
+    _delete_hits(connection, projection, theirs)
 
 
 def delete_events(connection: Connection, projection: Projection, change: Change) -> None:
     """Single events, named by their seq."""
     theirs = _event.c.seq.in_(change.detail["seqs"])
-    _delete_hits(connection, projection, theirs, _sessions_with(theirs))
+    _delete_hits(connection, projection, theirs)
 
 
-def _of(table: Any, change: Change) -> Condition:
-    """A change without a property is about all of them."""
-    everywhere: Condition = table.c.property > 0
-    return everywhere if change.property is None else (table.c.property == change.property)
-
-
-def _sessions_with(hits: Condition) -> Condition:
-    return _session.c.session.in_(select(_event.c.session).where(hits))
-
-
-def _delete_hits(connection: Connection, projection: Projection, hits: Condition, touched: Condition) -> None:
-    ids = connection.scalars(select(_session.c.session).where(touched)).all()
+def _delete_hits(connection: Connection, projection: Projection, hits: Condition) -> None:
+    of_theirs = _session.c.session.in_(select(_event.c.session).where(hits))
+    ids = connection.scalars(select(_session.c.session).where(of_theirs)).all()
     windows = bulk.windows_of(connection, ids)
     connection.execute(delete(_event).where(hits))
     bulk.delete_sessions(connection, ids)

@@ -14,7 +14,6 @@ from proprium.warehouse.changes import DELETIONS, delete_property
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.projection import Projection
 from proprium.warehouse.rules import Rules, RulesSource, fingerprint
-from proprium.warehouse.source import events_until
 
 AT_ONCE = 5_000
 """Events in one transaction."""
@@ -97,8 +96,10 @@ class Follower:
     def _make_anew(self, connection: Connection, change: Change, rules: Rules) -> None:
         """All rows of a property, by the rules of now."""
         delete_property(connection, self._projection, change)
-        for events in events_until(self._tail, self.position.event_seq, AT_ONCE, of_property=change.property):
+        after, last = 0, self.position.event_seq
+        while events := self._tail.events_of_property(change.property or 0, after, last, AT_ONCE):
             self._projection.add(connection, events, rules)
+            after = events[-1].seq
 
     def _remember(self, connection: Connection) -> None:
         if not self._remembers:

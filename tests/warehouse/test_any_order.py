@@ -57,13 +57,14 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [made[at] for at in order]
 
 
+seqs = st.one_of(st.none(), st.integers(0, 25))
 operations = st.lists(
     st.one_of(
         st.tuples(st.just("take"), st.integers(1, 8)),
         st.tuples(st.just("restart"), st.none()),
         st.tuples(st.just("forget"), st.none()),
         st.tuples(st.just(ChangeKind.VISITOR_ERASED), st.tuples(st.just(1), st.sampled_from([1, 2, 3]))),
-        st.tuples(st.just(ChangeKind.PRUNED), st.tuples(st.sampled_from([1, None]), st.integers(0, 24))),
+        st.tuples(st.just(ChangeKind.PRUNED), st.tuples(st.sampled_from([1, None]), st.integers(0, 24), seqs)),
         st.tuples(st.just(ChangeKind.EVENTS_DELETED), st.integers(0, 24)),
     ),
     max_size=12,
@@ -110,13 +111,13 @@ class Run:
             gone = {e.seq for e in self.stored if e.seq == detail and e.property == 1}
             change.detail = {"seqs": list(gone)}
         else:
-            change.property, at = detail
+            change.property, at, last_seq = detail
+            change.detail = {} if last_seq is None else {"last_seq": last_seq}
             change.before = (
                 sorted(e.created_at for e in self.stored)[min(at, len(self.stored) - 1)] if self.stored else 0
             )
-            gone = {
-                e.seq for e in self.stored if e.created_at < change.before and change.property in (None, e.property)
-            }
+            old = [e for e in self.stored if e.created_at < change.before and change.property in (None, e.property)]
+            gone = {e.seq for e in old if last_seq is None or e.seq <= last_seq}
         self.stored = [e for e in self.stored if e.seq not in gone]
         with self.warehouse.write() as connection:
             DELETIONS[kind](connection, self.projection, change)

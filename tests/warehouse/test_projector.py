@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.event import Event
 from proprium.errors import ProblemForOperator, WarehouseBusy
 from proprium.properties.service import create_property, delete_property, reset_property, update_settings
-from proprium.storage import settings
+from proprium.storage import deletion, settings
 from proprium.storage.deletion import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow
 from proprium.warehouse import connect, schema
@@ -97,6 +97,21 @@ def test_pruning_cuts_sessions_where_the_rest_begins(warehouse: FilledWarehouse)
     assert_as_rebuilt(warehouse)
     with warehouse.warehouse.read() as connection:
         assert connection.scalar(select(func.min(schema.session.c.started_at))) >= moment("12:00")
+
+
+def test_what_is_stored_from_the_past_while_pruning_runs_stays(warehouse: FilledWarehouse, monkeypatch):
+    """An import, a server's own timestamps: storage does not delete them, nor may the warehouse."""
+    warehouse.append([an_event("ada", "08:00"), *a_week_of_events(count=30), an_event("ada", "08:20", "/b")])
+
+    def meanwhile(_: float) -> None:
+        warehouse.append([an_event("ada", "08:40", "/c"), an_event("bob", "08:00")])
+
+    monkeypatch.setattr(deletion.time, "sleep", meanwhile)
+    prune(warehouse.database, moment("12:00"), at_once=31)
+    warehouse.projector.catch_up()
+    assert {row.page for row in tables(warehouse)[0] if row.created_at < moment("12:00")} == {"/", "/c"}
+    assert_same_books(warehouse)
+    assert_as_rebuilt(warehouse)
 
 
 def test_after_the_newest_events_were_deleted_new_ones_are_still_taken(warehouse: FilledWarehouse):
