@@ -156,7 +156,8 @@ async def _show(settings: Settings, parts: Parts) -> None:
 
 def _write_year(database: Database, exemplar: Property) -> None:
     assert exemplar.number is not None
-    write_history(database, exemplar.number, utc_now(), EVENTS)
+    written = write_history(database, exemplar.number, utc_now(), EVENTS)
+    log.info("the sample year is written: %s events", f"{written:,}")
 
 
 def _add_sample(database: Database, owner_id: UUID) -> None:

@@ -112,6 +112,16 @@ class Running:
             time.sleep(0.1)
         raise RuntimeError(f"nothing like {pattern!r} in {timeout_s} s:\n{self.output()}")
 
+    def wait_until_projected(self, timeout_s: float = 60) -> int:
+        """Until the warehouse holds what storage holds; how many events that are."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            status = self.proprium("warehouse", "status")
+            counts = dict(re.findall(r"^(storage|warehouse)\t(\d+)", status, re.MULTILINE))
+            if counts["storage"] == counts["warehouse"] or time.monotonic() > deadline:
+                return int(counts["warehouse"])
+            time.sleep(0.2)
+
     def publish(self, property_id: str) -> None:
         """Makes a property public, as its switch does."""
         database = Database(f"sqlite:///{self.data_dir / 'proprium.sqlite3'}")

@@ -44,7 +44,8 @@ def main() -> None:
         address = server.wait_for_line(r"Watch its visitors at (\S+)")
         ids = {"id": address.rsplit("/", 1)[1], "empty": server.proprium("property", "add", "Bakery")}
         server.proprium("user", "add", "ada@example.com", "--role", "owner", "--password-stdin", stdin=PASSWORD)
-        server.wait_for_line("the warehouse has caught up")
+        server.wait_for_line("the sample year is written")
+        server.wait_until_projected(10)
         for width in WIDTHS:
             for theme in THEMES:
                 shoot(browser, server, ids, width, theme, wanted)

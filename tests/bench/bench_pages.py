@@ -26,7 +26,8 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, f"--user-agent={CHROME}"])
         address = server.wait_for_line(r"Watch its visitors at (\S+)")
-        server.wait_for_line("the warehouse has caught up")
+        server.wait_for_line("the sample year is written")
+        server.wait_until_projected(10)
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         first_kb, second_kb = transferred_kb(context, address), transferred_kb(context, address)
         print(f"first load of a dashboard   {first_kb:6.0f} KB   goal: {GOAL_FIRST_KB}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 import time
 from pathlib import Path
 from uuid import UUID
 
-from tests.running import Load, Running
+from tests.running import Load, Running, running
 
 ROUNDS = 20
 
@@ -61,16 +60,5 @@ def rows_in_storage(data_dir: Path) -> int:
 
 
 def rows_in_warehouse_after_a_restart(data_dir: Path) -> int:
-    server = Running(data_dir).start()
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            status = server.proprium("warehouse", "status")
-            counts = {
-                name: int(count) for name, count in re.findall(r"^(storage|warehouse)\t(\d+)", status, re.MULTILINE)
-            }
-            if counts["storage"] == counts["warehouse"] or time.monotonic() > deadline:
-                return counts["warehouse"]
-            time.sleep(0.2)
-    finally:
-        server.stop()
+    with running(data_dir) as server:
+        return server.wait_until_projected()
