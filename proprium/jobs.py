@@ -14,6 +14,7 @@ from proprium.config import Settings
 from proprium.errors import ProblemForOperator
 from proprium.storage.database import Database
 from proprium.storage.deletion import delete_orphans
+from proprium.storage.user_agents import sweep_user_agents
 from proprium.storage.visitor_keys import VisitorKeys
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def standard_jobs(settings: Settings, database: Database, keys: VisitorKeys, clo
     return (
         Job("destroy visitor keys", HOUR, lambda: keys.destroy_old(clock())),
         Job("finish interrupted deletions", HOUR, lambda: delete_orphans(database)),
+        Job("sweep unused User-Agents", DAY, lambda: sweep_user_agents(database)),
         Job("shorten the log of storage", HOUR, database.forget_log),
         Job("refresh places", DAY, lambda: refresh_places(settings, clock)),
     )

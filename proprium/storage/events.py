@@ -100,6 +100,7 @@ class EventStore:
         with self._connection.begin():
             # The driver's own cursor: SQLAlchemy's execute costs more than the insert does.
             cursor: Any = self._connection.connection.cursor()
+            self._user_agents.begun(cursor)
             execute, insert = cursor.execute, self._insert
             stored = []
             for event in events:

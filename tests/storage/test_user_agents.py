@@ -1,0 +1,78 @@
+"""A User-Agent's text is kept as long as an event has it, whoever writes meanwhile."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from proprium.storage import deletion, user_agents
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from proprium.storage.tables import UserAgentRow
+from proprium.storage.tail import Tail
+from proprium.storage.user_agents import sweep_user_agents
+from tests.make import an_event
+
+
+def texts(database: Database) -> set[str]:
+    with database.session() as session:
+        return set(session.scalars(select(UserAgentRow.text)))
+
+
+def test_texts_that_no_event_has_are_swept_away_and_overwritten(database: Database) -> None:
+    store = EventStore(database)
+    store.append([an_event(user_agent="A very rare browser", property=2), an_event(user_agent="one")])
+    store.append([an_event(user_agent=""), an_event(user_agent="two")])
+    deletion.delete_property_events(database, 2)
+    assert sweep_user_agents(database) == 1
+    assert texts(database) == {"one", "two"}
+    database.forget_log()
+    assert b"A very rare browser" not in database.path.read_bytes()
+    assert sweep_user_agents(database) == 0
+
+
+def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Database) -> None:
+    store = EventStore(database)  # of this process, or of another one
+    store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
+    deletion.delete_property_events(database, 2)
+    sweep_user_agents(database)
+    store.append([an_event(user_agent="rare", page="/again")])
+    tail = Tail(database)
+    assert [(row.page, row.user_agent) for row in tail.events_after(0)] == [("/", "one"), ("/again", "rare")]
+    tail.close()
+
+
+def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monkeypatch) -> None:
+    store, look = EventStore(database), user_agents._unused
+    store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
+    deletion.delete_property_events(database, 2)
+
+    def look_and_store(searched: Database) -> tuple[int, list[int]]:
+        found = look(searched)
+        store.append([an_event(user_agent="rare")])
+        return found
+
+    monkeypatch.setattr(user_agents, "_unused", look_and_store)
+    assert sweep_user_agents(database) == 0
+    assert texts(database) == {"rare", "one"}
+
+
+def test_a_number_is_never_given_to_another_text(database: Database) -> None:
+    """Whoever reads storage remembers texts by their numbers."""
+    store, tail = EventStore(database), Tail(database)
+    store.append([an_event(user_agent="one"), an_event(user_agent="last")])
+    assert [row.user_agent for row in tail.events_after(0)] == ["one", "last"]
+    deletion.delete_property_events(database, 1)
+    sweep_user_agents(database)
+    store.append([an_event(user_agent="new"), an_event(user_agent="one"), an_event(user_agent="last")])
+    assert [row.user_agent for row in tail.events_after(0)] == ["new", "one", "last"]
+    tail.close()
+
+
+def test_many_are_swept_in_shares(database: Database, monkeypatch) -> None:
+    monkeypatch.setattr(user_agents, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(user_agents, "TEXTS_AT_ONCE", 4)
+    store = EventStore(database)
+    store.append([an_event(user_agent=f"agent {n}", property=1 + n % 2) for n in range(21)])
+    deletion.delete_property_events(database, 2)
+    assert sweep_user_agents(database) == 10
+    assert texts(database) == {f"agent {n}" for n in range(0, 21, 2)}
