@@ -201,7 +201,7 @@ class Load:
 
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chance: random.Random) -> None:
         event_id = uuid4()
-        body = json.dumps(self._event(event_id, chance)).encode()
+        body = json.dumps(self.event(event_id, chance)).encode()
         began = time.perf_counter()
         writer.write(
             b"POST /collect HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nOrigin: http://blog.example\r\n"
@@ -216,7 +216,7 @@ class Load:
         else:
             self.refused += 1
 
-    def _event(self, event_id: UUID, chance: random.Random) -> dict[str, Any]:
+    def event(self, event_id: UUID, chance: random.Random) -> dict[str, Any]:
         name = chance.choice(["page_view", "page_view", "click", "scroll", "page_leave"])
         data: dict[str, Any] = {
             "user_id": f"{chance.randrange(5000):032x}",

@@ -1,0 +1,84 @@
+"""Real servers take traffic of every kind; afterwards no file of theirs, data or log, holds anybody's address."""
+
+from __future__ import annotations
+
+import sqlite3
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+
+from tests.running import CHROME, Running, running
+
+ADDRESSES = ("203.0.113.77", "2001:db8:85a3::8a2e:370:7334")
+LOUD = {
+    "PROPRIUM_TRUSTED_PROXIES": "127.0.0.0/8,::1",  # these tests forward for others
+    "PROPRIUM_COLLECT_RATE": "5",
+    "PROPRIUM_LOG_LEVEL": "DEBUG",
+}
+
+
+def test_two_collectors_know_a_visitor_as_one_and_no_address_is_anywhere(tmp_path: Path) -> None:
+    with running(tmp_path, env=LOUD) as serve:
+        property_id = serve.proprium("property", "add", "Blog", "--cookieless", "--hostname", "blog.example")
+        with running(tmp_path, "collect", env=LOUD) as collect:
+            for server in (serve, collect):
+                for address in ADDRESSES:
+                    send_everything(server, property_id, address)
+        look_around(serve, property_id)
+
+    visitors = visitors_of_views(tmp_path)
+    assert [count for _, count in visitors] == [2, 2]  # one a network, whichever program took the view
+    assert holding(tmp_path, CHROME.encode())  # what is kept is found
+    for trace in traces():
+        assert holding(tmp_path, trace) == [], trace
+
+
+def send_everything(server: Running, property_id: str, address: str) -> None:
+    """A view, and whatever can be wrong with one."""
+    view = {"collectorId": property_id, "event": "page_view", "data": {"url": "/", "hostname": "blog.example"}}
+    headers = {"X-Forwarded-For": address, "User-Agent": CHROME}
+    with httpx.Client(base_url=server.url, headers=headers) as client:
+        assert client.post("/collect", json=view).status_code == 204
+        elsewhere = view | {"data": {"url": "/", "hostname": "else.example"}}
+        assert client.post("/collect", json=elsewhere).headers["X-Dropped"] == "hostname"
+        assert client.post("/collect", json=view, headers={"Sec-Purpose": "prefetch"}).headers["X-Dropped"]
+        assert client.post("/collect", content=b"{").status_code == 400
+        assert client.post("/collect", json=view | {"collectorId": property_id[:-4] + "0000"}).status_code == 404
+        assert client.post("/collect", content=b" " * 600_000).status_code == 413
+        answers = [client.get("/collect/pixel.gif", params={"id": "x"}).status_code for _ in range(30)]
+        assert {400, 429} <= set(answers)
+
+
+def look_around(server: Running, property_id: str) -> None:
+    """Pages, and a password that is wrong: what else is told an address."""
+    with httpx.Client(base_url=server.url, headers={"User-Agent": CHROME}) as client:
+        for address in ADDRESSES:
+            headers = {"X-Forwarded-For": address}
+            for path in ("/login", f"/properties/{property_id}", "/collector.js", "/nothing", "/metrics"):
+                client.get(path, headers=headers)
+            origin = {"Origin": server.url}
+            client.post("/auth/login", data={"email": "a@example.com", "password": "x"}, headers=headers | origin)
+
+
+def visitors_of_views(data_dir: Path) -> list[tuple[int, int]]:
+    with sqlite3.connect(data_dir / "proprium.sqlite3") as storage:
+        number = "(SELECT number FROM property WHERE name = 'Blog')"
+        return storage.execute(
+            f"SELECT visitor, count(*) FROM event WHERE property = {number} GROUP BY visitor"
+        ).fetchall()
+
+
+def traces() -> list[bytes]:
+    """An address as text and as bytes, whole and cut to its network."""
+    return [b"203.0.113", *(text.encode() for text in ADDRESSES), b"2001:db8:85a3", packed(ADDRESSES[1])]
+
+
+def packed(address: str) -> bytes:
+    """Of IPv6 only: the four bytes of another one turn up by chance."""
+    return ip_address(address).packed
+
+
+def holding(folder: Path, trace: bytes) -> list[str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(path.name for path in files if trace in path.read_bytes())
