@@ -14,7 +14,11 @@ from proprium.warehouse.schema import event, session
 
 LONGEST_SESSION = timedelta(hours=24)
 
-DATA_COLUMNS = {
+DATA_COLUMNS: dict[str, ColumnElement[Any]] = {
+    "user_id": event.c.user_id,
+    "url": event.c.page,
+    "screen_width": dialect.text_part(event.c.screen, "×", 1),
+    "screen_height": dialect.text_part(event.c.screen, "×", 2),
     "title": event.c.title,
     "hostname": event.c.hostname,
     "referrer": event.c.referrer,

@@ -40,6 +40,11 @@ def data_value(data: Column, key: str) -> ColumnElement[str]:
     return func.json_extract_string(data, pointer, type_=Text)
 
 
+def text_part(text: Column, sign: str, number: int) -> ColumnElement[str]:
+    """The text between signs, counted from 1."""
+    return func.split_part(text, sign, number, type_=Text)
+
+
 def grouping(*columns: Column) -> ColumnElement[int]:
     """Which set of GROUPING SETS a row belongs to: a bit for each column that is not in it, the first one highest."""
     return func.grouping(*columns, type_=BigInteger)

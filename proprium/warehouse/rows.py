@@ -82,6 +82,7 @@ def row_of(event: TailRow, rules: Rules) -> list[Any]:
         _number(event.view_id) if event.view_id else None,
         event.page,
         event.title,
+        event.user_id,
         event.hostname,
         event.referrer,
         source,

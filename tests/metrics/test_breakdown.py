@@ -70,6 +70,20 @@ def test_the_values_of_a_custom_key_are_listed(past: Past) -> None:
     assert (found.dimension, found.unit) == ("data.plan", "events")
 
 
+def test_keys_that_storage_keeps_in_columns_are_listed_and_filtered_like_any_other(past: Past) -> None:
+    past.append(
+        an_event("ada", page="/a", screen_width=1920, screen_height=1080),
+        an_event("ada", page="/b", screen_width=1920, screen_height=1200),
+        an_event("bob", page="/a"),
+    )
+    assert [(row.value, row.count) for row in past.breakdown("data.user_id").rows] == [("ada", 2), ("bob", 1)]
+    assert [(row.value, row.count) for row in past.breakdown("data.url").rows] == [("/a", 2), ("/b", 1)]
+    assert [(row.value, row.count) for row in past.breakdown("data.screen_width").rows] == [("1920", 2)]
+    assert [row.value for row in past.breakdown("data.screen_height").rows] == ["1080", "1200"]
+    assert past.totals("period=today&filter=data.user_id:is:ada").page_views == 2
+    assert past.totals("period=today&filter=data.screen_height:is:1200").visitors == 1
+
+
 def test_bots_are_listed_by_name_category_and_page(past: Past) -> None:
     past.append(an_event(None, page="/a", user_agent=GOOGLEBOT), an_event(None, page="/a", user_agent=GOOGLEBOT))
     assert [count for _, count in past.top(Dimension.BOT)] == [2]
