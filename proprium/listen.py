@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from types import FrameType
+
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -24,4 +28,10 @@ def listen(app: ASGIApp, settings: Settings) -> None:
         proxy_headers=False,  # the collector reads them by its own rules
         timeout_graceful_shutdown=DRAIN_S,
     )
+    signal.signal(signal.SIGTERM, _end_well)  # uvicorn drains, then raises it again
     uvicorn.Server(config).run()
+
+
+def _end_well(_: int, __: FrameType | None) -> None:
+    """Being asked to stop is no failure: exit code 0."""
+    sys.exit(0)
