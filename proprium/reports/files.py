@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from maps.atlas import Atlas
+from proprium.errors import BadQuery
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.results import Dashboard, Metric
@@ -56,8 +57,8 @@ class Printer:
 
     async def report(self, property_: Property, pairs: Pairs, kind: Format, now: datetime) -> ReportFile:
         """Raises BadQuery for parameters that make no sense; for a PDF also ChromiumMissing and PrintFailed."""
-        answered = await asyncio.to_thread(self._answer, property_, pairs, now)
         facts = _facts(property_, dict(pairs))
+        answered = await asyncio.to_thread(self._answer, property_, pairs, now)
         content = await self._drawn(answered, facts, kind)
         return ReportFile(facts.file_name(answered, kind.value), MEDIA_TYPES[kind], content)
 
@@ -81,9 +82,13 @@ class Printer:
 
 def _facts(property_: Property, given: dict[str, str]) -> Facts:
     metric = given.get("metric", "")
+    custom_event = metric.removeprefix(CUSTOM) if metric.startswith(CUSTOM) else None
+    if metric and not custom_event and metric not in set(Metric):
+        known = ", ".join(Metric)
+        raise BadQuery(f"metric={metric[:40]!r} is not known. Choose one of {known}, or event:<name>.")
     return Facts(
         property_name=property_.name,
         metric=Metric(metric) if metric in set(Metric) else Metric.VISITORS,
-        custom_event=metric.removeprefix(CUSTOM) if metric.startswith(CUSTOM) else None,
+        custom_event=custom_event,
         paper=Paper.LETTER if given.get("paper") == "letter" else Paper.A4,
     )
