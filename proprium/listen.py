@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from types import FrameType
@@ -14,6 +15,9 @@ from proprium.config import Settings
 
 DRAIN_S = 5
 """How long open requests may take after SIGTERM; with what follows, the process ends within 10 s."""
+
+GARBAGE = 50_000
+"""So many new objects are looked through for cycles at a time; Python's own 700 is meant for small programs."""
 
 
 def listen(app: ASGIApp, settings: Settings) -> None:
@@ -28,10 +32,13 @@ def listen(app: ASGIApp, settings: Settings) -> None:
         proxy_headers=False,  # the collector reads them by its own rules
         timeout_graceful_shutdown=DRAIN_S,
     )
+    _look_for_garbage_less_often()
     signal.signal(signal.SIGTERM, _end_well)  # uvicorn drains, then raises it again
     uvicorn.Server(config).run()
 
 
-def _end_well(_: int, __: FrameType | None) -> None:
-    """Being asked to stop is no failure: exit code 0."""
-    sys.exit(0)
+def _look_for_garbage_less_often() -> None:
+    """What is loaded by now stays until the end; looking through it again and again took an eighth of the CPU time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 50)
