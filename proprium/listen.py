@@ -42,3 +42,8 @@ def _look_for_garbage_less_often() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 50)
+
+
+def _end_well(_: int, __: FrameType | None) -> None:
+    """Being asked to stop is no failure: exit code 0."""
+    sys.exit(0)
