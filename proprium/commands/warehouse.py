@@ -23,6 +23,8 @@ def status() -> None:
         found = server.status() if server else _own_status()
     click.echo(f"storage\t{found.storage_events} events")
     click.echo(f"warehouse\t{found.warehouse_events} events{' (being rebuilt)' if found.is_rebuilding else ''}")
+    if found.left_out_events:
+        click.echo(f"left out\t{found.left_out_events} events, as their properties' settings say")
     click.echo(f"lag\t{found.lag_s:.1f} s")
 
 

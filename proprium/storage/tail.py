@@ -102,6 +102,10 @@ class Tail:
         with self._database.engine.connect() as connection:
             return {row.property: row[1] for row in connection.execute(question)}
 
+    def count_after(self, seq: int) -> int:
+        """Events that are later than a place."""
+        return self._number(select(func.count()).select_from(_event).where(_event.c.seq > seq))
+
     def generation(self) -> str:
         """Names this history: another one after a restored backup."""
         return settings.generation(self._database)

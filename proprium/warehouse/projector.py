@@ -43,6 +43,7 @@ class WarehouseStatus:
     warehouse_events: int
     lag_s: float  # how long events have waited to get in; 0: none does
     is_rebuilding: bool
+    left_out_events: int = 0  # by the properties' rules
 
 
 class Stopped(Exception):
@@ -113,7 +114,10 @@ class Projector:
         """Counts both; takes a moment where there are many events."""
         with self._warehouse.read() as connection:
             count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
-        return WarehouseStatus(sum(self._tail.counts().values()), count, self.lag_s(), self._is_rebuilding)
+            reached = cast(int, connection.scalar(select(schema.position.c.event_seq)) or 0)
+        stored = sum(self._tail.counts().values())
+        left_out = max(0, stored - self._tail.count_after(reached) - count)
+        return WarehouseStatus(stored, count, self.lag_s(), self._is_rebuilding, left_out)
 
     def lag_s(self) -> float:
         """How long events have waited to get into the warehouse; cheap."""
