@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from uuid import UUID
@@ -142,3 +143,14 @@ async def test_a_custom_event_s_name_of_markup_is_a_card_like_any_other(poisoned
     assert shown.totals.custom[SCRIPT] == 1
     assert {"=1+1", "'; DROP TABLE event; --"} <= set(shown.custom_events)
     assert SCRIPT not in html(shown, Facts("a", custom_event=SCRIPT), ATLAS)
+
+
+async def test_a_clock_that_jumps_loses_nothing(poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = utc_now()
+    jumps = [timedelta(0), timedelta(hours=-3), timedelta(days=400), timedelta(days=-20_000), timedelta(minutes=1)]
+    for jump in jumps * 2:
+        monkeypatch.setattr(poisoned.doors.collector, "_now", lambda jump=jump: now + jump)
+        await asyncio.gather(*(poisoned.send(one(data={"url": f"/{n}"})) for n in range(5)))  # the first day's key too
+    assert count_events(poisoned.filled.database) == 50
+    assert poisoned.look().totals.events == 30  # those of today
+    assert poisoned.look(period="all").totals.events >= 30
