@@ -6,6 +6,7 @@ from proprium.config import Settings
 from proprium.storage.tables import Property
 
 YOUR_ID = "YOUR-PROPERTY-ID"
+PREFIX = "/pulse"  # where a site passes the script on; a word that no list of blockers knows
 
 
 class Snippets:
@@ -69,3 +70,59 @@ requests.post(
     }},
     timeout=5,
 )"""
+
+    def node(self) -> str:
+        return f"""const answer = await fetch('{self.server}/collect', {{
+  method: 'POST',
+  body: JSON.stringify({{
+    collectorId: '{self.id}',
+    event: 'order',
+    data: {{amount: 49, currency: 'EUR', user_id: 'customer-7'}},
+  }}),
+}});
+console.log(answer.status);  // 204: it is on disk"""
+
+    def policy(self) -> str:
+        """For pages with a Content-Security-Policy: what to add to which of its lines."""
+        return f"script-src 'self' {self.server}; connect-src 'self' {self.server}; img-src 'self' {self.server}"
+
+    def proxied_tag(self) -> str:
+        return self.tag().replace(f"{self.server}/collector.js", f"{PREFIX}/app.js")
+
+    def nginx(self) -> str:
+        return f"""location = {PREFIX}/app.js {{
+    proxy_pass {self.server}/collector.js;
+    proxy_ssl_server_name on;
+}}
+location = {PREFIX}/collect {{
+    proxy_pass {self.server}/collect;
+    proxy_ssl_server_name on;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+}}"""
+
+    def caddy(self) -> str:
+        return f"""handle {PREFIX}/app.js {{
+	rewrite * /collector.js
+	reverse_proxy {self.server} {{
+		header_up Host {{upstream_hostport}}
+	}}
+}}
+handle {PREFIX}/collect {{
+	rewrite * /collect
+	reverse_proxy {self.server} {{
+		header_up Host {{upstream_hostport}}
+	}}
+}}"""
+
+    def cloudflare(self) -> str:
+        return f"""const paths = {{'{PREFIX}/app.js': '/collector.js', '{PREFIX}/collect': '/collect'}};
+
+export default {{
+  async fetch(request) {{
+    const path = paths[new URL(request.url).pathname];
+    if (!path) return fetch(request);
+    const passed = new Request('{self.server}' + path, request);
+    passed.headers.set('X-Forwarded-For', request.headers.get('CF-Connecting-IP'));
+    return fetch(passed);
+  }},
+}};"""

@@ -44,6 +44,7 @@ class Site:
 
     tag: str = ""
     pages: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)  # of every page
     port: int = 0
 
     @property
@@ -60,6 +61,8 @@ def site() -> Iterator[Site]:
             body = site.pages.get(self.path.partition("?")[0])
             self.send_response(200 if body else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
+            for name, value in site.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             if body:
                 self.wfile.write(f"<!doctype html><head>{site.tag}</head><body>{body}</body>".encode())

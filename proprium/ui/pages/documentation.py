@@ -82,11 +82,33 @@ def _recipes(snippets: Snippets) -> None:
         "From Python", "A server's events count as events. With a user_id they belong to that visitor as well."
     ):
         code(snippets.python(), name="Python")
+    with _recipe("From Node", "Any program that can send a request will do. This one needs Node 18 or newer."):
+        code(snippets.node(), name="Node")
     with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
         code(snippets.pixel(), name="The pixel")
+    _own_domain(snippets)
+    with _recipe(
+        "Content-Security-Policy", "A page with a policy must allow this server. Add it to these lines of yours:"
+    ):
+        code(snippets.policy(), name="Lines of a Content-Security-Policy")
+        _say("img-src is for the pixel only. Through your own domain 'self' is enough. Inline code needs a nonce.")
     with _recipe("Staying out", "Nothing is reported from a browser in whose console this was typed once:"):
         code("localStorage.collector_optout = '1'", name="Opting out")
         _say("Who asks not to be followed (Global Privacy Control, Do Not Track) is counted without a cookie.")
+
+
+def _own_domain(snippets: Snippets) -> None:
+    with _recipe(
+        "Through your own domain", "Blockers know addresses of analytics. Passed on by your site, it has yours:"
+    ):
+        code(snippets.proxied_tag(), name="The site tag through one's own domain")
+        _say("nginx, inside the server block of your site:")
+        code(snippets.nginx(), name="nginx")
+        _say("Caddy, inside the block of your site:")
+        code(snippets.caddy(), name="Caddy")
+        _say("Cloudflare, as a worker on a route of your site:")
+        code(snippets.cloudflare(), name="A Cloudflare worker")
+        _say("Name the proxy in PROPRIUM_TRUSTED_PROXIES of this server: else its place is taken for every visitor's.")
 
 
 @contextmanager
