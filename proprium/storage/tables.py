@@ -95,6 +95,9 @@ class Property(SQLModel, table=True):
     counts_automated: bool | None = None  # None: only while the server's own address is a loopback one
     query_keys: list[str] = Field(default_factory=list, sa_type=JSON)
     excluded_addresses: list[str] = Field(default_factory=list, sa_type=JSON)
+    excluded_countries: list[str] = Field(default_factory=list, sa_type=JSON)  # alpha-2
+    excluded_paths: list[str] = Field(default_factory=list, sa_type=JSON)  # /admin/*
+    excluded_user_agents: list[str] = Field(default_factory=list, sa_type=JSON)
     custom_cards: list[str] = Field(default_factory=list, sa_type=JSON)  # names of custom events
     created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
 
@@ -184,6 +187,20 @@ class VisitorKey(SQLModel, table=True):
     property: int = Field(primary_key=True)
     day: str = Field(primary_key=True)  # ISO date in the property's time zone
     key: bytes
+
+
+class ApiKey(SQLModel, table=True):
+    """What a program shows instead of a password: a user's, for all that they may see, or one property's."""
+
+    __tablename__ = "api_key"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    name: str
+    token_hash: bytes = Field(unique=True)  # SHA-256 of the key
+    user_id: UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE", index=True)
+    property_id: UUID | None = Field(default=None, foreign_key="property.id", ondelete="CASCADE", index=True)
+    may_write: bool = False
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
 
 
 class Setting(SQLModel, table=True):

@@ -120,6 +120,9 @@ def properties() -> None:
         sa.Column("counts_automated", sa.Boolean(), nullable=True),
         sa.Column("query_keys", sa.JSON(), nullable=False),
         sa.Column("excluded_addresses", sa.JSON(), nullable=False),
+        sa.Column("excluded_countries", sa.JSON(), nullable=False),
+        sa.Column("excluded_paths", sa.JSON(), nullable=False),
+        sa.Column("excluded_user_agents", sa.JSON(), nullable=False),
         sa.Column("custom_cards", sa.JSON(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_property"),
@@ -128,6 +131,23 @@ def properties() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_property_owner_id", "property", ["owner_id"])
+    op.create_table(
+        "api_key",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("property_id", sa.Uuid(), nullable=True),
+        sa.Column("may_write", sa.Boolean(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("used_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_api_key"),
+        sa.UniqueConstraint("token_hash", name="uq_api_key_token_hash"),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_api_key_user_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["property_id"], ["property.id"], name="fk_api_key_property_id", ondelete="CASCADE"),
+    )
+    op.create_index("ix_api_key_user_id", "api_key", ["user_id"])
+    op.create_index("ix_api_key_property_id", "api_key", ["property_id"])
     op.create_table(
         "visitor_key",
         sa.Column("property", sa.Integer(), nullable=False),
