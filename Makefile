@@ -1,5 +1,6 @@
 # make run    sets everything up and serves http://localhost:8000
 # make test   sets everything up and runs every check and every test
+# make fuzz   runs the tests that come in a small and a big size in their big one
 #
 # Needs make and Python 3.11 or newer; everything else is fetched into .venv/ and assets/, locked by hash.
 
@@ -10,13 +11,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 BUNDLE := $(wildcard assets/js/*.mjs assets/js/*.json collector/script/*.js)
 TESTS ?= tests
 
-.PHONY: setup setup-dev run test check demo bench shots maps bundle image update clean
+# The big sizes of the tests that come in two.
+FUZZ ?= tests/collector/test_odd_bodies.py tests/test_poison.py tests/test_replay.py tests/stories/test_hostile.py
+
+.PHONY: setup setup-dev run test fuzz check demo bench shots maps bundle image update clean
 
 run: setup
 	@exec $(BIN)/proprium serve
 
 test: setup-dev check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
+
+fuzz: setup-dev
+	$(BIN)/python -m pytest -q --fuzz $(FUZZ)
 
 check: setup-dev
 	$(BIN)/ruff check .
