@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from maps.atlas import Atlas
 from proprium.errors import ProblemForReader
 
 LONGEST_NAME = 100
 LONGEST_EVENT = 255
+LONGEST_PATTERN = 500
+SHORTEST_AGENT = 3
 MOST_VALUES = 100
 
 
@@ -46,6 +50,21 @@ def excluded_addresses(texts: Iterable[str]) -> list[str]:
     return _each_once(_network(text) for text in texts if text.strip())
 
 
+def excluded_countries(texts: Iterable[str]) -> list[str]:
+    """ISO codes; an English name counts as its code."""
+    return sorted(_each_once(_country(text) for text in texts if text.strip()))
+
+
+def excluded_paths(texts: Iterable[str]) -> list[str]:
+    """Whole paths, in which * stands for any text."""
+    return _each_once(_path(text) for text in texts if text.strip())
+
+
+def excluded_user_agents(texts: Iterable[str]) -> list[str]:
+    """Parts of User-Agents, or with a * whole ones."""
+    return _each_once(_agent(text) for text in texts if text.strip())
+
+
 def maybe(value: bool | None) -> bool | None:
     return None if value is None else bool(value)
 
@@ -67,6 +86,34 @@ def _network(text: str) -> str:
     except ValueError:
         raise ProblemForReader(f"{_shown(text)} is no address; expected one like 192.0.2.7 or 192.0.2.0/24.") from None
     return str(network.network_address if network.num_addresses == 1 else network)
+
+
+def _country(text: str) -> str:
+    name = text.strip()
+    if (code := _countries().get(name.casefold())) is None:
+        raise ProblemForReader(f"{_shown(text)} is no country; expected a code like DE.")
+    return code
+
+
+@cache
+def _countries() -> dict[str, str]:
+    """Codes by themselves and by their English names, all lower case."""
+    atlas = Atlas()
+    return {known.casefold(): code for code in atlas.codes for known in (code, atlas.name(code))}
+
+
+def _path(text: str) -> str:
+    path = _line(text, "A path", LONGEST_PATTERN)
+    if not path.startswith(("/", "*")):
+        raise ProblemForReader(f"{_shown(text)} is no path; expected one like /admin/*.")
+    return path
+
+
+def _agent(text: str) -> str:
+    pattern = _line(text, "A User-Agent", LONGEST_PATTERN)
+    if len(pattern.replace("*", "").strip()) < SHORTEST_AGENT:
+        raise ProblemForReader(f"{_shown(text)} would leave out nearly everybody; expected a part like HomeMonitor.")
+    return pattern
 
 
 def _line(text: str, what: str, longest: int) -> str:

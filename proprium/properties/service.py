@@ -28,11 +28,14 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "counts_automated": checks.maybe,
     "query_keys": checks.query_keys,
     "excluded_addresses": checks.excluded_addresses,
+    "excluded_countries": checks.excluded_countries,
+    "excluded_paths": checks.excluded_paths,
+    "excluded_user_agents": checks.excluded_user_agents,
     "custom_cards": checks.custom_cards,
 }
 """What can be set, and what makes a value of it fit or refuses it with a sentence."""
 
-RULES_OF_THE_WAREHOUSE = {"counts_automated"}
+RULES_OF_THE_WAREHOUSE = {"counts_automated", "excluded_countries", "excluded_paths", "excluded_user_agents"}
 """A change of these holds for history too."""
 
 

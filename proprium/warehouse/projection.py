@@ -30,8 +30,8 @@ class Projection:
         self._openings: dict[int, Openings] = {}
 
     def add(self, connection: Connection, events: Sequence[TailRow], rules: Rules) -> None:
-        """Events that are not in the warehouse yet, in the order of their seq."""
-        rows = [row_of(event, rules) for event in events]
+        """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
+        rows = [row_of(event, rules) for event in events if not rules.leave_out(event)]
         rows.sort(key=_when)
         hits: dict[int, list[Hit]] = defaultdict(list)
         for row in rows:

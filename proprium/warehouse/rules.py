@@ -15,11 +15,14 @@ from sqlalchemy import select
 
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
+from proprium.storage.tail import TailRow
+from proprium.warehouse.exclusions import Exclusions
 
 _MODULES = (
     "collector.user_agent",
     "collector.bots",
     "collector.source",
+    "proprium.warehouse.exclusions",
     "proprium.warehouse.rows",
     "proprium.warehouse.sessions",
 )
@@ -29,28 +32,49 @@ _PACKAGES = ("user-agents", "ua-parser")
 
 @dataclass(frozen=True)
 class Rules:
-    """`automated` says for a property's number whether automated browsers count as people, where it was decided."""
+    """Of each property by its number, where they were decided: whether automated browsers count as people, and what is
+    left out of all numbers."""
 
     automated: dict[int, bool] = field(default_factory=dict)
     counts_automated: bool = False  # where a property has not decided
+    exclusions: dict[int, Exclusions] = field(default_factory=dict)
 
     def counts_automated_of(self, number: int) -> bool:
         return self.automated.get(number, self.counts_automated)
 
+    def leave_out(self, event: TailRow) -> bool:
+        """True for what is not projected at all: no number can count it."""
+        exclusions = self.exclusions.get(event.property)
+        return exclusions is not None and exclusions.leave_out(event)
+
 
 RulesSource = Callable[[], Rules]
+
+_property: Any = Property.__table__  # type: ignore[attr-defined]
+_OF_PROPERTIES = select(
+    _property.c.number,
+    _property.c.counts_automated,
+    _property.c.excluded_countries,
+    _property.c.excluded_paths,
+    _property.c.excluded_user_agents,
+)
 
 
 def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
     """The rules as storage holds them now, for the projector; `counts_automated` where a property has not decided."""
-    table: Any = Property.__table__  # type: ignore[attr-defined]
-    decided = select(table.c.number, table.c.counts_automated).where(table.c.counts_automated.is_not(None))
 
     def read() -> Rules:
         with database.engine.connect() as connection:
-            return Rules({number: bool(counts) for number, counts in connection.execute(decided)}, counts_automated)
+            rows = connection.execute(_OF_PROPERTIES).all()
+        automated = {row.number: bool(row.counts_automated) for row in rows if row.counts_automated is not None}
+        exclusions = {row.number: found for row in rows if (found := _exclusions(row)) != Exclusions()}
+        return Rules(automated, counts_automated, exclusions)
 
     return read
+
+
+def _exclusions(row: Any) -> Exclusions:
+    return Exclusions(frozenset(row.excluded_countries), tuple(row.excluded_paths), tuple(row.excluded_user_agents))
 
 
 def fingerprint(rules: Rules) -> str:

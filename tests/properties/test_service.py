@@ -127,7 +127,9 @@ def test_a_changed_rule_of_the_warehouse_is_told_to_it(database: Database) -> No
     known = a_property(database)
     service.update_settings(database, known.id, counts_automated=True, timezone="Asia/Kolkata")
     service.update_settings(database, known.id, counts_automated=True, hostnames=["example.com"])
-    assert changes(database) == [(ChangeKind.RULES_CHANGED, known.number)]
+    service.update_settings(database, known.id, excluded_paths=["/admin/*"])
+    service.update_settings(database, known.id, excluded_paths=[" /admin/* "], excluded_addresses=["192.0.2.1"])
+    assert changes(database) == [(ChangeKind.RULES_CHANGED, known.number)] * 2
 
 
 def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
@@ -138,10 +140,19 @@ def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
         database, known.id, excluded_addresses=["192.0.2.7/32", "2001:db8::1/48", " "], query_keys=["q", "q"]
     )
     service.set_custom_cards(database, known.id, ["signup", "sign up", "signup"])
+    service.update_settings(
+        database,
+        known.id,
+        excluded_countries=["france", " DE ", "de", ""],
+        excluded_paths=["/admin/*", "*.pdf "],
+        excluded_user_agents=["HomeMonitor", " "],
+    )
     found = service.find_visible(database, known.id, a_user(database, role=Role.OWNER))
     assert (found.name, found.hostnames) == ("My shop", ["shop.example.com"])
     assert found.excluded_addresses == ["192.0.2.7", "2001:db8::/48"]
     assert (found.query_keys, found.custom_cards) == (["q"], ["signup", "sign up"])
+    assert (found.excluded_countries, found.excluded_paths) == (["DE", "FR"], ["/admin/*", "*.pdf"])
+    assert found.excluded_user_agents == ["HomeMonitor"]
     assert found.created_at.tzinfo is not None
 
 
@@ -155,6 +166,9 @@ def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
         ({"hostnames": ["not a host"]}, "'not a host' is no host name"),
         ({"hostnames": ["http://[broken"]}, "is no host name"),
         ({"excluded_addresses": ["192.0.2.300"]}, "'192.0.2.300' is no address"),
+        ({"excluded_countries": ["DE", "Atlantis"]}, "'Atlantis' is no country; expected a code like DE"),
+        ({"excluded_paths": ["admin"]}, "'admin' is no path; expected one like"),
+        ({"excluded_user_agents": ["* *"]}, "would leave out nearly everybody"),
         ({"custom_cards": ["x" * 256]}, "this one has 256"),
         ({"query_keys": [str(n) for n in range(101)]}, "At most 100 are possible"),
     ],

@@ -51,6 +51,7 @@ class _Form:
         self._identity()
         self._visitors()
         self._doors()
+        self._exclusions()
         with ui.element("div").classes(f"{theme.LINE} savebar"):
             button("Save", "check", kind=f"{theme.PRIMARY} big", on_click=self._save)
         self._danger()
@@ -97,6 +98,21 @@ class _Form:
                 "Query keys that make another page", found.query_keys, placeholder="id", why=why
             )
 
+    def _exclusions(self) -> None:
+        found = self._found
+        with panel("What is counted", body=f"{theme.BODY} {theme.STACK} wide"):
+            ui.label("Left out of every number, the past as well. Take a line away, and it is all back.").classes(
+                theme.MUTED
+            )
+            why = "One a line; * stands for anything."
+            self._paths = text_area("Excluded paths", found.excluded_paths, placeholder="/admin/*", why=why)
+            why = "One a line: a code like DE, or a name."
+            self._countries = text_area("Excluded countries", found.excluded_countries, placeholder="DE", why=why)
+            why = "One a line: a part of the User-Agent, such as the name of your own monitor."
+            self._agents = text_area(
+                "Excluded User-Agents", found.excluded_user_agents, placeholder="HomeMonitor", why=why
+            )
+
     def _danger(self) -> None:
         with panel("For good", body=f"{theme.BODY} {theme.STACK}"):
             with ui.element("div").classes(f"{theme.LINE} wraps"):
@@ -114,6 +130,9 @@ class _Form:
             self._found = saved
             self._hostnames.value = "\n".join(saved.hostnames)
             self._addresses.value = "\n".join(saved.excluded_addresses)
+            self._paths.value = "\n".join(saved.excluded_paths)
+            self._countries.value = "\n".join(saved.excluded_countries)
+            self._agents.value = "\n".join(saved.excluded_user_agents)
             tell("Saved. Collectors follow within a second.")
 
     def _values(self) -> dict[str, Any]:
@@ -127,6 +146,9 @@ class _Form:
             "keeps_click_text": self._click_text.value,
             "hostnames": (self._hostnames.value or "").splitlines(),
             "excluded_addresses": (self._addresses.value or "").splitlines(),
+            "excluded_paths": (self._paths.value or "").splitlines(),
+            "excluded_countries": (self._countries.value or "").splitlines(),
+            "excluded_user_agents": (self._agents.value or "").splitlines(),
             "query_keys": (self._query_keys.value or "").splitlines(),
         }
 

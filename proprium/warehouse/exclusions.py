@@ -1,0 +1,54 @@
+"""What a property leaves out of its numbers. Storage keeps it all, so that a rule may be taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from proprium.storage.tail import TailRow
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """In a pattern `*` stands for any text. A path is matched whole, with or without its query. A User-Agent is matched
+    whole by a pattern with a `*`, else anywhere in it, whatever its case."""
+
+    countries: frozenset[str] = frozenset()
+    paths: tuple[str, ...] = ()
+    user_agents: tuple[str, ...] = ()
+
+    def leave_out(self, event: TailRow) -> bool:
+        return (
+            event.country in self.countries
+            or (event.page is not None and _is_path(self.paths, event.page))
+            or _is_user_agent(self.user_agents, event.user_agent)
+        )
+
+
+@lru_cache(maxsize=8_192)
+def _is_path(patterns: tuple[str, ...], page: str) -> bool:
+    path = page.partition("?")[0]
+    return any(is_like(page, pattern) or is_like(path, pattern) for pattern in patterns)
+
+
+@lru_cache(maxsize=8_192)
+def _is_user_agent(patterns: tuple[str, ...], text: str) -> bool:
+    text = text.lower()
+    lowered = (pattern.lower() for pattern in patterns)
+    return any(is_like(text, pattern) if "*" in pattern else pattern in text for pattern in lowered)
+
+
+def is_like(text: str, pattern: str) -> bool:
+    """Each part is looked for once: a regular expression of many `.*` could take for ever."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == first
+    *middle, last = rest
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in middle:
+        if (found := text.find(part, at, end)) < 0:
+            return False
+        at = found + len(part)
+    return True

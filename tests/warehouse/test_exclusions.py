@@ -1,0 +1,163 @@
+"""What a property leaves out of its numbers is gone from all of them, and comes back when the rule goes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from proprium.properties.service import create_property, update_settings
+from proprium.storage.events import count_events
+from proprium.storage.tail import TailRow
+from proprium.warehouse import schema
+from proprium.warehouse.exclusions import Exclusions, is_like
+from tests.make import CHROME, GOOGLEBOT, IPHONE, an_event, moment
+from tests.warehouse_kit import FilledWarehouse
+
+NOTHING = dict.fromkeys(TailRow._fields)
+
+
+def a_row(**fields: Any) -> TailRow:
+    return TailRow(**{**NOTHING, "property": 1, "user_agent": CHROME, **fields})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "page", "is_left_out"),
+    [
+        ("/admin/*", "/admin/users", True),
+        ("/admin/*", "/admin/", True),
+        ("/admin/*", "/admin", False),
+        ("/admin/*", "/blog/admin/x", False),
+        ("/admin", "/admin", True),
+        ("/admin", "/admin?id=7", True),
+        ("/admin?id=7", "/admin?id=7", True),
+        ("/admin?id=7", "/admin?id=8", False),
+        ("/Admin", "/admin", False),
+        ("*.pdf", "/files/a.pdf", True),
+        ("/*/edit", "/a/b/edit", True),
+        ("/*/edit", "/edit", False),
+        ("/", "/#/settings", False),
+        ("/#/settings*", "/#/settings/x", True),
+        ("/a[bc].+", "/ab.+", False),
+        ("/a*", None, False),
+    ],
+)
+def test_a_path_is_matched_whole(pattern: str, page: str | None, is_left_out: bool) -> None:
+    assert Exclusions(paths=(pattern,)).leave_out(a_row(page=page)) is is_left_out
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_left_out"),
+    [("chrome", True), ("Chrome/140", True), ("Firefox", False), ("mozilla*safari/*", True), ("chrome*", False)],
+)
+def test_a_user_agent_is_matched_anywhere_or_whole_by_a_pattern(pattern: str, is_left_out: bool) -> None:
+    assert Exclusions(user_agents=(pattern,)).leave_out(a_row()) is is_left_out
+    assert not Exclusions(user_agents=(pattern,)).leave_out(a_row(user_agent=""))
+
+
+def test_a_country_that_is_not_known_is_no_country_that_is_left_out() -> None:
+    rule = Exclusions(countries=frozenset({"DE"}))
+    assert [rule.leave_out(a_row(country=code)) for code in ("DE", "FR", None)] == [True, False, False]
+
+
+@given(st.lists(st.text("ab", max_size=3), min_size=1, max_size=5), st.lists(st.text("ab*", max_size=3), max_size=4))
+def test_a_star_stands_for_any_text(parts: list[str], between: list[str]) -> None:
+    fillings = [*between, *[""] * len(parts)]
+    text = parts[0] + "".join(filling + part for filling, part in zip(fillings, parts[1:], strict=False))
+    assert is_like(text, "*".join(parts))
+    assert not is_like(text + "c", "*".join(parts) + "d")
+
+
+def test_a_pattern_of_many_stars_ends(warehouse: FilledWarehouse) -> None:
+    assert not is_like("a" * 2_000, "*a" * 250 + "b")
+
+
+def numbers(filled: FilledWarehouse) -> tuple[Any, Any]:
+    with filled.warehouse.read() as connection:
+        return (
+            connection.execute(select(schema.event).order_by(schema.event.c.seq)).all(),
+            connection.execute(select(schema.session).order_by(schema.session.c.session)).all(),
+        )
+
+
+def a_day(property: int = 1) -> list[Any]:
+    """Sessions that some rule takes a hit from, in the middle, at an end, or whole; and a bot."""
+    start = moment("09:00")
+    return [
+        an_event(
+            f"v{n % 7}",
+            at=start + timedelta(minutes=n * 4),
+            page=("/", "/admin/users", "/pricing", "/admin/x")[n % 4],
+            country=("DE", "FR", None)[n % 7 % 3],
+            user_agent=(CHROME, IPHONE, GOOGLEBOT)[n % 5 % 3],
+            property=property,
+        )
+        for n in range(120)
+    ]
+
+
+RULES = [
+    {"excluded_paths": ["/admin/*"]},
+    {"excluded_countries": ["FR"]},
+    {"excluded_user_agents": ["iphone"]},
+    {"excluded_user_agents": ["Googlebot"]},
+    {"excluded_paths": ["*"]},
+    {"excluded_paths": ["/admin/x"], "excluded_countries": ["DE"], "excluded_user_agents": ["mozilla/5.0 (X11*"]},
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_history_follows_a_rule_and_its_taking_back(warehouse: FilledWarehouse, rule: dict[str, list[str]]) -> None:
+    other = create_property(warehouse.database, "Other", None).number or 0
+    warehouse.append([*a_day(), *a_day(other)])
+    before = numbers(warehouse)
+
+    update_settings(warehouse.database, warehouse.property.id, **rule)
+    assert warehouse.projector.catch_up() == {1}
+    left = numbers(warehouse)
+    assert len([row for row in left[0] if row.property == 1]) < 120
+    assert [row for row in left[0] if row.property == other] == [row for row in before[0] if row.property == other]
+    warehouse.projector.rebuild()
+    assert numbers(warehouse) == left
+    assert count_events(warehouse.database) == 240
+
+    update_settings(warehouse.database, warehouse.property.id, **{name: [] for name in rule})
+    warehouse.projector.catch_up()
+    assert numbers(warehouse) == before
+
+
+def test_new_hits_follow_the_rules_too_and_sessions_are_of_what_is_left(warehouse: FilledWarehouse) -> None:
+    update_settings(warehouse.database, warehouse.property.id, excluded_paths=["/admin/*"])
+    warehouse.append([an_event("ada", "09:00", "/admin/a"), an_event("ada", "09:05", "/b")])
+    warehouse.append([an_event("ada", "09:10", "/admin/c"), an_event("bob", "09:00", "/admin/d")])
+    events, (session,) = numbers(warehouse)
+    assert [row.page for row in events] == ["/b"]
+    assert (session.views, session.entry_page, session.exit_page) == (1, "/b", "/b")
+    assert session.started_at == moment("09:05")
+    assert warehouse.projector.lag_s() == 0
+
+
+def test_a_rule_that_changes_while_hits_arrive_holds_for_all_of_them(warehouse: FilledWarehouse) -> None:
+    """The projector may read rules between two commits: what it made by the older ones is made anew."""
+    day = a_day()
+    warehouse.append(day[:40])
+    warehouse.store.append(day[40:80])
+    update_settings(warehouse.database, warehouse.property.id, excluded_paths=["/admin/*"])
+    warehouse.store.append(day[80:])
+    warehouse.projector.catch_up()
+    left = numbers(warehouse)
+    assert {row.page for row in left[0]} == {"/", "/pricing"}
+    warehouse.projector.rebuild()
+    assert numbers(warehouse) == left
+
+
+def test_the_status_tells_what_is_left_out_from_what_has_yet_to_come(warehouse: FilledWarehouse) -> None:
+    update_settings(warehouse.database, warehouse.property.id, excluded_paths=["/admin/*"])
+    warehouse.append([an_event("ada", "09:00", "/admin/a"), an_event("ada", "09:05", "/b")])
+    warehouse.store.append([an_event("ada", "09:10", "/admin/c")])
+    status = warehouse.projector.status()
+    assert (status.storage_events, status.warehouse_events, status.left_out_events) == (3, 1, 1)
