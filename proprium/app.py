@@ -18,6 +18,7 @@ from collector.event import Outcome
 from maps.atlas import Atlas
 from proprium import control, routes
 from proprium.accounts.setup import setup_token
+from proprium.api import build as api
 from proprium.clock import utc_now
 from proprium.collect_app import Ingestion, ingestion
 from proprium.config import Settings
@@ -34,6 +35,7 @@ from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
 from proprium.ui import session
+from proprium.ui.head import look
 from proprium.ui.mount import mount, protected
 from proprium.ui.services import Services
 from proprium.warehouse.connect import Warehouse, open_warehouse
@@ -96,6 +98,7 @@ def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
     app.include_router(health(_checks(parts), parts.doors.metrics))
     app.include_router(routes.maps(atlas))
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
+    app.mount(api.PREFIX, api.build(parts.database, parts.doors.collector, settings.public_url, look))
     mount(app, services, address_of=parts.doors.address_of)
     return parts.doors.collector.wrap(protected(app, settings, address_of=parts.doors.address_of))
 

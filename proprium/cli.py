@@ -15,6 +15,7 @@ COMMANDS = {  # name → module; each is loaded only when it is asked for, so th
     "demo": "proprium.commands.serve",
     "user": "proprium.commands.user",
     "property": "proprium.commands.property",
+    "key": "proprium.commands.key",
     "geoip": "proprium.commands.geoip",
     "warehouse": "proprium.commands.warehouse",
     "report": "proprium.commands.report",

@@ -18,6 +18,9 @@ PREFIX = "PROPRIUM_"
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 """What browsers are served; `build` in it is made at set-up."""
 
+RETENTION_DAYS = 730
+"""How long events are kept where nobody says otherwise."""
+
 
 class Env(StrEnum):
     DEVELOPMENT = "development"

@@ -3,6 +3,8 @@
 ProblemForReader
 ├── BadQuery            400   a period, filter, dimension or option that makes no sense
 ├── SignInNeeded        401
+├── KeyNeeded           401   no API key, or one that was revoked
+├── KeyTooWeak          403   an API key that may only read
 ├── NotFound            404   missing, or not yours: both look the same
 │   └── PropertyNotFound
 ├── Conflict            409   a name or address that is taken, a protected thing
@@ -32,6 +34,16 @@ class BadQuery(ProblemForReader):
 class SignInNeeded(ProblemForReader):
     status = 401
     title = "Please sign in"
+
+
+class KeyNeeded(ProblemForReader):
+    status = 401
+    title = "An API key is needed"
+
+
+class KeyTooWeak(ProblemForReader):
+    status = 403
+    title = "This key may not do that"
 
 
 class NotFound(ProblemForReader):

@@ -15,6 +15,7 @@ import pytest
 from sqlmodel import select
 
 from proprium import app, cli, collect_app
+from proprium.accounts import keys
 from proprium.accounts.users import check_password
 from proprium.clock import utc_now
 from proprium.config import Settings
@@ -74,7 +75,7 @@ def only_property(database: Database) -> Property:
 def test_help_names_every_command(proprium: Proprium):
     said = proprium("--help")
     assert said.code == 0
-    for command in ("serve", "collect", "demo", "user", "property", "geoip", "warehouse", "report", "prune"):
+    for command in ("serve", "collect", "demo", "user", "property", "key", "geoip", "warehouse", "report", "prune"):
         assert f"\n  {command} " in said.out
         assert proprium(command, "--help").code == 0
 
@@ -345,3 +346,28 @@ def test_a_report_that_cannot_be_made_leaves_no_file(proprium, database: Databas
     assert said.code == 1
     assert is_one_sentence(said.err)
     assert not (tmp_path / "report.md").exists()
+
+
+# API keys
+
+
+def test_a_key_is_printed_once_listed_without_its_text_and_revoked(proprium: Proprium, database: Database):
+    made = a_property(database)
+    said = proprium("key", "add", "shop", "--property", str(made.id), "--write")
+    token = said.out.strip()
+    found = keys.find(database, token)
+    assert found is not None
+    listed = proprium("key", "list").out
+    assert listed == f"{found.id}\twrite\t{made.id}\tshop\n"
+    assert proprium("key", "revoke", str(found.id)).code == 0
+    assert keys.find(database, token) is None
+    assert is_one_sentence(proprium("key", "revoke", str(found.id)).err)
+
+
+def test_a_key_without_a_property_is_the_first_owners_to_read(proprium: Proprium, database: Database):
+    assert is_one_sentence(proprium("key", "add", "reports").err)
+    owner = a_user(database, role=Role.OWNER)
+    found = keys.find(database, proprium("key", "add", "reports").out.strip())
+    assert found is not None
+    assert (found.user_id, found.property_id, found.may_write) == (owner.id, None, False)
+    assert proprium("key", "add", "x", "--user", owner.email, "--property", str(uuid4())).code == 2

@@ -7,10 +7,13 @@ from datetime import timedelta
 import click
 
 from proprium.commands.common import storage
+from proprium.config import RETENTION_DAYS
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(min=1), default=730, show_default=True, help="How long events are kept.")
+@click.option(
+    "--days", type=click.IntRange(min=1), default=RETENTION_DAYS, show_default=True, help="How long they are kept."
+)
 @click.option("--dry-run", is_flag=True, help="Only count.")
 def prune(days: int, dry_run: bool) -> None:
     """Delete old events, and print how many. Reports of that time show nothing afterwards."""

@@ -6,6 +6,7 @@ from proprium.config import Settings
 from proprium.storage.tables import Property
 
 YOUR_ID = "YOUR-PROPERTY-ID"
+YOUR_KEY = "YOUR-API-KEY"
 PREFIX = "/pulse"  # where a site passes the script on; a word that no list of blockers knows
 
 
@@ -81,6 +82,31 @@ requests.post(
   }}),
 }});
 console.log(answer.status);  // 204: it is on disk"""
+
+    def api(self) -> str:
+        return f"""from time import time
+from uuid import uuid4
+
+import requests
+
+answer = requests.post(
+    "{self.server}/api/v1/events",
+    headers={{"Authorization": "Bearer {YOUR_KEY}"}},
+    json=[
+        {{
+            "collectorId": "{self.id}",
+            "event": "order",
+            "id": str(uuid4()),  # yours, so that sending it again counts nothing twice
+            "timestamp": time() - 24 * 60 * 60,  # or a text like 2026-01-31T09:00:00Z
+            "ip": "192.0.2.7",  # the visitor's: a place is made of it, and it is forgotten
+            "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "data": {{"url": "/thanks", "amount": 49, "currency": "EUR"}},
+        }},
+    ],
+    timeout=30,
+)
+for result in answer.json()["results"]:
+    print(result)"""
 
     def policy(self) -> str:
         """For pages with a Content-Security-Policy: what to add to which of its lines."""

@@ -19,7 +19,7 @@ from proprium.config import Settings
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
-from proprium.ui.snippets import PREFIX, Snippets
+from proprium.ui.snippets import PREFIX, YOUR_KEY, Snippets
 from tests.running import Running, free_port, running
 from tests.stories.conftest import Site, write_places
 
@@ -197,6 +197,17 @@ def test_python(recipes: Recipes) -> None:
 def test_node(recipes: Recipes) -> None:
     assert run(node(), "--input-type=module", stdin=recipes.snippets.node()) == "204"
     assert recipes.one("order").data == {"amount": 49, "currency": "EUR", "user_id": "customer-7"}
+
+
+def test_the_api_from_python_with_a_key_of_the_command_line(recipes: Recipes) -> None:
+    key = recipes.server.proprium("key", "add", "shop", "--property", str(recipes.id), "--write")
+    said = run(sys.executable, "-c", recipes.snippets.api().replace(YOUR_KEY, key))
+    order = recipes.one("order")
+    assert f"'id': '{order.id}'" in said
+    assert "'result': 'stored'" in said
+    assert (order.browser, order.data["url"], order.data["amount"]) == ("Firefox", "/thanks", 49)
+    assert 86_390 < time.time() - order.created_at.timestamp() < 86_500
+    assert "192.0.2.7" not in repr(order)
 
 
 # Through one's own domain

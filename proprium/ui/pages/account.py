@@ -1,4 +1,4 @@
-"""One's own account: name, e-mail, password, and where one is signed in."""
+"""One's own account: name, e-mail, password, where one is signed in, and API keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nicegui import ui
 from proprium.accounts import sessions
 from proprium.storage.tables import LoginSession, User
 from proprium.ui import session, theme
+from proprium.ui.api_keys import ApiKeys
 from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import hidden, native_input, post_form
@@ -33,6 +34,7 @@ def register(services: Services) -> None:
             _profile(user)
             _password(user)
             _sessions(services, request, user)
+            ApiKeys(services, user)
 
 
 def _profile(user: User) -> None:

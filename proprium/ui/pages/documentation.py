@@ -84,6 +84,12 @@ def _recipes(snippets: Snippets) -> None:
         code(snippets.python(), name="Python")
     with _recipe("From Node", "Any program that can send a request will do. This one needs Node 18 or newer."):
         code(snippets.node(), name="Node")
+    with _recipe(
+        "The past, and for somebody else", "With an API key: each event's own time, address and browser; 1,000 at once."
+    ):
+        code(snippets.api(), name="The API from Python")
+        _say("Keys are made on the account page. Each event gets its own answer: stored, duplicate, dropped, rejected.")
+        ui.link("Everything that the API takes", "/api/v1/docs")
     with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
         code(snippets.pixel(), name="The pixel")
     _own_domain(snippets)

@@ -1,0 +1,48 @@
+"""API keys on the account page."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from proprium.accounts import keys
+from tests.make import a_property, a_user
+from tests.ui.conftest import Site
+from tests.ui.test_property_pages import last_field, press
+
+
+async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
+    database = site.services.database
+    ada = a_user(database)
+    mine, browser = a_property(database, "Mine", ada), site.browser(ada)
+    await browser.open("/account")
+    await browser.should_see("None yet.")
+    press(browser, "New key")
+    await browser.should_see("New API key")
+    last_field(browser).set_value("shop")
+    [whose] = browser.find(ui.select).elements
+    whose.set_value(str(mine.id))
+    press(browser, "Create")
+    await browser.should_see("Copy it now.")
+    [key] = keys.keys_of(database, ada.id)
+    assert (key.name, key.property_id, key.may_write) == ("shop", mine.id, True)
+    [shown] = [one.text for one in browser.find(content="proprium_").elements]  # type: ignore[attr-defined]
+    found = keys.find(database, shown)
+    assert found is not None
+    assert found.id == key.id
+    await browser.open("/account")
+    await browser.should_see("shop")
+    await browser.should_not_see(shown)
+    press(browser, "Revoke")
+    await browser.should_see("shop stopped working.")
+    assert keys.keys_of(database) == []
+
+
+async def test_nobody_makes_a_key_for_somebody_elses_property(site: Site) -> None:
+    database = site.services.database
+    ada = a_user(database)
+    a_property(database, "Secret", a_user(database, "grace@example.com"))
+    browser = site.browser(ada)
+    await browser.open("/account")
+    press(browser, "New key")
+    [choice] = browser.find(ui.select).elements
+    assert list(choice.options.values()) == ["All properties that you may edit"]  # type: ignore[union-attr]
