@@ -90,7 +90,7 @@ class Reader:
 def _with_user_agent(sent: dict[str, Any]) -> dict[str, Any]:
     """`user_agent` beside the data is meant for it, as `user_id` is."""
     agent, data = sent.get("user_agent"), sent.get("data")
-    if agent is None or not (data is None or isinstance(data, dict)):
+    if agent in (None, "") or not (data is None or isinstance(data, dict)):
         return sent
     if not isinstance(agent, str):
         raise NotReadable("user_agent is no text; expected the browser's User-Agent, or none.")

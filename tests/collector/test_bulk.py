@@ -131,7 +131,7 @@ async def test_an_event_has_the_time_the_place_and_the_browser_that_were_told(do
 
 
 async def test_without_a_browser_or_a_user_it_is_nobodys_event(door: Door) -> None:
-    await take(door, ORDER, {**ORDER, "user_id": 42})
+    await take(door, {**ORDER, "user_agent": ""}, {**ORDER, "user_id": 42})
     nobodys, somebodys = door.sink.events
     assert (nobodys.identity, nobodys.visitor, nobodys.country) == (Identity.NONE, None, None)
     assert (somebodys.identity, somebodys.user_id) == (Identity.COOKIE, "42")
