@@ -34,17 +34,23 @@
       .map((glob) => RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*')}$`));
 
     // ---- who ----
-    const random = (bytes) => Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => (byte + 256).toString(16).slice(1)).join('');
+    const random = (bytes) => {
+      let text = ''; // Array.from is another one on pages with old libraries
+      for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) text += (byte + 256).toString(16).slice(1);
+      return text;
+    };
     const uuid7 = () => (Date.now().toString(16).padStart(12, 0) + 7 + random(2).slice(1) + 'a' + random(8).slice(1))
       .replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-    const cookie = () => (page.cookie.match(/(?:^|; )collectoruserid=([^;]+)/) || [])[1];
+    const cookie = safely(() => (page.cookie.match(/(?:^|; )collectoruserid=([^;]+)/) || [])[1]); // throws in a sandbox
     let user, isNew, isKnown;
     const identify = () => {
       if (isKnown || isCookieless) return;
       isKnown = 1;
       user = cookie();
       if (user) return;
-      page.cookie = `collectoruserid=${random(16)};max-age=${YEAR_S};path=/;SameSite=Lax${location.protocol == 'https:' ? ';Secure' : ''}`;
+      safely(() => {
+        page.cookie = `collectoruserid=${random(16)};max-age=${YEAR_S};path=/;SameSite=Lax${location.protocol == 'https:' ? ';Secure' : ''}`;
+      })();
       user = isNew = cookie(); // a blocked cookie is no new visitor on every page
     };
 
@@ -59,7 +65,8 @@
       while (parcels.length) send(parcels.splice(0, 50));
     });
     const send = (parcels) => {
-      const body = JSON.stringify(parcels.map((parcel) => parcel.event));
+      // One by one: old libraries give arrays a toJSON that makes a text of them.
+      const body = `[${parcels.map((parcel) => JSON.stringify(parcel.event))}]`;
       const keep = safely(() => {
         failed = failed.concat(parcels.filter((parcel) => ++parcel.tries < TRIES)).slice(-KEPT);
       });
