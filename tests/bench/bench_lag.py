@@ -21,7 +21,7 @@ from tests.running import CHROME, Load, Running, running
 GOAL_S = 1.0
 EVENTS_PER_S = 2_000
 IN_ONE_BODY = 100
-LOOK_S = 0.05
+LOOK_S = 0.1
 WARM_UP_S = 5
 Sample = tuple[float, int, int]
 """When, how many events were in storage, how many in the warehouse."""
