@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Aliases = Mapping[str, Mapping[str, str]]
 CHECK_EVERY_S = 10
+SCRATCH = ".geoip-"
 CACHED_ADDRESSES = 16_384  # they stay in memory only, and go with the file or with the process
 
 
@@ -33,8 +38,8 @@ Lookup = Callable[[str], Place]
 class Geo:
     """Looks addresses up in the file at `path`. Never raises: what is missing or broken is logged once, and is NOWHERE.
 
-    `aliases` is alpha-2 → {region as databases write it: id of our maps}. A file that is replaced (by rename) is read
-    again within seconds, without a restart.
+    `aliases` is alpha-2 → {region as databases write it: id of our maps}. A file that is replaced, or written over, is
+    read again within seconds, without a restart.
     """
 
     def __init__(self, path: Path | None, aliases: Aliases | None = None) -> None:
@@ -67,7 +72,8 @@ class Geo:
         if self._path is None or self._signature is None:
             return
         try:
-            lookup = self._lookup_for(self._path)
+            with _copy_of_our_own(self._path) as copy:
+                lookup = self._lookup_for(copy)
         except Exception as problem:  # whatever a broken file does, visitors are counted
             log.warning("The place database %s cannot be read, so visitors have no place: %s", self._path.name, problem)
             return
@@ -127,6 +133,34 @@ class Geo:
 
 def _nowhere(address: str) -> Place:
     return NOWHERE
+
+
+@contextmanager
+def _copy_of_our_own(path: Path) -> Iterator[Path]:
+    """A copy that only we can reach, once it is open. To read a mapped file that somebody cuts short ends the process.
+
+    It takes the room of the file, without a name; where there is no room, the file itself has to do.
+    """
+    copy = _copied(path, path.parent) or _copied(path, Path(tempfile.gettempdir()))
+    try:
+        yield copy or path
+    finally:
+        if copy:
+            copy.unlink()
+
+
+def _copied(path: Path, folder: Path) -> Path | None:
+    try:
+        handle, name = tempfile.mkstemp(prefix=SCRATCH, dir=folder)
+        os.close(handle)
+    except OSError:
+        return None
+    try:
+        shutil.copyfile(path, name)
+        return Path(name)
+    except OSError:
+        Path(name).unlink()
+        return None
 
 
 def _signature(path: Path | None) -> tuple[int, ...] | None:

@@ -121,6 +121,22 @@ def test_a_new_file_is_read_without_a_restart(tmp_path: Path, city: Path) -> Non
     assert not geo.reload_if_changed()
 
 
+def test_a_file_that_is_written_over_while_it_is_read_ends_nothing(city: Path) -> None:
+    """Mapped into memory as it lay there, the next look at it would be the process's last."""
+    content = city.read_bytes()
+    geo = Geo(city, ALIASES)
+    assert geo.place("198.51.100.7").country == "DE"
+    with city.open("r+b") as file:
+        file.truncate(0)
+        assert geo.place("198.51.100.8").country == "DE"  # until it is looked at again
+        assert geo.reload_if_changed()
+        assert geo.place("198.51.100.9") == NOWHERE
+        file.write(content)
+    assert geo.reload_if_changed()
+    assert geo.place("198.51.100.9").country == "DE"
+    assert [file.name for file in city.parent.iterdir()] == [city.name]
+
+
 @pytest.mark.parametrize("address", [None, "", "nonsense", "999.1.1.1", "fe80::1%eth0"])
 def test_what_is_no_address_is_nowhere(city: Path, address: str | None) -> None:
     assert Geo(city).place(address) == NOWHERE
