@@ -210,6 +210,16 @@ def test_the_api_from_python_with_a_key_of_the_command_line(recipes: Recipes) ->
     assert "192.0.2.7" not in repr(order)
 
 
+def test_the_page_about_the_api_stands_under_our_own_policy(server: Running, page: Page) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.goto(f"{server.url}/api/v1/docs")
+    page.wait_for_load_state("networkidle")
+    assert page.get_by_role("heading", name="/api/v1/events").is_visible()
+    assert page.locator("td", has_text="user_agent").first.is_visible()
+    assert complaints == []
+
+
 # Through one's own domain
 
 
