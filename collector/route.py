@@ -62,7 +62,8 @@ def utc_now() -> datetime:
 class Collector:
     """Answers the collector's paths itself and hands every other request on to the wrapped app.
 
-    `listener` is told of every hit whose property is known, and must be quick. `counters` have what became of all.
+    `listener` is told of every hit whose property is known, `on_refused` of those that were turned away; both must be
+    quick. `counters` have what became of all.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Collector:
         collect_rate: float = 100,
         script_dir: Path | None = None,
         listener: Listener | None = None,
+        on_refused: Listener | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._directory = directory
         self._writer = writer
         self._pipeline = pipeline
         self._listener = listener
+        self._on_refused = on_refused
         self._now = now
         self._limit = RateLimit(collect_rate)
         self.addresses = Addresses(trusted_proxies)
@@ -226,7 +229,8 @@ class Collector:
     def _tell(
         self, hit: Hit, event: Event, *, stored: bool = False, duplicate: bool = False, reason: str | None = None
     ) -> None:
-        if self._listener is None:
+        listeners = [told for told in (self._listener, self._on_refused if reason else None) if told]
+        if not listeners:
             return
         agent = classify(hit.user_agent)
         outcome = Outcome(
@@ -234,7 +238,8 @@ class Collector:
             hit.address is not None, event.country, agent.browser, agent.is_bot, event.hostname,
         )  # fmt: skip
         try:
-            self._listener(hit.property_id, outcome)
+            for told in listeners:
+                told(hit.property_id, outcome)
         except Exception:
             log.exception("Whoever listens to hits failed; the hit itself is safe")
 

@@ -36,9 +36,14 @@ class Addresses:
     """
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
-        self._trusted = tuple(trusted)
+        self._trusted = self._always_trusted = tuple(trusted)
         self.untrusted_proxy: str | None = None
         self._is_trusted = lru_cache(1_024)(self._is_trusted_uncached)
+
+    def trust(self, also: Sequence[Network]) -> None:
+        """Trusts these beside the ones that were given at the start. Callable while requests come in."""
+        self._trusted = (*self._always_trusted, *also)
+        self._is_trusted.cache_clear()
 
     def client(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """The client's address; None when nobody trustworthy knows it."""

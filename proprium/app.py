@@ -62,7 +62,7 @@ class Parts:
 
     def start(self) -> None:
         self.projector.start()
-        self.doors.writer.start()
+        self.doors.start()
         self.jobs.start()
 
     def stop(self) -> None:

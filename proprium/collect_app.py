@@ -20,10 +20,12 @@ from maps.atlas import Atlas
 from proprium.config import ASSETS, Settings
 from proprium.health import Check, health
 from proprium.listen import listen
+from proprium.porter import Porter
 from proprium.properties.directory import Directory
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import wait_for_schema
+from proprium.storage.refused import Refusals
 from proprium.storage.visitor_keys import VisitorKeys
 
 QUEUE_IS_LONG = 0.8  # of its limit
@@ -39,10 +41,16 @@ class Ingestion:
     store: EventStore
     writer: GroupCommit
     collector: Collector
+    porter: Porter
+
+    def start(self) -> None:
+        self.writer.start()
+        self.porter.start()
 
     def stop(self) -> None:
         """Commits what waits, then lets go of storage."""
         self.writer.stop()
+        self.porter.stop()
         self.store.close()
         self.directory.close()
 
@@ -85,6 +93,7 @@ def ingestion(
     keys = VisitorKeys(database)
     store = EventStore(database)
     writer = GroupCommit(store, on_commit)
+    refusals = Refusals(database)
     collector = Collector(
         directory,
         writer,
@@ -93,8 +102,10 @@ def ingestion(
         collect_rate=settings.collect_rate,
         script_dir=ASSETS / "build",
         listener=listener,
+        on_refused=refusals.note,
     )
-    return Ingestion(database, directory, keys, store, writer, collector)
+    porter = Porter(database, collector.addresses, refusals)
+    return Ingestion(database, directory, keys, store, writer, collector, porter)
 
 
 def build(settings: Settings) -> ASGIApp:
@@ -105,7 +116,7 @@ def build(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        doors.writer.start()
+        doors.start()
         yield
         await asyncio.to_thread(doors.stop)
         database.close()

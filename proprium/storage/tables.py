@@ -189,6 +189,21 @@ class VisitorKey(SQLModel, table=True):
     key: bytes
 
 
+class Refused(SQLModel, table=True):
+    """An event that was turned away, and why: the newest 1,000 of a property. Never an address."""
+
+    __tablename__ = "refused"
+    __table_args__ = {"sqlite_autoincrement": True}
+    seq: int | None = Field(default=None, primary_key=True)
+    property: int = Field(foreign_key="property.number", ondelete="CASCADE", index=True)
+    at: datetime = Field(sa_type=AwareDateTime)
+    reason: str  # collector.errors.Reason, or a sentence
+    event: str
+    page: str | None = None
+    hostname: str | None = None
+    browser: str = ""
+
+
 class ApiKey(SQLModel, table=True):
     """What a program shows instead of a password: a user's, for all that they may see, or one property's."""
 

@@ -20,7 +20,9 @@ from proprium.ui.pages import (
     home,
     install,
     login,
+    privacy,
     properties,
+    refused,
     settings,
     setup,
 )
@@ -36,7 +38,9 @@ PAGES: tuple[ModuleType, ...] = (
     properties,
     dashboard,
     install,
+    refused,
     settings,
+    privacy,
     documentation,
     changelog,
 )

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from proprium.accounts import sessions
-from proprium.storage.tables import User
+from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
 COOKIE = "proprium_session"
@@ -74,3 +74,8 @@ def _end(client: Client) -> None:
 def _to_login(request: HTTPConnection) -> NoReturn:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
+
+
+def is_owner(user: User | None) -> bool:
+    """True for who may decide about the server itself."""
+    return user is not None and user.role == Role.OWNER

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from functools import partial
 from itertools import islice
 from time import monotonic
 from uuid import UUID
@@ -11,7 +10,6 @@ from uuid import UUID
 from fastapi import Request
 from nicegui import ui
 
-from collector.errors import Reason
 from collector.event import Outcome
 from proprium.properties import service
 from proprium.storage.events import StoredEvent, read_events
@@ -19,11 +17,11 @@ from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
+from proprium.ui.fixes import Fixes
 from proprium.ui.frame import frame
 from proprium.ui.parts.controls import link_button, tabs
-from proprium.ui.parts.listener import Arrival, Fix, Listener
+from proprium.ui.parts.listener import Arrival, Listener
 from proprium.ui.parts.panels import code, panel
-from proprium.ui.parts.states import tell
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
 from proprium.ui.snippets import Snippets
@@ -43,6 +41,7 @@ def register(services: Services) -> None:
                 with ui.element("div").classes("grow"):
                     title("Install the tag")
                     span(found.name, theme.MUTED)
+                link_button("Refused", f"/properties/{found.id}/refused", "warn")
                 link_button("Settings", f"/properties/{found.id}/settings", "settings")
                 link_button("Dashboard", f"/properties/{found.id}", "chart")
             with ui.element("div").classes(theme.GRID_SIDE):
@@ -112,7 +111,7 @@ class _Listening:
 
     def __init__(self, services: Services, found: Property) -> None:
         self._services, self._found = services, found
-        self._actions = Actions(services)
+        self._fixes = Fixes(Actions(services), found)
         self._client = ui.context.client
         self._since = _last_seq(services)
         self._opened_at = services.clock()
@@ -138,7 +137,7 @@ class _Listening:
         arrival = Arrival.of_outcome(outcome)
         with self._client:
             if arrival.sentence:
-                self._list.refuse(arrival, self._fix(outcome))
+                self._list.refuse(arrival, self._fixes.of(outcome.reason, outcome.hostname))
             else:
                 self._list.show(arrival)
 
@@ -155,25 +154,6 @@ class _Listening:
         if event is not None and is_news:
             with self._client:
                 self._list.show(Arrival.of_event(event))
-
-    def _fix(self, outcome: Outcome) -> Fix | None:
-        """One click that lets the next one in."""
-        if outcome.reason == Reason.HOSTNAME and outcome.hostname:
-            return f"Allow {outcome.hostname}", partial(self._allow, outcome.hostname)
-        if outcome.reason == Reason.BOT:
-            return "Keep bots apart instead", self._keep_bots
-        if outcome.reason == Reason.EXCLUDED_IP:
-            return "Change the excluded addresses", lambda: ui.navigate.to(f"/properties/{self._found.id}/settings")
-        return None
-
-    async def _allow(self, hostname: str) -> None:
-        if changed := await self._actions.update(self._found.id, hostnames=[*self._found.hostnames, hostname]):
-            self._found = changed
-            tell(f"{hostname} is allowed. Load the page again.")
-
-    async def _keep_bots(self) -> None:
-        if await self._actions.update(self._found.id, discards_bots=False):
-            tell("Bots are kept apart from now on. Load the page again.")
 
 
 def _last_seq(services: Services) -> int:

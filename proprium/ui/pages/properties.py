@@ -20,6 +20,7 @@ from proprium.ui.actions import Actions
 from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.property_card import SUMS, PropertyCard
+from proprium.ui.parts.proxy_notice import proxy_notice
 from proprium.ui.parts.states import empty
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
@@ -52,6 +53,8 @@ class _Page:
         self._watches: list[Watch[PropertyOverview]] = []
         self._all = service.visible_to(services.database, user)
         self._head()
+        if session.is_owner(user):
+            proxy_notice(services)
         self._totals = _Totals(len(self._all))
         self._grid = ui.element("div").classes("props").props('aria-live="off"')
         self._nothing = ui.element("section").classes(theme.CARD)

@@ -37,6 +37,7 @@ def register(services: Services) -> None:
                 with ui.element("div").classes("grow"):
                     title("Settings")
                     span(found.name, theme.MUTED)
+                link_button("Refused", f"/properties/{found.id}/refused", "warn")
                 link_button("Install", f"/properties/{found.id}/install", "code")
                 link_button("Dashboard", f"/properties/{found.id}", "chart")
             _Form(services, found)

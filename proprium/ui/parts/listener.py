@@ -64,7 +64,12 @@ class Arrival:
         }
         if stopped_at:
             steps[stopped_at] = (REFUSED, steps[stopped_at][1])
-        return cls(_title(outcome.event, outcome.page), steps, _sentence(outcome), outcome.stored or outcome.duplicate)
+        return cls(
+            _title(outcome.event, outcome.page),
+            steps,
+            sentence_of(outcome.reason, outcome.hostname) if outcome.reason else "",
+            outcome.stored or outcome.duplicate,
+        )
 
     @classmethod
     def of_event(cls, event: StoredEvent) -> Arrival:
@@ -154,11 +159,10 @@ def _title(event: str, page: str | None) -> str:
     return f"{event} on {page}" if page else event
 
 
-def _sentence(outcome: Outcome) -> str:
-    if not outcome.reason:
-        return ""
-    told = SENTENCES.get(outcome.reason)
-    return told.format(hostname=outcome.hostname or "its host") if told else f"Refused: {outcome.reason}"
+def sentence_of(reason: str, hostname: str | None) -> str:
+    """Why an event was refused, for its property's owner."""
+    told = SENTENCES.get(reason)
+    return told.format(hostname=hostname or "its host") if told else f"Refused: {reason}"
 
 
 def _text(value: object) -> str:

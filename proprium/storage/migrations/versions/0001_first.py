@@ -132,6 +132,21 @@ def properties() -> None:
     )
     op.create_index("ix_property_owner_id", "property", ["owner_id"])
     op.create_table(
+        "refused",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("property", sa.Integer(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("page", sa.String(), nullable=True),
+        sa.Column("hostname", sa.String(), nullable=True),
+        sa.Column("browser", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_refused"),
+        sa.ForeignKeyConstraint(["property"], ["property.number"], name="fk_refused_property", ondelete="CASCADE"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_refused_property", "refused", ["property"])
+    op.create_table(
         "api_key",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),

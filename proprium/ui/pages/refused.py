@@ -1,0 +1,87 @@
+"""What was turned away at the door, why, and what would let it in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import Request
+from nicegui import run, ui
+
+from proprium.properties import service
+from proprium.storage import refused
+from proprium.storage.tables import Property, Refused
+from proprium.ui import session, theme
+from proprium.ui.actions import Actions
+from proprium.ui.fixes import Fixes
+from proprium.ui.frame import frame
+from proprium.ui.parts.controls import button, link_button
+from proprium.ui.parts.listener import sentence_of
+from proprium.ui.parts.panels import panel
+from proprium.ui.parts.states import empty
+from proprium.ui.parts.words import span, title, words
+from proprium.ui.services import Services
+
+SHOWN = 200
+
+
+def register(services: Services) -> None:
+    @ui.page("/properties/{property_id}/refused")
+    async def page(request: Request, property_id: UUID) -> None:
+        user = session.require_user(services, request)
+        found = service.find_editable(services.database, property_id, user)
+        rows = await run.io_bound(refused.newest, services.database, found.number or 0) or []
+        with frame(services, request, f"Refused events of {found.name}", user, width="narrow"):
+            with ui.element("div").classes("pagehead"):
+                with ui.element("div").classes("grow"):
+                    title("Refused events")
+                    span(found.name, theme.MUTED)
+                link_button("Settings", f"/properties/{found.id}/settings", "settings")
+                link_button("Dashboard", f"/properties/{found.id}", "chart")
+            if rows:
+                _reasons(Fixes(Actions(services), found), rows)
+                _list(services, found, rows)
+            else:
+                empty("Nothing was refused", f"The newest {refused.KEPT:,} refused events would stand here.", "check")
+
+
+def _reasons(fixes: Fixes, rows: Sequence[Refused]) -> None:
+    """How often each reason was given, and the click that mends it."""
+    with panel("Why", body=f"{theme.BODY} {theme.STACK} wide"):
+        for (reason, hostname), count in Counter((row.reason, _host_that_matters(row)) for row in rows).most_common(20):
+            with ui.element("div").classes(f"{theme.LINE} wraps wide"):
+                span(f"{count:,} ×", "strong")
+                span(sentence_of(reason, hostname), "grow")
+                if fix := fixes.of(reason, hostname):
+                    label, act = fix
+                    button(label, on_click=act)
+
+
+def _list(services: Services, found: Property, rows: Sequence[Refused]) -> None:
+    async def forget() -> None:
+        service.find_editable(services.database, found.id, session.current_user(services))
+        await run.io_bound(refused.forget, services.database, found.number or 0)
+        ui.navigate.reload()
+
+    with panel(f"The newest {min(SHOWN, len(rows)):,}", hint=f"{len(rows):,} are kept") as box:
+        with box.head:
+            button("Empty the list", on_click=forget)
+        with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(theme.TABLE):
+            with ui.element("thead"), ui.element("tr"):
+                for name in ("Time (UTC)", "Reason", "Event", "Page", "Host", "Browser"):
+                    words("th", name)
+            with ui.element("tbody"):
+                for row in rows[:SHOWN]:
+                    _row(row)
+
+
+def _row(row: Refused) -> None:
+    with ui.element("tr"):
+        words("td", f"{row.at:%-d %b %H:%M:%S}", theme.MUTED)
+        for text in (row.reason, row.event, row.page, row.hostname, row.browser):
+            words("td", text or "–", "cut")
+
+
+def _host_that_matters(row: Refused) -> str | None:
+    return row.hostname if row.reason == "hostname" else None

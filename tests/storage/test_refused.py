@@ -1,0 +1,84 @@
+"""Refused events are kept for their property's owner: the newest, few at a time, never with an address."""
+
+from __future__ import annotations
+
+from collector.event import Outcome
+from proprium.properties.service import create_property, delete_property
+from proprium.storage import refused
+from proprium.storage.database import Database
+from proprium.storage.refused import AT_ONCE, Refusals
+from proprium.storage.tables import Refused
+from tests.make import DAY, moment
+
+
+def an_outcome(reason: str | None = "hostname", page: str = "/") -> Outcome:
+    return Outcome(
+        moment("09:00", DAY), "page_view", page, reason is None, False, reason, True, "DE", "Chrome", False, "x.example"
+    )
+
+
+def pages(database: Database, number: int | None) -> list[str | None]:
+    return [row.page for row in refused.newest(database, number or 0)]
+
+
+def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
+    found = create_property(database, "Blog", None)
+    refusals = Refusals(database)
+    refusals.note(found.id, an_outcome(page="/pricing"))
+    assert refusals.write() == 1
+    (row,) = refused.newest(database, found.number or 0)
+    assert (row.reason, row.event, row.page, row.hostname) == ("hostname", "page_view", "/pricing", "x.example")
+    assert row.at == moment("09:00", DAY)
+
+
+def test_what_was_stored_is_not_listed(database: Database) -> None:
+    found = create_property(database, "Blog", None)
+    refusals = Refusals(database)
+    refusals.note(found.id, an_outcome(reason=None))
+    assert refusals.write() == 0
+    assert pages(database, found.number) == []
+
+
+def test_a_flood_is_written_down_in_part_the_newest(database: Database) -> None:
+    found = create_property(database, "Blog", None)
+    refusals = Refusals(database)
+    for number in range(500):
+        refusals.note(found.id, an_outcome(page=f"/{number}"))
+    assert refusals.write() == AT_ONCE
+    assert pages(database, found.number)[0] == "/499"
+    assert len(pages(database, found.number)) == AT_ONCE
+
+
+def test_only_the_newest_of_each_property_are_kept(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(refused, "KEPT", 3)
+    one, other = create_property(database, "One", None), create_property(database, "Other", None)
+    refusals = Refusals(database)
+    refusals.note(other.id, an_outcome(page="/other"))
+    for number in range(5):
+        refusals.note(one.id, an_outcome(page=f"/{number}"))
+        refusals.write()
+    assert pages(database, one.number) == ["/4", "/3", "/2"]
+    assert pages(database, other.number) == ["/other"]
+
+
+def test_the_list_goes_with_its_property_and_can_be_emptied(database: Database) -> None:
+    one, other = create_property(database, "One", None), create_property(database, "Other", None)
+    refusals = Refusals(database)
+    refusals.note(one.id, an_outcome())
+    refusals.note(other.id, an_outcome())
+    refusals.write()
+    delete_property(database, one.id)
+    refused.forget(database, other.number or 0)
+    assert pages(database, one.number) == pages(database, other.number) == []
+
+
+def test_a_property_that_is_gone_meanwhile_is_passed_over(database: Database) -> None:
+    found = create_property(database, "Blog", None)
+    refusals = Refusals(database)
+    refusals.note(found.id, an_outcome())
+    delete_property(database, found.id)
+    assert refusals.write() == 0
+
+
+def test_there_is_no_place_for_an_address() -> None:
+    assert set(Refused.model_fields) == {"seq", "property", "at", "reason", "event", "page", "hostname", "browser"}

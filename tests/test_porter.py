@@ -1,0 +1,69 @@
+"""The porter of every collector: refusals reach storage, and a proxy that somebody trusts is believed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from collector.event import Outcome
+from collector.sender import Addresses
+from proprium.porter import Porter
+from proprium.properties.service import create_property
+from proprium.storage import proxies, refused
+from proprium.storage.database import Database
+from proprium.storage.refused import Refusals
+from tests.make import DAY, moment
+
+PROXY = "10.0.0.5"
+HEADERS = [(b"x-forwarded-for", b"203.0.113.9")]
+
+
+def client(addresses: Addresses) -> str | None:
+    return addresses.client(PROXY, dict(HEADERS), HEADERS)
+
+
+def eventually(is_so: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return is_so()
+
+
+def test_an_untrusted_proxy_is_told_of_and_believed_once_it_is_trusted(database: Database) -> None:
+    addresses = Addresses()
+    porter = Porter(database, addresses, Refusals(database))
+    porter.start()
+    try:
+        assert client(addresses) is None
+        assert eventually(lambda: proxies.waiting(database) == PROXY)
+        proxies.trust(database, PROXY)
+        assert eventually(lambda: client(addresses) == "203.0.113.9")
+        assert proxies.waiting(database) is None
+    finally:
+        porter.stop()
+
+
+def test_a_dismissed_proxy_is_not_told_of_again(database: Database) -> None:
+    proxies.report(database, PROXY)
+    proxies.dismiss(database, PROXY)
+    proxies.report(database, PROXY)
+    assert proxies.waiting(database) is None
+
+
+def test_trust_outlives_a_restart(database: Database) -> None:
+    proxies.trust(database, PROXY)
+    addresses = Addresses()
+    Porter(database, addresses, Refusals(database)).stop()
+    assert client(addresses) == "203.0.113.9"
+
+
+def test_what_was_refused_last_is_written_when_the_program_stops(database: Database) -> None:
+    found = create_property(database, "Blog", None)
+    refusals = Refusals(database)
+    porter = Porter(database, Addresses(), refusals)
+    outcome = Outcome(
+        moment("09:00", DAY), "page_view", "/", False, False, "hostname", True, None, "Chrome", False, "x.example"
+    )
+    refusals.note(found.id, outcome)
+    porter.stop()
+    assert [row.reason for row in refused.newest(database, found.number or 0)] == ["hostname"]
