@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from proprium.errors import ProblemForOperator
 
@@ -119,9 +119,10 @@ class Settings(BaseSettings):
 
 def load(**overrides: Any) -> Settings:
     """The settings of this process. Raises ProblemForOperator with the name, the value and what was expected."""
+    in_file = (name.upper() for name in DotEnvSettingsSource(Settings).env_vars)
     unknown = sorted(
         name
-        for name in os.environ
+        for name in {*os.environ, *in_file}
         if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
     )
     if unknown:

@@ -93,6 +93,16 @@ def test_a_setting_that_does_not_exist_is_named(proprium: Proprium, monkeypatch:
     assert said.err.startswith("PROPRIUM_PROT is not a setting.")
 
 
+def test_an_unknown_name_in_the_file_of_settings_is_named_too(
+    proprium: Proprium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PROPRIUM_LOG_LEVEL=ERROR\nPROPRIUM_PROT=80\nOF_ANOTHER_PROGRAM=1\n")
+    said = proprium("user", "list")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("PROPRIUM_PROT is not a setting.")
+
+
 def test_a_setting_of_no_use_is_told_with_its_value(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PROPRIUM_PORT", "http")
     said = proprium("serve")

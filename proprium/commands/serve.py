@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
-from proprium.config import load
+from proprium.config import Settings, load
 
 HOST = click.option("--host", metavar="H", help="Address to listen on (PROPRIUM_HOST).")
 PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port to listen on (PROPRIUM_PORT).")
@@ -19,7 +20,7 @@ def serve(**given: Any) -> None:
     """Everything in one process: collecting, the dashboard, reports."""
     from proprium import app
 
-    app.serve(load(**_told(given)))
+    app.serve(_begin(given))
 
 
 @click.command()
@@ -29,7 +30,7 @@ def collect(**given: Any) -> None:
     """Only /collect, /collector.js and health: as many as wanted beside one `serve`."""
     from proprium import collect_app
 
-    collect_app.collect(load(**_told(given)))
+    collect_app.collect(_begin(given))
 
 
 @click.command()
@@ -39,9 +40,11 @@ def demo(**given: Any) -> None:
     """`serve` with the property "Exemplar", a year of sample events and live traffic."""
     from proprium import app
 
-    app.serve(load(**_told(given)), demo=True)
+    app.serve(_begin(given), demo=True)
 
 
-def _told(given: dict[str, Any]) -> dict[str, Any]:
-    """An option that was not given leaves the word to the environment."""
-    return {name: value for name, value in given.items() if value is not None}
+def _begin(given: dict[str, Any]) -> Settings:
+    """The settings; an option that was not given leaves the word to the environment."""
+    settings = load(**{name: value for name, value in given.items() if value is not None})
+    os.umask(0o077)  # what the engines write beside their files (logs, temporary ones) is this account's alone, too
+    return settings

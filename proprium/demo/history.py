@@ -15,7 +15,7 @@ from proprium.demo.visits import Step, crawl, to_event, visit
 
 DAYS = 365
 SEED = 1729
-EVENTS_PER_VISIT = 7.85  # measured over the whole year; crawls included
+EVENTS_PER_VISIT = 6.15  # measured over the whole year; crawls included
 BOTS = 0.09  # of the visits
 COMES_BACK = 0.38  # of the visits are by somebody who was there before
 REMEMBERED = 900  # people who may come back

@@ -25,7 +25,7 @@ from proprium.demo.visits import Step
 
 log = logging.getLogger(__name__)
 
-VISITS_PER_MINUTE = 25.0  # about three events a second
+VISITS_PER_MINUTE = 30.0  # about three events a second
 UNDER_WAY = timedelta(minutes=5)  # visits that began before the start, so that it does not start with silence
 LONGEST_NAP_S = 1.0
 

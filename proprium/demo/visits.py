@@ -16,7 +16,7 @@ from proprium.demo import site
 from proprium.demo.people import Person
 
 FOLLOWS_ON = 0.52  # of the readers of a page read another
-LEAVES_AT_ONCE = 0.28  # of the entries are closed within seconds
+LEAVES_AT_ONCE = 0.38  # of the visits are over within seconds
 LONGEST_S = 900.0
 CLICKED = (("a", "github.com"), ("a", ""), ("a", ""), ("button", ""), ("img", ""), ("summary", ""))  # tag, href host
 
@@ -39,10 +39,11 @@ def visit(chance: Random, at: datetime, person: Person, *, is_new: bool) -> list
     if is_new:
         steps.append(Step(at, "session_start", _view(chance, page, told, came_by.referrer)))
     referrer = came_by.referrer
+    is_glance = chance.random() < LEAVES_AT_ONCE
     while True:
         data = steps[0].data if is_new and len(steps) == 1 else _view(chance, page, told, referrer)
-        at = _read(chance, at, page, data, steps)
-        if chance.random() > FOLLOWS_ON or len(steps) > 80:
+        at = _read(chance, at, page, data, steps, is_glance=is_glance)
+        if is_glance or chance.random() > FOLLOWS_ON or len(steps) > 80:
             return steps
         referrer = f"https://{site.HOSTNAME}{page.path}"
         page = site.following(chance, page)
@@ -107,10 +108,10 @@ def _view(chance: Random, page: site.Page, told: dict[str, Any], referrer: str) 
     return {**data, "referrer": referrer} if referrer else data
 
 
-def _read(chance: Random, at: datetime, page: site.Page, data: dict[str, Any], steps: list[Step]) -> datetime:
+def _read(
+    chance: Random, at: datetime, page: site.Page, data: dict[str, Any], steps: list[Step], *, is_glance: bool
+) -> datetime:
     """Adds what happens between opening a page and leaving it; returns when it was left."""
-    is_first = not any(step.event == "page_view" for step in steps[:2])
-    is_glance = is_first and chance.random() < LEAVES_AT_ONCE
     spent_s = chance.uniform(0.5, 5) if is_glance else min(chance.lognormvariate(0, 0.9) * page.reading_s, LONGEST_S)
     depth = 0 if is_glance else min(100, int(chance.triangular(15, 125, 60 if page.reading_s > 60 else 100)))
     steps.append(Step(at, "page_view", data))

@@ -13,6 +13,7 @@ from proprium.metrics.results import Metric, Series
 
 HEIGHT = 280
 SMOOTH_UP_TO = 200  # buckets; above, a spline costs time and shows nothing more
+SMOOTH_ABOVE = 0.1  # of the highest value; with a lower one among them a spline would swing below zero
 
 _Points = Sequence[float | None]
 
@@ -42,9 +43,10 @@ def timeline(
 def _current(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
     """Fill and hover over all buckets; on top of it the line, whose last piece is dashed while its bucket runs."""
     solid = len(times) - 1 if series.running else len(times)
+    shape = _shape(series.values[:solid])
     traces = [
         {
-            **_line(times, series.values, look.value.accent, 0),
+            **_line(times, series.values, shape, look.value.accent, 0),
             "fill": "tozeroy",
             "fillcolor": look.value.fill_bottom,
             "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
@@ -53,15 +55,15 @@ def _current(times: list[str], series: Series, metric: Metric, name: str, look: 
             "hovertemplate": f"<b>%{{customdata}}</b> {name}<extra></extra>",
         },
         {
-            **_line(times[:solid], series.values[:solid], look.value.accent, 2.4),
+            **_line(times[:solid], series.values[:solid], shape, look.value.accent, 2.4),
             "mode": "lines+markers",
             "marker": {"color": look.value.accent, "size": _dots(series.values[:solid]), "opacity": 1},
             "hoverinfo": "skip",
         },
     ]
     if series.running and len(times) > 1:
-        running = _line(times[-2:], series.values[-2:], look.value.accent, 2.4)
-        running["line"] = {**running["line"], "dash": "3px 4px", "shape": "linear"}
+        dashed = {"dash": "3px 4px", "shape": "linear"}
+        running = _line(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
         traces.append({**running, "hoverinfo": "skip"})
     if series.running:
         traces.append(_running_dot(times, series, look))
@@ -70,19 +72,18 @@ def _current(times: list[str], series: Series, metric: Metric, name: str, look: 
 
 def _previous(times: list[str], previous: Series, metric: Metric, look: Look) -> Figure:
     count = min(len(times), len(previous.values))
-    trace = _line(times[:count], previous.values[:count], look.value.muted, 1.4)
-    trace["line"] = {**trace["line"], "dash": "dot"}
+    values = previous.values[:count]
+    trace = _line(times[:count], values, {**_shape(values), "dash": "dot"}, look.value.muted, 1.4)
     return {
         **trace,
         "opacity": 0.65,
         "name": "Before",
-        "customdata": [numbers.exact_of_metric(metric, value) for value in previous.values[:count]],
+        "customdata": [numbers.exact_of_metric(metric, value) for value in values],
         "hovertemplate": "%{customdata} before<extra></extra>",
     }
 
 
-def _line(times: Sequence[str], values: _Points, colour: str, width: float) -> Figure:
-    shape = {"shape": "spline", "smoothing": 0.6} if len(times) <= SMOOTH_UP_TO else {"shape": "linear"}
+def _line(times: Sequence[str], values: _Points, shape: Figure, colour: str, width: float) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -90,6 +91,13 @@ def _line(times: Sequence[str], values: _Points, colour: str, width: float) -> F
         "y": list(values),
         "line": {"color": colour, "width": width, **shape},
     }
+
+
+def _shape(values: _Points) -> Figure:
+    """Smooth where a smooth line stays between the values it joins."""
+    known = [value for value in values if value is not None]
+    is_even = min(known, default=0) > SMOOTH_ABOVE * max(known, default=0)
+    return {"shape": "spline", "smoothing": 0.6} if is_even and len(values) <= SMOOTH_UP_TO else {"shape": "linear"}
 
 
 def _running_dot(times: list[str], series: Series, look: Look) -> Figure:
@@ -128,7 +136,7 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
             ticktext=axis.time_labels(labelled, interval),
             tickangle=0,
             hoverformat=axis.HOVER_FORMATS[interval],
-            unifiedhovertitle={"text": "%{x}"},
+            unifiedhovertitle={"text": f"%{{x|{axis.HOVER_FORMATS[interval]}}}"},
         ),
         yaxis=value_axis(
             look,

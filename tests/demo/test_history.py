@@ -140,3 +140,18 @@ def test_visitors_come_from_many_sources_and_campaigns(humans):
     assert {"google.com", "news.ycombinator.com", "chatgpt.com"} <= {event.referrer for event in humans}
     assert {"newsletter", "google", "linkedin"} <= {event.utm_source for event in humans}
     assert "exemplar.example" not in {event.referrer for event in humans}
+
+
+def test_more_than_a_third_of_the_visits_bounce_and_less_than_a_half(humans):
+    """By METRICS.md's definition, with each visitor's day for a session."""
+    visits = defaultdict(list)
+    for event in humans:
+        visits[event.visitor, event.created_at.date()].append(event)
+    assert 0.35 <= mean(map(bounced, visits.values())) <= 0.5
+
+
+def bounced(visit: list[Event]) -> bool:
+    views = sum(event.event == "page_view" for event in visit)
+    engaged_ms = sum(event.time_on_page or 0 for event in visit)
+    acted = any(event.event not in BUILT_IN or event.data.get("href") for event in visit)
+    return views == 1 and engaged_ms < 10_000 and not acted

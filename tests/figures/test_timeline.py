@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import plotly.graph_objects as go
 import pytest
 
+from proprium.figures.axis import HOVER_FORMATS
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
 from proprium.metrics.period import Interval
@@ -76,6 +77,22 @@ def test_counts_have_no_halves_on_the_axis() -> None:
 def test_an_empty_period_is_drawn_as_zeros() -> None:
     nothing = replace(a_series(7), values=(0,) * 7)
     assert drawn(nothing)["layout"]["yaxis"]["ticktext"] == ["0", "1"]
+
+
+def test_a_line_does_not_swing_below_zero_beside_an_empty_day() -> None:
+    def shapes(values: tuple[float | None, ...]) -> set[str]:
+        series = replace(a_series(5, running=False), values=values)
+        return {trace["line"]["shape"] for trace in drawn(series, series)["data"]}
+
+    assert shapes((0, 0, 9, 0, 1)) == {"linear"}
+    assert shapes((400, 380, 9, 420, 300)) == {"linear"}
+    assert shapes((400, 380, None, 420, 300)) == {"spline"}
+
+
+def test_the_hover_s_title_is_a_date_that_people_write() -> None:
+    for interval in Interval:
+        title = drawn(a_series(), interval=interval)["layout"]["xaxis"]["unifiedhovertitle"]["text"]
+        assert title == f"%{{x|{HOVER_FORMATS[interval]}}}"
 
 
 def test_one_more_visitor_does_not_move_the_axis() -> None:

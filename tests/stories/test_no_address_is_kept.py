@@ -26,6 +26,7 @@ def test_two_collectors_know_a_visitor_as_one_and_no_address_is_anywhere(tmp_pat
                 for address in ADDRESSES:
                     send_everything(server, property_id, address)
         look_around(serve, property_id)
+        assert open_to_others(tmp_path) == []
 
     visitors = visitors_of_views(tmp_path)
     assert [count for _, count in visitors] == [2, 2]  # one a network, whichever program took the view
@@ -77,6 +78,12 @@ def traces() -> list[bytes]:
 def packed(address: str) -> bytes:
     """Of IPv6 only: the four bytes of another one turn up by chance."""
     return ip_address(address).packed
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Files of a running server that another account of this machine may read; not the logs, which a test writes."""
+    files = [path for path in folder.rglob("*") if path.suffix not in {".log", ".mmdb"}]
+    return sorted(path.name for path in files if path.stat().st_mode & 0o077)
 
 
 def holding(folder: Path, trace: bytes) -> list[str]:
