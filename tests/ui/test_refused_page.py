@@ -1,0 +1,86 @@
+"""Refused events on their page, the proxy that waits for a decision, and what people are told is collected."""
+
+from __future__ import annotations
+
+from collector.errors import Reason
+from collector.event import Outcome
+from proprium.clock import utc_now
+from proprium.properties import service
+from proprium.storage import proxies
+from proprium.storage.refused import Refusals
+from proprium.storage.tables import Property, Role
+from tests.make import a_property, a_user
+from tests.ui.conftest import Site
+from tests.ui.test_property_pages import has, press, reload
+
+
+def refuse(site: Site, found: Property, reason: str, hostname: str | None = None, page: str = "/pricing") -> None:
+    refusals = Refusals(site.services.database)
+    refusals.note(
+        found.id,
+        Outcome(utc_now(), "page_view", page, False, False, reason, True, None, "Firefox", False, hostname),
+    )
+    refusals.write()
+
+
+async def test_a_refused_event_stands_there_with_its_reason_and_one_click_lets_the_next_one_in(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    found = a_property(site.services.database, owner=owner)
+    service.update_settings(site.services.database, found.id, hostnames=["www.example.com"])
+    refuse(site, found, Reason.HOSTNAME, "shop.example.com")
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{found.id}/refused")
+    await has(browser, "shop.example.com is not among the hostnames")
+    await has(browser, "/pricing")
+    press(browser, "Allow shop.example.com")
+    await has(browser, "shop.example.com is allowed")
+    assert reload(site, found).hostnames == ["www.example.com", "shop.example.com"]
+
+
+async def test_nothing_refused_says_so(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    found = a_property(site.services.database, owner=owner)
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{found.id}/refused")
+    await has(browser, "Nothing was refused")
+
+
+async def test_somebody_elses_list_looks_like_a_page_that_does_not_exist(site: Site) -> None:
+    found = a_property(site.services.database, owner=a_user(site.services.database, role=Role.OWNER))
+    stranger = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
+    theirs = await site.client(stranger).get(f"/properties/{found.id}/refused")
+    missing = await site.client(stranger).get("/properties/00000000-0000-4000-8000-000000000000/refused")
+    assert (theirs.status_code, missing.status_code) == (404, 404)
+
+
+async def test_the_owner_is_asked_about_a_proxy_once_and_one_click_trusts_it(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    proxies.report(site.services.database, "10.0.0.5")
+    browser = site.browser(owner)
+    await browser.open("/properties")
+    await has(browser, "a proxy at 10.0.0.5")
+    press(browser, "Trust it")
+    await has(browser, "10.0.0.5 is trusted now")
+    assert [str(network) for network in proxies.trusted(site.services.database)] == ["10.0.0.5/32"]
+    assert proxies.waiting(site.services.database) is None
+
+
+async def test_nobody_else_is_asked_about_proxies(site: Site) -> None:
+    proxies.report(site.services.database, "10.0.0.6")
+    editor = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
+    browser = site.browser(editor)
+    await browser.open("/properties")
+    await browser.should_not_see("10.0.0.6")
+    proxies.dismiss(site.services.database, "10.0.0.6")
+
+
+async def test_visitors_are_told_what_is_collected_and_how_to_stay_out(site: Site) -> None:
+    found = a_property(site.services.database)
+    browser = site.browser()
+    await browser.open(f"/privacy/{found.id}")
+    await has(browser, "By the cookie collectoruserid")
+    await has(browser, "collector_optout")
+    service.update_settings(site.services.database, found.id, is_cookieless=True)
+    site.services.directory.refresh()
+    await browser.open(f"/privacy/{found.id}")
+    await has(browser, "No cookie is set")
