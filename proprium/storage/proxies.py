@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from proprium.storage import settings
 from proprium.storage.database import Database
@@ -22,7 +22,9 @@ def trusted(database: Database) -> Sequence[Network]:
 def report(database: Database, address: str) -> None:
     """A proxy on this network forwards visitors and is not trusted. Told once: not again after it was dismissed."""
     with database.writing() as session:
-        if address not in settings.read(session, DISMISSED, []):
+        trusted_now = [ip_network(text) for text in settings.read(session, TRUSTED, [])]
+        is_decided = address in settings.read(session, DISMISSED, [])
+        if not is_decided and not any(ip_address(address) in network for network in trusted_now):
             settings.write(session, WAITING, address)
 
 

@@ -1,0 +1,119 @@
+"""What collectors turn away is on the property's list, whichever of them it came to, and nowhere is an address."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from maps.atlas import Atlas
+from proprium.collect_app import Ingestion, ingestion
+from proprium.config import Settings
+from proprium.properties.service import update_settings
+from proprium.storage import proxies, refused
+from proprium.storage.database import Database
+from proprium.storage.tables import Property
+from tests.make import CHROME, GOOGLEBOT, a_property
+
+ADDRESS, PROXY = "198.51.100.77", "10.9.8.7"
+OPEN = "www.example.com"
+
+
+@pytest.fixture
+def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], Ingestion]]:
+    """Opens one collector more on the same file, as another process would."""
+    opened: list[Ingestion] = []
+
+    def another() -> Ingestion:
+        settings = Settings(data_dir=tmp_path, collect_rate=0, _env_file=None)  # type: ignore[call-arg]
+        opened.append(ingestion(settings, Database(database.url), Atlas()))
+        opened[-1].start()
+        return opened[-1]
+
+    yield another
+    for one in opened:
+        one.stop()
+        one.database.close()
+
+
+async def send(doors: Ingestion, found: Property, *, peer: str = ADDRESS, agent: str = CHROME, **data: Any) -> int:
+    body = {"collectorId": str(found.id), "event": "page_view", "data": {"url": "/", "hostname": OPEN, **data}}
+    headers = {"user-agent": agent} | ({"x-forwarded-for": ADDRESS} if peer == PROXY else {})
+    transport = httpx.ASGITransport(doors.collector.wrap(nothing), client=(peer, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return (await client.post("/collect", content=json.dumps(body), headers=headers)).status_code
+
+
+async def nothing(*_: Any) -> None:
+    raise AssertionError("this was for the collector")
+
+
+def until(is_so: Callable[[], bool], timeout_s: float = 20) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return is_so()
+
+
+def listed(database: Database, found: Property) -> set[tuple[str, str | None]]:
+    return {(row.reason, row.page) for row in refused.newest(database, found.number or 0)}
+
+
+async def test_every_collector_lists_what_it_refused_and_nothing_else(
+    database: Database, doors: Callable[[], Ingestion]
+) -> None:
+    found = a_property(database, "Shop")
+    update_settings(database, found.id, hostnames=[OPEN], discards_bots=True)
+    one, other = doors(), doors()
+    assert await send(one, found, url="/kept") == 204
+    assert await send(one, found, url="/foreign", hostname="copy.example") == 204
+    assert await send(other, found, url="/crawled", agent=GOOGLEBOT) == 204
+    assert until(lambda: len(listed(database, found)) == 2)
+    assert {reason for reason, _ in listed(database, found)} == {"hostname", "bot"}
+
+
+async def test_an_excluded_address_is_named_nowhere(
+    database: Database, doors: Callable[[], Ingestion], tmp_path: Path
+) -> None:
+    found = a_property(database, "Shop")
+    update_settings(database, found.id, excluded_addresses=["203.0.113.0/24"])
+    sender = "203.0.113.201"
+    one = doors()
+    assert await send(one, found, peer=sender) == 204
+    assert until(lambda: listed(database, found) == {("excluded_ip", "/")})
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(sender.encode() in content for content in kept)
+
+
+async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
+    database: Database, doors: Callable[[], Ingestion]
+) -> None:
+    found = a_property(database, "Shop")
+    update_settings(database, found.id, excluded_addresses=[ADDRESS])
+    one, other = doors(), doors()
+    assert await send(one, found, peer=PROXY) == 204
+    assert listed(database, found) == set()  # an unknown address is in nobody's range
+    assert until(lambda: proxies.waiting(database) == PROXY)
+    proxies.trust(database, PROXY)
+    for door, page in ((one, "/one"), (other, "/other")):
+        assert until(partial(believes, door))
+        assert await send(door, found, peer=PROXY, url=page) == 204
+    assert until(lambda: listed(database, found) == {("excluded_ip", "/one"), ("excluded_ip", "/other")})
+
+
+def test_a_collector_that_hears_of_the_trust_too_late_does_not_ask_again(database: Database) -> None:
+    proxies.trust(database, PROXY)
+    proxies.report(database, PROXY)
+    assert proxies.waiting(database) is None
+
+
+def believes(door: Ingestion) -> bool:
+    headers = [(b"x-forwarded-for", ADDRESS.encode())]
+    return door.collector.addresses.client(PROXY, dict(headers), headers) == ADDRESS
