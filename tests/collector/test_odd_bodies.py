@@ -139,7 +139,7 @@ async def test_whatever_is_sent_is_answered_and_accounted_for(make_door: MakeDoo
     door = make_door()
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=20_000 if fuzz else 250, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5_000 if fuzz else 250, deadline=None, suppress_health_check=list(HealthCheck))
     @given(body=bodies, headers=st.sampled_from([{}, *HEADERS]))
     def send(body: bytes, headers: dict[str, str]) -> None:
         sent = {name: value.encode("latin-1") for name, value in headers.items()}
