@@ -52,7 +52,7 @@ def _reasons(fixes: Fixes, rows: Sequence[Refused]) -> None:
         for (reason, hostname), count in Counter((row.reason, _host_that_matters(row)) for row in rows).most_common(20):
             with ui.element("div").classes(f"{theme.LINE} wraps wide"):
                 span(f"{count:,} ×", "strong")
-                span(sentence_of(reason, hostname), "grow")
+                span(sentence_of(reason, hostname)).style("flex: 1 1 220px")
                 if fix := fixes.of(reason, hostname):
                     label, act = fix
                     button(label, on_click=act)

@@ -24,7 +24,7 @@ def proxy_notice(services: Services) -> None:
             f"Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
             " no countries, no limit on floods. Trust it if it is yours.",
             "warn",
-        ).classes("grow")
+        ).style("flex: 1 1 320px")  # on a phone the buttons go below
 
         async def decide(what: Callable[[Database, str], None], said: str) -> None:
             if not session.is_owner(session.current_user(services)):
