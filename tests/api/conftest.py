@@ -66,6 +66,7 @@ def app(database: Database, doors: Ingestion) -> FastAPI:
 @pytest.fixture
 async def api(app: FastAPI, database: Database, doors: Ingestion) -> AsyncIterator[Api]:
     made = a_property(database)
+    doors.directory.refresh()  # on a busy machine it looks for an unknown property a moment later
     key = keys.create(database, "shop", property_id=made.id, may_write=True)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
