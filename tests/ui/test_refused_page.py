@@ -84,3 +84,12 @@ async def test_visitors_are_told_what_is_collected_and_how_to_stay_out(site: Sit
     site.services.directory.refresh()
     await browser.open(f"/privacy/{found.id}")
     await has(browser, "No cookie is set")
+
+
+async def test_the_menu_of_the_dashboard_leads_there_when_something_was_refused(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    found = a_property(site.services.database, owner=owner)
+    client = site.client(owner)
+    assert "Refused events" not in (await client.get(f"/properties/{found.id}")).text
+    refuse(site, found, Reason.HOSTNAME, "shop.example.com")
+    assert "Refused events" in (await client.get(f"/properties/{found.id}")).text

@@ -14,6 +14,7 @@ from proprium.errors import BadQuery, NotFound, PropertyNotFound
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.url import PropertyFacts
 from proprium.properties import service
+from proprium.storage import refused
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
@@ -108,6 +109,8 @@ def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Propert
             ("Settings", "settings", f"/properties/{found.id}/settings", ""),
             _visibility(actions, found),
         ]
+        if refused.newest(services.database, found.number or 0, 1):
+            entries.append(("Refused events", "warn", f"/properties/{found.id}/refused", ""))
         if not found.is_protected:
             entries.append(("Delete …", "trash", lambda: actions.delete(found, _to_list), theme.DANGER))
     entries.append(LINE)
