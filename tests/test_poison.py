@@ -153,4 +153,3 @@ async def test_a_clock_that_jumps_loses_nothing(poisoned: Poisoned, monkeypatch:
         await asyncio.gather(*(poisoned.send(one(data={"url": f"/{n}"})) for n in range(5)))  # the first day's key too
     assert count_events(poisoned.filled.database) == 50
     assert poisoned.look(period="7d").totals.events == 30  # those of these days
-    assert poisoned.look(period="all").totals.events >= 30
