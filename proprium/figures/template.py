@@ -70,10 +70,6 @@ class Look(Enum):
         fill_bottom="rgba(91,91,214,0)",
     )
 
-    @property
-    def is_print(self) -> bool:
-        return self is Look.PRINT
-
 
 def _base(look: Look) -> Figure:
     colours = look.value

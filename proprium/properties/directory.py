@@ -54,13 +54,6 @@ class Directory:
             found = self._by_id.get(property_id)
         return found
 
-    def by_number(self, number: int) -> PropertyRules | None:
-        self._look_again(FRESH_S)
-        if (found := self._by_number.get(number)) is None:
-            self._look_again(self._unknown_fresh_s)
-            found = self._by_number.get(number)
-        return found
-
     def counts_automated(self) -> dict[int, bool | None]:
         """By number: whether automated browsers count like people; None: as the instance has it."""
         self._look_again(FRESH_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +11,6 @@ from proprium.storage.database import Database
 from proprium.storage.tables import Setting
 
 GENERATION = "generation"
-APP_SECRET = "app_secret"
 
 
 def get(database: Database, name: str, default: Any = None) -> Any:
@@ -34,11 +32,6 @@ def remove(database: Database, name: str) -> None:
 def generation(database: Database) -> str:
     """Names this history of events: another one means that the warehouse belongs to another past."""
     return str(get_or_make(database, GENERATION, lambda: uuid4().hex))
-
-
-def app_secret(database: Database) -> str:
-    """For signing what leaves the server and comes back; made once."""
-    return str(get_or_make(database, APP_SECRET, lambda: secrets.token_urlsafe(32)))
 
 
 def get_or_make(database: Database, name: str, make: Any) -> Any:

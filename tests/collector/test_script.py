@@ -2,111 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from collector.event import Event
-from collector.geo import Geo
-from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from collector.route import Collector
 from collector.script_file import SOURCE, ScriptFile
-from collector.writer import GroupCommit
-from tests.collector.conftest import Directory, Salts, Sink, not_found
+from tests.collector.script_site import ASSETS, CHROMIUM, Site, served, site, wait_for  # noqa: F401  (fixtures)
 from tests.running import CHROMIUM_ARGS
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
-ASSETS = Path(__file__).parents[2] / "assets/build"
 TALL = '<p style="height: 4000px">tall</p>'
-
-
-class Site:
-    """A website whose every path answers with the same page, and the collector that watches it from another origin."""
-
-    def __init__(self) -> None:
-        self.directory, self.sink = Directory(), Sink()
-        self.writer = GroupCommit(self.sink)
-        self.writer.start()
-        self.collector = Collector(self.directory, self.writer, Pipeline(Geo(None), Salts()), collect_rate=0)
-        self._serve_collector()
-        self.number, self.html = 0, ""
-        self.renew()
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("content-type", "text/html; charset=utf-8")
-                self.end_headers()
-                self.wfile.write(site.html.encode())
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.pages = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.pages.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.pages.server_port}"
-
-    def _serve_collector(self) -> None:
-        config = uvicorn.Config(self.collector.wrap(not_found), port=0, log_level="warning", lifespan="off")
-        self.server = uvicorn.Server(config)
-        threading.Thread(target=lambda: asyncio.run(self.server.serve()), daemon=True).start()
-        wait_for(lambda: self.server.started)
-        self.stats = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
-
-    def renew(self) -> None:
-        """A property of its own for each test, so that no page of the one before is heard."""
-        self.property, self.number = uuid4(), self.number + 1
-        self.directory.rules = {self.property: PropertyRules(self.property, self.number)}
-        self.sink.trouble = lambda events: None
-
-    def tag(self, attributes: str = "") -> str:
-        return (
-            f'<script defer src="{self.stats}/collector.js" data-collector-id="{self.property}" {attributes}></script>'
-        )
-
-    def close(self) -> None:
-        self.pages.shutdown()
-        self.server.should_exit = True
-        self.writer.stop()
-
-    @property
-    def events(self) -> list[Event]:
-        return [event for event in self.sink.events if event.property == self.number]
-
-    def wait(self, *names: str) -> list[Event]:
-        """The events so far, once they have these names in this order."""
-        wait_for(lambda: [event.event for event in self.events] == list(names), lambda: [e.event for e in self.events])
-        return self.events
-
-    def settled(self) -> list[str]:
-        """The names of all events, a moment later."""
-        time.sleep(0.15)
-        return [event.event for event in self.events]
-
-
-def wait_for(condition: Callable[[], bool], told: Callable[[], object] = lambda: "") -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -115,20 +27,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Site]:
-    site = Site()
-    yield site
-    site.close()
-
-
-@pytest.fixture
-def site(served: Site) -> Site:
-    served.renew()
-    served.html = f"<title>A page</title>{served.tag()}"
-    return served
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,6 @@ def directory(database: Database, clock: Seconds) -> Iterator[Directory]:
 def test_it_gives_the_rules_of_a_property(database: Database, directory: Directory) -> None:
     made = a_property(database, timezone="Europe/Berlin", hostnames=["example.com"], is_cookieless=True)
     update_settings(database, made.id, query_keys=["q"], excluded_addresses=["192.0.2.0/24"], discards_bots=True)
-    assert directory.find(made.id) == directory.by_number(made.number or 0)
     assert directory.find(made.id) == PropertyRules(
         id=made.id,
         number=made.number or 0,
@@ -80,7 +79,6 @@ def test_a_deleted_property_is_unknown_within_a_second(
     delete_property(database, made.id)
     clock.now += FRESH_S
     assert directory.find(made.id) is None
-    assert directory.by_number(made.number or 0) is None
     assert directory.numbers() == frozenset()
 
 

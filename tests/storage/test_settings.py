@@ -15,7 +15,7 @@ def test_a_value_reads_back_until_it_is_removed(database: Database) -> None:
     assert settings.get(database, "greeting", "none") == "none"
 
 
-def test_the_secret_is_made_once(database: Database) -> None:
-    first = settings.app_secret(database)
-    assert len(first) >= 32
-    assert settings.app_secret(Database(database.url)) == first
+def test_a_history_is_named_once(database: Database) -> None:
+    first = settings.generation(database)
+    assert len(first) == 32
+    assert settings.generation(Database(database.url)) == first
