@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import selection
-from proprium.metrics.breakdown import CAMPAIGN, LIMIT, PLACES_IN_A_COUNTRY, VISITORS, breakdown_of, unit_of
+from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Breakdown, Dimension
+from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -36,7 +37,26 @@ PLACES_LIMIT = 300
 """A map shows every country, and every region of the open one."""
 
 MAPPED = frozenset({Dimension.COUNTRY, Dimension.REGION})
-OF_SESSIONS = tuple(dimension for dimension in Dimension if unit_of(dimension) == VISITORS)
+OF_SESSIONS = (
+    Dimension.ENTRY_PAGE,
+    Dimension.EXIT_PAGE,
+    Dimension.REFERRER,
+    Dimension.CHANNEL,
+    Dimension.UTM_SOURCE,
+    Dimension.UTM_MEDIUM,
+    Dimension.UTM_CAMPAIGN,
+    Dimension.UTM_TERM,
+    Dimension.UTM_CONTENT,
+    Dimension.COUNTRY,
+    Dimension.REGION,
+    Dimension.CITY,
+    Dimension.BROWSER,
+    Dimension.PLATFORM,
+    Dimension.DEVICE,
+    Dimension.SCREEN,
+    Dimension.LANGUAGE,
+    Dimension.HOSTNAME,
+)
 
 # What each dimension of hits groups by, and which of a group's counts it shows.
 OF_HITS = {
@@ -47,6 +67,7 @@ OF_HITS = {
     Dimension.BOT: ("bot_name", "bots"),
     Dimension.BOT_CATEGORY: ("bot_category", "bots"),
 }
+TILED = (*OF_SESSIONS, *OF_HITS)
 GROUPS = ("page", "custom", "bot_name", "bot_category")
 COUNTS = ("views", "events", "bots", "customs")
 
@@ -54,9 +75,9 @@ COUNTS = ("views", "events", "bots", "customs")
 def tiles(connection: Connection, query: Query) -> Mapping[Dimension, Breakdown]:
     """Every dimension's first rows. Regions and cities are the open country's, where one is open."""
     everywhere = [name for name in OF_SESSIONS if not (query.open_country and name in PLACES_IN_A_COUNTRY)]
-    found = _session_tiles(connection, query, everywhere, selection.chosen_sessions(query))
+    found = _session_tiles(connection, query, everywhere, selection.active_sessions(query))
     if query.open_country:
-        there = and_(selection.chosen_sessions(query), session.c.country == query.open_country)
+        there = and_(selection.active_sessions(query), session.c.country == query.open_country)
         found |= _session_tiles(connection, query, sorted(PLACES_IN_A_COUNTRY), there)
     return found | _hit_tiles(connection, query)
 

@@ -11,6 +11,7 @@ from collector.event import Event
 from proprium.errors import BadQuery
 from proprium.metrics.places import places
 from proprium.metrics.results import Dimension, Row
+from proprium.metrics.tiles import TILED
 from tests.make import GOOGLEBOT, IPHONE, an_event
 from tests.metrics.conftest import Past
 
@@ -30,12 +31,6 @@ def test_entry_and_exit_pages_are_the_first_and_last_of_a_visit(past: Past) -> N
 def test_visitors_are_counted_once_a_row(past: Past) -> None:
     past.append(an_event("ada", at="09:00"), an_event("ada", at="15:00"), an_event("bob", user_agent=IPHONE))
     assert past.top(Dimension.DEVICE) == [("Desktop", 1), ("Mobile", 1)]
-
-
-def test_visits_can_be_counted_instead(past: Past) -> None:
-    past.append(an_event("ada", at="09:00"), an_event("ada", at="15:00"))
-    found = past.breakdown(Dimension.DEVICE, count_sessions=True)
-    assert (found.unit, found.rows[0].count) == ("sessions", 2)
 
 
 def test_rows_have_their_share_of_all(past: Past) -> None:
@@ -136,7 +131,7 @@ def test_the_map_shows_every_country(past: Past) -> None:
 def test_a_dashboards_tiles_are_its_breakdowns(past: Past, more: str) -> None:
     past.append(*a_busy_day())
     board = past.dashboard("period=today" + more)
-    assert set(board.breakdowns) == set(Dimension)
+    assert set(board.breakdowns) == set(TILED)
     for dimension, tile in board.breakdowns.items():
         limit = 300 if dimension in {Dimension.COUNTRY, Dimension.REGION} else 10
         assert tile == past.breakdown(dimension, "period=today" + more, limit=limit), dimension

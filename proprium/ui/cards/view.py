@@ -36,7 +36,7 @@ class View:
     @property
     def key(self) -> tuple[object, ...]:
         """The same for everybody who asks the same; how it is shown and what time it is are no part of it."""
-        return (*query_to_params(self.query), self.query.timezone.key, self.facts.custom_cards)
+        return (*query_to_params(self.query), self.query.timezone.key, self.facts.custom_cards, self.facts.goals)
 
     def tab(self, tile: Tile) -> Tab:
         key = self.tabs.get(tile.key)
