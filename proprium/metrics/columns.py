@@ -31,7 +31,7 @@ DATA_COLUMNS: dict[str, Column] = {
     "time_on_page": event.c.engaged_ms,
     "scroll_depth": event.c.scroll_depth,
 }
-"""Keys of `data` that stand in a column of the warehouse instead of its JSON."""
+"""Keys of `data` that stand in a column of the warehouse instead of its JSON, as far as it holds what was sent."""
 
 SCREEN_CLASSES = ((576, "Phone"), (992, "Tablet"), (1440, "Laptop"))
 """CSS pixels below which a screen is one of these; the rest is Desktop. Bootstrap's break points, and a laptop's."""
@@ -62,9 +62,10 @@ def exit_column(dimension: str) -> Column | None:
 
 
 def data_column(key: str) -> Column:
-    """The text of data.<key> of a hit; NULL: not sent."""
+    """The text of data.<key> of a hit, as it was sent; NULL: not sent."""
+    sent = dialect.data_value(event.c.data, key)
     column = DATA_COLUMNS.get(key)
-    return dialect.data_value(event.c.data, key) if column is None else cast(column, Text)
+    return sent if column is None else func.coalesce(sent, cast(column, Text))
 
 
 def _versioned(name: Column, version: Column) -> Column:
