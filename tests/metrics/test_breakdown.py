@@ -9,8 +9,9 @@ import pytest
 
 from collector.event import Event
 from proprium.errors import BadQuery
+from proprium.metrics.dashboard import dashboard
 from proprium.metrics.places import places
-from proprium.metrics.results import Dimension, Row
+from proprium.metrics.results import Breakdown, Dimension, Row
 from proprium.metrics.tiles import TILED
 from tests.make import GOOGLEBOT, IPHONE, an_event
 from tests.metrics.conftest import Past
@@ -171,3 +172,14 @@ def a_busy_day() -> list[Event]:
         for _ in range(380)
     ]
     return events + [an_event(None, page=f"/{i % 3}", at=f"10:{i}", user_agent=GOOGLEBOT) for i in range(20)]
+
+
+def test_single_tiles_are_asked_for_by_themselves(past: Past) -> None:
+    past.append(*a_busy_day())
+    every = past.dashboard().breakdowns
+    for some in ([Dimension.PAGE], [Dimension.COUNTRY, Dimension.BOT], [Dimension.UTM_SOURCE, Dimension.EVENT], []):
+        assert tiles_of(past, some) == {dimension: every[dimension] for dimension in some}
+
+
+def tiles_of(past: Past, dimensions: list[Dimension]) -> dict[Dimension, Breakdown]:
+    return dict(dashboard(past.warehouse, past.query(), dimensions).breakdowns)

@@ -205,7 +205,8 @@ class Screen:
 
     def _draw_tile(self, tile: RankedTile, breakdowns: dict[Dimension, Any]) -> None:
         tab = self.view.tab(tile.tile)
-        tile.show(tab, breakdowns[tab.dimension])
+        if tab.dimension in breakdowns:  # else it is on its way
+            tile.show(tab, breakdowns[tab.dimension])
 
     def _try(self, card: Any, draw: Callable[[], None]) -> None:
         try:
