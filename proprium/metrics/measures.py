@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_
@@ -48,6 +48,13 @@ def totals_of(query: Query, counted: Mapping[str, Any], several_days: bool = Fal
         custom={name: counted.get(f"custom_{i}", 0) for i, name in enumerate(query.custom_cards)},
         goals={goal.name: counted.get(f"reached_{i}", 0) for i, goal in enumerate(query.goals)},
     )
+
+
+def asked(query: Query, columns: Collection[str]) -> list[Select[Any]]:
+    """The statements behind these counts of the whole period, each with nothing else."""
+    questions = (_hits(query, None), _sessions(query, None), _views(query, None))
+    found = ([column for column in each.selected_columns if column.name in columns] for each in questions)
+    return [question.with_only_columns(*kept) for question, kept in zip(questions, found, strict=True) if kept]
 
 
 def _hits(query: Query, buckets: Buckets | None) -> Select[Any]:
