@@ -125,7 +125,7 @@
     };
     const show = (pushed = {}) => {
       path = route();
-      view = random(13, 32);
+      view = random(10, 32);
       isExcluded = excluded.some((pattern) => pattern.test(location.pathname));
       // Campaigns travel as fields of their own, and click ids are nobody's business.
       const query = location.search.slice(1).split('&').filter((pair) => pair && !/^(utm_|\w*clid=)/.test(pair)).join('&');

@@ -276,6 +276,7 @@ def test_a_prerendered_page_counts_when_it_is_shown(site: Site, page: Page) -> N
     visit(page, site.url)
     assert site.settled() == []
     page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+    page.clock.run_for(SETTLED_MS)
     site.wait("session_start", "page_view")
 
 

@@ -246,5 +246,6 @@ def test_classic_pages_are_one_view_each(site: Site, page: Page) -> None:
     site.wait(*VISIT)
     page.click("a")
     page.wait_for_url("**/two")
-    events = site.wait(*VISIT, "click", "page_view")
-    assert [event.page for event in events] == ["/one", "/one", "/one", "/two"]
+    wait_for(lambda: [event.event for event in site.events].count("page_view") == 2)
+    told = [(event.event, event.page) for event in site.events if event.event != "page_leave"]  # of a slow machine
+    assert told == [*((name, "/one") for name in (*VISIT, "click")), ("page_view", "/two")]
