@@ -98,7 +98,7 @@ def person(browser: Browser) -> Page:
 
 
 def requests_of_a_first_visit(browser: Browser) -> list[Sent]:
-    """All that one page sends when a new visitor comes from elsewhere, reads for three quarters of a minute and goes."""
+    """All that one page sends when a new visitor comes from elsewhere, reads for 45 s and goes."""
     page = person(browser)
     page.clock.install()
     with recorder() as made:
