@@ -202,7 +202,7 @@
         lastInput = performance.now();
       });
       on(window, 'pagehide', () => page.hidden || hide());
-      on(window, 'pageshow', (shown) => shown.persisted && show());
+      on(window, 'pageshow', (restored) => restored.persisted && show());
       if (!('noClicks' in options)) on(page, 'click', click);
       if (!('noScroll' in options)) on(window, 'scroll', scroll);
       if (!('noRoutes' in options)) {
@@ -226,9 +226,10 @@
         const name = pushed.event || pushed;
         JSON.stringify(pushed); // what cannot be sent must not take the others of its request along
         const data = { user_id: pushed.user_id, ...pushed.data };
-        if (name != 'page_view' || pushed.collectorId) return name.slice && add(name.slice(0, 255), data, 0, pushed.collectorId);
+        if (name != 'page_view' || pushed.collectorId) return name.trim() && add(name.slice(0, 255), data, 0, pushed.collectorId);
         // A router's first word is of the view that has just been reported.
         if ((data.url || url) == url && performance.now() - shown < 1e3) return;
+        measure();
         leave();
         show(data);
       });

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from collector.ports import PropertyRules
+from collector.script_file import SOURCE
 from tests.collector.script_site import CHROMIUM, Site, served, site, wait_for  # noqa: F401  (fixtures)
 from tests.running import CHROMIUM_ARGS
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 VISIT = ["session_start", "page_view"]
 SETTLED_MS = 100
+TAG = '<script defer src="/collector.js" data-collector-id="0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01"></script>'
 TALL = '<p style="height: 4000px">tall</p>'
 
 
@@ -184,3 +186,34 @@ def test_another_propertys_trouble_is_its_own(site: Site, page: Page) -> None:
     page.evaluate("collectorQueue.push('ours')")
     site.wait(*VISIT, "ours")
     assert not [event for event in site.sink.events if event.event == "theirs"]
+
+
+def shop(page: Page, status: int = 204) -> list[str]:
+    """Opens a page of a secure site whose collector gives one answer to all; the bodies that come, while they come."""
+    bodies: list[str] = []
+
+    def collect(route: Route) -> None:
+        bodies.append(route.request.post_data or "")
+        route.fulfill(status=status)
+
+    page.route("https://shop.example/", lambda route: route.fulfill(body=TAG, content_type="text/html"))
+    page.route("https://shop.example/collector.js", lambda route: route.fulfill(path=SOURCE))
+    page.route("https://shop.example/collect", collect)
+    visit(page, "https://shop.example/")
+    wait_for(lambda: page.evaluate("1") == 1 and len(bodies) == 1)
+    return bodies
+
+
+def test_the_cookie_of_a_secure_site_is_secure(page: Page) -> None:
+    shop(page)
+    [cookie] = page.context.cookies()
+    assert (cookie["secure"], cookie["sameSite"], cookie["domain"]) == (True, "Lax", "shop.example")
+
+
+@pytest.mark.parametrize(("status", "tries"), [(429, 2), (500, 2), (503, 2), (204, 1), (400, 1), (413, 1)])
+def test_only_what_may_succeed_later_is_tried_again(page: Page, status: int, tries: int) -> None:
+    bodies = shop(page, status)
+    page.wait_for_timeout(50)
+    page.evaluate("collectorQueue.push('next')")
+    wait_for(lambda: page.evaluate("1") == 1 and len(bodies) == 2)
+    assert sum("page_view" in body for body in bodies) == tries
