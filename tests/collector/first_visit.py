@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -34,7 +33,6 @@ class Sent(NamedTuple):
 class Recorder:
     """A collector that keeps requests as they came, and pages to be visited. Each address answers with `html`."""
 
-    script: Path = SOURCE
     html: str = ""
     headers: dict[str, str] = field(default_factory=dict)  # of every page
     sent: list[Sent] = field(default_factory=list)
@@ -48,14 +46,14 @@ class Recorder:
 
 
 @contextmanager
-def recorder(script: Path = SOURCE) -> Iterator[Recorder]:
+def recorder() -> Iterator[Recorder]:
     """Pages and collector on two ports, that is: of two origins. The pages' own server takes events as well."""
-    made = Recorder(script)
+    made = Recorder()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             is_script = self.path.endswith("/collector.js")
-            self._answer(200, made.script.read_bytes() if is_script else made.html.encode())
+            self._answer(200, SOURCE.read_bytes() if is_script else made.html.encode())
 
         def do_POST(self) -> None:
             self._keep()
