@@ -39,6 +39,7 @@ class StoredEvent:
     event: str
     created_at: datetime  # UTC, aware
     data: dict[str, Any]
+    hostname: str  # as sent, or of the page that the request came from; "" where neither said it
     platform: str
     browser: str
     device: str
@@ -130,6 +131,7 @@ def from_row(row: Any) -> StoredEvent:
         event=row["event"],
         created_at=codec.moment(row["created_at"]),
         data=codec.data_of(values, row["sent"], row["rest"]),
+        hostname=row["hostname"] or "",
         platform=row["platform"] or "",
         browser=row["browser"] or "",
         device=row["device"] or "",

@@ -78,7 +78,7 @@ class Arrival:
         steps = {
             "received": (DONE, event.event),
             "known": (DONE, ""),
-            "hostname": (DONE, _text(event.data.get("hostname"))),
+            "hostname": (DONE, event.hostname or "none sent"),
             "address": (DONE if place else OPEN, "" if place else "not told"),
             **_of_sender(place, event.browser, event.is_bot),
             "stored": (DONE, ""),
