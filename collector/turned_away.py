@@ -86,7 +86,8 @@ async def outcomes(request: Request, sender: Sender, problem: Rejected) -> list[
 
 def reason_of(problem: Rejected) -> str:
     """The status and the sentence. What looks like an address in it is covered: the sender may have put one there."""
-    return f"{problem.status}: {_LIKE_AN_ADDRESS.sub("…", str(problem))}"
+    sentence = _LIKE_AN_ADDRESS.sub("…", str(problem))
+    return f"{problem.status}: {sentence}"
 
 
 async def _glance(request: Request) -> Glance:

@@ -131,9 +131,10 @@ async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_sa
         await app(scope, reading, send)
 
     door.client._transport.app = counting  # type: ignore[attr-defined]
-    statuses = [(await door.send(VIEW)).status_code for _ in range(60)]
-    assert statuses == [204] * 2 + [429] * 58
-    assert len(read) == 2 + 5
+    assert [(await door.send(VIEW)).status_code for _ in range(2)] == [204] * 2
+    read.clear()
+    assert [(await door.send(VIEW)).status_code for _ in range(58)] == [429] * 58
+    assert len(read) == 5
     assert sum("429" in (outcome.reason or "") for outcome in door.outcomes) == 5
     assert door.collector.counters.rejected == {429: 58}
 
