@@ -76,7 +76,7 @@ async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(s
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
     await has(browser, "2 ×")
-    await has(browser, "events of automated browsers: stored, and in no number except Bots")
+    await has(browser, "by automated browsers: stored, and in no number except Bots")
     press(browser, "Count automated browsers")
     await has(browser, "Automated browsers count like people now")
     assert reload(site, found).counts_automated is True

@@ -59,8 +59,7 @@ def _automated(services: Services, number: int) -> int:
 def _kept_apart(fixes: Fixes, count: int) -> None:
     """Not refused, but missed all the same by who tests a site with a browser that a program drives."""
     with panel("Kept apart", hint="last 24 hours", body=f"{theme.BODY} {theme.STACK} wide"):
-        events = "event" if count == 1 else "events"
-        _line(count, f"{events} of automated browsers: stored, and in no number except Bots.", "", fixes.of(AUTOMATED))
+        _line(count, "by automated browsers: stored, and in no number except Bots.", "", fixes.of(AUTOMATED))
 
 
 def _reasons(services: Services, fixes: Fixes, rows: Sequence[Refused]) -> None:
@@ -102,9 +101,11 @@ def _list(services: Services, found: Property, rows: Sequence[Refused]) -> None:
 
 def _row(row: Refused) -> None:
     with ui.element("tr"):
-        words("td", f"{row.at:%-d %b %H:%M:%S}", theme.MUTED)
+        words("td", f"{row.at:%-d %b %H:%M:%S}", theme.MUTED).style("white-space: nowrap")
         for text in (row.reason, row.event, row.page, row.hostname, row.browser):
-            words("td", text or "–", "cut")
+            cell = words("td", text or "–", "cut").style("max-width: 170px")
+            if text:
+                cell.props["title"] = text
 
 
 def _host_that_matters(row: Refused) -> str | None:

@@ -151,7 +151,7 @@ class Listener:
             if advice:
                 span(advice, f"{theme.MUTED} {theme.SMALL}")
             if fix:
-                button(fix[0], on_click=fix[1])
+                button(fix[0], on_click=fix[1]).style("align-self: flex-start")
 
 
 class _Step:
