@@ -72,7 +72,7 @@ def _reasons(services: Services, fixes: Fixes, rows: Sequence[Refused]) -> None:
 
 def _line(count: int, sentence: str, advice: str, fix: Fix | None) -> None:
     with ui.element("div").classes(f"{theme.LINE} wraps wide"):
-        span(f"{count:,} ×", "strong")
+        span(f"{count:,} ×", "strong").style("min-width: 32px")
         with ui.element("div").style("flex: 1 1 220px"):
             ui.label(sentence)
             if advice:
