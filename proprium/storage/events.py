@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
+from collector.user_agent import classify, is_automated
 from proprium.storage import codec
 from proprium.storage.database import Database
 from proprium.storage.tables import EventRow, Property, UserAgentRow
@@ -48,6 +49,7 @@ class StoredEvent:
     city: str
     is_bot: bool
     bot_name: str
+    is_automated: bool  # a program drives the browser: a property may count it like a person's
 
 
 class EventStore:
@@ -140,6 +142,7 @@ def from_row(row: Any) -> StoredEvent:
         city=row["city"] or "",
         is_bot=bool(row["is_bot"] or row["automated"]),
         bot_name=row["bot_name"] or "",
+        is_automated=is_automated(classify(values["user_agent"]), values["automated"]),
     )
 
 
