@@ -1,4 +1,4 @@
-"""Memory of both servers over millions of events: `python -m tests.bench.bench_memory [--events N] [serve] [collect]`.
+"""Memory of both servers over millions of events: `python -m tests.bench.bench_memory [--only serve]`.
 
 What may grow is DuckDB's cache of the warehouse: 2 MB for each 100,000 events, until PROPRIUM_WAREHOUSE_MEMORY is full.
 """
@@ -19,23 +19,23 @@ from collector.parse import uuid7
 from tests.running import CHROME, Load, Running, running
 
 EVENTS = 2_000_000
-STEP = 100_000
+STEPS = 20  # of 100,000 events each
 IN_ONE_BODY = 100  # each waits for its commit, one in 20 ms: at most 5,000 events a second
 MB_OF_A_BLOCK = 8
 GOALS_MB = {"serve": 30, "collect": 6}
-"""How much the second half may add. `serve`: the cache of a million more events, and what comes and goes with its log."""
+"""How much the second half may add. `serve`: the cache of a million events, and what comes and goes with its log."""
 UNLIMITED = {"PROPRIUM_COLLECT_RATE": "0"}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--events", type=int, default=EVENTS)
-    options.add_argument("commands", nargs="*", default=list(GOALS_MB))
+    options.add_argument("--events", type=int, default=EVENTS, help="a multiple of 2,000")
+    options.add_argument("--only", choices=list(GOALS_MB), help="one of the two servers")
     asked = options.parse_args()
     missed = []
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), env=UNLIMITED) as serve:
         property_id = serve.proprium("property", "add", "Blog")
-        for command in asked.commands:
+        for command in [asked.only] if asked.only else GOALS_MB:
             if command == "serve":
                 grown_mb = measure(serve, property_id, asked.events)
             else:
@@ -54,8 +54,8 @@ def measure(server: Running, property_id: str, events: int) -> float:
     for sent in send(server, property_id, events):
         sizes.append(server.rss_mb())
         print(f"{sent:>12,} events {sizes[-1]:6.0f} MB {'█' * round(sizes[-1] / MB_OF_A_BLOCK)}", flush=True)
-    half, quarter = len(sizes) // 2, max(1, len(sizes) // 4)
-    grown_mb = mean(sizes[-quarter:]) - mean(sizes[half - quarter : half] or sizes)
+    half, quarter = STEPS // 2, STEPS // 4
+    grown_mb = mean(sizes[-quarter:]) - mean(sizes[half - quarter : half])
     print(
         f"{server.command}: the second {events // 2:,} events added {grown_mb:+.1f} MB   goal: at most"
         f" {GOALS_MB[server.command]} (means of {quarter} steps each)",
@@ -71,7 +71,7 @@ def send(server: Running, property_id: str, events: int) -> Iterator[int]:
         for sent in range(IN_ONE_BODY, events + 1, IN_ONE_BODY):
             body = [load.event(uuid7(), chance) for _ in range(IN_ONE_BODY)]
             client.post("/collect", content=orjson.dumps(body)).raise_for_status()
-            if sent % STEP == 0:
+            if sent % (events // STEPS) == 0:
                 yield sent
 
 
