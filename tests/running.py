@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import psutil
 
+from collector.parse import uuid7
 from proprium.properties.service import set_public
 from proprium.storage.database import Database
 
@@ -200,7 +201,7 @@ class Load:
             writer.close()
 
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chance: random.Random) -> None:
-        event_id = uuid4()
+        event_id = uuid7()  # as the script makes them
         body = json.dumps(self.event(event_id, chance)).encode()
         began = time.perf_counter()
         writer.write(
