@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -188,7 +189,7 @@ def _write_visits(connection: Connection, visits: Iterable[Visit], hits: Table, 
 def _insert_sessions(connection: Connection, visits: Sequence[Visit], hits: Table) -> None:
     if not visits:
         return
-    columns = {name: [getattr(visit, _FIELDS.get(name, name)) for visit in visits] for name in _OWN}
+    columns = _columns(visits, _OWN)
     ids = [visit.id for visit in visits]
     sender = [hits.c[name] for name in schema.SENDER]
     # The bounds let the engine pass over all that is older.
@@ -202,9 +203,13 @@ def _insert_sessions(connection: Connection, visits: Sequence[Visit], hits: Tabl
 def _grow_sessions(connection: Connection, visits: Sequence[Visit]) -> None:
     if not visits:
         return
-    columns = {name: [getattr(visit, _FIELDS.get(name, name)) for visit in visits] for name in ("session", *_GROWS)}
+    columns = _columns(visits, ("session", *_GROWS))
     with staged(connection, _grown, columns):
         connection.execute(_GROW_SESSIONS)
+
+
+def _columns(visits: Sequence[Visit], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: list(map(attrgetter(_FIELDS.get(name, name)), visits)) for name in names}
 
 
 _FIELDS = {"session": "id", "property": "number", "started_at": "started", "ended_at": "ended"}

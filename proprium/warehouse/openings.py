@@ -32,7 +32,8 @@ class Openings:
         return (hit.at, hit.seq) > (visit.ended, visit.last_seq)
 
     def add(self, hit: Hit) -> Visit:
-        self._newest = max(self._newest, hit.at)
+        if hit.at > self._newest:
+            self._newest = hit.at
         visit = step(self._visits, hit)
         self._visits[hit.key] = self._visits.pop(hit.key)  # touched last
         return visit

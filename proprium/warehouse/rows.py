@@ -10,6 +10,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import le
 from typing import Any, NamedTuple
 
 import orjson
@@ -78,7 +79,7 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
         "own_visitor": [None] * len(names),
         "session": [None] * len(names),
         "is_bot": is_bot,
-        "is_custom": [kinds[name] for name in names],
+        "is_custom": list(map(kinds.__getitem__, names)),
         "is_view": [name == "page_view" and not bot for name, bot in zip(names, is_bot, strict=True)],
         "view_id": _view_ids(events["view_id"]),
         "screen": _coded(zip(events["screen_width"], events["screen_height"], strict=True), _screen),
@@ -105,9 +106,9 @@ def hits_of(rows: Mapping[str, Sequence[Any]]) -> list[Hit]:
 def in_order(events: Columns) -> Columns:
     """In the order of (time, seq). They come in that of seq."""
     times = events["created_at"]
-    order = sorted(range(len(times)), key=times.__getitem__)
-    if all(place == at for at, place in enumerate(order)):
+    if all(map(le, times, times[1:])):
         return events
+    order = sorted(range(len(times)), key=times.__getitem__)
     return {name: [values[place] for place in order] for name, values in events.items()}
 
 
@@ -165,14 +166,14 @@ def _screen(size: tuple[int | None, int | None]) -> str | None:
 
 def _view_ids(texts: Sequence[str | None]) -> list[int | None]:
     numbers = {text: _number(text) if text else None for text in set(texts)}
-    return [numbers[text] for text in texts]
+    return list(map(numbers.__getitem__, texts))
 
 
 def _coded(keys: Iterable[Hashable], value_of: Any) -> Coded:
     """`value_of` is asked once for each different key."""
-    known: dict[Hashable, int] = {}
-    places = [known.setdefault(key, len(known)) for key in keys]
-    return Coded(places, [value_of(key) for key in known])
+    listed = list(keys)
+    known = {key: place for place, key in enumerate(dict.fromkeys(listed))}
+    return Coded(list(map(known.__getitem__, listed)), list(map(value_of, known)))
 
 
 def _kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:
