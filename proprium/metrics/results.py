@@ -67,6 +67,7 @@ class Dimension(StrEnum):
     SCREEN = "screen"
     SCREEN_CLASS = "screen_class"  # by width: phone, tablet, laptop, desktop
     LANGUAGE = "language"
+    VISITOR_KIND = "visitor_kind"  # "new" or "returning"; None: without a cookie nobody can tell
     HOSTNAME = "hostname"
     WEEKDAY = "weekday"  # "1" is Monday; counts page views, as the two below
     HOUR = "hour"  # "00" to "23" of the local clock
