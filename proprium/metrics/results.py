@@ -160,8 +160,9 @@ class Table:
 class Live:
     """Distinct visitors with any hit; unfiltered."""
 
-    now: int  # in the last 5 minutes
+    now: int  # in the last `minutes`
     half_hour: int
+    minutes: int = 5
 
 
 @dataclass(frozen=True)
