@@ -2,6 +2,7 @@
 
 ProblemForReader
 ├── BadQuery            400   a period, filter, dimension or option that makes no sense
+├── SqlRefused          400   a statement of the owner's own SQL that was not run, or failed
 ├── SignInNeeded        401
 ├── KeyNeeded           401   no API key, or one that was revoked
 ├── KeyTooWeak          403   an API key that may only read
@@ -11,6 +12,7 @@ ProblemForReader
 ├── TooManyAttempts     429
 ├── ChromiumMissing     503
 ├── PrintFailed         503
+├── SqlBusy             503   somebody's statement waits for another one
 └── WarehouseBusy       503
 ProblemForOperator            a sentence for the terminal; exit code 1
 """
@@ -29,6 +31,16 @@ class ProblemForReader(Exception):
 
 class BadQuery(ProblemForReader):
     title = "That question cannot be answered"
+
+
+class SqlRefused(ProblemForReader):
+    """`line` and `column` count from 1, where the place is known."""
+
+    title = "That statement does not work"
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
 
 
 class SignInNeeded(ProblemForReader):
@@ -74,6 +86,11 @@ class ChromiumMissing(ProblemForReader):
 class PrintFailed(ProblemForReader):
     status = 503
     title = "The report could not be printed"
+
+
+class SqlBusy(ProblemForReader):
+    status = 503
+    title = "Too many statements"
 
 
 class WarehouseBusy(ProblemForReader):

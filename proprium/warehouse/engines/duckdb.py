@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
-from sqlalchemy import Column, Connection, Engine, Table, create_engine
+from sqlalchemy import Column, Connection, Engine, Select, Table, create_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
@@ -18,6 +18,7 @@ from proprium.errors import ProblemForOperator
 
 MOST_READERS = 32
 IDLE_READERS = 4
+BATCH_ROWS = 16_384
 
 
 class WarehouseUnreadable(Exception):
@@ -105,6 +106,13 @@ def staged(connection: Connection, table: Table, columns: Mapping[str, Sequence[
         yield
     finally:
         database.unregister(table.name)
+
+
+def batches(connection: Connection, question: Select[Any]) -> Any:
+    """The answer as a pyarrow.RecordBatchReader, which never holds more than a few thousand rows at once."""
+    text = question.compile(connection, compile_kwargs={"render_postcompile": True})
+    values = [text.params[name] for name in text.positiontup or ()]
+    return native(connection).sql(str(text), params=values or None).to_arrow_reader(BATCH_ROWS)
 
 
 def _arrow_type(column: Column[Any]) -> Any:
