@@ -40,13 +40,14 @@ def guess(result: Result) -> Plan:
     """The first column that is no number along the axis, the first number as height; times as a line."""
     numbers = [at for at, column in enumerate(result.columns) if column.is_number]
     labels = [at for at, column in enumerate(result.columns) if not column.is_number and column.type != "JSON"]
-    if not result.rows or not numbers or len(result.rows) < 2:
+    if not numbers:
         return Plan(Kind.NONE)
-    if labels:
-        return Plan(Kind.LINE if result.columns[labels[0]].is_time else Kind.BAR, labels[0], numbers[0])
-    if len(numbers) == 1:
-        return Plan(Kind.NONE)
-    return Plan(Kind.SCATTER, numbers[0], numbers[1])
+    x, y = (labels or numbers)[0], numbers[0]
+    if len(result.rows) < 2 or (not labels and len(numbers) == 1):
+        return Plan(Kind.NONE, x, y)
+    if not labels:
+        return Plan(Kind.SCATTER, numbers[0], numbers[1])
+    return Plan(Kind.LINE if result.columns[x].is_time else Kind.BAR, x, y)
 
 
 def outcome(result: Result, plan: Plan, look: Look) -> Figure:

@@ -50,11 +50,8 @@ def main() -> None:
     request = json.load(sys.stdin)
     database = opened(request["file"], request["timezone"])
     is_fenced = fence.shut()
-    try:
-        answer = answered(database, request["sql"], request["rows"], request["bytes"])
-    except (duckdb.Error, Refused, MemoryError, OverflowError, ValueError, RecursionError) as problem:
-        answer = refusal(problem, request["sql"])
-    sys.stdout.write(json.dumps({**answer, "is_fenced": is_fenced}, ensure_ascii=False))
+    told = {**answer(database, request), "is_fenced": is_fenced}
+    sys.stdout.write(json.dumps(told, ensure_ascii=False))
 
 
 def opened(file: int, timezone: str) -> duckdb.DuckDBPyConnection:
@@ -69,6 +66,15 @@ def opened(file: int, timezone: str) -> duckdb.DuckDBPyConnection:
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
     return database
+
+
+def answer(database: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> dict[str, Any]:
+    """Columns and rows, or an error."""
+    sql = request["sql"]
+    try:
+        return answered(database, sql, request["rows"], request["bytes"])
+    except (duckdb.Error, Refused, MemoryError, OverflowError, ValueError, RecursionError) as problem:
+        return refusal(problem, sql)
 
 
 def answered(database: duckdb.DuckDBPyConnection, sql: str, most_rows: int, most_bytes: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
             "UHUGEINT", "BIGNUM", "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
@@ -55,3 +56,11 @@ class Held:
     taken_at: datetime
     timezone: str
     since: datetime | None = None
+
+    @property
+    def taken_text(self) -> str:
+        return f"{self.taken_at.astimezone(ZoneInfo(self.timezone)):%H:%M:%S}"
+
+    @property
+    def since_text(self) -> str:
+        return f"{self.since.astimezone(ZoneInfo(self.timezone)):%-d %B %Y, %H:%M}" if self.since else ""

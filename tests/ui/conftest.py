@@ -28,6 +28,8 @@ from proprium.live import Heard, Hub
 from proprium.properties import service
 from proprium.properties.directory import Directory
 from proprium.properties.service import ensure_own_property
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Snapshots
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
 from proprium.ui import session
@@ -94,6 +96,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         directory=directory,
         atlas=Atlas(),
         projector=warehouse.projector,
+        sql=Runner(Snapshots(warehouse.warehouse)),
         own_property_id=ensure_own_property(database).id,
     )
     with nicegui_reset_globals():

@@ -1,0 +1,161 @@
+"""What came back: as a table, as a chart, and as files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from proprium.figures.outcome import KINDS, Kind, Plan, guess, outcome
+from proprium.figures.template import Look
+from proprium.sql.downloads import as_csv, as_json, text_of
+from proprium.sql.results import Held, Result
+from proprium.ui import theme
+from proprium.ui.parts.controls import button
+from proprium.ui.parts.fields import select
+from proprium.ui.parts.panels import Panel, panel
+from proprium.ui.parts.states import empty, note, problem
+from proprium.ui.parts.words import span
+
+SHOWN_ROWS = 1_000
+"""More are only in the files."""
+LONGEST_CELL = 300
+
+# Vue puts the value in as text.
+CELL = """<q-td :props="props"><span v-if="props.value === null" class="null">NULL</span>
+<template v-else>{{ props.value }}</template></q-td>"""
+
+
+class Outcome:
+    """The card below the editor."""
+
+    def __init__(self) -> None:
+        self._look = Look.LIGHT
+        self._result: Result | None = None
+        self._plan = Plan(Kind.NONE)
+        with panel("Result", body="", classes="sqlresult") as box:
+            self._panel: Panel = box
+            with box.head:
+                self._told: TextElement = span("", "s grow")
+                with ui.element("div").classes(f"{theme.LINE} end") as self._files:
+                    button("CSV", "table", name="Download as CSV", on_click=self._take_csv)
+                    button("JSON", "code", name="Download as JSON", on_click=self._take_json)
+        self.say_nothing()
+
+    def say_nothing(self) -> None:
+        self._clear("")
+        with self._panel.body:
+            empty("Nothing asked yet", "Write a statement or take an example, and press Run.", "table")
+
+    def wait(self) -> None:
+        self._clear("Running …")
+        with self._panel.body, ui.element("div").classes("pad"):
+            for width in (100, 88, 94):
+                ui.element("div").classes(theme.SKELETON).style(f"height: 26px; width: {width}%; margin-bottom: 8px")
+
+    def fail(self, text: str, place: str) -> None:
+        self._clear("")
+        with self._panel.body, ui.element("div").classes(f"pad {theme.STACK}"):
+            problem(text).classes("sqlproblem")
+            if place:
+                ui.label(place).classes(f"{theme.MUTED} {theme.SMALL}")
+
+    def show(self, result: Result, held: Held) -> None:
+        self._clear(f"{_rows(len(result.rows))} in {result.elapsed_s:.2f} s")
+        self._result, self._plan = result, guess(result)
+        self._files.set_visibility(True)
+        with self._panel.body:
+            if cut := _cuts(result, held):
+                with ui.element("div").classes("cuts"):
+                    note(cut, "warn")
+            self._draw_chart()
+            _table(result)
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        if self._result is not None and self._plan.kind is not Kind.NONE:
+            self._plot.update_figure(outcome(self._result, self._plan, look))
+
+    def _clear(self, told: str) -> None:
+        self._result = None
+        self._told.set_text(told)
+        self._files.set_visibility(False)
+        self._panel.body.clear()
+
+    def _draw_chart(self) -> None:
+        """Hidden where nothing can be drawn."""
+        assert self._result is not None
+        columns = self._result.columns
+        numbers = {str(at): column.name for at, column in enumerate(columns) if column.is_number}
+        if not numbers or not self._result.rows:
+            return
+        anything = {str(at): column.name for at, column in enumerate(columns)}
+        with ui.element("div").classes("sqlchart"):
+            with ui.element("div").classes("choices"):
+                kind = select("Chart", {kind.value: label for kind, label in KINDS.items()}, self._plan.kind.value)
+                x = select("Along", anything, str(self._plan.x))
+                y = select(
+                    "Height", numbers, str(self._plan.y) if str(self._plan.y) in numbers else next(iter(numbers))
+                )
+            self._plot = ui.plotly({"data": [], "layout": {"height": 300}}).classes("plot")
+            self._plot.props('role="img" aria-label="Chart of the result"')
+
+        def redraw() -> None:
+            self._plan = Plan(Kind(kind.value), int(x.value), int(y.value))
+            is_drawn = self._plan.kind is not Kind.NONE
+            self._plot.set_visibility(is_drawn)
+            for field in (x, y):
+                field.set_enabled(is_drawn)
+            if is_drawn and self._result is not None:
+                self._plot.update_figure(outcome(self._result, self._plan, self._look))
+
+        for field in (kind, x, y):
+            field.on_value_change(redraw)
+        redraw()
+
+    def _take_csv(self) -> None:
+        if self._result is not None:
+            ui.download.content(as_csv(self._result), "result.csv", "text/csv")
+
+    def _take_json(self) -> None:
+        if self._result is not None:
+            ui.download.content(as_json(self._result), "result.json", "application/json")
+
+
+def _table(result: Result) -> None:
+    if not result.rows:
+        empty("No rows", "The statement ran, and nothing fits it.", "table")
+        return
+    columns = [
+        {"name": f"c{at}", "label": column.name, "field": f"c{at}", "align": "right" if column.is_number else "left"}
+        for at, column in enumerate(result.columns)
+    ]
+    rows = [
+        {"n": n, **{f"c{at}": _shown(value) for at, value in enumerate(row)}}
+        for n, row in enumerate(result.rows[:SHOWN_ROWS])
+    ]
+    table = ui.table(columns=columns, rows=rows, row_key="n", pagination=0).classes("tbl sqltable")
+    table.props("flat dense hide-bottom virtual-scroll :virtual-scroll-item-size=30 tabindex=0")
+    table.props["aria-label"] = "Rows of the result"
+    table.add_slot("body-cell", CELL)
+    if len(result.rows) > SHOWN_ROWS:
+        ui.label(f"{SHOWN_ROWS:,} of them are shown; the files hold all.").classes(f"{theme.MUTED} {theme.SMALL} pad-s")
+
+
+def _shown(value: Any) -> str | None:
+    """Fractions are rounded here; the files have them whole."""
+    if value is None:
+        return None
+    text = f"{round(value, 6):.12g}" if isinstance(value, float) else text_of(value)
+    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
+
+
+def _cuts(result: Result, held: Held) -> str:
+    """What the numbers do not include, in one note."""
+    since = f"Only the newest {held.events:,} events were asked: those since {held.since_text}." if held.since else ""
+    return " ".join(filter(None, (since, result.cut_sentence)))
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
