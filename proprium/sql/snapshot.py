@@ -7,10 +7,11 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import duckdb
 from sqlalchemy import ColumnElement, Connection, Select, select
@@ -44,7 +45,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a snapshot is cut from: some properties, and so many days up to now (None: all there are)."""
+    """What a snapshot is cut from: some properties, and so many days up to today (None: all there are)."""
 
     properties: tuple[Chosen, ...]
     days: int | None = 30
@@ -54,6 +55,13 @@ class Scope:
         """That of the properties, if they have only one."""
         zones = {chosen.timezone for chosen in self.properties}
         return zones.pop() if len(zones) == 1 else "UTC"
+
+    def start(self, now: datetime) -> datetime | None:
+        """Midnight there, so that the first day is a whole one, and today the last."""
+        if self.days is None:
+            return None
+        first = now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=self.days - 1)
+        return datetime.combine(first, time(), ZoneInfo(self.timezone))
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class Snapshots:
 
     def _since(self, connection: Connection, scope: Scope, now: datetime) -> tuple[datetime | None, bool]:
         """Where the snapshot begins, and whether that is later than what was asked for."""
-        asked = now - timedelta(days=scope.days) if scope.days is not None else None
+        asked = scope.start(now)
         newest = _bounded(select(event.c.created_at), event, scope, asked).order_by(event.c.created_at.desc())
         over = connection.execute(newest.offset(self._most_events).limit(1)).scalars().all()
         return (over[0] + timedelta(microseconds=1), True) if over else (asked, False)

@@ -31,6 +31,8 @@ from proprium.ui.workbench.schema import schema
 ALL = "all"
 PERIODS = {"7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days", "365": "Last 12 months", ALL: "All time"}
 DEFAULT_DAYS = "30"
+# On a phone the lists stand far below.
+SHOW_EDITOR = "document.querySelector('.sqlcard').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 
 
 def register(services: Services) -> None:
@@ -108,6 +110,7 @@ class _Bench:
 
     async def _open(self, sql: str) -> None:
         self._editor.show(sql)
+        ui.run_javascript(SHOW_EDITOR)
         await self.run()
 
     async def run(self) -> None:

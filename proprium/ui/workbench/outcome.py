@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nicegui import ui
@@ -131,10 +132,9 @@ def _table(result: Result) -> None:
         {"name": f"c{at}", "label": column.name, "field": f"c{at}", "align": "right" if column.is_number else "left"}
         for at, column in enumerate(result.columns)
     ]
-    rows = [
-        {"n": n, **{f"c{at}": _shown(value) for at, value in enumerate(row)}}
-        for n, row in enumerate(result.rows[:SHOWN_ROWS])
-    ]
+    shown = result.rows[:SHOWN_ROWS]
+    cells = [_shown([row[at] for row in shown]) for at in range(len(columns))]
+    rows = [{"n": n, **{f"c{at}": cells[at][n] for at in range(len(columns))}} for n in range(len(shown))]
     table = ui.table(columns=columns, rows=rows, row_key="n", pagination=0).classes("tbl sqltable")
     table.props("flat dense hide-bottom virtual-scroll :virtual-scroll-item-size=30 tabindex=0")
     table.props["aria-label"] = "Rows of the result"
@@ -143,11 +143,20 @@ def _table(result: Result) -> None:
         ui.label(f"{SHOWN_ROWS:,} of them are shown; the files hold all.").classes(f"{theme.MUTED} {theme.SMALL} pad-s")
 
 
-def _shown(value: Any) -> str | None:
-    """Fractions are rounded here; the files have them whole."""
+def _shown(values: Sequence[Any]) -> list[str | None]:
+    """A column as text: fractions with as many digits as any of them needs, at most four; the files have them whole."""
+    places = max((_places(value) for value in values if isinstance(value, float)), default=0)
+    return [_cell(value, places) for value in values]
+
+
+def _places(value: float) -> int:
+    return len(f"{value:.4f}".rstrip("0").partition(".")[2])
+
+
+def _cell(value: Any, places: int) -> str | None:
     if value is None:
         return None
-    text = f"{round(value, 6):.12g}" if isinstance(value, float) else text_of(value)
+    text = f"{value:.{places}f}" if isinstance(value, float) else text_of(value)
     return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
 
 

@@ -6,6 +6,7 @@ from nicegui import ui
 
 from proprium.sql.views import VIEWS, Field, View
 from proprium.ui import theme
+from proprium.ui.parts.controls import icon
 from proprium.ui.parts.panels import panel
 from proprium.ui.parts.words import span, words
 
@@ -32,8 +33,9 @@ def _table(view: View, *, is_open: bool) -> None:
         with ui.element("summary"):
             span(view.name, "mono strong")
             span(view.meaning, f"{theme.MUTED} {theme.SMALL}")
+            icon("down", "small")
         with ui.element("div").classes("columns"):
-            _name(view.name, "table", "All of it: FROM and its name")
+            _name(view.name, "table", "Its name, as after FROM")
             for field in view.fields:
                 _column(field)
 
