@@ -82,6 +82,7 @@ class Snapshots:
         self._warehouse, self._most_events, self._clock = warehouse, most_events, clock
         self._kept: dict[Scope, _Cut] = {}
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def open(self, scope: Scope) -> tuple[int, Held]:
         """A file descriptor that the caller closes, and what is in it."""
@@ -97,14 +98,21 @@ class Snapshots:
     def close(self) -> None:
         with self._lock:
             self._drop(list(self._kept))
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _replace(self, scope: Scope, cut: _Cut) -> _Cut:
         self._drop([scope] if scope in self._kept else list(self._kept)[: max(0, len(self._kept) + 1 - MOST_KEPT)])
         self._kept[scope] = cut
-        forgetting = threading.Timer(KEPT.total_seconds() + 1, self._forget)
-        forgetting.daemon = True
-        forgetting.start()
+        self._forget_later()
         return cut
+
+    def _forget_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(KEPT.total_seconds() + 1, self._forget)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _forget(self) -> None:
         """What somebody asked to be erased is not to live on in a file that nobody uses."""

@@ -110,6 +110,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         os.environ.pop("NICEGUI_USER_SIMULATION", None)
         ui.navigate, ui.notify, ui.download = Navigate(), notify, download
         Client.page_routes.clear()  # NiceGUI would unload the modules of these pages, and all that they import
+    services.sql.close()
     hub.close()
     directory.close()
     warehouse.close()

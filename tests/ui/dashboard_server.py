@@ -124,6 +124,7 @@ class DashboardServer:
         self.projector.start()
         yield
         self.projector.stop()
+        self.services.sql.close()
         self.hub.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -50,7 +51,8 @@ def register(services: Services) -> None:
             bench = _Bench(services, page, user, visible, chosen, days if days in PERIODS else DEFAULT_DAYS)
         track(services, "view_sql")
         await ui.context.client.connected(timeout=60)
-        bench.set_theme(await page.is_dark())
+        with suppress(TimeoutError):  # a browser that is busy or gone
+            bench.set_theme(await page.is_dark())
 
 
 class _Bench:
@@ -162,7 +164,7 @@ class _Bench:
         if held is None:
             self._held.set_text(f"A copy of at most {MOST_EVENTS:,} events is asked, the newest ones.")
             return
-        counts = f"{held.events:,} events, {held.sessions:,} sessions"
+        counts = f"{_count(held.events, 'event')}, {_count(held.sessions, 'session')}"
         self._held.set_text(f"Copy of {held.taken_text}: {counts} · times in {held.timezone}")
 
     def _show_running(self, is_running: bool) -> None:
@@ -188,3 +190,7 @@ def _known(property_id: str, visible: list[Property]) -> str:
     if property_id != ALL and property_id not in {str(one.id) for one in visible}:
         raise PropertyNotFound(property_id[:40])
     return property_id
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
