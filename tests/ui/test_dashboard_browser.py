@@ -275,7 +275,7 @@ def test_ones_own_sql_is_written_with_a_click_run_with_the_keyboard_and_drawn(pa
     expect(editor).to_have_text("SELECT country")
     page.keyboard.type(", count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC")
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".sqltable tbody tr td").first).to_have_text("DE", timeout=30_000)
+    expect(page.locator(".sqltable td.text-left").first).to_have_text("DE", timeout=30_000)
     expect(page.locator(".sqlchart .bars .point")).to_have_count(2)
     page.get_by_role("button", name="Save").click()
     page.get_by_placeholder("Sign-ups by country").fill("<b>Countries</b>")

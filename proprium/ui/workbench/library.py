@@ -32,7 +32,7 @@ class Library:
         self._request = ui.context.client.request
         self._last_name = ""
         with panel("Saved", hint="Only you see them", body="queries") as box:
-            self._list = box.body
+            self._card, self._list = box.card, box.body
         self._draw(saved.saved_of(self._database, user.id))
         with panel("Examples", body="queries"):
             for example in EXAMPLES:
@@ -40,7 +40,7 @@ class Library:
                     self._opener(example.title, example.sql)
 
     def ask_to_save(self, sql: str) -> None:
-        with dialog("Save the statement") as box:
+        with self._card, dialog("Save the statement") as box:
             why = "A name that is there already gets the new statement."
             name = text_input("Name", value=self._last_name, placeholder="Sign-ups by country", why=why, autofocus=True)
             with ui.element("div").classes("ft"):
@@ -86,7 +86,7 @@ class Library:
         opener.on("click", lambda: (on_open or self._on_open)(sql))
 
     def _ask_to_rename(self, query: SavedQuery) -> None:
-        with dialog("Rename") as box:
+        with self._card, dialog("Rename") as box:  # the row goes when the list is drawn anew
             name = text_input("Name", value=query.name, autofocus=True)
             with ui.element("div").classes("ft"):
                 button("Cancel", on_click=box.close)
@@ -101,7 +101,8 @@ class Library:
         box.open()
 
     async def _delete(self, query: SavedQuery) -> None:
-        await self._attempt(lambda user: saved.delete(self._database, user.id, query.id))
+        with self._card:
+            await self._attempt(lambda user: saved.delete(self._database, user.id, query.id))
 
     async def _attempt(self, act: Callable[[User], T]) -> T | None:
         """Off the event loop, by whoever is signed in now; the list shows what came of it."""
