@@ -82,9 +82,10 @@ LIMIT 25""",
     Example(
         "What your own events carry",
         """SELECT event,
-       unnest(json_keys(data)) AS key,
-       count(*) AS times
-FROM events
+       key,
+       count(*) AS times,
+       any_value(data->>key) AS for_example
+FROM events, unnest(json_keys(data)) AS keys(key)
 WHERE is_custom
 GROUP BY ALL
 ORDER BY times DESC""",

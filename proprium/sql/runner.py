@@ -110,6 +110,13 @@ class Runner:
 
 
 async def _started(file: int) -> asyncio.subprocess.Process:
+    try:
+        return await _start(file)
+    except OSError as problem:
+        raise SqlBusy(f"The server cannot start another process: {problem.strerror}.") from problem
+
+
+async def _start(file: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-c", _START, str(_ROOT)),
         stdin=asyncio.subprocess.PIPE,

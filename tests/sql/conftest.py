@@ -62,7 +62,7 @@ def asker(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     filled = FilledWarehouse(database, folder)
     filled.append(history())
     snapshots = Snapshots(filled.warehouse, clock=lambda: EVENING)
-    yield Asker(folder, filled, snapshots, Runner(snapshots))
+    yield Asker(folder, filled, snapshots, Runner(snapshots, deadline_s=90))
     snapshots.close()
     filled.close()
     database.close()

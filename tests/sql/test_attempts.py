@@ -188,7 +188,7 @@ async def test_the_settings_reveal_no_path_of_the_server(asker: Asker) -> None:
 # What costs too much
 
 
-def impatient(asker: Asker, **limits: float) -> Runner:
+def a_runner(asker: Asker, **limits: float) -> Runner:
     return Runner(asker.snapshots, **limits)
 
 
@@ -201,7 +201,7 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_what_does_not_end_is_ended(name: str, asker: Asker) -> None:
     with pytest.raises(SqlRefused, match=r"did not finish within 2 seconds|more memory"):
-        await impatient(asker, deadline_s=2).run(uuid4(), ENDLESS[name], Scope((OURS,), None))
+        await a_runner(asker, deadline_s=2).run(uuid4(), ENDLESS[name], Scope((OURS,), None))
     assert children() == set()
 
 
@@ -230,7 +230,7 @@ async def test_a_long_answer_is_cut_and_says_so(asker: Asker) -> None:
 
 
 async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> None:
-    runner = impatient(asker, patience_s=0.3)
+    runner = a_runner(asker, patience_s=0.3)
     ada, endless, scope = uuid4(), ENDLESS["numbers without end"], Scope((OURS,), None)
     running = [asyncio.create_task(runner.run(user, endless, scope)) for user in (ada, uuid4())]
     await asyncio.sleep(0.5)
@@ -318,7 +318,7 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
     assert told["answer"] == [[5]]
     ours = [
         target
-        for target in told["files"].values()
+        for target in told["files"]
         if not target.startswith(("socket:", "pipe:", "/dev/null", "/proc/"))
     ]
     assert len(ours) == 2  # the snapshot, as it was handed over and as the engine opened it

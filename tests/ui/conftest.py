@@ -96,7 +96,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         directory=directory,
         atlas=Atlas(),
         projector=warehouse.projector,
-        sql=Runner(Snapshots(warehouse.warehouse)),
+        sql=Runner(Snapshots(warehouse.warehouse), deadline_s=90),
         own_property_id=ensure_own_property(database).id,
     )
     with nicegui_reset_globals():

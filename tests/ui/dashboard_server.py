@@ -60,7 +60,7 @@ class DashboardServer:
             directory=Directory(self.database),
             atlas=atlas,
             projector=self.projector,
-            sql=Runner(Snapshots(self.warehouse)),
+            sql=Runner(Snapshots(self.warehouse), deadline_s=90),
         )
         self._people()
         self._history()

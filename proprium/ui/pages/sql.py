@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from urllib.parse import urlencode
 
@@ -28,6 +29,8 @@ from proprium.ui.workbench.editor import Editor
 from proprium.ui.workbench.library import Library
 from proprium.ui.workbench.outcome import Outcome
 from proprium.ui.workbench.schema import schema
+
+log = logging.getLogger(__name__)
 
 ALL = "all"
 PERIODS = {"7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days", "365": "Last 12 months", ALL: "All time"}
@@ -128,6 +131,9 @@ class _Bench:
             self._fail("Cancelled.")
         except ProblemForReader as problem:
             self._fail(str(problem), problem if isinstance(problem, SqlRefused) else None)
+        except Exception:
+            log.exception("somebody's SQL could not be run")
+            self._fail("The server could not run it; its log says why.")
         else:
             self._show(result, held)
         finally:
