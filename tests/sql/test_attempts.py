@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from proprium.errors import SqlBusy, SqlRefused
+from proprium.sql import runner
 from proprium.sql.child import ONLY_SELECT
 from proprium.sql.runner import Runner
 from proprium.sql.snapshot import Scope
@@ -230,21 +231,21 @@ async def test_a_long_answer_is_cut_and_says_so(asker: Asker) -> None:
 
 
 async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> None:
-    runner = a_runner(asker, patience_s=0.3)
+    ours = a_runner(asker, patience_s=0.3)
     ada, endless, scope = uuid4(), ENDLESS["numbers without end"], Scope((OURS,), None)
-    running = [asyncio.create_task(runner.run(user, endless, scope)) for user in (ada, uuid4())]
+    running = [asyncio.create_task(ours.run(user, endless, scope)) for user in (ada, uuid4())]
     await asyncio.sleep(0.5)
     with pytest.raises(SqlBusy, match="of yours is still running"):
-        await runner.run(ada, "SELECT 1", scope)
+        await ours.run(ada, "SELECT 1", scope)
     with pytest.raises(SqlBusy, match="Others are asking"):
-        await runner.run(uuid4(), "SELECT 1", scope)
+        await ours.run(uuid4(), "SELECT 1", scope)
     for task in running:
         task.cancel()
     assert all(
         isinstance(done, asyncio.CancelledError) for done in await asyncio.gather(*running, return_exceptions=True)
     )
     assert children() == set()
-    assert (await runner.run(ada, "SELECT 1", scope))[0].rows == [[1]]
+    assert (await ours.run(ada, "SELECT 1", scope))[0].rows == [[1]]
 
 
 def children() -> set[int]:
@@ -304,11 +305,12 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
     asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROPRIUM_SMTP_URL", "smtp://swordfish")
-    monkeypatch.setattr("proprium.sql.runner._START", LOOK)
-    seen: list[bytes] = []
-    monkeypatch.setattr(Runner, "_read", lambda _, answer: seen.append(answer) or _an_answer())
-    await asker.ask("SELECT 1")
-    told = json.loads(seen[0])
+    monkeypatch.setattr(runner, "_START", LOOK)
+    file, _ = asker.snapshots.open(Scope((OURS,), None))
+    process = await runner._started(file)
+    told = json.loads(await runner._talk(process, json.dumps({"file": file}).encode()))
+    await process.wait()
+    os.close(file)
     assert told["fenced"]
     assert set(told["environment"]) <= {"LANG", "LC_CTYPE"}
     assert told["folder"] == "/"
@@ -316,17 +318,9 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
     assert told["limits"] == [0, 0, 0]
     assert set(told["attempts"].values()) == {1}  # EPERM
     assert told["answer"] == [[5]]
-    ours = [
-        target
-        for target in told["files"]
-        if not target.startswith(("socket:", "pipe:", "/dev/null", "/proc/"))
-    ]
+    ours = [target for target in told["files"] if not target.startswith(("socket:", "pipe:", "/dev/null", "/proc/"))]
     assert len(ours) == 2  # the snapshot, as it was handed over and as the engine opened it
     assert all("snapshot" in target for target in ours)
-
-
-def _an_answer() -> dict[str, Any]:
-    return {"columns": [], "rows": [], "elapsed_s": 0, "cut": ""}
 
 
 def test_a_statement_that_is_abandoned_ends_by_itself(asker: Asker) -> None:
