@@ -15,6 +15,8 @@ HEIGHT = 300
 MOST_POINTS = 2_000
 LONGEST_LABEL = 24
 MOST_LABELS = 40
+MOST_COLUMNS = 8
+"""With more it is a list of something, not a comparison."""
 
 
 class Kind(StrEnum):
@@ -37,17 +39,26 @@ class Plan:
 
 
 def guess(result: Result) -> Plan:
-    """The first column that is no number along the axis, the first number as height; times as a line."""
+    """The first column that names each row along the axis, the first number as height; times as a line.
+
+    Rows that are no groups, such as all columns of all events, are drawn only when somebody asks for it.
+    """
     numbers = [at for at, column in enumerate(result.columns) if column.is_number]
-    labels = [at for at, column in enumerate(result.columns) if not column.is_number and column.type != "JSON"]
+    labels = [at for at, column in enumerate(result.columns) if not column.is_number]
+    names = [at for at in labels if _names_rows(result, at)]
     if not numbers:
         return Plan(Kind.NONE)
-    x, y = (labels or numbers)[0], numbers[0]
-    if len(result.rows) < 2 or (not labels and len(numbers) == 1):
+    x, y = (names or labels or numbers)[0], numbers[0]
+    if len(result.rows) < 2 or len(result.columns) > MOST_COLUMNS:
         return Plan(Kind.NONE, x, y)
-    if not labels:
-        return Plan(Kind.SCATTER, numbers[0], numbers[1])
-    return Plan(Kind.LINE if result.columns[x].is_time else Kind.BAR, x, y)
+    if names:
+        return Plan(Kind.LINE if result.columns[x].is_time else Kind.BAR, x, y)
+    return Plan(Kind.NONE, x, y) if labels or len(numbers) == 1 else Plan(Kind.SCATTER, numbers[0], numbers[1])
+
+
+def _names_rows(result: Result, at: int) -> bool:
+    values = [str(row[at]) for row in result.rows]
+    return len(set(values)) == len(values)
 
 
 def outcome(result: Result, plan: Plan, look: Look) -> Figure:

@@ -22,6 +22,7 @@ BY_DAY = a_result(
     (5, "2026-11-01 00:00:00+01:00"),
     (3, "2026-11-02 00:00:00+01:00"),
 )
+BY_BOT = a_result({"kind": "VARCHAR", "bot": "VARCHAR", "n": "BIGINT"}, ("AI", "a", 1), ("AI", "b", 2))
 PAIRS = a_result({"a": "DOUBLE", "b": "DECIMAL(9,2)"}, (1.5, 2), (2.5, 3))
 
 
@@ -31,12 +32,29 @@ PAIRS = a_result({"a": "DOUBLE", "b": "DECIMAL(9,2)"}, (1.5, 2), (2.5, 3))
         (BY_PAGE, Plan(Kind.BAR, 0, 1)),
         (BY_DAY, Plan(Kind.LINE, 1, 0)),
         (PAIRS, Plan(Kind.SCATTER, 0, 1)),
+        (
+            a_result({"kind": "VARCHAR", "bot": "VARCHAR", "n": "BIGINT"}, ("AI", "a", 1), ("AI", "b", 2)),
+            Plan(Kind.BAR, 1, 2),
+        ),
+        (a_result({"page": "VARCHAR", "visitor": "BIGINT"}, ("/", 7), ("/", 8)), Plan(Kind.NONE, 0, 1)),
+        (a_result({f"c{n}": "BIGINT" for n in range(9)}, (0,) * 9, (1,) * 9), Plan(Kind.NONE, 0, 0)),
         (a_result({"page": "VARCHAR"}, ("/",), ("/a",)), Plan(Kind.NONE)),
         (a_result({"n": "BIGINT"}, (1,), (2,)), Plan(Kind.NONE)),
         (a_result({"page": "VARCHAR", "n": "BIGINT"}, ("/", 1)), Plan(Kind.NONE, 0, 1)),
         (a_result({"page": "VARCHAR", "n": "BIGINT"}), Plan(Kind.NONE, 0, 1)),
     ],
-    ids=["texts", "times", "numbers", "no number", "one number", "one row", "no rows"],
+    ids=[
+        "texts",
+        "times",
+        "numbers",
+        "groups in groups",
+        "single hits",
+        "too wide",
+        "no number",
+        "one number",
+        "one row",
+        "no rows",
+    ],
 )
 def test_the_first_text_or_time_is_drawn_along_and_the_first_number_upwards(result: Result, plan: Plan) -> None:
     assert guess(result) == plan

@@ -62,9 +62,7 @@ class Library:
         self._list.clear()
         with self._list:
             if not queries:
-                ui.label("None yet: Save keeps the statement under a name.").classes(
-                    f"{theme.MUTED} {theme.SMALL} pad-s"
-                )
+                ui.label("None yet: Save keeps the statement under a name.").classes(f"{theme.MUTED} {theme.SMALL}")
             for query in queries:
                 self._row(query)
 

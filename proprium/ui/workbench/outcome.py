@@ -25,7 +25,7 @@ LONGEST_CELL = 300
 
 # Vue puts the value in as text.
 CELL = """<q-td :props="props"><span v-if="props.value === null" class="null">NULL</span>
-<template v-else>{{ props.value }}</template></q-td>"""
+<span v-else :class="{mono: props.value.includes('\\n')}">{{ props.value }}</span></q-td>"""
 
 
 class Outcome:
@@ -140,7 +140,7 @@ def _table(result: Result) -> None:
     table.props["aria-label"] = "Rows of the result"
     table.add_slot("body-cell", CELL)
     if len(result.rows) > SHOWN_ROWS:
-        ui.label(f"{SHOWN_ROWS:,} of them are shown; the files hold all.").classes(f"{theme.MUTED} {theme.SMALL} pad-s")
+        ui.label(f"{SHOWN_ROWS:,} of them are shown; the files hold all.").classes(f"{theme.MUTED} {theme.SMALL} rest")
 
 
 def _shown(values: Sequence[Any]) -> list[str | None]:
