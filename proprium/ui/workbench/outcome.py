@@ -8,20 +8,20 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from proprium.figures.outcome import KINDS, Kind, Plan, guess, outcome
 from proprium.figures.template import Look
 from proprium.sql.downloads import as_csv, as_json, text_of
 from proprium.sql.results import Held, Result
 from proprium.ui import theme
 from proprium.ui.parts.controls import button
-from proprium.ui.parts.fields import select
 from proprium.ui.parts.panels import Panel, panel
 from proprium.ui.parts.states import empty, note, problem
 from proprium.ui.parts.words import span
+from proprium.ui.workbench.chart import ResultChart
 
 SHOWN_ROWS = 1_000
 """More are only in the files."""
-LONGEST_CELL = 300
+SHORTEST_CUT, IN_ALL = 300, 30_000
+"""Characters of a cell, and of a column: among few rows a cell may be long, such as a plan."""
 
 # Vue puts the value in as text.
 CELL = """<q-td :props="props"><span v-if="props.value === null" class="null">NULL</span>
@@ -34,7 +34,7 @@ class Outcome:
     def __init__(self) -> None:
         self._look = Look.LIGHT
         self._result: Result | None = None
-        self._plan = Plan(Kind.NONE)
+        self._chart: ResultChart | None = None
         with panel("Result", body="", classes="sqlresult") as box:
             self._panel: Panel = box
             with box.head:
@@ -64,56 +64,26 @@ class Outcome:
 
     def show(self, result: Result, held: Held) -> None:
         self._clear(f"{_rows(len(result.rows))} in {result.elapsed_s:.2f} s")
-        self._result, self._plan = result, guess(result)
+        self._result = result
         self._files.set_visibility(True)
         with self._panel.body:
             if cut := _cuts(result, held):
                 with ui.element("div").classes("cuts"):
                     note(cut, "warn")
-            self._draw_chart()
+            if result.rows and any(column.is_number for column in result.columns):
+                self._chart = ResultChart(result, self._look)
             _table(result)
 
     def set_look(self, look: Look) -> None:
         self._look = look
-        if self._result is not None and self._plan.kind is not Kind.NONE:
-            self._plot.update_figure(outcome(self._result, self._plan, look))
+        if self._chart is not None:
+            self._chart.set_look(look)
 
     def _clear(self, told: str) -> None:
-        self._result = None
+        self._result = self._chart = None
         self._told.set_text(told)
         self._files.set_visibility(False)
         self._panel.body.clear()
-
-    def _draw_chart(self) -> None:
-        """Hidden where nothing can be drawn."""
-        assert self._result is not None
-        columns = self._result.columns
-        numbers = {str(at): column.name for at, column in enumerate(columns) if column.is_number}
-        if not numbers or not self._result.rows:
-            return
-        anything = {str(at): column.name for at, column in enumerate(columns)}
-        with ui.element("div").classes("sqlchart"):
-            with ui.element("div").classes("choices"):
-                kind = select("Chart", {kind.value: label for kind, label in KINDS.items()}, self._plan.kind.value)
-                x = select("Along", anything, str(self._plan.x))
-                y = select(
-                    "Height", numbers, str(self._plan.y) if str(self._plan.y) in numbers else next(iter(numbers))
-                )
-            self._plot = ui.plotly({"data": [], "layout": {"height": 300}}).classes("plot")
-            self._plot.props('role="img" aria-label="Chart of the result"')
-
-        def redraw() -> None:
-            self._plan = Plan(Kind(kind.value), int(x.value), int(y.value))
-            is_drawn = self._plan.kind is not Kind.NONE
-            self._plot.set_visibility(is_drawn)
-            for field in (x, y):
-                field.set_enabled(is_drawn)
-            if is_drawn and self._result is not None:
-                self._plot.update_figure(outcome(self._result, self._plan, self._look))
-
-        for field in (kind, x, y):
-            field.on_value_change(redraw)
-        redraw()
 
     def _take_csv(self) -> None:
         if self._result is not None:
@@ -146,18 +116,19 @@ def _table(result: Result) -> None:
 def _shown(values: Sequence[Any]) -> list[str | None]:
     """A column as text: fractions with as many digits as any of them needs, at most four; the files have them whole."""
     places = max((_places(value) for value in values if isinstance(value, float)), default=0)
-    return [_cell(value, places) for value in values]
+    longest = max(SHORTEST_CUT, IN_ALL // max(1, len(values)))
+    return [_cell(value, places, longest) for value in values]
 
 
 def _places(value: float) -> int:
     return len(f"{value:.4f}".rstrip("0").partition(".")[2])
 
 
-def _cell(value: Any, places: int) -> str | None:
+def _cell(value: Any, places: int, longest: int) -> str | None:
     if value is None:
         return None
     text = f"{value:.{places}f}" if isinstance(value, float) else text_of(value)
-    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _cuts(result: Result, held: Held) -> str:
