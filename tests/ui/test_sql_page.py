@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from nicegui import ui
 from nicegui.testing import User as Browser
+from nicegui.testing.user_interaction import UserInteraction
 
 from proprium.accounts import sessions
 from proprium.properties import service
@@ -46,6 +47,13 @@ def editor_of(browser: Browser) -> ui.codemirror:
 async def table_of(browser: Browser) -> list[dict[str, object]]:
     await browser.should_see(ui.table, retries=300)
     return next(iter(browser.find(ui.table).elements)).rows
+
+
+def enter(browser: Browser, text: str) -> None:
+    """Into the dialog on top: those that were closed are still there in this browser."""
+    field = last_field(browser)
+    field.value = text
+    UserInteraction(browser, {field}, None).trigger("keydown.enter")
 
 
 async def until(happens: Callable[[], bool]) -> None:
@@ -122,8 +130,7 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     browser = await opened(site, ada, "SELECT 41 + 1 AS answer")
     press(browser, "Save")
     await browser.should_see("Save the statement")
-    last_field(browser).value = "The answer"
-    browser.find(kind=ui.input).trigger("keydown.enter")
+    enter(browser, "The answer")
     await browser.should_see("Saved as “The answer”.", retries=50)
     [kept] = saved.saved_of(site.services.database, ada.id)
     assert (kept.name, kept.sql) == ("The answer", "SELECT 41 + 1 AS answer")
@@ -132,11 +139,13 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     assert (await table_of(browser))[0]["c0"] == "42"
     assert editor_of(browser).value == "SELECT 41 + 1 AS answer"
     press(browser, "Rename")
-    last_field(browser).value = "Everything"
-    browser.find(kind=ui.input).trigger("keydown.enter")
+    enter(browser, "Everything")
     await until(lambda: [query.name for query in saved.saved_of(site.services.database, ada.id)] == ["Everything"])
+    await until(
+        lambda: any(getattr(found, "text", "") == "Everything" for found in browser.find("Everything").elements)
+    )
     press(browser, "Delete")
-    await has(browser, "None yet")
+    await browser.should_see("None yet", retries=50)
     await until(lambda: saved.saved_of(site.services.database, ada.id) == [])
 
 
