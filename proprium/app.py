@@ -30,6 +30,8 @@ from proprium.listen import listen
 from proprium.live import Heard, Hub
 from proprium.properties.service import ensure_own_property, find_any, set_public
 from proprium.reports.files import Format, Printer, ReportFile
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Snapshots
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
@@ -57,6 +59,7 @@ class Parts:
     tail: Tail
     hub: Hub
     projector: Projector
+    sql: Runner
     doors: Ingestion
     jobs: Jobs
 
@@ -70,6 +73,7 @@ class Parts:
         self.doors.stop()
         self.jobs.stop()
         self.projector.stop()
+        self.sql.close()
         self.hub.close()
         self.tail.close()
         self.warehouse.close()
@@ -90,6 +94,7 @@ def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
         directory=parts.doors.directory,
         atlas=atlas,
         projector=parts.projector,
+        sql=parts.sql,
         own_property_id=own.id,
         add_sample=partial(_add_sample, parts.database),
     )
@@ -116,7 +121,8 @@ def _parts(settings: Settings, atlas: Atlas) -> tuple[Parts, Heard[Outcome]]:
     projector = Projector(tail, warehouse, rules, hub.touch)
     doors = ingestion(settings, database, atlas, on_commit=lambda *_: tail.wake(), listener=heard.publish)
     jobs = Jobs(standard_jobs(settings, database, doors.keys))
-    return Parts(database, warehouse, tail, hub, projector, doors, jobs), heard
+    sql = Runner(Snapshots(warehouse))
+    return Parts(database, warehouse, tail, hub, projector, sql, doors, jobs), heard
 
 
 def _life(settings: Settings, parts: Parts, printer: Printer, demo: bool) -> Life:

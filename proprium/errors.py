@@ -2,6 +2,7 @@
 
 ProblemForReader
 ├── BadQuery            400   a period, filter, dimension or option that makes no sense
+├── SqlRefused          400   a statement of the owner's own SQL that was not run, or failed
 ├── SignInNeeded        401
 ├── KeyNeeded           401   no API key, or one that was revoked
 ├── KeyTooWeak          403   an API key that may only read
@@ -12,6 +13,7 @@ ProblemForReader
 ├── ChromiumMissing     503
 ├── PrintFailed         503
 ├── TooSlow             503   a question that took longer than a server can wait
+├── SqlBusy             503   somebody's statement waits for another one
 └── WarehouseBusy       503
 ProblemForOperator            a sentence for the terminal; exit code 1
 """
@@ -30,6 +32,16 @@ class ProblemForReader(Exception):
 
 class BadQuery(ProblemForReader):
     title = "That question cannot be answered"
+
+
+class SqlRefused(ProblemForReader):
+    """`line` and `column` count from 1, where the place is known."""
+
+    title = "That statement does not work"
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
 
 
 class SignInNeeded(ProblemForReader):
@@ -80,6 +92,11 @@ class PrintFailed(ProblemForReader):
 class TooSlow(ProblemForReader):
     status = 503
     title = "That takes too long"
+
+
+class SqlBusy(ProblemForReader):
+    status = 503
+    title = "Too many statements"
 
 
 class WarehouseBusy(ProblemForReader):

@@ -20,6 +20,8 @@ from proprium.config import Settings
 from proprium.live import Heard, Hub
 from proprium.properties.directory import Directory
 from proprium.properties.service import create_property, set_custom_cards, set_public
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Snapshots
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
@@ -58,6 +60,7 @@ class DashboardServer:
             directory=Directory(self.database),
             atlas=atlas,
             projector=self.projector,
+            sql=Runner(Snapshots(self.warehouse), deadline_s=90),
         )
         self._people()
         self._history()
@@ -121,6 +124,7 @@ class DashboardServer:
         self.projector.start()
         yield
         self.projector.stop()
+        self.services.sql.close()
         self.hub.close()
 
 

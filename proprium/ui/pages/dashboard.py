@@ -100,6 +100,7 @@ def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Propert
             ("Site tag", "code", lambda: actions.show_tag(found), ""),
             ("Install", "bolt", f"/properties/{found.id}/install", ""),
             ("Settings", "settings", f"/properties/{found.id}/settings", ""),
+            ("SQL", "table", f"/sql?property={found.id}", ""),
             _visibility(actions, found),
         ]
         if refused.newest(services.database, found.number or 0, 1):
