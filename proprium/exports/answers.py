@@ -1,0 +1,152 @@
+"""Results in the shapes that other programs get. Numbers stay as they are: nothing is rounded here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from proprium.exports.ask import Cost, MeasuredTable, MeasuredTimeline, MeasuredTotals
+from proprium.exports.shapes import (
+    BreakdownShape,
+    BucketShape,
+    ChangeShape,
+    LiveShape,
+    NumberShape,
+    Numeric,
+    PeriodShape,
+    PropertyShape,
+    QueryShape,
+    RowShape,
+    TableShape,
+    TimelineShape,
+    TotalsShape,
+)
+from proprium.exports.tables import Table, TableRow
+from proprium.metrics.change import COUNTED, RATES, change
+from proprium.metrics.period import Period
+from proprium.metrics.query import Query
+from proprium.metrics.results import Live, Metric, Series
+from proprium.storage.tables import Property
+
+Unit = Literal["count", "percent", "seconds", "ratio"]
+
+
+def unit_of(metric: Metric) -> Unit:
+    if metric in RATES:
+        return "percent"
+    if metric is Metric.VIEWS_PER_SESSION:
+        return "ratio"
+    return "count" if metric in COUNTED else "seconds"
+
+
+def property_shape(found: Property) -> PropertyShape:
+    return PropertyShape(
+        id=found.id,
+        name=found.name,
+        timezone=found.timezone,
+        hostnames=list(found.hostnames),
+        created_at=found.created_at.astimezone(UTC),
+    )
+
+
+def query_shape(query: Query) -> QueryShape:
+    before = query.before()
+    return QueryShape(
+        property=query.property_id,
+        period=_period(query.period),
+        compared=_period(before.period) if before else None,
+        timezone=query.timezone.key,
+        interval=query.interval,
+        audience=query.audience.value,
+        filters=[chosen.to_text() for chosen in query.filters],
+        asked_at=query.now.astimezone(UTC),
+    )
+
+
+def totals_shape(found: MeasuredTotals, metrics: Sequence[Metric]) -> TotalsShape:
+    now, before = found.totals, found.previous
+    earlier = before.custom if before else {}
+    return TotalsShape(
+        **_told(found.query, found.cost),
+        metrics={
+            metric.value: _number(
+                metric, unit_of(metric), now.value(metric), (before.value(metric),) if before else None
+            )
+            for metric in metrics
+        },
+        custom_events={
+            name: _number(Metric.EVENTS, "count", count, (earlier.get(name, 0),) if before else None)
+            for name, count in now.custom.items()
+        },
+        bots=now.bots,
+        daily_visitors=now.daily_visitors,
+    )
+
+
+def timeline_shape(found: MeasuredTimeline, metrics: Sequence[Metric]) -> TimelineShape:
+    return TimelineShape(
+        **_told(found.query, found.cost),
+        buckets=buckets_of(found.series, metrics),
+        is_running=any(series.running for series in found.series.values()),
+        compared=None if found.previous is None else buckets_of(found.previous, metrics),
+    )
+
+
+def buckets_of(series: Mapping[Metric, Series], metrics: Sequence[Metric]) -> list[BucketShape]:
+    starts = next(iter(series.values())).starts
+    return [
+        BucketShape(start=start, values={metric.value: series[metric].values[at] for metric in metrics})
+        for at, start in enumerate(starts)
+    ]
+
+
+def breakdown_shape(found: MeasuredTable) -> BreakdownShape:
+    return BreakdownShape(**_told(found.query, found.cost), **dict(table_shape(found.table)))
+
+
+def table_shape(found: Table) -> TableShape:
+    first = found.metrics[0]
+    return TableShape(
+        dimension=found.dimension,
+        metrics=[metric.value for metric in found.metrics],
+        rows=[_row(row, first, found.total.get(first)) for row in found.rows],
+        distinct=found.distinct,
+        total=_by_name(found.total),
+    )
+
+
+def live_shape(found: Live, now: datetime) -> LiveShape:
+    return LiveShape(now=found.now, half_hour=found.half_hour, asked_at=now.astimezone(UTC))
+
+
+def _told(query: Query, cost: Cost) -> dict[str, Any]:
+    return {"query": query_shape(query), "rows_read": cost.rows_read, "computed_s": cost.computed_s}
+
+
+def _period(period: Period) -> PeriodShape:
+    return PeriodShape(
+        key=period.key,
+        start=period.start,
+        end=period.end,
+        first_day=period.first_day,
+        last_day=period.last_day,
+    )
+
+
+def _number(metric: Metric, unit: Unit, value: Numeric, before: tuple[Numeric] | None) -> NumberShape:
+    """`before` holds the compared period's number; None: nothing is compared."""
+    if before is None:
+        return NumberShape(value=value, unit=unit, previous=None, change=None)
+    found = change(value, before[0], metric)
+    told = ChangeShape.model_validate({**vars(found), "kind": found.kind.value})
+    return NumberShape(value=value, unit=unit, previous=before[0], change=told)
+
+
+def _row(row: TableRow, metric: Metric, total: Numeric) -> RowShape:
+    share = 100 * (row.numbers[metric] or 0) / total if total else 0.0
+    return RowShape(value=row.value, label=row.label, numbers=_by_name(row.numbers), share_percent=share)
+
+
+def _by_name(numbers: Mapping[Metric, float | None]) -> dict[str, Numeric]:
+    return {metric.value: number for metric, number in numbers.items()}
