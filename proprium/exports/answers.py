@@ -65,44 +65,31 @@ def query_shape(query: Query) -> QueryShape:
 
 
 def totals_shape(found: MeasuredTotals, metrics: Sequence[Metric]) -> TotalsShape:
-    now, before = found.totals, found.previous
-    earlier = before.custom if before else {}
+    before = found.previous
     return TotalsShape(
-        **_told(found.query, found.cost),
-        metrics={
-            metric.value: _number(
-                metric, unit_of(metric), now.value(metric), (before.value(metric),) if before else None
-            )
-            for metric in metrics
-        },
+        **told(found.query, found.cost),
+        metrics={metric.value: _of_metric(metric, found) for metric in metrics},
         custom_events={
-            name: _number(Metric.EVENTS, "count", count, (earlier.get(name, 0),) if before else None)
-            for name, count in now.custom.items()
+            name: _number(Metric.EVENTS, "count", count, (before.custom.get(name, 0),) if before else None)
+            for name, count in found.totals.custom.items()
         },
-        bots=now.bots,
-        daily_visitors=now.daily_visitors,
+        bots=found.totals.bots,
+        daily_visitors=found.totals.daily_visitors,
     )
 
 
-def timeline_shape(found: MeasuredTimeline, metrics: Sequence[Metric]) -> TimelineShape:
+def timeline_shape(found: MeasuredTimeline, names: Sequence[str]) -> TimelineShape:
+    """`names` are those of metrics, or whatever else the series are called by."""
     return TimelineShape(
-        **_told(found.query, found.cost),
-        buckets=buckets_of(found.series, metrics),
+        **told(found.query, found.cost),
+        buckets=_buckets(found.series, names),
         is_running=any(series.running for series in found.series.values()),
-        compared=None if found.previous is None else buckets_of(found.previous, metrics),
+        compared=None if found.previous is None else _buckets(found.previous, names),
     )
-
-
-def buckets_of(series: Mapping[Metric, Series], metrics: Sequence[Metric]) -> list[BucketShape]:
-    starts = next(iter(series.values())).starts
-    return [
-        BucketShape(start=start, values={metric.value: series[metric].values[at] for metric in metrics})
-        for at, start in enumerate(starts)
-    ]
 
 
 def breakdown_shape(found: MeasuredTable) -> BreakdownShape:
-    return BreakdownShape(**_told(found.query, found.cost), **dict(table_shape(found.table)))
+    return BreakdownShape(**told(found.query, found.cost), **dict(table_shape(found.table)))
 
 
 def table_shape(found: Table) -> TableShape:
@@ -120,8 +107,22 @@ def live_shape(found: Live, now: datetime) -> LiveShape:
     return LiveShape(now=found.now, half_hour=found.half_hour, asked_at=now.astimezone(UTC))
 
 
-def _told(query: Query, cost: Cost) -> dict[str, Any]:
+def told(query: Query, cost: Cost) -> dict[str, Any]:
+    """What every answer carries."""
     return {"query": query_shape(query), "rows_read": cost.rows_read, "computed_s": cost.computed_s}
+
+
+def _buckets(series: Mapping[str, Series], names: Sequence[str]) -> list[BucketShape]:
+    starts = next(iter(series.values())).starts
+    return [
+        BucketShape(start=start, values={str(name): series[name].values[at] for name in names})
+        for at, start in enumerate(starts)
+    ]
+
+
+def _of_metric(metric: Metric, found: MeasuredTotals) -> NumberShape:
+    before = (found.previous.value(metric),) if found.previous else None
+    return _number(metric, unit_of(metric), found.totals.value(metric), before)
 
 
 def _period(period: Period) -> PeriodShape:

@@ -48,8 +48,8 @@ class MeasuredTotals:
 @dataclass(frozen=True)
 class MeasuredTimeline:
     query: Query
-    series: Mapping[Metric, Series]
-    previous: Mapping[Metric, Series] | None
+    series: Mapping[str, Series]  # by the metric's name; a report has custom events beside them
+    previous: Mapping[str, Series] | None
     cost: Cost
 
 
@@ -103,9 +103,9 @@ def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
     with warehouse.read() as connection:
         spans = buckets(query.period, query.interval, query.now)
         measured = measure(connection, query, spans)
-        earlier = _series(connection, before, query) if before else None
+        earlier = _series(connection, before) if before else None
     cost = Cost(rows_read(query, measured[WHOLE]), perf_counter() - began)
-    return MeasuredTimeline(query, series_of(spans, measured), earlier, cost)
+    return MeasuredTimeline(query, _by_name(series_of(spans, measured)), earlier, cost)
 
 
 def breakdown(warehouse: Warehouse, query: Query, dimension: str, wanted: Slice, name: NameOf) -> MeasuredTable:
@@ -125,9 +125,13 @@ def rows_read(query: Query, found: Totals) -> int:
     return found.bots + (found.events if query.audience is Audience.HUMANS else 0)
 
 
-def _series(connection: Connection, before: Query, query: Query) -> Mapping[Metric, Series]:
-    spans = buckets(before.period, query.interval, query.now)
-    return series_of(spans, measure(connection, before, spans))
+def _series(connection: Connection, query: Query) -> Mapping[str, Series]:
+    spans = buckets(query.period, query.interval, query.now)
+    return _by_name(series_of(spans, measure(connection, query, spans)))
+
+
+def _by_name(series: Mapping[Metric, Series]) -> dict[str, Series]:
+    return {metric.value: each for metric, each in series.items()}
 
 
 def _count_hits(connection: Connection, query: Query) -> int:

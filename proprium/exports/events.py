@@ -15,7 +15,7 @@ from proprium.exports.cells import csv_bytes
 from proprium.metrics.period import Period
 from proprium.storage import codec
 from proprium.storage.database import Database
-from proprium.storage.events import Span, StoredEvent, last_seq, read_events
+from proprium.storage.events import Span, StoredEvent, count_events, last_seq, read_events
 from proprium.storage.tables import Property
 
 T = TypeVar("T")
@@ -58,6 +58,11 @@ def events_of(database: Database, property_: Property, period: Period | None = N
     assert property_.number is not None
     span = Span(codec.microseconds(period.start_utc), codec.microseconds(period.end_utc)) if period else Span()
     return read_events(database, property_.number, before_seq=last_seq(database) + 1, span=span)
+
+
+def count(database: Database, property_: Property) -> int:
+    """How many there are, whatever the period."""
+    return count_events(database, property_.number)
 
 
 def file_name(property_: Property, period: Period | None, kind: Format) -> str:

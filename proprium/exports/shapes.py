@@ -135,7 +135,7 @@ class LiveShape(BaseModel):
 
 
 class ReportShape(AnswerShape):
-    """A whole dashboard: report.json."""
+    """A whole dashboard: report.json, and what the files of report.csv are made of."""
 
     property: PropertyShape
     totals: TotalsShape
