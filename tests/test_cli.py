@@ -75,7 +75,19 @@ def only_property(database: Database) -> Property:
 def test_help_names_every_command(proprium: Proprium):
     said = proprium("--help")
     assert said.code == 0
-    for command in ("serve", "collect", "demo", "user", "property", "key", "geoip", "warehouse", "report", "export", "prune"):
+    for command in (
+        "serve",
+        "collect",
+        "demo",
+        "user",
+        "property",
+        "key",
+        "geoip",
+        "warehouse",
+        "report",
+        "export",
+        "prune",
+    ):
         assert f"\n  {command} " in said.out
         assert proprium(command, "--help").code == 0
 

@@ -23,7 +23,9 @@ PREFIX = "/api/v1"
 TITLE = "Proprium"
 ABOUT = (
     "Read the numbers of the dashboard, take raw events away, and send events from back ends and imports. Every "
-    "request carries a key, Authorization: Bearer …; it opens what its owner may see, or one property."
+    "request carries a key, Authorization: Bearer …; it opens what its owner may see, or one property. "
+    "A whole dashboard as one file, with the parameters of its address and the same key: GET "
+    "/properties/{id}/report.json, report.csv (a zip with one table a file), report.pdf, report.html, report.md."
 )
 
 

@@ -47,20 +47,20 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
         return _json(await door.work(request, work))
 
-    @router.get("", **_told("properties", "The properties that a key opens", shapes.PropertiesShape, ()))
+    @router.get("", **_told("properties", "The properties that a key opens", shapes.Properties, ()))
     async def properties(request: Request) -> Response:
         def work(asker: Asker) -> BaseModel:
             parameters.asked(request, ())
             found = access.readable(door.database, asker)
-            return shapes.PropertiesShape(properties=[answers.property_shape(one) for one in found])
+            return shapes.Properties(properties=[answers.property_shape(one) for one in found])
 
         return _json(await door.work(request, work))
 
-    @router.get("/{property_id}", **_told("property", "One property", shapes.PropertyShape, ONE))
+    @router.get("/{property_id}", **_told("property", "One property", shapes.Property, ONE))
     async def property_(request: Request) -> Response:
         return await answered(request, ONE, lambda found, *_: answers.property_shape(found))
 
-    @router.get("/{property_id}/totals", **_told("totals", "Headline numbers", shapes.TotalsShape, TOTALS))
+    @router.get("/{property_id}/totals", **_told("totals", "Headline numbers", shapes.Totals, TOTALS))
     async def totals(request: Request) -> Response:
         def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
             wanted = chosen(parameters.metrics(pairs))
@@ -69,7 +69,7 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
         return await answered(request, TOTALS, answer)
 
-    @router.get("/{property_id}/timeline", **_told("timeline", "Numbers over time", shapes.TimelineShape, TIMELINE))
+    @router.get("/{property_id}/timeline", **_told("timeline", "Numbers over time", shapes.Timeline, TIMELINE))
     async def timeline(request: Request) -> Response:
         def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
             wanted = chosen(parameters.metrics(pairs))
@@ -80,7 +80,7 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
     @router.get(
         "/{property_id}/breakdown/{dimension:path}",
-        **_told("breakdown", "The values of one dimension", shapes.BreakdownShape, BREAKDOWN),
+        **_told("breakdown", "The values of one dimension", shapes.Breakdown, BREAKDOWN),
     )
     async def breakdown(request: Request) -> Response:
         def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
@@ -91,7 +91,7 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
         return await answered(request, BREAKDOWN, answer)
 
-    @router.get("/{property_id}/live", **_told("live", "Who is here right now", shapes.LiveShape, ONE))
+    @router.get("/{property_id}/live", **_told("live", "Who is here right now", shapes.Live, ONE))
     async def live_(request: Request) -> Response:
         def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
             assert found.number is not None

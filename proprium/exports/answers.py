@@ -6,22 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from proprium.exports import shapes
 from proprium.exports.ask import Cost, MeasuredTable, MeasuredTimeline, MeasuredTotals
-from proprium.exports.shapes import (
-    BreakdownShape,
-    BucketShape,
-    ChangeShape,
-    LiveShape,
-    NumberShape,
-    Numeric,
-    PeriodShape,
-    PropertyShape,
-    QueryShape,
-    RowShape,
-    TableShape,
-    TimelineShape,
-    TotalsShape,
-)
 from proprium.exports.tables import Table, TableRow
 from proprium.metrics.change import COUNTED, RATES, change
 from proprium.metrics.period import Period
@@ -40,8 +26,8 @@ def unit_of(metric: Metric) -> Unit:
     return "count" if metric in COUNTED else "seconds"
 
 
-def property_shape(found: Property) -> PropertyShape:
-    return PropertyShape(
+def property_shape(found: Property) -> shapes.Property:
+    return shapes.Property(
         id=found.id,
         name=found.name,
         timezone=found.timezone,
@@ -50,9 +36,9 @@ def property_shape(found: Property) -> PropertyShape:
     )
 
 
-def query_shape(query: Query) -> QueryShape:
+def query_shape(query: Query) -> shapes.Query:
     before = query.before()
-    return QueryShape(
+    return shapes.Query(
         property=query.property_id,
         period=_period(query.period),
         compared=_period(before.period) if before else None,
@@ -64,9 +50,9 @@ def query_shape(query: Query) -> QueryShape:
     )
 
 
-def totals_shape(found: MeasuredTotals, metrics: Sequence[Metric]) -> TotalsShape:
+def totals_shape(found: MeasuredTotals, metrics: Sequence[Metric]) -> shapes.Totals:
     before = found.previous
-    return TotalsShape(
+    return shapes.Totals(
         **told(found.query, found.cost),
         metrics={metric.value: _of_metric(metric, found) for metric in metrics},
         custom_events={
@@ -78,9 +64,9 @@ def totals_shape(found: MeasuredTotals, metrics: Sequence[Metric]) -> TotalsShap
     )
 
 
-def timeline_shape(found: MeasuredTimeline, names: Sequence[str]) -> TimelineShape:
+def timeline_shape(found: MeasuredTimeline, names: Sequence[str]) -> shapes.Timeline:
     """`names` are those of metrics, or whatever else the series are called by."""
-    return TimelineShape(
+    return shapes.Timeline(
         **told(found.query, found.cost),
         buckets=_buckets(found.series, names),
         is_running=any(series.running for series in found.series.values()),
@@ -88,13 +74,13 @@ def timeline_shape(found: MeasuredTimeline, names: Sequence[str]) -> TimelineSha
     )
 
 
-def breakdown_shape(found: MeasuredTable) -> BreakdownShape:
-    return BreakdownShape(**told(found.query, found.cost), **dict(table_shape(found.table)))
+def breakdown_shape(found: MeasuredTable) -> shapes.Breakdown:
+    return shapes.Breakdown(**told(found.query, found.cost), **dict(table_shape(found.table)))
 
 
-def table_shape(found: Table) -> TableShape:
+def table_shape(found: Table) -> shapes.Table:
     first = found.metrics[0]
-    return TableShape(
+    return shapes.Table(
         dimension=found.dimension,
         metrics=[metric.value for metric in found.metrics],
         rows=[_row(row, first, found.total.get(first)) for row in found.rows],
@@ -103,8 +89,8 @@ def table_shape(found: Table) -> TableShape:
     )
 
 
-def live_shape(found: Live, now: datetime) -> LiveShape:
-    return LiveShape(now=found.now, half_hour=found.half_hour, asked_at=now.astimezone(UTC))
+def live_shape(found: Live, now: datetime) -> shapes.Live:
+    return shapes.Live(now=found.now, half_hour=found.half_hour, asked_at=now.astimezone(UTC))
 
 
 def told(query: Query, cost: Cost) -> dict[str, Any]:
@@ -112,21 +98,21 @@ def told(query: Query, cost: Cost) -> dict[str, Any]:
     return {"query": query_shape(query), "rows_read": cost.rows_read, "computed_s": cost.computed_s}
 
 
-def _buckets(series: Mapping[str, Series], names: Sequence[str]) -> list[BucketShape]:
+def _buckets(series: Mapping[str, Series], names: Sequence[str]) -> list[shapes.Bucket]:
     starts = next(iter(series.values())).starts
     return [
-        BucketShape(start=start, values={str(name): series[name].values[at] for name in names})
+        shapes.Bucket(start=start, values={str(name): series[name].values[at] for name in names})
         for at, start in enumerate(starts)
     ]
 
 
-def _of_metric(metric: Metric, found: MeasuredTotals) -> NumberShape:
+def _of_metric(metric: Metric, found: MeasuredTotals) -> shapes.Number:
     before = (found.previous.value(metric),) if found.previous else None
     return _number(metric, unit_of(metric), found.totals.value(metric), before)
 
 
-def _period(period: Period) -> PeriodShape:
-    return PeriodShape(
+def _period(period: Period) -> shapes.Period:
+    return shapes.Period(
         key=period.key,
         start=period.start,
         end=period.end,
@@ -135,19 +121,19 @@ def _period(period: Period) -> PeriodShape:
     )
 
 
-def _number(metric: Metric, unit: Unit, value: Numeric, before: tuple[Numeric] | None) -> NumberShape:
+def _number(metric: Metric, unit: Unit, value: shapes.Numeric, before: tuple[shapes.Numeric] | None) -> shapes.Number:
     """`before` holds the compared period's number; None: nothing is compared."""
     if before is None:
-        return NumberShape(value=value, unit=unit, previous=None, change=None)
+        return shapes.Number(value=value, unit=unit, previous=None, change=None)
     found = change(value, before[0], metric)
-    told = ChangeShape.model_validate({**vars(found), "kind": found.kind.value})
-    return NumberShape(value=value, unit=unit, previous=before[0], change=told)
+    told = shapes.Change.model_validate({**vars(found), "kind": found.kind.value})
+    return shapes.Number(value=value, unit=unit, previous=before[0], change=told)
 
 
-def _row(row: TableRow, metric: Metric, total: Numeric) -> RowShape:
+def _row(row: TableRow, metric: Metric, total: shapes.Numeric) -> shapes.Row:
     share = 100 * (row.numbers[metric] or 0) / total if total else 0.0
-    return RowShape(value=row.value, label=row.label, numbers=_by_name(row.numbers), share_percent=share)
+    return shapes.Row(value=row.value, label=row.label, numbers=_by_name(row.numbers), share_percent=share)
 
 
-def _by_name(numbers: Mapping[Metric, float | None]) -> dict[str, Numeric]:
+def _by_name(numbers: Mapping[Metric, float | None]) -> dict[str, shapes.Numeric]:
     return {metric.value: number for metric, number in numbers.items()}

@@ -12,7 +12,7 @@ Numeric = int | float | None
 """Unrounded. None: a rate of nothing."""
 
 
-class PropertyShape(BaseModel):
+class Property(BaseModel):
     """A tracked site or app."""
 
     id: UUID
@@ -22,13 +22,13 @@ class PropertyShape(BaseModel):
     created_at: datetime = Field(description="UTC.", examples=["2026-01-31T09:00:00Z"])
 
 
-class PropertiesShape(BaseModel):
+class Properties(BaseModel):
     """The properties that the key opens, by name."""
 
-    properties: list[PropertyShape]
+    properties: list[Property]
 
 
-class PeriodShape(BaseModel):
+class Period(BaseModel):
     """Whole days of a time zone, or the last 24 hours."""
 
     key: str = Field(description="As it was asked for; custom for dates.", examples=["28d"])
@@ -38,12 +38,12 @@ class PeriodShape(BaseModel):
     last_day: date = Field(description="It belongs to the period.")
 
 
-class QueryShape(BaseModel):
+class Query(BaseModel):
     """What was asked, with everything that was not said filled in."""
 
     property: UUID
-    period: PeriodShape
-    compared: PeriodShape | None = Field(description="What the period is compared with; null: with nothing.")
+    period: Period
+    compared: Period | None = Field(description="What the period is compared with; null: with nothing.")
     timezone: str = Field(description="In which days and hours were cut.", examples=["Europe/Berlin"])
     interval: str = Field(description="Of a timeline's buckets.", examples=["day"])
     audience: Literal["humans", "bots"]
@@ -51,15 +51,15 @@ class QueryShape(BaseModel):
     asked_at: datetime = Field(description="UTC; what today and now mean.")
 
 
-class AnswerShape(BaseModel):
+class Answer(BaseModel):
     """What every answer carries."""
 
-    query: QueryShape
+    query: Query
     rows_read: int = Field(description="How many events of the period fit the filters, bots included.")
     computed_s: float = Field(description="Seconds that the answer took.", examples=[0.04])
 
 
-class ChangeShape(BaseModel):
+class Change(BaseModel):
     """Against the compared period. Under 30 a percentage would be noise: then it is the difference."""
 
     kind: Literal["none", "new", "difference", "percent"] = Field(description="new: there was nothing before.")
@@ -68,42 +68,42 @@ class ChangeShape(BaseModel):
     is_good: bool | None = Field(description="null: neither.")
 
 
-class NumberShape(BaseModel):
+class Number(BaseModel):
     """One metric of the period."""
 
     value: Numeric = Field(description="null: a rate of nothing.", examples=[1204])
     unit: Literal["count", "percent", "seconds", "ratio"]
     previous: Numeric = Field(description="Of the compared period.", examples=[1100])
-    change: ChangeShape | None = Field(description="null without a compared period.")
+    change: Change | None = Field(description="null without a compared period.")
 
 
-class TotalsShape(AnswerShape):
+class Totals(Answer):
     """The headline numbers of a period, and of the one that it is compared with."""
 
-    metrics: dict[str, NumberShape] = Field(description="By the metric's name.")
-    custom_events: dict[str, NumberShape] = Field(description="Events that have a card of their own, by their name.")
+    metrics: dict[str, Number] = Field(description="By the metric's name.")
+    custom_events: dict[str, Number] = Field(description="Events that have a card of their own, by their name.")
     bots: int = Field(description="Hits by bots, which stand in no other number.")
     daily_visitors: bool = Field(
         description="True: some visitors are known for one day only, so visitors of several days are a sum of days."
     )
 
 
-class BucketShape(BaseModel):
+class Bucket(BaseModel):
     """One point of a chart. None is missing: an empty one has 0."""
 
     start: datetime = Field(examples=["2026-01-31T00:00:00+01:00"])
     values: dict[str, Numeric] = Field(description="By the metric's name.", examples=[{"visitors": 43}])
 
 
-class TimelineShape(AnswerShape):
+class Timeline(Answer):
     """Numbers over time."""
 
-    buckets: list[BucketShape] = Field(description="From the period's start to now, or to its end.")
+    buckets: list[Bucket] = Field(description="From the period's start to now, or to its end.")
     is_running: bool = Field(description="True: the last bucket has not ended yet.")
-    compared: list[BucketShape] | None = Field(description="Of the compared period; null without one.")
+    compared: list[Bucket] | None = Field(description="Of the compared period; null without one.")
 
 
-class RowShape(BaseModel):
+class Row(BaseModel):
     """One value of a dimension."""
 
     value: str | None = Field(description="What a filter takes; null: not set.", examples=["DE"])
@@ -112,21 +112,21 @@ class RowShape(BaseModel):
     share_percent: float = Field(description="Of the total of the first metric.", examples=[34.2])
 
 
-class TableShape(BaseModel):
+class Table(BaseModel):
     """The values of one dimension."""
 
     dimension: str = Field(examples=["country"])
     metrics: list[str] = Field(description="What the rows' numbers are.", examples=[["visitors"]])
-    rows: list[RowShape]
+    rows: list[Row]
     distinct: int = Field(description="How many rows there are in all, or that fit the search.")
     total: dict[str, Numeric] = Field(description="What shares are of, by the metric's name.")
 
 
-class BreakdownShape(AnswerShape, TableShape):
+class Breakdown(Answer, Table):
     """The values of one dimension, with what they were asked for."""
 
 
-class LiveShape(BaseModel):
+class Live(BaseModel):
     """Distinct visitors with any hit, whatever they did."""
 
     now: int = Field(description="In the last 5 minutes.")
@@ -134,11 +134,11 @@ class LiveShape(BaseModel):
     asked_at: datetime = Field(description="UTC.")
 
 
-class ReportShape(AnswerShape):
+class Report(Answer):
     """A whole dashboard: report.json, and what the files of report.csv are made of."""
 
-    property: PropertyShape
-    totals: TotalsShape
-    timeline: TimelineShape
-    tables: dict[str, TableShape] = Field(description="By their title. Each has its first 1,000 rows.")
-    live: LiveShape
+    property: Property
+    totals: Totals
+    timeline: Timeline
+    tables: dict[str, Table] = Field(description="By their title. Each has its first 1,000 rows.")
+    live: Live

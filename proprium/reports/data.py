@@ -8,10 +8,9 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from proprium.exports import answers, ask
+from proprium.exports import answers, ask, shapes
 from proprium.exports.ask import Cost, MeasuredTimeline, MeasuredTotals
 from proprium.exports.cells import csv_bytes
-from proprium.exports.shapes import BucketShape, NumberShape, ReportShape, TableShape
 from proprium.figures.names import NameOf
 from proprium.metrics.results import Dashboard, Metric, Series
 from proprium.reports.content import TABLES
@@ -23,7 +22,7 @@ WHOLE = ask.Slice(limit=ask.AT_ONCE)
 Rows = Iterable[Iterable[Any]]
 
 
-def report(warehouse: Warehouse, found: Dashboard, property_: Property, name: NameOf) -> ReportShape:
+def report(warehouse: Warehouse, found: Dashboard, property_: Property, name: NameOf) -> shapes.Report:
     """The dashboard as it was read, and its tables as long as they are."""
     cost = Cost(found.rows_read, found.computed_s)
     timeline = _timeline(found, cost)
@@ -31,7 +30,7 @@ def report(warehouse: Warehouse, found: Dashboard, property_: Property, name: Na
         title: answers.table_shape(ask.breakdown(warehouse, found.query, dimension, WHOLE, name).table)
         for title, dimension in TABLES
     }
-    return ReportShape(
+    return shapes.Report(
         **answers.told(found.query, cost),
         property=answers.property_shape(property_),
         totals=answers.totals_shape(MeasuredTotals(found.query, found.totals, found.previous, cost), tuple(Metric)),
@@ -50,11 +49,11 @@ def _by_name(metrics: Mapping[Metric, Series], custom: Mapping[str, Series]) -> 
     return {metric.value: each for metric, each in metrics.items()} | {EVENT + name: custom[name] for name in custom}
 
 
-def as_json(found: ReportShape) -> bytes:
+def as_json(found: shapes.Report) -> bytes:
     return found.model_dump_json(indent=2).encode() + b"\n"
 
 
-def as_csv(found: ReportShape) -> bytes:
+def as_csv(found: shapes.Report) -> bytes:
     """A zip; its files have the time of the question."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -64,7 +63,7 @@ def as_csv(found: ReportShape) -> bytes:
     return packed.getvalue()
 
 
-def _files(found: ReportShape) -> Iterator[tuple[str, Rows]]:
+def _files(found: shapes.Report) -> Iterator[tuple[str, Rows]]:
     yield "query", _query(found)
     yield "totals", _totals(found)
     yield "timeline", _buckets(found.timeline.buckets)
@@ -74,7 +73,7 @@ def _files(found: ReportShape) -> Iterator[tuple[str, Rows]]:
         yield re.sub(r"[^a-z0-9]+", "-", title.lower()), _table(table)
 
 
-def _query(found: ReportShape) -> Rows:
+def _query(found: shapes.Report) -> Rows:
     query = found.query
     yield "what", "value"
     yield "property", found.property.name
@@ -91,7 +90,7 @@ def _query(found: ReportShape) -> Rows:
     yield "events read", found.rows_read
 
 
-def _totals(found: ReportShape) -> Rows:
+def _totals(found: shapes.Report) -> Rows:
     totals = found.totals
     yield "metric", "unit", "value", "previous", "change", "kind of change"
     yield from (_number(name, number) for name, number in totals.metrics.items())
@@ -99,18 +98,18 @@ def _totals(found: ReportShape) -> Rows:
     yield "bots", "count", totals.bots
 
 
-def _number(name: str, number: NumberShape) -> Iterable[Any]:
+def _number(name: str, number: shapes.Number) -> Iterable[Any]:
     change = number.change
     return name, number.unit, number.value, number.previous, change and change.value, change and change.kind
 
 
-def _buckets(buckets: list[BucketShape]) -> Rows:
+def _buckets(buckets: list[shapes.Bucket]) -> Rows:
     names = list(buckets[0].values) if buckets else []
     yield "start", *names
     yield from ((bucket.start.isoformat(), *bucket.values.values()) for bucket in buckets)
 
 
-def _table(table: TableShape) -> Rows:
+def _table(table: shapes.Table) -> Rows:
     yield "value", "label", *table.metrics, "share_percent"
     for row in table.rows:
         yield row.value, row.label, *(row.numbers[metric] for metric in table.metrics), row.share_percent
