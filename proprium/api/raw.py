@@ -75,9 +75,8 @@ def routes(warehouse: Warehouse, door: Door) -> APIRouter:
 
 def _period(warehouse: Warehouse, found: Property, pairs: Pairs, now: datetime) -> Period | None:
     """None: all that there is."""
-    if not {"period", "from", "to"} & {name for name, _ in pairs}:
-        return None
-    period = ask.query_of(warehouse, found, pairs, now).period
+    is_chosen = not {"period", "from", "to"}.isdisjoint(name for name, _ in pairs)
+    period = ask.query_of(warehouse, found, pairs if is_chosen else [*pairs, ("period", "all")], now).period
     return None if period.key == "all" else period
 
 

@@ -19,9 +19,7 @@ from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.snippets import YOUR_ID, Snippets
 
-DESCRIPTION = (
-    "How to send page views, clicks and events of your own to Proprium, and how to read them: script tag, curl, Python."
-)
+DESCRIPTION = "How to send page views, clicks and your own events to Proprium, and read them: script tag, curl, Python."
 OPTIONS = (
     ("data-cookieless", "No cookie: visitors are known for one day."),
     ("data-hash", "The part after # is a page of its own: for routers that use it."),
