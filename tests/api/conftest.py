@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from maps.atlas import Atlas
 from proprium.accounts import keys
-from proprium.api import build
+from proprium.api import build, problems
 from proprium.collect_app import Ingestion, ingestion
 from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
@@ -74,6 +74,7 @@ def app_of(filled: FilledWarehouse, doors: Ingestion, now: datetime, **options: 
     known = {"clock": lambda: now, **options}
     made = build.build(filled.database, doors.collector, filled.warehouse, name_of(ATLAS), SERVER, **known)
     app.mount(build.PREFIX, made)
+    problems.install(app)  # as the pages' app answers: a mounted one is not asked about an address with a line break
     return app
 
 
