@@ -110,6 +110,7 @@ def _told(name: str, summary: str, model: type[BaseModel], told: Sequence[parame
         "summary": summary,
         "description": " ".join((model.__doc__ or "").split()),
         "response_model": model,
+        "response_description": f"{summary}.",
         "responses": problems.told(*wrong),
         "openapi_extra": {"parameters": list(told)} if told else None,
     }

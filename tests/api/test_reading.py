@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from proprium.exports.tables import _COUNTED
 from proprium.figures.names import name_of, named
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
@@ -22,6 +21,8 @@ from proprium.reports.content import TABLES
 from proprium.reports.files import Format, Printer
 from tests.api.conftest import ATLAS, UNTIL, Past
 
+COUNTED = {"page views": "page_views", "events": "events", "hits": "events", "visitors": "visitors"}
+"""What a tile says that it counts, and the metric's name."""
 QUESTIONS = (
     "",
     "period=7d&compare=year",
@@ -80,7 +81,7 @@ async def test_breakdowns_are_the_tiles_of_the_page(past: Past, asked: str) -> N
     for dimension, tile in tiles.items():
         told = await past.json(f"/breakdown/{dimension}", f"{without_interval(asked)}&limit={len(tile.rows) or 1}")
         [metric] = told["metrics"]
-        assert metric == _COUNTED[tile.unit]
+        assert metric == COUNTED[tile.unit]
         assert [(row["value"], row["label"], row["numbers"][metric], row["share_percent"]) for row in told["rows"]] == [
             (row.value, row.label, row.count, row.share_percent) for row in tile.rows
         ]
