@@ -27,9 +27,9 @@ NOT_KEPT = {"Cache-Control": "private, no-store"}
 MEDIA_TYPE = "application/json"
 
 ONE = (PROPERTY,)
-TOTALS = (PROPERTY, *PERIOD, COMPARE, *FILTERS, METRICS)
-TIMELINE = (PROPERTY, *PERIOD, INTERVAL, COMPARE, *FILTERS, METRICS)
-BREAKDOWN = (PROPERTY, DIMENSION, *PERIOD, *FILTERS, METRICS, *ROWS)
+QUERY = (*PERIOD, COMPARE, INTERVAL, *FILTERS)  # everywhere, so that one address asks for everything
+NUMBERS = (PROPERTY, *QUERY, METRICS)
+BREAKDOWN = (PROPERTY, DIMENSION, *QUERY, METRICS, *ROWS)
 
 Answered = Callable[[Property, Pairs, datetime], BaseModel]
 
@@ -60,23 +60,23 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
     async def property_(request: Request) -> Response:
         return await answered(request, ONE, lambda found, *_: answers.property_shape(found))
 
-    @router.get("/{property_id}/totals", **_told("totals", "Headline numbers", shapes.Totals, TOTALS))
+    @router.get("/{property_id}/totals", **_told("totals", "Headline numbers", shapes.Totals, NUMBERS))
     async def totals(request: Request) -> Response:
         def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
             wanted = chosen(parameters.metrics(pairs))
             query = ask.query_of(warehouse, found, pairs, now)
             return answers.totals_shape(ask.totals(warehouse, query), wanted)
 
-        return await answered(request, TOTALS, answer)
+        return await answered(request, NUMBERS, answer)
 
-    @router.get("/{property_id}/timeline", **_told("timeline", "Numbers over time", shapes.Timeline, TIMELINE))
+    @router.get("/{property_id}/timeline", **_told("timeline", "Numbers over time", shapes.Timeline, NUMBERS))
     async def timeline(request: Request) -> Response:
         def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
             wanted = chosen(parameters.metrics(pairs))
             query = ask.query_of(warehouse, found, pairs, now)
             return answers.timeline_shape(ask.timeline(warehouse, query), wanted)
 
-        return await answered(request, TIMELINE, answer)
+        return await answered(request, NUMBERS, answer)
 
     @router.get(
         "/{property_id}/breakdown/{dimension:path}",
