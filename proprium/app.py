@@ -24,6 +24,7 @@ from proprium.collect_app import Ingestion, ingestion
 from proprium.config import Settings
 from proprium.demo.exemplar import EVENTS, add_exemplar, find_exemplar, make_exemplar, population, write_history
 from proprium.demo.traffic import Traffic
+from proprium.figures.names import name_of
 from proprium.health import Check, health
 from proprium.jobs import Jobs, standard_jobs
 from proprium.listen import listen
@@ -103,9 +104,21 @@ def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
     app.include_router(health(_checks(parts), parts.doors.metrics))
     app.include_router(routes.maps(atlas))
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
-    app.mount(api.PREFIX, api.build(parts.database, parts.doors.collector, settings.public_url, look))
+    app.mount(api.PREFIX, _api(settings, parts, services))
     mount(app, services, address_of=parts.doors.address_of)
     return parts.doors.collector.wrap(protected(app, settings, address_of=parts.doors.address_of))
+
+
+def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
+    return api.build(
+        parts.database,
+        parts.doors.collector,
+        parts.warehouse,
+        name_of(services.atlas),
+        settings.public_url,
+        look,
+        user_of=partial(session.user_of, services),
+    )
 
 
 def serve(settings: Settings, *, demo: bool = False) -> None:

@@ -6,10 +6,12 @@ ProblemForReader
 ├── SignInNeeded        401
 ├── KeyNeeded           401   no API key, or one that was revoked
 ├── KeyTooWeak          403   an API key that may only read
+├── NotForReaders       403   what only those may have who may change the property
 ├── NotFound            404   missing, or not yours: both look the same
 │   └── PropertyNotFound
 ├── Conflict            409   a name or address that is taken, a protected thing
 ├── TooManyAttempts     429
+├── TooManyRequests     429   an API key that asks too often
 ├── ChromiumMissing     503
 ├── PrintFailed         503
 ├── TooSlow             503   a question that took longer than a server can wait
@@ -20,6 +22,8 @@ ProblemForOperator            a sentence for the terminal; exit code 1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 
@@ -28,6 +32,7 @@ class ProblemForReader(Exception):
 
     status = 400
     title = "That did not work"
+    headers: Mapping[str, str] = MappingProxyType({})  # of the HTTP answer
 
 
 class BadQuery(ProblemForReader):
@@ -52,11 +57,17 @@ class SignInNeeded(ProblemForReader):
 class KeyNeeded(ProblemForReader):
     status = 401
     title = "An API key is needed"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class KeyTooWeak(ProblemForReader):
     status = 403
     title = "This key may not do that"
+
+
+class NotForReaders(ProblemForReader):
+    status = 403
+    title = "That is not yours to take"
 
 
 class NotFound(ProblemForReader):
@@ -77,6 +88,15 @@ class Conflict(ProblemForReader):
 class TooManyAttempts(ProblemForReader):
     status = 429
     title = "Too many attempts"
+
+
+class TooManyRequests(ProblemForReader):
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(max(1, retry_after_s))}
 
 
 class ChromiumMissing(ProblemForReader):

@@ -92,6 +92,8 @@ def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Propert
         ("Filter …", "filter", screen.ask_for_filter, ""),
         ("PDF", "print", takeaway.take_pdf, ""),
         ("Markdown", "file", takeaway.take_markdown, ""),
+        ("CSV of all tables", "table", partial(takeaway.take_data, "csv"), ""),
+        ("JSON", "code", partial(takeaway.take_data, "json"), ""),
         ("Keys", "keyboard", show_keys, theme.HIDE_ON_PHONE),
     ]
     if service.may_edit(user, found):
