@@ -1,0 +1,237 @@
+"""Random histories: few visitors and pages, so that they collide, at times at which something tips over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from collector.event import Event, Identity
+from collector.visitor import visitor_of
+from proprium.metrics.filters import Filter, Operator
+from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
+from tests.metrics.reference.asked import Asked
+from tests.metrics.reference.hits import Rules
+from tests.metrics.reference.spans import first_moment
+
+ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo")
+DAYS = (  # clocks change in one of the zones on or before most of them; the others end a month or a year
+    *(date(2026, 3, 8), date(2026, 3, 29), date(2026, 4, 5), date(2026, 4, 24), date(2026, 10, 4), date(2026, 10, 25)),
+    *(date(2026, 10, 30), date(2026, 11, 1), date(2026, 11, 2), date(2027, 1, 1), date(2027, 3, 1), date(2028, 2, 29)),
+)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+MOMENT = timedelta(microseconds=1)
+HEADLESS = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/141.0.0.0 Safari/537.36"
+)
+IPAD = IPHONE.replace("iPhone; CPU iPhone OS", "iPad; CPU OS")
+
+few = st.sampled_from
+zones = few(ZONES)
+starts = few([-45 * MINUTE, -5 * MINUTE, -SECOND, 9 * HOUR, -12 * HOUR, 90 * MINUTE])
+short_steps = few([0 * SECOND, 0.9 * SECOND, SECOND, 1.1 * SECOND, 10 * SECOND, 5 * MINUTE, 29 * MINUTE + 59 * SECOND])
+long_steps = few([30 * MINUTE, 30 * MINUTE + SECOND, 45 * MINUTE, 6 * HOUR, 24 * HOUR, 24 * HOUR + MOMENT, 72 * HOUR])
+steps = st.one_of(short_steps, short_steps, short_steps, long_steps)
+visitors = few(["ada", "ada", "ada", "bob", "bob", "dee by day", "dee by day", "eve by day", None])
+kinds = few([*["page_view"] * 4, "page_leave", "page_leave", "session_start", "click", "scroll", "signup", "paid"])
+agents = few([*[CHROME] * 4, IPHONE, IPHONE, IPAD, GOOGLEBOT, HEADLESS, CURL])
+sources = few(
+    [
+        {},
+        {},
+        {"referrer": "google.com"},
+        {"referrer": "blog.example"},
+        {"referrer": "google.com", "utm_source": "google", "utm_medium": "cpc", "utm_campaign": "brand"},
+        {"utm_source": "newsletter", "utm_medium": "email", "utm_term": "x", "utm_content": "top"},
+    ]
+)
+places = few(
+    [
+        {},
+        {"country": "DE", "region": "DE-BE", "city": "Berlin"},
+        {"country": "DE", "region": "DE-HH"},
+        {"country": "FR"},
+    ]
+)
+screens = few([{}, {"screen_width": 1920, "screen_height": 1080}, {"screen_width": 390, "screen_height": 844}])
+details = few(
+    [
+        *({}, {}, {"plan": "pro"}, {"plan": "Größe"}, {"plan": "GRÖSSE"}, {"plan": ""}, {"plan": None}, {"plan": 3}),
+        *({"plan": 1.5}, {"plan": True}, {"plan": {"a": [1, None]}}, {"a.b": "dots"}, {"a/b~0": "signs"}, {"n": 2**70}),
+        *({"href": "example.org"}, {"target": "a#buy"}, {"target": "div"}, {"target": 7}, {"it's": '"quoted" 100%'}),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A property's history, and what is asked about it."""
+
+    events: list[Event]  # in the order of their arrival
+    batch: int  # so many arrive at once
+    rules: Rules
+    rules_come_last: bool  # after all events: they hold for history as well
+    asked: list[Asked]
+
+
+def hits() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "step": steps,
+            "visitor": visitors,
+            "event": kinds,
+            "page": few(["/", "/", "/a", "/a?q=1", None]),
+            "agent": agents,
+            "view": few(["own", "own", "none", "none", "lost"]),
+            "engaged_ms": few([None, -5, 0, 900, 1_000, 9_999, 10_000, 1_000_000, 2_000_000]),
+            "details": details,
+            "sender": st.tuples(sources, places, screens),
+            "title": few([None, "Home", "ÄRGER"]),
+            "language": few([None, "de", "en-US"]),
+            "automated": few([False] * 9 + [True]),
+        }
+    )
+
+
+rules = st.one_of(
+    st.just(Rules()),
+    st.just(Rules()),
+    st.builds(
+        Rules,
+        excluded_paths=few([(), ("/a",), ("/*q=1",)]),
+        excluded_countries=few([(), ("FR",)]),
+        excluded_user_agents=few([(), ("iphone",), ("mozilla/5.0 (X11*",)]),
+        counts_automated=st.booleans(),
+    ),
+)
+
+
+@st.composite
+def stories(draw: st.DrawFn, questions: int = 2, most: int = 24) -> Story:
+    zone = ZoneInfo(draw(zones))
+    day = draw(few(DAYS))
+    at = first_moment(day, zone) + draw(starts)
+    events = _events(draw(st.lists(hits(), min_size=1, max_size=most)), at, zone)
+    moments = sorted(event.created_at for event in events)
+    order = draw(st.one_of(st.just(events), st.permutations(events)))
+    asked = [draw(_questions(zone, day, moments)) for _ in range(questions)]
+    return Story(order, draw(few([1000, 1000, 7, 3])), draw(rules), draw(st.booleans()), asked)
+
+
+def _events(drawn: list[dict[str, Any]], at: datetime, zone: ZoneInfo) -> list[Event]:
+    """In the order of their time; a page_leave of a view that is known carries its view_id."""
+    events: list[Event] = []
+    views: dict[str | None, str] = {}
+    for number, hit in enumerate(drawn):
+        at += hit["step"]
+        visitor, kind = hit["visitor"], hit["event"]
+        if kind == "page_view" and hit["view"] == "own":
+            views[visitor] = f"view {number}"
+        view_id = {"own": views.get(visitor), "lost": f"lost {number}" if kind != "page_view" else None}.get(
+            hit["view"]
+        )
+        told = {"time_on_page": hit["engaged_ms"]} if kind == "page_leave" else {}
+        for part in hit["sender"]:
+            told |= part
+        told |= {"view_id": view_id, "title": hit["title"], "language": hit["language"], "user_agent": hit["agent"]}
+        told |= {"automated": hit["automated"], **_identity(visitor, at, zone)}
+        events.append(an_event(visitor, at, hit["page"], kind, data=hit["details"], **told))
+    return events
+
+
+def _identity(visitor: str | None, at: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """As the collector finds it: another id every local day, and yesterday's for a session gap after midnight."""
+    if visitor is None or "by day" not in visitor:
+        return {}
+    today = at.astimezone(zone).date()
+    yesterday = today - timedelta(days=1)
+    is_early = at - first_moment(today, zone) <= 30 * MINUTE
+    return {
+        "identity": Identity.DAILY,
+        "user_id": None,
+        "visitor": visitor_of(f"{visitor} {today}"),
+        "previous_visitor": visitor_of(f"{visitor} {yesterday}") if is_early else None,
+    }
+
+
+PERIODS = ("today", "yesterday", "24h", "7d", "14d", "28d", "mtd", "ytd", "3mo", "12mo")
+CLOSE = ("today", "yesterday", "24h")
+
+
+@st.composite
+def _questions(draw: st.DrawFn, zone: ZoneInfo, day: date, moments: list[datetime]) -> Asked:
+    now = draw(few(moments)) + draw(few([0 * SECOND, MOMENT, 40 * SECOND, 26 * HOUR, 40 * 24 * HOUR]))
+    period = draw(few((*PERIODS, "custom", "custom", "month")))
+    first = day - timedelta(days=draw(few([0, 0, 1, 2, 7])))
+    dates = {"custom": (first, day + timedelta(days=draw(few([0, 1, 3])))), "month": _month(day)}.get(period)
+    intervals = ["hour", "day", "week", "month"] if period in (*CLOSE, "7d", "custom") else ["day", "week", "month"]
+    return Asked(
+        now=now,
+        zone=draw(few([zone, zone, zone, ZoneInfo("America/New_York")])),
+        period="custom" if dates else period,
+        dates=dates,
+        compare=draw(few(["previous", "previous", "year", "none"])),
+        filters=tuple(dict.fromkeys(draw(st.lists(filters(), max_size=2)))),
+        interval=draw(few(intervals + ["minute"] if period in CLOSE else intervals)),
+        audience=draw(few(["humans"] * 7 + ["bots"])),
+        open_country=draw(few([None, None, "DE"])),
+        custom_cards=("signup", 'it\'s "nothing"'),
+    )
+
+
+def _month(day: date) -> tuple[date, date]:
+    following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return day.replace(day=1), following - timedelta(days=1)
+
+
+WORDS = {
+    "page": ["/", "/a", "/a?q=1", "/A"],
+    "event": ["page_view", "signup", "page_leave", "SIGN"],
+    "title": ["Home", "ärger", "o"],
+    "entry_page": ["/", "/a"],
+    "exit_page": ["/", "/a"],
+    "referrer": ["google.com", "GOOGLE", "blog.example"],
+    "source": ["Google", "Newsletter", "blog.example"],
+    "channel": ["Direct", "Organic search", "paid"],
+    "utm_source": ["google", "newsletter"],
+    "utm_medium": ["cpc", "E"],
+    "utm_campaign": ["brand"],
+    "utm_term": ["x"],
+    "utm_content": ["top"],
+    "country": ["DE", "FR"],
+    "region": ["DE-BE", "de-"],
+    "city": ["Berlin"],
+    "browser": ["Chrome", "Safari", "HeadlessChrome"],
+    "platform": ["iOS", "Linux"],
+    "device": ["Desktop", "Mobile", "Tablet"],
+    "screen": ["1920×1080", "×844"],
+    "language": ["de", "en-US", "EN"],
+    "hostname": ["example.com", "example.org"],
+    "data.plan": ["pro", "Größe", "grö", "3", "1.5", "true", '{"a":[1,null]}'],
+    "data.a.b": ["dots"],
+    "data.a/b~0": ["signs"],
+    "data.n": [str(2**70)],
+    "data.it's": ['"quoted" 100%', "%", "_"],
+    "data.title": ["Home", "ärger"],
+    "data.time_on_page": ["10000", "0"],
+    "data.never": ["x"],
+}
+"""Of each dimension some values that occur, and parts of them in other letters."""
+
+
+@st.composite
+def filters(draw: st.DrawFn, words: dict[str, list[str]] = WORDS) -> Filter:
+    dimension = draw(few(list(words)))
+    value = few(words[dimension])
+    make: dict[Operator, Callable[[], tuple[str, ...]]] = {
+        Operator.IS_SET: lambda: (),
+        Operator.ONE_OF: lambda: tuple(draw(st.lists(value, min_size=1, max_size=3, unique=True))),
+        Operator.IS: lambda: (draw(st.one_of(value, value, st.just(""))),),
+        Operator.IS_NOT: lambda: (draw(st.one_of(value, value, st.just(""))),),
+    }
+    operator = draw(few(list(Operator)))
+    return Filter(dimension, operator, make.get(operator, lambda: (draw(value),))())

@@ -1,0 +1,105 @@
+"""The warehouse and its queries against the plain reference, on random histories: every card, line and tile."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from proprium.metrics.breakdown import breakdown
+from proprium.metrics.dashboard import dashboard
+from proprium.metrics.live import live
+from proprium.metrics.query import Query
+from proprium.metrics.results import Dimension, Live
+from proprium.metrics.url import PropertyFacts, query_from
+from proprium.properties.service import create_property, update_settings
+from proprium.storage.database import Database
+from proprium.storage.tables import Property
+from tests.metrics import reference
+from tests.metrics.agreement import differences, of_tile
+from tests.metrics.histories import Story, stories
+from tests.metrics.reference.asked import Asked, History
+from tests.metrics.reference.numbers import live as reference_live
+from tests.metrics.reference.tiles import tile
+from tests.warehouse_kit import FilledWarehouse
+
+QUICK, MANY = 25, 1_200
+KEYS = ("data.plan", "data.a.b", "data.a/b~0", "data.n", "data.it's", "data.title", "data.never")
+OF_SESSIONS = (Dimension.ENTRY_PAGE, Dimension.EXIT_PAGE, Dimension.COUNTRY, Dimension.CHANNEL, Dimension.UTM_SOURCE)
+
+
+@pytest.fixture(scope="session")
+def ground(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledWarehouse]:
+    """One storage and one warehouse for all stories: each is a property of its own beside all others."""
+    folder = tmp_path_factory.mktemp("ground")
+    shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
+    database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
+    filled = FilledWarehouse(database, folder)
+    yield filled
+    filled.close()
+    database.close()
+
+
+def tell(ground: FilledWarehouse, story: Story) -> Property:
+    """Plays the story's events into a new property, in their order and batches."""
+    made = create_property(ground.database, "Story", None)
+    if not story.rules_come_last:
+        _set_rules(ground, made.id, story)
+    events = [replace(event, property=made.number or 0) for event in story.events]
+    for start in range(0, len(events), story.batch):
+        ground.append(events[start : start + story.batch])
+    if story.rules_come_last:
+        _set_rules(ground, made.id, story)
+        ground.projector.catch_up()
+    return made
+
+
+def _set_rules(ground: FilledWarehouse, property_id: UUID, story: Story) -> None:
+    lists = {name: list(value) for name, value in asdict(story.rules).items() if isinstance(value, tuple)}
+    update_settings(ground.database, property_id, counts_automated=story.rules.counts_automated, **lists)
+
+
+def query_of(made: Property, asked: Asked) -> Query:
+    facts = PropertyFacts(made.id, made.number or 0, asked.zone.key, asked.custom_cards)
+    return query_from(asked.address, facts, asked.now)
+
+
+def check(ground: FilledWarehouse, story: Story) -> None:
+    made, history = tell(ground, story), History(story.events, story.rules)
+    for asked in story.asked:
+        query = query_of(made, asked)
+        assert differences(dashboard(ground.warehouse, query), history, asked) == []
+        for key in KEYS:
+            assert of_tile(breakdown(ground.warehouse, query, key), tile(history, asked, asked.span, key)) == []
+        for name in OF_SESSIONS:
+            found = breakdown(ground.warehouse, query, name, count_sessions=True, limit=1000)
+            assert of_tile(found, tile(history, asked, asked.span, name, count_sessions=True)) == []
+    latest = max(event.created_at for event in story.events) + timedelta(minutes=1)
+    expected = Live(reference_live(history, latest, 5), reference_live(history, latest, 30))
+    assert live(ground.warehouse, made.number or 0, latest) == expected
+
+
+def test_the_warehouse_says_what_the_definitions_say(ground: FilledWarehouse, fuzz: bool) -> None:
+    quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+    @settings(max_examples=MANY if fuzz else QUICK, deadline=None, suppress_health_check=quiet)
+    @given(stories())
+    def holds(story: Story) -> None:
+        check(ground, story)
+
+    holds()
+
+
+def test_the_reference_shares_no_code_with_what_it_checks() -> None:
+    """It may take an event as it is sent, and a filter as it is asked."""
+    allowed = {"from collector.event import Event, Identity", "from collector.event import Event"}
+    allowed |= {"from collector.event import Identity", "from proprium.metrics.filters import Filter"}
+    for path in Path(reference.__path__[0]).glob("*.py"):
+        lines = {line for line in path.read_text().splitlines() if line.startswith(("from collector", "from proprium"))}
+        assert lines <= allowed, path.name
