@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
+from proprium.metrics.query import Query
 from proprium.metrics.results import Breakdown, Dashboard, Metric, Series, Totals
+from proprium.metrics.url import PropertyFacts, query_from
+from proprium.storage.tables import Property
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.numbers import Lines, lines, totals
 from tests.metrics.reference.spans import Span
@@ -15,6 +18,12 @@ from tests.metrics.reference.tiles import Tile, tile
 
 PLACES_SHOWN = 300
 SHOWN = 10
+
+
+def query_of(asked_about: Property, asked: Asked) -> Query:
+    """The same question, as it comes from an address."""
+    facts = PropertyFacts(asked_about.id, asked_about.number or 0, asked.zone.key, asked.custom_cards)
+    return query_from(asked.address, facts, asked.now)
 
 
 def differences(board: Dashboard, history: History, asked: Asked) -> list[str]:

@@ -56,7 +56,7 @@ class Session:
 
 
 def put_into_sessions(hits: Iterable[Hit]) -> list[Session]:
-    """`hits` are in the order of their time; those of people get their session, and page views are told from doubles."""
+    """`hits` are in the order of their time. Those of people get their session; page views are told from doubles."""
     sessions: list[Session] = []
     latest: dict[int, Session] = {}  # of each visitor
     views: list[Hit] = []  # of the last second
