@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from proprium.figures import numbers
 from proprium.metrics.period import Interval
-from proprium.metrics.results import Metric
+from proprium.metrics.results import DURATIONS, RATES, Metric
 
 MOST_LABELS = 6  # what fits on a phone
 _SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -45,9 +45,9 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
 def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
     if metric is Metric.VIEWS_PER_SESSION:
         return [f"{tick:g}" for tick in ticks]
-    if metric in (Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE):
+    if metric in RATES:
         return [f"{tick:g}%" for tick in ticks]
-    if metric in (Metric.VISIT_DURATION, Metric.TIME_ON_PAGE):
+    if metric in DURATIONS:
         return [_plain_duration(tick) for tick in ticks]
     return [numbers.short(tick) if tick >= 10_000 else numbers.exact(tick) for tick in ticks]
 
@@ -68,7 +68,7 @@ def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:
 
 
 def _step(wanted: float, metric: Metric) -> float:
-    if metric in (Metric.VISIT_DURATION, Metric.TIME_ON_PAGE) and wanted <= _SECONDS[-1]:
+    if metric in DURATIONS and wanted <= _SECONDS[-1]:
         return next(step for step in _SECONDS if step >= wanted)
     size = 10.0 ** math.floor(math.log10(wanted))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= wanted * (1 - 1e-9))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proprium.metrics.results import Metric
+from proprium.metrics.results import DURATIONS, RATES, Metric
 
 NOTHING = "–"
 MINUS = "\u2212"
@@ -17,21 +17,32 @@ TITLES: dict[Metric, str] = {
     Metric.ENGAGEMENT_RATE: "Engagement",
     Metric.VISIT_DURATION: "Visit duration",
     Metric.TIME_ON_PAGE: "Time on page",
+    Metric.SCROLL_DEPTH: "Scroll depth",
+    Metric.EXIT_RATE: "Exit rate",
     Metric.CLICKS: "Clicks",
     Metric.SCROLLS: "Scrolls",
     Metric.EVENTS: "Events",
+    Metric.CONVERSIONS: "Conversions",
+    Metric.CONVERSION_RATE: "Conversion rate",
 }
-_RATES = frozenset({Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE})
-_DURATIONS = frozenset({Metric.VISIT_DURATION, Metric.TIME_ON_PAGE})
+OF_GOALS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
+OF_TABLES = frozenset({Metric.EXIT_RATE})
+"""Says something of a page, and little of a whole site."""
+
+
+def cards(*, has_goals: bool) -> tuple[Metric, ...]:
+    """The metrics that a dashboard and a report show on cards, in their order."""
+    left_out = OF_TABLES if has_goals else OF_TABLES | OF_GOALS
+    return tuple(metric for metric in TITLES if metric not in left_out)
 
 
 def of_metric(metric: Metric, value: float | None) -> str:
     """A card's value, rounded once: "12.4k", "41.8 %", "2m 14s", "2.37"."""
     if value is None:
         return NOTHING
-    if metric in _RATES:
+    if metric in RATES:
         return percent(value)
-    if metric in _DURATIONS:
+    if metric in DURATIONS:
         return duration(value)
     if metric is Metric.VIEWS_PER_SESSION:
         return f"{value:.2f}"
@@ -40,7 +51,7 @@ def of_metric(metric: Metric, value: float | None) -> str:
 
 def exact_of_metric(metric: Metric, value: float | None) -> str:
     """The same unrounded, for a tooltip and for tables: "12,431"."""
-    if value is None or metric in _RATES | _DURATIONS or metric is Metric.VIEWS_PER_SESSION:
+    if value is None or metric in RATES | DURATIONS or metric is Metric.VIEWS_PER_SESSION:
         return of_metric(metric, value)
     return exact(value)
 

@@ -56,9 +56,19 @@ class Buckets:
         return day if self.interval is Interval.DAY else dialect.divided(day + _TO_MONDAY, 7)
 
     def _offset(self, micros: ColumnElement[int]) -> ColumnElement[int]:
-        last = literal(self.offsets[-1][1], BigInteger)
-        changes = [(micros < until, literal(offset, BigInteger)) for (_, offset), (until, _) in pairwise(self.offsets)]
-        return case(*changes, else_=last) if changes else last
+        return _offset_at(micros, self.offsets)
+
+
+def local_clock(moment: ColumnElement[Any], period: Period) -> ColumnElement[int]:
+    """Microseconds that the clock of the period's zone shows at a moment of the period, counted as if it were UTC."""
+    micros = dialect.micros(moment)
+    return micros + _offset_at(micros, _offsets(period.zone, period.start_utc, period.end_utc))
+
+
+def _offset_at(micros: ColumnElement[int], offsets: tuple[tuple[int, int], ...]) -> ColumnElement[int]:
+    last = literal(offsets[-1][1], BigInteger)
+    changes = [(micros < until, literal(offset, BigInteger)) for (_, offset), (until, _) in pairwise(offsets)]
+    return case(*changes, else_=last) if changes else last
 
 
 def buckets(period: Period, interval: Interval, now: datetime) -> Buckets:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from proprium.metrics.results import Metric
+from proprium.metrics.results import DURATIONS, RATES, Metric
 
 SMALL = 30
 """Under this a percentage would be noise: the difference is shown instead."""
 
-RATES = frozenset({Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE})
-DOWN_IS_GOOD = frozenset({Metric.BOUNCE_RATE})
-COUNTED = frozenset(Metric) - RATES - {Metric.VIEWS_PER_SESSION, Metric.VISIT_DURATION, Metric.TIME_ON_PAGE}
+DOWN_IS_GOOD = frozenset({Metric.BOUNCE_RATE, Metric.EXIT_RATE})
+COUNTED = frozenset(Metric) - RATES - DURATIONS - {Metric.VIEWS_PER_SESSION}
 
 
 class Kind(StrEnum):

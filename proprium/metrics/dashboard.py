@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ from proprium.metrics.buckets import buckets
 from proprium.metrics.live import live_of
 from proprium.metrics.measures import WHOLE, measure
 from proprium.metrics.query import Audience, Query
-from proprium.metrics.results import Dashboard
-from proprium.metrics.tiles import tiles
+from proprium.metrics.results import Dashboard, Dimension
+from proprium.metrics.tiles import TILED, tiles
 from proprium.metrics.timeline import custom_series_of, series_of
 from proprium.warehouse.schema import event
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 MAX_CUSTOM_EVENTS = 500
 
 
-def dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
-    """Cards, chart, tiles and map of one query; about ten statements, on one snapshot."""
+def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = TILED) -> Dashboard:
+    """Cards, chart, map and the tiles of these dimensions; about ten statements, on one snapshot."""
     began = perf_counter()
     before = query.before()
     spans = buckets(query.period, query.interval, query.now)
@@ -36,9 +37,9 @@ def dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
             query=query,
             totals=totals,
             previous=earlier[WHOLE] if earlier else None,
-            timelines=series_of(spans, measured),
-            previous_timelines=series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
-            breakdowns=tiles(connection, query),
+            timelines=series_of(query, spans, measured),
+            previous_timelines=series_of(query, earlier_spans, earlier) if earlier_spans and earlier else {},
+            breakdowns=tiles(connection, query, dimensions),
             live=live_of(connection, query.property, query.now),
             custom_events=custom_events(connection, query.property),
             is_empty=not has_events(connection, query.property),

@@ -20,11 +20,12 @@ class Operator(StrEnum):
     IS_NOT = "is_not"  # an empty value: set
     CONTAINS = "contains"  # upper and lower case are the same
     NOT_CONTAINS = "not_contains"
+    MATCHES = "matches"  # the whole text, in which * stands for any
     ONE_OF = "one_of"
     IS_SET = "is_set"
 
 
-HIT_DIMENSIONS = ("page", "event", "title")
+HIT_DIMENSIONS = ("page", "section", "event", "title", "weekday", "hour", "weekday_hour")
 """Filters on these, and on data.<key>, select hits; a session counts when one of its hits matches."""
 
 SESSION_DIMENSIONS = (
@@ -42,9 +43,12 @@ SESSION_DIMENSIONS = (
     "region",
     "city",
     "browser",
+    "browser_version",
     "platform",
+    "platform_version",
     "device",
     "screen",
+    "screen_class",
     "language",
     "hostname",
 )
@@ -54,6 +58,10 @@ NAMES = {
     "page": "Page",
     "event": "Event",
     "title": "Title",
+    "section": "Section",
+    "screen_class": "Screen size",
+    "weekday_hour": "Weekday and hour",
+    "event_name": "Event",
     "entry_page": "Entry page",
     "exit_page": "Exit page",
     "utm_source": "UTM source",
@@ -67,6 +75,7 @@ _WORDS = {
     Operator.IS_NOT: "is not",
     Operator.CONTAINS: "contains",
     Operator.NOT_CONTAINS: "does not contain",
+    Operator.MATCHES: "matches",
     Operator.ONE_OF: "is one of",
     Operator.IS_SET: "is set",
 }
@@ -136,7 +145,7 @@ def is_filterable(dimension: str) -> bool:
 
 def filter_for(dimension: str, value: str | None) -> Filter | None:
     """What a click on a row of a breakdown filters by; None: its rows are no filter (bots)."""
-    dimension = {"event_page": "page", "bot_page": "page"}.get(dimension, dimension)
+    dimension = {"event_page": "page", "bot_page": "page", "event_name": "event"}.get(dimension, dimension)
     return Filter(dimension, Operator.IS, (value or "",)) if is_filterable(dimension) else None
 
 

@@ -15,6 +15,15 @@ from proprium.metrics.period import Compare, Interval, Period
 class Audience(StrEnum):
     HUMANS = "humans"
     BOTS = "bots"
+    ALL = "all"  # hits of both; sessions are of people only
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a session must do to count as converted: one hit that all these filters match."""
+
+    name: str
+    filters: tuple[Filter, ...]  # on hits only: page, section, title, event, data.<key>
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Query:
     audience: Audience = Audience.HUMANS
     open_country: str | None = None  # alpha-2: whose regions and cities the places tile shows; not a filter
     custom_cards: tuple[str, ...] = ()  # custom events whose counts the totals hold
+    goals: tuple[Goal, ...] = ()
+    goal: str = ""  # name of the goal that conversions are about; "": any of them
     timezone_is_chosen: bool = False  # True: the reader asked for another zone than the property's
 
     def with_filters(self, *filters: Filter) -> Query:

@@ -25,16 +25,31 @@ class Metric(StrEnum):
     CLICKS = "clicks"
     SCROLLS = "scrolls"
     EVENTS = "events"
+    SCROLL_DEPTH = "scroll_depth"  # percent of the page, mean of each view's deepest
+    EXIT_RATE = "exit_rate"  # percent of page views that were a session's last
+    CONVERSIONS = "conversions"  # sessions that reached the goal asked for, or any; None without goals
+    CONVERSION_RATE = "conversion_rate"  # percent of all sessions
+
+
+RATES = frozenset(
+    {Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE, Metric.SCROLL_DEPTH, Metric.EXIT_RATE, Metric.CONVERSION_RATE}
+)
+"""Percent, 0..100."""
+DURATIONS = frozenset({Metric.VISIT_DURATION, Metric.TIME_ON_PAGE})
+"""Seconds."""
 
 
 class Dimension(StrEnum):
-    """What a tile breaks down by; `data.<key>` beside these is any custom key."""
+    """What a table breaks down by; `data.<key>` beside these is any custom key."""
 
     PAGE = "page"  # counts page views
+    TITLE = "title"  # counts page views
+    SECTION = "section"  # the first folder of a path: "/blog/*"; counts page views
     ENTRY_PAGE = "entry_page"
     EXIT_PAGE = "exit_page"
     EVENT_PAGE = "event_page"  # all events by page; counts events
     REFERRER = "referrer"
+    SOURCE = "source"
     CHANNEL = "channel"
     UTM_SOURCE = "utm_source"
     UTM_MEDIUM = "utm_medium"
@@ -45,12 +60,19 @@ class Dimension(StrEnum):
     REGION = "region"
     CITY = "city"
     BROWSER = "browser"
+    BROWSER_VERSION = "browser_version"  # "Firefox 145"
     PLATFORM = "platform"
+    PLATFORM_VERSION = "platform_version"  # "iOS 26.1"
     DEVICE = "device"
     SCREEN = "screen"
+    SCREEN_CLASS = "screen_class"  # by width: phone, tablet, laptop, desktop
     LANGUAGE = "language"
     HOSTNAME = "hostname"
+    WEEKDAY = "weekday"  # "1" is Monday; counts page views, as the two below
+    HOUR = "hour"  # "00" to "23" of the local clock
+    WEEKDAY_HOUR = "weekday_hour"  # "1-09"
     EVENT = "event"  # custom events; counts events
+    EVENT_NAME = "event_name"  # all events, the script's own as well; counts events
     BOT = "bot"  # counts bot hits
     BOT_CATEGORY = "bot_category"  # counts bot hits
     BOT_PAGE = "bot_page"  # counts bot hits
@@ -76,6 +98,11 @@ class Totals:
     bots: int  # bot hits, which stand in no other number
     daily_visitors: bool  # True: some visitors are known for a day only, so several days are a sum of daily visitors
     custom: Mapping[str, int] = field(default_factory=dict)  # custom event → count, for the query's custom_cards
+    scroll_depth: float | None = None
+    exit_rate: float | None = None
+    conversions: int | None = None
+    conversion_rate: float | None = None
+    goals: Mapping[str, int] = field(default_factory=dict)  # goal → sessions that reached it, for the query's goals
 
     def value(self, metric: Metric) -> float | None:
         return getattr(self, metric.value)  # type: ignore[no-any-return]
@@ -107,6 +134,25 @@ class Breakdown:
     rows: tuple[Row, ...]
     total: int  # what the shares are of
     distinct: int  # how many rows there are in all
+
+
+@dataclass(frozen=True)
+class TableRow:
+    value: str | None  # what a filter takes; None: not set
+    label: str
+    numbers: Mapping[Metric, float | None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Values of one dimension with any number of metrics. Each row says what the cards say under its filter."""
+
+    dimension: str  # a Dimension's value, or data.<key>
+    metrics: tuple[Metric, ...]  # the columns
+    sort: Metric
+    rows: tuple[TableRow, ...]
+    total: int  # what shares are of: the sum of the dimension's own count over all rows, found or not
+    distinct: int  # how many rows the search found in all
 
 
 @dataclass(frozen=True)

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, false, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true
 
+from proprium.metrics.columns import exit_column, hit_column, session_column
 from proprium.metrics.filters import Filter, Operator
-from proprium.metrics.query import Audience, Query
-from proprium.warehouse import dialect
+from proprium.metrics.query import Audience, Goal, Query
 from proprium.warehouse.schema import event, session
 
 LONGEST_SESSION = timedelta(hours=24)
-
-DATA_COLUMNS: dict[str, ColumnElement[Any]] = {
-    "user_id": event.c.user_id,
-    "url": event.c.page,
-    "screen_width": dialect.text_part(event.c.screen, "×", 1),
-    "screen_height": dialect.text_part(event.c.screen, "×", 2),
-    "title": event.c.title,
-    "hostname": event.c.hostname,
-    "referrer": event.c.referrer,
-    "language": event.c.language,
-    "utm_source": event.c.utm_source,
-    "utm_medium": event.c.utm_medium,
-    "utm_campaign": event.c.utm_campaign,
-    "utm_term": event.c.utm_term,
-    "utm_content": event.c.utm_content,
-    "time_on_page": event.c.engaged_ms,
-    "scroll_depth": event.c.scroll_depth,
-}
-"""Keys of `data` that stand in a column of the warehouse instead of its JSON."""
+AT_ONCE = timedelta()
 
 Condition = ColumnElement[bool]
 
@@ -49,6 +32,12 @@ def chosen_hits(query: Query) -> Condition:
     """Hits of the query's audience that match its filters."""
     if query.audience is Audience.BOTS:
         return bot_hits(query)
+    if query.audience is Audience.ALL:
+        return all_hits(query)
+    return human_hits(query)
+
+
+def human_hits(query: Query) -> Condition:
     return and_(hits_in_period(query), not_(event.c.is_bot), *_hit_filters(query), *_session_filters_on_hits(query))
 
 
@@ -62,10 +51,12 @@ def all_hits(query: Query) -> Condition:
     """Those of people and those of bots, each under the filters that they know."""
     if not query.filters:
         return hits_in_period(query)
-    return or_(chosen_hits(query), bot_hits(query))
+    return or_(human_hits(query), bot_hits(query))
 
 
 def is_of_audience(query: Query) -> Condition:
+    if query.audience is Audience.ALL:
+        return true()
     return event.c.is_bot if query.audience is Audience.BOTS else not_(event.c.is_bot)
 
 
@@ -73,21 +64,23 @@ def chosen_sessions(query: Query) -> Condition:
     """Sessions that start in the period; under a filter on hits, those with a matching hit in the period."""
     if query.audience is Audience.BOTS:
         return false()
-    filters = [_matches(session.c[wanted.dimension], wanted) for wanted in query.filters if not wanted.is_about_hits]
-    hits = _hit_filters(query)
-    if not hits:
-        return and_(_sessions_from(query, timedelta()), *filters)
-    matching = select(event.c.session).where(hits_in_period(query), not_(event.c.is_bot), *hits)
-    return and_(_sessions_from(query, LONGEST_SESSION), *filters, session.c.session.in_(matching))
+    if _hit_filters(query):
+        return _with_a_matching_hit(query)
+    return and_(sessions_from(query, AT_ONCE), *_session_filters(query))
 
 
-def data_column(key: str) -> ColumnElement[Any]:
-    """The text of data.<key> of a hit; NULL: not sent."""
-    column = DATA_COLUMNS.get(key)
-    return dialect.data_value(event.c.data, key) if column is None else cast(column, Text)
+def active_sessions(query: Query) -> Condition:
+    """Sessions with a hit in the period that matches: whose visitors the period has seen."""
+    if query.audience is Audience.BOTS:
+        return false()
+    if _hit_filters(query):
+        return _with_a_matching_hit(query)
+    still_on = session.c.ended_at >= query.period.start_utc
+    return and_(sessions_from(query, LONGEST_SESSION), still_on, *_session_filters(query))
 
 
-def _sessions_from(query: Query, earlier: timedelta) -> Condition:
+def sessions_from(query: Query, earlier: timedelta) -> Condition:
+    """Sessions of the property that start in the period, or at most so long before it."""
     return and_(
         session.c.property == query.property,
         session.c.started_at >= query.period.start_utc - earlier,
@@ -95,20 +88,46 @@ def _sessions_from(query: Query, earlier: timedelta) -> Condition:
     )
 
 
+def sessions_with(query: Query, goal: Goal) -> Select[Any]:
+    """Ids of the sessions with a hit in the period that reaches the goal, whatever the query's own filters are."""
+    reached = (_matches(hit_column(wanted.dimension, query.period), wanted) for wanted in goal.filters)
+    return _sessions_of_hits(query, reached)
+
+
+def ends_on_a_chosen_page(query: Query) -> Condition:
+    """For a session: its last view is one of the pages that the query is about."""
+    last = ((exit_column(wanted.dimension), wanted) for wanted in query.filters)
+    pages = (_matches(column, wanted) for column, wanted in last if column is not None)
+    return and_(session.c.exit_page.is_not(None), *pages)
+
+
+def _with_a_matching_hit(query: Query) -> Condition:
+    matching = _sessions_of_hits(query, _hit_filters(query))
+    return and_(sessions_from(query, LONGEST_SESSION), *_session_filters(query), session.c.session.in_(matching))
+
+
+def _sessions_of_hits(query: Query, conditions: Iterable[Condition]) -> Select[Any]:
+    return select(event.c.session).where(
+        hits_in_period(query), not_(event.c.is_bot), event.c.session.is_not(None), *conditions
+    )
+
+
 def _hit_filters(query: Query) -> list[Condition]:
-    return [_matches(_hit_column(wanted), wanted) for wanted in query.filters if wanted.is_about_hits]
+    about_hits = (wanted for wanted in query.filters if wanted.is_about_hits)
+    return [_matches(hit_column(wanted.dimension, query.period), wanted) for wanted in about_hits]
 
 
-def _hit_column(wanted: Filter) -> ColumnElement[Any]:
-    return event.c[wanted.dimension] if wanted.data_key is None else data_column(wanted.data_key)
+def _session_filters(query: Query) -> list[Condition]:
+    about_sessions = (wanted for wanted in query.filters if not wanted.is_about_hits)
+    return [_matches(session_column(wanted.dimension), wanted) for wanted in about_sessions]
 
 
 def _session_filters_on_hits(query: Query) -> list[Condition]:
     """Source, device and place of a hit are its session's, which took them from its first hit."""
-    filters = [_matches(session.c[wanted.dimension], wanted) for wanted in query.filters if not wanted.is_about_hits]
+    filters = _session_filters(query)
     if not filters:
         return []
-    return [event.c.session.in_(select(session.c.session).where(_sessions_from(query, LONGEST_SESSION), *filters))]
+    return [event.c.session.in_(select(session.c.session).where(sessions_from(query, LONGEST_SESSION), *filters))]
 
 
 def _matches(column: ColumnElement[Any], wanted: Filter) -> Condition:
@@ -122,7 +141,16 @@ def _matches(column: ColumnElement[Any], wanted: Filter) -> Condition:
             return column.icontains(value, autoescape=True)
         case Operator.NOT_CONTAINS:
             return or_(column.is_(None), not_(column.icontains(value, autoescape=True)))
+        case Operator.MATCHES:
+            return column.like(_pattern(value), escape="\\")
         case Operator.ONE_OF:
             return column.in_(wanted.values)
         case Operator.IS_SET:
             return column.is_not(None)
+
+
+def _pattern(value: str) -> str:
+    """A * of ours as SQL's %, and nothing else with a meaning."""
+    for sign in "\\%_":
+        value = value.replace(sign, "\\" + sign)
+    return value.replace("*", "%")

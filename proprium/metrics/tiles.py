@@ -5,7 +5,7 @@ Each is what `breakdown` gives for its dimension; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import selection
-from proprium.metrics.breakdown import CAMPAIGN, LIMIT, PLACES_IN_A_COUNTRY, VISITORS, breakdown_of, unit_of
+from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Breakdown, Dimension
+from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -36,7 +37,26 @@ PLACES_LIMIT = 300
 """A map shows every country, and every region of the open one."""
 
 MAPPED = frozenset({Dimension.COUNTRY, Dimension.REGION})
-OF_SESSIONS = tuple(dimension for dimension in Dimension if unit_of(dimension) == VISITORS)
+OF_SESSIONS = (
+    Dimension.ENTRY_PAGE,
+    Dimension.EXIT_PAGE,
+    Dimension.REFERRER,
+    Dimension.CHANNEL,
+    Dimension.UTM_SOURCE,
+    Dimension.UTM_MEDIUM,
+    Dimension.UTM_CAMPAIGN,
+    Dimension.UTM_TERM,
+    Dimension.UTM_CONTENT,
+    Dimension.COUNTRY,
+    Dimension.REGION,
+    Dimension.CITY,
+    Dimension.BROWSER,
+    Dimension.PLATFORM,
+    Dimension.DEVICE,
+    Dimension.SCREEN,
+    Dimension.LANGUAGE,
+    Dimension.HOSTNAME,
+)
 
 # What each dimension of hits groups by, and which of a group's counts it shows.
 OF_HITS = {
@@ -47,24 +67,30 @@ OF_HITS = {
     Dimension.BOT: ("bot_name", "bots"),
     Dimension.BOT_CATEGORY: ("bot_category", "bots"),
 }
+TILED = (*OF_SESSIONS, *OF_HITS)
 GROUPS = ("page", "custom", "bot_name", "bot_category")
 COUNTS = ("views", "events", "bots", "customs")
 
 
-def tiles(connection: Connection, query: Query) -> Mapping[Dimension, Breakdown]:
-    """Every dimension's first rows. Regions and cities are the open country's, where one is open."""
-    everywhere = [name for name in OF_SESSIONS if not (query.open_country and name in PLACES_IN_A_COUNTRY)]
-    found = _session_tiles(connection, query, everywhere, selection.chosen_sessions(query))
-    if query.open_country:
-        there = and_(selection.chosen_sessions(query), session.c.country == query.open_country)
-        found |= _session_tiles(connection, query, sorted(PLACES_IN_A_COUNTRY), there)
-    return found | _hit_tiles(connection, query)
+def tiles(
+    connection: Connection, query: Query, dimensions: Collection[Dimension] = TILED
+) -> Mapping[Dimension, Breakdown]:
+    """The first rows of these of TILED. Regions and cities are the open country's, where one is open."""
+    of_sessions = [name for name in OF_SESSIONS if name in dimensions]
+    there = [name for name in of_sessions if query.open_country and name in PLACES_IN_A_COUNTRY]
+    everywhere = [name for name in of_sessions if name not in there]
+    active = selection.active_sessions(query)
+    return {
+        **_session_tiles(connection, query, everywhere, active),
+        **_session_tiles(connection, query, there, and_(active, session.c.country == query.open_country)),
+        **_hit_tiles(connection, query, [name for name in OF_HITS if name in dimensions]),
+    }
 
 
 def _session_tiles(
     connection: Connection, query: Query, dimensions: Sequence[Dimension], chosen: ColumnElement[bool]
 ) -> dict[Dimension, Breakdown]:
-    if query.audience is Audience.BOTS:
+    if query.audience is Audience.BOTS or not dimensions:
         return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
     by_set: dict[int, list[Row[Any]]] = {}
     for row in connection.execute(_session_question(dimensions, chosen)):
@@ -89,14 +115,17 @@ def _tile(dimension: Dimension, rows: Sequence[Row[Any]]) -> Breakdown:
     return breakdown_of(dimension, unit_of(dimension), [(row.value, row.n) for row in rows], total, distinct)
 
 
-def _hit_tiles(connection: Connection, query: Query) -> dict[Dimension, Breakdown]:
-    answer = connection.execute(_hit_question(query)).mappings().all()
-    return {name: _hit_tile(name, answer) for name in OF_HITS}
+def _hit_tiles(connection: Connection, query: Query, dimensions: Sequence[Dimension]) -> dict[Dimension, Breakdown]:
+    if not dimensions:
+        return {}
+    groups = [group for group in GROUPS if group in {OF_HITS[name][0] for name in dimensions}]
+    answer = connection.execute(_hit_question(query, groups)).mappings().all()
+    return {name: _hit_tile(name, groups, answer) for name in dimensions}
 
 
-def _hit_tile(dimension: Dimension, answer: Sequence[RowMapping]) -> Breakdown:
+def _hit_tile(dimension: Dimension, groups: Sequence[str], answer: Sequence[RowMapping]) -> Breakdown:
     group, count = OF_HITS[dimension]
-    own = [row for row in answer if row["grouping_set"] == _set_number(GROUPS, group)]
+    own = [row for row in answer if row["grouping_set"] == _set_number(groups, group)]
     rows = sorted(
         (row for row in own if row[count] > 0 and row[f"{count}_rank"] <= LIMIT), key=lambda row: row[f"{count}_rank"]
     )
@@ -104,7 +133,7 @@ def _hit_tile(dimension: Dimension, answer: Sequence[RowMapping]) -> Breakdown:
     return breakdown_of(dimension, unit_of(dimension), [(row["value"], row[count]) for row in rows], total, distinct)
 
 
-def _hit_question(query: Query) -> Select[Any]:
+def _hit_question(query: Query, groups: Sequence[str]) -> Select[Any]:
     is_chosen = selection.is_of_audience(query)
     hits = (
         select(
@@ -121,7 +150,7 @@ def _hit_question(query: Query) -> Select[Any]:
         .subquery("rows")
     )
     flags = dict(zip(COUNTS, (hits.c.is_view, hits.c.is_chosen, hits.c.is_bot, hits.c.is_custom), strict=True))
-    columns = [hits.c[name] for name in GROUPS]
+    columns = [hits.c[name] for name in groups]
     counted = (
         select(*_set_and_value(columns), *(func.count().filter(flag).label(name) for name, flag in flags.items()))
         .group_by(func.grouping_sets(*(tuple_(column) for column in columns)))

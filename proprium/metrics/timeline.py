@@ -6,25 +6,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from proprium.metrics.buckets import Buckets, buckets
-from proprium.metrics.measures import WHOLE, measure
+from proprium.metrics.measures import WHOLE, measure, totals_of
 from proprium.metrics.query import Query
 from proprium.metrics.results import Metric, Series, Totals
 
 if TYPE_CHECKING:
     from proprium.warehouse.connect import Warehouse
 
-NOTHING = Totals(0, 0, 0, 0, None, None, None, None, None, None, 0, 0, 0, 0, False)
-
 
 def timeline(warehouse: Warehouse, query: Query) -> Mapping[Metric, Series]:
     """A series for each metric, from the period's start to the running bucket."""
     spans = buckets(query.period, query.interval, query.now)
     with warehouse.read() as connection:
-        return series_of(spans, measure(connection, query, spans))
+        return series_of(query, spans, measure(connection, query, spans))
 
 
-def series_of(spans: Buckets, measured: Mapping[int | None, Totals]) -> Mapping[Metric, Series]:
-    found = [measured.get(key, NOTHING) for key in spans.keys]
+def series_of(query: Query, spans: Buckets, measured: Mapping[int | None, Totals]) -> Mapping[Metric, Series]:
+    nothing = totals_of(query, {})
+    found = [measured.get(key, nothing) for key in spans.keys]
     return {
         metric: Series(spans.starts, tuple(each.value(metric) for each in found), spans.running) for metric in Metric
     }
@@ -32,8 +31,8 @@ def series_of(spans: Buckets, measured: Mapping[int | None, Totals]) -> Mapping[
 
 def custom_series_of(spans: Buckets, measured: Mapping[int | None, Totals]) -> Mapping[str, Series]:
     """A series for each of the query's custom cards."""
-    found = [measured.get(key, NOTHING) for key in spans.keys]
+    found = [measured.get(key) for key in spans.keys]
     return {
-        name: Series(spans.starts, tuple(each.custom.get(name, 0) for each in found), spans.running)
+        name: Series(spans.starts, tuple(each.custom[name] if each else 0 for each in found), spans.running)
         for name in measured[WHOLE].custom
     }

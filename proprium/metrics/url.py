@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from proprium.errors import BadQuery
 from proprium.metrics.filters import Filter, Operator, is_plain, parse_filter, parse_filters
+from proprium.metrics.goals import goals_of
 from proprium.metrics.period import (
     DEFAULT_KEY,
     Compare,
@@ -23,7 +24,7 @@ from proprium.metrics.period import (
     default_interval,
     period,
 )
-from proprium.metrics.query import Audience, Query
+from proprium.metrics.query import Audience, Goal, Query
 
 Params = Mapping[str, Any] | Iterable[tuple[str, str]]
 """A framework's multi-dict, a plain dict of texts or lists of texts, or pairs."""
@@ -31,6 +32,16 @@ Params = Mapping[str, Any] | Iterable[tuple[str, str]]
 Choice = TypeVar("Choice", bound=StrEnum)
 
 SEED_RANGES = {"7": "7d", "14": "14d", "28": "28d", "30": "30d", "90": "90d", "365": "12mo"}
+
+
+class Asked(Protocol):
+    """Of a property's settings, what its questions depend on: storage's Property has them."""
+
+    id: UUID
+    number: int | None
+    timezone: str
+    custom_cards: list[str]
+    goals: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,18 @@ class PropertyFacts:
     timezone: str = "UTC"
     custom_cards: tuple[str, ...] = ()
     first_event: datetime | None = None  # where "all time" begins
+    goals: tuple[Goal, ...] = ()
+
+
+def facts_of(property: Asked, first_event: datetime | None) -> PropertyFacts:
+    return PropertyFacts(
+        id=property.id,
+        number=property.number or 0,
+        timezone=property.timezone,
+        custom_cards=tuple(property.custom_cards),
+        first_event=first_event,
+        goals=goals_of(property.goals),
+    )
 
 
 def query_from(params: Params, property: PropertyFacts, now: datetime) -> Query:
@@ -62,6 +85,8 @@ def query_from(params: Params, property: PropertyFacts, now: datetime) -> Query:
         audience=asked.choice("audience", Audience, Audience.HUMANS),
         open_country=_country(asked.one("map")),
         custom_cards=tuple(property.custom_cards),
+        goals=property.goals,
+        goal=_goal(asked.one("goal"), property.goals),
         timezone_is_chosen=bool(chosen_zone) and chosen_zone != property.timezone,
     )
 
@@ -76,6 +101,8 @@ def query_to_params(query: Query) -> list[tuple[str, str]]:
     pairs += [("filter", wanted.to_text()) for wanted in query.filters]
     if query.open_country:
         pairs.append(("map", query.open_country))
+    if query.goal:
+        pairs.append(("goal", query.goal))
     if query.audience is not Audience.HUMANS:
         pairs.append(("audience", query.audience))
     if query.timezone_is_chosen:
@@ -188,6 +215,13 @@ def _path(url: str) -> str:
         return parts.path or "/" if parts.scheme in {"http", "https"} else url
     except ValueError:
         return url
+
+
+def _goal(name: str, goals: tuple[Goal, ...]) -> str:
+    if name and name not in {goal.name for goal in goals}:
+        known = ", ".join(goal.name for goal in goals) or "none yet"
+        raise BadQuery(f"There is no goal {_shown(name)}. The goals are: {known}.")
+    return name
 
 
 def _country(text: str) -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ LONGEST_EVENT = 255
 LONGEST_PATTERN = 500
 SHORTEST_AGENT = 3
 MOST_VALUES = 100
+MOST_NAMED = 50
 
 
 def name(text: str) -> str:
@@ -63,6 +65,29 @@ def excluded_paths(texts: Iterable[str]) -> list[str]:
 def excluded_user_agents(texts: Iterable[str]) -> list[str]:
     """Parts of User-Agents, or with a * whole ones."""
     return _each_once(_agent(text) for text in texts if text.strip())
+
+
+def named_filters(given: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Goals or segments: names that differ, each with the filters that were checked where they are understood."""
+    listed = list(given)
+    kept = {_line(str(each["name"]), "A name", LONGEST_NAME): list(each["filters"]) for each in listed}
+    if len(kept) < len(listed):
+        raise ProblemForReader("Two have the same name. Give one of them another.")
+    if len(kept) > MOST_NAMED:
+        raise ProblemForReader(f"At most {MOST_NAMED} are possible; these are {len(kept)}.")
+    return [{"name": name, "filters": filters} for name, filters in kept.items()]
+
+
+def session_gap_min(minutes: int) -> int:
+    return _between(minutes, 1, 240, "The pause that ends a session", "minutes")
+
+
+def bounce_s(seconds: int) -> int:
+    return _between(seconds, 0, 600, "The attention that makes a visit no bounce", "seconds")
+
+
+def live_min(minutes: int) -> int:
+    return _between(minutes, 1, 60, "The time for which a visitor counts as here", "minutes")
 
 
 def maybe(value: bool | None) -> bool | None:
@@ -121,6 +146,12 @@ def _line(text: str, what: str, longest: int) -> str:
     if not 1 <= len(line) <= longest:
         raise ProblemForReader(f"{what} has 1 to {longest} characters; this one has {len(line)}.")
     return line
+
+
+def _between(number: int, lowest: int, highest: int, what: str, unit: str) -> int:
+    if not lowest <= number <= highest:
+        raise ProblemForReader(f"{what} is {lowest} to {highest} {unit}; this is {number}.")
+    return int(number)
 
 
 def _is_printable(character: str) -> bool:

@@ -32,10 +32,24 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "excluded_paths": checks.excluded_paths,
     "excluded_user_agents": checks.excluded_user_agents,
     "custom_cards": checks.custom_cards,
+    "goals": checks.named_filters,
+    "segments": checks.named_filters,
+    "path_patterns": checks.excluded_paths,
+    "session_gap_min": checks.session_gap_min,
+    "bounce_s": checks.bounce_s,
+    "live_min": checks.live_min,
 }
 """What can be set, and what makes a value of it fit or refuses it with a sentence."""
 
-RULES_OF_THE_WAREHOUSE = {"counts_automated", "excluded_countries", "excluded_paths", "excluded_user_agents"}
+RULES_OF_THE_WAREHOUSE = {
+    "counts_automated",
+    "excluded_countries",
+    "excluded_paths",
+    "excluded_user_agents",
+    "path_patterns",
+    "session_gap_min",
+    "bounce_s",
+}
 """A change of these holds for history too."""
 
 

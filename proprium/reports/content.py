@@ -151,10 +151,14 @@ def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:
 
 def _cards(dashboard: Dashboard) -> Iterator[Card]:
     now, before = dashboard.totals, dashboard.previous
-    for metric, label in numbers.TITLES.items():
+    for metric in numbers.cards(has_goals=bool(dashboard.query.goals)):
         changed = change(now.value(metric), before.value(metric), metric) if before else None
         daily = metric is Metric.VISITORS and now.daily_visitors
-        yield Card("Daily visitors" if daily else label, numbers.exact_of_metric(metric, now.value(metric)), changed)
+        yield Card(
+            "Daily visitors" if daily else numbers.TITLES[metric],
+            numbers.exact_of_metric(metric, now.value(metric)),
+            changed,
+        )
     for event, count in now.custom.items():
         changed = change(count, before.custom.get(event, 0), Metric.EVENTS) if before else None
         yield Card(event, numbers.exact(count), changed)

@@ -13,7 +13,7 @@ from proprium.errors import BadQuery
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.results import Dashboard, Metric
-from proprium.metrics.url import PropertyFacts, query_from
+from proprium.metrics.url import facts_of, query_from
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
@@ -64,13 +64,7 @@ class Printer:
 
     def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
         assert property_.number is not None
-        facts = PropertyFacts(
-            id=property_.id,
-            number=property_.number,
-            timezone=property_.timezone,
-            custom_cards=tuple(property_.custom_cards),
-            first_event=first_event_at(self.warehouse, property_.number),
-        )
+        facts = facts_of(property_, first_event_at(self.warehouse, property_.number))
         return dashboard(self.warehouse, query_from(pairs, facts, now))
 
     async def _drawn(self, answered: Dashboard, facts: Facts, kind: Format) -> bytes:

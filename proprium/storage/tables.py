@@ -49,6 +49,11 @@ class AwareDateTime(TypeDecorator[datetime]):
 BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in INTEGER columns
 
 
+def _default(text: str) -> dict[str, Any]:
+    """Of a column that was added to a table with rows."""
+    return {"server_default": text}
+
+
 class Role(StrEnum):
     OWNER = "owner"  # sees and changes everything
     EDITOR = "editor"  # makes properties and sees their own and public ones
@@ -100,6 +105,12 @@ class Property(SQLModel, table=True):
     excluded_user_agents: list[str] = Field(default_factory=list, sa_type=JSON)
     custom_cards: list[str] = Field(default_factory=list, sa_type=JSON)  # names of custom events
     created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    goals: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))
+    segments: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))
+    path_patterns: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))  # /user/*
+    session_gap_min: int = Field(default=30, sa_column_kwargs=_default("30"))
+    bounce_s: int = Field(default=10, sa_column_kwargs=_default("10"))  # read for less: a bounce
+    live_min: int = Field(default=5, sa_column_kwargs=_default("5"))  # who was here so lately is here now
 
 
 class UserAgentRow(SQLModel, table=True):

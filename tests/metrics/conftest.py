@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,8 +16,9 @@ import pytest
 from collector.event import Event
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.query import Query
-from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Totals
+from proprium.metrics.query import Goal, Query
+from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
+from proprium.metrics.table import table
 from proprium.metrics.timeline import timeline
 from proprium.metrics.totals import totals
 from proprium.metrics.url import PropertyFacts, query_from
@@ -43,6 +45,7 @@ class Past:
         self.timezone = "UTC"
         self.number = 1
         self.custom_cards: tuple[str, ...] = ()
+        self.goals: tuple[Goal, ...] = ()
 
     def append(self, *events: Event) -> None:
         self._filled.append([replace(event, property=self.stored(event.property)) for event in events])
@@ -53,7 +56,7 @@ class Past:
 
     def query(self, text: str = "period=today", now: str | datetime = EVENING) -> Query:
         """`text` is an address's query, with its filters as they are written there."""
-        facts = PropertyFacts(UUID(int=1), self.stored(self.number), self.timezone, self.custom_cards)
+        facts = PropertyFacts(UUID(int=1), self.stored(self.number), self.timezone, self.custom_cards, goals=self.goals)
         pairs = [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
         return query_from(pairs, facts, moment(now))
 
@@ -81,17 +84,13 @@ class Past:
         limit: int = 10,
         offset: int = 0,
         search: str = "",
-        count_sessions: bool = False,
     ) -> Breakdown:
-        return breakdown(
-            self.warehouse,
-            self.query(text),
-            dimension,
-            limit=limit,
-            offset=offset,
-            search=search,
-            count_sessions=count_sessions,
-        )
+        return breakdown(self.warehouse, self.query(text), dimension, limit=limit, offset=offset, search=search)
+
+    def table(
+        self, dimension: Dimension | str, text: str = "period=today", now: str | datetime = EVENING, **asked: Any
+    ) -> Table:
+        return table(self.warehouse, self.query(text, now), dimension, **asked)
 
     def dashboard(self, text: str = "period=today", now: str | datetime = EVENING) -> Dashboard:
         return dashboard(self.warehouse, self.query(text, now))

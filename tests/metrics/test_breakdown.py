@@ -9,8 +9,10 @@ import pytest
 
 from collector.event import Event
 from proprium.errors import BadQuery
+from proprium.metrics.dashboard import dashboard
 from proprium.metrics.places import places
-from proprium.metrics.results import Dimension, Row
+from proprium.metrics.results import Breakdown, Dimension, Row
+from proprium.metrics.tiles import TILED
 from tests.make import GOOGLEBOT, IPHONE, an_event
 from tests.metrics.conftest import Past
 
@@ -30,12 +32,6 @@ def test_entry_and_exit_pages_are_the_first_and_last_of_a_visit(past: Past) -> N
 def test_visitors_are_counted_once_a_row(past: Past) -> None:
     past.append(an_event("ada", at="09:00"), an_event("ada", at="15:00"), an_event("bob", user_agent=IPHONE))
     assert past.top(Dimension.DEVICE) == [("Desktop", 1), ("Mobile", 1)]
-
-
-def test_visits_can_be_counted_instead(past: Past) -> None:
-    past.append(an_event("ada", at="09:00"), an_event("ada", at="15:00"))
-    found = past.breakdown(Dimension.DEVICE, count_sessions=True)
-    assert (found.unit, found.rows[0].count) == ("sessions", 2)
 
 
 def test_rows_have_their_share_of_all(past: Past) -> None:
@@ -136,7 +132,7 @@ def test_the_map_shows_every_country(past: Past) -> None:
 def test_a_dashboards_tiles_are_its_breakdowns(past: Past, more: str) -> None:
     past.append(*a_busy_day())
     board = past.dashboard("period=today" + more)
-    assert set(board.breakdowns) == set(Dimension)
+    assert set(board.breakdowns) == set(TILED)
     for dimension, tile in board.breakdowns.items():
         limit = 300 if dimension in {Dimension.COUNTRY, Dimension.REGION} else 10
         assert tile == past.breakdown(dimension, "period=today" + more, limit=limit), dimension
@@ -176,3 +172,14 @@ def a_busy_day() -> list[Event]:
         for _ in range(380)
     ]
     return events + [an_event(None, page=f"/{i % 3}", at=f"10:{i}", user_agent=GOOGLEBOT) for i in range(20)]
+
+
+def test_single_tiles_are_asked_for_by_themselves(past: Past) -> None:
+    past.append(*a_busy_day())
+    every = past.dashboard().breakdowns
+    for some in ([Dimension.PAGE], [Dimension.COUNTRY, Dimension.BOT], [Dimension.UTM_SOURCE, Dimension.EVENT], []):
+        assert tiles_of(past, some) == {dimension: every[dimension] for dimension in some}
+
+
+def tiles_of(past: Past, dimensions: list[Dimension]) -> dict[Dimension, Breakdown]:
+    return dict(dashboard(past.warehouse, past.query(), dimensions).breakdowns)

@@ -191,3 +191,28 @@ def test_the_same_question_twice_has_the_same_answer(past: Past) -> None:
     past.append(*(an_event(f"v{i % 7}", at=f"{8 + i % 10:02}:00", page=f"/{i % 5}") for i in range(40)))
     first, second = past.dashboard(), past.dashboard()
     assert (first.totals, first.timelines, first.breakdowns) == (second.totals, second.timelines, second.breakdowns)
+
+
+def test_what_a_bot_reports_is_no_time_of_a_person(past: Past) -> None:
+    past.append(
+        an_event("ada", view_id="v"),
+        an_event("ada", view_id="v", event="page_leave", time_on_page=60_000, at="09:01", automated=True),
+        an_event("bob", page="/b"),
+        an_event("bob", page="/b", event="page_leave", time_on_page=60_000, at="09:01", user_agent=GOOGLEBOT),
+    )
+    assert past.totals().time_on_page is None
+
+
+def test_a_leave_of_nobody_belongs_to_no_view(past: Past) -> None:
+    past.append(an_event(None), an_event(None, event="page_leave", time_on_page=60_000, at="09:01"))
+    assert past.totals().time_on_page is None
+
+
+def test_a_view_that_arrives_late_keeps_its_own_time(past: Past) -> None:
+    past.append(
+        an_event("ada", at="09:05"),
+        an_event("ada", at="09:00"),
+        an_event("ada", event="page_leave", time_on_page=2_000, at="09:06"),
+        an_event("ada", event="page_leave", time_on_page=5_000, at="09:03"),
+    )
+    assert past.totals().time_on_page == 3.5

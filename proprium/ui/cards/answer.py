@@ -21,7 +21,7 @@ LIVE_EVERY_S = 10
 
 
 def numbers_of(warehouse: Warehouse, view: View, clock: Clock) -> Callable[[], Dashboard]:
-    return lambda: dashboard(warehouse, view.at(clock()))
+    return lambda: dashboard(warehouse, view.at(clock()), view.dimensions)
 
 
 def live_of(warehouse: Warehouse, number: int, clock: Clock) -> Callable[[], Live]:

@@ -11,28 +11,14 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.metrics.change import Change, change
+from proprium.metrics.definitions import DAILY_VISITORS, DEFINITIONS
 from proprium.metrics.results import Dashboard, Metric, Totals
 from proprium.ui import theme
 from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
 from proprium.ui.cards.view import CUSTOM
 from proprium.ui.parts.words import span
 
-DEFINITIONS: dict[Metric, str] = {
-    Metric.VISITORS: "Different people, as far as their browsers tell them apart.",
-    Metric.NEW_VISITORS: "Visitors who came for the first time: session_start events.",
-    Metric.SESSIONS: "Visits: hits of one visitor without a pause of 30 minutes, 24 hours at most.",
-    Metric.PAGE_VIEWS: "Pages loaded, or changed to within a single-page app.",
-    Metric.VIEWS_PER_SESSION: "Page views divided by sessions.",
-    Metric.BOUNCE_RATE: "Sessions with one page view, under 10 s of attention, no link clicked and no custom event.",
-    Metric.VISIT_DURATION: "From the first hit of a session to its last activity: half of all take longer.",
-    Metric.TIME_ON_PAGE: "Mean time with the page in view and the reader active, over views of 1 s or more.",
-    Metric.ENGAGEMENT_RATE: "Sessions that did not bounce.",
-    Metric.CLICKS: "Clicks that the script reported.",
-    Metric.SCROLLS: "Scrolls that the script reported.",
-    Metric.EVENTS: "Everything that was sent, by people.",
-}
-DAILY_VISITORS = "The sum of daily visitors: without a cookie nobody is known for longer than a day."
-ORDER = tuple(DEFINITIONS)
+GOALS = tuple(metric.value for metric in numbers.cards(has_goals=True) if metric in numbers.OF_GOALS)
 
 
 @dataclass
@@ -52,11 +38,13 @@ class Headline:
         self.box = ui.element("div").classes(f"{theme.KPIS} headline").props('role="group" aria-label="Metrics"')
         self.box.on("click", lambda event: on_metric(event.args), js_handler=EMIT_PRESSED_ROW)
         with self.box:
-            for metric in ORDER:
+            for metric in numbers.cards(has_goals=True):
                 self._cards[metric.value] = _card(metric.value, numbers.TITLES[metric])
 
-    def offer(self, custom: tuple[str, ...]) -> None:
+    def offer(self, custom: tuple[str, ...], *, has_goals: bool) -> None:
         """Makes the custom cards these; one that stays keeps its place and its number."""
+        for key in GOALS:
+            self._cards[key].button.set_visibility(has_goals)
         wanted = [CUSTOM + name for name in custom]
         for key in [key for key in self._cards if key.startswith(CUSTOM) and key not in wanted]:
             self._cards.pop(key).button.delete()
@@ -64,7 +52,7 @@ class Headline:
             for key in wanted:
                 if key not in self._cards:
                     self._cards[key] = _card(key, key.removeprefix(CUSTOM))
-        set_style(self.box, "--columns", str(_columns(len(self._cards))))
+        set_style(self.box, "--columns", str(_columns(len(self._cards) - (0 if has_goals else len(GOALS)))))
 
     def choose(self, metric: str) -> None:
         for key, card in self._cards.items():
@@ -73,7 +61,7 @@ class Headline:
 
     def show(self, dashboard: Dashboard) -> None:
         now, before = dashboard.totals, dashboard.previous
-        for metric in ORDER:
+        for metric in numbers.cards(has_goals=True):
             changed = change(now.value(metric), before.value(metric), metric) if before else None
             value = numbers.of_metric(metric, now.value(metric))
             _draw(self._cards[metric.value], value, changed, _tip(metric, now))

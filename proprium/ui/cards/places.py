@@ -56,6 +56,9 @@ class Places:
     def show(self, breakdowns: dict[Dimension, Breakdown], view: View, look: Look) -> None:
         self.choose(view)
         self._problem.set_visibility(False)
+        shown = Dimension.REGION if self._country else Dimension.COUNTRY
+        if shown not in breakdowns:  # on its way
+            return
         if self._country:
             self._map.show_regions(breakdowns[Dimension.REGION], self._country, look)
         else:

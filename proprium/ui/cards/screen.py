@@ -81,7 +81,7 @@ class Screen:
         with ui.element("div").classes("dashboard") as self._body:
             with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
                 self._headline = Headline(self._choose_metric)
-                self._headline.offer(self.view.facts.custom_cards)
+                self._headline.offer(self.view.facts.custom_cards, has_goals=bool(self.view.facts.goals))
                 self._chart = Chart(
                     on_interval=lambda interval: self.go(lambda view: view.with_interval(interval)),
                     on_dates=self._show_dates,
@@ -205,7 +205,8 @@ class Screen:
 
     def _draw_tile(self, tile: RankedTile, breakdowns: dict[Dimension, Any]) -> None:
         tab = self.view.tab(tile.tile)
-        tile.show(tab, breakdowns[tab.dimension])
+        if tab.dimension in breakdowns:  # else it is on its way
+            tile.show(tab, breakdowns[tab.dimension])
 
     def _try(self, card: Any, draw: Callable[[], None]) -> None:
         try:
@@ -253,7 +254,7 @@ class Screen:
     def _draw_controls(self) -> None:
         self._period.show(self.view)
         self._chips.show(self.view.query.filters)
-        self._headline.offer(self.view.facts.custom_cards)
+        self._headline.offer(self.view.facts.custom_cards, has_goals=bool(self.view.facts.goals))
         self._headline.choose(self.view.metric)
         self._chart.offer(self.view)
         self._places.choose(self.view)

@@ -12,7 +12,7 @@ from proprium.errors import BadQuery
 from proprium.metrics.filters import Filter
 from proprium.metrics.period import Compare, Interval, Period, custom, default_interval, intervals_for, period
 from proprium.metrics.query import Query
-from proprium.metrics.results import Metric
+from proprium.metrics.results import Dimension, Metric
 from proprium.metrics.url import Params, PropertyFacts, query_from, query_to_params
 from proprium.ui.cards.tiles import PLACES, TILES, Tab, Tile
 
@@ -34,9 +34,16 @@ class View:
         return self.metric.removeprefix(CUSTOM) if self.metric.startswith(CUSTOM) else None
 
     @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """What the open tabs and the map list; the others are asked for when somebody opens them."""
+        mapped = Dimension.REGION if self.query.open_country else Dimension.COUNTRY
+        return tuple(dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), mapped)))
+
+    @property
     def key(self) -> tuple[object, ...]:
         """The same for everybody who asks the same; how it is shown and what time it is are no part of it."""
-        return (*query_to_params(self.query), self.query.timezone.key, self.facts.custom_cards)
+        asked = (self.query.timezone.key, self.facts.custom_cards, self.facts.goals, self.dimensions)
+        return (*query_to_params(self.query), *asked)
 
     def tab(self, tile: Tile) -> Tab:
         key = self.tabs.get(tile.key)

@@ -11,8 +11,8 @@ from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
 from proprium.errors import BadQuery, NotFound, PropertyNotFound
+from proprium.metrics import url
 from proprium.metrics.overview import first_event_at
-from proprium.metrics.url import PropertyFacts
 from proprium.properties import service
 from proprium.storage import refused
 from proprium.storage.tables import Property, User
@@ -54,16 +54,9 @@ def register(services: Services) -> None:
         return None
 
 
-def facts_of(services: Services, found: Property) -> PropertyFacts:
+def facts_of(services: Services, found: Property) -> url.PropertyFacts:
     """Asks the warehouse where "all time" begins: not on the event loop."""
-    number = found.number or 0
-    return PropertyFacts(
-        id=found.id,
-        number=number,
-        timezone=found.timezone,
-        custom_cards=tuple(found.custom_cards),
-        first_event=first_event_at(services.warehouse, number),
-    )
+    return url.facts_of(found, first_event_at(services.warehouse, found.number or 0))
 
 
 def _find(services: Services, property_id: str, user: User | None) -> Property:

@@ -1,0 +1,103 @@
+"""What each dimension is in SQL: an expression over hits, or over sessions, which took theirs from their first hit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, func, literal
+
+from proprium.metrics.buckets import DAY, HOUR, local_clock
+from proprium.metrics.filters import DATA_PREFIX, SESSION_DIMENSIONS
+from proprium.metrics.period import Period
+from proprium.warehouse import dialect
+from proprium.warehouse.schema import event, session
+
+Column = ColumnElement[Any]
+
+DATA_COLUMNS: dict[str, Column] = {
+    "user_id": event.c.user_id,
+    "url": event.c.page,
+    "screen_width": dialect.text_part(event.c.screen, "×", 1),
+    "screen_height": dialect.text_part(event.c.screen, "×", 2),
+    "title": event.c.title,
+    "hostname": event.c.hostname,
+    "referrer": event.c.referrer,
+    "language": event.c.language,
+    "utm_source": event.c.utm_source,
+    "utm_medium": event.c.utm_medium,
+    "utm_campaign": event.c.utm_campaign,
+    "utm_term": event.c.utm_term,
+    "utm_content": event.c.utm_content,
+    "time_on_page": event.c.engaged_ms,
+    "scroll_depth": event.c.scroll_depth,
+}
+"""Keys of `data` that stand in a column of the warehouse instead of its JSON, as far as it holds what was sent."""
+
+SCREEN_CLASSES = ((576, "Phone"), (992, "Tablet"), (1440, "Laptop"))
+"""CSS pixels below which a screen is one of these; the rest is Desktop. Bootstrap's break points, and a laptop's."""
+LARGEST_SCREEN = "Desktop"
+
+
+def is_of_sessions(dimension: str) -> bool:
+    return dimension in SESSION_DIMENSIONS
+
+
+def session_column(dimension: str) -> Column:
+    made = _MADE_OF_SESSIONS.get(dimension)
+    return session.c[dimension] if made is None else made
+
+
+def hit_column(dimension: str, period: Period) -> Column:
+    """Of a hit itself. Weekday and hour are those of the period's zone."""
+    if dimension.startswith(DATA_PREFIX):
+        return data_column(dimension.removeprefix(DATA_PREFIX))
+    if dimension in _OF_THE_CLOCK:
+        return _clock_column(dimension, period)
+    return _SECTION if dimension == "section" else event.c[dimension]
+
+
+def exit_column(dimension: str) -> Column | None:
+    """Of a session: what `dimension` was of its last page view; None for a dimension that is not about pages."""
+    return {"page": session.c.exit_page, "section": _section(session.c.exit_page)}.get(dimension)
+
+
+def data_column(key: str) -> Column:
+    """The text of data.<key> of a hit, as it was sent; NULL: not sent."""
+    sent = dialect.data_value(event.c.data, key)
+    column = DATA_COLUMNS.get(key)
+    return sent if column is None else func.coalesce(sent, cast(column, Text))
+
+
+def _versioned(name: Column, version: Column) -> Column:
+    """ "Firefox 145", "iOS 26.1"; the name alone where no version was told."""
+    return case((version.is_(None), name), else_=name + " " + version)
+
+
+def _screen_class(screen: Column) -> Column:
+    width = cast(dialect.text_part(screen, "×", 1), BigInteger)
+    classes = [(width < below, literal(name)) for below, name in SCREEN_CLASSES]
+    return case((screen.is_(None), literal(None, Text)), *classes, else_=literal(LARGEST_SCREEN))
+
+
+def _section(page: Column) -> Column:
+    """ "/blog/*" of "/blog/2026/hello", "/pricing" of "/pricing"."""
+    folder = dialect.text_part(page, "/", 2)
+    return case((page.like("/_%/%"), literal("/") + folder + "/*"), else_=page)
+
+
+_SECTION = _section(event.c.page)
+_MADE_OF_SESSIONS: dict[str, Column] = {
+    "browser_version": _versioned(session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)),
+    "platform_version": _versioned(session.c.platform, session.c.platform_version),
+    "screen_class": _screen_class(session.c.screen),
+}
+_OF_THE_CLOCK = frozenset({"weekday", "hour", "weekday_hour"})
+_FROM_MONDAY = 3  # 1970 began on a Thursday
+
+
+def _clock_column(dimension: str, period: Period) -> Column:
+    local = local_clock(event.c.created_at, period)
+    weekday = cast((dialect.divided(local, DAY) + _FROM_MONDAY) % 7 + 1, Text)
+    hour = func.lpad(cast(dialect.divided(local, HOUR) % 24, Text), 2, "0", type_=Text)
+    parts: dict[str, Column] = {"weekday": weekday, "hour": hour, "weekday_hour": weekday + "-" + hour}
+    return parts[dimension]

@@ -1,0 +1,122 @@
+"""What is counted, whatever it is counted by: cards and charts group these rows by time, tables by a dimension's value.
+
+Three kinds of rows: hits, sessions, page views. One definition here is one column of METRICS.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Double, Select, Subquery, and_, case, false, func, or_, select
+
+from proprium.metrics import selection
+from proprium.metrics.query import Query
+from proprium.metrics.results import Metric
+from proprium.warehouse import dialect
+from proprium.warehouse.schema import event, session
+
+DAILY = 2  # event.identity: a visitor known for a day only
+
+Column = ColumnElement[Any]
+
+
+def hit_rows(query: Query, *more: Column) -> Select[Any]:
+    """Of the query's audience; bots stand beside them, to be told how many there are."""
+    is_chosen = selection.is_of_audience(query)
+    return select(
+        *more,
+        case((is_chosen, event.c.visitor)).label("visitor"),
+        case((is_chosen, event.c.event)).label("event"),
+        and_(is_chosen, event.c.is_view).label("is_view"),
+        and_(is_chosen, event.c.identity == DAILY).label("is_daily"),
+        event.c.is_bot,
+    )
+
+
+def hit_counts(rows: Subquery) -> dict[str, Column]:
+    return {
+        "new_visitors": count_if(rows.c.event == "session_start"),
+        "page_views": count_if(rows.c.is_view),
+        "clicks": count_if(rows.c.event == "click"),
+        "scrolls": count_if(rows.c.event == "scroll"),
+        "events": func.count(rows.c.event),
+    }
+
+
+def session_rows(query: Query, *more: Column, is_exit: Column | None = None) -> Select[Any]:
+    """`is_exit`: whether a session's end is an exit of what is counted; default: of the query's pages."""
+    return select(
+        *more,
+        session.c.is_bounce,
+        dialect.seconds_between(session.c.started_at, session.c.ended_at).label("duration"),
+        (selection.ends_on_a_chosen_page(query) if is_exit is None else is_exit).label("is_exit"),
+        *reached_goals(query).values(),
+    )
+
+
+def session_counts(rows: Subquery) -> dict[str, Column]:
+    return {
+        "sessions": func.count(),
+        "bounces": count_if(rows.c.is_bounce),
+        "duration_median": dialect.median(rows.c.duration),
+        "duration_mean": func.avg(rows.c.duration, type_=Double),
+        "exits": count_if(rows.c.is_exit),
+        "converted": count_if(rows.c.is_converted),
+    }
+
+
+def view_counts(rows: Subquery) -> dict[str, Column]:
+    """`rows` are views.views."""
+    return {
+        "engaged_ms": func.avg(rows.c.engaged_ms, type_=Double),
+        "depth": func.avg(rows.c.depth, type_=Double),
+    }
+
+
+def reached_goals(query: Query) -> dict[str, Column]:
+    """For a session: which goals it reached, and whether it is converted. Labels are the keys."""
+    each = {
+        f"goal_{i}": session.c.session.in_(selection.sessions_with(query, goal)) for i, goal in enumerate(query.goals)
+    }
+    asked = [each[f"goal_{i}"] for i, goal in enumerate(query.goals) if query.goal in {"", goal.name}]
+    return {name: reached.label(name) for name, reached in {**each, "is_converted": or_(false(), *asked)}.items()}
+
+
+def count_if(condition: Column) -> Column:
+    return func.count().filter(condition)
+
+
+def numbers_of(query: Query, counted: Mapping[str, Any]) -> dict[Metric, float | None]:
+    """The metrics of one bucket or of one row. A count of nothing is 0, a rate of nothing None."""
+    sessions, views = counted.get("sessions") or 0, counted.get("page_views") or 0
+    bounce_rate = _percent(counted.get("bounces"), sessions)
+    engaged_ms = counted.get("engaged_ms")
+    converted = (counted.get("converted") or 0) if query.goals else None
+    return {
+        **{metric: counted.get(metric.value) or 0 for metric in COUNTS},
+        Metric.VIEWS_PER_SESSION: views / sessions if sessions else None,
+        Metric.BOUNCE_RATE: bounce_rate,
+        Metric.ENGAGEMENT_RATE: None if bounce_rate is None else 100 - bounce_rate,
+        Metric.VISIT_DURATION: counted.get("duration_median"),
+        Metric.TIME_ON_PAGE: None if engaged_ms is None else engaged_ms / 1000,
+        Metric.SCROLL_DEPTH: counted.get("depth"),
+        Metric.EXIT_RATE: _percent(counted.get("exits"), views),
+        Metric.CONVERSIONS: converted,
+        Metric.CONVERSION_RATE: None if converted is None else _percent(converted, sessions),
+    }
+
+
+COUNTS = (
+    Metric.VISITORS,
+    Metric.NEW_VISITORS,
+    Metric.SESSIONS,
+    Metric.PAGE_VIEWS,
+    Metric.CLICKS,
+    Metric.SCROLLS,
+    Metric.EVENTS,
+)
+
+
+def _percent(part: int | None, whole: int) -> float | None:
+    return 100 * (part or 0) / whole if whole else None

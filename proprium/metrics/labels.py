@@ -1,0 +1,35 @@
+"""What a person reads in place of a value. Names of places are put on where a screen is drawn."""
+
+from __future__ import annotations
+
+from calendar import day_name
+
+from proprium.metrics.results import Dimension
+
+WITHOUT = {
+    Dimension.REFERRER: "Direct / none",
+    Dimension.SOURCE: "Direct / none",
+    Dimension.COUNTRY: "Unknown",
+    Dimension.REGION: "Unknown",
+    Dimension.CITY: "Unknown",
+    Dimension.BOT: "Unknown bot",
+    Dimension.BOT_CATEGORY: "Other",
+}
+"""What the absence of a value means, where that is not "(not set)"."""
+
+
+def label_of(dimension: str, value: str | None) -> str:
+    if value is None:
+        return WITHOUT.get(dimension, "(not set)")  # type: ignore[call-overload, no-any-return]
+    return _of_the_clock(value) if dimension in _CLOCK else value
+
+
+_CLOCK = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
+
+
+def _of_the_clock(value: str) -> str:
+    """ "Monday" of "1", "09:00" of "09", "Monday 09:00" of "1-09"."""
+    weekday, sign, hour = value.partition("-")
+    if sign:
+        return f"{day_name[int(weekday) - 1]} {hour}:00"
+    return f"{value}:00" if len(value) == 2 else day_name[int(value) - 1]

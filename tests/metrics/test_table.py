@@ -1,0 +1,172 @@
+"""Tables: any dimension with any metrics. A row says what the cards say once its value is filtered for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proprium.metrics.filters import filter_for, parse_filter
+from proprium.metrics.query import Goal
+from proprium.metrics.results import Dimension, Metric, Table
+from proprium.metrics.table import OF_BOTS, SORTED_BY, table
+from proprium.metrics.totals import totals
+from tests.make import IPHONE, an_event
+from tests.metrics.conftest import Past
+from tests.metrics.test_breakdown import a_busy_day
+
+COMPARED = [dimension for dimension in Dimension if dimension not in OF_BOTS and filter_for(dimension, "x")]
+FILTERS = ["", "&filter=page:contains:1&filter=country:is:DE"]
+SIGNED_UP = Goal("Signed up", (parse_filter("event:is:signup"),))
+
+
+def numbers(found: Table, value: str | None) -> dict[Metric, float | None]:
+    return next(dict(row.numbers) for row in found.rows if row.value == value)
+
+
+def values(found: Table) -> list[str | None]:
+    return [row.value for row in found.rows]
+
+
+@pytest.mark.parametrize("more", FILTERS)
+def test_a_row_says_what_the_cards_say_when_its_value_is_filtered_for(past: Past, more: str) -> None:
+    past.goals = (SIGNED_UP,)
+    past.append(*a_busy_day(), an_event("night", at="2026-11-01 23:50", page="/1", country="DE"))
+    past.append(an_event("night", at="00:10", page="/2", country="US"), an_event("night", at="00:20", event="signup"))
+    query = past.query("period=today" + more)
+    compared = 0
+    for dimension in COMPARED:
+        found = table(past.warehouse, query, dimension, limit=1000)
+        for row in found.rows[:2]:
+            wanted = filter_for(dimension, row.value)
+            assert wanted is not None
+            compared += 1
+            cards = totals(past.warehouse, query.with_filters(*query.filters, wanted))
+            for metric in Metric:
+                assert row.numbers[metric] == pytest.approx(cards.value(metric)), (dimension, row.value, metric)
+    assert compared > 25
+
+
+def test_every_metric_sorts_and_what_is_not_known_comes_last(past: Past) -> None:
+    past.goals = (SIGNED_UP,)
+    past.append(*a_busy_day())
+    for metric in SORTED_BY:
+        for ascending in (False, True):
+            found = past.table(Dimension.PAGE, metrics=[metric], sort=metric, ascending=ascending)
+            known = [row.numbers[metric] for row in found.rows if row.numbers[metric] is not None]
+            assert known == sorted(known, reverse=not ascending), metric  # type: ignore[type-var]
+            assert all(row.numbers[metric] is None for row in found.rows[len(known) :])
+
+
+def test_every_metric_can_be_sorted_by() -> None:
+    assert set(SORTED_BY) == set(Metric)
+
+
+def test_only_what_is_asked_for_is_told(past: Past) -> None:
+    past.append(an_event())
+    found = past.table(Dimension.PAGE, metrics=[Metric.BOUNCE_RATE, Metric.VISITORS])
+    assert found.metrics == (Metric.BOUNCE_RATE, Metric.VISITORS)
+    assert list(found.rows[0].numbers) == [Metric.BOUNCE_RATE, Metric.VISITORS]
+
+
+def test_a_table_is_searched_and_paged_and_keeps_its_total(past: Past) -> None:
+    past.append(*(an_event(f"v{i}", page=f"/page/{i:02}") for i in range(25)))
+    found = past.table(Dimension.PAGE, search="PAGE/1", limit=3, offset=2)
+    assert (values(found), found.distinct, found.total) == (["/page/12", "/page/13", "/page/14"], 10, 25)
+    beyond = past.table(Dimension.PAGE, offset=99)
+    assert (beyond.rows, beyond.distinct, beyond.total) == ((), 25, 25)
+
+
+def test_the_exit_rate_of_a_page_is_its_exits_by_its_views(past: Past) -> None:
+    past.append(an_event("ada", page="/a"), an_event("ada", page="/b", at="09:05"), an_event("bob", page="/a"))
+    found = past.table(Dimension.PAGE, metrics=[Metric.EXIT_RATE])
+    assert {row.value: row.numbers[Metric.EXIT_RATE] for row in found.rows} == {"/a": 50.0, "/b": 100.0}
+    assert past.totals("period=today&filter=page:is:/a").exit_rate == 50.0
+
+
+def test_the_scroll_depth_is_the_mean_of_what_each_view_reached(past: Past) -> None:
+    past.append(
+        an_event("ada", page="/a", view_id="1"),
+        an_event("ada", page="/a", view_id="1", event="scroll", scroll_depth=25, at="09:00:05"),
+        an_event("ada", page="/a", view_id="1", event="scroll", scroll_depth=75, at="09:00:09"),
+        an_event("bob", page="/a", view_id="2"),
+        an_event("bob", page="/a", view_id="2", event="page_leave", scroll_depth=25, time_on_page=400, at="09:00:20"),
+        an_event("cem", page="/a", view_id="3"),
+        an_event("dan", page="/b", at="10:00"),
+        an_event("dan", page="/b", event="scroll", scroll_depth=100, at="10:01"),
+    )
+    found = past.table(Dimension.PAGE, metrics=[Metric.SCROLL_DEPTH, Metric.TIME_ON_PAGE])
+    assert numbers(found, "/a") == {Metric.SCROLL_DEPTH: 50.0, Metric.TIME_ON_PAGE: None}
+    assert numbers(found, "/b")[Metric.SCROLL_DEPTH] == 100.0
+    assert past.totals().scroll_depth == pytest.approx(200 / 3)
+
+
+def test_a_goal_is_reached_by_visits_and_its_rate_is_of_all_visits(past: Past) -> None:
+    past.goals = (SIGNED_UP, Goal("Read the blog", (parse_filter("page:matches:/blog/*"),)))
+    past.append(
+        an_event("ada", page="/blog/one"),
+        an_event("ada", event="signup", at="09:05"),
+        an_event("ada", event="signup", at="09:06"),
+        an_event("bob", page="/blog/"),
+        an_event("cem", page="/blogs"),
+        an_event("dan"),
+    )
+    found = past.totals()
+    assert found.goals == {"Signed up": 1, "Read the blog": 2}
+    assert (found.conversions, found.conversion_rate) == (2, 50.0)
+    chosen = past.totals("period=today&goal=Signed up")
+    assert (chosen.conversions, chosen.conversion_rate) == (1, 25.0)
+
+
+def test_a_goal_may_ask_for_data_of_the_same_hit(past: Past) -> None:
+    past.goals = (Goal("Paid", (parse_filter("event:is:signup"), parse_filter("data.plan:is:pro"))),)
+    past.append(
+        an_event("ada", event="signup", data={"plan": "free"}),
+        an_event("ada", event="hover", data={"plan": "pro"}, at="09:01"),
+        an_event("bob", event="signup", data={"plan": "pro"}),
+    )
+    assert past.totals().conversions == 1
+
+
+def test_without_goals_there_are_no_conversions(past: Past) -> None:
+    past.append(an_event())
+    assert (past.totals().conversions, past.totals().conversion_rate) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "event", "label"),
+    [
+        (Dimension.SECTION, {"page": "/blog/2026/hello"}, "/blog/*"),
+        (Dimension.SECTION, {"page": "/pricing"}, "/pricing"),
+        (Dimension.SECTION, {"page": "/"}, "/"),
+        (Dimension.TITLE, {"title": "Hello"}, "Hello"),
+        (Dimension.BROWSER_VERSION, {}, "Chrome 140"),
+        (Dimension.PLATFORM_VERSION, {"user_agent": IPHONE}, "iOS 18.1"),
+        (Dimension.SCREEN_CLASS, {"screen_width": 390, "screen_height": 844}, "Phone"),
+        (Dimension.SCREEN_CLASS, {"screen_width": 1440, "screen_height": 900}, "Desktop"),
+        (Dimension.SCREEN_CLASS, {}, "(not set)"),
+        (Dimension.WEEKDAY, {}, "Monday"),
+        (Dimension.HOUR, {}, "09:00"),
+        (Dimension.WEEKDAY_HOUR, {}, "Monday 09:00"),
+        (Dimension.EVENT_NAME, {"event": "scroll"}, "scroll"),
+        (Dimension.SOURCE, {}, "Direct / none"),
+    ],
+)
+def test_a_dimension_lists_its_values(past: Past, dimension: Dimension, event: dict[str, Any], label: str) -> None:
+    past.append(an_event(**event))
+    assert [row.label for row in past.table(dimension).rows] == [label]
+
+
+def test_weekday_and_hour_are_those_of_the_propertys_zone(past: Past) -> None:
+    past.timezone = "Asia/Kolkata"
+    past.append(an_event(at="2026-11-01 18:40"))
+    assert values(past.table(Dimension.WEEKDAY_HOUR, "period=7d")) == ["1-00"]
+    past.timezone = "Europe/Berlin"
+    assert values(past.table(Dimension.WEEKDAY_HOUR, "period=7d")) == ["7-19"]
+
+
+def test_hits_of_people_and_of_bots_can_be_counted_together(past: Past) -> None:
+    past.append(an_event(page="/a"), an_event(None, page="/a", user_agent="Googlebot/2.1"))
+    assert [past.totals(f"period=today{more}").events for more in ("", "&audience=bots", "&audience=all")] == [1, 1, 2]
+    assert past.totals("period=today&audience=all").sessions == 1
+    assert past.table(Dimension.EVENT_PAGE, "period=today&audience=all").rows[0].numbers[Metric.EVENTS] == 2
