@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.event import Event
 from proprium.metrics.filters import Filter
+from proprium.metrics.query import Goal
 from tests.metrics.reference.hits import Hit, Rules, hits_of
-from tests.metrics.reference.sessions import Session, put_into_sessions, time_on_pages
+from tests.metrics.reference.sessions import Reading, Session, put_into_sessions, readings
 from tests.metrics.reference.spans import Span, compared_span, span_of
 
 
@@ -31,6 +31,8 @@ class Asked:
     audience: str = "humans"
     open_country: str | None = None
     custom_cards: tuple[str, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    goal: str = ""  # which of them; "": any
 
     @property
     def span(self) -> Span:
@@ -49,6 +51,7 @@ class Asked:
         else:
             pairs.append(("period", self.period))
         pairs += [("filter", wanted.to_text()) for wanted in self.filters]
+        pairs += [("goal", self.goal)] if self.goal else []
         return pairs + ([("map", self.open_country)] if self.open_country else [])
 
 
@@ -64,8 +67,8 @@ class History:
         self.sessions = put_into_sessions(self.hits)
 
     @cached_property
-    def engaged_ms(self) -> Any:
-        return time_on_pages(self.hits)
+    def readings(self) -> Mapping[Hit, Reading]:
+        return readings(self.hits)
 
 
 @dataclass
@@ -77,49 +80,79 @@ class Chosen:
     bots: list[Hit]
 
 
-def choose(history: History, asked: Asked, span: Span) -> Chosen:
-    """Filters on page, event, title and data select hits: the sessions are then those with a matching hit in the span.
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: what has exactly this value."""
 
-    All others ask the session. Bots have none, and know of the filters only the one by page.
+    dimension: str
+    value: str | None
+
+
+OF_HITS = {"page", "section", "title", "event", "event_page", "event_name", "weekday", "hour", "weekday_hour"}
+OF_HITS |= {"bot", "bot_category", "bot_page"}
+
+
+def is_about_hits(dimension: str) -> bool:
+    return dimension in OF_HITS or dimension.startswith("data.")
+
+
+def choose(history: History, asked: Asked, span: Span, row: Row | None = None) -> Chosen:
+    """Conditions on page, event, title, time and data select hits: the sessions are then those with a matching hit in
+    the span. All others ask the session. Bots have none, and know of the filters only the one by page.
     """
-    in_span = [hit for hit in history.hits if span.holds(hit.at)]
-    pages = [wanted for wanted in asked.filters if wanted.dimension == "page"]
-    bots = [hit for hit in in_span if hit.is_bot and all(matches(hit.sent.page, wanted) for wanted in pages)]
+    hits, bots, sessions = [], [], []
+    for hit in history.hits:
+        if not span.holds(hit.at):
+            continue
+        if hit.is_bot and _is_wanted_bot(hit, asked, row):
+            bots.append(hit)
+        elif not hit.is_bot and is_wanted_hit(hit, asked, row) and _is_wanted_session(hit.session, asked, row):
+            hits.append(hit)
+    if any(is_about_hits(wanted.dimension) for wanted in asked.filters) or (row and is_about_hits(row.dimension)):
+        sessions = list(dict.fromkeys(hit.session for hit in hits if hit.session))
+    else:
+        sessions = [
+            session
+            for session in history.sessions
+            if span.holds(session.started_at) and _is_wanted_session(session, asked, row)
+        ]
     if asked.audience == "bots":
         return Chosen(bots, [], bots)
-    of_hits = [wanted for wanted in asked.filters if is_about_hits(wanted)]
-    of_sessions = [wanted for wanted in asked.filters if not is_about_hits(wanted)]
-    people = [hit for hit in in_span if not hit.is_bot and all(matches(value_of(hit, w), w) for w in of_hits)]
-    hits = [hit for hit in people if not of_sessions or (hit.session and _is_wanted(hit.session, of_sessions))]
-    sessions = _sessions(history, span, people, of_hits)
-    return Chosen(hits, [session for session in sessions if _is_wanted(session, of_sessions)], bots)
+    return Chosen(sorted([*hits, *bots], key=lambda hit: hit.at) if asked.audience == "all" else hits, sessions, bots)
 
 
-def _sessions(history: History, span: Span, matching: Iterable[Hit], of_hits: Sequence[Filter]) -> list[Session]:
-    if of_hits:
-        return list(dict.fromkeys(hit.session for hit in matching if hit.session))
-    return [session for session in history.sessions if span.holds(session.started_at)]
+def is_wanted_hit(hit: Hit, asked: Asked, row: Row | None = None) -> bool:
+    """As far as the hit itself decides."""
+    filters = [wanted for wanted in asked.filters if is_about_hits(wanted.dimension)]
+    if row and row.dimension == "event" and not hit.is_custom:
+        return False
+    is_in_row = not row or not is_about_hits(row.dimension) or hit.says(row.dimension, asked.zone) == row.value
+    return is_in_row and all(matches(hit.says(wanted.dimension, asked.zone), wanted) for wanted in filters)
 
 
-def _is_wanted(session: Session, filters: Sequence[Filter]) -> bool:
-    return all(matches(session.told(wanted.dimension), wanted) for wanted in filters)
+def _is_wanted_session(session: Session | None, asked: Asked, row: Row | None) -> bool:
+    """A hit of nobody has no session that could match."""
+    filters = [wanted for wanted in asked.filters if not is_about_hits(wanted.dimension)]
+    asks_row = row is not None and not is_about_hits(row.dimension)
+    if session is None:
+        return not filters and not asks_row
+    is_in_row = not (row and asks_row) or session.told(row.dimension) == row.value
+    return is_in_row and all(matches(session.told(wanted.dimension), wanted) for wanted in filters)
 
 
-def is_about_hits(wanted: Filter) -> bool:
-    return wanted.dimension in {"page", "event", "title"} or wanted.dimension.startswith("data.")
+def _is_wanted_bot(hit: Hit, asked: Asked, row: Row | None) -> bool:
+    if row and not is_about_hits(row.dimension):
+        return False
+    if row and (hit.says(row.dimension, asked.zone) != row.value or (row.dimension == "event" and not hit.is_custom)):
+        return False
+    return all(matches(hit.sent.page, wanted) for wanted in asked.filters if wanted.dimension == "page")
 
 
-def value_of(hit: Hit, wanted: Filter) -> str | None:
-    if wanted.dimension.startswith("data."):
-        return text_of(hit.sent.data.get(wanted.dimension.removeprefix("data.")))
-    return hit.told(wanted.dimension)
-
-
-def text_of(value: Any) -> str | None:
-    """Of a value in `data`: texts are themselves, everything else is its JSON; null is not set."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def reaches(session: Session, goal: Goal, zone: ZoneInfo) -> bool:
+    """At least one hit that all of the goal's conditions match."""
+    return any(
+        all(matches(hit.says(wanted.dimension, zone), wanted) for wanted in goal.filters) for hit in session.hits
+    )
 
 
 def matches(value: str | None, wanted: Filter) -> bool:
@@ -134,6 +167,8 @@ def matches(value: str | None, wanted: Filter) -> bool:
             return value is not None and first.lower() in value.lower()
         case "not_contains":
             return value is None or first.lower() not in value.lower()
+        case "matches":
+            return value is not None and fnmatchcase(value, first.replace("[", "[[]").replace("?", "[?]"))
         case "one_of":
             return value in wanted.values
         case _:

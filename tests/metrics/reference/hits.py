@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from collector.event import Event, Identity
 from tests.metrics.reference.senders import Agent, agent_of, source_and_channel
@@ -101,20 +103,49 @@ class Hit:
             return 0
         return min(max(self.sent.time_on_page or 0, 0), 30 * 60 * 1000)
 
+    @property
+    def depth(self) -> int | None:
+        """Percent of the page that a page_leave or scroll says was reached."""
+        if self.sent.event not in {"page_leave", "scroll"} or self.sent.scroll_depth is None:
+            return None
+        return min(max(self.sent.scroll_depth, 0), 100)
+
     def told(self, dimension: str) -> str | None:
-        """A dimension of the sender, or of the hit itself; None: not known."""
+        """Of the sender: with what, from where. None: not known."""
         sent = self.sent
-        if dimension in {"browser", "platform", "device"}:
-            value: Any = getattr(self.agent, dimension)
-        elif dimension in {"source", "channel"}:
+        if dimension in Agent._fields:
+            return getattr(self.agent, dimension)  # type: ignore[no-any-return]
+        if dimension in {"source", "channel"}:
             found = source_and_channel(sent.referrer, sent.utm_source, sent.utm_medium)
-            value = found[dimension == "channel"]
-        elif dimension == "screen":
-            has_both = sent.screen_width and sent.screen_height
-            value = f"{sent.screen_width}×{sent.screen_height}" if has_both else None
-        else:
-            value = getattr(sent, dimension)
-        return value  # type: ignore[no-any-return]
+            return found[dimension == "channel"]
+        has_screen = sent.screen_width and sent.screen_height
+        if dimension == "screen":
+            return f"{sent.screen_width}×{sent.screen_height}" if has_screen else None
+        if dimension == "screen_class":
+            return _screen_class(sent.screen_width or 0) if has_screen else None
+        return getattr(sent, dimension)  # type: ignore[no-any-return]
+
+    def says(self, dimension: str, zone: ZoneInfo) -> str | None:
+        """Of the hit itself: its page, its name, its time on the zone's clock, or what it carries."""
+        match dimension:
+            case "page" | "event_page" | "bot_page":
+                return self.sent.page
+            case "event" | "event_name":
+                return self.sent.event
+            case "title":
+                return self.sent.title
+            case "section":
+                return _section(self.sent.page)
+            case "bot":
+                return self.bot
+            case "bot_category":
+                return self.bot_category
+            case "weekday" | "hour" | "weekday_hour":
+                local = self.at.astimezone(zone)
+                told = {"weekday": f"{local.isoweekday()}", "hour": f"{local.hour:02}"}
+                return told.get(dimension, "-".join(told.values()))
+            case _:
+                return text_of(self.sent.data.get(dimension.removeprefix("data.")))
 
 
 def hits_of(events: Iterable[Event], rules: Rules) -> list[Hit]:
@@ -129,3 +160,24 @@ def _is_page_like(page: str | None, pattern: str) -> bool:
 
 def _is_agent_like(agent: str, pattern: str) -> bool:
     return fnmatchcase(agent.lower(), pattern.lower() if "*" in pattern else f"*{pattern.lower()}*")
+
+
+def text_of(value: Any) -> str | None:
+    """Of a value in `data`: texts are themselves, everything else is its JSON; null is not set."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _section(page: str | None) -> str | None:
+    """The first folder."""
+    parts = (page or "").split("/")
+    return f"/{parts[1]}/*" if len(parts) > 2 and parts[0] == "" and parts[1] else page
+
+
+def _screen_class(width: int) -> str:
+    if width < 576:
+        return "Phone"
+    if width < 992:
+        return "Tablet"
+    return "Laptop" if width < 1440 else "Desktop"

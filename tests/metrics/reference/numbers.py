@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import Any
 
 from collector.event import Identity
-from tests.metrics.reference.asked import Asked, Chosen, History, choose
+from tests.metrics.reference.asked import Asked, Chosen, History, Row, choose, is_wanted_hit, reaches
 from tests.metrics.reference.hits import Hit
 from tests.metrics.reference.sessions import Session
 from tests.metrics.reference.spans import Buckets, Span, buckets_of
@@ -25,14 +25,20 @@ def totals(history: History, asked: Asked, span: Span) -> Numbers:
     return {**numbers(history, asked, chosen), "daily_visitors": len(days) > 1 and is_daily}
 
 
-def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
-    """A rate of nothing is None."""
+def numbers(history: History, asked: Asked, chosen: Chosen, row: Row | None = None) -> Numbers:
+    """A rate of nothing is None. `row` is what `chosen` was chosen for."""
     hits, sessions = chosen.hits, chosen.sessions
     events = [hit.sent.event for hit in hits]
     views = [hit for hit in hits if hit.counts_as_view]
-    reported_ms = [ms for view in views if (ms := history.engaged_ms.get(view, 0)) >= 1000]
+    told = [history.readings[view] for view in views if view in history.readings]
+    read_ms = [reading.engaged_ms for reading in told if reading.engaged_ms >= 1000]
+    depths = [reading.depth for reading in told if reading.depth is not None]
     durations = [session.duration_s for session in sessions]
-    bounce_rate = 100 * sum(session.is_bounce for session in sessions) / len(sessions) if sessions else None
+    bounce_rate = _percent(sum(session.is_bounce for session in sessions), len(sessions))
+    exits = sum(is_wanted_hit(session.views[-1], asked, row) for session in sessions if session.views)
+    reached = {goal.name: {s for s in sessions if reaches(s, goal, asked.zone)} for goal in asked.goals}
+    wanted = {name: found for name, found in reached.items() if asked.goal in ("", name)}
+    converted = len(set().union(*wanted.values()))
     return {
         "visitors": len({hit.visitor for hit in hits} - {None}),
         "new_visitors": events.count("session_start"),
@@ -43,13 +49,22 @@ def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
         "engagement_rate": None if bounce_rate is None else 100 - bounce_rate,
         "visit_duration": median(durations) if durations else None,
         "visit_duration_mean": fmean(durations) if durations else None,
-        "time_on_page": fmean(reported_ms) / 1000 if reported_ms else None,
+        "time_on_page": fmean(read_ms) / 1000 if read_ms else None,
         "clicks": events.count("click"),
         "scrolls": events.count("scroll"),
         "events": len(events),
+        "scroll_depth": fmean(depths) if depths else None,
+        "exit_rate": _percent(exits, len(views)),
+        "conversions": converted if asked.goals else None,
+        "conversion_rate": _percent(converted, len(sessions)) if asked.goals else None,
         "bots": len(chosen.bots),
         "custom": {name: events.count(name) for name in asked.custom_cards},
+        "goals": {name: len(found) for name, found in reached.items()},
     }
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
 
 
 @dataclass(frozen=True)

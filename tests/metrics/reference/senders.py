@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -12,6 +13,8 @@ class Agent(NamedTuple):
     bot: str | None = None  # its name; None: no known bot
     bot_category: str | None = None
     is_library: bool = False  # a program's HTTP client
+    browser_version: str | None = None  # "Chrome 140"
+    platform_version: str | None = None  # "iOS 18.1"
 
 
 BOTS = {  # a part of the text → name, category
@@ -54,6 +57,8 @@ PLATFORMS = {
     "Mac OS X": "macOS",
     "Linux": "Linux",
 }
+VERSIONS = (r"Version/(\d+)", r"Chrome/(\d+)")
+PLATFORM_VERSIONS = (r"(?:iPhone|CPU) OS (\d+_\d+)",)
 
 SOURCES = {  # a host → its name, and the channel of those who come from there without a campaign
     "google.com": ("Google", "Organic search"),
@@ -82,10 +87,11 @@ def agent_of(text: str) -> Agent:
     if not text or text.startswith(LIBRARIES):
         return Agent(is_library=True)
     browser, platform = _first(BROWSERS, text), _first(PLATFORMS, text)
+    versions = (_with_version(browser, VERSIONS, text), _with_version(platform, PLATFORM_VERSIONS, text))
     for part, (name, category) in BOTS.items():
         if part in text:
-            return Agent(browser, platform, None, name, category)
-    return Agent(browser, platform, _device(text))
+            return Agent(browser, platform, None, name, category, False, *versions)
+    return Agent(browser, platform, _device(text), None, None, False, *versions)
 
 
 def source_and_channel(referrer: str | None, utm_source: str | None, utm_medium: str | None) -> tuple[str | None, str]:
@@ -100,6 +106,12 @@ def _device(text: str) -> str:
     if "iPad" in text or ("Android" in text and "Mobile" not in text):
         return "Tablet"
     return "Mobile" if "iPhone" in text or "Android" in text else "Desktop"
+
+
+def _with_version(name: str | None, patterns: tuple[str, ...], text: str) -> str | None:
+    """The name alone where no version is told."""
+    found = next((found[1] for pattern in patterns if (found := re.search(pattern, text))), None)
+    return name and (f"{name} {found.replace('_', '.')}" if found else name)
 
 
 def _first(names: dict[str, str], text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -75,22 +76,36 @@ def put_into_sessions(hits: Iterable[Hit]) -> list[Session]:
     return sessions
 
 
-def time_on_pages(hits: Iterable[Hit]) -> Mapping[Hit, int]:
-    """Milliseconds of each page view that any page_leave told of. `hits` are in the order of their time."""
+@dataclass
+class Reading:
+    """What was reported of a page view."""
+
+    engaged_ms: int = 0
+    depth: int | None = None  # percent of the page
+
+
+def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
+    """Of each page view that any page_leave or scroll told of. `hits` are in the order of their time."""
     people = [hit for hit in hits if not hit.is_bot]
     by_id = {hit.sent.view_id: hit for hit in people if hit.counts_as_view and hit.sent.view_id}
     latest: dict[tuple[int, str | None], Hit] = {}  # view of each visitor and path
-    engaged: dict[Hit, int] = {}
+    found = defaultdict[Hit, Reading](Reading)
     for hit in people:
         who = hit.visitor
         if hit.counts_as_view and who is not None:
             latest[who, hit.sent.page] = hit
-        if hit.sent.event == "page_leave" and hit.sent.time_on_page is not None:
+        if hit.sent.event in {"page_leave", "scroll"}:
             by_path = latest.get((who, hit.sent.page)) if who is not None else None
             view = by_id.get(hit.sent.view_id) if hit.sent.view_id else by_path
             if view:
-                engaged[view] = min(engaged.get(view, 0) + hit.engaged_ms, LONGEST_VIEW_MS)
-    return engaged
+                _add(found[view], hit)
+    return found
+
+
+def _add(reading: Reading, hit: Hit) -> None:
+    reading.engaged_ms = min(reading.engaged_ms + hit.engaged_ms, LONGEST_VIEW_MS)
+    if hit.depth is not None:
+        reading.depth = max(reading.depth or 0, hit.depth)
 
 
 def _open_session(latest: dict[int, Session], hit: Hit) -> Session | None:
