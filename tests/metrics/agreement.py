@@ -68,13 +68,12 @@ def of_table(found: Table, history: History, asked: Asked) -> list[str]:
 def known_defects(history: History, asked: Asked, span: Span, dimension: str = "page") -> set[str]:
     """Metrics that test_known_defects.py shows to be wrong for such a question."""
     known = set[str]()
+    edges = (span.start, span.end)
     dimensions = {dimension, *(wanted.dimension for wanted in asked.filters)}
-    if any(is_about_hits(name) for name in dimensions - {"page", "section"}):
-        known |= {"exit_rate"}  # the last view is asked for its page only
-    if any(
-        session.hits[0].at < span.start <= session.hits[-1].at or session.hits[0].at < span.end <= session.hits[-1].at
-        for session in history.sessions
-    ):
+    ends = [session.views[-1] for session in history.sessions if session.views]
+    if any(map(is_about_hits, dimensions - {"page", "section"})) or any(end.sent.page is None for end in ends):
+        known |= {"exit_rate"}  # only the page of a last view is known, and none is taken for no view
+    if any(session.hits[0].at < edge <= session.hits[-1].at for session in history.sessions for edge in edges):
         known |= {"conversions", "conversion_rate", "goals"}  # goals are looked for in the period only
     return known
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import delete
 
 from proprium.metrics.dashboard import dashboard
@@ -30,6 +30,7 @@ from tests.metrics.reference.numbers import live as reference_live
 from tests.warehouse_kit import FilledWarehouse
 
 QUICK, MANY = 12, 510
+NO_EXPLAINING = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)  # which traces every line: far slower
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +88,7 @@ def check(ground: FilledWarehouse, story: Story) -> None:
 def test_the_warehouse_says_what_the_definitions_say(ground: FilledWarehouse, fuzz: bool, is_shuffled: bool) -> None:
     quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
-    @settings(max_examples=MANY if fuzz else QUICK, deadline=None, suppress_health_check=quiet)
+    @settings(max_examples=MANY if fuzz else QUICK, deadline=None, phases=NO_EXPLAINING, suppress_health_check=quiet)
     @given(stories(questions=1, is_shuffled=is_shuffled))
     def holds(story: Story) -> None:
         check(ground, story)
