@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 PACE_S = 0.2
 LONGEST_PACE_S = 0.45
-REST_PER_WORK = 12
+REST_PER_WORK = 20
 """From one projection to the next, by what one takes: a row costs much less in company (18 ms a round, 15 µs a row).
 The first one after a silence goes at once."""
 LOOK_S = 5.0
