@@ -32,7 +32,7 @@ def differences(board: Dashboard, history: History, asked: Asked) -> list[str]:
     period = board.query.period
     return [
         *_same("period", (period.start_utc, period.end_utc), (asked.span.start, asked.span.end)),
-        *_of_totals("", board.totals, totals(history, asked, asked.span), known_defects(history, asked, asked.span)),
+        *_of_totals("", board.totals, totals(history, asked, asked.span), known_defects(history, asked)),
         *_of_lines("", (board.timelines, board.custom_timelines), history, asked, asked.span),
         *_of_comparison(board, history, asked),
         *(
@@ -47,7 +47,7 @@ def of_table(found: Table, history: History, asked: Asked) -> list[str]:
     """Every number of every row; `found` has all of them."""
     expected = table(history, asked, asked.span, found.dimension)
     about_it = about(asked, found.dimension)
-    known = known_defects(history, about_it, asked.span, found.dimension)
+    known = known_defects(history, about_it, found.dimension)
     rows = {row.value: row.numbers for row in found.rows}
     return [
         *_same(
@@ -65,17 +65,13 @@ def of_table(found: Table, history: History, asked: Asked) -> list[str]:
     ]
 
 
-def known_defects(history: History, asked: Asked, span: Span, dimension: str = "page") -> set[str]:
+def known_defects(history: History, asked: Asked, dimension: str = "page") -> set[str]:
     """Metrics that test_known_defects.py shows to be wrong for such a question."""
-    known = set[str]()
-    edges = (span.start, span.end)
     dimensions = {dimension, *(wanted.dimension for wanted in asked.filters)}
     ends = [session.views[-1] for session in history.sessions if session.views]
-    if any(map(is_about_hits, dimensions - {"page", "section"})) or any(end.sent.page is None for end in ends):
-        known |= {"exit_rate"}  # only the page of a last view is known, and none is taken for no view
-    if any(session.hits[0].at < edge <= session.hits[-1].at for session in history.sessions for edge in edges):
-        known |= {"conversions", "conversion_rate", "goals"}  # goals are looked for in the period only
-    return known
+    # Only the page of a last view is known, and none is taken for no view.
+    is_wrong = any(map(is_about_hits, dimensions - {"page", "section"})) or any(end.sent.page is None for end in ends)
+    return {"exit_rate"} if is_wrong else set()
 
 
 def of_tile(found: Breakdown, expected: Tile, shown: int = SHOWN) -> list[str]:
@@ -92,7 +88,7 @@ def _of_comparison(board: Dashboard, history: History, asked: Asked) -> Iterator
     shown = before and Span(before.period.start_utc, before.period.end_utc)
     yield from _same("compared period", shown, span)
     if span and board.previous:
-        known = known_defects(history, asked, span)
+        known = known_defects(history, asked)
         yield from _of_totals("compared ", board.previous, totals(history, asked, span), known)
         series = board.previous_timelines, board.previous_custom_timelines
         yield from _of_lines("compared ", series, history, asked, span)
@@ -107,7 +103,7 @@ def _of_totals(name: str, found: Totals, expected: Mapping[str, Any], known: set
 def _of_lines(
     name: str, found: tuple[Mapping[Metric, Series], Mapping[str, Series]], history: History, asked: Asked, span: Span
 ) -> Iterator[str]:
-    expected, known = lines(history, asked, span), known_defects(history, asked, span)
+    expected, known = lines(history, asked, span), known_defects(history, asked)
     for metric, series in found[0].items():
         if metric not in known:
             values = [part[metric] for part in expected.numbers]

@@ -109,6 +109,7 @@ class Story:
     rules_come_last: bool  # after all events: they hold for history as well
     asked: list[Asked]
     dimension: str  # whose table is looked at
+    tiles: int  # which third of all tiles is looked at
 
 
 hits = st.fixed_dictionaries(
@@ -160,7 +161,15 @@ def stories(draw: st.DrawFn, questions: int = 2, *, is_shuffled: bool = False) -
     moments = sorted(event.created_at for event in events)
     order = draw(st.permutations(events)) if is_shuffled else events
     asked = [draw(_questions(zone, day, moments)) for _ in range(questions)]
-    return Story(order, draw(few([1000, 1000, 11])), draw(rules), draw(st.booleans()), asked, draw(few(DIMENSIONS)))
+    return Story(
+        order,
+        draw(few([1000, 1000, 11])),
+        draw(rules),
+        draw(st.booleans()),
+        asked,
+        draw(few(DIMENSIONS)),
+        draw(few([0, 1, 2])),
+    )
 
 
 def _in_order(drawn: list[dict[str, Any]], midnight: datetime) -> list[dict[str, Any]]:
@@ -247,7 +256,7 @@ def _questions(draw: st.DrawFn, zone: ZoneInfo, day: date, moments: list[datetim
         zone=draw(few([zone, zone, zone, ZoneInfo("America/New_York")])),
         period="custom" if dates else period,
         dates=dates,
-        compare=draw(few(["previous", "previous", "year", "none"])),
+        compare=draw(few(["none", "none", "none", "previous", "previous", "year"])),
         filters=tuple(dict.fromkeys(draw(st.lists(filters(), max_size=2)))),
         interval=draw(few([*intervals, "minute"] if period in CLOSE else intervals)),
         audience=draw(few(["humans"] * 7 + ["bots", "all"])),

@@ -17,6 +17,7 @@ from proprium.metrics.dashboard import dashboard
 from proprium.metrics.live import live
 from proprium.metrics.results import Live
 from proprium.metrics.table import table
+from proprium.metrics.tiles import TILED
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
@@ -76,7 +77,7 @@ def check(ground: FilledWarehouse, story: Story) -> None:
     made, history = tell(ground, story), History(story.events, story.rules)
     for asked in story.asked:
         query = query_of(made, asked)
-        assert differences(dashboard(ground.warehouse, query), history, asked) == []
+        assert differences(dashboard(ground.warehouse, query, TILED[story.tiles :: 3]), history, asked) == []
         found = table(ground.warehouse, query, story.dimension, limit=1000)
         assert of_table(found, history, asked) == []
     latest = max(event.created_at for event in story.events) + timedelta(minutes=1)

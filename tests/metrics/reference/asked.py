@@ -65,6 +65,7 @@ class History:
     def __post_init__(self) -> None:
         self.hits = hits_of(self.events, self.rules)
         self.sessions = put_into_sessions(self.hits)
+        self.chosen: dict[tuple[Asked, Span, Row | None], Chosen] = {}
 
     @cached_property
     def readings(self) -> Mapping[Hit, Reading]:
@@ -97,6 +98,14 @@ def is_about_hits(dimension: str) -> bool:
 
 
 def choose(history: History, asked: Asked, span: Span, row: Row | None = None) -> Chosen:
+    """What is chosen is remembered: the tiles of a dashboard all ask for the same."""
+    key = asked, span, row
+    if key not in history.chosen:
+        history.chosen[key] = _choose(history, asked, span, row)
+    return history.chosen[key]
+
+
+def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chosen:
     """Conditions on page, event, title, time and data select hits: the sessions are then those with a matching hit in
     the span. All others ask the session. Bots have none, and know of the filters only the one by page.
     """
