@@ -11,6 +11,7 @@ from proprium.demo.history import history
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.filters import parse_filters
+from proprium.metrics.goals import goal
 from tests.metrics.agreement import differences, of_tile, query_of
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.tiles import tile
@@ -26,18 +27,22 @@ LONG = [
     ("28d", "day", [], BERLIN),
     ("28d", "day", ["country:is:DE", "browser:is_not:Chrome"], BERLIN),
     ("28d", "hour", ["channel:one_of:Organic search|Paid search"], KOLKATA),
-    ("90d", "week", ["data.plan:is_set"], BERLIN),
     ("12mo", "month", [], BERLIN),
     ("12mo", "week", ["page:contains:/blog", "event:is:page_view"], KOLKATA),
-    ("12mo", "day", ["utm_source:is:newsletter", "entry_page:not_contains:/blog"], BERLIN),
+    ("90d", "week", ["utm_source:is:newsletter", "entry_page:not_contains:/blog"], BERLIN),
     ("ytd", "month", ["exit_page:is:/signup", "referrer:is:"], BERLIN),
 ]
 
 
 def question(period: str, interval: str, filters: list[str], zone: ZoneInfo) -> Asked:
-    now = UNTIL - timedelta(hours=2, minutes=11)
     return Asked(
-        now, zone, period, filters=parse_filters(filters), interval=interval, custom_cards=("signup", "search")
+        now=UNTIL - timedelta(hours=2, minutes=11),
+        zone=zone,
+        period=period,
+        filters=parse_filters(filters),
+        interval=interval,
+        custom_cards=("signup", "search"),
+        goals=(goal("Signed up", ["event:is:signup"]), goal("Read on", ["page:matches:/blog/*"])),
     )
 
 

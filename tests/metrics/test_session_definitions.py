@@ -9,7 +9,9 @@ import pytest
 
 from collector.event import Event, Identity
 from collector.visitor import visitor_of
+from proprium.metrics.filters import parse_filter
 from proprium.metrics.live import live
+from proprium.metrics.query import Goal
 from proprium.metrics.results import Dimension, Live
 from tests.make import IPHONE, an_event
 from tests.metrics.conftest import Past
@@ -108,6 +110,13 @@ def test_visit_duration_runs_to_the_last_activity_and_a_leave_is_activity(past: 
 def test_a_path_again_within_a_second_is_one_view(past: Past, second: dict[str, str], views: int) -> None:
     past.append(an_event(at="09:00"), an_event(**second))  # type: ignore[arg-type]
     assert past.totals().page_views == views
+
+
+def test_a_goal_that_is_reached_after_midnight_is_its_sessions(past: Past) -> None:
+    past.goals = (Goal("Signed up", (parse_filter("event:is:signup"),)),)
+    past.append(an_event("ada", "2026-11-01 23:55"), an_event("ada", "2026-11-02 00:05", event="signup"))
+    days = ("from=2026-11-01&to=2026-11-01", "from=2026-11-02&to=2026-11-02", BOTH)
+    assert [past.totals(day).conversions for day in days] == [1, 0, 1]
 
 
 def test_tiles_count_visitors_but_pages_their_views_and_events_themselves(past: Past) -> None:
