@@ -33,7 +33,7 @@ FILTERS = st.sampled_from(
 numbers = count(1)
 """Every example is a property of its own in one warehouse: nothing has to be emptied between them."""
 
-EXAMPLES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def hits() -> st.SearchStrategy[dict[str, Any]]:
