@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from proprium.metrics.query import Query
-from proprium.metrics.results import Breakdown, Dashboard, Metric, Series, Table, Totals
+from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
 from proprium.metrics.url import PropertyFacts, query_from
 from proprium.storage.tables import Property
 from tests.metrics.reference.asked import Asked, History, is_about_hits
@@ -35,11 +35,15 @@ def differences(board: Dashboard, history: History, asked: Asked) -> list[str]:
         *_of_totals("", board.totals, totals(history, asked, asked.span), known_defects(history, asked)),
         *_of_lines("", (board.timelines, board.custom_timelines), history, asked, asked.span),
         *_of_comparison(board, history, asked),
-        *(
-            difference
-            for dimension, found in board.breakdowns.items()
-            for difference in of_tile(found, tile(history, asked, asked.span, dimension), _shown(dimension))
-        ),
+        *of_tiles(board.breakdowns, history, asked),
+    ]
+
+
+def of_tiles(found: Mapping[Dimension, Breakdown], history: History, asked: Asked) -> list[str]:
+    return [
+        difference
+        for dimension, each in found.items()
+        for difference in of_tile(each, tile(history, asked, asked.span, dimension), _shown(dimension))
     ]
 
 
