@@ -23,6 +23,7 @@ from proprium.metrics.period import Interval
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Totals
 from proprium.metrics.views import views
+from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
 WHOLE = None
@@ -83,9 +84,9 @@ def _hits(query: Query, buckets: Buckets | None, *, with_visitors: bool) -> Sele
 
 
 def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:
-    """A session is seen on the days of its first and its last hit, and on the one between, which a clock may shorten."""
+    """A session is seen on the days of its first and its last hit, and on one between them that the clock cut short."""
     start, end = session.c.started_at, session.c.ended_at
-    middle = start + (end - start) / 2
+    middle = dialect.midway(start, end)
     active = selection.active_sessions(query)
     days = [_bucket(buckets, moment) for moment in (start, middle, end)]
     rows = union(*(select(day, session.c.visitor).where(active) for day in days)).subquery("seen")

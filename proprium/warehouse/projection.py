@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
-from proprium.storage.tail import TailRow
+from proprium.storage.tail import Columns
 from proprium.warehouse import bulk, schema
 from proprium.warehouse.dialect import micros
 from proprium.warehouse.late import Recomputed, recompute
-from proprium.warehouse.openings import KEPT, Openings
-from proprium.warehouse.rows import AT, hit_of, row_of
+from proprium.warehouse.openings import Openings, kept_for
+from proprium.warehouse.rows import hits_of, in_order, rows_of
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.sessions import Hit, Key, Visit
 
@@ -28,29 +27,34 @@ class Projection:
 
     def __init__(self) -> None:
         self._openings: dict[int, Openings] = {}
+        self.rules = Rules()
+        """By which everything is made; to be set before it is."""
 
-    def add(self, connection: Connection, events: Sequence[TailRow], rules: Rules) -> None:
+    def add(self, connection: Connection, events: Columns) -> None:
         """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
-        rows = [row_of(event, rules) for event in events if not rules.leave_out(event)]
-        rows.sort(key=_when)
+        kept, left_out = self.rules.kept(events)
+        bulk.note_left_out(connection, left_out)
+        if not kept["seq"]:
+            return
+        rows = rows_of(in_order(kept), self.rules)
         hits: dict[int, list[Hit]] = defaultdict(list)
-        for row in rows:
-            if hit := hit_of(row):
-                hits[hit.number].append(hit)
+        for hit in hits_of(rows, self.rules.pace_of):
+            hits[hit.number].append(hit)
         visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
-        bulk.write_visits(connection, visits)
-        bulk.insert_events(connection, rows)
+        for of_one in hits.values():
+            bulk.put_in(rows, of_one)
+        bulk.add_rows(connection, rows, visits)
         self._forget_old(hits)
 
     def recompute(self, connection: Connection, windows: dict[Key, tuple[int, int]]) -> None:
         """After deletions: the sessions of what is left."""
-        known = recompute(connection, windows)
+        known = recompute(connection, windows, self.rules.pace_of)
         _write(connection, known)
         bulk.write_visits(connection, known.visits)
 
     def reset(self, number: int) -> None:
         """The warehouse holds nothing of this property."""
-        self._openings[number] = Openings()
+        self._opened(number)
 
     def forget(self) -> None:
         self._openings.clear()
@@ -64,43 +68,49 @@ class Projection:
 
     def _sessions(self, connection: Connection, number: int, hits: list[Hit]) -> list[Visit]:
         """Those that are new or have grown. Hits are in the order of time."""
-        openings = self._openings.setdefault(number, Openings())
+        openings = self._openings.get(number)
+        if openings is None:
+            openings = self._opened(number)
         unsure = _unsure(openings, hits)
         known = self._ask(connection, hits, unsure) if unsure else Recomputed()
         _write(connection, known)
         openings.learn(known)
         grown = [openings.add(hit) for hit in hits if hit.key not in unsure]
-        for hit in hits:
-            bulk.put_in(hit)
         return list(dict.fromkeys((*known.visits, *grown)))
 
     def _ask(self, connection: Connection, hits: list[Hit], unsure: set[Key]) -> Recomputed:
         """Sessions of those of whom memory does not know enough, and of everybody who has to do with them."""
         while True:
             late = [hit for hit in hits if hit.key in unsure]
-            known = recompute(connection, _windows(late), late)
+            known = recompute(connection, _windows(late), self.rules.pace_of, late)
             if not (more := {hit.key for hit in hits if hit.key in known.keys} - unsure):
                 return known
             unsure |= more
             for hit in hits:
                 hit.visit, hit.is_view = None, False
 
+    def _opened(self, number: int) -> Openings:
+        opened = self._openings[number] = Openings(self.rules.pace_of(number))
+        return opened
+
     def _remembered(self, connection: Connection, number: int, newest: int) -> Openings:
+        pace = self.rules.pace_of(number)
+        since = newest - kept_for(pace)
         own = func.coalesce(_event.c.own_visitor, _event.c.visitor)
         at = micros(_event.c.created_at)
         question = (
             select(own, func.min(at), func.max(at))
-            .where(_event.c.property == number, _event.c.session.is_not(None), at >= newest - KEPT)
+            .where(_event.c.property == number, _event.c.session.is_not(None), at >= since)
             .group_by(own)
             .limit(MOST_REMEMBERED + 1)
         )
         windows = {(number, visitor): (first, last) for visitor, first, last in connection.execute(question).all()}
         if len(windows) > MOST_REMEMBERED:
-            return Openings(complete_since=newest + 1)
-        openings = Openings(complete_since=newest - KEPT)
-        known = recompute(connection, windows)
+            return Openings(pace, complete_since=newest + 1)
+        openings = Openings(pace, complete_since=since)
+        known = recompute(connection, windows, self.rules.pace_of)
         for visit in known.visits:
-            visit.is_written, visit.first = True, None
+            visit.is_written = True
         openings.learn(known)
         return openings
 
@@ -110,10 +120,6 @@ class Projection:
         while (above := sum(map(len, self._openings.values())) - MOST_REMEMBERED) > 0:
             largest = max(self._openings.values(), key=len)
             largest.forget_old(most=max(0, len(largest) - above))
-
-
-def _when(row: list[Any]) -> tuple[int, int]:
-    return row[AT["created_at"]], row[AT["seq"]]
 
 
 def _unsure(openings: Openings, hits: list[Hit]) -> set[Key]:

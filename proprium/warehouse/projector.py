@@ -33,6 +33,8 @@ LOOK_S = 5.0
 """How often storage is looked at when it says nothing, and how often its history is compared."""
 RETRY_S = 2.0
 FAILURES_BEFORE_REOPENING = 2
+FAR = 50_000
+"""Events behind storage from which on they are taken in bulk."""
 BYTES_PER_EVENT = 150
 SPARE_BYTES = 64 * 1024 * 1024
 
@@ -114,9 +116,8 @@ class Projector:
         """Counts both; takes a moment where there are many events."""
         with self._warehouse.read() as connection:
             count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
-            reached = cast(int, connection.scalar(select(schema.position.c.event_seq)) or 0)
+            left_out = cast(int, connection.scalar(select(func.count()).select_from(schema.left_out)))
         stored = sum(self._tail.counts().values())
-        left_out = max(0, stored - self._tail.count_after(reached) - count)
         return WarehouseStatus(stored, count, self.lag_s(), self._is_rebuilding, left_out)
 
     def lag_s(self) -> float:
@@ -163,16 +164,22 @@ class Projector:
         steps = Steps(follower.position.event_seq, self._tail.last_event_seq(), progress)
         moved: frozenset[int] = frozenset()
         while not self._stopping.is_set():
-            _, numbers = follower.take()
-            moved |= numbers
+            is_far = self._tail.last_event_seq() - follower.position.event_seq > FAR
+            moved |= follower.take_in_bulk(lambda: self._pause(beside)) if is_far else follower.take()
             steps.at(follower.position.event_seq)
             if not follower.is_behind:  # what came meanwhile is the next round's: chasing it would never rest
                 self._caught_up_at = time.monotonic()
                 steps.end()
                 return moved
-            if beside is not None:
-                self._tell(beside.take()[1])
+            self._pause(beside)
         raise Stopped
+
+    def _pause(self, beside: Follower | None) -> None:
+        """In the middle of a long way: is there something else to do?"""
+        if self._stopping.is_set():
+            raise Stopped
+        if beside is not None:
+            self._tell(beside.take())
 
     def _rebuild(self, progress: Progress | None) -> None:
         log.info("the warehouse is rebuilt from storage")

@@ -11,10 +11,10 @@ from proprium.metrics.query import Query
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
 from proprium.metrics.url import PropertyFacts, query_from
 from proprium.storage.tables import Property
-from tests.metrics.reference.asked import Asked, History, is_about_hits
+from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.numbers import Lines, lines, totals
 from tests.metrics.reference.spans import Span
-from tests.metrics.reference.tiles import Tile, about, table, tile
+from tests.metrics.reference.tiles import Tile, table, tile
 
 PLACES_SHOWN = 300
 SHOWN = 10
@@ -32,7 +32,7 @@ def differences(board: Dashboard, history: History, asked: Asked) -> list[str]:
     period = board.query.period
     return [
         *_same("period", (period.start_utc, period.end_utc), (asked.span.start, asked.span.end)),
-        *_of_totals("", board.totals, totals(history, asked, asked.span), known_defects(history, asked)),
+        *_of_totals("", board.totals, totals(history, asked, asked.span)),
         *_of_lines("", (board.timelines, board.custom_timelines), history, asked, asked.span),
         *_of_comparison(board, history, asked),
         *of_tiles(board.breakdowns, history, asked),
@@ -50,8 +50,6 @@ def of_tiles(found: Mapping[Dimension, Breakdown], history: History, asked: Aske
 def of_table(found: Table, history: History, asked: Asked) -> list[str]:
     """Every number of every row; `found` has all of them."""
     expected = table(history, asked, asked.span, found.dimension)
-    about_it = about(asked, found.dimension)
-    known = known_defects(history, about_it, found.dimension)
     rows = {row.value: row.numbers for row in found.rows}
     return [
         *_same(
@@ -63,19 +61,10 @@ def of_table(found: Table, history: History, asked: Asked) -> list[str]:
             difference
             for value, numbers in rows.items()
             for metric, number in numbers.items()
-            if metric not in known and value in expected
+            if value in expected
             for difference in _same(f"{found.dimension} table {value!r} {metric}", number, expected[value][metric])
         ),
     ]
-
-
-def known_defects(history: History, asked: Asked, dimension: str = "page") -> set[str]:
-    """Metrics that test_known_defects.py shows to be wrong for such a question."""
-    dimensions = {dimension, *(wanted.dimension for wanted in asked.filters)}
-    ends = [session.views[-1] for session in history.sessions if session.views]
-    # Only the page of a last view is known, and none is taken for no view.
-    is_wrong = any(map(is_about_hits, dimensions - {"page", "section"})) or any(end.sent.page is None for end in ends)
-    return {"exit_rate"} if is_wrong else set()
 
 
 def of_tile(found: Breakdown, expected: Tile, shown: int = SHOWN) -> list[str]:
@@ -92,26 +81,23 @@ def _of_comparison(board: Dashboard, history: History, asked: Asked) -> Iterator
     shown = before and Span(before.period.start_utc, before.period.end_utc)
     yield from _same("compared period", shown, span)
     if span and board.previous:
-        known = known_defects(history, asked)
-        yield from _of_totals("compared ", board.previous, totals(history, asked, span), known)
+        yield from _of_totals("compared ", board.previous, totals(history, asked, span))
         series = board.previous_timelines, board.previous_custom_timelines
         yield from _of_lines("compared ", series, history, asked, span)
 
 
-def _of_totals(name: str, found: Totals, expected: Mapping[str, Any], known: set[str]) -> Iterator[str]:
+def _of_totals(name: str, found: Totals, expected: Mapping[str, Any]) -> Iterator[str]:
     for metric, value in expected.items():
-        if metric not in known:
-            yield from _same(f"{name}{metric}", getattr(found, metric), value)
+        yield from _same(f"{name}{metric}", getattr(found, metric), value)
 
 
 def _of_lines(
     name: str, found: tuple[Mapping[Metric, Series], Mapping[str, Series]], history: History, asked: Asked, span: Span
 ) -> Iterator[str]:
-    expected, known = lines(history, asked, span), known_defects(history, asked)
+    expected = lines(history, asked, span)
     for metric, series in found[0].items():
-        if metric not in known:
-            values = [part[metric] for part in expected.numbers]
-            yield from _of_line(f"{name}line of {metric}", series, expected, values)
+        values = [part[metric] for part in expected.numbers]
+        yield from _of_line(f"{name}line of {metric}", series, expected, values)
     for event, series in found[1].items():
         values = [part["custom"][event] for part in expected.numbers]
         yield from _of_line(f"{name}line of {event}", series, expected, values)

@@ -87,6 +87,7 @@ WORDS = {
     "device": ["Desktop", "Mobile", "Tablet"],
     "screen": ["1920×1080", "×844"],
     "language": ["de", "en-US", "EN"],
+    "visitor_kind": ["new", "returning"],
     "hostname": ["example.com", "example.org"],
     "data.plan": ["pro", "Größe", "grö", "3", "1.5", "true", '{"a":[1,null]}'],
     "data.a.b": ["dots"],

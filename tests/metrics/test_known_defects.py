@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from proprium.metrics.results import Dimension, Metric
 from tests.make import an_event
 from tests.metrics.conftest import Past
 
@@ -18,14 +17,6 @@ def test_the_time_of_a_view_is_the_same_whenever_the_period_ends(past: Past, vie
     past.append(an_event("ada", "09:00", view_id=view_id), an_event("ada", "2026-11-04 09:01", **left))
     assert past.totals("from=2026-11-02&to=2026-11-04").time_on_page == 60.0
     assert past.totals("from=2026-11-02&to=2026-11-02").time_on_page == 60.0
-
-
-@pytest.mark.xfail(strict=True, reason="a session's last view is compared by its page only")
-def test_the_exit_rate_of_a_title_is_that_of_its_own_views(past: Past) -> None:
-    past.append(an_event("ada", "09:00", title="Home"), an_event("ada", "09:01", page="/a", title="Prices"))
-    assert past.totals("period=today&filter=title:is:Home").exit_rate == 0.0
-    rows = past.table(Dimension.TITLE, metrics=[Metric.EXIT_RATE]).rows
-    assert {row.value: row.numbers[Metric.EXIT_RATE] for row in rows} == {"Home": 0.0, "Prices": 100.0}
 
 
 @pytest.mark.xfail(strict=True, reason="the key is read from a column that holds something else, or has none")

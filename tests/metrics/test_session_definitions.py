@@ -85,6 +85,11 @@ def test_entry_and_exit_are_page_views_and_not_just_hits(past: Past) -> None:
     assert past.top(Dimension.EXIT_PAGE) == [("/last", 1)]
 
 
+def test_a_view_without_a_page_may_be_the_last(past: Past) -> None:
+    past.append(an_event("ada", "09:00"), an_event("ada", "09:05", page=None))
+    assert past.totals().exit_rate == 50.0
+
+
 def test_the_bounce_rate_is_the_share_of_bounces_and_engagement_the_rest(past: Past) -> None:
     past.append(*(an_event(name) for name in ("ada", "bob", "cem", "dee")), an_event("dee", at="09:01", page="/b"))
     found = past.totals()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from collector.event import Event, Identity
 from proprium.storage.codec import microseconds, moment
-from proprium.storage.tail import TailRow
+from proprium.storage.tail import Columns, TailRow
 from tests.metrics.reference.hits import Hit, Rules
 from tests.metrics.reference.sessions import Session, put_into_sessions
 
@@ -52,3 +52,9 @@ def facts(session: Session) -> Facts:
         session.is_bounce,
         *(session.told("entry_page"), session.told("exit_page"), session.told("referrer"), session.told("country")),
     )
+
+
+def side_by_side(events: list[TailRow]) -> Columns:
+    """As the projector takes them."""
+    columns = zip(*events, strict=True) if events else [()] * len(TailRow._fields)
+    return dict(zip(TailRow._fields, columns, strict=True))

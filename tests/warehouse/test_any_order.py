@@ -21,7 +21,7 @@ from proprium.warehouse.projection import Projection
 from proprium.warehouse.rules import Rules
 from tests.make import CHROME, CURL
 from tests.metrics.reference.hits import Rules as PlainRules
-from tests.warehouse.reference import MINUTE, told_by_reference
+from tests.warehouse.reference import MINUTE, side_by_side, told_by_reference
 
 NOON = 1_793_620_800_000_000
 NOTHING = dict.fromkeys(TailRow._fields)
@@ -102,7 +102,7 @@ class Run:
         batch, self.arriving = self.arriving[:count], self.arriving[count:]
         self.stored += batch
         with self.warehouse.write() as connection:
-            self.projection.add(connection, batch, self.todays())
+            self.projection.add(connection, side_by_side(batch))
 
     def todays(self) -> Rules:
         """The rules as the projector reads them."""
@@ -115,14 +115,16 @@ class Run:
     def change_rules(self, its: PlainRules) -> None:
         """Of property 1: its rows are made anew from what is stored, a share at a time."""
         self.rules[1] = its
+        self.projection.rules = self.todays()
         theirs = [event for event in self.stored if event.property == 1]
         with self.warehouse.write() as connection:
             delete_property(connection, self.projection, Change(kind=ChangeKind.RULES_CHANGED, property=1))
             for start in range(0, len(theirs), 4):
-                self.projection.add(connection, theirs[start : start + 4], self.todays())
+                self.projection.add(connection, side_by_side(theirs[start : start + 4]))
 
     def restart(self) -> None:
         self.projection = Projection()
+        self.projection.rules = self.todays()
         with self.warehouse.write() as connection:
             self.projection.remember(connection)
 
@@ -200,6 +202,7 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
 
     rebuilt = Run(scratch, run.stored)
     rebuilt.rules = run.rules
+    rebuilt.restart()
     rebuilt.take(len(run.stored))
     assert followed == rebuilt.tables()
     assert sessions == told_by_reference(run.stored, run.rules)

@@ -115,7 +115,7 @@ def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chos
             continue
         if hit.is_bot and _is_wanted_bot(hit, asked, row):
             bots.append(hit)
-        elif not hit.is_bot and is_wanted_hit(hit, asked, row) and _is_wanted_session(hit.session, asked, row):
+        elif not hit.is_bot and _is_wanted_hit(hit, asked, row) and _is_wanted_session(hit.session, asked, row):
             hits.append(hit)
     if any(is_about_hits(wanted.dimension) for wanted in asked.filters) or (row and is_about_hits(row.dimension)):
         sessions = list(dict.fromkeys(hit.session for hit in hits if hit.session))
@@ -130,7 +130,7 @@ def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chos
     return Chosen(sorted([*hits, *bots], key=lambda hit: hit.at) if asked.audience == "all" else hits, sessions, bots)
 
 
-def is_wanted_hit(hit: Hit, asked: Asked, row: Row | None = None) -> bool:
+def _is_wanted_hit(hit: Hit, asked: Asked, row: Row | None = None) -> bool:
     """As far as the hit itself decides."""
     filters = [wanted for wanted in asked.filters if is_about_hits(wanted.dimension)]
     if row and row.dimension == "event" and not hit.is_custom:

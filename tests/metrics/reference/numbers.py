@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import Any
 
 from collector.event import Identity
-from tests.metrics.reference.asked import Asked, Chosen, History, Row, choose, is_wanted_hit, reaches
+from tests.metrics.reference.asked import Asked, Chosen, History, choose, reaches
 from tests.metrics.reference.hits import Hit
 from tests.metrics.reference.sessions import Session
 from tests.metrics.reference.spans import Buckets, Span, buckets_of
@@ -25,8 +25,8 @@ def totals(history: History, asked: Asked, span: Span) -> Numbers:
     return {**numbers(history, asked, chosen), "daily_visitors": len(days) > 1 and is_daily}
 
 
-def numbers(history: History, asked: Asked, chosen: Chosen, row: Row | None = None) -> Numbers:
-    """A rate of nothing is None. `row` is what `chosen` was chosen for."""
+def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
+    """A rate of nothing is None."""
     hits, sessions = chosen.hits, chosen.sessions
     events = [hit.sent.event for hit in hits]
     views = [hit for hit in hits if hit.counts_as_view]
@@ -35,7 +35,7 @@ def numbers(history: History, asked: Asked, chosen: Chosen, row: Row | None = No
     depths = [reading.depth for reading in told if reading.depth is not None]
     durations = [session.duration_s for session in sessions]
     bounce_rate = _percent(sum(session.is_bounce for session in sessions), len(sessions))
-    exits = sum(is_wanted_hit(session.views[-1], asked, row) for session in sessions if session.views)
+    exits = sum(view.session is not None and view.session.views[-1] is view for view in views)
     reached = {goal.name: {s for s in sessions if reaches(s, goal, asked.zone)} for goal in asked.goals}
     wanted = {name: found for name, found in reached.items() if asked.goal in ("", name)}
     converted = len(set().union(*wanted.values()))

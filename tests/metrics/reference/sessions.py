@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from collector.event import Identity
 from tests.metrics.reference.hits import Hit
 
 GAP = timedelta(minutes=30)
@@ -48,9 +49,17 @@ class Session:
         """Entry and exit page are the first and last page view's; everything else is the first hit's."""
         if dimension == "entry_page":
             return self.views[0].sent.page if self.views else None
+        if dimension == "visitor_kind":
+            return self._kind()
         if dimension == "exit_page":
             return self.views[-1].sent.page if self.views else None
         return self.hits[0].told(dimension)
+
+    def _kind(self) -> str | None:
+        """Without a cookie nobody can tell who has been here before."""
+        if any(hit.sent.event == "session_start" for hit in self.hits):
+            return "new"
+        return "returning" if self.hits[0].sent.identity is Identity.COOKIE else None
 
     def goes_on_with(self, hit: Hit) -> bool:
         return hit.at - self.hits[-1].at <= GAP and hit.at - self.hits[0].at <= LONGEST

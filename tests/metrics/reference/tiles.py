@@ -46,7 +46,7 @@ def table(history: History, asked: Asked, span: Span, dimension: str) -> Mapping
     """A row says what the cards would say if its value were filtered for."""
     asked = about(asked, dimension)
     rows = {value: Row(dimension, value) for value, _ in tile(history, asked, span, dimension).rows}
-    return {value: numbers(history, asked, choose(history, asked, span, row), row) for value, row in rows.items()}
+    return {value: numbers(history, asked, choose(history, asked, span, row)) for value, row in rows.items()}
 
 
 def about(asked: Asked, dimension: str) -> Asked:
