@@ -12,6 +12,11 @@ MAX_FILTERS = 50
 MAX_VALUES = 200
 MAX_VALUE_CHARS = 2000
 MAX_KEY_CHARS = 255
+NOT_KEPT = {
+    "view_id": "It names a single page view: export the events instead.",
+    "user_agent": "Ask for browser, platform or device instead.",
+}
+"""Keys of data that storage has and the warehouse does not."""
 DATA_PREFIX = "data."
 
 
@@ -124,6 +129,8 @@ def parse_filter(text: str) -> Filter:
     dimension, _, rest = text.partition(":")
     operator, _, value = rest.partition(":")
     found = Filter(_unescape(dimension), _operator(operator, text), ())
+    if (why := NOT_KEPT.get(found.data_key or "")) is not None:
+        raise BadQuery(f"{found.dimension} cannot be filtered on. {why}")
     if not is_filterable(found.dimension):
         known = ", ".join((*HIT_DIMENSIONS, *SESSION_DIMENSIONS))
         raise BadQuery(f"{_short(found.dimension)} cannot be filtered on. Choose one of {known}, or data.<key>.")

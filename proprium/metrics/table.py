@@ -40,7 +40,7 @@ from proprium.metrics.counting import (
     session_rows,
     view_counts,
 )
-from proprium.metrics.filters import DATA_PREFIX, Filter, Operator, is_filterable
+from proprium.metrics.filters import DATA_PREFIX, NOT_KEPT, Filter, Operator, is_filterable
 from proprium.metrics.labels import label_of
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Dimension, Metric, Table, TableRow
@@ -112,6 +112,8 @@ def table(
 
 def dimension_from(name: str) -> str:
     """A Dimension, or data.<key>. Raises BadQuery with the names there are."""
+    if (why := NOT_KEPT.get(name.removeprefix(DATA_PREFIX))) is not None and name.startswith(DATA_PREFIX):
+        raise BadQuery(f"{name} cannot be broken down by. {why}")
     if name.startswith(DATA_PREFIX) and is_filterable(name):
         return name
     try:

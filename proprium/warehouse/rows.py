@@ -71,9 +71,10 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
     names = events["event"]
     is_bot = [senders[place].is_bot for place in places]
     kinds = {name: name not in BUILT_IN for name in set(names)}
+    pages = rules.pages(events["property"], events["page"])
     return {
         **{name: events[name] for name in AS_STORED},
-        "page": rules.pages(events["property"], events["page"]),
+        "page": pages,
         **{name: Coded(places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
         **_source(events),
         "visitor": _visitors(events, places, senders),
@@ -89,7 +90,7 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
             for time, name in zip(events["time_on_page"], names, strict=True)
         ],
         "scroll_depth": [depth if depth is None else min(max(depth, 0), 100) for depth in events["scroll_depth"]],
-        "data": events["rest"],
+        "data": _data(events, pages),
     }
 
 
@@ -160,6 +161,46 @@ def _source(events: Columns) -> dict[str, Coded]:
     found = _coded(zip(*(events[name] for name in names), strict=True), lambda key: source_and_channel(*key))
     sources, channels = zip(*found.values, strict=True) if found.values else ((), ())
     return {"source": Coded(found.places, sources), "channel": Coded(found.places, channels)}
+
+
+def _data(events: Columns, pages: Sequence[str | None]) -> list[str | None]:
+    """JSON of the keys whose columns do not say what was sent: those without one, and values that a column bends."""
+    names = ("rest", "event", "time_on_page", "scroll_depth", "screen_width", "screen_height", "automated", "page")
+    told = zip(*(events[name] for name in names), pages, strict=True)
+    return [
+        rest
+        if (time is None or (event == "page_leave" and 0 <= time <= LONGEST_ENGAGED_MS))
+        and (depth is None or 0 <= depth <= 100)
+        and bool(width) is bool(height)
+        and not automated
+        and page == counted
+        else _with_bent(rest, event, time, depth, width, height, automated, page if page != counted else None)
+        for rest, event, time, depth, width, height, automated, page, counted in told
+    ]
+
+
+def _with_bent(
+    rest: str | None,
+    event: str,
+    time: int | None,
+    depth: int | None,
+    width: int | None,
+    height: int | None,
+    automated: Any,
+    url: str | None,
+) -> str | None:
+    sent = {
+        "time_on_page": time if event != "page_leave" or not 0 <= (time or 0) <= LONGEST_ENGAGED_MS else None,
+        "scroll_depth": depth if not 0 <= (depth or 0) <= 100 else None,
+        "screen_width": width if not height else None,
+        "screen_height": height if not width else None,
+        "automated": True if automated else None,
+        "url": url,
+    }
+    bent = orjson.dumps({key: value for key, value in sent.items() if value is not None}).decode()
+    if bent == "{}" or not rest or rest == "{}":
+        return rest if bent == "{}" else bent
+    return f"{bent[:-1]},{rest[1:]}"
 
 
 def _screen(size: tuple[int | None, int | None]) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from collector.event import Event, Identity
+from proprium.errors import BadQuery
 from tests.make import GOOGLEBOT, an_event
 from tests.metrics.conftest import Past
 
@@ -216,3 +219,38 @@ def test_a_view_that_arrives_late_keeps_its_own_time(past: Past) -> None:
         an_event("ada", event="page_leave", time_on_page=5_000, at="09:03"),
     )
     assert past.totals().time_on_page == 3.5
+
+
+@pytest.mark.parametrize(
+    ("key", "sent", "fields"),
+    [
+        ("time_on_page", 5_000_000, {"event": "page_leave", "time_on_page": 5_000_000}),
+        ("time_on_page", 5_000, {"event": "scroll", "time_on_page": 5_000}),
+        ("scroll_depth", 150, {"scroll_depth": 150}),
+        ("screen_width", 1920, {"screen_width": 1920}),
+    ],
+)
+def test_a_key_of_data_is_what_was_sent_whatever_its_column_makes_of_it(
+    past: Past, key: str, sent: Any, fields: dict[str, Any]
+) -> None:
+    past.append(an_event("ada", data={key: sent}, **fields))
+    assert past.top(f"data.{key}") == [(str(sent), 1)]
+
+
+@pytest.mark.parametrize("key", ["view_id", "user_agent"])
+def test_keys_that_only_storage_keeps_are_refused_with_the_way_out(past: Past, key: str) -> None:
+    with pytest.raises(BadQuery, match=rf"data\.{key} cannot be filtered on\. .*instead"):
+        past.totals(f"period=today&filter=data.{key}:is:x")
+    with pytest.raises(BadQuery, match=rf"data\.{key} cannot be broken down by\. .*instead"):
+        past.table(f"data.{key}")
+
+
+@pytest.mark.parametrize("view_id", ["v", None])
+def test_what_is_told_of_a_view_counts_up_to_a_day_after_the_period(past: Past, view_id: str | None) -> None:
+    past.append(
+        an_event("ada", "23:50", view_id=view_id),
+        an_event("ada", "2026-11-03 23:40", view_id=view_id, event="page_leave", time_on_page=60_000),
+        an_event("ada", "2026-11-04 00:10", view_id=view_id, event="page_leave", time_on_page=30_000),
+    )
+    assert past.totals("from=2026-11-02&to=2026-11-02").time_on_page == 60.0
+    assert past.totals("from=2026-11-02&to=2026-11-04").time_on_page == 90.0

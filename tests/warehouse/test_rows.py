@@ -14,7 +14,6 @@ from proprium.properties.service import update_settings
 from proprium.storage.tail import TailRow
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.projection import Projection
-from proprium.warehouse.rules import Rules
 from proprium.warehouse.schema import event, session
 from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
 from tests.warehouse.reference import side_by_side
@@ -160,7 +159,7 @@ def test_nothing_that_storage_can_hold_stops_the_projector(scratch: Warehouse, s
     ]
     with scratch.write() as connection:
         connection.execute(delete(event))
-        Projection().add(connection, side_by_side(events), Rules())
+        Projection().add(connection, side_by_side(events))
     with scratch.read() as connection:
         pages = connection.execute(select(event.c.page, event.c.data).order_by(event.c.seq)).all()
     assert pages == [(fields["page"], fields["rest"]) for fields in sent]
