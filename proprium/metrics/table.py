@@ -50,7 +50,8 @@ from proprium.warehouse.schema import event, session
 if TYPE_CHECKING:
     from proprium.warehouse.connect import Warehouse
 
-MAX_LIMIT = 1000
+MAX_LIMIT = 10_000
+"""Rows of one answer: a whole file of them, so that it is of one moment."""
 
 CAMPAIGN = frozenset(
     {
