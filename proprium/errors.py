@@ -11,6 +11,7 @@ ProblemForReader
 ├── TooManyAttempts     429
 ├── ChromiumMissing     503
 ├── PrintFailed         503
+├── TooSlow             503   a question that took longer than a server can wait
 └── WarehouseBusy       503
 ProblemForOperator            a sentence for the terminal; exit code 1
 """
@@ -74,6 +75,11 @@ class ChromiumMissing(ProblemForReader):
 class PrintFailed(ProblemForReader):
     status = 503
     title = "The report could not be printed"
+
+
+class TooSlow(ProblemForReader):
+    status = 503
+    title = "That takes too long"
 
 
 class WarehouseBusy(ProblemForReader):

@@ -12,10 +12,16 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from proprium.warehouse.patience import Patience, asking
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 NOTHING = object()  # no result yet; None may be a result
+
+REST_PER_WORK = 8
+"""Of the wall clock, with two threads at work: a quarter of a core."""
+SLOWEST_S = 10.0
 
 
 class Hub:
@@ -23,7 +29,8 @@ class Hub:
 
     The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch`
     runs on, the computing in a few threads of its own. A key is computed at once after the first change, then at
-    most once in `gap_s`; a result that equals the one a page has is not sent again.
+    most once in `gap_s`, and less often where it takes long: a question has a quarter of a core, and an answer every
+    SLOWEST_S. A result that equals the one a page has is not sent again; what nobody waits for any more is given up.
     """
 
     def __init__(self, gap_s: float = 1.0, threads: int = 2) -> None:
@@ -155,6 +162,8 @@ class _Channel:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._began = float("-inf")
+        self._took_s = 0.0
+        self._patience = Patience()
 
     def join(self, watch: Watch[Any]) -> None:
         self._watches.append(watch)
@@ -188,6 +197,7 @@ class _Channel:
 
     def stop(self) -> None:
         self._watches.clear()
+        self._patience.cancel()
         self.rest()
         self._hub._forget(self)
 
@@ -205,12 +215,15 @@ class _Channel:
             self._timer.cancel()
             self._timer = None
         if self._is_stale:
-            due = max(self._began + self._hub.gap_s, self._loop.time())
+            due = max(self._began + self._gap_s(), self._loop.time())
         elif self._every_s is not None:
             due = self._began + self._every_s
         else:
             return
         self._timer = self._loop.call_at(due, self._start)
+
+    def _gap_s(self) -> float:
+        return max(self._hub.gap_s, min(SLOWEST_S, REST_PER_WORK * self._took_s))
 
     def _start(self) -> None:
         self._timer = None
@@ -219,9 +232,13 @@ class _Channel:
 
     async def _run(self) -> None:
         self._is_stale = False
+        self._patience = Patience()
+        begun = self._loop.time()
         try:
-            result = await self._loop.run_in_executor(self._hub._threads, self._compute)
+            result = await self._loop.run_in_executor(self._hub._threads, _patiently, self._patience, self._compute)
         except Exception as problem:
+            if self._patience.is_cancelled:
+                return
             self._is_stale = True
             self._task = None
             log.warning("A question of property %s failed: %s", self.number, problem, exc_info=True)
@@ -229,6 +246,7 @@ class _Channel:
                 watch.fail(problem)
             return  # the next change asks again; trying in a circle would help nobody
         self._task = None
+        self._took_s = self._loop.time() - begun
         self._result = result
         for watch in self._looking():
             watch.give(result)
@@ -236,6 +254,13 @@ class _Channel:
 
     def _looking(self) -> list[Watch[Any]]:
         return [watch for watch in self._watches if not watch.is_paused]
+
+
+def _patiently(patience: Patience, compute: Callable[[], T]) -> T:
+    """In a thread of the hub."""
+    with asking(patience):
+        patience.check()
+        return compute()
 
 
 def _equal(before: Any, now: Any) -> bool:

@@ -10,17 +10,16 @@ from sqlalchemy import Connection, select
 
 from proprium.metrics.buckets import buckets
 from proprium.metrics.live import live_of
-from proprium.metrics.measures import WHOLE, measure
+from proprium.metrics.measures import WHOLE
 from proprium.metrics.query import Audience, Query
+from proprium.metrics.remembered import Reader
 from proprium.metrics.results import Dashboard, Dimension
-from proprium.metrics.tiles import TILED, tiles
+from proprium.metrics.tiles import TILED
 from proprium.metrics.timeline import custom_series_of, series_of
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
     from proprium.warehouse.connect import Warehouse
-
-MAX_CUSTOM_EVENTS = 500
 
 
 def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = TILED) -> Dashboard:
@@ -28,10 +27,11 @@ def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimensi
     began = perf_counter()
     before = query.before()
     spans = buckets(query.period, query.interval, query.now)
+    reader = Reader(warehouse, query.property)
     with warehouse.read() as connection:
-        measured = measure(connection, query, spans)
+        measured = reader.measure(connection, query, spans)
         earlier_spans = buckets(before.period, query.interval, query.now) if before else None
-        earlier = measure(connection, before, earlier_spans) if before else None
+        earlier = reader.measure(connection, before, earlier_spans) if before and earlier_spans else None
         totals = measured[WHOLE]
         return Dashboard(
             query=query,
@@ -39,21 +39,15 @@ def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimensi
             previous=earlier[WHOLE] if earlier else None,
             timelines=series_of(query, spans, measured),
             previous_timelines=series_of(query, earlier_spans, earlier) if earlier_spans and earlier else {},
-            breakdowns=tiles(connection, query, dimensions),
+            breakdowns=reader.tiles(connection, query, dimensions),
             live=live_of(connection, query.property, query.now),
-            custom_events=custom_events(connection, query.property),
+            custom_events=reader.custom_events(connection),
             is_empty=not has_events(connection, query.property),
             rows_read=totals.bots + (totals.events if query.audience is Audience.HUMANS else 0),
             custom_timelines=custom_series_of(spans, measured),
             previous_custom_timelines=custom_series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
             computed_s=perf_counter() - began,
         )
-
-
-def custom_events(connection: Connection, property_number: int) -> tuple[str, ...]:
-    """Every custom event ever seen, by name."""
-    seen = select(event.c.event).where(event.c.property == property_number, event.c.is_custom).distinct()
-    return tuple(connection.scalars(seen.order_by(event.c.event).limit(MAX_CUSTOM_EVENTS)))
 
 
 def has_events(connection: Connection, property_number: int) -> bool:

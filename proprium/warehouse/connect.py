@@ -7,21 +7,24 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import TimeoutError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from proprium.errors import WarehouseBusy
 from proprium.warehouse import schema
 from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, remove, staged
 from proprium.warehouse.gate import Gate, Shut
+from proprium.warehouse.memo import Memo
+from proprium.warehouse.patience import Patience, asking, patience_here
 
 log = logging.getLogger(__name__)
 
 __all__ = ["Warehouse", "open_warehouse", "staged"]
 
-PATIENCE_S = 30.0
+SWAP_S = 30.0
 """How long a swap lets readers finish before it ends their questions."""
 FAREWELL_S = 5.0
 """The same at the end."""
@@ -37,6 +40,7 @@ class Warehouse:
         self._writer = threading.RLock()
         self._gate = Gate()
         self._readers: set[Connection] = set()
+        self.memo = Memo()
         remove(self.next_path)
         self._store = self._open()
 
@@ -49,10 +53,17 @@ class Warehouse:
     def read(self) -> Iterator[Connection]:
         """A connection of one's own, for one thread; everything it reads is from one moment.
 
-        Raises WarehouseBusy when there are too many readers, and when the warehouse is closed.
+        Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; TooSlow when the
+        thread's patience ends.
         """
+        patience = patience_here() or Patience()
         try:
-            with self._gate.entered(PATIENCE_S), self._store.engine.connect() as connection:
+            with (
+                self._gate.entered(SWAP_S),
+                self._store.engine.connect() as connection,
+                asking(patience),
+                patience.reading(partial(self._store.interrupt, connection)),
+            ):
                 self._readers.add(connection)
                 try:
                     yield connection
@@ -60,6 +71,9 @@ class Warehouse:
                     self._readers.discard(connection)
         except (Shut, TimeoutError):
             raise WarehouseBusy("The warehouse is busy. Try again in a moment.") from None
+        except DBAPIError:
+            patience.check()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -78,13 +92,14 @@ class Warehouse:
 
     def swap(self, successor: Warehouse) -> None:
         """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
-        with self._alone(PATIENCE_S):
+        with self._alone(SWAP_S):
             successor.close()
             self._store.close()
             # The old log must be gone before the new file has its name: it would be read as the new one's.
             Path(f"{self.path}.wal").unlink(missing_ok=True)
             os.replace(successor.path, self.path)
             self._store = self._open()
+            self.memo.forget()
 
     def reopen(self) -> None:
         """After a fault that the engine does not recover from by itself."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from proprium.storage.codec import moment
 from proprium.storage.tables import Change, ChangeKind
 from proprium.storage.tail import Tail, TailRow
 from proprium.warehouse import schema
@@ -85,6 +87,20 @@ class Follower:
             self._remembers = False  # what memory holds was rolled back
             raise
         self.position = position
+        self._touch(changes, events)
+
+    def _touch(self, changes: Sequence[Change], events: Sequence[TailRow]) -> None:
+        """Tells the warehouse's memo what may be another answer now."""
+        earliest: dict[int, datetime | None] = {}
+        for event in events:
+            known = earliest.get(event.property)
+            at = moment(event.created_at)
+            earliest[event.property] = at if known is None else min(known, at)
+        if any(change.property is None for change in changes):
+            self.warehouse.memo.forget()
+        earliest |= {change.property: None for change in changes if change.property is not None}
+        for number, since in earliest.items():
+            self.warehouse.memo.touch(number, since)
 
     def _follow(self, connection: Connection, change: Change, rules: Rules) -> None:
         if change.kind == ChangeKind.RULES_CHANGED or not _is_named(change):

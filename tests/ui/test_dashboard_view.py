@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from proprium.errors import BadQuery
 from proprium.metrics.filters import Filter, Operator
 from proprium.metrics.period import PRESETS, Compare, Interval
-from proprium.metrics.results import Metric
+from proprium.metrics.results import Dimension, Metric
 from proprium.metrics.url import PropertyFacts
 from proprium.ui.cards.tiles import DEVICES, PAGES, PLACES, SOURCES, TILES
 from proprium.ui.cards.view import View, view_from
@@ -120,11 +120,17 @@ def test_filters_of_different_kinds_stand_beside_each_other_and_go_one_by_one() 
     assert both.without_filter(GERMANY).query.filters == (Filter("page", Operator.IS, ("/",)),)
 
 
-def test_people_who_look_at_different_tabs_share_one_computation() -> None:
+def test_people_who_see_the_same_share_one_computation_whatever_the_chart_draws() -> None:
     one = a_view().with_tab(SOURCES, "utm_medium").with_metric("sessions")
-    other = a_view().with_tab(DEVICES, "screens")
-    assert one.key == other.key
+    assert one.key == a_view().with_tab(SOURCES, "utm_medium").key
     assert one.key != one.with_filter(GERMANY).key
+
+
+def test_a_page_asks_for_what_its_open_tabs_and_its_map_show() -> None:
+    assert Dimension.SCREEN not in a_view().dimensions
+    opened = a_view().with_tab(DEVICES, "screens").with_country("DE").with_tab(PLACES, "cities")
+    assert {Dimension.SCREEN, Dimension.CITY, Dimension.REGION} <= set(opened.dimensions)
+    assert not {Dimension.BROWSER, Dimension.COUNTRY} & set(opened.dimensions)
 
 
 def test_the_period_moves_with_the_clock_but_chosen_days_stay() -> None:

@@ -288,7 +288,7 @@ def test_events_that_come_late_join_the_sessions_of_their_time(warehouse: Filled
 
 
 def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(connect, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(connect, "SWAP_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     count = select(func.count()).select_from(schema.event)
     with warehouse.warehouse.read() as connection:
@@ -303,7 +303,7 @@ def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWar
 
 
 def test_an_endless_question_is_ended_by_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(connect, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(connect, "SWAP_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     rebuilding = threading.Timer(0.2, warehouse.projector.rebuild)
     rebuilding.start()

@@ -10,11 +10,12 @@ from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
-from sqlalchemy import Column, Connection, Engine, Table, create_engine
+from sqlalchemy import Column, Connection, Engine, Table, create_engine, event
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
 from proprium.errors import ProblemForOperator
+from proprium.warehouse.patience import patience_here
 
 MOST_READERS = 32
 IDLE_READERS = 4
@@ -38,6 +39,7 @@ class DuckDBStore:
             max_overflow=MOST_READERS - IDLE_READERS,
             pool_timeout=30,
         )
+        event.listen(self.engine, "before_cursor_execute", _check_patience)
 
     def checkpoint(self) -> None:
         """Folds the log into the file, which gives the room of deleted rows back."""
@@ -55,6 +57,12 @@ class DuckDBStore:
         """Folds the log into the file."""
         self.engine.dispose()
         self._root.close()
+
+
+def _check_patience(*_: Any) -> None:
+    """An interrupt ends a running statement only."""
+    if patience := patience_here():
+        patience.check()
 
 
 def _open(path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,73 @@
+"""Questions whose answers the warehouse's memo keeps: asked once, however many pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from proprium.metrics.buckets import Buckets
+from proprium.metrics.measures import measure
+from proprium.metrics.period import Compare, Interval
+from proprium.metrics.query import Query
+from proprium.metrics.results import Breakdown, Dimension, Totals
+from proprium.metrics.tiles import tiles
+from proprium.warehouse.schema import event, position
+
+if TYPE_CHECKING:
+    from proprium.warehouse.connect import Warehouse
+
+MAX_CUSTOM_EVENTS = 500
+
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+"""What only a deletion or another rule can change is about no time that an event could touch."""
+
+
+class Reader:
+    """One reading of the warehouse. Make it before the connection is opened: what that reads is as new, or newer."""
+
+    def __init__(self, warehouse: Warehouse, property_number: int) -> None:
+        self._memo, self._number = warehouse.memo, property_number
+        self._tick = self._memo.tick()
+
+    def measure(self, connection: Connection, query: Query, buckets: Buckets) -> Mapping[int | None, Totals]:
+        key = ("measure", _timeless(query), buckets.keys[:1], buckets.keys[-1:])
+        return self._memo.ask(
+            key, self._number, query.period.end_utc, self._tick, lambda: measure(connection, query, buckets)
+        )
+
+    def tiles(
+        self, connection: Connection, query: Query, dimensions: Collection[Dimension]
+    ) -> Mapping[Dimension, Breakdown]:
+        """Those that are not remembered are asked for together, in one pass."""
+        about = replace(_timeless(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
+        found = {name: self._memo.find(("tile", about, name)) for name in dimensions}
+        missing = tuple(name for name, tile in found.items() if tile is None)
+        if not missing:
+            return found
+        until = query.period.end_utc
+        asked = self._memo.ask(
+            ("tiles", about, missing), self._number, until, self._tick, lambda: tiles(connection, query, missing)
+        )
+        for name, tile in asked.items():
+            self._memo.keep(("tile", about, name), self._number, until, self._tick, tile)
+        return {**found, **asked}
+
+    def custom_events(self, connection: Connection) -> tuple[str, ...]:
+        """Every custom event ever seen, by name; only what came since the last look is read."""
+        key = ("custom events", self._number)
+        seen, names = self._memo.find(key) or (0, frozenset())
+        reached = connection.scalar(select(position.c.event_seq)) or 0
+        fresh = select(event.c.event).where(event.c.property == self._number, event.c.is_custom, event.c.seq > seen)
+        names |= set(connection.scalars(fresh.distinct().limit(MAX_CUSTOM_EVENTS)))
+        self._memo.keep(key, self._number, _ALWAYS, self._tick, (reached, names))
+        return tuple(sorted(names)[:MAX_CUSTOM_EVENTS])
+
+
+def _timeless(query: Query) -> Query:
+    """Without what an answer does not depend on, once its period and buckets are known."""
+    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False)

@@ -1,0 +1,57 @@
+"""What is remembered is what would be computed: whenever an event comes, whatever is deleted or ruled out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from proprium.metrics.dashboard import dashboard
+from proprium.metrics.results import Dashboard
+from proprium.properties.service import reset_property, update_settings
+from tests.make import an_event, moment
+from tests.metrics.conftest import Past
+from tests.warehouse_kit import FilledWarehouse
+
+NOW = moment("2026-11-02 12:00")
+AT = [NOW - timedelta(days=days, hours=hours) for days in (0, 1, 6, 7, 8, 13, 14, 20) for hours in (0, 11)]
+
+
+def shown(past: Past) -> Dashboard:
+    found = dashboard(past.warehouse, past.query("period=7d", NOW))
+    return replace(found, computed_s=0)
+
+
+def computed_anew(past: Past) -> Dashboard:
+    past.warehouse.memo.forget()
+    return shown(past)
+
+
+@pytest.mark.parametrize("at", AT)
+def test_an_event_of_any_time_is_in_the_next_answer(past: Past, at: object) -> None:
+    past.append(*(an_event(f"v{i}", each, page=f"/{i}") for i, each in enumerate(AT)))
+    before = shown(past)
+    past.append(an_event("late", at, event="signup", country="DE"))  # type: ignore[arg-type]
+    remembered = shown(past)
+    assert remembered == computed_anew(past)
+    assert remembered != before
+
+
+def test_new_custom_events_join_those_that_were_seen(past: Past) -> None:
+    for name in ("signup", "download", "signup"):
+        past.append(an_event(event=name))
+        assert name in shown(past).custom_events
+    assert shown(past).custom_events == ("download", "signup")
+
+
+def test_a_changed_rule_and_deleted_events_reach_what_is_remembered(warehouse: FilledWarehouse) -> None:
+    past = Past(warehouse, 0)
+    past.append(*(an_event(name, page=f"/{name}") for name in ("ada", "bob", "cem")))
+    assert shown(past).totals.visitors == 3
+    update_settings(warehouse.database, warehouse.property.id, excluded_paths=["/ada"])
+    warehouse.projector.catch_up()
+    assert shown(past).totals.visitors == 2
+    reset_property(warehouse.database, warehouse.property.id)
+    warehouse.projector.catch_up()
+    assert shown(past).is_empty
