@@ -26,8 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import selection
-from proprium.metrics.columns import session_column
 from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
+from proprium.metrics.columns import session_column
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY

@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from maps.atlas import Atlas
 from proprium.errors import BadQuery
-from proprium.metrics.dashboard import dashboard
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.results import Dashboard, Metric
 from proprium.metrics.url import facts_of, query_from
+from proprium.reports.answer import reported
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
@@ -65,7 +65,7 @@ class Printer:
     def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
         assert property_.number is not None
         facts = facts_of(property_, first_event_at(self.warehouse, property_.number))
-        return dashboard(self.warehouse, query_from(pairs, facts, now))
+        return reported(self.warehouse, query_from(pairs, facts, now))
 
     async def _drawn(self, answered: Dashboard, facts: Facts, kind: Format) -> bytes:
         if kind is Format.PDF:

@@ -45,7 +45,9 @@ def test_places_have_their_code_beside_their_name() -> None:
 
 def test_json_tells_what_was_asked_beside_the_rows() -> None:
     query = a_query().with_filters(Filter("country", Operator.IS, ("DE",)))
-    told = json_format.loads(json(a_table((None, "Direct / none"), dimension="referrer"), query, lambda _, value: value))
+    told = json_format.loads(
+        json(a_table((None, "Direct / none"), dimension="referrer"), query, lambda _, value: value)
+    )
     assert told["filters"] == ["country:is:DE"]
     assert told["period"]["timezone"] == "Europe/Berlin"
     assert told["rows"] == [

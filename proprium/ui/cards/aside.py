@@ -14,7 +14,12 @@ class Aside(Generic[T]):
     """One open question of one page at a time; everybody who asks the same shares the answer."""
 
     def __init__(
-        self, hub: Hub, property_number: int, show: Callable[[T], None], fail: Callable[[Exception], None], every_s: float
+        self,
+        hub: Hub,
+        property_number: int,
+        show: Callable[[T], None],
+        fail: Callable[[Exception], None],
+        every_s: float,
     ) -> None:
         self._hub, self._number, self._show, self._fail, self._every_s = hub, property_number, show, fail, every_s
         self._key: Hashable = None

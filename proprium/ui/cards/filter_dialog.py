@@ -249,5 +249,3 @@ def _dimensions(given: Filter | None) -> dict[str, str]:
     if given and given.data_key:
         names[given.dimension] = f"Data: {given.data_key}"
     return names
-
-

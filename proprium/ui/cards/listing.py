@@ -11,9 +11,7 @@ from proprium.metrics.results import Dimension, Metric, Table
 from proprium.metrics.table import MAX_LIMIT, table
 from proprium.warehouse.connect import Warehouse
 
-LABELLED = frozenset(
-    {Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
-)
+LABELLED = frozenset({Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
 """The warehouse knows their codes; a person searches for names. There are a few hundred at most."""
 PLACES = frozenset({Dimension.COUNTRY, Dimension.REGION})
 
@@ -52,7 +50,8 @@ class Listing:
         )
         is_place = dimension in PLACES
         called = (
-            replace(row, label=self._name(dimension, row.value)) if row.value and is_place else row for row in every.rows
+            replace(row, label=self._name(dimension, row.value)) if row.value and is_place else row
+            for row in every.rows
         )
         fitting = tuple(row for row in called if search.casefold() in row.label.casefold())
         return replace(every, rows=fitting[offset : offset + limit], distinct=len(fitting))

@@ -18,7 +18,7 @@ from proprium.live import Watch
 from proprium.metrics.filters import Filter
 from proprium.metrics.goals import Segment
 from proprium.metrics.period import Compare
-from proprium.metrics.results import Dashboard, Live, Metric
+from proprium.metrics.results import Dashboard, Metric
 from proprium.ui.cards import answer, keys
 from proprium.ui.cards.bar import LiveDot, PeriodPicker
 from proprium.ui.cards.board import Board, told
@@ -266,8 +266,9 @@ class Screen:
 
     def _set_shown(self, is_shown: bool) -> None:
         self._is_shown = is_shown
-        for watch in (*self._watches, self._board):
-            watch.resume() if is_shown else watch.pause()
+        shown: list[Watch[Any] | Board] = [*self._watches, self._board]
+        for each in shown:
+            each.resume() if is_shown else each.pause()
 
     def _set_theme(self, is_dark: bool) -> None:
         self._look = Look.DARK if is_dark else Look.LIGHT
