@@ -115,7 +115,7 @@ class _Form:
             self._live = whole_number(
                 "How long somebody counts as here", found.live_min, 1, 60, why=why, unit="minutes"
             )
-            why = "One a line: /user/* lists all such pages as one. History follows; take a line away, and they part again."
+            why = "One a line: /user/* lists all such pages as one. History follows, and parts again without the line."
             self._patterns = text_area("Path patterns", found.path_patterns, placeholder="/user/*", why=why)
 
     def _exclusions(self) -> None:
