@@ -10,6 +10,7 @@ from proprium.metrics.data_keys import data_keys
 from proprium.metrics.filters import DATA_PREFIX, Filter, Operator
 from proprium.metrics.query import Query
 from proprium.metrics.results import Breakdown, Dimension, Row
+from proprium.ui import theme
 from proprium.ui.cards.pieces import set_prop
 from proprium.ui.cards.ranked import RankedTile
 from proprium.ui.cards.tiles import EVENTS, Tab, Tile
@@ -51,9 +52,9 @@ class EventsTile(RankedTile):
         super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=self._press)
         with self.panel.head:
             self._use = button("Filter", "filter", on_click=lambda: on_filters(event_filter(self._event)))
-            self._back = button("Back", "back", on_click=self._go_back)
-        for element in (self._back, self._use):
-            element.move(self.panel.head, 1)
+            self._back = button("", "back", kind=f"{theme.BARE} goback", name="Back", on_click=self._go_back)
+        self._back.move(self.panel.head, 0)
+        self._use.move(self.panel.head, 2)
 
     def open(self, view: View) -> None:
         """Titles and the way back, as the view has them; its rows follow."""

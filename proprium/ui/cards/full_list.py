@@ -1,4 +1,4 @@
-"""A tile's whole list in a dialog: every metric, sorted, searched, broken down by something else, taken away as a file."""
+"""A tile's whole list in a dialog: every metric, sorted, searched, broken down by something else, as a file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class FullList:
             with ui.element("div").classes(f"{theme.LINE} wraps listtools"):
                 self._search = ui.input(placeholder="Search").props("outlined dense clearable debounce=200 autofocus")
                 self._search.props["aria-label"] = "Search the list"
-                self._dimension = bare_select("Break down by", wording.choices(), tab.dimension)
+                with ui.element("div").classes(f"{theme.LINE} by"):
+                    span("by", theme.MUTED).props('aria-hidden="true"')
+                    self._dimension = bare_select("Break down by", wording.choices(), tab.dimension)
                 self._build_columns()
                 button("CSV", "file", name="Download this table as CSV", on_click=lambda: self._download("csv"))
                 button("JSON", "file", name="Download this table as JSON", on_click=lambda: self._download("json"))

@@ -23,7 +23,7 @@ async def explain(services: Services, query: Query, metric: Metric) -> None:
     """Opens the panel at once and fills it when the numbers are there. `query` is the one on the screen."""
     with (
         dialog(f"Why: {numbers.TITLES[metric]}", size="side") as box,
-        ui.element("div").classes("stack wide why") as body,
+        ui.element("div").classes("stack wide whybody") as body,
     ):
         for height in (64, 120, 200):
             skeleton(height)

@@ -15,8 +15,8 @@ _HEADER = """
       :aria-sort="col.order">
     <span v-if="col.name === 'label'">{{ col.label }}</span>
     <button v-else type="button" :class="{on: col.order !== 'none'}" @click="() => $parent.$emit('sorted', col.name)">
-      {{ col.label }}
       <i class="icon small" :class="col.order === 'ascending' ? 'i-up' : 'i-down'" aria-hidden="true"></i>
+      {{ col.label }}
     </button>
   </th>
   <th class="tail"><span class="hidden-name">Why</span></th>

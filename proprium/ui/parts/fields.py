@@ -99,9 +99,9 @@ def select(label: str, options: Mapping[str, str], value: str, *, why: str = "",
 
 
 def bare_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
-    """A choice in a row of tools: its name is inside of it. What is typed finds an option."""
+    """A choice in a row of tools: its name is for those who cannot see what it is. What is typed finds an option."""
     element = ui.select(dict(options), value=value, with_input=True)
-    element.props("outlined dense options-dense hide-bottom-space").props["prefix"] = f"{name}\u00a0"
+    element.props("outlined dense options-dense hide-bottom-space")
     element.props["aria-label"] = name
     return element
 
