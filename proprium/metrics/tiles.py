@@ -81,7 +81,7 @@ COUNTS = ("views", "events", "bots", "customs")
 def tiles(
     connection: Connection, query: Query, dimensions: Collection[Dimension] = TILED
 ) -> Mapping[Dimension, Breakdown]:
-    """The first rows of each, in OF_SESSIONS and OF_HITS. Regions and cities are of the open country, if there is one."""
+    """The first rows of each. Regions and cities are the open country's, where one is open."""
     of_sessions = [name for name in OF_SESSIONS if name in dimensions]
     there = [name for name in of_sessions if query.open_country and name in PLACES_IN_A_COUNTRY]
     everywhere = [name for name in of_sessions if name not in there]
