@@ -12,7 +12,8 @@ BUNDLE := $(wildcard assets/js/*.mjs assets/js/*.json collector/script/*.js)
 TESTS ?= tests
 
 # The big sizes of the tests that come in two.
-FUZZ ?= tests/collector/test_odd_bodies.py tests/test_poison.py tests/test_replay.py tests/stories/test_hostile.py
+FUZZ ?= tests/collector/test_odd_bodies.py tests/test_poison.py tests/test_replay.py tests/stories/test_hostile.py \
+	tests/stories/test_faults.py
 
 .PHONY: setup setup-dev run test fuzz check demo bench shots maps bundle image update clean
 
@@ -23,7 +24,7 @@ test: setup-dev check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
 
 fuzz: setup-dev
-	$(BIN)/python -m pytest -q --fuzz $(FUZZ)
+	$(BIN)/python -m pytest -q --fuzz -o faulthandler_timeout=1800 $(FUZZ)
 
 check: setup-dev
 	$(BIN)/ruff check .

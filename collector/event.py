@@ -81,9 +81,10 @@ class Outcome(NamedTuple):
     page: str | None
     stored: bool
     duplicate: bool
-    reason: str | None  # why it was dropped or refused: a Reason's value, or a sentence
+    reason: str | None  # why it was dropped or refused: a Reason's value, or a status and a sentence: "400: …"
     has_address: bool
     country: str | None
     browser: str
     is_bot: bool
     hostname: str | None
+    is_automated: bool = False  # a program drives the browser: a bot, unless the property counts them

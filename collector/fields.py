@@ -16,8 +16,8 @@ _EMPTY = frozenset({"", "undefined", "null", "NaN"})  # what scripts write when 
 
 def put_fields(event: Event, data: dict[str, Any]) -> None:
     for key, value in data.items():
-        if key in TYPED:
-            setattr(event, key, TYPED[key](value))
+        if (typed := TYPED.get(key)) is not None:
+            setattr(event, key, typed(value))
 
 
 def text(limit: int) -> Callable[[Any], str | None]:

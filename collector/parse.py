@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -62,10 +63,40 @@ def parse_body(body: bytes, sender: Sender) -> list[Hit]:
     if not 1 <= len(sent) <= EVENTS_LIMIT:
         raise NotReadable(f"The array has {len(sent)} events; expected 1 to {EVENTS_LIMIT}.", max(1, len(sent)))
     try:
-        return [hit_of(one, sender, is_clean, f"[{place}] ") for place, one in enumerate(sent)]
+        return [hit_of(one, sender, is_clean, f"[{place}] ") for place, one in enumerate(_completed(sent))]
     except NotReadable as problem:
         problem.events = len(sent)
         raise
+
+
+def _completed(sent: list[Any]) -> Iterator[Any]:
+    """The events of an array, each with what it may leave out.
+
+    One without collectorId goes on where the one before it stopped: it has its property, and where it says nothing of
+    itself (no data, no user_id) also its user_id and data. Those are taken from what was really sent, never handed on
+    a second time, so that a request cannot grow to more than twice its size.
+    """
+    property_id: Any = None
+    before: dict[str, Any] = {}
+    for one in sent:
+        if type(one) is not dict:
+            yield one
+            continue
+        named = _collector_id(one)
+        if named is None and property_id is not None:
+            yield {**one, **_words_of(one, before), "collectorId": property_id}
+        else:
+            property_id = named
+            yield one
+        before = one
+
+
+def _words_of(sent: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """What a silent event says with the words of the one before; data is a copy, because the pipeline changes it."""
+    if sent.get("data") is not None or sent.get("user_id") is not None:
+        return {}
+    data = before.get("data")
+    return {"data": dict(data) if type(data) is dict else data, "user_id": before.get("user_id")}
 
 
 def read_json(body: bytes) -> Any:
@@ -109,13 +140,16 @@ def hit_of(sent: Any, sender: Sender, is_clean: bool = False, place: str = "") -
 
 
 def _property_id(sent: dict[str, Any], place: str) -> UUID:
-    raw = sent.get("collectorId")
-    if raw is None:
-        raw = sent.get("collector_id")
+    raw = _collector_id(sent)
     found = uuid_of(raw) if type(raw) is str else None
     if found is None:
         raise NotReadable(f"{place}collectorId is {_shown(raw)}; expected the property's UUID.")
     return found
+
+
+def _collector_id(sent: dict[str, Any]) -> Any:
+    raw = sent.get("collectorId")
+    return sent.get("collector_id") if raw is None else raw
 
 
 @lru_cache(maxsize=4_096)

@@ -9,50 +9,29 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import UUID
 
-from collector import answers
+from collector import answers, turned_away
 from collector.answers import Answer
 from collector.counters import Counters
-from collector.errors import Dropped, Reason, Rejected, StoreUnavailable, TooFast, TooLarge, UnknownProperty
+from collector.errors import Dropped, Reason, Rejected, StoreUnavailable, TooFast, UnknownProperty
 from collector.event import Event, Hit, Outcome
-from collector.parse import BODY_LIMIT, NotReadable, Sender, hit_of, parse_body
+from collector.parse import NotReadable, Sender
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, PropertyRules
+from collector.request import HungUp, Read, Receive, Request, Scope, hit_of_query, hits_of_body
 from collector.script_file import ScriptFile
 from collector.sender import Addresses, Network, RateLimit, is_prefetch, origin_host
-from collector.user_agent import classify
+from collector.user_agent import classify, is_automated
 from collector.writer import GroupCommit
 
 log = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Listener = Callable[[UUID, Outcome], None]
-Read = Callable[["Request", Sender], Awaitable[list[Hit]]]
 
 _SCRIPT = re.compile(r"/(?:static/)?collector\.(?:[0-9a-f]{12}\.)?js")
-_PIXEL_FIELDS = 100
-
-
-class HungUp(Exception):
-    """The sender went away before its request was complete: there is nobody to answer."""
-
-
-class Request:
-    """One request, and how many events it holds: one, until its body has been read."""
-
-    __slots__ = ("events", "headers", "is_array", "receive", "scope")
-
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.events = 1
-        self.is_array = False
 
 
 def utc_now() -> datetime:
@@ -89,6 +68,7 @@ class Collector:
         self.addresses = Addresses(trusted_proxies)
         self.script = ScriptFile(script_dir)
         self.counters = Counters()
+        self._a_few = turned_away.AFew()
 
     def wrap(self, app: App) -> App:
         async def collector_first(scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,7 +116,18 @@ class Collector:
             log.exception("A request to the collector failed")
             problem = StoreUnavailable("Something went wrong here. Try again in a moment.")
         self.counters.rejected[problem.status] += request.events
+        if self._a_few.admits(problem.status):
+            await self._tell_of_request(request, problem)
         return answers.problem(problem)
+
+    async def _tell_of_request(self, request: Request, problem: Rejected) -> None:
+        """To the properties whose events were refused with it."""
+        try:
+            for property_id, outcome in await turned_away.outcomes(request, self._sender(request), problem):
+                if self._directory.find(property_id) is not None:
+                    self._publish(property_id, outcome)
+        except Exception:
+            log.exception("A refused request could not be told of")
 
     def _sender(self, request: Request) -> Sender:
         client, headers = request.scope.get("client"), request.headers
@@ -149,12 +140,12 @@ class Collector:
         )
 
     async def _take(self, request: Request) -> Answer:
-        hits = await self._receive(request, _hits_of_body)
+        hits = await self._receive(request, hits_of_body)
         dropped = await self._keep(hits)
         return answers.kept(dropped, request.is_array)
 
     async def _take_pixel(self, request: Request) -> Answer:
-        hits = await self._receive(request, _hit_of_query)
+        hits = await self._receive(request, hit_of_query)
         return answers.pixel(await self._keep(hits))
 
     async def _receive(self, request: Request, read: Read) -> list[Hit]:
@@ -206,7 +197,7 @@ class Collector:
             flags = await self._writer.append([event for _, event in kept])
         except StoreUnavailable as problem:
             for hit, event in kept:
-                self._tell(hit, event, reason=str(problem))
+                self._tell(hit, event, reason=turned_away.reason_of(problem))
             raise
         stored = sum(flags)
         self.counters.stored += stored
@@ -229,17 +220,22 @@ class Collector:
     def _tell(
         self, hit: Hit, event: Event, *, stored: bool = False, duplicate: bool = False, reason: str | None = None
     ) -> None:
-        listeners = [told for told in (self._listener, self._on_refused if reason else None) if told]
-        if not listeners:
+        if not (self._listener or (reason and self._on_refused)):
             return
         agent = classify(hit.user_agent)
         outcome = Outcome(
             hit.received_at, hit.event, event.page, stored, duplicate, reason,
             hit.address is not None, event.country, agent.browser, agent.is_bot, event.hostname,
+            is_automated(agent, event.automated),
         )  # fmt: skip
+        self._publish(hit.property_id, outcome)
+
+    def _publish(self, property_id: UUID, outcome: Outcome) -> None:
         try:
-            for told in listeners:
-                told(hit.property_id, outcome)
+            if self._listener:
+                self._listener(property_id, outcome)
+            if self._on_refused and outcome.reason:
+                self._on_refused(property_id, outcome)
         except Exception:
             log.exception("Whoever listens to hits failed; the hit itself is safe")
 
@@ -253,41 +249,3 @@ def _without_body(scope: Scope, allowed: str) -> Answer:
     if scope["method"] == "OPTIONS":
         return answers.preflight(dict(scope["headers"]), allowed)
     return answers.not_allowed(scope["method"], allowed)
-
-
-async def _hits_of_body(request: Request, sender: Sender) -> list[Hit]:
-    body = await _body(request)
-    request.is_array = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
-    return parse_body(body, sender)
-
-
-async def _body(request: Request) -> bytes:
-    """The whole body. Raises TooLarge before more than the limit is held in memory, HungUp when it never ends."""
-    length = request.headers.get(b"content-length", b"")
-    if len(length) > 9 or (length.isdigit() and int(length) > BODY_LIMIT):
-        raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
-    body, more = b"", True
-    parts: list[bytes] = []
-    size = 0
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise HungUp
-        body, more = message.get("body", b""), message.get("more_body", False)
-        size += len(body)
-        if size > BODY_LIMIT:
-            raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
-        parts.append(body)
-    return body if len(parts) == 1 else b"".join(parts)
-
-
-async def _hit_of_query(request: Request, sender: Sender) -> list[Hit]:
-    """The pixel's event: a page view unless it names another; `id` is the property, other keys are its data."""
-    try:
-        sent = dict(parse_qsl(request.scope.get("query_string", b"").decode("latin-1"), max_num_fields=_PIXEL_FIELDS))
-    except ValueError:
-        raise NotReadable(f"The address has more than {_PIXEL_FIELDS} fields.") from None
-    property_id, name = sent.pop("id", None), sent.pop("event", "page_view")
-    if "url" not in sent and (referer := request.headers.get(b"referer")):
-        sent["url"] = referer.decode("latin-1")  # the page that shows the pixel
-    return [hit_of({"collectorId": property_id, "event": name, "data": sent}, sender)]

@@ -44,6 +44,8 @@ class Addresses:
         """Trusts these beside the ones that were given at the start. Callable while requests come in."""
         self._trusted = (*self._always_trusted, *also)
         self._is_trusted.cache_clear()
+        if self.untrusted_proxy and self._is_trusted(self.untrusted_proxy):
+            self.untrusted_proxy = None  # so that another one is told of as well
 
     def client(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """The client's address; None when nobody trustworthy knows it."""

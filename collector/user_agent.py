@@ -76,6 +76,11 @@ def classify(text: str) -> UserAgent:
     return replace(found, device=_device(parsed))
 
 
+def is_automated(agent: UserAgent, says_so: bool) -> bool:
+    """A program drives the browser, by its name or by its own word: a property may count it like a person's."""
+    return agent.bot_category == bots.HEADLESS if agent.is_bot else says_so
+
+
 def _browser(parsed: Any) -> str:
     return _known(_BROWSERS.get(parsed.browser.family, parsed.browser.family))
 

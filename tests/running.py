@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import psutil
 
+from collector.parse import uuid7
 from proprium.properties.service import set_public
 from proprium.storage.database import Database
 
@@ -47,7 +48,7 @@ class Running:
     env: dict[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
 
-    def start(self, timeout_s: float = 60) -> Running:
+    def start(self, timeout_s: float = 120) -> Running:
         """Returns when it answers."""
         return self.begin().wait(timeout_s)
 
@@ -69,7 +70,7 @@ class Running:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
         return kept | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
 
-    def wait(self, timeout_s: float = 60) -> Running:
+    def wait(self, timeout_s: float = 120) -> Running:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -142,7 +143,7 @@ class Running:
         self.process.wait()
         self._output.close()
 
-    def stop(self, timeout_s: float = 20) -> int:
+    def stop(self, timeout_s: float = 60) -> int:
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -200,7 +201,7 @@ class Load:
             writer.close()
 
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chance: random.Random) -> None:
-        event_id = uuid4()
+        event_id = uuid7()  # as the script makes them
         body = json.dumps(self.event(event_id, chance)).encode()
         began = time.perf_counter()
         writer.write(

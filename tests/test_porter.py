@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from ipaddress import ip_network
 
 from collector.event import Outcome
 from collector.sender import Addresses
@@ -41,6 +42,15 @@ def test_an_untrusted_proxy_is_told_of_and_believed_once_it_is_trusted(database:
         assert proxies.waiting(database) is None
     finally:
         porter.stop()
+
+
+def test_after_one_proxy_is_trusted_the_next_one_is_told_of() -> None:
+    addresses = Addresses()
+    assert client(addresses) is None
+    addresses.trust([ip_network(PROXY)])
+    assert addresses.untrusted_proxy is None
+    assert addresses.client("10.0.0.6", dict(HEADERS), HEADERS) is None
+    assert addresses.untrusted_proxy == "10.0.0.6"
 
 
 def test_a_dismissed_proxy_is_not_told_of_again(database: Database) -> None:

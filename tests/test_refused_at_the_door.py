@@ -30,8 +30,8 @@ def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], Ingestion
     """Opens one collector more on the same file, as another process would."""
     opened: list[Ingestion] = []
 
-    def another() -> Ingestion:
-        settings = Settings(data_dir=tmp_path, collect_rate=0, _env_file=None)  # type: ignore[call-arg]
+    def another(collect_rate: float = 0) -> Ingestion:
+        settings = Settings(data_dir=tmp_path, collect_rate=collect_rate, _env_file=None)  # type: ignore[call-arg]
         opened.append(ingestion(settings, Database(database.url), Atlas()))
         opened[-1].start()
         return opened[-1]
@@ -42,8 +42,16 @@ def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], Ingestion
         one.database.close()
 
 
-async def send(doors: Ingestion, found: Property, *, peer: str = ADDRESS, agent: str = CHROME, **data: Any) -> int:
-    body = {"collectorId": str(found.id), "event": "page_view", "data": {"url": "/", "hostname": OPEN, **data}}
+async def send(
+    doors: Ingestion,
+    found: Property,
+    *,
+    peer: str = ADDRESS,
+    agent: str = CHROME,
+    event: str = "page_view",
+    **data: Any,
+) -> int:
+    body = {"collectorId": str(found.id), "event": event, "data": {"url": "/", "hostname": OPEN, **data}}
     headers = {"user-agent": agent} | ({"x-forwarded-for": ADDRESS} if peer == PROXY else {})
     transport = httpx.ASGITransport(doors.collector.wrap(nothing), client=(peer, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -112,6 +120,22 @@ def test_a_collector_that_hears_of_the_trust_too_late_does_not_ask_again(databas
     proxies.trust(database, PROXY)
     proxies.report(database, PROXY)
     assert proxies.waiting(database) is None
+
+
+async def test_a_request_that_is_refused_as_a_whole_is_listed_with_status_and_sentence(
+    database: Database, doors: Callable[..., Ingestion]
+) -> None:
+    found = a_property(database, "Shop")
+    one = doors(collect_rate=2)  # four in the two seconds of a window
+    assert await send(one, found, event="", url="/wrong") == 400
+    assert await send(one, found, url="/large", more="x" * 600_000) == 413
+    statuses = [await send(one, found, url="/fast") for _ in range(10)]
+    assert {204, 429} == set(statuses)
+    assert until(lambda: len(listed(database, found)) == 3)
+    assert {(reason.split(":")[0], page) for reason, page in listed(database, found)} == {
+        ("400", "/wrong"), ("413", "/large"), ("429", "/fast"),
+    }  # fmt: skip
+    assert ADDRESS not in repr(refused.newest(database, found.number or 0))
 
 
 def believes(door: Ingestion) -> bool:

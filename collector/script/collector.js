@@ -8,7 +8,7 @@
 (() => {
   // Taken at once: the page may redefine it later.
   const { document: page, location, history, navigator, fetch } = window;
-  const YEAR_S = 31536000, IDLE_MS = 3e4, LONGEST_MS = 18e5, KEPT = 20, TRIES = 3;
+  const YEAR_S = 31536000, IDLE_MS = 3e4, LONGEST_MS = 18e5, KEPT = 20, TRIES = 3, SETTLED_MS = 100;
 
   const safely = (run) => (...args) => {
     try {
@@ -19,39 +19,44 @@
 
   safely(() => {
     // The seed's tag loads this file with globals and no currentScript. They may be `let`s, which window does not have.
-    const tag = page.currentScript || page.querySelector('script[data-collector-id]') || { dataset: {} };
+    const tag = page.currentScript || page.querySelector('script[data-collector-id]') || { dataset: {}, src: '' };
     const options = tag.dataset;
-    const property = options.collectorId || (typeof collectorId != 'undefined' && collectorId);
-    const base = typeof collectorServer != 'undefined' ? collectorServer : tag.src.split(/[?#]/)[0].replace(/(\/static)?\/[^/]*$/, '');
+    const property = options.collectorId || safely(() => collectorId)();
+    const base = safely(() => collectorServer)() || tag.src.split(/[?#]/)[0].replace(/(\/static)?\/[^/]*$/, '');
     const server = base.replace(/(\/collect)?\/*$/, '/collect');
-    const queue = typeof collectorQueue != 'undefined' ? collectorQueue : (window.collectorQueue = []);
+    const queue = safely(() => collectorQueue)() || (window.collectorQueue = []);
     if (!property || queue.isOn) return;
     queue.isOn = 1;
-    if (safely(() => localStorage.collector_optout)() == 1) return;
 
-    const isCookieless = 'cookieless' in options || navigator.globalPrivacyControl || /^(1|yes)$/.test(navigator.doNotTrack || window.doNotTrack);
+    const isCookieless = 'cookieless' in options || navigator.globalPrivacyControl || navigator.doNotTrack == 1;
     const excluded = (options.exclude || '').split(/[\s,]+/).filter(Boolean)
-      .map((glob) => RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*')}$`));
+      .map((glob) => RegExp(`^${glob.replace(/[^\w*]/g, '\\$&').replace(/\*/g, '.*')}$`));
 
     // ---- who ----
-    const random = (bytes) => {
+    const random = (length, radix) => { // a radix that divides 256, so that each digit is as likely
       let text = ''; // Array.from is another one on pages with old libraries
-      for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) text += (byte + 256).toString(16).slice(1);
+      for (const byte of crypto.getRandomValues(new Uint8Array(length))) text += (byte % radix).toString(radix);
       return text;
     };
-    const uuid7 = () => (Date.now().toString(16).padStart(12, 0) + 7 + random(2).slice(1) + 'a' + random(8).slice(1))
-      .replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-    const cookie = safely(() => (page.cookie.match(/(?:^|; )collectoruserid=([^;]+)/) || [])[1]); // throws in a sandbox
-    let user, isNew, isKnown;
+    const uuid7 = () => Date.now().toString(16).padStart(12, 0) + 7 + random(3, 16) + 'a' + random(15, 16);
+    const cookie = safely(() => (page.cookie.match(/(^|; )collectoruserid=([^;]+)/) || [])[2]); // throws in a sandbox
+    let user, isKnown, isNew;
     const identify = () => {
       if (isKnown || isCookieless) return;
       isKnown = 1;
       user = cookie();
       if (user) return;
       safely(() => {
-        page.cookie = `collectoruserid=${random(16)};max-age=${YEAR_S};path=/;SameSite=Lax${location.protocol == 'https:' ? ';Secure' : ''}`;
+        page.cookie = `collectoruserid=${random(26, 32)};max-age=${YEAR_S};path=/;SameSite=Lax${location.protocol == 'https:' ? ';Secure' : ''}`;
       })();
-      user = isNew = cookie(); // a blocked cookie is no new visitor on every page
+      user = cookie(); // a blocked cookie is no new visitor on every page
+      isNew = user;
+    };
+    // Tabs that are opened at once each make a cookie: the last one stays, and its maker alone tells of a new visitor.
+    const settle = () => {
+      user = cookie() || user;
+      if (user == isNew) waiting.unshift({ ...waiting[0], event: 'session_start', id: uuid7() });
+      isNew = 0;
     };
 
     // ---- sending ----
@@ -59,79 +64,76 @@
     const flush = safely(() => {
       clearTimeout(timer);
       timer = 0;
+      if (isNew) settle();
       const parcels = failed.concat(waiting);
       failed = [];
       waiting = [];
-      while (parcels.length) send(parcels.splice(0, 50));
+      // An array is taken or refused as a whole: another property's events travel alone.
+      while (parcels.length) {
+        const end = parcels.findIndex((parcel, at) => at > 49 || parcel.owner != parcels[0].owner);
+        send(parcels.splice(0, end < 0 ? 50 : end));
+      }
     });
+    const written = (parcels, hostname) => `[${parcels.map(({ owner, event, id, data }, at) => JSON.stringify({
+      collectorId: at ? undefined : owner,
+      event,
+      id,
+      data: at && parcels[at - 1].data == data ? undefined : { hostname, ...data, user_id: data.user_id || user },
+    }))}]`; // one by one: old libraries give arrays a toJSON that makes a text of them
     const send = (parcels) => {
-      // One by one: old libraries give arrays a toJSON that makes a text of them.
-      const body = `[${parcels.map((parcel) => JSON.stringify(parcel.event))}]`;
       const keep = safely(() => {
         failed = failed.concat(parcels.filter((parcel) => ++parcel.tries < TRIES)).slice(-KEPT);
       });
       try {
-        // Browsers refuse keepalive above 64 KiB.
-        fetch(server, { method: 'POST', body, keepalive: body.length < 6e4, credentials: 'omit' })
-          .then((answer) => (answer.status == 429 || answer.status > 499) && keep(), keep);
+        // The Origin header names the host, but of a page whose origin is nobody's.
+        const body = written(parcels, self.origin == 'null' ? location.hostname : undefined);
+        // Browsers refuse keepalive above 64 KiB, and a character has up to three bytes.
+        fetch(server, { method: 'POST', body, keepalive: body.length < 2e4, credentials: 'omit' })
+          .then(safely((answer) => (answer.status == 429 || answer.status > 499) && keep()), keep);
       } catch {
-        // No fetch, or one that is not ours: a doubled event has the same id.
-        safely(() => navigator.sendBeacon(server, body))() || keep();
+        // No fetch, or one that is not ours: a doubled event has the same id. A beacon may hide the origin.
+        safely(() => navigator.sendBeacon(server, written(parcels, location.hostname)))() || keep();
       }
     };
-    const isExcluded = () => excluded.some((pattern) => pattern.test(location.pathname));
-    const add = (event, data, isPatient, pushed = {}) => {
-      if (isExcluded()) return;
+    const parcelOf = (event, data, owner = property) => ({
+      tries: 0,
+      owner,
+      event,
+      id: uuid7(),
+      data: { view_id: view, url, automated: navigator.webdriver || undefined, ...data },
+    });
+    const add = (event, data, isPatient, owner) => {
+      if (isExcluded || safely(() => localStorage.collector_optout)() == 1) return;
       identify();
-      const parcel = {
-        tries: 0,
-        event: {
-          collectorId: pushed.collectorId || property,
-          event,
-          id: uuid7(),
-          data: {
-            user_id: pushed.user_id || user,
-            view_id: view,
-            url,
-            hostname: location.hostname,
-            automated: navigator.webdriver || undefined,
-            ...data,
-          },
-        },
-      };
-      // An array is taken or refused as a whole: another property's events travel alone.
-      if (pushed.collectorId) return send([parcel]);
-      waiting.push(parcel);
-      if (isPatient) timer = timer || setTimeout(flush, 5e3);
+      waiting.push(parcelOf(event, data, owner));
+      if (isPatient || isNew) timer = timer || setTimeout(flush, isNew ? SETTLED_MS : 5e3);
       else queueMicrotask(flush);
     };
 
     // ---- page views ----
-    let view, url, path, referrer = page.referrer;
-    const route = () => location.pathname + ('hash' in options ? location.hash : '');
+    let view, url, path, isExcluded, referrer = page.referrer;
+    // As the collector reads it: #/inbox is a page, #top is a place on one.
+    const hash = () => ('hash' in options && /^#[/!]/.test(location.hash) ? location.hash : '');
+    const route = () => location.pathname + hash().split('?')[0];
     const about = () => {
       const data = { title: options.url ? undefined : page.title, screen_width: screen.width, screen_height: screen.height, language: navigator.language };
       if (referrer && new URL(referrer).host != location.host) data.referrer = referrer;
       new URLSearchParams(location.search).forEach((value, key) => {
-        if (/^utm_(source|medium|campaign|term|content)$/.test(key)) data[key] = value;
+        if (/^utm_\w+$/.test(key)) data[key] = value;
       });
       return data;
     };
-    const show = () => {
+    const show = (pushed = {}) => {
       path = route();
-      view = random(8);
+      view = random(10, 32);
+      isExcluded = excluded.some((pattern) => pattern.test(location.pathname));
       // Campaigns travel as fields of their own, and click ids are nobody's business.
       const query = location.search.slice(1).split('&').filter((pair) => pair && !/^(utm_|\w*clid=)/.test(pair)).join('&');
-      url = options.url || location.pathname + (query && '?' + query) + ('hash' in options ? location.hash : '');
+      url = pushed.url || options.url || location.pathname + (query && '?' + query) + hash();
       engaged = sent = depth = milestone = 0;
-      lastInput = performance.now();
-      isAway = !isVisible();
-      if (isExcluded()) return;
-      identify();
-      const data = about();
-      if (isNew) add('session_start', data);
-      isNew = 0;
-      add('page_view', data);
+      lastInput = shown = performance.now();
+      isAway = page.hidden;
+      add('page_view', { ...about(), ...pushed });
       referrer = ''; // what follows came from this page
     };
     const changed = safely(() => {
@@ -141,8 +143,7 @@
     });
 
     // ---- engagement ----
-    let engaged, sent, lastInput, isAway, depth, milestone;
-    const isVisible = () => page.visibilityState != 'hidden';
+    let engaged, sent, lastInput, shown, isAway, depth, milestone;
     const touch = () => {
       const now = performance.now();
       if (!isAway) engaged += Math.min(now - lastInput, IDLE_MS);
@@ -172,7 +173,6 @@
     // ---- clicks ----
     let lastClick = -1e3;
     const click = (happened) => {
-      measure();
       const now = performance.now();
       if (now - lastClick < 300) return;
       lastClick = now;
@@ -188,6 +188,7 @@
       add('click', data, 1);
     };
     const scroll = () => {
+      if (window.scrollY <= 0) return; // a route that begins at its top
       measure();
       while (milestone < 100 && depth >= milestone + 25) add('scroll', { scroll_depth: (milestone += 25) }, 1);
     };
@@ -196,17 +197,20 @@
       show();
       for (const name of ['pointermove', 'pointerdown', 'keydown', 'scroll', 'touchmove', 'wheel']) on(window, name, touch);
       on(page, 'visibilitychange', () => {
-        if (!isVisible()) return hide();
+        if (page.hidden) return hide();
         isAway = 0;
         lastInput = performance.now();
       });
-      on(window, 'pagehide', () => isVisible() && hide());
-      on(window, 'pageshow', (shown) => shown.persisted && show());
+      on(window, 'pagehide', () => page.hidden || hide());
+      on(window, 'pageshow', (restored) => restored.persisted && show());
       if (!('noClicks' in options)) on(page, 'click', click);
       if (!('noScroll' in options)) on(window, 'scroll', scroll);
       if (!('noRoutes' in options)) {
-        // A moment later, when the page has its new title.
-        const later = () => setTimeout(changed, 20);
+        // Seen so far, and a moment later, when the page has its new title, the next view.
+        const later = safely(() => {
+          measure();
+          setTimeout(changed, 20);
+        });
         for (const name of ['pushState', 'replaceState']) {
           const original = history[name];
           history[name] = function () {
@@ -221,7 +225,13 @@
       const push = safely((pushed) => {
         const name = pushed.event || pushed;
         JSON.stringify(pushed); // what cannot be sent must not take the others of its request along
-        if (name.slice) add(name.slice(0, 255), { ...(name == 'page_view' && about()), ...pushed.data }, 0, pushed);
+        const data = { user_id: pushed.user_id, ...pushed.data };
+        if (name != 'page_view' || pushed.collectorId) return name.trim() && add(name.slice(0, 255), data, 0, pushed.collectorId);
+        // A router's first word is of the view that has just been reported.
+        if ((data.url || url) == url && performance.now() - shown < 1e3) return;
+        measure();
+        leave();
+        show(data);
       });
       const early = queue.splice(0);
       queue.push = (...pushed) => pushed.forEach(push);

@@ -32,7 +32,7 @@ class Population:
     """Everybody who was there, and those who are likely to come back."""
 
     def __init__(self, people: People) -> None:
-        self._people = people
+        self.people = people
         self.places = people.places
         self._known: deque[Person] = deque(maxlen=REMEMBERED)
 
@@ -40,12 +40,12 @@ class Population:
         """Somebody's next visit: a stranger's, a regular's or a crawler's."""
         dice = chance.random()
         if dice < BOTS:
-            bot = self._people.bot(chance)
+            bot = self.people.bot(chance)
             return bot, crawl(chance, at, bot)
         if dice < BOTS + COMES_BACK and self._known:
             person = self._known[int(len(self._known) * math.sqrt(chance.random()))]  # rather those who came lately
             return person, visit(chance, at, person, is_new=False)
-        person = self._people.person(chance)
+        person = self.people.person(chance)
         self._known.append(person)
         return person, visit(chance, at, person, is_new=True)
 

@@ -118,5 +118,20 @@ COUNTS = (
 )
 
 
+COLUMNS: dict[Metric, tuple[str, ...]] = {
+    **{metric: (metric.value,) for metric in COUNTS},
+    Metric.VIEWS_PER_SESSION: ("page_views", "sessions"),
+    Metric.BOUNCE_RATE: ("bounces", "sessions"),
+    Metric.ENGAGEMENT_RATE: ("bounces", "sessions"),
+    Metric.VISIT_DURATION: ("duration_median", "duration_mean"),
+    Metric.TIME_ON_PAGE: ("engaged_ms",),
+    Metric.SCROLL_DEPTH: ("depth",),
+    Metric.EXIT_RATE: ("exits", "page_views"),
+    Metric.CONVERSIONS: ("converted",),
+    Metric.CONVERSION_RATE: ("converted", "sessions"),
+}
+"""What each metric is made of."""
+
+
 def _percent(part: int | None, whole: int) -> float | None:
     return 100 * (part or 0) / whole if whole else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_
+from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import selection
@@ -19,9 +19,11 @@ from proprium.metrics.counting import (
     session_rows,
     view_counts,
 )
-from proprium.metrics.query import Query
+from proprium.metrics.period import Interval
+from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Totals
 from proprium.metrics.views import views
+from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
 WHOLE = None
@@ -31,7 +33,7 @@ WHOLE = None
 def measure(connection: Connection, query: Query, buckets: Buckets | None = None) -> Mapping[int | None, Totals]:
     """Totals by bucket key, and under WHOLE those of the period; buckets without any row are missing."""
     counted: dict[int | None, dict[str, Any]] = {WHOLE: {}}
-    for question in (_hits(query, buckets), _sessions(query, buckets), _views(query, buckets)):
+    for question in _questions(query, buckets):
         for row in connection.execute(question).mappings():
             counted.setdefault(row["bucket"], {}).update(row)
     several_days = query.period.days > 1
@@ -50,16 +52,45 @@ def totals_of(query: Query, counted: Mapping[str, Any], several_days: bool = Fal
     )
 
 
-def _hits(query: Query, buckets: Buckets | None) -> Select[Any]:
+def asked(query: Query, columns: Collection[str]) -> list[Select[Any]]:
+    """The statements behind these counts of the whole period, each with nothing else."""
+    questions = _questions(query, None)
+    found = ([column for column in each.selected_columns if column.name in columns] for each in questions)
+    return [question.with_only_columns(*kept) for question, kept in zip(questions, found, strict=True) if kept]
+
+
+def _questions(query: Query, buckets: Buckets | None) -> list[Select[Any]]:
+    by_session = _sessions_know_visitors(query, buckets)
+    found = [_hits(query, buckets, with_visitors=not by_session), _sessions(query, buckets), _views(query, buckets)]
+    return [*found, _visitors(query, buckets)] if by_session else found
+
+
+def _sessions_know_visitors(query: Query, buckets: Buckets | None) -> bool:
+    """There are five times as many hits. An hour may lie within a session without having a hit of it; a day may not."""
+    days = buckets is None or buckets.interval not in {Interval.MINUTE, Interval.HOUR}
+    return days and query.audience is Audience.HUMANS and not any(wanted.is_about_hits for wanted in query.filters)
+
+
+def _hits(query: Query, buckets: Buckets | None, *, with_visitors: bool) -> Select[Any]:
     found = hit_rows(query, _bucket(buckets, event.c.created_at)).where(selection.all_hits(query)).subquery("hits")
     custom = {f"custom_{i}": count_if(found.c.event == name) for i, name in enumerate(query.custom_cards)}
     counts = {
-        "visitors": func.count(found.c.visitor.distinct()),
+        **({"visitors": func.count(found.c.visitor.distinct())} if with_visitors else {}),
         **hit_counts(found),
         "bots": count_if(found.c.is_bot),
         "daily": count_if(found.c.is_daily),
     }
     return _per_bucket(found, buckets, counts | custom)
+
+
+def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:
+    """A session is seen on the days of its first and its last hit, and on one between them that the clock cut short."""
+    start, end = session.c.started_at, session.c.ended_at
+    middle = dialect.midway(start, end)
+    active = selection.active_sessions(query)
+    days = [_bucket(buckets, moment) for moment in (start, middle, end)]
+    rows = union(*(select(day, session.c.visitor).where(active) for day in days)).subquery("seen")
+    return _per_bucket(rows, buckets, {"visitors": func.count(rows.c.visitor.distinct())})
 
 
 def _sessions(query: Query, buckets: Buckets | None) -> Select[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -89,9 +88,19 @@ def sessions_from(query: Query, earlier: timedelta) -> Condition:
 
 
 def sessions_with(query: Query, goal: Goal) -> Select[Any]:
-    """Ids of the sessions with a hit in the period that reaches the goal, whatever the query's own filters are."""
+    """Ids of the sessions with a hit that reaches the goal, whatever the query's own filters are.
+
+    A session is the period's whole: what it did before and after counts as well.
+    """
     reached = (_matches(hit_column(wanted.dimension, query.period), wanted) for wanted in goal.filters)
-    return _sessions_of_hits(query, reached)
+    return select(event.c.session).where(
+        event.c.property == query.property,
+        event.c.created_at >= query.period.start_utc - LONGEST_SESSION,
+        event.c.created_at < query.period.end_utc + LONGEST_SESSION,
+        not_(event.c.is_bot),
+        event.c.session.is_not(None),
+        *reached,
+    )
 
 
 def ends_on_a_chosen_page(query: Query) -> Condition:
@@ -102,14 +111,10 @@ def ends_on_a_chosen_page(query: Query) -> Condition:
 
 
 def _with_a_matching_hit(query: Query) -> Condition:
-    matching = _sessions_of_hits(query, _hit_filters(query))
-    return and_(sessions_from(query, LONGEST_SESSION), *_session_filters(query), session.c.session.in_(matching))
-
-
-def _sessions_of_hits(query: Query, conditions: Iterable[Condition]) -> Select[Any]:
-    return select(event.c.session).where(
-        hits_in_period(query), not_(event.c.is_bot), event.c.session.is_not(None), *conditions
+    matching = select(event.c.session).where(
+        hits_in_period(query), not_(event.c.is_bot), event.c.session.is_not(None), *_hit_filters(query)
     )
+    return and_(sessions_from(query, LONGEST_SESSION), *_session_filters(query), session.c.session.in_(matching))
 
 
 def _hit_filters(query: Query) -> list[Condition]:

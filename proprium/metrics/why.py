@@ -1,22 +1,30 @@
-"""Why a number is what it is: its definition, its window, and what was counted."""
+"""Why a number is what it is: what it means, which rows it was counted from, what was left out, and the SQL."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, select
+
+from proprium.metrics import selection
+from proprium.metrics.counting import COLUMNS
 from proprium.metrics.definitions import DEFINITIONS
-from proprium.metrics.query import Query
+from proprium.metrics.measures import WHOLE, asked, measure
+from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Metric
-from proprium.metrics.totals import totals
+from proprium.warehouse.schema import event, session
 
 if TYPE_CHECKING:
     from proprium.warehouse.connect import Warehouse
 
+NameOf = Callable[[str, str], str]
+
 
 @dataclass(frozen=True)
 class Step:
-    """Rows that are left after a filter."""
+    """What is left after one more condition."""
 
     label: str
     hits: int
@@ -26,26 +34,94 @@ class Step:
 @dataclass(frozen=True)
 class LeftOut:
     reason: str
-    count: int
+    count: int  # hits
     why: str
 
 
 @dataclass(frozen=True)
 class Why:
-    title: str
+    metric: Metric
     definition: str
     number: float | None
-    metric: Metric
-    window: tuple[tuple[str, str], ...]  # what, text
-    steps: tuple[Step, ...]
+    window: tuple[tuple[str, str], ...]  # (what, text): from, to, zone, in UTC
+    steps: tuple[Step, ...]  # the first one is everything of the period, the last one what was counted
     left_out: tuple[LeftOut, ...]
     sql: str
 
 
-def why(warehouse: Warehouse, query: Query, metric: Metric) -> Why:
-    found = totals(warehouse, query)
-    window = (("Period", f"{query.period.label}, {query.period.dates}"), ("Time zone", query.timezone.key))
-    bots = (LeftOut("Bots", found.bots, "Known crawlers, monitors and fetchers are no visitors."),)
-    title = metric.value.replace("_", " ").capitalize()
-    step = Step("Hits of the period under the filters", found.events, found.sessions)
-    return Why(title, DEFINITIONS[metric], found.value(metric), metric, window, (step,), bots, "")
+def why(
+    warehouse: Warehouse,
+    query: Query,
+    metric: Metric,
+    *,
+    refused: Mapping[str, int] | None = None,
+    name_of: NameOf = lambda dimension, value: value,
+) -> Why:
+    """`refused`: how many events of the period were turned away at the door, by reason, as far as that is known."""
+    with warehouse.read() as connection:
+        return Why(
+            metric=metric,
+            definition=DEFINITIONS[metric],
+            number=measure(connection, query)[WHOLE].value(metric),
+            window=_window(query),
+            steps=tuple(_steps(connection, query, name_of)),
+            left_out=tuple(_left_out(connection, query, refused or {})),
+            sql=_sql(connection, query, metric),
+        )
+
+
+def _window(query: Query) -> tuple[tuple[str, str], ...]:
+    span = query.period
+    return (
+        ("From", f"{span.start:%Y-%m-%d %H:%M}"),
+        ("Until", f"{span.end:%Y-%m-%d %H:%M}"),
+        ("Time zone", query.timezone.key),
+        ("In UTC", f"{span.start_utc:%Y-%m-%d %H:%M} – {span.end_utc:%Y-%m-%d %H:%M}"),
+    )
+
+
+def _steps(connection: Connection, query: Query, name_of: NameOf) -> Iterator[Step]:
+    plain = query.with_filters()
+    started = _sessions(connection, plain)
+    yield Step(
+        "Everything that was stored for this period", _hits(connection, selection.hits_in_period(query)), started
+    )
+    if query.audience is not Audience.ALL:
+        chosen = _hits(connection, selection.chosen_hits(plain))
+        yield Step("Sent by people" if query.audience is Audience.HUMANS else "Sent by bots", chosen, started)
+    for count, wanted in enumerate(query.filters, start=1):
+        narrowed = query.with_filters(*query.filters[:count])
+        hits = _hits(connection, selection.chosen_hits(narrowed))
+        yield Step(wanted.label(name_of), hits, _sessions(connection, narrowed))
+
+
+def _left_out(connection: Connection, query: Query, refused: Mapping[str, int]) -> Iterator[LeftOut]:
+    here = selection.hits_in_period(query)
+    if query.audience is Audience.HUMANS and (bots := _hits(connection, and_(here, event.c.is_bot))):
+        yield LeftOut("Bots", bots, "Known crawlers, monitors and automated browsers stand in no number but their own.")
+    doubles = and_(here, not_(event.c.is_bot), event.c.event == "page_view", not_(event.c.is_view))
+    if count := _hits(connection, doubles):
+        yield LeftOut("Double page views", count, "The same visitor on the same path again within a second, unnamed.")
+    if count := _hits(connection, and_(here, not_(event.c.is_bot), event.c.visitor.is_(None))):
+        yield LeftOut(
+            "Nobody's", count, "Server-side events without a user_id are events, but no visitors or sessions."
+        )
+    for reason, count in refused.items():
+        yield LeftOut(f"Refused: {reason}", count, "Turned away at the door and never stored; the newest are listed.")
+
+
+def _hits(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(event).where(condition)) or 0
+
+
+def _sessions(connection: Connection, query: Query) -> int:
+    return connection.scalar(select(func.count()).select_from(session).where(selection.chosen_sessions(query))) or 0
+
+
+def _sql(connection: Connection, query: Query, metric: Metric) -> str:
+    """As it is asked, with the values in it: for reading, and for a SQL prompt of one's own."""
+    return ";\n\n".join(_text(connection, question) for question in asked(query, COLUMNS[metric]))
+
+
+def _text(connection: Connection, question: Any) -> str:
+    return str(question.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))

@@ -15,8 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
+from collector.user_agent import classify, is_automated
 from proprium.storage import codec
-from proprium.storage.database import Database
+from proprium.storage.database import Database, transaction
 from proprium.storage.tables import EventRow, Property, UserAgentRow
 from proprium.storage.user_agents import UserAgentNumbers
 
@@ -39,6 +40,7 @@ class StoredEvent:
     event: str
     created_at: datetime  # UTC, aware
     data: dict[str, Any]
+    hostname: str  # as sent, or of the page that the request came from; "" where neither said it
     platform: str
     browser: str
     device: str
@@ -47,6 +49,7 @@ class StoredEvent:
     city: str
     is_bot: bool
     bot_name: str
+    is_automated: bool  # a program drives the browser: a property may count it like a person's
 
 
 class EventStore:
@@ -97,9 +100,9 @@ class EventStore:
     def _commit(self, events: Sequence[Event]) -> list[bool]:
         if self._connection is None:
             self._connection = self._database.writing_engine.connect()
-        with self._connection.begin():
-            # The driver's own cursor: SQLAlchemy's execute costs more than the insert does.
-            cursor: Any = self._connection.connection.cursor()
+        # The driver's own cursor: SQLAlchemy's execute costs more than the insert does, its transaction as much as ten.
+        cursor: Any = self._connection.connection.cursor()
+        with transaction(cursor):
             self._user_agents.begun(cursor)
             execute, insert = cursor.execute, self._insert
             stored = []
@@ -130,6 +133,7 @@ def from_row(row: Any) -> StoredEvent:
         event=row["event"],
         created_at=codec.moment(row["created_at"]),
         data=codec.data_of(values, row["sent"], row["rest"]),
+        hostname=row["hostname"] or "",
         platform=row["platform"] or "",
         browser=row["browser"] or "",
         device=row["device"] or "",
@@ -138,6 +142,7 @@ def from_row(row: Any) -> StoredEvent:
         city=row["city"] or "",
         is_bot=bool(row["is_bot"] or row["automated"]),
         bot_name=row["bot_name"] or "",
+        is_automated=is_automated(classify(values["user_agent"]), values["automated"]),
     )
 
 

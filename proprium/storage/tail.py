@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import func, select
@@ -53,6 +54,9 @@ class TailRow(NamedTuple):
     user_agent: str
 
 
+Columns = Mapping[str, Sequence[Any]]
+"""Events side by side: the values of each of TailRow's fields by its name. Rows cost three times as much."""
+
 _COLUMNS = TailRow._fields[:-1]
 _EVENTS = f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
 _EVENTS_OF_PROPERTY = (
@@ -78,9 +82,13 @@ class Tail:
 
     def events_after(self, seq: int, limit: int = 5_000) -> list[TailRow]:
         """The next events in the order of their commit, at most `limit`."""
+        return list(map(TailRow._make, zip(*self.columns_after(seq, limit).values(), strict=True)))
+
+    def columns_after(self, seq: int, limit: int) -> Columns:
+        """The same, side by side."""
         return self._read(_EVENTS, (seq, limit))
 
-    def events_of_property(self, number: int, seq: int, last_seq: int, limit: int = 5_000) -> list[TailRow]:
+    def columns_of_property(self, number: int, seq: int, last_seq: int, limit: int) -> Columns:
         """The same of one property, up to `last_seq`; what lies between costs 0.2 s a million events."""
         return self._read(_EVENTS_OF_PROPERTY, (number, seq, last_seq, limit))
 
@@ -132,13 +140,13 @@ class Tail:
     def close(self) -> None:
         self._watch.close()
 
-    def _read(self, statement: str, values: tuple[int, ...]) -> list[TailRow]:
+    def _read(self, statement: str, values: tuple[int, ...]) -> Columns:
         with self._database.engine.connect() as connection:
             cursor: Any = connection.connection.cursor()
             rows = cursor.execute(statement, values).fetchall()
-            agents = self._agents_of(cursor, {row[-1] for row in rows})
-        make, last = TailRow._make, len(_COLUMNS)
-        return [make((*row[:last], agents.get(row[last], ""))) for row in rows]
+            *columns, numbers = zip(*rows, strict=True) if rows else [()] * len(TailRow._fields)
+            agents = self._agents_of(cursor, set(numbers))
+        return dict(zip(TailRow._fields, (*columns, [agents.get(number, "") for number in numbers]), strict=True))
 
     def _agents_of(self, cursor: Any, numbers: set[int | None]) -> dict[int | None, str]:
         with self._lock:

@@ -25,19 +25,18 @@ from sqlalchemy import (
 from proprium.warehouse import schema
 from proprium.warehouse.connect import staged
 from proprium.warehouse.dialect import micros
-from proprium.warehouse.rows import AT, COLUMNS, IS_VIEW, OWN_VISITOR, SENDER_AT, SESSION, VISITOR, hit_of
-from proprium.warehouse.sessions import Hit, Key, Visit
+from proprium.warehouse.rows import Rows, hits_of
+from proprium.warehouse.sessions import Hit, Key, Placed, Visit
 
 _staging = MetaData()
 _event, _session = schema.event, schema.session
 
 
-def _copy_of(table: Table) -> Table:
-    return Table(f"staged_{table.name}", _staging, *(Column(c.name, c.type) for c in table.columns))
+def _copy_of(table: Table, names: Collection[str]) -> Table:
+    return Table(f"staged_{table.name}", _staging, *(Column(name, table.c[name].type) for name in names))
 
 
-_new_event = _copy_of(_event)
-_new_session = _copy_of(_session)
+_new_event = _copy_of(_event, _event.c.keys())
 _id = Table("staged_id", _staging, Column("id", BigInteger))
 _window = Table(
     "staged_window",
@@ -68,8 +67,11 @@ _grown = Table(
     "staged_grown", _staging, Column("session", BigInteger), *(Column(n, _session.c[n].type) for n in _GROWS)
 )
 
-_INSERT_EVENTS = insert(_event).from_select(list(COLUMNS), select(_new_event))
-_INSERT_SESSIONS = insert(_session).from_select([c.name for c in _session.columns], select(_new_session))
+_OWN = tuple(column.name for column in _session.columns if column.name not in schema.SENDER)
+_facts = _copy_of(_session, _OWN)
+"""Of new sessions, what is not their first hit's."""
+
+_INSERT_EVENTS = insert(_event).from_select([c.name for c in _event.columns], select(_new_event))
 _GROW_SESSIONS = (
     update(_session).where(_session.c.session == _grown.c.session).values({name: _grown.c[name] for name in _GROWS})
 )
@@ -79,24 +81,23 @@ _PLACE_EVENTS = (
     .values({name: _placed.c[name] for name in ("visitor", "own_visitor", "session", "is_view")})
 )
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
-_hit = [micros(c).label(c.name) if c.name == "created_at" else c for c in _event.columns]
+_HIT = (
+    *("seq", "property", "created_at", "event", "visitor", "own_visitor", "previous_visitor", "session", "is_bot"),
+    *("is_custom", "is_view", "view_id", "page", "engaged_ms", "data"),
+)
+_hit = [micros(_event.c[name]).label(name) if name == "created_at" else _event.c[name] for name in _HIT]
 
 
-def insert_events(connection: Connection, rows: Sequence[list[Any]]) -> None:
-    """Rows as rows.row_of makes them, with their sessions put in."""
-    if rows:
-        with staged(connection, _new_event, dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))):
-            connection.execute(_INSERT_EVENTS)
+def add_rows(connection: Connection, rows: Rows, visits: Iterable[Visit]) -> None:
+    """New rows with their sessions put in, and sessions that are new or have grown."""
+    with staged(connection, _new_event, rows):
+        connection.execute(_INSERT_EVENTS)
+        _write_visits(connection, visits, _new_event, set(rows["seq"]))
 
 
 def write_visits(connection: Connection, visits: Iterable[Visit]) -> None:
-    """New ones are inserted, known ones updated where they grow."""
-    fresh: list[Visit] = []
-    grown: list[Visit] = []
-    for visit in visits:
-        (grown if visit.is_written else fresh).append(visit)
-    _insert_sessions(connection, fresh)
-    _grow_sessions(connection, grown)
+    """Of hits that are in the warehouse already. New ones are inserted, known ones updated where they grow."""
+    _write_visits(connection, visits, _event, ())
 
 
 def delete_sessions(connection: Connection, ids: Collection[int]) -> None:
@@ -108,8 +109,8 @@ def delete_sessions(connection: Connection, ids: Collection[int]) -> None:
 def place_events(connection: Connection, hits: Sequence[Hit]) -> None:
     """Gives hits that are in the warehouse already the sessions that they now belong to."""
     if hits:
-        rows = [hit.row for hit in hits]
-        columns = {name: [row[AT[name]] for row in rows] for name in _placed.columns.keys()}  # noqa: SIM118
+        now = [(hit.seq, *hit.placed()) for hit in hits]
+        columns = dict(zip(("seq", *Placed._fields), zip(*now, strict=True), strict=True))
         with staged(connection, _placed, columns):
             connection.execute(_PLACE_EVENTS)
 
@@ -123,9 +124,8 @@ def hits_in(connection: Connection, windows: Mapping[Key, tuple[int, int]]) -> l
         "end": [end for _, end in windows.values()],
     }
     with staged(connection, _window, columns):
-        rows = connection.execute(union_all(_hits_by(_own_visitor), _hits_by(_event.c.previous_visitor)))
-        found = {row[0]: list(row) for row in rows}
-    return [hit for row in found.values() if (hit := hit_of(row))]
+        rows = connection.execute(union_all(_hits_by(_own_visitor), _hits_by(_event.c.previous_visitor))).all()
+    return _known({row[0]: tuple(row) for row in rows}.values())
 
 
 def windows_of(connection: Connection, sessions: Collection[int]) -> dict[Key, tuple[int, int]]:
@@ -140,15 +140,25 @@ def windows_of(connection: Connection, sessions: Collection[int]) -> dict[Key, t
         return {(number, visitor): (start, end) for number, visitor, start, end in connection.execute(question)}
 
 
-def put_in(hit: Hit) -> bool:
-    """Writes the hit's session into its row; True when that changes the row."""
-    visit, row = hit.visit, hit.row
-    assert visit is not None
-    own = None if visit.visitor == hit.visitor else hit.visitor
-    if row[SESSION] == visit.id and row[IS_VIEW] == hit.is_view and row[OWN_VISITOR] == own:
-        return False
-    row[SESSION], row[VISITOR], row[OWN_VISITOR], row[IS_VIEW] = visit.id, visit.visitor, own, hit.is_view
-    return True
+def put_in(rows: Rows, hits: Iterable[Hit]) -> None:
+    """Writes the sessions of hits into their rows."""
+    sessions, visitors, own_visitors, views = (rows[name] for name in Placed._fields)
+    for hit in hits:
+        place, visit = hit.place, hit.visit
+        assert visit is not None
+        sessions[place], views[place] = visit.id, hit.is_view
+        if visit.visitor != hit.visitor:
+            visitors[place], own_visitors[place] = visit.visitor, hit.visitor
+
+
+def _known(rows: Collection[tuple[Any, ...]]) -> list[Hit]:
+    columns: dict[str, Any] = dict(zip(_HIT, zip(*rows, strict=True) if rows else [()] * len(_HIT), strict=True))
+    were = list(map(Placed._make, zip(*(columns[name] for name in Placed._fields), strict=True)))
+    columns["visitor"] = [was.visitor if was.own_visitor is None else was.own_visitor for was in were]
+    hits = hits_of(columns)
+    for hit in hits:
+        hit.was = were[hit.place]
+    return hits
 
 
 def _hits_by(visitor: Any) -> Any:
@@ -163,26 +173,30 @@ def _hits_by(visitor: Any) -> Any:
     )
 
 
-def _insert_sessions(connection: Connection, visits: Sequence[Visit]) -> None:
+def _write_visits(connection: Connection, visits: Iterable[Visit], hits: Table, seqs: Collection[int]) -> None:
+    """`hits` has the first hits of those in `seqs`."""
+    fresh: list[Visit] = []
+    older: list[Visit] = []
+    grown: list[Visit] = []
+    for visit in visits:
+        (grown if visit.is_written else fresh if visit.id in seqs else older).append(visit)
+    _insert_sessions(connection, fresh, hits)
+    _insert_sessions(connection, older, _event)
+    _grow_sessions(connection, grown)
+
+
+def _insert_sessions(connection: Connection, visits: Sequence[Visit], hits: Table) -> None:
     if not visits:
         return
-    rows = [_session_row(visit) for visit in visits]
-    names = [column.name for column in _session.columns]
-    with staged(connection, _new_session, dict(zip(names, zip(*rows, strict=True), strict=True))):
-        connection.execute(_INSERT_SESSIONS)
+    columns = {name: [getattr(visit, _FIELDS.get(name, name)) for visit in visits] for name in _OWN}
+    ids = [visit.id for visit in visits]
+    sender = [hits.c[name] for name in schema.SENDER]
+    # The bounds let the engine pass over all that is older.
+    rows = select(_facts, *sender).join(hits, (hits.c.seq == _facts.c.session) & hits.c.seq.between(min(ids), max(ids)))
+    with staged(connection, _facts, columns):
+        connection.execute(insert(_session).from_select([*_OWN, *schema.SENDER], rows))
     for visit in visits:
-        visit.is_written, visit.first = True, None
-
-
-def _session_row(visit: Visit) -> tuple[Any, ...]:
-    """In the order of the table's columns."""
-    assert visit.first is not None
-    return (
-        *(visit.id, visit.number, visit.visitor, visit.started, visit.ended),
-        *(visit.hits, visit.views, visit.custom_events, visit.link_clicks, visit.engaged_ms, visit.is_bounce),
-        *(visit.entry_page, visit.exit_page),
-        *visit.first.row[SENDER_AT],
-    )
+        visit.is_written = True
 
 
 def _grow_sessions(connection: Connection, visits: Sequence[Visit]) -> None:
@@ -193,4 +207,4 @@ def _grow_sessions(connection: Connection, visits: Sequence[Visit]) -> None:
         connection.execute(_GROW_SESSIONS)
 
 
-_FIELDS = {"session": "id", "ended_at": "ended"}
+_FIELDS = {"session": "id", "property": "number", "started_at": "started", "ended_at": "ended"}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from proprium.storage.tail import TailRow
-
 
 @dataclass(frozen=True)
 class Exclusions:
@@ -17,11 +15,11 @@ class Exclusions:
     paths: tuple[str, ...] = ()
     user_agents: tuple[str, ...] = ()
 
-    def leave_out(self, event: TailRow) -> bool:
+    def leave_out(self, country: str | None, page: str | None, user_agent: str) -> bool:
         return (
-            event.country in self.countries
-            or (event.page is not None and _is_path(self.paths, event.page))
-            or _is_user_agent(self.user_agents, event.user_agent)
+            country in self.countries
+            or (page is not None and _is_path(self.paths, page))
+            or _is_user_agent(self.user_agents, user_agent)
         )
 
 

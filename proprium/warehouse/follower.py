@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from datetime import datetime
+from itertools import chain, islice
 
 from sqlalchemy import Connection, insert, select, update
 
 from proprium.storage.codec import moment
 from proprium.storage.tables import Change, ChangeKind
-from proprium.storage.tail import Tail, TailRow
+from proprium.storage.tail import Columns, Tail
 from proprium.warehouse import schema
 from proprium.warehouse.changes import DELETIONS, delete_property
 from proprium.warehouse.connect import Warehouse
@@ -18,7 +18,16 @@ from proprium.warehouse.projection import Projection
 from proprium.warehouse.rules import Rules, RulesSource, fingerprint
 
 AT_ONCE = 5_000
-"""Events in one transaction."""
+"""Events in one transaction, so that readers see them soon."""
+
+IN_BULK = 20_000
+SHARES_IN_BULK = 7
+"""Where nobody waits for them, a transaction takes so many shares of so many events: more than one row group of the
+engine, which then writes each row once instead of twice. Memory holds the objects of one share."""
+
+
+def nothing() -> None:
+    """What is done between two shares where nobody asks for more."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +59,21 @@ class Follower:
         same = (at.schema_version, at.rules, at.generation) == self._todays()
         return same and (self._has_changes() or at.event_seq <= self._tail.last_event_seq())
 
-    def take(self, at_once: int = AT_ONCE) -> tuple[int, frozenset[int]]:
-        """Takes the next changes and events: how many steps that were, 0 at the end; and whom they are about."""
+    def take(self, at_once: int = AT_ONCE, shares: int = 1, between: Callable[[], None] = nothing) -> frozenset[int]:
+        """Takes the next changes and events, in one transaction; whom they are about.
+
+        `between` is called after each share of the events.
+        """
         changes = self._tail.changes_after(self.position.change_seq)
-        events = self._tail.events_after(self.position.event_seq, at_once)
-        last_change = changes[-1].seq if changes else self.position.change_seq
-        is_late = self._tail.last_change_seq() > (last_change or 0)
-        if is_late:
-            events = []  # some may be from after a change that was not read yet: it would delete them
-        if changes or events:
-            self._write(changes, events)
-        self.is_behind = is_late or bool(changes) or len(events) == at_once
-        return len(changes) + len(events) + is_late, self._properties(changes, events)
+        last_change = (changes[-1].seq if changes else self.position.change_seq) or 0
+        self.is_behind = bool(changes)
+        coming = self._shares(at_once, shares, last_change)
+        first = list(islice(coming, 1))
+        return self._write(changes, chain(first, coming), between) if changes or first else frozenset()
+
+    def take_in_bulk(self, between: Callable[[], None] = nothing) -> frozenset[int]:
+        """The same for a long way."""
+        return self.take(IN_BULK, SHARES_IN_BULK, between)
 
     def moved_to(self, warehouse: Warehouse) -> Follower:
         """The same place, after the file was swapped in there."""
@@ -73,34 +85,56 @@ class Follower:
         with self.warehouse.read() as connection:
             return frozenset(connection.scalars(select(schema.event.c.property).distinct()))
 
-    def _write(self, changes: Sequence[Change], events: Sequence[TailRow]) -> None:
-        rules = self._rules()
+    def _shares(self, at_once: int, most: int, last_change: int) -> Iterator[Columns]:
+        """None from after a change that was not read yet: it would delete them."""
+        after = self.position.event_seq
+        for _ in range(most):
+            events = self._tail.columns_after(after, at_once)
+            if self._tail.last_change_seq() > last_change:
+                self.is_behind = True
+                return
+            if events["seq"]:
+                yield events
+            if len(events["seq"]) < at_once:
+                return
+            after = events["seq"][-1]
+        self.is_behind = True
+
+    def _write(
+        self, changes: Sequence[Change], shares: Iterable[Columns], between: Callable[[], None]
+    ) -> frozenset[int]:
+        rules, event_seq = self._rules(), self.position.event_seq
+        earliest: dict[int, int] = {}
         try:
             with self.warehouse.write() as connection:
                 for change in changes:
                     self._follow(connection, change, rules)
                 self._remember(connection)
-                self._projection.add(connection, events, rules)
-                position = self._moved(changes, events)
+                for events in shares:
+                    self._projection.add(connection, events, rules)
+                    event_seq = events["seq"][-1]
+                    _note_earliest(earliest, events)
+                    between()
+                position = self._moved(changes, event_seq)
                 connection.execute(update(schema.position).values(_columns(position)))
         except BaseException:
             self._remembers = False  # what memory holds was rolled back
             raise
         self.position = position
-        self._touch(changes, events)
+        return self._tell(changes, earliest)
 
-    def _touch(self, changes: Sequence[Change], events: Sequence[TailRow]) -> None:
-        """Tells the warehouse's memo what may be another answer now."""
-        earliest: dict[int, datetime | None] = {}
-        for event in events:
-            known = earliest.get(event.property)
-            at = moment(event.created_at)
-            earliest[event.property] = at if known is None else min(known, at)
-        if any(change.property is None for change in changes):
+    def _tell(self, changes: Sequence[Change], earliest: Mapping[int, int]) -> frozenset[int]:
+        """Whom it was about; the warehouse's memo hears from which time on their answers may be others now."""
+        about = {change.property for change in changes}
+        if None in about:
             self.warehouse.memo.forget()
-        earliest |= {change.property: None for change in changes if change.property is not None}
-        for number, since in earliest.items():
-            self.warehouse.memo.touch(number, since)
+            return self.properties()
+        changed = frozenset(number for number in about if number is not None)
+        for number in changed:
+            self.warehouse.memo.touch(number, None)
+        for number, at in earliest.items():
+            self.warehouse.memo.touch(number, moment(at))
+        return changed | frozenset(earliest)
 
     def _follow(self, connection: Connection, change: Change, rules: Rules) -> None:
         if change.kind == ChangeKind.RULES_CHANGED or not _is_named(change):
@@ -113,27 +147,20 @@ class Follower:
         """All rows of a property, by the rules of now."""
         delete_property(connection, self._projection, change)
         after, last = 0, self.position.event_seq
-        while events := self._tail.events_of_property(change.property or 0, after, last, AT_ONCE):
+        while (events := self._tail.columns_of_property(change.property or 0, after, last, IN_BULK))["seq"]:
             self._projection.add(connection, events, rules)
-            after = events[-1].seq
+            after = events["seq"][-1]
 
     def _remember(self, connection: Connection) -> None:
         if not self._remembers:
             self._projection.remember(connection)
             self._remembers = True
 
-    def _moved(self, changes: Sequence[Change], events: Sequence[TailRow]) -> Position:
+    def _moved(self, changes: Sequence[Change], event_seq: int) -> Position:
         at = self.position
-        event_seq = events[-1].seq if events else at.event_seq
         if changes:  # the newest events may be gone: a place after them would look like another past
             event_seq = min(event_seq, self._tail.last_event_seq())
         return replace(at, event_seq=event_seq, change_seq=(changes[-1].seq if changes else None) or at.change_seq)
-
-    def _properties(self, changes: Sequence[Change], events: Sequence[TailRow]) -> frozenset[int]:
-        of_changes = {change.property for change in changes}
-        if None in of_changes:
-            return self.properties()
-        return frozenset({event.property for event in events} | {number for number in of_changes if number})
 
     def _has_changes(self) -> bool:
         return self._tail.last_change_seq() > self.position.change_seq
@@ -152,6 +179,11 @@ class Follower:
         with self.warehouse.write() as connection:
             connection.execute(insert(schema.position).values(_columns(position)))
         return position
+
+
+def _note_earliest(earliest: dict[int, int], events: Columns) -> None:
+    for number, at in zip(events["property"], events["created_at"], strict=True):
+        earliest[number] = min(earliest.get(number, at), at)
 
 
 def _is_named(change: Change) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from proprium.warehouse import bulk
-from proprium.warehouse.rows import SESSION
 from proprium.warehouse.sessions import GAP, LONGEST, Hit, Key, Visit, chains, step
 
 Window = tuple[int, int]
@@ -40,11 +39,11 @@ def recompute(connection: Connection, windows: Mapping[Key, Window], fresh: Iter
     known = _whole_chains(connection, groups, fresh)
     result = Recomputed(keys=set(groups.members()))
     for key, hits in _by_group(groups, [*known.values(), *fresh]).items():
-        _recompute_group(result, hits, groups.asked[key], known)
+        _recompute_group(result, hits, groups.asked[key])
     return result
 
 
-def _recompute_group(result: Recomputed, hits: list[Hit], window: Window, known: Mapping[int, Hit]) -> None:
+def _recompute_group(result: Recomputed, hits: list[Hit], window: Window) -> None:
     start, end = window
     for chain in chains(sorted(hits, key=lambda hit: (hit.at, hit.seq))):
         if chain[-1].at < start - GAP or chain[0].at > end + GAP:
@@ -55,16 +54,16 @@ def _recompute_group(result: Recomputed, hits: list[Hit], window: Window, known:
             for visit in visits:
                 visit.is_linked = True
         for hit in chain:
-            _note(result, hit, is_known=hit.seq in known)
+            _note(result, hit)
 
 
-def _note(result: Recomputed, hit: Hit, *, is_known: bool) -> None:
+def _note(result: Recomputed, hit: Hit) -> None:
     if hit.previous is not None:
         result.referred[hit.number, hit.previous] = hit.at
-    if is_known:
-        result.gone.add(hit.row[SESSION])
-    if bulk.put_in(hit) and is_known:
-        result.moved.append(hit)
+    if hit.was is not None and hit.was.session is not None:
+        result.gone.add(hit.was.session)
+        if hit.placed() != hit.was:
+            result.moved.append(hit)
 
 
 class _Groups:

@@ -68,4 +68,4 @@ class Openings:
 
 def _looked_for(key: Key, at: int) -> Visit:
     """In the place of a visitor of yesterday who was not found: should their hit come late, all is computed anew."""
-    return Visit(id=0, number=key[0], visitor=key[1], started=at, first=None, ended=at, is_linked=True)
+    return Visit(id=0, number=key[0], visitor=key[1], started=at, ended=at, is_linked=True)

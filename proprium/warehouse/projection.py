@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
-from proprium.storage.tail import TailRow
+from proprium.storage.tail import Columns
 from proprium.warehouse import bulk, schema
 from proprium.warehouse.dialect import micros
 from proprium.warehouse.late import Recomputed, recompute
 from proprium.warehouse.openings import KEPT, Openings
-from proprium.warehouse.rows import AT, hit_of, row_of
+from proprium.warehouse.rows import hits_of, in_order, rows_of
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.sessions import Hit, Key, Visit
 
@@ -29,17 +28,18 @@ class Projection:
     def __init__(self) -> None:
         self._openings: dict[int, Openings] = {}
 
-    def add(self, connection: Connection, events: Sequence[TailRow], rules: Rules) -> None:
+    def add(self, connection: Connection, events: Columns, rules: Rules) -> None:
         """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
-        rows = [row_of(event, rules) for event in events if not rules.leave_out(event)]
-        rows.sort(key=_when)
+        if not (kept := rules.kept(events))["seq"]:
+            return
+        rows = rows_of(in_order(kept), rules)
         hits: dict[int, list[Hit]] = defaultdict(list)
-        for row in rows:
-            if hit := hit_of(row):
-                hits[hit.number].append(hit)
+        for hit in hits_of(rows):
+            hits[hit.number].append(hit)
         visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
-        bulk.write_visits(connection, visits)
-        bulk.insert_events(connection, rows)
+        for of_one in hits.values():
+            bulk.put_in(rows, of_one)
+        bulk.add_rows(connection, rows, visits)
         self._forget_old(hits)
 
     def recompute(self, connection: Connection, windows: dict[Key, tuple[int, int]]) -> None:
@@ -70,8 +70,6 @@ class Projection:
         _write(connection, known)
         openings.learn(known)
         grown = [openings.add(hit) for hit in hits if hit.key not in unsure]
-        for hit in hits:
-            bulk.put_in(hit)
         return list(dict.fromkeys((*known.visits, *grown)))
 
     def _ask(self, connection: Connection, hits: list[Hit], unsure: set[Key]) -> Recomputed:
@@ -100,7 +98,7 @@ class Projection:
         openings = Openings(complete_since=newest - KEPT)
         known = recompute(connection, windows)
         for visit in known.visits:
-            visit.is_written, visit.first = True, None
+            visit.is_written = True
         openings.learn(known)
         return openings
 
@@ -110,10 +108,6 @@ class Projection:
         while (above := sum(map(len, self._openings.values())) - MOST_REMEMBERED) > 0:
             largest = max(self._openings.values(), key=len)
             largest.forget_old(most=max(0, len(largest) - above))
-
-
-def _when(row: list[Any]) -> tuple[int, int]:
-    return row[AT["created_at"]], row[AT["seq"]]
 
 
 def _unsure(openings: Openings, hits: list[Hit]) -> set[Key]:

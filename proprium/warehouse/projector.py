@@ -26,13 +26,15 @@ log = logging.getLogger(__name__)
 
 PACE_S = 0.2
 LONGEST_PACE_S = 0.45
-REST_PER_WORK = 12
+REST_PER_WORK = 20
 """From one projection to the next, by what one takes: a row costs much less in company (18 ms a round, 15 µs a row).
 The first one after a silence goes at once."""
 LOOK_S = 5.0
 """How often storage is looked at when it says nothing, and how often its history is compared."""
 RETRY_S = 2.0
 FAILURES_BEFORE_REOPENING = 2
+FAR = 50_000
+"""Events behind storage from which on they are taken in bulk."""
 BYTES_PER_EVENT = 150
 SPARE_BYTES = 64 * 1024 * 1024
 
@@ -163,16 +165,22 @@ class Projector:
         steps = Steps(follower.position.event_seq, self._tail.last_event_seq(), progress)
         moved: frozenset[int] = frozenset()
         while not self._stopping.is_set():
-            _, numbers = follower.take()
-            moved |= numbers
+            is_far = self._tail.last_event_seq() - follower.position.event_seq > FAR
+            moved |= follower.take_in_bulk(lambda: self._pause(beside)) if is_far else follower.take()
             steps.at(follower.position.event_seq)
             if not follower.is_behind:  # what came meanwhile is the next round's: chasing it would never rest
                 self._caught_up_at = time.monotonic()
                 steps.end()
                 return moved
-            if beside is not None:
-                self._tell(beside.take()[1])
+            self._pause(beside)
         raise Stopped
+
+    def _pause(self, beside: Follower | None) -> None:
+        """In the middle of a long way: is there something else to do?"""
+        if self._stopping.is_set():
+            raise Stopped
+        if beside is not None:
+            self._tell(beside.take())
 
     def _rebuild(self, progress: Progress | None) -> None:
         log.info("the warehouse is rebuilt from storage")

@@ -1,9 +1,13 @@
-"""One stored event as one row of the warehouse: who sent it, with what, and from where, by the rules of today."""
+"""Stored events as rows of the warehouse: who sent each, with what, and from where, by the rules of today.
+
+Column by column: what few senders and sources have in common is looked up once for each of them.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -14,21 +18,39 @@ from collector.bots import HEADLESS
 from collector.event import BUILT_IN, Identity
 from collector.source import source_and_channel
 from collector.user_agent import classify
-from proprium.storage.tail import TailRow
+from proprium.storage.tail import Columns
 from proprium.warehouse import schema
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.sessions import CUSTOM, LINK_CLICK, OTHER, VIEW, Hit
 
-COLUMNS = tuple(column.name for column in schema.event.columns)
-AT = {name: at for at, name in enumerate(COLUMNS)}
-VISITOR, OWN_VISITOR, SESSION, IS_VIEW = (AT[name] for name in ("visitor", "own_visitor", "session", "is_view"))
-SENDER_AT = slice(AT[schema.SENDER[0]], AT[schema.SENDER[-1]] + 1)
 LONGEST_ENGAGED_MS = 30 * 60 * 1_000
+AS_STORED = tuple(
+    column.name
+    for column in schema.event.columns
+    if column.name
+    in {
+        *("seq", "property", "created_at", "event", "previous_visitor", "identity", "page", "title", "user_id"),
+        *("hostname", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
+        *("country", "region", "city", "language"),
+    }
+)
+OF_THE_SENDER = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
 
 _LINK = re.compile(r"a(?![\w-])", re.IGNORECASE)  # the script names a click's element "a#buy"
 
 
-class Agent(NamedTuple):
+class Coded(NamedTuple):
+    """A column of few different values: which of them each row has."""
+
+    places: Sequence[int]
+    values: Sequence[Any]
+
+
+Rows = dict[str, Any]
+"""The columns of schema.event by name, each a sequence or Coded; those of the session are put in later."""
+
+
+class Sender(NamedTuple):
     """A classified User-Agent as a row holds it: None where it tells nothing."""
 
     browser: str | None
@@ -42,10 +64,57 @@ class Agent(NamedTuple):
     is_library: bool
 
 
+def rows_of(events: Columns, rules: Rules) -> Rows:
+    """One row an event, in the same order."""
+    places, senders = _senders(events, rules)
+    names = events["event"]
+    is_bot = [senders[place].is_bot for place in places]
+    kinds = {name: name not in BUILT_IN for name in set(names)}
+    return {
+        **{name: events[name] for name in AS_STORED},
+        **{name: Coded(places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
+        **_source(events),
+        "visitor": _visitors(events, places, senders),
+        "own_visitor": [None] * len(names),
+        "session": [None] * len(names),
+        "is_bot": is_bot,
+        "is_custom": [kinds[name] for name in names],
+        "is_view": [name == "page_view" and not bot for name, bot in zip(names, is_bot, strict=True)],
+        "view_id": _view_ids(events["view_id"]),
+        "screen": _coded(zip(events["screen_width"], events["screen_height"], strict=True), _screen),
+        "engaged_ms": [
+            min(max(time, 0), LONGEST_ENGAGED_MS) if time is not None and name == "page_leave" else None
+            for time, name in zip(events["time_on_page"], names, strict=True)
+        ],
+        "scroll_depth": [depth if depth is None else min(max(depth, 0), 100) for depth in events["scroll_depth"]],
+        "data": events["rest"],
+    }
+
+
+def hits_of(rows: Mapping[str, Sequence[Any]]) -> list[Hit]:
+    """What sessions need of rows; of those that belong to one: bots and nobody do not."""
+    names = ("seq", "property", "created_at", "visitor", "previous_visitor", "page", "view_id", "engaged_ms", "is_bot")
+    told = zip(_kinds(rows), *(rows[name] for name in names), strict=True)
+    return [
+        Hit(place, seq, number, at, visitor, previous, kind, page, view_id is not None, engaged or 0)
+        for place, (kind, seq, number, at, visitor, previous, page, view_id, engaged, is_bot) in enumerate(told)
+        if visitor is not None and not is_bot
+    ]
+
+
+def in_order(events: Columns) -> Columns:
+    """In the order of (time, seq). They come in that of seq."""
+    times = events["created_at"]
+    order = sorted(range(len(times)), key=times.__getitem__)
+    if all(place == at for at, place in enumerate(order)):
+        return events
+    return {name: [values[place] for place in order] for name, values in events.items()}
+
+
 @lru_cache(maxsize=8_192)
-def agent_of(text: str) -> Agent:
-    agent = classify(text)
-    return Agent(
+def sender_of(user_agent: str) -> Sender:
+    agent = classify(user_agent)
+    return Sender(
         browser=agent.browser or None,
         browser_version=agent.browser_version or None,
         platform=agent.platform or None,
@@ -58,96 +127,66 @@ def agent_of(text: str) -> Agent:
     )
 
 
-def row_of(event: TailRow, rules: Rules) -> list[Any]:
-    """The values of COLUMNS; the session and what depends on it are put in later."""
-    agent = agent_of(event.user_agent)
-    is_bot, bot_name, bot_category = _bot(event, agent, rules)
-    is_custom = event.event not in BUILT_IN
-    source, channel = source_and_channel(event.referrer, event.utm_source, event.utm_medium, event.utm_campaign)
+def _senders(events: Columns, rules: Rules) -> Coded:
+    return _coded(
+        zip(events["user_agent"], events["automated"], events["property"], strict=True),
+        lambda key: _by_the_rules(sender_of(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])),
+    )
+
+
+def _by_the_rules(sender: Sender, automated: Any, *, counts_automated: bool) -> Sender:
+    """Automated browsers, by their own word or by their name, are people where the property counts them."""
+    if sender.is_bot and sender.bot_category != HEADLESS:
+        return sender
+    if (sender.is_bot or automated) and not counts_automated:
+        return sender._replace(is_bot=True, bot_name=sender.bot_name or sender.browser, bot_category=HEADLESS)
+    return sender._replace(is_bot=False, bot_name=None, bot_category=None)
+
+
+def _visitors(events: Columns, places: Sequence[int], senders: Sequence[Sender]) -> list[int | None]:
+    """A program that does not say for whom it speaks is nobody, wherever it stands."""
+    libraries = {place for place, sender in enumerate(senders) if sender.is_library}
     return [
-        event.seq,
-        event.property,
-        event.created_at,
-        event.event,
-        _visitor(event, agent),
-        None,  # own_visitor
-        event.previous_visitor,
-        None,  # session
-        event.identity,
-        is_bot,
-        bot_name,
-        bot_category,
-        is_custom,
-        event.event == "page_view" and not is_bot,
-        _number(event.view_id) if event.view_id else None,
-        event.page,
-        event.title,
-        event.user_id,
-        event.hostname,
-        event.referrer,
-        source,
-        channel,
-        event.utm_source,
-        event.utm_medium,
-        event.utm_campaign,
-        event.utm_term,
-        event.utm_content,
-        event.country,
-        event.region,
-        event.city,
-        agent.browser,
-        agent.browser_version,
-        agent.platform,
-        agent.platform_version,
-        agent.device,
-        f"{event.screen_width}×{event.screen_height}" if event.screen_width and event.screen_height else None,
-        event.language,
-        _engaged(event),
-        event.scroll_depth if event.scroll_depth is None else min(max(event.scroll_depth, 0), 100),
-        event.rest,
+        None if identity == Identity.NONE or (identity == Identity.DAILY and place in libraries) else visitor
+        for visitor, identity, place in zip(events["visitor"], events["identity"], places, strict=True)
     ]
 
 
-def hit_of(row: list[Any]) -> Hit | None:
-    """What sessions need of a row; None for a bot's and for nobody's."""
-    (seq, number, at, event, visitor, own_visitor, previous, _, _, is_bot, _, _, is_custom, _, view_id, page, *_) = row
-    if visitor is None or is_bot:
-        return None
-    own = visitor if own_visitor is None else own_visitor
-    kind = VIEW if event == "page_view" else CUSTOM if is_custom else _click(row) if event == "click" else OTHER
-    return Hit(at, seq, number, own, previous, kind, page, view_id is not None, row[_ENGAGED] or 0, row)
+def _source(events: Columns) -> dict[str, Coded]:
+    names = ("referrer", "utm_source", "utm_medium", "utm_campaign")
+    found = _coded(zip(*(events[name] for name in names), strict=True), lambda key: source_and_channel(*key))
+    sources, channels = zip(*found.values, strict=True) if found.values else ((), ())
+    return {"source": Coded(found.places, sources), "channel": Coded(found.places, channels)}
 
 
-_ENGAGED, _DATA = AT["engaged_ms"], AT["data"]
+def _screen(size: tuple[int | None, int | None]) -> str | None:
+    return f"{size[0]}×{size[1]}" if size[0] and size[1] else None
 
 
-def _bot(event: TailRow, agent: Agent, rules: Rules) -> tuple[bool, str | None, str | None]:
-    """Automated browsers, by their own word or by their name, are people where the property counts them."""
-    if agent.is_bot and agent.bot_category != HEADLESS:
-        return True, agent.bot_name, agent.bot_category
-    if (agent.is_bot or event.automated) and not rules.counts_automated_of(event.property):
-        return True, agent.bot_name or agent.browser, HEADLESS
-    return False, None, None
+def _view_ids(texts: Sequence[str | None]) -> list[int | None]:
+    numbers = {text: _number(text) if text else None for text in set(texts)}
+    return [numbers[text] for text in texts]
 
 
-def _visitor(event: TailRow, agent: Agent) -> int | None:
-    """A program that does not say for whom it speaks is nobody, wherever it stands."""
-    if event.identity == Identity.NONE or (agent.is_library and event.identity == Identity.DAILY):
-        return None
-    return event.visitor
+def _coded(keys: Iterable[Hashable], value_of: Any) -> Coded:
+    """`value_of` is asked once for each different key."""
+    known: dict[Hashable, int] = {}
+    places = [known.setdefault(key, len(known)) for key in keys]
+    return Coded(places, [value_of(key) for key in known])
 
 
-def _engaged(event: TailRow) -> int | None:
-    if event.event != "page_leave" or event.time_on_page is None:
-        return None
-    return min(max(event.time_on_page, 0), LONGEST_ENGAGED_MS)
+def _kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:
+    return [
+        VIEW if name == "page_view" else CUSTOM if is_custom else _click(data) if name == "click" else OTHER
+        for name, is_custom, data in zip(rows["event"], rows["is_custom"], rows["data"], strict=True)
+    ]
 
 
-def _click(row: list[Any]) -> int:
+def _click(data: str | None) -> int:
     """Only a click on a link takes somebody somewhere."""
-    data = _read(row[_DATA] or "{}")
-    target = data.get("target")
-    return LINK_CLICK if data.get("href") or (isinstance(target, str) and _LINK.match(target)) else OTHER
+    told = _read(data or "{}")
+    target = told.get("target")
+    return LINK_CLICK if told.get("href") or (isinstance(target, str) and _LINK.match(target)) else OTHER
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import select
 
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
-from proprium.storage.tail import TailRow
+from proprium.storage.tail import Columns
 from proprium.warehouse.exclusions import Exclusions
 
 _MODULES = (
@@ -42,10 +43,14 @@ class Rules:
     def counts_automated_of(self, number: int) -> bool:
         return self.automated.get(number, self.counts_automated)
 
-    def leave_out(self, event: TailRow) -> bool:
-        """True for what is not projected at all: no number can count it."""
-        exclusions = self.exclusions.get(event.property)
-        return exclusions is not None and exclusions.leave_out(event)
+    def kept(self, events: Columns) -> Columns:
+        """Without what is not projected at all: no number can count it."""
+        if self.exclusions.keys().isdisjoint(events["property"]):
+            return events
+        told = zip(*(events[name] for name in ("property", "country", "page", "user_agent")), strict=True)
+        nothing = Exclusions()
+        keeps = [not self.exclusions.get(number, nothing).leave_out(*rest) for number, *rest in told]
+        return {name: list(compress(values, keeps)) for name, values in events.items()}
 
 
 RulesSource = Callable[[], Rules]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 SECOND = 1_000_000  # everything here is microseconds
 GAP = 30 * 60 * SECOND
@@ -27,11 +27,10 @@ Key = tuple[int, int]
 class Visit:
     """A session while hits are still added to it."""
 
-    id: int
+    id: int  # the seq of its first hit
     number: int  # the property's
     visitor: int
     started: int
-    first: Hit | None  # forgotten when it is written
     ended: int = 0
     last_seq: int = 0
     last_visitor: int = 0
@@ -83,26 +82,57 @@ class Visit:
         return False
 
 
-@dataclass(slots=True, eq=False)
+class Placed(NamedTuple):
+    """What the warehouse holds of a hit's session."""
+
+    session: int | None
+    visitor: int | None
+    own_visitor: int | None
+    is_view: bool
+
+
 class Hit:
-    """What sessions need to know of an event; `row` is all of it, in the order of the warehouse's columns."""
+    """What sessions need to know of an event. (A dataclass takes twice as long to make, and one is made for each.)"""
 
-    at: int
-    seq: int
-    number: int  # the property's
-    visitor: int
-    previous: int | None  # yesterday's visitor, who may still be in a session
-    kind: int
-    page: str | None
-    has_view_id: bool
-    engaged_ms: int
-    row: Any
-    visit: Visit | None = None
-    is_view: bool = False
-    key: Key = field(init=False)
+    __slots__ = (
+        *("at", "engaged_ms", "has_view_id", "is_view", "key", "kind", "number", "page", "place", "previous"),
+        *("seq", "visit", "visitor", "was"),
+    )
 
-    def __post_init__(self) -> None:
-        self.key = self.number, self.visitor
+    def __init__(
+        self,
+        place: int,  # among the events that are added together
+        seq: int,
+        number: int,  # the property's
+        at: int,
+        visitor: int,
+        previous: int | None,  # yesterday's visitor, who may still be in a session
+        kind: int,
+        page: str | None,
+        has_view_id: bool,
+        engaged_ms: int,
+        was: Placed | None = None,  # of one that is in the warehouse already
+    ) -> None:
+        self.place = place
+        self.seq = seq
+        self.number = number
+        self.at = at
+        self.visitor = visitor
+        self.previous = previous
+        self.kind = kind
+        self.page = page
+        self.has_view_id = has_view_id
+        self.engaged_ms = engaged_ms
+        self.was = was
+        self.key: Key = (number, visitor)
+        self.visit: Visit | None = None
+        self.is_view = False
+
+    def placed(self) -> Placed:
+        """In its session, as a row says it."""
+        visit = self.visit
+        assert visit is not None
+        return Placed(visit.id, visit.visitor, None if visit.visitor == self.visitor else self.visitor, self.is_view)
 
 
 def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
@@ -112,7 +142,7 @@ def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
     if visit is None or not visit.takes(hit):
         earlier, visit = visit, _yesterdays(visits, hit)
         if visit is None:
-            visit = Visit(hit.seq, hit.number, hit.visitor, hit.at, first=hit)
+            visit = Visit(hit.seq, hit.number, hit.visitor, hit.at)
             if earlier is not None:
                 visit.recent = earlier.recent  # a view and its double may stand at both sides of the 24th hour
         visits[key] = visit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("bench_dashboard", "bench_collect", "bench_lag", "bench_burst", "bench_pages")
+BENCHMARKS = ("bench_dashboard", "bench_collect", "bench_lag", "bench_burst", "bench_pages", "bench_script")
 
 
 def main() -> None:

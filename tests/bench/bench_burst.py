@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import orjson
 
+from collector.parse import uuid7
 from tests.running import CHROME, Load, Running, running
 
 GOAL_S = 10  # from the last answer of the burst until the door takes events at once, as before
@@ -41,14 +42,14 @@ class Burst:
 
     def run(self, events: int) -> Burst:
         chance, load = Random(1), Load(self.port, self.property_id)
-        samples = [load.event(uuid4(), chance) for _ in range(IN_ONE_BODY)]
+        samples = [load.event(uuid7(), chance) for _ in range(IN_ONE_BODY)]
         self._bodies = [self._body(samples) for _ in range(events // IN_ONE_BODY)]
         self.began = time.monotonic()
         asyncio.run(self._run())
         return self
 
     def _body(self, samples: list[dict[str, Any]]) -> tuple[list[UUID], bytes]:
-        ids = [uuid4() for _ in samples]
+        ids = [uuid7() for _ in samples]
         return ids, orjson.dumps([event | {"id": str(one)} for event, one in zip(samples, ids, strict=True)])
 
     async def _run(self) -> None:

@@ -10,10 +10,10 @@ import time
 from bisect import bisect_right
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
 import httpx
 
+from collector.parse import uuid7
 from proprium.config import Settings
 from proprium.control import running_server
 from tests.running import CHROME, Load, Running, running
@@ -64,7 +64,7 @@ def send_steadily(server: Running, property_id: str, seconds: float) -> int:
             if sent >= elapsed * EVENTS_PER_S:
                 time.sleep(IN_ONE_BODY / EVENTS_PER_S)
                 continue
-            body = [load.event(uuid4(), chance) for _ in range(IN_ONE_BODY)]
+            body = [load.event(uuid7(), chance) for _ in range(IN_ONE_BODY)]
             sent += IN_ONE_BODY * (client.post("/collect", json=body).status_code == 204)
     return sent
 

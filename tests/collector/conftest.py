@@ -16,7 +16,8 @@ from collector.event import Event, Outcome
 from collector.geo import Geo
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from collector.route import Collector, Receive, Scope, Send
+from collector.request import Receive, Scope
+from collector.route import Collector, Send
 from collector.writer import GroupCommit
 
 PROPERTY = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01")

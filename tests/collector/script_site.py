@@ -90,7 +90,7 @@ class Site:
 
     def settled(self) -> list[str]:
         """The names of all events, a moment later."""
-        time.sleep(0.15)
+        time.sleep(0.25)
         return [event.event for event in self.events]
 
 

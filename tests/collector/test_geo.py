@@ -148,3 +148,19 @@ async def test_a_hit_has_a_place_and_its_address_ends_there(make_door: MakeDoor,
     assert (event.country, event.region, event.city) == ("DE", "DE-HE", "Frankfurt am Main")
     assert "198.51.100" not in repr(event)
     assert "198.51.100" not in repr(door.outcomes)
+
+
+async def test_hits_are_kept_whatever_becomes_of_the_place_database(
+    make_door: MakeDoor, city: Path, tmp_path: Path
+) -> None:
+    good, path = city.read_bytes(), tmp_path / "swapped.mmdb"
+    geo = Geo(path, ALIASES)
+    door = make_door("198.51.100.7", geo=geo)
+    countries = []
+    for content in (None, good, b"\0" * 5_000, good, good[: len(good) // 2], b"", good):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+        geo.reload_if_changed()
+        countries.append((await door.hit()).country)
+    assert countries == [None, "DE", None, "DE", None, None, "DE"]

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.errors import TooLarge
+from collector.event import Hit
 from collector.parse import BODY_LIMIT, NotReadable, Sender, clean_data, parse_body, uuid7
 from tests.collector.conftest import PROPERTY
 
+OTHER = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a02")
 SENDER = Sender(datetime(2026, 11, 2, 9, tzinfo=UTC), "203.0.113.9", "Mozilla/5.0 header")
 
 
@@ -110,6 +112,47 @@ def test_a_refused_array_counts_all_its_events() -> None:
     with pytest.raises(NotReadable) as refused:
         parse_body(b"[" + body() + b"," + body(event="") + b"]", SENDER)
     assert refused.value.events == 2
+
+
+def array(*events: dict[str, Any]) -> list[Hit]:
+    """The hits of an array whose first event names the property, and no other does."""
+    first, *others = events
+    return parse_body(json.dumps([{"collectorId": str(PROPERTY), **first}, *others]).encode(), SENDER)
+
+
+def test_an_event_without_collector_id_belongs_to_the_property_of_the_one_before_it() -> None:
+    hits = array({"event": "a"}, {"event": "b"}, {"event": "c", "collector_id": str(OTHER)}, {"event": "d", "id": None})
+    assert [hit.property_id for hit in hits] == [PROPERTY, PROPERTY, OTHER, OTHER]
+
+
+def test_an_event_with_nothing_but_its_name_says_what_the_one_before_it_said() -> None:
+    seen = {"url": "/a", "user_id": "ada", "tags": ["x"]}
+    first, second, third = array({"event": "session_start", "data": seen}, {"event": "page_view"}, {"event": "like"})
+    assert (second.event, second.data) == ("page_view", seen)
+    assert second.id != first.id
+    assert third.data == {}  # the second one said nothing itself: a request cannot grow at every event
+    second.data.pop("user_id")  # as the pipeline does
+    assert first.data == seen
+
+
+def test_what_an_event_says_itself_is_all_that_it_says() -> None:
+    said = {"event": "a", "user_id": 7, "data": {"url": "/a"}}
+    assert array(said, {"event": "b"})[1].data == {"url": "/a", "user_id": 7}
+    assert array(said, {"event": "b", "user_id": 8})[1].data == {"user_id": 8}
+    assert array(said, {"event": "b", "data": {}})[1].data == {}
+    assert array(said, {"event": "b", "collectorId": str(PROPERTY)})[1].data == {}
+
+
+@pytest.mark.parametrize("first", [{}, {"collectorId": None}, {"collectorId": "x"}, {"data": {}}])
+def test_the_first_event_of_an_array_names_its_property(first: dict[str, Any]) -> None:
+    with pytest.raises(NotReadable, match=r"\[0\] collectorId") as refused:
+        parse_body(json.dumps([{"event": "a", **first}, {"event": "b", "collectorId": str(PROPERTY)}]).encode(), SENDER)
+    assert refused.value.events == 2
+
+
+def test_ids_are_read_without_their_dashes() -> None:
+    sent = uuid7()
+    assert parse_body(body(id=sent.hex), SENDER)[0].id == sent
 
 
 def test_a_body_at_the_limit_is_read_and_one_above_is_not() -> None:

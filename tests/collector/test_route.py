@@ -178,6 +178,20 @@ async def test_an_array_counts_its_reasons(door: Door) -> None:
     assert len(door.sink.events) == 1
 
 
+async def test_events_that_share_their_words_are_each_in_the_books(door: Door) -> None:
+    known = str(uuid4())
+    short = [VIEW | {"id": str(uuid4())}, {"event": "session_start", "id": known}, {"event": "x", "id": known}]
+    await door.send(short, origin="https://example.com")
+    counters = door.collector.counters
+    assert (counters.received, counters.stored, counters.duplicate) == (3, 2, 1)
+    first, second = door.sink.events
+    assert (first.data, first.page, first.hostname) == (second.data, second.page, second.hostname)
+    door.directory.set(hostnames=("other.example",))
+    assert (await door.send(short, origin="https://example.com")).headers["x-dropped"] == "hostname=3"
+    assert (await door.send([*short, {}])).status_code == 400
+    assert (counters.received, counters.rejected) == (10, {400: 4})
+
+
 @pytest.mark.parametrize(
     "header", [{"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}]
 )

@@ -20,7 +20,6 @@ from tests.running import CHROMIUM_ARGS
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 VISIT = ["session_start", "page_view"]
-BYTES_OF_A_START = 760  # session_start and page_view, with a referrer of Google
 
 
 @pytest.fixture(scope="module")
@@ -81,20 +80,6 @@ def sent_by(page: Page, site: Site) -> list[Request]:
     is_ours = f"{site.stats}/collect"
     page.context.on("request", lambda request: found.append(request) if request.url == is_ours else None)
     return found
-
-
-def test_a_visit_of_one_page_takes_two_requests_and_no_preflight(site: Site, page: Page) -> None:
-    sent = sent_by(page, site)
-    page.add_init_script("Object.defineProperty(navigator, 'webdriver', {value: false})")
-    page.goto(f"{site.url}/blog/how-we-built-it", referer="https://www.google.com/")
-    page.mouse.move(5, 5)
-    page.wait_for_timeout(1_100)
-    page.mouse.move(6, 6)
-    page.goto("about:blank")
-    site.wait(*VISIT, "page_leave")
-    assert [request.method for request in sent] == ["POST"] * len(sent)
-    assert len(sent) <= 2
-    assert len(sent[0].post_data or "") <= BYTES_OF_A_START
 
 
 def test_a_page_from_the_real_back_forward_cache_counts_again(site: Site, page: Page) -> None:
@@ -246,5 +231,6 @@ def test_classic_pages_are_one_view_each(site: Site, page: Page) -> None:
     site.wait(*VISIT)
     page.click("a")
     page.wait_for_url("**/two")
-    events = site.wait(*VISIT, "click", "page_view")
-    assert [event.page for event in events] == ["/one", "/one", "/one", "/two"]
+    wait_for(lambda: [event.event for event in site.events].count("page_view") == 2)
+    told = [(event.event, event.page) for event in site.events if event.event != "page_leave"]  # of a slow machine
+    assert told == [*((name, "/one") for name in (*VISIT, "click")), ("page_view", "/two")]

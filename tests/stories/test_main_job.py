@@ -78,19 +78,32 @@ def test_from_a_script_tag_to_a_moving_dashboard_and_a_pdf(
     assert re.search(r"Germany\s+1\b", text)
 
 
-def test_an_automated_browser_is_a_bot_when_the_property_does_not_count_it(
+def test_an_automated_browser_is_a_bot_where_the_property_does_not_count_it_until_one_click_does(
     headless_browser: Browser, server: Running, owner: Page, site: Site
 ) -> None:
     property_id = make_property(owner, "Bakery")
     put_tag_on(site, owner)
     stop_counting_automated(owner, server, property_id)
+    owner.goto(f"{server.url}/properties/{property_id}/install")
+    owner.wait_for_function("window.did_handshake")
 
     visit(headless_browser, site)
 
+    expect(owner.locator("#listener .step.apart")).to_contain_text("automated: counted apart")
+    count_them = owner.locator("#listener").get_by_role("button", name="Count automated browsers")
+    expect(count_them).to_be_visible()
     owner.goto(f"{server.url}/properties/{property_id}")
     expect(tile(owner, "Bots")).to_contain_text("Headless", ignore_case=True)
     expect(card(owner, "Visitors")).to_contain_text("0")
     expect(card(owner, "Page views")).to_contain_text("0")
+
+    owner.goto(f"{server.url}/properties/{property_id}/refused")
+    owner.wait_for_function("window.did_handshake")
+    owner.get_by_role("button", name="Count automated browsers").click()
+    expect(owner.get_by_text("Automated browsers count like people now")).to_be_visible()
+    owner.goto(f"{server.url}/properties/{property_id}")
+    expect(card(owner, "Visitors")).to_contain_text("1")
+    expect(card(owner, "Page views")).to_contain_text("2")
 
 
 def make_property(page: Page, name: str) -> str:

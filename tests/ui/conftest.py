@@ -28,6 +28,7 @@ from proprium.live import Heard, Hub
 from proprium.properties import service
 from proprium.properties.directory import Directory
 from proprium.properties.service import ensure_own_property
+from proprium.storage import proxies, settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
 from proprium.ui import session
@@ -119,4 +120,6 @@ def _empty(site: Site) -> None:
             service.delete_property(site.services.database, found.id)
     with site.services.database.writing() as session_:
         session_.execute(delete(User))
+        for decided in (proxies.TRUSTED, proxies.WAITING, proxies.DISMISSED):
+            settings.erase(session_, decided)
     site.filled.projector.catch_up()

@@ -1,4 +1,4 @@
-"""The list of properties, the install page and the settings, as a person uses them."""
+"""The list of properties and their settings, as a person uses them."""
 
 from __future__ import annotations
 
@@ -6,32 +6,15 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from nicegui import ui
 from nicegui.testing import User as Browser
 from nicegui.testing.user_interaction import UserInteraction
 
-from collector.errors import Reason
-from collector.event import Outcome
 from proprium.clock import utc_now
 from proprium.properties import service
 from proprium.storage.tables import Property, Role, User
 from tests.make import a_property, a_user, an_event
 from tests.ui.conftest import Site
-
-HIT = Outcome(
-    at=utc_now(),
-    event="page_view",
-    page="/pricing",
-    stored=True,
-    duplicate=False,
-    reason=None,
-    has_address=True,
-    country="DE",
-    browser="Firefox",
-    is_bot=False,
-    hostname="example.com",
-)
 
 
 async def has(browser: Browser, text: str) -> None:
@@ -91,7 +74,7 @@ async def test_the_list_moves_by_itself(site: Site) -> None:
     site.filled.append(visits(mine, "ada", "grace", "linus", "ken", "tim", "sara", "jo"))
     site.services.hub.touch([mine.number or 0])
     await has(browser, "7")
-    await browser.should_not_see("waiting")
+    await browser.should_not_see("waiting", retries=20)  # a "7" may stand in the id as well
 
 
 async def test_a_quiet_property_says_so(site: Site) -> None:
@@ -207,73 +190,3 @@ async def test_our_own_property_cannot_be_deleted_in_its_settings(site: Site) ->
     await browser.open(f"/properties/{site.services.own_property_id}/settings")
     await browser.should_see("Delete every event and keep the property.")
     await browser.should_not_see("Delete the property and every event")
-
-
-async def test_the_tick_list_fills_as_a_hit_arrives(site: Site) -> None:
-    ada = a_user(site.services.database)
-    mine = a_property(site.services.database, "Mine", ada, hostnames=["example.com"])
-    browser = site.browser(ada)
-    await browser.open(f"/properties/{mine.id}/install")
-    await has(browser, "Waiting for the first event from example.com")
-    site.services.heard.publish(mine.id, HIT._replace(at=utc_now()))
-    await has(browser, "page_view on /pricing")
-    await browser.should_see("Firefox")
-    await browser.should_see("Germany")
-    await browser.should_see("Open the dashboard")
-
-
-async def test_a_hit_of_another_process_fills_it_from_storage(site: Site) -> None:
-    ada = a_user(site.services.database)
-    mine = a_property(site.services.database, "Mine", ada)
-    browser = site.browser(ada)
-    await browser.open(f"/properties/{mine.id}/install")
-    await has(browser, "Waiting for the first event from Mine")
-    site.filled.append(visits(mine, "ada", page="/elsewhere", country="FR"))
-    site.services.hub.touch([mine.number or 0])
-    await has(browser, "page_view on /elsewhere")
-    await browser.should_see("France")
-
-
-async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -> None:
-    ada = a_user(site.services.database)
-    mine = a_property(site.services.database, "Mine", ada, hostnames=["example.com"])
-    browser = site.browser(ada)
-    await browser.open(f"/properties/{mine.id}/install")
-    await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=Reason.HOSTNAME, hostname="www.example.com"))
-    await has(browser, "www.example.com is not among the hostnames")
-    press(browser, "Allow www.example.com")
-    await has(browser, "www.example.com is allowed")
-    assert reload(site, mine).hostnames == ["example.com", "www.example.com"]
-
-
-@pytest.mark.parametrize("reason", list(Reason))
-async def test_every_reason_has_a_sentence(site: Site, reason: Reason) -> None:
-    ada = a_user(site.services.database)
-    mine = a_property(site.services.database, "Mine", ada)
-    browser = site.browser(ada)
-    await browser.open(f"/properties/{mine.id}/install")
-    await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=reason))
-    await asyncio.sleep(0.05)
-    await browser.should_not_see(f"Refused: {reason.value}")
-    await browser.should_see("Refused" if reason is Reason.HOSTNAME else "Left out")
-
-
-async def test_the_listener_is_forgotten_with_its_page(site: Site) -> None:
-    ada = a_user(site.services.database)
-    mine = a_property(site.services.database, "Mine", ada)
-    page = await site.browser(ada).open(f"/properties/{mine.id}/install")
-    await asyncio.sleep(0.2)
-    assert site.services.hub.watched == 1
-    page.delete()
-    assert site.services.hub.watched == 0
-    assert not site.services.heard._listeners
-
-
-async def test_the_tag_of_a_cookieless_property_says_so(site: Site) -> None:
-    ada = a_user(site.services.database)
-    mine = a_property(site.services.database, "Mine", ada, is_cookieless=True)
-    browser = site.browser(ada)
-    await browser.open(f"/properties/{mine.id}/install")
-    await browser.should_see("data-cookieless")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from collector.errors import Reason
 from collector.event import Outcome
 from proprium.clock import utc_now
+from proprium.metrics.automated import automated_hits
 from proprium.properties import service
 from proprium.storage import proxies
 from proprium.storage.refused import Refusals
 from proprium.storage.tables import Property, Role
-from tests.make import a_property, a_user
+from tests.make import CHROME, GOOGLEBOT, a_property, a_user, an_event
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import has, press, reload
+
+HEADLESS = CHROME.replace("Chrome/", "HeadlessChrome/")
 
 
 def refuse(site: Site, found: Property, reason: str, hostname: str | None = None, page: str = "/pricing") -> None:
@@ -45,6 +50,43 @@ async def test_nothing_refused_says_so(site: Site) -> None:
     await has(browser, "Nothing was refused")
 
 
+async def test_a_flood_is_listed_with_the_setting_that_lets_more_in(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    found = a_property(site.services.database, owner=owner)
+    refuse(site, found, "429: Too many requests from this address. Try again in a second.")
+    refuse(site, found, "400: [3] data is a text; expected an object.")
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{found.id}/refused")
+    await has(browser, "Refused with 429: Too many requests")
+    await has(browser, "One address may send 100 requests a second")
+    await has(browser, "raise PROPRIUM_COLLECT_RATE")
+    await has(browser, "Refused with 400: [3] data is a text; expected an object.")
+
+
+async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    found = a_property(site.services.database, owner=owner)
+    service.update_settings(site.services.database, found.id, counts_automated=False)
+    now = utc_now()
+    site.filled.append(
+        [an_event("ada", now - timedelta(hours=hours), property=found.number or 0, **fields)
+         for hours, fields in ((1, {"automated": True}), (2, {"user_agent": HEADLESS}), (30, {"automated": True}),
+                               (3, {"user_agent": GOOGLEBOT}), (4, {}))]
+    )  # fmt: skip
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{found.id}/refused")
+    await has(browser, "2 ×")
+    await has(browser, "by automated browsers: stored, and in no number except Bots")
+    press(browser, "Count automated browsers")
+    await has(browser, "Automated browsers count like people now")
+    assert reload(site, found).counts_automated is True
+    site.filled.projector.catch_up()
+    assert automated_hits(site.services.warehouse, found.number or 0, now - timedelta(days=2)) == 0
+    await browser.open(f"/properties/{found.id}/refused")
+    await has(browser, "Nothing was refused")
+    await browser.should_not_see("automated browsers")
+
+
 async def test_somebody_elses_list_looks_like_a_page_that_does_not_exist(site: Site) -> None:
     found = a_property(site.services.database, owner=a_user(site.services.database, role=Role.OWNER))
     stranger = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
@@ -71,7 +113,6 @@ async def test_nobody_else_is_asked_about_proxies(site: Site) -> None:
     browser = site.browser(editor)
     await browser.open("/properties")
     await browser.should_not_see("10.0.0.6")
-    proxies.dismiss(site.services.database, "10.0.0.6")
 
 
 async def test_visitors_are_told_what_is_collected_and_how_to_stay_out(site: Site) -> None:

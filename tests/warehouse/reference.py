@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from proprium.storage.tail import TailRow
+from proprium.storage.tail import Columns, TailRow
 
 MINUTE = 60_000_000
 BUILT_IN = {"session_start", "page_view", "click", "scroll", "page_leave"}
@@ -82,3 +82,9 @@ def facts(session: Session) -> tuple[object, ...]:
         *((views[0].page, views[-1].page) if views else (None, None)),
         *(hits[0].referrer, hits[0].country),
     )
+
+
+def side_by_side(events: list[TailRow]) -> Columns:
+    """As the projector takes them."""
+    columns = zip(*events, strict=True) if events else [()] * len(TailRow._fields)
+    return dict(zip(TailRow._fields, columns, strict=True))

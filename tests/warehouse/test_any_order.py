@@ -19,7 +19,7 @@ from proprium.warehouse.dialect import micros
 from proprium.warehouse.projection import Projection
 from proprium.warehouse.rules import Rules
 from tests.make import CHROME
-from tests.warehouse.reference import MINUTE, facts, sessions_of
+from tests.warehouse.reference import MINUTE, facts, sessions_of, side_by_side
 
 NOON = 1_793_620_800_000_000
 NOTHING = dict.fromkeys(TailRow._fields)
@@ -91,7 +91,7 @@ class Run:
         batch, self.arriving = self.arriving[:count], self.arriving[count:]
         self.stored += batch
         with self.warehouse.write() as connection:
-            self.projection.add(connection, batch, Rules())
+            self.projection.add(connection, side_by_side(batch), Rules())
 
     def restart(self) -> None:
         self.projection = Projection()

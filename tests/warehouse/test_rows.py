@@ -17,6 +17,7 @@ from proprium.warehouse.projection import Projection
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.schema import event, session
 from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
+from tests.warehouse.reference import side_by_side
 from tests.warehouse_kit import FilledWarehouse
 
 NUMBERS = {
@@ -159,7 +160,7 @@ def test_nothing_that_storage_can_hold_stops_the_projector(scratch: Warehouse, s
     ]
     with scratch.write() as connection:
         connection.execute(delete(event))
-        Projection().add(connection, events, Rules())
+        Projection().add(connection, side_by_side(events), Rules())
     with scratch.read() as connection:
         pages = connection.execute(select(event.c.page, event.c.data).order_by(event.c.seq)).all()
     assert pages == [(fields["page"], fields["rest"]) for fields in sent]

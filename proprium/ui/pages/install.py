@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from time import monotonic
 from uuid import UUID
@@ -16,13 +17,14 @@ from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
 from proprium.ui import session, theme
-from proprium.ui.actions import Actions
 from proprium.ui.fixes import Fixes
 from proprium.ui.frame import frame
 from proprium.ui.parts.controls import link_button, tabs
 from proprium.ui.parts.listener import Arrival, Listener
 from proprium.ui.parts.panels import code, panel
+from proprium.ui.parts.reasons import advice_of
 from proprium.ui.parts.words import span, title
+from proprium.ui.proxy_watch import ProxyWatch
 from proprium.ui.services import Services
 from proprium.ui.snippets import Snippets
 
@@ -111,14 +113,21 @@ class _Listening:
 
     def __init__(self, services: Services, found: Property) -> None:
         self._services, self._found = services, found
-        self._fixes = Fixes(Actions(services), found)
+        self._fixes = Fixes(services, found)
         self._client = ui.context.client
         self._since = _last_seq(services)
         self._opened_at = services.clock()
         self._heard_at = float("-inf")
         has_events = next(read_events(services.database, found.number), None) is not None
         names = ", ".join(found.hostnames) or found.name
-        self._list = Listener(names, f"/properties/{found.id}", has_events=has_events, country_name=services.atlas.name)
+        self._list = Listener(
+            names,
+            f"/properties/{found.id}",
+            has_events=has_events,
+            country_name=services.atlas.name,
+            advice=partial(advice_of, collect_rate=services.settings.collect_rate),
+        )
+        self._proxies = ProxyWatch(services, self._fixes, self._list)
 
     def start(self) -> None:
         if self._client.is_deleted:  # closed before it was there: nobody would end what begins here
@@ -134,12 +143,7 @@ class _Listening:
 
     def _heard(self, outcome: Outcome) -> None:
         self._heard_at = monotonic()
-        arrival = Arrival.of_outcome(outcome)
-        with self._client:
-            if arrival.sentence:
-                self._list.refuse(arrival, self._fixes.of(outcome.reason, outcome.hostname))
-            else:
-                self._list.show(arrival)
+        self._show(Arrival.of_outcome(outcome, self._fixes.counts_automated))
 
     def _latest(self) -> StoredEvent | None:
         """The newest event since the page was opened, whichever process took it. Runs in a thread."""
@@ -152,8 +156,12 @@ class _Listening:
     def _stored(self, event: StoredEvent | None) -> None:
         is_news = monotonic() - self._heard_at > HEARD_FOR_S
         if event is not None and is_news:
-            with self._client:
-                self._list.show(Arrival.of_event(event))
+            self._show(Arrival.of_event(event, self._fixes.counts_automated))
+
+    def _show(self, arrival: Arrival) -> None:
+        with self._client:
+            self._list.show(arrival, self._fixes.of(arrival.trouble, arrival.hostname))
+            self._proxies.after(arrival)
 
 
 def _last_seq(services: Services) -> int:

@@ -14,17 +14,18 @@ from proprium.ui.parts.controls import button
 from proprium.ui.parts.states import note, tell
 from proprium.ui.services import Services
 
+ABOUT = (
+    "Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
+    " no countries, no limit on floods. Trust it if it is yours."
+)
+
 
 def proxy_notice(services: Services) -> None:
     """Draws nothing when there is nothing to decide."""
     if (address := proxies.waiting(services.database)) is None:
         return
     with ui.element("div").classes(f"{theme.LINE} wraps wide") as box:
-        note(
-            f"Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
-            " no countries, no limit on floods. Trust it if it is yours.",
-            "warn",
-        ).style("flex: 1 1 320px")  # on a phone the buttons go below
+        note(ABOUT.format(address=address), "warn").style("flex: 1 1 320px")  # on a phone the buttons go below
 
         async def decide(what: Callable[[Database, str], None], said: str) -> None:
             if not session.is_owner(session.current_user(services)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,19 +100,28 @@ def native(connection: Connection) -> Any:
 
 
 @contextmanager
-def staged(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> Iterator[None]:
-    """While it lasts, this connection can read `table`, which holds these columns, all of equal length."""
+def staged(connection: Connection, table: Table, columns: Mapping[str, Any]) -> Iterator[None]:
+    """While it lasts, this connection can read `table`, which holds these columns, all of equal length.
+
+    A column is a sequence of its values, or a pair: where each is found, and the sequence that they are found in.
+    """
     import pyarrow
 
-    data = pyarrow.table(
-        {column.name: pyarrow.array(columns[column.name], type=_arrow_type(column)) for column in table.columns}
-    )
+    data = pyarrow.table({column.name: _arrow(column, columns[column.name]) for column in table.columns})
     database = native(connection)
     database.register(table.name, data)
     try:
         yield
     finally:
         database.unregister(table.name)
+
+
+def _arrow(column: Column[Any], values: Any) -> Any:
+    import pyarrow
+
+    if hasattr(values, "places"):
+        return pyarrow.array(values.values, type=_arrow_type(column)).take(pyarrow.array(values.places))
+    return pyarrow.array(values, type=_arrow_type(column))
 
 
 def _arrow_type(column: Column[Any]) -> Any:

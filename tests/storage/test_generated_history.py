@@ -1,0 +1,86 @@
+"""The benchmarks' generated history: written past EventStore, and still what EventStore would have written."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from collector.event import Event
+from proprium.storage import codec
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore
+from proprium.storage.migrate import migrate
+from proprium.storage.tables import EventRow, UserAgentRow
+from tests.bench import filled
+
+_event: Any = EventRow.__table__  # type: ignore[attr-defined]
+_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
+SAME_NAME = {field.name for field in fields(Event)} & set(codec.COLUMNS) - {"id", "created_at", "user_agent"}
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The tables of a small history."""
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('generated') / 'proprium.sqlite3'}")
+    filled.write(database, 2_000)
+    found = tables(database)
+    database.close()
+    return found
+
+
+def test_the_generated_rows_are_what_the_event_store_would_write(generated: list[Any], tmp_path: Path):
+    events, agents = generated
+    texts = {agent.id: agent.text for agent in agents}
+    database = Database(f"sqlite:///{tmp_path / 'proprium.sqlite3'}")
+    migrate(database)
+    store = EventStore(database)
+    assert all(store.append([event_of(row, texts) for row in events]))
+    again, agents_again = tables(database)
+    numbers = {agent.text: agent.id for agent in agents_again}
+    assert {agent[1:] for agent in agents_again} <= {agent[1:] for agent in agents}
+    assert again == [
+        tuple(dict(row._mapping, user_agent=numbers.get(texts.get(row.user_agent, ""))).values()) for row in events
+    ]
+    store.close()
+    database.close()
+
+
+def test_the_same_history_comes_out_each_time(generated: list[Any], tmp_path: Path):
+    database = Database(f"sqlite:///{tmp_path / 'proprium.sqlite3'}")
+    filled.write(database, 2_000)
+    assert tables(database) == generated
+    database.close()
+
+
+def test_a_history_has_what_makes_a_warehouse_work(generated: list[Any]):
+    events, agents = generated
+    bots = {agent.id for agent in agents if agent.is_bot}
+    largest = sum(row.property == 1 for row in events) / len(events)
+    assert 0.7 < largest < 0.9
+    assert 0.01 < sum(row.user_agent in bots for row in events) / len(events) < 0.06
+    assert {row.identity for row in events} == {0, 1, 2}
+    assert any(row.utm_campaign for row in events)
+    assert any(row.referrer for row in events)
+
+
+def tables(database: Database) -> list[Any]:
+    with database.engine.connect() as connection:
+        return [connection.execute(select(table)).all() for table in (_event, _agent)]
+
+
+def event_of(row: Any, texts: dict[int, str]) -> Event:
+    values = dict(row._mapping, automated=bool(row.automated))
+    same = {name: values[name] for name in SAME_NAME if name != "automated"}
+    return Event(
+        id=UUID(bytes=row.id),
+        created_at=codec.moment(row.created_at),
+        data=codec.data_of(values, row.sent, row.rest),
+        user_agent=texts.get(row.user_agent, ""),
+        automated=values["automated"],
+        **same,
+    )

@@ -1,0 +1,213 @@
+"""What arrives while somebody puts the tag on a site: the list fills, says in amber what is wrong, and mends it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from collector.errors import Reason
+from collector.event import Outcome
+from proprium.clock import utc_now
+from proprium.properties import service
+from proprium.storage import proxies
+from proprium.storage.tables import Role
+from proprium.ui import proxy_watch
+from proprium.ui.parts.listener import REFUSED, Arrival
+from tests.make import a_property, a_user
+from tests.ui.conftest import Site
+from tests.ui.test_property_pages import has, press, reload, visits
+
+HIT = Outcome(
+    at=utc_now(),
+    event="page_view",
+    page="/pricing",
+    stored=True,
+    duplicate=False,
+    reason=None,
+    has_address=True,
+    country="DE",
+    browser="Firefox",
+    is_bot=False,
+    hostname="example.com",
+)
+
+
+async def test_the_tick_list_fills_as_a_hit_arrives(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada, hostnames=["example.com"])
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await has(browser, "Waiting for the first event from example.com")
+    site.services.heard.publish(mine.id, HIT._replace(at=utc_now()))
+    await has(browser, "page_view on /pricing")
+    await browser.should_see("Firefox")
+    await browser.should_see("Germany")
+    await browser.should_see("Open the dashboard")
+
+
+async def test_a_hit_of_another_process_fills_it_from_storage(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await has(browser, "Waiting for the first event from Mine")
+    site.filled.append(visits(mine, "ada", page="/elsewhere", country="FR"))
+    site.services.hub.touch([mine.number or 0])
+    await has(browser, "page_view on /elsewhere")
+    await browser.should_see("France")
+
+
+async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada, hostnames=["example.com"])
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=Reason.HOSTNAME, hostname="www.example.com"))
+    await has(browser, "www.example.com is not among the hostnames")
+    press(browser, "Allow www.example.com")
+    await has(browser, "www.example.com is allowed")
+    assert reload(site, mine).hostnames == ["example.com", "www.example.com"]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+async def test_every_reason_has_a_sentence(site: Site, reason: Reason) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=reason))
+    await asyncio.sleep(0.05)
+    await browser.should_not_see(f"Refused: {reason.value}")
+    await browser.should_see("Refused" if reason is Reason.HOSTNAME else "Left out")
+
+
+@pytest.mark.parametrize(
+    ("reason", "step", "helps"),
+    [
+        ('400: event is ""; expected a text of 1 to 255 characters.', "received", ""),
+        ("404: collectorId is unknown.", "known", "send events of different properties one by one"),
+        ("413: The body is too large; expected at most 524288 bytes.", "received", "send fewer at once"),
+        ("429: Too many requests from this address.", "address", "raise PROPRIUM_COLLECT_RATE"),
+        ("503: The disk is full.", "stored", "The tag tries again by itself"),
+    ],
+)
+async def test_a_refused_request_says_its_status_where_it_ended_and_what_helps(
+    site: Site, reason: str, step: str, helps: str
+) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    refused = HIT._replace(stored=False, reason=reason)
+    site.services.heard.publish(mine.id, refused)
+    await has(browser, f"Refused with {reason}")
+    if helps:
+        await browser.should_see(helps)
+    assert [key for key, (state, _) in Arrival.of_outcome(refused).steps.items() if state == REFUSED] == [step]
+
+
+async def test_an_automated_browser_is_told_apart_and_one_click_counts_it(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    service.update_settings(site.services.database, mine.id, counts_automated=False)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(is_automated=True))
+    await has(browser, "automated: counted apart")
+    await browser.should_see("a program drives this browser")
+    press(browser, "Count automated browsers")
+    await has(browser, "Automated browsers count like people now")
+    assert reload(site, mine).counts_automated is True
+    site.services.heard.publish(mine.id, HIT._replace(is_automated=True, is_bot=True, page="/again"))
+    await has(browser, "automated, counted")
+    await browser.should_not_see("a program drives this browser")
+
+
+async def test_an_automated_browser_at_another_process_is_told_apart_too(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    service.update_settings(site.services.database, mine.id, counts_automated=False)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await has(browser, "Waiting for the first event from Mine")
+    site.filled.append(visits(mine, "ada", automated=True, country="FR"))
+    site.services.hub.touch([mine.number or 0])
+    await has(browser, "automated: counted apart")
+
+
+async def test_a_headless_browser_where_they_count_is_no_reason_to_warn(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)  # undecided, and this server is on localhost
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(is_automated=True, is_bot=True))
+    await has(browser, "automated, counted")
+    await browser.should_not_see("Count automated browsers")
+
+
+async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    mine = a_property(site.services.database, "Mine", owner)
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
+    await has(browser, "unknown: behind a proxy?")
+    proxies.report(site.services.database, "10.0.0.7")  # a second later, as the porter does
+    await has(browser, "a proxy at 10.0.0.7 that this server does not trust")
+    press(browser, "Trust this proxy")
+    await has(browser, "10.0.0.7 is trusted now")
+    assert [str(network) for network in proxies.trusted(site.services.database)] == ["10.0.0.7/32"]
+    assert proxies.waiting(site.services.database) is None
+    site.services.heard.publish(mine.id, HIT._replace(page="/next"))
+    await has(browser, "page_view on /next")
+    await browser.should_not_see("10.0.0.7 that this server does not trust")
+
+
+async def test_who_does_not_own_the_server_is_told_who_can_trust_a_proxy_and_not_which(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    proxies.report(site.services.database, "10.0.0.8")
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
+    await has(browser, "The owner of this server can trust it")
+    await browser.should_not_see("10.0.0.8")
+    await browser.should_not_see("Trust this proxy")
+
+
+async def test_an_address_that_nobody_knows_is_explained(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy_watch, "EVERY_S", 0.01)
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
+    await has(browser, "PROPRIUM_TRUSTED_PROXIES")
+
+
+async def test_the_listener_is_forgotten_with_its_page(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    page = await site.browser(ada).open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.2)
+    assert site.services.hub.watched == 1
+    page.delete()
+    assert site.services.hub.watched == 0
+    assert not site.services.heard._listeners
+
+
+async def test_the_tag_of_a_cookieless_property_says_so(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada, is_cookieless=True)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/install")
+    await browser.should_see("data-cookieless")
