@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from nicegui import run, ui
@@ -23,7 +23,6 @@ from proprium.ui.cards import columns as wording
 from proprium.ui.cards.bar import RIGHT_ALIGNED
 from proprium.ui.cards.listing import Listing
 from proprium.ui.cards.tiles import Tab, Tile
-from proprium.ui.cards.why import explain
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.data_table import Column, DataTable
 from proprium.ui.parts.dialogs import dialog
@@ -37,9 +36,16 @@ PAGE = 200
 
 
 class FullList:
-    def __init__(self, services: Services, query: Query, name: NameOf, on_filter: Callable[[Filter], Any]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        query: Query,
+        name: NameOf,
+        on_filter: Callable[[Filter], Any],
+        on_why: Callable[[Query, Metric], Awaitable[None]],
+    ) -> None:
         """`query` is the one on the screen; a pressed row filters the page, and closes the list."""
-        self._services, self._query, self._on_filter = services, query, on_filter
+        self._services, self._query, self._on_filter, self._on_why = services, query, on_filter, on_why
         self._listing = Listing(services.warehouse, name)
         self._name = name
         self._sort: Metric | None = None
@@ -199,7 +205,7 @@ class FullList:
     async def _explain(self, index: int) -> None:
         for wanted in self._filters_of(index):
             about = self._query.with_filters(*self._query.filters, wanted)
-            await explain(self._services, about, self._sort or self._metrics[0])
+            await self._on_why(about, self._sort or self._metrics[0])
 
     async def _download(self, kind: str) -> None:
         """Exactly this table, with all its rows, up to as many as one answer holds."""

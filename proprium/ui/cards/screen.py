@@ -29,7 +29,7 @@ from proprium.ui.cards.full_list import FullList
 from proprium.ui.cards.segments import Segments
 from proprium.ui.cards.tiles import Tile
 from proprium.ui.cards.view import CUSTOM, View, view_from
-from proprium.ui.cards.why import explain
+from proprium.ui.cards.why import Explainer
 from proprium.ui.frame import Frame
 from proprium.ui.parts.controls import link_button
 from proprium.ui.parts.states import note
@@ -61,6 +61,7 @@ class Screen:
         self._look, self._can_zoom, self._is_shown = Look.LIGHT, False, True
         self._watches: list[Watch[Any]] = []
         self._can_edit = can_edit
+        self._explainer = Explainer(services, view.facts.number, self.name, can_edit=can_edit)
         self._targets: list[str] = []
 
     # ---- drawing the shell ------------------------------------------------------------------------------------
@@ -231,7 +232,8 @@ class Screen:
     async def expand(self, tile: Tile) -> None:
         """The whole list behind a tile."""
         if self._may_still_see():
-            full = FullList(self._services, self.view.at(self._services.clock()), self.name, self.add_filters)
+            query = self.view.at(self._services.clock())
+            full = FullList(self._services, query, self.name, self.add_filters, self._explainer.explain)
             with self._client:
                 await full.open(tile, self.view.tab(tile))
 
@@ -239,7 +241,7 @@ class Screen:
         """Why a card's number is what it is."""
         if self._may_still_see() and not metric.startswith(CUSTOM):
             with self._client:
-                await explain(self._services, self.view.at(self._services.clock()), Metric(metric))
+                await self._explainer.explain(self.view.at(self._services.clock()), Metric(metric))
 
     def add_filters(self, *wanted: Filter) -> None:
         def put(view: View) -> View:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from nicegui import ui
 
 from proprium.errors import ProblemForReader
 from proprium.figures import numbers
+from proprium.figures.names import NameOf
 from proprium.metrics.query import Query
 from proprium.metrics.results import Metric
 from proprium.metrics.why import LeftOut, Step, Why, why
+from proprium.storage import refused
 from proprium.ui import theme
 from proprium.ui.parts.dialogs import dialog
 from proprium.ui.parts.panels import code
@@ -19,33 +22,43 @@ from proprium.ui.parts.words import span, words
 from proprium.ui.services import Services
 
 
-async def explain(services: Services, query: Query, metric: Metric) -> None:
-    """Opens the panel at once and fills it when the numbers are there. `query` is the one on the screen."""
-    with (
-        dialog(f"Why: {numbers.TITLES[metric]}", size="side") as box,
-        ui.element("div").classes("stack wide whybody") as body,
-    ):
-        for height in (64, 120, 200):
-            skeleton(height)
-    box.open()
-    try:
-        found = await asyncio.to_thread(why, services.warehouse, query, metric)
-    except ProblemForReader as trouble:
-        found = None
-        text = str(trouble)
-    if box.is_deleted:
-        return
-    body.clear()
-    with body:
-        if found is None:
-            problem(text)
-        else:
-            _draw(found)
+class Explainer:
+    """Opens the panel at once and fills it when the numbers are there."""
+
+    def __init__(self, services: Services, property_number: int, name: NameOf, *, can_edit: bool) -> None:
+        """What was refused at the door is told to those who may see the list of it."""
+        self._services, self._number, self._name, self._can_edit = services, property_number, name, can_edit
+
+    async def explain(self, query: Query, metric: Metric) -> None:
+        """`query` is the one on the screen."""
+        title = f"Why: {numbers.TITLES[metric]}"
+        with dialog(title, size="side") as box, ui.element("div").classes("stack wide whybody") as body:
+            for height in (64, 120, 200):
+                skeleton(height)
+        box.open()
+        found = await asyncio.to_thread(self._ask, query, metric)
+        if box.is_deleted:
+            return
+        body.clear()
+        with body:
+            problem(found) if isinstance(found, str) else _draw(found)
+
+    def _ask(self, query: Query, metric: Metric) -> Why | str:
+        """Or the sentence that says why there is none."""
+        try:
+            return why(self._services.warehouse, query, metric, refused=self._refused(query), name_of=self._name)
+        except ProblemForReader as trouble:
+            return str(trouble)
+
+    def _refused(self, query: Query) -> dict[str, int]:
+        if not self._can_edit:
+            return {}
+        every = refused.newest(self._services.database, self._number)
+        return dict(Counter(each.reason for each in every if query.period.contains(each.at)))
 
 
 def _draw(found: Why) -> None:
     with ui.element("div"):
-        span(found.title, theme.MUTED)
         ui.label(numbers.exact_of_metric(found.metric, found.number)).classes("whynumber num")
         ui.label(found.definition)
     _section("Window")
