@@ -56,11 +56,6 @@ def hit_column(dimension: str, period: Period) -> Column:
     return _SECTION if dimension == "section" else event.c[dimension]
 
 
-def exit_column(dimension: str) -> Column | None:
-    """Of a session: what `dimension` was of its last page view; None for a dimension that is not about pages."""
-    return {"page": session.c.exit_page, "section": _section(session.c.exit_page)}.get(dimension)
-
-
 def data_column(key: str) -> Column:
     """The text of data.<key> of a hit, as it was sent; NULL: not sent."""
     sent = dialect.data_value(event.c.data, key)
@@ -86,7 +81,11 @@ def _section(page: Column) -> Column:
 
 
 _SECTION = _section(event.c.page)
+COOKIE = 1  # session.identity: the sender's own user_id
+_VISITOR_KIND = case((session.c.is_new, literal("new")), (session.c.identity == COOKIE, literal("returning")))
+
 _MADE_OF_SESSIONS: dict[str, Column] = {
+    "visitor_kind": _VISITOR_KIND,
     "browser_version": _versioned(session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)),
     "platform_version": _versioned(session.c.platform, session.c.platform_version),
     "screen_class": _screen_class(session.c.screen),

@@ -29,6 +29,7 @@ def hit_rows(query: Query, *more: Column) -> Select[Any]:
         case((is_chosen, event.c.visitor)).label("visitor"),
         case((is_chosen, event.c.event)).label("event"),
         and_(is_chosen, event.c.is_view).label("is_view"),
+        and_(is_chosen, event.c.is_view, selection.is_last_view(query)).label("is_exit"),
         and_(is_chosen, event.c.identity == DAILY).label("is_daily"),
         event.c.is_bot,
     )
@@ -41,16 +42,15 @@ def hit_counts(rows: Subquery) -> dict[str, Column]:
         "clicks": count_if(rows.c.event == "click"),
         "scrolls": count_if(rows.c.event == "scroll"),
         "events": func.count(rows.c.event),
+        "exits": count_if(rows.c.is_exit),
     }
 
 
-def session_rows(query: Query, *more: Column, is_exit: Column | None = None) -> Select[Any]:
-    """`is_exit`: whether a session's end is an exit of what is counted; default: of the query's pages."""
+def session_rows(query: Query, *more: Column) -> Select[Any]:
     return select(
         *more,
         session.c.is_bounce,
         dialect.seconds_between(session.c.started_at, session.c.ended_at).label("duration"),
-        (selection.ends_on_a_chosen_page(query) if is_exit is None else is_exit).label("is_exit"),
         *reached_goals(query).values(),
     )
 
@@ -61,7 +61,6 @@ def session_counts(rows: Subquery) -> dict[str, Column]:
         "bounces": count_if(rows.c.is_bounce),
         "duration_median": dialect.median(rows.c.duration),
         "duration_mean": func.avg(rows.c.duration, type_=Double),
-        "exits": count_if(rows.c.is_exit),
         "converted": count_if(rows.c.is_converted),
     }
 

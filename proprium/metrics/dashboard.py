@@ -40,7 +40,7 @@ def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimensi
             timelines=series_of(query, spans, measured),
             previous_timelines=series_of(query, earlier_spans, earlier) if earlier_spans and earlier else {},
             breakdowns=reader.tiles(connection, query, dimensions),
-            live=live_of(connection, query.property, query.now),
+            live=live_of(connection, query.property, query.now, query.live_min),
             custom_events=reader.custom_events(connection),
             is_empty=not has_events(connection, query.property),
             rows_read=totals.bots + (totals.events if query.audience is Audience.HUMANS else 0),

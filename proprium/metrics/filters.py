@@ -50,6 +50,7 @@ SESSION_DIMENSIONS = (
     "screen",
     "screen_class",
     "language",
+    "visitor_kind",
     "hostname",
 )
 """Filters on these ask the session, which takes them from its first hit."""
@@ -60,6 +61,7 @@ NAMES = {
     "title": "Title",
     "section": "Section",
     "screen_class": "Screen size",
+    "visitor_kind": "Visitor",
     "weekday_hour": "Weekday and hour",
     "event_name": "Event",
     "entry_page": "Entry page",

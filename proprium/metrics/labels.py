@@ -9,6 +9,7 @@ from proprium.metrics.results import Dimension
 WITHOUT = {
     Dimension.REFERRER: "Direct / none",
     Dimension.SOURCE: "Direct / none",
+    Dimension.VISITOR_KIND: "Unknown, without a cookie",
     Dimension.COUNTRY: "Unknown",
     Dimension.REGION: "Unknown",
     Dimension.CITY: "Unknown",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, case, func, not_, select, tuple_
 
 from proprium.metrics.buckets import HOUR
-from proprium.metrics.live import NOW
+from proprium.metrics.live import NOW_MIN
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -117,7 +117,7 @@ def _last_hours(numbers: Sequence[int], now: datetime) -> Select[Any]:
             event.c.property,
             dialect.divided(dialect.micros(at), HOUR).label("hour"),
             event.c.visitor,
-            case((at > now - NOW, event.c.visitor)).label("live"),
+            case((at > now - timedelta(minutes=NOW_MIN), event.c.visitor)).label("live"),
             case((at > now - DAY, event.c.visitor)).label("last_day"),
             case((at <= now - DAY, event.c.visitor)).label("day_before"),
         )

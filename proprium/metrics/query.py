@@ -42,6 +42,7 @@ class Query:
     open_country: str | None = None  # alpha-2: whose regions and cities the places tile shows; not a filter
     custom_cards: tuple[str, ...] = ()  # custom events whose counts the totals hold
     goals: tuple[Goal, ...] = ()
+    live_min: int = 5  # who was here so lately is here now
     goal: str = ""  # name of the goal that conversions are about; "": any of them
     timezone_is_chosen: bool = False  # True: the reader asked for another zone than the property's
 

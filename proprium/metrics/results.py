@@ -67,6 +67,7 @@ class Dimension(StrEnum):
     SCREEN = "screen"
     SCREEN_CLASS = "screen_class"  # by width: phone, tablet, laptop, desktop
     LANGUAGE = "language"
+    VISITOR_KIND = "visitor_kind"  # "new" or "returning"; None: without a cookie nobody can tell
     HOSTNAME = "hostname"
     WEEKDAY = "weekday"  # "1" is Monday; counts page views, as the two below
     HOUR = "hour"  # "00" to "23" of the local clock
@@ -159,8 +160,9 @@ class Table:
 class Live:
     """Distinct visitors with any hit; unfiltered."""
 
-    now: int  # in the last 5 minutes
+    now: int  # in the last `minutes`
     half_hour: int
+    minutes: int = 5
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true
 
-from proprium.metrics.columns import exit_column, hit_column, session_column
+from proprium.metrics.columns import hit_column, session_column
 from proprium.metrics.filters import Filter, Operator
 from proprium.metrics.query import Audience, Goal, Query
 from proprium.warehouse.schema import event, session
@@ -103,11 +103,9 @@ def sessions_with(query: Query, goal: Goal) -> Select[Any]:
     )
 
 
-def ends_on_a_chosen_page(query: Query) -> Condition:
-    """For a session: its last view is one of the pages that the query is about."""
-    last = ((exit_column(wanted.dimension), wanted) for wanted in query.filters)
-    pages = (_matches(column, wanted) for column, wanted in last if column is not None)
-    return and_(session.c.exit_page.is_not(None), *pages)
+def is_last_view(query: Query) -> Condition:
+    """For a hit: nothing was viewed after it in its session."""
+    return event.c.seq.in_(select(session.c.exit_view).where(sessions_from(query, LONGEST_SESSION)))
 
 
 def _with_a_matching_hit(query: Query) -> Condition:

@@ -30,7 +30,7 @@ from sqlalchemy.sql.elements import Label
 
 from proprium.errors import BadQuery
 from proprium.metrics import selection
-from proprium.metrics.columns import exit_column, hit_column, is_of_sessions, session_column
+from proprium.metrics.columns import hit_column, is_of_sessions, session_column
 from proprium.metrics.counting import (
     COUNTS,
     hit_counts,
@@ -215,10 +215,8 @@ class _Asked:
         pairs = (
             select(self._value(), event.c.session).where(self._chosen_hits(), has_session).distinct().subquery("pairs")
         )
-        at_exit = exit_column(self._column)
-        is_exit = None if at_exit is None else pairs.c.value == at_exit
         its_own = and_(pairs.c.session == session.c.session, _about_then(self.query))
-        return session_rows(self.query, pairs.c.value, is_exit=is_exit).select_from(session.join(pairs, its_own))
+        return session_rows(self.query, pairs.c.value).select_from(session.join(pairs, its_own))
 
     def _views(self) -> Select[Any]:
         rows = views(self.query, self._value().element, of_sessions=self.is_of_sessions)
@@ -266,8 +264,8 @@ def _ratio(part: Column, whole: Column) -> Column:
 
 
 COUNTED = (
-    *("visitors", "new_visitors", "page_views", "clicks", "scrolls", "events"),
-    *("sessions", "bounces", "duration_median", "duration_mean", "exits", "converted"),
+    *("visitors", "new_visitors", "page_views", "clicks", "scrolls", "events", "exits"),
+    *("sessions", "bounces", "duration_median", "duration_mean", "converted"),
     *("engaged_ms", "depth"),
 )
 OF_SESSIONS = frozenset(
@@ -277,7 +275,6 @@ OF_SESSIONS = frozenset(
         Metric.BOUNCE_RATE,
         Metric.ENGAGEMENT_RATE,
         Metric.VISIT_DURATION,
-        Metric.EXIT_RATE,
         Metric.CONVERSIONS,
         Metric.CONVERSION_RATE,
     }
@@ -294,7 +291,7 @@ OF_HITS = frozenset(
         Metric.EXIT_RATE,
     }
 )
-"""Which rows a metric needs; two of them need both."""
+"""Which rows a metric needs; views per session need both."""
 
 SORTED_BY: dict[Metric, Callable[[Any], Column]] = {
     **{metric: itemgetter(metric.value) for metric in COUNTS},

@@ -42,6 +42,7 @@ class Asked(Protocol):
     timezone: str
     custom_cards: list[str]
     goals: list[dict[str, Any]]
+    live_min: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class PropertyFacts:
     custom_cards: tuple[str, ...] = ()
     first_event: datetime | None = None  # where "all time" begins
     goals: tuple[Goal, ...] = ()
+    live_min: int = 5
 
 
 def facts_of(property: Asked, first_event: datetime | None) -> PropertyFacts:
@@ -64,6 +66,7 @@ def facts_of(property: Asked, first_event: datetime | None) -> PropertyFacts:
         custom_cards=tuple(property.custom_cards),
         first_event=first_event,
         goals=goals_of(property.goals),
+        live_min=property.live_min,
     )
 
 
@@ -86,6 +89,7 @@ def query_from(params: Params, property: PropertyFacts, now: datetime) -> Query:
         open_country=_country(asked.one("map")),
         custom_cards=tuple(property.custom_cards),
         goals=property.goals,
+        live_min=property.live_min,
         goal=_goal(asked.one("goal"), property.goals),
         timezone_is_chosen=bool(chosen_zone) and chosen_zone != property.timezone,
     )

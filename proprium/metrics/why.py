@@ -14,12 +14,15 @@ from proprium.metrics.definitions import DEFINITIONS
 from proprium.metrics.measures import WHOLE, asked, measure
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Metric
-from proprium.warehouse.schema import event, session
+from proprium.warehouse.schema import event, left_out, session
 
 if TYPE_CHECKING:
     from proprium.warehouse.connect import Warehouse
 
 NameOf = Callable[[str, str], str]
+
+RULES = {"country": "Excluded countries", "path": "Excluded paths", "user_agent": "Excluded User-Agents"}
+"""warehouse.left_out.reason as people read it."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,25 @@ def _left_out(connection: Connection, query: Query, refused: Mapping[str, int]) 
         yield LeftOut(
             "Nobody's", count, "Server-side events without a user_id are events, but no visitors or sessions."
         )
+    for reason, count in _ruled_out(connection, query):
+        yield LeftOut(RULES[reason], count, "The property's settings leave them out of every number.")
     for reason, count in refused.items():
         yield LeftOut(f"Refused: {reason}", count, "Turned away at the door and never stored; the newest are listed.")
+
+
+def _ruled_out(connection: Connection, query: Query) -> Iterator[tuple[str, int]]:
+    counted = (
+        select(left_out.c.reason, func.count())
+        .where(
+            left_out.c.property == query.property,
+            left_out.c.created_at >= query.period.start_utc,
+            left_out.c.created_at < query.period.end_utc,
+        )
+        .group_by(left_out.c.reason)
+        .order_by(left_out.c.reason)
+    )
+    for reason, count in connection.execute(counted):
+        yield reason, count
 
 
 def _hits(connection: Connection, condition: ColumnElement[bool]) -> int:

@@ -159,7 +159,10 @@ def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:
     yield "Filter", filters or "none"
     local = query.now.astimezone(query.timezone)
     yield "Made", f"{local.day} {local:%b %Y, %H:%M} ({query.timezone.key})"
-    yield "Live visitors", f"{numbers.exact(dashboard.live.now)} in the last 5 minutes, unfiltered"
+    yield (
+        "Live visitors",
+        f"{numbers.exact(dashboard.live.now)} in the last {dashboard.live.minutes} minutes, unfiltered",
+    )
 
 
 def _cards(dashboard: Dashboard) -> Iterator[Card]:

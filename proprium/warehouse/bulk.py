@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from proprium.warehouse import schema
 from proprium.warehouse.connect import staged
 from proprium.warehouse.dialect import micros
 from proprium.warehouse.rows import Rows, hits_of
-from proprium.warehouse.sessions import Hit, Key, Placed, Visit
+from proprium.warehouse.sessions import Hit, Key, PaceOf, Placed, Visit
 
 _staging = MetaData()
 _event, _session = schema.event, schema.session
@@ -62,6 +63,8 @@ _GROWS = (
     "is_bounce",
     "entry_page",
     "exit_page",
+    "exit_view",
+    "is_new",
 )
 _grown = Table(
     "staged_grown", _staging, Column("session", BigInteger), *(Column(n, _session.c[n].type) for n in _GROWS)
@@ -71,6 +74,8 @@ _OWN = tuple(column.name for column in _session.columns if column.name not in sc
 _facts = _copy_of(_session, _OWN)
 """Of new sessions, what is not their first hit's."""
 
+_left_out = _copy_of(schema.left_out, schema.left_out.c.keys())
+_INSERT_LEFT_OUT = insert(schema.left_out).from_select(schema.left_out.c.keys(), select(_left_out))
 _INSERT_EVENTS = insert(_event).from_select([c.name for c in _event.columns], select(_new_event))
 _GROW_SESSIONS = (
     update(_session).where(_session.c.session == _grown.c.session).values({name: _grown.c[name] for name in _GROWS})
@@ -100,6 +105,13 @@ def write_visits(connection: Connection, visits: Iterable[Visit]) -> None:
     _write_visits(connection, visits, _event, ())
 
 
+def note_left_out(connection: Connection, rows: Mapping[str, Sequence[Any]]) -> None:
+    """What the rules leave out, so that one can tell how much that is."""
+    if rows["seq"]:
+        with staged(connection, _left_out, rows):
+            connection.execute(_INSERT_LEFT_OUT)
+
+
 def delete_sessions(connection: Connection, ids: Collection[int]) -> None:
     if ids:
         with staged(connection, _id, {"id": list(ids)}):
@@ -115,7 +127,7 @@ def place_events(connection: Connection, hits: Sequence[Hit]) -> None:
             connection.execute(_PLACE_EVENTS)
 
 
-def hits_in(connection: Connection, windows: Mapping[Key, tuple[int, int]]) -> list[Hit]:
+def hits_in(connection: Connection, windows: Mapping[Key, tuple[int, int]], pace_of: PaceOf) -> list[Hit]:
     """Hits in the warehouse by these visitors, and by those of the next day who may be them, each in its window."""
     columns = {
         "property": [number for number, _ in windows],
@@ -125,7 +137,7 @@ def hits_in(connection: Connection, windows: Mapping[Key, tuple[int, int]]) -> l
     }
     with staged(connection, _window, columns):
         rows = connection.execute(union_all(_hits_by(_own_visitor), _hits_by(_event.c.previous_visitor))).all()
-    return _known({row[0]: tuple(row) for row in rows}.values())
+    return _known({row[0]: tuple(row) for row in rows}.values(), pace_of)
 
 
 def windows_of(connection: Connection, sessions: Collection[int]) -> dict[Key, tuple[int, int]]:
@@ -151,11 +163,11 @@ def put_in(rows: Rows, hits: Iterable[Hit]) -> None:
             visitors[place], own_visitors[place] = visit.visitor, hit.visitor
 
 
-def _known(rows: Collection[tuple[Any, ...]]) -> list[Hit]:
+def _known(rows: Collection[tuple[Any, ...]], pace_of: PaceOf) -> list[Hit]:
     columns: dict[str, Any] = dict(zip(_HIT, zip(*rows, strict=True) if rows else [()] * len(_HIT), strict=True))
     were = list(map(Placed._make, zip(*(columns[name] for name in Placed._fields), strict=True)))
     columns["visitor"] = [was.visitor if was.own_visitor is None else was.own_visitor for was in were]
-    hits = hits_of(columns)
+    hits = hits_of(columns, pace_of)
     for hit in hits:
         hit.was = were[hit.place]
     return hits
@@ -188,7 +200,7 @@ def _write_visits(connection: Connection, visits: Iterable[Visit], hits: Table, 
 def _insert_sessions(connection: Connection, visits: Sequence[Visit], hits: Table) -> None:
     if not visits:
         return
-    columns = {name: [getattr(visit, _FIELDS.get(name, name)) for visit in visits] for name in _OWN}
+    columns = _columns(visits, _OWN)
     ids = [visit.id for visit in visits]
     sender = [hits.c[name] for name in schema.SENDER]
     # The bounds let the engine pass over all that is older.
@@ -202,9 +214,13 @@ def _insert_sessions(connection: Connection, visits: Sequence[Visit], hits: Tabl
 def _grow_sessions(connection: Connection, visits: Sequence[Visit]) -> None:
     if not visits:
         return
-    columns = {name: [getattr(visit, _FIELDS.get(name, name)) for visit in visits] for name in ("session", *_GROWS)}
+    columns = _columns(visits, ("session", *_GROWS))
     with staged(connection, _grown, columns):
         connection.execute(_GROW_SESSIONS)
+
+
+def _columns(visits: Sequence[Visit], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: list(map(attrgetter(_FIELDS.get(name, name)), visits)) for name in names}
 
 
 _FIELDS = {"session": "id", "property": "number", "started_at": "started", "ended_at": "ended"}

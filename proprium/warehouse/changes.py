@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from proprium.storage.codec import moment
 from proprium.storage.tables import Change, ChangeKind
 from proprium.warehouse import bulk, schema
 from proprium.warehouse.projection import Projection
 
-_event, _session = schema.event, schema.session
+_event, _session, _left_out = schema.event, schema.session, schema.left_out
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
 
 Condition = ColumnElement[bool]
@@ -22,27 +22,35 @@ def delete_property(connection: Connection, projection: Projection, change: Chan
     number = change.property or 0
     connection.execute(delete(_event).where(_event.c.property == number))
     connection.execute(delete(_session).where(_session.c.property == number))
+    connection.execute(delete(_left_out).where(_left_out.c.property == number))
     projection.reset(number)
 
 
 def prune(connection: Connection, projection: Projection, change: Change) -> None:
     """Hits from before a moment that were stored by then; their sessions are made of what is left of them."""
-    old = _event.c.created_at < moment(change.before or 0)
+    connection.execute(delete(_left_out).where(_is_old(_left_out, change)))
+    _delete_hits(connection, projection, _is_old(_event, change))
+
+
+def _is_old(table: Table, change: Change) -> Condition:
+    old = table.c.created_at < moment(change.before or 0)
     if (last := change.detail.get("last_seq")) is not None:
-        old &= _event.c.seq <= last
-    theirs = old if change.property is None else old & (_event.c.property == change.property)
-    _delete_hits(connection, projection, theirs)
+        old &= table.c.seq <= last
+    return old if change.property is None else old & (table.c.property == change.property)
 
 
 def erase_visitor(connection: Connection, projection: Projection, change: Change) -> None:
     """All hits of one visitor."""
     theirs = (_event.c.property == change.property) & (_own_visitor == change.detail["visitor"])
+    unseen = (_left_out.c.property == change.property) & (_left_out.c.visitor == change.detail["visitor"])
+    connection.execute(delete(_left_out).where(unseen))
     _delete_hits(connection, projection, theirs)
 
 
 def delete_events(connection: Connection, projection: Projection, change: Change) -> None:
     """Single events, named by their seq."""
     theirs = _event.c.seq.in_(change.detail["seqs"])
+    connection.execute(delete(_left_out).where(_left_out.c.seq.in_(change.detail["seqs"])))
     _delete_hits(connection, projection, theirs)
 
 

@@ -26,8 +26,8 @@ def seconds_between(start: Column, end: Column) -> ColumnElement[float]:
 
 
 def midway(start: Column, end: Column) -> ColumnElement[datetime]:
-    half = (end - start).op("/")(literal_column("2"))
-    return type_coerce(start.op("+")(half), DateTime(timezone=True))
+    half = (end - start).self_group().op("/")(literal_column("2"))
+    return type_coerce(start + half, DateTime(timezone=True))
 
 
 def month_number(local_micros: Column) -> ColumnElement[int]:

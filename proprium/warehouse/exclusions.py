@@ -15,12 +15,20 @@ class Exclusions:
     paths: tuple[str, ...] = ()
     user_agents: tuple[str, ...] = ()
 
-    def leave_out(self, country: str | None, page: str | None, user_agent: str) -> bool:
-        return (
-            country in self.countries
-            or (page is not None and _is_path(self.paths, page))
-            or _is_user_agent(self.user_agents, user_agent)
-        )
+    def reason(self, country: str | None, page: str | None, user_agent: str) -> str | None:
+        """Which of them leaves a hit out: "country", "path" or "user_agent"; None: it counts."""
+        if country in self.countries:
+            return "country"
+        if page is not None and _is_path(self.paths, page):
+            return "path"
+        return "user_agent" if _is_user_agent(self.user_agents, user_agent) else None
+
+
+@lru_cache(maxsize=8_192)
+def pattern_of(patterns: tuple[str, ...], page: str) -> str:
+    """The first pattern that the path fits, in whose name the page is counted; else the page itself."""
+    path = page.partition("?")[0]
+    return next((pattern for pattern in patterns if is_like(path, pattern)), page)
 
 
 @lru_cache(maxsize=8_192)

@@ -15,7 +15,7 @@ from proprium.warehouse import schema
 from proprium.warehouse.changes import DELETIONS, delete_property
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.projection import Projection
-from proprium.warehouse.rules import Rules, RulesSource, fingerprint
+from proprium.warehouse.rules import RulesSource, fingerprint
 
 AT_ONCE = 5_000
 """Events in one transaction, so that readers see them soon."""
@@ -103,15 +103,15 @@ class Follower:
     def _write(
         self, changes: Sequence[Change], shares: Iterable[Columns], between: Callable[[], None]
     ) -> frozenset[int]:
-        rules, event_seq = self._rules(), self.position.event_seq
+        self._projection.rules, event_seq = self._rules(), self.position.event_seq
         earliest: dict[int, int] = {}
         try:
             with self.warehouse.write() as connection:
                 for change in changes:
-                    self._follow(connection, change, rules)
+                    self._follow(connection, change)
                 self._remember(connection)
                 for events in shares:
-                    self._projection.add(connection, events, rules)
+                    self._projection.add(connection, events)
                     event_seq = events["seq"][-1]
                     _note_earliest(earliest, events)
                     between()
@@ -136,19 +136,19 @@ class Follower:
             self.warehouse.memo.touch(number, moment(at))
         return changed | frozenset(earliest)
 
-    def _follow(self, connection: Connection, change: Change, rules: Rules) -> None:
+    def _follow(self, connection: Connection, change: Change) -> None:
         if change.kind == ChangeKind.RULES_CHANGED or not _is_named(change):
-            self._make_anew(connection, change, rules)
+            self._make_anew(connection, change)
         else:
             DELETIONS[ChangeKind(change.kind)](connection, self._projection, change)
         self._remembers = False
 
-    def _make_anew(self, connection: Connection, change: Change, rules: Rules) -> None:
+    def _make_anew(self, connection: Connection, change: Change) -> None:
         """All rows of a property, by the rules of now."""
         delete_property(connection, self._projection, change)
         after, last = 0, self.position.event_seq
         while (events := self._tail.columns_of_property(change.property or 0, after, last, IN_BULK))["seq"]:
-            self._projection.add(connection, events, rules)
+            self._projection.add(connection, events)
             after = events["seq"][-1]
 
     def _remember(self, connection: Connection) -> None:

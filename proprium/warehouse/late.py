@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from proprium.warehouse import bulk
-from proprium.warehouse.sessions import GAP, LONGEST, Hit, Key, Visit, chains, step
+from proprium.warehouse.sessions import LONGEST, Hit, Key, PaceOf, Visit, chains, step
 
 Window = tuple[int, int]
 """Microseconds, both ends included."""
@@ -27,7 +27,9 @@ class Recomputed:
     keys: set[Key] = field(default_factory=set)  # everybody who was taken into account
 
 
-def recompute(connection: Connection, windows: Mapping[Key, Window], fresh: Iterable[Hit] = ()) -> Recomputed:
+def recompute(
+    connection: Connection, windows: Mapping[Key, Window], pace_of: PaceOf, fresh: Iterable[Hit] = ()
+) -> Recomputed:
     """All sessions of these visitors that touch their windows, with `fresh` hits that are not in the warehouse yet.
 
     Writes nothing. Visitors of whom one continues the other's session are taken together, whoever was asked for.
@@ -36,17 +38,17 @@ def recompute(connection: Connection, windows: Mapping[Key, Window], fresh: Iter
     fresh = list(fresh)
     for hit in fresh:
         groups.link(hit)
-    known = _whole_chains(connection, groups, fresh)
+    known = _whole_chains(connection, groups, fresh, pace_of)
     result = Recomputed(keys=set(groups.members()))
     for key, hits in _by_group(groups, [*known.values(), *fresh]).items():
-        _recompute_group(result, hits, groups.asked[key])
+        _recompute_group(result, hits, groups.asked[key], pace_of(key[0]).gap)
     return result
 
 
-def _recompute_group(result: Recomputed, hits: list[Hit], window: Window) -> None:
+def _recompute_group(result: Recomputed, hits: list[Hit], window: Window, gap: int) -> None:
     start, end = window
     for chain in chains(sorted(hits, key=lambda hit: (hit.at, hit.seq))):
-        if chain[-1].at < start - GAP or chain[0].at > end + GAP:
+        if chain[-1].at < start - gap or chain[0].at > end + gap:
             continue
         visits = dict.fromkeys(step(result.latest, hit) for hit in chain)
         result.visits.extend(visits)
@@ -101,36 +103,39 @@ def _both(one: Window | None, other: Window | None) -> Window:
     return min(one[0], other[0]), max(one[1], other[1])
 
 
-def _whole_chains(connection: Connection, groups: _Groups, fresh: list[Hit]) -> dict[int, Hit]:
+def _whole_chains(connection: Connection, groups: _Groups, fresh: list[Hit], pace_of: PaceOf) -> dict[int, Hit]:
     """Hits by seq: reads on at both ends until a gap is found there, or nothing more, and no new visitor turns up."""
     known: dict[int, Hit] = {}
     read: dict[Key, Window] = {}
-    while wanted := _unread(groups, read, _by_group(groups, [*known.values(), *fresh])):
-        for hit in bulk.hits_in(connection, wanted):
+    while wanted := _unread(groups, read, _by_group(groups, [*known.values(), *fresh]), pace_of):
+        for hit in bulk.hits_in(connection, wanted, pace_of):
             known.setdefault(hit.seq, hit)
             groups.link(hit)
         read.update(wanted)
     return known
 
 
-def _unread(groups: _Groups, read: Mapping[Key, Window], hits: Mapping[Key, list[Hit]]) -> dict[Key, Window]:
-    needed = {root: _needed(groups.asked[root], hits.get(root, [])) for root in map(groups.root, groups.members())}
+def _unread(
+    groups: _Groups, read: Mapping[Key, Window], hits: Mapping[Key, list[Hit]], pace_of: PaceOf
+) -> dict[Key, Window]:
+    roots = set(map(groups.root, groups.members()))
+    needed = {root: _needed(groups.asked[root], hits.get(root, []), pace_of(root[0]).gap) for root in roots}
     wanted = {}
     for key in groups.members():
         start, end = needed[groups.root(key)]
-        done = read.get(key)
+        done, gap = read.get(key), pace_of(key[0]).gap
         if done is None:
-            wanted[key] = (start - GAP, end + GAP)
-        elif done[0] > start - GAP or done[1] < end + GAP:
+            wanted[key] = (start - gap, end + gap)
+        elif done[0] > start - gap or done[1] < end + gap:
             wanted[key] = (min(done[0], start - LONGEST), max(done[1], end + LONGEST))
     return wanted
 
 
-def _needed(asked: Window, hits: list[Hit]) -> Window:
+def _needed(asked: Window, hits: list[Hit], gap: int) -> Window:
     """From the first to the last hit of the chains that touch what was asked for, as far as they are known."""
     start, end = asked
     for chain in chains(sorted(hits, key=lambda hit: (hit.at, hit.seq))):
-        if chain[-1].at >= asked[0] - GAP and chain[0].at <= asked[1] + GAP:
+        if chain[-1].at >= asked[0] - gap and chain[0].at <= asked[1] + gap:
             start, end = min(start, chain[0].at), max(end, chain[-1].at)
     return start, end
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from proprium.warehouse.late import Recomputed
-from proprium.warehouse.sessions import GAP, SECOND, Hit, Key, Visit, step
+from proprium.warehouse.sessions import SECOND, Hit, Key, Pace, Visit, step
 
-KEPT = GAP + 10 * 60 * SECOND
-"""How long after its last hit a session is remembered: its gap, and what may arrive late."""
+LATE = 10 * 60 * SECOND
+"""Beyond the pause that ends it: for what arrives late."""
 
 LONG_AGO = -(1 << 62)
+
+
+def kept_for(pace: Pace) -> int:
+    """Microseconds for which a session is remembered after its last hit."""
+    return pace.gap + LATE
 
 
 class Openings:
     """Knows the latest session of every visitor who was seen at or after `complete_since`, perhaps not of others."""
 
-    def __init__(self, complete_since: int = LONG_AGO) -> None:
+    def __init__(self, pace: Pace, complete_since: int = LONG_AGO) -> None:
+        self.kept = kept_for(pace)
         self.complete_since = complete_since
         self._visits: dict[Key, Visit] = {}  # in the order in which they were last touched
         self._newest = LONG_AGO
@@ -28,11 +34,12 @@ class Openings:
         if hit.previous is not None or (visit and visit.is_linked):
             return False
         if visit is None:
-            return hit.at - GAP >= self.complete_since
+            return hit.at - hit.pace.gap >= self.complete_since
         return (hit.at, hit.seq) > (visit.ended, visit.last_seq)
 
     def add(self, hit: Hit) -> Visit:
-        self._newest = max(self._newest, hit.at)
+        if hit.at > self._newest:
+            self._newest = hit.at
         visit = step(self._visits, hit)
         self._visits[hit.key] = self._visits.pop(hit.key)  # touched last
         return visit
@@ -49,7 +56,7 @@ class Openings:
 
     def forget_old(self, most: int | None = None) -> None:
         """Drops the sessions that have ended for good, and the oldest above `most`."""
-        self.complete_since = max(self.complete_since, self._newest - KEPT)
+        self.complete_since = max(self.complete_since, self._newest - self.kept)
         while self._visits:
             key = next(iter(self._visits))
             ended = self._visits[key].ended

@@ -11,7 +11,7 @@ from proprium.storage.tail import Columns
 from proprium.warehouse import bulk, schema
 from proprium.warehouse.dialect import micros
 from proprium.warehouse.late import Recomputed, recompute
-from proprium.warehouse.openings import KEPT, Openings
+from proprium.warehouse.openings import Openings, kept_for
 from proprium.warehouse.rows import hits_of, in_order, rows_of
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.sessions import Hit, Key, Visit
@@ -27,14 +27,18 @@ class Projection:
 
     def __init__(self) -> None:
         self._openings: dict[int, Openings] = {}
+        self.rules = Rules()
+        """By which everything is made; to be set before it is."""
 
-    def add(self, connection: Connection, events: Columns, rules: Rules) -> None:
+    def add(self, connection: Connection, events: Columns) -> None:
         """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
-        if not (kept := rules.kept(events))["seq"]:
+        kept, left_out = self.rules.kept(events)
+        bulk.note_left_out(connection, left_out)
+        if not kept["seq"]:
             return
-        rows = rows_of(in_order(kept), rules)
+        rows = rows_of(in_order(kept), self.rules)
         hits: dict[int, list[Hit]] = defaultdict(list)
-        for hit in hits_of(rows):
+        for hit in hits_of(rows, self.rules.pace_of):
             hits[hit.number].append(hit)
         visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
         for of_one in hits.values():
@@ -44,13 +48,13 @@ class Projection:
 
     def recompute(self, connection: Connection, windows: dict[Key, tuple[int, int]]) -> None:
         """After deletions: the sessions of what is left."""
-        known = recompute(connection, windows)
+        known = recompute(connection, windows, self.rules.pace_of)
         _write(connection, known)
         bulk.write_visits(connection, known.visits)
 
     def reset(self, number: int) -> None:
         """The warehouse holds nothing of this property."""
-        self._openings[number] = Openings()
+        self._opened(number)
 
     def forget(self) -> None:
         self._openings.clear()
@@ -64,7 +68,9 @@ class Projection:
 
     def _sessions(self, connection: Connection, number: int, hits: list[Hit]) -> list[Visit]:
         """Those that are new or have grown. Hits are in the order of time."""
-        openings = self._openings.setdefault(number, Openings())
+        openings = self._openings.get(number)
+        if openings is None:
+            openings = self._opened(number)
         unsure = _unsure(openings, hits)
         known = self._ask(connection, hits, unsure) if unsure else Recomputed()
         _write(connection, known)
@@ -76,27 +82,33 @@ class Projection:
         """Sessions of those of whom memory does not know enough, and of everybody who has to do with them."""
         while True:
             late = [hit for hit in hits if hit.key in unsure]
-            known = recompute(connection, _windows(late), late)
+            known = recompute(connection, _windows(late), self.rules.pace_of, late)
             if not (more := {hit.key for hit in hits if hit.key in known.keys} - unsure):
                 return known
             unsure |= more
             for hit in hits:
                 hit.visit, hit.is_view = None, False
 
+    def _opened(self, number: int) -> Openings:
+        opened = self._openings[number] = Openings(self.rules.pace_of(number))
+        return opened
+
     def _remembered(self, connection: Connection, number: int, newest: int) -> Openings:
+        pace = self.rules.pace_of(number)
+        since = newest - kept_for(pace)
         own = func.coalesce(_event.c.own_visitor, _event.c.visitor)
         at = micros(_event.c.created_at)
         question = (
             select(own, func.min(at), func.max(at))
-            .where(_event.c.property == number, _event.c.session.is_not(None), at >= newest - KEPT)
+            .where(_event.c.property == number, _event.c.session.is_not(None), at >= since)
             .group_by(own)
             .limit(MOST_REMEMBERED + 1)
         )
         windows = {(number, visitor): (first, last) for visitor, first, last in connection.execute(question).all()}
         if len(windows) > MOST_REMEMBERED:
-            return Openings(complete_since=newest + 1)
-        openings = Openings(complete_since=newest - KEPT)
-        known = recompute(connection, windows)
+            return Openings(pace, complete_since=newest + 1)
+        openings = Openings(pace, complete_since=since)
+        known = recompute(connection, windows, self.rules.pace_of)
         for visit in known.visits:
             visit.is_written = True
         openings.learn(known)

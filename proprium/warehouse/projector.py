@@ -116,9 +116,8 @@ class Projector:
         """Counts both; takes a moment where there are many events."""
         with self._warehouse.read() as connection:
             count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
-            reached = cast(int, connection.scalar(select(schema.position.c.event_seq)) or 0)
+            left_out = cast(int, connection.scalar(select(func.count()).select_from(schema.left_out)))
         stored = sum(self._tail.counts().values())
-        left_out = max(0, stored - self._tail.count_after(reached) - count)
         return WarehouseStatus(stored, count, self.lag_s(), self._is_rebuilding, left_out)
 
     def lag_s(self) -> float:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import le
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,7 +22,7 @@ from collector.user_agent import classify
 from proprium.storage.tail import Columns
 from proprium.warehouse import schema
 from proprium.warehouse.rules import Rules
-from proprium.warehouse.sessions import CUSTOM, LINK_CLICK, OTHER, VIEW, Hit
+from proprium.warehouse.sessions import BEGIN, CUSTOM, LINK_CLICK, OTHER, VIEW, Hit, PaceOf
 
 LONGEST_ENGAGED_MS = 30 * 60 * 1_000
 AS_STORED = tuple(
@@ -29,7 +30,7 @@ AS_STORED = tuple(
     for column in schema.event.columns
     if column.name
     in {
-        *("seq", "property", "created_at", "event", "previous_visitor", "identity", "page", "title", "user_id"),
+        *("seq", "property", "created_at", "event", "previous_visitor", "identity", "title", "user_id"),
         *("hostname", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
         *("country", "region", "city", "language"),
     }
@@ -72,13 +73,14 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
     kinds = {name: name not in BUILT_IN for name in set(names)}
     return {
         **{name: events[name] for name in AS_STORED},
+        "page": rules.pages(events["property"], events["page"]),
         **{name: Coded(places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
         **_source(events),
         "visitor": _visitors(events, places, senders),
         "own_visitor": [None] * len(names),
         "session": [None] * len(names),
         "is_bot": is_bot,
-        "is_custom": [kinds[name] for name in names],
+        "is_custom": list(map(kinds.__getitem__, names)),
         "is_view": [name == "page_view" and not bot for name, bot in zip(names, is_bot, strict=True)],
         "view_id": _view_ids(events["view_id"]),
         "screen": _coded(zip(events["screen_width"], events["screen_height"], strict=True), _screen),
@@ -91,12 +93,13 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
     }
 
 
-def hits_of(rows: Mapping[str, Sequence[Any]]) -> list[Hit]:
+def hits_of(rows: Mapping[str, Sequence[Any]], pace_of: PaceOf) -> list[Hit]:
     """What sessions need of rows; of those that belong to one: bots and nobody do not."""
     names = ("seq", "property", "created_at", "visitor", "previous_visitor", "page", "view_id", "engaged_ms", "is_bot")
+    paces = {number: pace_of(number) for number in set(rows["property"])}
     told = zip(_kinds(rows), *(rows[name] for name in names), strict=True)
     return [
-        Hit(place, seq, number, at, visitor, previous, kind, page, view_id is not None, engaged or 0)
+        Hit(place, seq, number, at, visitor, previous, kind, page, view_id is not None, engaged or 0, paces[number])
         for place, (kind, seq, number, at, visitor, previous, page, view_id, engaged, is_bot) in enumerate(told)
         if visitor is not None and not is_bot
     ]
@@ -105,9 +108,9 @@ def hits_of(rows: Mapping[str, Sequence[Any]]) -> list[Hit]:
 def in_order(events: Columns) -> Columns:
     """In the order of (time, seq). They come in that of seq."""
     times = events["created_at"]
-    order = sorted(range(len(times)), key=times.__getitem__)
-    if all(place == at for at, place in enumerate(order)):
+    if all(map(le, times, times[1:])):
         return events
+    order = sorted(range(len(times)), key=times.__getitem__)
     return {name: [values[place] for place in order] for name, values in events.items()}
 
 
@@ -165,21 +168,24 @@ def _screen(size: tuple[int | None, int | None]) -> str | None:
 
 def _view_ids(texts: Sequence[str | None]) -> list[int | None]:
     numbers = {text: _number(text) if text else None for text in set(texts)}
-    return [numbers[text] for text in texts]
+    return list(map(numbers.__getitem__, texts))
 
 
 def _coded(keys: Iterable[Hashable], value_of: Any) -> Coded:
     """`value_of` is asked once for each different key."""
-    known: dict[Hashable, int] = {}
-    places = [known.setdefault(key, len(known)) for key in keys]
-    return Coded(places, [value_of(key) for key in known])
+    listed = list(keys)
+    known = {key: place for place, key in enumerate(dict.fromkeys(listed))}
+    return Coded(list(map(known.__getitem__, listed)), list(map(value_of, known)))
 
 
 def _kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:
     return [
-        VIEW if name == "page_view" else CUSTOM if is_custom else _click(data) if name == "click" else OTHER
+        CUSTOM if is_custom else _click(data) if name == "click" else _BUILT_IN.get(name, OTHER)
         for name, is_custom, data in zip(rows["event"], rows["is_custom"], rows["data"], strict=True)
     ]
+
+
+_BUILT_IN = {"page_view": VIEW, "session_start": BEGIN}
 
 
 def _click(data: str | None) -> int:

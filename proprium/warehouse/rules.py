@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -17,7 +17,8 @@ from sqlalchemy import select
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
 from proprium.storage.tail import Columns
-from proprium.warehouse.exclusions import Exclusions
+from proprium.warehouse.exclusions import Exclusions, pattern_of
+from proprium.warehouse.sessions import SECOND, USUAL_PACE, Pace
 
 _MODULES = (
     "collector.user_agent",
@@ -33,25 +34,44 @@ _PACKAGES = ("user-agents", "ua-parser")
 
 @dataclass(frozen=True)
 class Rules:
-    """Of each property by its number, where they were decided: whether automated browsers count as people, and what is
-    left out of all numbers."""
+    """Of each property by its number, where they were decided: whether automated browsers count as people, what is left
+    out of all numbers, what ends a session and makes it a bounce, and which pages are counted as one."""
 
     automated: dict[int, bool] = field(default_factory=dict)
     counts_automated: bool = False  # where a property has not decided
     exclusions: dict[int, Exclusions] = field(default_factory=dict)
+    paces: dict[int, Pace] = field(default_factory=dict)
+    path_patterns: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def pace_of(self, number: int) -> Pace:
+        return self.paces.get(number, USUAL_PACE)
+
+    def pages(self, numbers: Sequence[int], pages: Sequence[str | None]) -> Sequence[str | None]:
+        """Pages as they are counted: those that fit a pattern of their property go by its name."""
+        if self.path_patterns.keys().isdisjoint(numbers):
+            return pages
+        return [
+            page if page is None else pattern_of(self.path_patterns.get(number, ()), page)
+            for number, page in zip(numbers, pages, strict=True)
+        ]
 
     def counts_automated_of(self, number: int) -> bool:
         return self.automated.get(number, self.counts_automated)
 
-    def kept(self, events: Columns) -> Columns:
-        """Without what is not projected at all: no number can count it."""
+    def kept(self, events: Columns) -> tuple[Columns, Columns]:
+        """What is projected; and, with a column `reason`, what no number can count."""
         if self.exclusions.keys().isdisjoint(events["property"]):
-            return events
+            return events, _NOTHING
         told = zip(*(events[name] for name in ("property", "country", "page", "user_agent")), strict=True)
         nothing = Exclusions()
-        keeps = [not self.exclusions.get(number, nothing).leave_out(*rest) for number, *rest in told]
-        return {name: list(compress(values, keeps)) for name, values in events.items()}
+        reasons = [self.exclusions.get(number, nothing).reason(*rest) for number, *rest in told]
+        left_out = {name: list(compress(events[name], reasons)) for name in _LEFT_OUT}
+        kept = {name: list(compress(values, [not each for each in reasons])) for name, values in events.items()}
+        return kept, {**left_out, "reason": [reason for reason in reasons if reason]}
 
+
+_LEFT_OUT = ("seq", "property", "created_at", "visitor")
+_NOTHING: Columns = {"seq": ()}
 
 RulesSource = Callable[[], Rules]
 
@@ -62,6 +82,9 @@ _OF_PROPERTIES = select(
     _property.c.excluded_countries,
     _property.c.excluded_paths,
     _property.c.excluded_user_agents,
+    _property.c.path_patterns,
+    _property.c.session_gap_min,
+    _property.c.bounce_s,
 )
 
 
@@ -73,13 +96,19 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
             rows = connection.execute(_OF_PROPERTIES).all()
         automated = {row.number: bool(row.counts_automated) for row in rows if row.counts_automated is not None}
         exclusions = {row.number: found for row in rows if (found := _exclusions(row)) != Exclusions()}
-        return Rules(automated, counts_automated, exclusions)
+        paces = {row.number: pace for row in rows if (pace := _pace(row)) != USUAL_PACE}
+        patterns = {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns}
+        return Rules(automated, counts_automated, exclusions, paces, patterns)
 
     return read
 
 
 def _exclusions(row: Any) -> Exclusions:
     return Exclusions(frozenset(row.excluded_countries), tuple(row.excluded_paths), tuple(row.excluded_user_agents))
+
+
+def _pace(row: Any) -> Pace:
+    return Pace(row.session_gap_min * 60 * SECOND, row.bounce_s * 1_000)
 
 
 def fingerprint(rules: Rules) -> str:

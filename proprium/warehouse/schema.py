@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table, Text
 
-VERSION = 2
+VERSION = 3
 """Counted up with every change of this file or of what the projector writes: another number means a rebuild."""
 
 metadata = MetaData()
@@ -13,6 +13,7 @@ metadata = MetaData()
 def _of_the_sender() -> list[Column[object]]:
     """What a session takes from its first hit, under the same names as the hit's own."""
     return [
+        Column("identity", SmallInteger),  # collector.event.Identity
         Column("hostname", String),
         Column("referrer", String),  # bare host; NULL: none
         Column("source", String),  # readable name of the referrer or utm_source; NULL: direct
@@ -48,7 +49,6 @@ event = Table(
     Column("own_visitor", BigInteger),  # the hit's own, where it continues a session of yesterday's visitor
     Column("previous_visitor", BigInteger),
     Column("session", BigInteger),  # the seq of its first hit; NULL: no visitor, or a bot
-    Column("identity", SmallInteger, nullable=False),
     Column("is_bot", Boolean, nullable=False),
     Column("bot_name", String),
     Column("bot_category", String),  # of a bot only
@@ -80,8 +80,21 @@ session = Table(
     Column("is_bounce", Boolean, nullable=False),
     Column("entry_page", String),
     Column("exit_page", String),
+    Column("exit_view", BigInteger),  # seq of the last view
+    Column("is_new", Boolean, nullable=False),  # has a session_start
     *_of_the_sender(),
 )
+
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("seq", BigInteger, nullable=False),  # storage's
+    Column("property", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("visitor", BigInteger),
+    Column("reason", String, nullable=False),  # of exclusions.Exclusions
+)
+"""What a property's rules keep out of all numbers, to be counted and for nothing else."""
 
 position = Table(
     "position",

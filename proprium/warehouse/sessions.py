@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,11 +16,23 @@ DOUBLE = SECOND
 ENGAGED_MS = 10_000
 """A session of one view that is read for less is a bounce."""
 
-OTHER, VIEW, LINK_CLICK, CUSTOM = range(4)
+OTHER, VIEW, LINK_CLICK, CUSTOM, BEGIN = range(5)
 """What a hit does to its session, beside being one more hit."""
 
 Key = tuple[int, int]
 """(property, the visitor as the hit itself says)."""
+
+
+class Pace(NamedTuple):
+    """What a property decides about its sessions."""
+
+    gap: int = GAP  # microseconds
+    bounce_ms: int = ENGAGED_MS
+
+
+USUAL_PACE = Pace()
+PaceOf = Callable[[int], Pace]
+"""By a property's number."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +43,7 @@ class Visit:
     number: int  # the property's
     visitor: int
     started: int
+    pace: Pace = USUAL_PACE
     ended: int = 0
     last_seq: int = 0
     last_visitor: int = 0
@@ -41,16 +54,20 @@ class Visit:
     engaged_ms: int = 0
     entry_page: str | None = None
     exit_page: str | None = None
+    exit_view: int | None = None  # seq of the last view
+    is_new: bool = False  # the script said that it had never seen this visitor
     recent: dict[str | None, int] = field(default_factory=dict)  # path → when it was last viewed, within DOUBLE
     is_linked: bool = False  # visitors of two days meet in it, or might: never extended without asking the warehouse
     is_written: bool = False
 
     @property
     def is_bounce(self) -> bool:
-        return self.views == 1 and self.engaged_ms < ENGAGED_MS and not (self.link_clicks or self.custom_events)
+        return (
+            self.views == 1 and self.engaged_ms < self.pace.bounce_ms and not (self.link_clicks or self.custom_events)
+        )
 
     def takes(self, hit: Hit) -> bool:
-        return hit.at - self.ended <= GAP and hit.at - self.started <= LONGEST
+        return hit.at - self.ended <= self.pace.gap and hit.at - self.started <= LONGEST
 
     def add(self, hit: Hit) -> None:
         self.ended, self.last_seq, self.last_visitor = hit.at, hit.seq, hit.visitor
@@ -62,6 +79,8 @@ class Visit:
             self.custom_events += 1
         elif hit.kind == LINK_CLICK:
             self.link_clicks += 1
+        elif hit.kind == BEGIN:
+            self.is_new = True
         hit.visit = self
 
     def _view(self, hit: Hit) -> None:
@@ -70,7 +89,7 @@ class Visit:
             if not self.views:
                 self.entry_page = hit.page
             self.views += 1
-            self.exit_page = hit.page
+            self.exit_page, self.exit_view = hit.page, hit.seq
 
     def _is_double(self, hit: Hit) -> bool:
         if hit.has_view_id:
@@ -95,8 +114,8 @@ class Hit:
     """What sessions need to know of an event. (A dataclass takes twice as long to make, and one is made for each.)"""
 
     __slots__ = (
-        *("at", "engaged_ms", "has_view_id", "is_view", "key", "kind", "number", "page", "place", "previous"),
-        *("seq", "visit", "visitor", "was"),
+        *("at", "engaged_ms", "has_view_id", "is_view", "key", "kind", "number", "pace", "page", "place"),
+        *("previous", "seq", "visit", "visitor", "was"),
     )
 
     def __init__(
@@ -111,6 +130,7 @@ class Hit:
         page: str | None,
         has_view_id: bool,
         engaged_ms: int,
+        pace: Pace,
         was: Placed | None = None,  # of one that is in the warehouse already
     ) -> None:
         self.place = place
@@ -123,6 +143,7 @@ class Hit:
         self.page = page
         self.has_view_id = has_view_id
         self.engaged_ms = engaged_ms
+        self.pace = pace
         self.was = was
         self.key: Key = (number, visitor)
         self.visit: Visit | None = None
@@ -142,7 +163,7 @@ def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
     if visit is None or not visit.takes(hit):
         earlier, visit = visit, _yesterdays(visits, hit)
         if visit is None:
-            visit = Visit(hit.seq, hit.number, hit.visitor, hit.at)
+            visit = Visit(hit.seq, hit.number, hit.visitor, hit.at, hit.pace)
             if earlier is not None:
                 visit.recent = earlier.recent  # a view and its double may stand at both sides of the 24th hour
         visits[key] = visit
@@ -161,7 +182,7 @@ def chains(hits: Iterable[Hit]) -> Iterator[list[Hit]]:
     """Runs of hits, given in order, that no gap interrupts: what happens in one has no effect on another."""
     chain: list[Hit] = []
     for hit in hits:
-        if chain and hit.at - chain[-1].at > GAP:
+        if chain and hit.at - chain[-1].at > hit.pace.gap:
             yield chain
             chain = []
         chain.append(hit)

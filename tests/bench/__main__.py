@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("bench_dashboard", "bench_collect", "bench_lag", "bench_burst", "bench_pages", "bench_script")
+BENCHMARKS = (
+    "bench_dashboard",
+    "bench_collect",
+    "bench_lag",
+    "bench_burst",
+    "bench_pages",
+    "bench_script",
+    "bench_size",
+    "bench_rebuild",
+    "bench_batch",
+)
 
 
 def main() -> None:

@@ -80,6 +80,14 @@ def projected(folder: Path) -> Iterator[tuple[Warehouse, Projector]]:
         database.close()
 
 
+def asked_sizes(about: str | None, default: list[str]) -> list[str]:
+    """What the command line says; smaller ones first, so that the process's peak of memory is each one's own."""
+    options = argparse.ArgumentParser(description=about)
+    options.add_argument("--sizes", nargs="+", choices=SIZES, default=default)
+    sizes: list[str] = options.parse_args().sizes
+    return sorted(sizes, key=SIZES.__getitem__)
+
+
 def write(database: Database, count: int, progress: Progress | None = None) -> int:
     """About `count` events of ten properties in an empty storage; how many they are."""
     event.listen(database.engine, "connect", _be_careless)

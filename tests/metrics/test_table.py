@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from collector.event import Identity
 from proprium.metrics.filters import filter_for, parse_filter
 from proprium.metrics.query import Goal
 from proprium.metrics.results import Dimension, Metric, Table
@@ -84,6 +85,20 @@ def test_the_exit_rate_of_a_page_is_its_exits_by_its_views(past: Past) -> None:
     assert past.totals("period=today&filter=page:is:/a").exit_rate == 50.0
 
 
+def test_only_the_last_view_of_a_visit_is_an_exit_whatever_is_filtered_for(past: Past) -> None:
+    past.append(an_event("ada", page="/", title="Home"), an_event("ada", page="/a", title="Prices", at="09:01"))
+    assert past.totals("period=today&filter=title:is:Home").exit_rate == 0.0
+    assert past.totals("period=today&filter=title:is:Prices").exit_rate == 100.0
+    assert past.totals().exit_rate == 50.0
+
+
+def test_who_comes_for_the_first_time_is_new_and_returns_later(past: Past) -> None:
+    past.append(an_event("ada", event="session_start"), an_event("ada"), an_event("ada", at="15:00"), an_event("bob"))
+    found = past.table(Dimension.VISITOR_KIND, metrics=[Metric.SESSIONS])
+    assert {row.value: row.numbers[Metric.SESSIONS] for row in found.rows} == {"new": 1, "returning": 2}
+    assert past.totals("period=today&filter=visitor_kind:is:new").sessions == 1
+
+
 def test_the_scroll_depth_is_the_mean_of_what_each_view_reached(past: Past) -> None:
     past.append(
         an_event("ada", page="/a", view_id="1"),
@@ -150,6 +165,8 @@ def test_without_goals_there_are_no_conversions(past: Past) -> None:
         (Dimension.WEEKDAY_HOUR, {}, "Monday 09:00"),
         (Dimension.EVENT_NAME, {"event": "scroll"}, "scroll"),
         (Dimension.SOURCE, {}, "Direct / none"),
+        (Dimension.VISITOR_KIND, {}, "returning"),
+        (Dimension.VISITOR_KIND, {"identity": Identity.DAILY}, "Unknown, without a cookie"),
     ],
 )
 def test_a_dimension_lists_its_values(past: Past, dimension: Dimension, event: dict[str, Any], label: str) -> None:

@@ -40,7 +40,7 @@ from tests.warehouse_kit import FilledWarehouse
     ],
 )
 def test_a_path_is_matched_whole(pattern: str, page: str | None, is_left_out: bool) -> None:
-    assert Exclusions(paths=(pattern,)).leave_out(None, page, CHROME) is is_left_out
+    assert Exclusions(paths=(pattern,)).reason(None, page, CHROME) == ("path" if is_left_out else None)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_path_is_matched_whole(pattern: str, page: str | None, is_left_out: bo
     [("chrome", True), ("Chrome/140", True), ("Firefox", False), ("mozilla*safari/*", True), ("chrome*", False)],
 )
 def test_a_user_agent_is_matched_anywhere_or_whole_by_a_pattern(pattern: str, is_left_out: bool) -> None:
-    assert Exclusions(user_agents=(pattern,)).leave_out(None, "/", CHROME) is is_left_out
-    assert not Exclusions(user_agents=(pattern,)).leave_out(None, "/", "")
+    assert Exclusions(user_agents=(pattern,)).reason(None, "/", CHROME) == ("user_agent" if is_left_out else None)
+    assert Exclusions(user_agents=(pattern,)).reason(None, "/", "") is None
 
 
 def test_a_country_that_is_not_known_is_no_country_that_is_left_out() -> None:
     rule = Exclusions(countries=frozenset({"DE"}))
-    assert [rule.leave_out(code, "/", CHROME) for code in ("DE", "FR", None)] == [True, False, False]
+    assert [rule.reason(code, "/", CHROME) for code in ("DE", "FR", None)] == ["country", None, None]
 
 
 @given(st.lists(st.text("ab", max_size=3), min_size=1, max_size=5), st.lists(st.text("ab*", max_size=3), max_size=4))

@@ -10,6 +10,7 @@ from proprium.figures import numbers
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.live import live
 from proprium.metrics.results import Dashboard, Live, Metric
+from proprium.metrics.url import PropertyFacts
 from proprium.ui.cards.chart import Drawing
 from proprium.ui.cards.view import View
 from proprium.warehouse.connect import Warehouse
@@ -24,8 +25,8 @@ def numbers_of(warehouse: Warehouse, view: View, clock: Clock) -> Callable[[], D
     return lambda: dashboard(warehouse, view.at(clock()), view.dimensions)
 
 
-def live_of(warehouse: Warehouse, number: int, clock: Clock) -> Callable[[], Live]:
-    return lambda: live(warehouse, number, clock())
+def live_of(warehouse: Warehouse, facts: PropertyFacts, clock: Clock) -> Callable[[], Live]:
+    return lambda: live(warehouse, facts.number, clock(), facts.live_min)
 
 
 def shows_the_same(before: Dashboard, now: Dashboard) -> bool:

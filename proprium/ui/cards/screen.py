@@ -104,8 +104,8 @@ class Screen:
         number = self.view.facts.number
         live = self._services.hub.watch(
             number,
-            "live",
-            answer.live_of(self._services.warehouse, number, self._services.clock),
+            ("live", self.view.facts.live_min),
+            answer.live_of(self._services.warehouse, self.view.facts, self._services.clock),
             self._live.show,
             every_s=answer.LIVE_EVERY_S,
         )

@@ -1,0 +1,103 @@
+"""What a property decides about its visits and pages holds for history too, and is taken back exactly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from proprium.metrics.results import Dimension, Metric, Table
+from proprium.metrics.table import table
+from proprium.metrics.totals import totals
+from proprium.metrics.url import PropertyFacts, query_from
+from proprium.metrics.why import why
+from proprium.properties.service import update_settings
+from proprium.warehouse import schema
+from tests.make import an_event
+from tests.warehouse_kit import FilledWarehouse
+
+NOW = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
+
+
+def today(warehouse: FilledWarehouse) -> Any:
+    facts = PropertyFacts(UUID(int=1), warehouse.property.number or 0)
+    return query_from([("period", "today")], facts, NOW)
+
+
+def decide(warehouse: FilledWarehouse, **rules: Any) -> None:
+    update_settings(warehouse.database, warehouse.property.id, **rules)
+    warehouse.projector.catch_up()
+
+
+def pages(warehouse: FilledWarehouse) -> Table:
+    return table(warehouse.warehouse, today(warehouse), Dimension.PAGE, metrics=[Metric.PAGE_VIEWS])
+
+
+def everything(warehouse: FilledWarehouse) -> list[Any]:
+    with warehouse.warehouse.read() as connection:
+        tables = (schema.event, schema.session)
+        return [sorted(map(repr, connection.execute(select(each)).all())) for each in tables]
+
+
+def test_a_longer_pause_joins_visits_of_the_past_and_of_today(warehouse: FilledWarehouse) -> None:
+    warehouse.append([an_event("ada", at) for at in ("09:00", "09:40", "11:00")])
+    before = everything(warehouse)
+    assert totals(warehouse.warehouse, today(warehouse)).sessions == 3
+    decide(warehouse, session_gap_min=60)
+    assert totals(warehouse.warehouse, today(warehouse)).sessions == 2
+    warehouse.append([an_event("ada", "11:55"), an_event("ada", "10:20")])
+    assert totals(warehouse.warehouse, today(warehouse)).sessions == 1
+    kept = everything(warehouse)
+    warehouse.projector.rebuild()
+    assert everything(warehouse) == kept != before
+
+
+def test_a_shorter_pause_is_known_after_a_restart(warehouse: FilledWarehouse) -> None:
+    decide(warehouse, session_gap_min=5)
+    warehouse.append([an_event("ada", "09:00"), an_event("ada", "09:04")])
+    warehouse.warehouse.close()
+    warehouse.open()
+    warehouse.append([an_event("ada", "09:08"), an_event("ada", "09:14")])
+    assert totals(warehouse.warehouse, today(warehouse)).sessions == 2
+
+
+def test_how_long_a_reader_must_read_is_the_propertys(warehouse: FilledWarehouse) -> None:
+    warehouse.append([an_event("ada"), an_event("ada", "09:01", event="page_leave", time_on_page=12_000)])
+    assert totals(warehouse.warehouse, today(warehouse)).bounce_rate == 0
+    decide(warehouse, bounce_s=20)
+    assert totals(warehouse.warehouse, today(warehouse)).bounce_rate == 100
+
+
+def test_pages_that_fit_a_pattern_are_one_page_until_it_is_taken_back(warehouse: FilledWarehouse) -> None:
+    warehouse.append([an_event("ada", "09:00", f"/user/{name}/edit") for name in ("1", "2")])
+    warehouse.append([an_event("ada", "09:05", "/users")])
+    before = everything(warehouse)
+    decide(warehouse, path_patterns=["/user/*"])
+    assert [(row.value, row.numbers[Metric.PAGE_VIEWS]) for row in pages(warehouse).rows] == [
+        ("/user/*", 2),
+        ("/users", 1),
+    ]
+    decide(warehouse, path_patterns=[])
+    assert everything(warehouse) == before
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ({"excluded_paths": ["/admin/*"]}, "Excluded paths"),
+        ({"excluded_countries": ["DE"]}, "Excluded countries"),
+        ({"excluded_user_agents": ["Chrome"]}, "Excluded User-Agents"),
+    ],
+)
+def test_why_a_number_is_small_names_the_rule_that_left_hits_out(
+    warehouse: FilledWarehouse, rule: dict[str, Any], reason: str
+) -> None:
+    warehouse.append([an_event("ada", page="/admin/x", country="DE"), an_event("bob", user_agent="Firefox/145.0")])
+    decide(warehouse, **rule)
+    found = why(warehouse.warehouse, today(warehouse), Metric.EVENTS)
+    assert [(each.reason, each.count) for each in found.left_out] == [(reason, 1)]
+    decide(warehouse, **dict.fromkeys(rule, []))
+    assert why(warehouse.warehouse, today(warehouse), Metric.EVENTS).left_out == ()
