@@ -21,9 +21,9 @@ from proprium.metrics.filters import (
     parse_filter,
 )
 from proprium.metrics.query import Query
-from proprium.metrics.table import own_count
+from proprium.metrics.table import MAX_LIMIT, own_count
 from proprium.ui import theme
-from proprium.ui.cards.listing import Listing
+from proprium.ui.cards.listing import LABELLED, Listing
 from proprium.ui.cards.segments import Segments
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.dialogs import dialog
@@ -50,6 +50,7 @@ EXPLAINED = {
     Operator.ONE_OF: "Several values: choose them below, or press Enter after each.",
     Operator.IS_SET: "Whatever the value is.",
 }
+EMIT_TYPED = "(event) => emit(event.target.value)"
 SUGGESTED = 8
 ADVISED = frozenset({Operator.IS, Operator.IS_NOT, Operator.ONE_OF})
 """Whose values are whole ones, so that there is something to choose from; the others get it as an example."""
@@ -72,7 +73,6 @@ class FilterDialog:
         self._listing = Listing(services.warehouse, name)
         self._name = name
         self._chosen: list[Value] = []
-        self._suggested: list[Value] = []
 
     async def open(self, given: Filter | None = None) -> None:
         """With `given` to start with."""
@@ -87,7 +87,7 @@ class FilterDialog:
                 self._value = text_input("Value", autofocus=True)
                 self._picked = ui.element("div").classes(f"{theme.LINE} wraps")
             self._why = ui.label("").classes("mut small")
-            self._list = ui.element("div").classes("suggested").props('role="group" aria-label="Values that were seen"')
+            self._list = ui.element("div").classes("suggested").props('role="group" aria-label="Seen in this period"')
             self._problem = ui.label("").classes("bad small").props('role="alert"')
             with ui.element("div").classes("ft"):
                 button("Cancel", on_click=self._box.close)
@@ -120,7 +120,8 @@ class FilterDialog:
         self._operator.on_value_change(other_operator)
         self._value.props("debounce=150")
         self._value.on_value_change(self._suggest)
-        self._value.on("keydown.enter", self._enter)
+        # What is typed arrives a moment later; with Enter comes what stands there now.
+        self._value.on("keydown.enter", lambda event: self._enter(str(event.args)), js_handler=EMIT_TYPED)
 
     # ---- values -----------------------------------------------------------------------------------------------
 
@@ -147,7 +148,6 @@ class FilterDialog:
             return  # a key that cannot be: `_act` says so
         if self._box.is_deleted or (dimension, typed) != (self._dimension.value, (self._value.value or "").strip()):
             return  # another answer is on its way
-        self._suggested = [(row.value, row.label) for row in found.rows if row.value]
         self._list.clear()
         with self._list:
             for row in found.rows:
@@ -190,29 +190,35 @@ class FilterDialog:
     def _kind(self) -> Operator:
         return Operator(self._operator.value)
 
-    def _enter(self) -> None:
-        typed = self._value.value or ""
-        if self._kind is Operator.ONE_OF and typed.strip():
-            for value in self._read(typed):
+    async def _enter(self, text: str) -> None:
+        if self._kind is Operator.ONE_OF and text.strip():
+            for value in await self._read(text):
                 self._add(value)
             return
-        self._act()
+        await self._act(text)
 
-    def _act(self) -> None:
-        typed = self._read(self._value.value or "")
+    async def _act(self, text: str | None = None) -> None:
+        typed = await self._read((self._value.value or "") if text is None else text)
         if self._kind is Operator.ONE_OF:
             self._apply([*self._chosen, *(value for value in typed if value[0])])
         else:
             self._apply(typed)
 
-    def _read(self, text: str) -> list[Value]:
-        """Names of places are taken for their codes, where they were suggested."""
-        parts = text.split("|") if self._kind is Operator.ONE_OF else [text]
-        known = {label.casefold(): (value, label) for value, label in self._suggested}
-        typed = [part.strip() for part in parts]
-        if self._kind not in ADVISED:
-            return [(part, part) for part in typed]
-        return [known.get(part.casefold(), (part, part)) for part in typed]
+    async def _read(self, text: str) -> list[Value]:
+        """Names of places are taken for their codes, where there is such a place among the hits."""
+        parts = [part.strip() for part in (text.split("|") if self._kind is Operator.ONE_OF else [text])]
+        dimension = str(self._dimension.value or "")
+        if self._kind not in ADVISED or dimension not in LABELLED:
+            return [(part, part) for part in parts]
+        found = await asyncio.to_thread(
+            self._listing.read,
+            self._query.with_filters(),
+            dimension,
+            metrics=(own_count(dimension),),
+            limit=MAX_LIMIT,
+        )
+        known = {row.label.casefold(): (row.value, row.label) for row in found.rows if row.value}
+        return [known.get(part.casefold(), (part, part)) for part in parts]
 
     def _apply(self, values: list[Value]) -> None:
         try:

@@ -14,7 +14,7 @@ from proprium.metrics.filters import Filter, Operator
 from proprium.metrics.query import Query
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.ui import theme
-from proprium.ui.cards.pieces import set_prop
+from proprium.ui.cards.pieces import set_prop, switch_class
 from proprium.ui.cards.tiles import Tab, Tile
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.panels import panel
@@ -59,7 +59,6 @@ class Week:
         if self._shown != (cells, look):
             self._shown = (cells, look)
             self._plot.update_figure(heatmap(cells, look))
-        self._plot.classes(remove="wait")
 
     def recolour(self, look: Look, zone: str) -> None:
         if self._cells:
@@ -73,7 +72,7 @@ class Week:
             self._waiting.delete()
         self._message.set_text(text)
         self._message.set_visibility(bool(text))
-        self._plot.set_visibility(not text)
+        switch_class(self._plot, "wait", bool(text))  # not hidden: Plotly measures it
 
     def _press(self, value: str) -> None:
         self._on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (value,)))
