@@ -23,6 +23,7 @@ NAMES = {
     D.EVENT_PAGE: "Page of all events",
     D.SCREEN: "Screen size",
     D.SCREEN_CLASS: "Screen class",
+    D.VISITOR_KIND: "New or returning",
     D.BOT_CATEGORY: "Kind of bot",
     D.BOT_PAGE: "Page of bots",
 }
