@@ -24,12 +24,15 @@ from proprium.collect_app import Ingestion, ingestion
 from proprium.config import Settings
 from proprium.demo.exemplar import EVENTS, add_exemplar, find_exemplar, make_exemplar, population, write_history
 from proprium.demo.traffic import Traffic
+from proprium.figures.names import name_of
 from proprium.health import Check, health
 from proprium.jobs import Jobs, standard_jobs
 from proprium.listen import listen
 from proprium.live import Heard, Hub
 from proprium.properties.service import ensure_own_property, find_any, set_public
 from proprium.reports.files import Format, Printer, ReportFile
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Snapshots
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
@@ -57,6 +60,7 @@ class Parts:
     tail: Tail
     hub: Hub
     projector: Projector
+    sql: Runner
     doors: Ingestion
     jobs: Jobs
 
@@ -70,6 +74,7 @@ class Parts:
         self.doors.stop()
         self.jobs.stop()
         self.projector.stop()
+        self.sql.close()
         self.hub.close()
         self.tail.close()
         self.warehouse.close()
@@ -90,6 +95,7 @@ def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
         directory=parts.doors.directory,
         atlas=atlas,
         projector=parts.projector,
+        sql=parts.sql,
         own_property_id=own.id,
         add_sample=partial(_add_sample, parts.database),
     )
@@ -98,9 +104,21 @@ def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
     app.include_router(health(_checks(parts), parts.doors.metrics))
     app.include_router(routes.maps(atlas))
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
-    app.mount(api.PREFIX, api.build(parts.database, parts.doors.collector, settings.public_url, look))
+    app.mount(api.PREFIX, _api(settings, parts, services))
     mount(app, services, address_of=parts.doors.address_of)
     return parts.doors.collector.wrap(protected(app, settings, address_of=parts.doors.address_of))
+
+
+def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
+    return api.build(
+        parts.database,
+        parts.doors.collector,
+        parts.warehouse,
+        name_of(services.atlas),
+        settings.public_url,
+        look,
+        user_of=partial(session.user_of, services),
+    )
 
 
 def serve(settings: Settings, *, demo: bool = False) -> None:
@@ -116,7 +134,8 @@ def _parts(settings: Settings, atlas: Atlas) -> tuple[Parts, Heard[Outcome]]:
     projector = Projector(tail, warehouse, rules, hub.touch)
     doors = ingestion(settings, database, atlas, on_commit=lambda *_: tail.wake(), listener=heard.publish)
     jobs = Jobs(standard_jobs(settings, database, doors.keys))
-    return Parts(database, warehouse, tail, hub, projector, doors, jobs), heard
+    sql = Runner(Snapshots(warehouse))
+    return Parts(database, warehouse, tail, hub, projector, sql, doors, jobs), heard
 
 
 def _life(settings: Settings, parts: Parts, printer: Printer, demo: bool) -> Life:

@@ -19,6 +19,7 @@ COMMANDS = {  # name → module; each is loaded only when it is asked for, so th
     "geoip": "proprium.commands.geoip",
     "warehouse": "proprium.commands.warehouse",
     "report": "proprium.commands.report",
+    "export": "proprium.commands.export",
     "prune": "proprium.commands.prune",
 }
 

@@ -2,22 +2,28 @@
 
 ProblemForReader
 ├── BadQuery            400   a period, filter, dimension or option that makes no sense
+├── SqlRefused          400   a statement of the owner's own SQL that was not run, or failed
 ├── SignInNeeded        401
 ├── KeyNeeded           401   no API key, or one that was revoked
 ├── KeyTooWeak          403   an API key that may only read
+├── NotForReaders       403   what only those may have who may change the property
 ├── NotFound            404   missing, or not yours: both look the same
 │   └── PropertyNotFound
 ├── Conflict            409   a name or address that is taken, a protected thing
 ├── TooManyAttempts     429
+├── TooManyRequests     429   an API key that asks too often
 ├── ChromiumMissing     503
 ├── PrintFailed         503
 ├── TooSlow             503   a question that took longer than a server can wait
+├── SqlBusy             503   somebody's statement waits for another one
 └── WarehouseBusy       503
 ProblemForOperator            a sentence for the terminal; exit code 1
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 
@@ -26,10 +32,21 @@ class ProblemForReader(Exception):
 
     status = 400
     title = "That did not work"
+    headers: Mapping[str, str] = MappingProxyType({})  # of the HTTP answer
 
 
 class BadQuery(ProblemForReader):
     title = "That question cannot be answered"
+
+
+class SqlRefused(ProblemForReader):
+    """`line` and `column` count from 1, where the place is known."""
+
+    title = "That statement does not work"
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
 
 
 class SignInNeeded(ProblemForReader):
@@ -40,11 +57,17 @@ class SignInNeeded(ProblemForReader):
 class KeyNeeded(ProblemForReader):
     status = 401
     title = "An API key is needed"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class KeyTooWeak(ProblemForReader):
     status = 403
     title = "This key may not do that"
+
+
+class NotForReaders(ProblemForReader):
+    status = 403
+    title = "That is not yours to take"
 
 
 class NotFound(ProblemForReader):
@@ -67,6 +90,15 @@ class TooManyAttempts(ProblemForReader):
     title = "Too many attempts"
 
 
+class TooManyRequests(ProblemForReader):
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(max(1, retry_after_s))}
+
+
 class ChromiumMissing(ProblemForReader):
     status = 503
     title = "No Chromium"
@@ -80,6 +112,11 @@ class PrintFailed(ProblemForReader):
 class TooSlow(ProblemForReader):
     status = 503
     title = "That takes too long"
+
+
+class SqlBusy(ProblemForReader):
+    status = 503
+    title = "Too many statements"
 
 
 class WarehouseBusy(ProblemForReader):

@@ -14,12 +14,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from maps.atlas import Atlas
+from proprium import access
 from proprium.clock import Clock, utc_now
 from proprium.errors import NotFound, PropertyNotFound
-from proprium.properties.service import find_visible
 from proprium.reports.files import Format, Printer
 from proprium.storage.database import Database
-from proprium.storage.tables import User
+from proprium.storage.tables import Property, User
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
@@ -51,13 +51,18 @@ def maps(atlas: Atlas) -> APIRouter:
 def reports(
     database: Database, printer: Printer, user_of: Callable[[Request], User | None], clock: Clock = utc_now
 ) -> APIRouter:
-    """`user_of` tells who asks. What is not theirs looks like what does not exist."""
+    """`user_of` tells who is signed in; a key serves as well. What is not theirs looks like what does not exist."""
     routes = APIRouter(include_in_schema=False)
+
+    def find(request: Request, property_id: UUID) -> Property:
+        token = access.bearer(request.headers)
+        asker = access.of_person(user_of(request)) if token is None else access.of_token(database, token, clock=clock)
+        return access.find_readable(database, asker, property_id)
 
     @routes.get("/properties/{property_id}/report.{kind}")
     async def report(request: Request, property_id: str, kind: str) -> Response:
         wanted = _format(kind)
-        found = await asyncio.to_thread(lambda: find_visible(database, _uuid(property_id), user_of(request)))
+        found = await asyncio.to_thread(find, request, _uuid(property_id))
         made = await printer.report(found, request.query_params.multi_items(), wanted, clock())
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}"}
         return Response(made.content, media_type=made.media_type, headers=headers | NOT_KEPT)

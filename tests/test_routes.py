@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -15,12 +17,13 @@ from starlette.responses import JSONResponse
 
 from maps.atlas import Atlas
 from proprium import routes
+from proprium.accounts import keys
 from proprium.errors import ProblemForReader
 from proprium.health import health
 from proprium.properties.service import set_public
 from proprium.reports.files import Printer
 from proprium.storage.tables import User
-from tests.make import DAY, a_user, an_event, moment
+from tests.make import DAY, a_property, a_user, an_event, moment
 from tests.warehouse_kit import FilledWarehouse
 
 ATLAS = Atlas()
@@ -151,3 +154,26 @@ async def test_an_id_that_is_none_and_a_period_that_is_none_are_told_in_words(wa
     answer = await reports().get(f"/properties/{warehouse.property.id}/report.md?period=fortnight")
     assert answer.status_code == 400
     assert "fortnight" in answer.json()["detail"]
+
+
+async def test_a_key_opens_the_report_of_its_property_and_no_other(warehouse: FilledWarehouse, reports):
+    other = a_property(warehouse.database, "Other")
+    mine, hers = (keys.create(warehouse.database, "cron", property_id=one.id) for one in (warehouse.property, other))
+    address = f"/properties/{warehouse.property.id}/report.json?period=today&filter=page:is:/pricing"
+    answer = await reports().get(address, headers={"Authorization": f"Bearer {mine}"})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["totals"]["metrics"]["visitors"]["value"] == 2
+    assert answer.json()["query"]["filters"] == ["page:is:/pricing"]
+    assert (await reports().get(address, headers={"Authorization": f"Bearer {hers}"})).status_code == 404
+    assert (await reports().get(address, headers={"Authorization": "Bearer proprium_no"})).status_code == 401
+    assert (await reports().get(address, headers={"Authorization": "Basic eDp5"})).status_code == 404
+
+
+async def test_a_report_of_tables_is_a_zip_with_a_name_that_says_so(warehouse: FilledWarehouse, reports):
+    set_public(warehouse.database, warehouse.property.id, True)
+    answer = await reports().get(f"/properties/{warehouse.property.id}/report.csv?period=today")
+    assert answer.headers["content-type"] == "application/zip"
+    assert answer.headers["content-disposition"].endswith(f"{DAY}.csv.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.read("pages.csv") == b"value,label,page_views,share_percent\r\n/pricing,/pricing,2,100.0\r\n"
+        assert {"query.csv", "totals.csv", "timeline.csv", "countries.csv"} <= set(archive.namelist())

@@ -53,10 +53,16 @@ def find(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey | 
     return found
 
 
-def require_writer(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey:
-    """Raises KeyNeeded for no key or an unknown one, KeyTooWeak for one that may only read."""
+def require(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey:
+    """Each may read. Raises KeyNeeded for no key, an unknown one and one that was revoked."""
     if (found := find(database, token, clock=clock)) is None:
         raise KeyNeeded("Expected a header `Authorization: Bearer …` with an API key that has not been revoked.")
+    return found
+
+
+def require_writer(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey:
+    """The same for sending. Raises KeyTooWeak for one that may only read."""
+    found = require(database, token, clock=clock)
     if not found.may_write:
         raise KeyTooWeak(f"The key {found.name!r} may only read. Make one that may write.")
     return found

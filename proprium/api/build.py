@@ -11,21 +11,41 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
 
 from collector.route import Collector
-from proprium.api import docs, events, problems
+from proprium.api import docs, events, problems, raw, reading
+from proprium.api.door import READS_PER_MINUTE, Door, UserOf, nobody
 from proprium.api.models import Event
 from proprium.clock import Clock, utc_now
+from proprium.figures.names import NameOf
 from proprium.storage.database import Database
+from proprium.warehouse.connect import Warehouse
 
 PREFIX = "/api/v1"
 TITLE = "Proprium"
-ABOUT = "Send events from back ends and imports. Every request carries a key: Authorization: Bearer …."
+ABOUT = (
+    "Read the numbers of the dashboard, take raw events away, and send events from back ends and imports. Every "
+    "request carries a key, Authorization: Bearer …; it opens what its owner may see, or one property. "
+    "A whole dashboard as one file, with the parameters of its address and the same key: GET "
+    "/properties/{id}/report.json, report.csv (a zip with one table a file), report.pdf, report.html, report.md."
+)
 
 
 def build(
-    database: Database, collector: Collector, public_url: str, look: Callable[[], str] = str, *, clock: Clock = utc_now
+    database: Database,
+    collector: Collector,
+    warehouse: Warehouse,
+    name: NameOf,
+    public_url: str,
+    look: Callable[[], str] = str,
+    *,
+    user_of: UserOf = nobody,
+    clock: Clock = utc_now,
+    reads_per_minute: int = READS_PER_MINUTE,
 ) -> FastAPI:
-    """Mount it at PREFIX. `look` is what every page has in its head."""
+    """Mount it at PREFIX. `name` calls places by name, `look` is what every page has in its head."""
     api = FastAPI(title=TITLE, version=version("proprium"), docs_url=None, redoc_url=None)
+    door = Door(database, clock, user_of, reads_per_minute=reads_per_minute)
+    api.include_router(reading.routes(warehouse, door, name))
+    api.include_router(raw.routes(warehouse, door))
     api.include_router(events.routes(database, collector, clock))
     problems.install(api)
     api.openapi = lambda: _described(api)  # type: ignore[method-assign]

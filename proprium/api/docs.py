@@ -17,6 +17,7 @@ class Row(NamedTuple):
     name: str
     kind: str
     about: str
+    object: str = ""  # the name of what it is or holds, which the page tells of once
 
 
 class Table(NamedTuple):
@@ -33,39 +34,46 @@ class Operation(NamedTuple):
     path: str
     summary: str
     description: str
-    body: str
-    tables: list[Table]
+    body: Row | None
+    parameters: list[Row]
     answers: list[Row]
 
 
 def page(openapi: Schema, server: str, look: str) -> str:
+    operations = list(_operations(openapi, server))
+    objects = [_table(openapi, name) for name in _objects(openapi)]
     about = openapi["info"].get("description", "")
-    return _template().render(about=about, server=server, look=look, operations=list(_operations(openapi, server)))
+    return _template().render(about=about, server=server, look=look, operations=operations, objects=objects)
 
 
 def _operations(openapi: Schema, server: str) -> Iterator[Operation]:
     for path, methods in openapi["paths"].items():
         for method, told in methods.items():
-            body = told.get("requestBody", {})
             yield Operation(
                 told["operationId"],
                 method.upper(),
                 server + path,
                 told.get("summary", ""),
                 told.get("description", ""),
-                body.get("description", ""),
-                [_table(openapi, name) for name in _objects(openapi, told)],
-                [
-                    Row(status, ", ".join(answer.get("content", {})), answer["description"])
-                    for status, answer in told["responses"].items()
-                ],
+                _content("body", told["requestBody"]) if "requestBody" in told else None,
+                [_parameter(one) for one in told.get("parameters", ())],
+                [_content(status, answer) for status, answer in told["responses"].items()],
             )
 
 
-def _objects(openapi: Schema, told: Any) -> list[str]:
-    """The names of the objects that an operation takes and gives, in the order in which it names them."""
+def _parameter(told: Schema) -> Row:
+    return Row(told["name"], _kind(told["schema"]) + (", required" if told["required"] else ""), told["description"])
+
+
+def _content(name: str, told: Schema) -> Row:
+    """What is sent or answered: its media type, and the object that it holds."""
+    return Row(name, ", ".join(told.get("content", {})), told["description"], _held(told))
+
+
+def _objects(openapi: Schema) -> list[str]:
+    """The names of all objects that are taken or given, in the order in which they are first met."""
     found: list[str] = []
-    waiting = [told.get("requestBody", {}), told["responses"]]
+    waiting: list[Any] = [openapi["paths"]]
     while waiting:
         for name in _references(waiting.pop(0)):
             if name not in found:
@@ -89,10 +97,14 @@ def _table(openapi: Schema, name: str) -> Table:
     schema = openapi["components"]["schemas"][name]
     needed = schema.get("required", ())
     rows = [
-        Row(field, _kind(of) + (", required" if field in needed else ""), of.get("description", ""))
+        Row(field, _kind(of) + (", required" if field in needed else ""), of.get("description", ""), _held(of))
         for field, of in schema.get("properties", {}).items()
     ]
     return Table(name, schema.get("description", ""), rows)
+
+
+def _held(schema: Schema) -> str:
+    return next(_references(schema), "")
 
 
 def _kind(schema: Schema) -> str:
@@ -105,6 +117,8 @@ def _kind(schema: Schema) -> str:
         return " or ".join(kinds)
     if schema.get("type") == "array":
         return f"array of {_kind(schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        return f"by name: {_kind(schema['additionalProperties'])}"
     return str(schema.get("format") or {"string": "text"}.get(schema.get("type", ""), schema.get("type", "anything")))
 
 

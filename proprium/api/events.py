@@ -17,13 +17,13 @@ from collector.bulk import BODY_LIMIT, EVENTS_LIMIT, Reader, Received, Result, k
 from collector.errors import Rejected, TooLarge, UnknownProperty
 from collector.event import Hit
 from collector.route import Collector
+from proprium import access
 from proprium.accounts import keys
 from proprium.api import problems
 from proprium.api.models import Results
 from proprium.clock import Clock
 from proprium.config import RETENTION_DAYS
 from proprium.errors import ProblemForReader
-from proprium.properties import service
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey
 
@@ -57,7 +57,9 @@ def routes(database: Database, collector: Collector, clock: Clock) -> APIRouter:
     )
     async def send_events(request: Request) -> Response:
         try:
-            key = await asyncio.to_thread(keys.require_writer, database, _bearer(request), clock=clock)
+            key = await asyncio.to_thread(
+                keys.require_writer, database, access.bearer(request.headers) or "", clock=clock
+            )
             body = await _body(request)
             now = clock()
             reader = Reader(now, now - timedelta(days=RETENTION_DAYS), key.property_id)
@@ -68,11 +70,6 @@ def routes(database: Database, collector: Collector, clock: Clock) -> APIRouter:
         return _answer(await keep_each(collector, received))
 
     return router
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _body(request: Request) -> bytes:
@@ -89,10 +86,7 @@ async def _body(request: Request) -> bytes:
 
 def _writable(database: Database, key: ApiKey) -> Collection[UUID]:
     """The properties that this key may send to: never more than its user may edit."""
-    if (user := keys.user_of(database, key)) is None:
-        return {key.property_id} if key.property_id else ()
-    editable = {one.id for one in service.visible_to(database, user) if service.may_edit(user, one)}
-    return editable & {key.property_id} if key.property_id else editable
+    return {one.id for one in access.editable(database, access.of_key(database, key))}
 
 
 def _within(received: Sequence[Received], allowed: Collection[UUID]) -> list[Received]:

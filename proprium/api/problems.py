@@ -56,7 +56,7 @@ def answer(status: int, title: str, detail: str, headers: Mapping[str, str] | No
 
 def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemForReader)
-    return answer(error.status, error.title, str(error))
+    return answer(error.status, error.title, str(error), error.headers)
 
 
 def _rejected(_: Request, error: Exception) -> Response:

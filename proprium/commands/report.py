@@ -23,8 +23,9 @@ FORMATS = click.Choice([kind.value for kind in Format])
 @click.option("--format", "kind", type=FORMATS, help="The file's ending says it otherwise.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def report(property_id: UUID, period: str, kind: str | None, file: Path) -> None:
-    """Write a report into FILE."""
-    kind = FORMATS.convert(kind or file.suffix.removeprefix("."), None, None)
+    """Write a report into FILE. As csv it is a zip with one table a file, as json one document with all of them."""
+    ending = file.suffix.removeprefix(".")
+    kind = FORMATS.convert(kind or ("csv" if ending == "zip" else ending), None, None)
     pairs = [("period", period)]
     with running_server(load()) as server:
         content = server.report(property_id, pairs, kind) if server else _made_here(property_id, pairs, Format(kind))

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, select
 from proprium.metrics.buckets import buckets
 from proprium.metrics.live import live_of
 from proprium.metrics.measures import WHOLE
-from proprium.metrics.query import Audience, Query
+from proprium.metrics.query import Query
 from proprium.metrics.remembered import Reader
-from proprium.metrics.results import Dashboard, Dimension
+from proprium.metrics.results import Dashboard, Dimension, rows_read
 from proprium.metrics.tiles import TILED
 from proprium.metrics.timeline import custom_series_of, series_of
 from proprium.warehouse.schema import event
@@ -43,7 +43,7 @@ def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimensi
             live=live_of(connection, query.property, query.now, query.live_min),
             custom_events=reader.custom_events(connection),
             is_empty=not has_events(connection, query.property),
-            rows_read=totals.bots + (totals.events if query.audience is Audience.HUMANS else 0),
+            rows_read=rows_read(query, totals),
             custom_timelines=custom_series_of(spans, measured),
             previous_custom_timelines=custom_series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
             computed_s=perf_counter() - began,

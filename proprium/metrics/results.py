@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from proprium.metrics.query import Query
+from proprium.metrics.query import Audience, Query
 
 
 class Metric(StrEnum):
@@ -107,6 +107,11 @@ class Totals:
 
     def value(self, metric: Metric) -> float | None:
         return getattr(self, metric.value)  # type: ignore[no-any-return]
+
+
+def rows_read(query: Query, found: Totals) -> int:
+    """Events of the period that were looked at, bots included."""
+    return found.events + found.bots if query.audience is Audience.HUMANS else found.events
 
 
 @dataclass(frozen=True)

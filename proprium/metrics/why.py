@@ -115,7 +115,7 @@ def _left_out(connection: Connection, query: Query, refused: Mapping[str, int]) 
         yield LeftOut(f"Refused: {reason}", count, "Turned away at the door and never stored; the newest are listed.")
 
 
-def _ruled_out(connection: Connection, query: Query) -> Iterator[tuple[str, int]]:
+def _ruled_out(connection: Connection, query: Query) -> list[tuple[str, int]]:
     counted = (
         select(left_out.c.reason, func.count())
         .where(
@@ -126,8 +126,7 @@ def _ruled_out(connection: Connection, query: Query) -> Iterator[tuple[str, int]
         .group_by(left_out.c.reason)
         .order_by(left_out.c.reason)
     )
-    for reason, count in connection.execute(counted):
-        yield reason, count
+    return [(row[0], row[1]) for row in connection.execute(counted)]
 
 
 def _hits(connection: Connection, condition: ColumnElement[bool]) -> int:

@@ -10,9 +10,10 @@ from enum import StrEnum
 
 from maps.atlas import Atlas
 from proprium.errors import BadQuery
-from proprium.metrics.overview import first_event_at
+from proprium.exports import ask
+from proprium.figures.names import name_of
 from proprium.metrics.results import Dashboard, Metric
-from proprium.metrics.url import facts_of, query_from
+from proprium.reports import data
 from proprium.reports.answer import reported
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
@@ -31,12 +32,20 @@ class Format(StrEnum):
     PDF = "pdf"
     HTML = "html"
     MARKDOWN = "md"
+    CSV = "csv"  # of every table, in a zip
+    JSON = "json"
+
+    @property
+    def suffix(self) -> str:
+        return "csv.zip" if self is Format.CSV else self.value
 
 
 MEDIA_TYPES = {
     Format.PDF: "application/pdf",
     Format.HTML: "text/html; charset=utf-8",
     Format.MARKDOWN: "text/markdown; charset=utf-8",
+    Format.CSV: "application/zip",
+    Format.JSON: "application/json",
 }
 
 
@@ -59,13 +68,18 @@ class Printer:
         """Raises BadQuery for parameters that make no sense; for a PDF also ChromiumMissing and PrintFailed."""
         facts = _facts(property_, dict(pairs))
         answered = await asyncio.to_thread(self._answer, property_, pairs, now)
-        content = await self._drawn(answered, facts, kind)
-        return ReportFile(facts.file_name(answered, kind.value), MEDIA_TYPES[kind], content)
+        if kind in {Format.CSV, Format.JSON}:
+            content = await asyncio.to_thread(self._data, answered, property_, kind)
+        else:
+            content = await self._drawn(answered, facts, kind)
+        return ReportFile(facts.file_name(answered, kind.suffix), MEDIA_TYPES[kind], content)
 
     def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
-        assert property_.number is not None
-        facts = facts_of(property_, first_event_at(self.warehouse, property_.number))
-        return reported(self.warehouse, query_from(pairs, facts, now))
+        return reported(self.warehouse, ask.query_of(self.warehouse, property_, pairs, now))
+
+    def _data(self, answered: Dashboard, property_: Property, kind: Format) -> bytes:
+        found = data.report(self.warehouse, answered, property_, name_of(self.atlas))
+        return data.as_csv(found) if kind is Format.CSV else data.as_json(found)
 
     async def _drawn(self, answered: Dashboard, facts: Facts, kind: Format) -> bytes:
         if kind is Format.PDF:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -96,9 +97,9 @@ def made_storable(event: Event) -> Event:
     return replace(event, **unfit)  # type: ignore[arg-type]
 
 
-def data_of(values: Mapping[str, Any], sent: int, rest: str | None) -> dict[str, Any]:
-    """Every key that was sent. `values` are the columns by name, `user_agent` as its text."""
-    data = {key: values[column] for key, (bit, column) in _PLACES.items() if sent & bit}
+def data_of(known: Sequence[Any], sent: int, rest: str | None) -> dict[str, Any]:
+    """Every key that was sent. `known` begins with the values of KNOWN_KEYS in their order, user_agent as its text."""
+    data = {key: known[at] for key, at in _sent_keys(sent)}
     if rest:
         data.update(json.loads(rest))
     return data
@@ -111,6 +112,12 @@ def microseconds(moment: datetime) -> int:
 
 def moment(microseconds_: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds_)
+
+
+@lru_cache(maxsize=4_096)
+def _sent_keys(sent: int) -> tuple[tuple[str, int], ...]:
+    """The keys whose bit is set, and where they stand in KNOWN_KEYS."""
+    return tuple((key, at) for at, key in enumerate(KNOWN_KEYS) if sent & 1 << at)
 
 
 def _split(event: Event) -> tuple[int, dict[str, Any]]:

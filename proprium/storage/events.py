@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
@@ -28,10 +28,10 @@ BATCH = 1_000
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
+_AUTOMATED, _HOSTNAME, _USER_AGENT = map(list(codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent"))
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event as storage gives it back: what was sent in one `data`, and what we found out about its sender."""
 
     seq: int
@@ -112,37 +112,52 @@ class EventStore:
         return stored
 
 
+@dataclass(frozen=True)
+class Span:
+    """Events from one moment up to, not including, another, in µs since 1970. None: without an end."""
+
+    since: int | None = None
+    until: int | None = None
+
+
 def read_events(
-    database: Database, property_number: int | None = None, *, after_seq: int = 0, before_seq: int | None = None
+    database: Database,
+    property_number: int | None = None,
+    *,
+    after_seq: int = 0,
+    before_seq: int | None = None,
+    span: Span | None = None,
 ) -> Iterator[StoredEvent]:
-    """All events, or one property's, in the order of their storage; in batches, so that any number fits in memory."""
-    with database.engine.connect() as connection:
-        while rows := connection.execute(_page(property_number, after_seq, before_seq)).mappings().all():
-            connection.rollback()  # no snapshot is held while the caller works: it would keep the log from shrinking
-            yield from map(from_row, rows)
-            after_seq = rows[-1]["seq"]
+    """All events, or one property's, in the order of their storage; in batches, so that any number fits in memory.
+
+    Nothing is held between two batches: a reader that stops for good costs nothing.
+    """
+    while events := _read(database, _page(property_number, after_seq, before_seq, span or Span())):
+        yield from events
+        after_seq = events[-1].seq
 
 
-def from_row(row: Any) -> StoredEvent:
-    """`row` holds the columns of `event` by name, and those of its User-Agent and property as `_page` names them."""
-    values = dict(row, automated=bool(row["automated"]), user_agent=row["agent_text"] or "")
+def _stored(row: Any, property_of: Mapping[int, UUID]) -> StoredEvent:
+    """`row` is one of `_page`."""
+    seq, id_, property_, event, at, sent, rest, country, region, city = row[len(codec.KNOWN_KEYS) : -5]
+    browser, platform, device, is_bot, bot_name = row[-5:]
     return StoredEvent(
-        seq=row["seq"],
-        id=UUID(bytes=row["id"]),
-        property=row["property_id"],
-        event=row["event"],
-        created_at=codec.moment(row["created_at"]),
-        data=codec.data_of(values, row["sent"], row["rest"]),
-        hostname=row["hostname"] or "",
-        platform=row["platform"] or "",
-        browser=row["browser"] or "",
-        device=row["device"] or "",
-        country=row["country"] or "",
-        region=row["region"] or "",
-        city=row["city"] or "",
-        is_bot=bool(row["is_bot"] or row["automated"]),
-        bot_name=row["bot_name"] or "",
-        is_automated=is_automated(classify(values["user_agent"]), values["automated"]),
+        seq,
+        UUID(bytes=id_),
+        property_of.get(property_),
+        event,
+        codec.moment(at),
+        codec.data_of(row, sent, rest),
+        row[_HOSTNAME] or "",
+        platform or "",
+        browser or "",
+        device or "",
+        country or "",
+        region or "",
+        city or "",
+        bool(is_bot or row[_AUTOMATED]),
+        bot_name or "",
+        is_automated(classify(row[_USER_AGENT]), bool(row[_AUTOMATED])),
     )
 
 
@@ -154,25 +169,52 @@ def count_events(database: Database, property_number: int | None = None) -> int:
         return cast(int, connection.scalar(question))
 
 
-def _page(property_number: int | None, after_seq: int, before_seq: int | None) -> Any:
-    agent = _user_agent.c
+def has_events(database: Database, property_number: int) -> bool:
+    """Whether a property ever received one; at once, however many there are."""
+    with database.engine.connect() as connection:
+        return connection.scalar(select(_event.c.seq).where(_event.c.property == property_number).limit(1)) is not None
+
+
+def last_seq(database: Database) -> int:
+    """Of the latest event; 0 when there is none."""
+    with database.engine.connect() as connection:
+        return connection.scalar(select(func.max(_event.c.seq))) or 0
+
+
+def _read(database: Database, question: Any) -> list[StoredEvent]:
+    with database.engine.connect() as connection:
+        rows = connection.execute(question).all()
+        numbers = {row.property for row in rows}
+        known = connection.execute(select(_property.c.number, _property.c.id).where(_property.c.number.in_(numbers)))
+        property_of = {number: id_ for number, id_ in known}  # noqa: C416 (rows are no pairs to a type checker)
+        return [_stored(row, property_of) for row in rows]
+
+
+def _page(property_number: int | None, after_seq: int, before_seq: int | None, span: Span) -> Any:
+    """The next rows: what `codec.data_of` needs first, then the event, then its sender."""
+    agent, own = _user_agent.c, _event.c
+    known = (func.coalesce(agent.text, "") if name == "user_agent" else own[name] for name in codec.KNOWN_KEYS.values())
     question = (
         select(
-            _event,
-            agent.text.label("agent_text"),
+            *known,
+            *(own.seq, own.id, own.property, own.event, own.created_at, own.sent, own.rest),
+            *(own.country, own.region, own.city),
             *(agent.browser, agent.platform, agent.device, agent.is_bot, agent.bot_name),
-            _property.c.id.label("property_id"),
         )
-        .outerjoin_from(_event, _user_agent, _event.c.user_agent == agent.id)
-        .outerjoin(_property, _event.c.property == _property.c.number)
-        .where(_event.c.seq > after_seq)
-        .order_by(_event.c.seq)
+        .outerjoin_from(_event, _user_agent, own.user_agent == agent.id)
+        .where(own.seq > after_seq)
+        .order_by(own.seq)
         .limit(BATCH)
     )
     if before_seq is not None:
         question = question.where(_event.c.seq < before_seq)
     if property_number is not None:
-        question = question.where(_event.c.property == property_number)
+        # The sum keeps SQLite off the index of (property, id): it would read and sort all of it for every batch.
+        question = question.where(_event.c.property + 0 == property_number)
+    if span.since is not None:
+        question = question.where(_event.c.created_at >= span.since)
+    if span.until is not None:
+        question = question.where(_event.c.created_at < span.until)
     return question
 
 

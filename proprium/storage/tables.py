@@ -229,6 +229,18 @@ class ApiKey(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
 
 
+class SavedQuery(SQLModel, table=True):
+    """A statement of SQL that somebody keeps under a name; theirs alone."""
+
+    __tablename__ = "saved_query"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="user.id", ondelete="CASCADE")
+    name: str = Field(max_length=100)
+    sql: str = Field(sa_type=Text)
+    changed_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+
+
 class Setting(SQLModel, table=True):
     """Facts of the instance by name: generation, app secret, setup token's hash, default choices."""
 

@@ -8,7 +8,7 @@ from nicegui import run, ui
 from nicegui.element import Element
 
 from proprium.accounts import keys
-from proprium.errors import ProblemForReader, SignInNeeded
+from proprium.errors import NotForReaders, ProblemForReader, SignInNeeded
 from proprium.properties import service
 from proprium.storage.tables import ApiKey, User
 from proprium.ui import session, theme
@@ -31,7 +31,7 @@ class ApiKeys:
         self._request = ui.context.client.request
         with panel("API keys") as box:
             with box.head:
-                link_button("What they are for", "/api/v1/docs")
+                link_button("What they open", "/api/v1/docs")
                 button("New key", "plus", on_click=self._ask)
             self._body = box.body
         self._draw(user)
@@ -42,13 +42,13 @@ class ApiKeys:
         mine = keys.keys_of(self._database, user.id)
         with self._body:
             if not mine:
-                ui.label("None yet. A key lets a back end send events of the past, for somebody else.").classes(
+                ui.label("None yet. With a key a program reads your numbers, or sends events of its own.").classes(
                     theme.MUTED
                 )
                 return
             with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
                 for key in mine:
-                    whose = names.get(key.property_id, "a deleted property") if key.property_id else "all you may edit"
+                    whose = names.get(key.property_id, "a deleted property") if key.property_id else "all that you see"
                     self._row(key, whose)
 
     def _row(self, key: ApiKey, whose: str) -> None:
@@ -66,12 +66,13 @@ class ApiKeys:
 
     def _ask(self) -> None:
         user = self._user()
-        editable = [one for one in service.visible_to(self._database, user) if service.may_edit(user, one)]
+        seen = service.visible_to(self._database, user)
         with dialog("New API key") as box:
             name = text_input("Name", placeholder="shop", why="What it is for.", autofocus=True)
-            choices = {ALL: "All properties that you may edit"} | {str(one.id): one.name for one in editable}
+            choices = {ALL: "All properties that you see"} | {str(one.id): one.name for one in seen}
             whose = select("For", choices, ALL)
-            writes = switch("It may send events", True)
+            why = "Every key reads. One that sends, sends to properties that you may edit."
+            writes = switch("It may send events too", False, why=why)
             with ui.element("div").classes("ft") as foot:
                 button("Cancel", on_click=box.close)
                 button("Create", "plus", kind=theme.PRIMARY, on_click=lambda: act())
@@ -94,7 +95,9 @@ class ApiKeys:
 
     def _create(self, name: str, property_id: str | None, may_write: bool) -> str:
         user = self._user()
-        found = service.find_editable(self._database, UUID(property_id), user) if property_id else None
+        found = service.find_visible(self._database, UUID(property_id), user) if property_id else None
+        if found and may_write and not service.may_edit(user, found):
+            raise NotForReaders(f"You may read {found.name}, but not send to it. Make a key that only reads.")
         return keys.create(
             self._database, name, user_id=user.id, property_id=found.id if found else None, may_write=may_write
         )

@@ -68,7 +68,7 @@ def answer(request: Request, status: int, title: str, detail: str, headers: dict
 
 def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemForReader)
-    return answer(request, error.status, error.title, str(error))
+    return answer(request, error.status, error.title, str(error), dict(error.headers))
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -25,6 +25,7 @@ from proprium.ui.pages import (
     refused,
     settings,
     setup,
+    sql,
 )
 from proprium.ui.security import AddressOf, HeadLikeGet, PageRateLimit, SecurityHeaders, SocketOrigin, peer_address
 from proprium.ui.services import Services
@@ -40,6 +41,7 @@ PAGES: tuple[ModuleType, ...] = (
     install,
     refused,
     settings,
+    sql,
     privacy,
     documentation,
     changelog,

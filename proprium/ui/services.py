@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from maps.atlas import Atlas
     from proprium.live import Heard, Hub
     from proprium.properties.directory import Directory
+    from proprium.sql.runner import Runner
     from proprium.storage.database import Database
     from proprium.warehouse.connect import Warehouse
     from proprium.warehouse.projector import Projector
@@ -32,6 +33,7 @@ class Services:
     directory: Directory
     atlas: Atlas
     projector: Projector
+    sql: Runner
     own_property_id: UUID | None = None  # "Proprium": what the app's own pages report to; None: they report nothing
     add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
     clock: Clock = utc_now

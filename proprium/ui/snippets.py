@@ -108,6 +108,32 @@ answer = requests.post(
 for result in answer.json()["results"]:
     print(result)"""
 
+    def read(self) -> str:
+        """From the command line: a number, a table, every event."""
+        return f"""KEY={YOUR_KEY}
+API={self.server}/api/v1/properties/{self.id}
+curl --fail --header "Authorization: Bearer $KEY" "$API/totals?period=28d&metric=visitors&metric=page_views"
+curl --fail --header "Authorization: Bearer $KEY" "$API/breakdown/page?period=28d&limit=10&filter=country:is:DE"
+curl --fail --header "Authorization: Bearer $KEY" "$API/events.csv?from=2026-01-01" --output events.csv"""
+
+    def read_python(self) -> str:
+        return f"""import requests
+
+api = requests.Session()
+api.headers["Authorization"] = "Bearer {YOUR_KEY}"
+
+def ask(question, **params):
+    answer = api.get(f"{self.server}/api/v1/properties/{self.id}/{{question}}", params=params, timeout=30)
+    answer.raise_for_status()  # a 4xx says in its "detail" what would be right
+    return answer.json()
+
+totals = ask("totals", period="7d", metric=["visitors", "bounce_rate"])
+print(totals["metrics"]["visitors"]["value"], totals["query"]["period"]["first_day"])
+for bucket in ask("timeline", period="7d", interval="day", metric="page_views")["buckets"]:
+    print(bucket["start"], bucket["values"]["page_views"])
+for row in ask("breakdown/country", period="7d", limit=10)["rows"]:
+    print(row["label"], row["numbers"]["visitors"])"""
+
     def policy(self) -> str:
         """For pages with a Content-Security-Policy: what to add to which of its lines."""
         return f"script-src 'self' {self.server}; connect-src 'self' {self.server}; img-src 'self' {self.server}"

@@ -15,14 +15,14 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from proprium.errors import WarehouseBusy
 from proprium.warehouse import schema
-from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, remove, staged
+from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, batches, remove, staged
 from proprium.warehouse.gate import Gate, Shut
 from proprium.warehouse.memo import Memo
 from proprium.warehouse.patience import Patience, asking, patience_here
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Warehouse", "open_warehouse", "staged"]
+__all__ = ["Warehouse", "batches", "open_warehouse", "staged"]
 
 SWAP_S = 30.0
 """How long a swap lets readers finish before it ends their questions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +15,22 @@ from fastapi import FastAPI
 
 from maps.atlas import Atlas
 from proprium.accounts import keys
-from proprium.api import build
+from proprium.api import build, problems
 from proprium.collect_app import Ingestion, ingestion
 from proprium.config import Settings
+from proprium.demo.exemplar import add_exemplar
+from proprium.exports.ask import facts_of
+from proprium.figures.names import name_of
+from proprium.metrics.url import PropertyFacts
+from proprium.properties.service import update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
-from tests.make import a_property
+from tests.warehouse_kit import FilledWarehouse
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+SERVER = "http://localhost:8000"
+ATLAS = Atlas()
 
 
 @dataclass
@@ -47,7 +55,7 @@ class Api:
 @pytest.fixture
 def doors(database: Database, tmp_path: Path) -> Iterator[Ingestion]:
     settings = Settings(data_dir=tmp_path, _env_file=None)  # type: ignore[call-arg]
-    doors = ingestion(settings, database, Atlas())
+    doors = ingestion(settings, database, ATLAS)
     doors.writer.start()
     yield doors
     doors.stop()
@@ -57,17 +65,90 @@ def doors(database: Database, tmp_path: Path) -> Iterator[Ingestion]:
 
 
 @pytest.fixture
-def app(database: Database, doors: Ingestion) -> FastAPI:
+def app(doors: Ingestion, warehouse: FilledWarehouse) -> FastAPI:
+    return app_of(warehouse, doors, NOW)
+
+
+def app_of(filled: FilledWarehouse, doors: Ingestion, now: datetime, **options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
-    app.mount(build.PREFIX, build.build(database, doors.collector, "http://localhost:8000", clock=lambda: NOW))
+    known = {"clock": lambda: now, **options}
+    made = build.build(filled.database, doors.collector, filled.warehouse, name_of(ATLAS), SERVER, **known)
+    app.mount(build.PREFIX, made)
+    problems.install(app)  # as the pages' app answers: a mounted one is not asked about an address with a line break
     return app
 
 
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    return httpx.AsyncClient(transport=transport, base_url=SERVER)
+
+
 @pytest.fixture
-async def api(app: FastAPI, database: Database, doors: Ingestion) -> AsyncIterator[Api]:
-    made = a_property(database)
+async def api(app: FastAPI, database: Database, doors: Ingestion, warehouse: FilledWarehouse) -> AsyncIterator[Api]:
+    made = warehouse.property
     doors.directory.refresh()  # on a busy machine it looks for an unknown property a moment later
     key = keys.create(database, "shop", property_id=made.id, may_write=True)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+    async with client_of(app) as client:
         yield Api(client, app, database, doors, made, key)
+
+
+# Reading
+
+
+@dataclass
+class Past:
+    """The sample property's year, and the API over it."""
+
+    filled: FilledWarehouse
+    property: Property
+    client: httpx.AsyncClient
+    key: str  # may read `property`
+
+    @property
+    def facts(self) -> PropertyFacts:
+        return facts_of(self.filled.warehouse, self.property)
+
+    async def get(self, path: str = "", asked: str = "", key: str | None = None) -> httpx.Response:
+        """`path` is what follows the property's id, `asked` what follows the question mark."""
+        address = f"/api/v1/properties/{self.property.id}{path}" + (f"?{asked}" if asked else "")
+        return await self.client.get(address, headers={"Authorization": f"Bearer {self.key if key is None else key}"})
+
+    async def json(self, path: str = "", asked: str = "") -> Any:
+        answer = await self.get(path, asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+EVENTS = 4_000
+
+
+@dataclass
+class Year:
+    filled: FilledWarehouse
+    doors: Ingestion
+    property: Property
+
+
+@pytest.fixture(scope="session")
+def year(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
+    """The sample year takes longer to write than the tests to read it."""
+    folder = tmp_path_factory.mktemp("year")
+    shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
+    database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
+    filled = FilledWarehouse(database, folder)
+    made = add_exemplar(database, None, until=UNTIL, count=EVENTS)
+    made = update_settings(database, made.id, timezone="Europe/Berlin")
+    filled.projector.catch_up()
+    doors = ingestion(Settings(data_dir=folder, _env_file=None), database, ATLAS)  # type: ignore[call-arg]
+    yield Year(filled, doors, made)
+    doors.stop()
+    filled.close()
+    database.close()
+
+
+@pytest.fixture
+async def past(year: Year) -> AsyncIterator[Past]:
+    key = keys.create(year.filled.database, "reader", property_id=year.property.id)
+    async with client_of(app_of(year.filled, year.doors, UNTIL)) as client:
+        yield Past(year.filled, year.property, client, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
 from proprium.ui.snippets import PREFIX, YOUR_KEY, Snippets
-from tests.running import Running, free_port, running
+from tests.running import CHROME, Running, free_port, running
 from tests.stories.conftest import Site, write_places
 
 ROUTER = "<script>const router = {afterEach(call) { this.call = call; }};</script>"
@@ -217,12 +218,30 @@ def test_the_api_from_python_with_a_key_of_the_command_line(recipes: Recipes) ->
     assert "192.0.2.7" not in repr(order)
 
 
+def test_reading_with_curl_and_from_python_gives_what_was_sent(recipes: Recipes, tmp_path: Path) -> None:
+    key = recipes.server.proprium("key", "add", "reader", "--property", str(recipes.id))
+    view = {"collectorId": str(recipes.id), "event": "page_view", "data": {"url": "/=read", "user_id": "ada"}}
+    httpx.post(f"{recipes.server.url}/collect", json=view, headers={"User-Agent": CHROME})
+    recipes.arrived("page_view")
+    recipes.server.wait_until_projected()
+    said = run(sys.executable, "-c", recipes.snippets.read_python().replace(YOUR_KEY, key))
+    assert said.splitlines()[0].startswith("1 20")
+    assert said.splitlines()[-2].endswith("T00:00:00Z 1")
+    assert said.splitlines()[-1] == "Germany 1"
+    if shutil.which("curl"):
+        said = run("sh", "-euc", f"cd {tmp_path}\n" + recipes.snippets.read().replace(YOUR_KEY, key))
+        totals, table = (json.loads(line) for line in said.replace("}{", "}\n{").splitlines())
+        assert (totals["metrics"]["visitors"]["value"], table["rows"][0]["value"]) == (1, "/=read")
+        assert "page_view,ada,,/=read," in (tmp_path / "events.csv").read_text()
+
+
 def test_the_page_about_the_api_stands_under_our_own_policy(server: Running, page: Page) -> None:
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.goto(f"{server.url}/api/v1/docs")
     page.wait_for_load_state("networkidle")
-    assert page.get_by_role("heading", name="/api/v1/events").is_visible()
+    assert page.get_by_role("heading", name="/api/v1/events", exact=False).last.is_visible()
+    assert page.get_by_role("heading", name="/breakdown/{dimension}").is_visible()
     assert page.locator("td", has_text="user_agent").first.is_visible()
     assert complaints == []
 

@@ -28,6 +28,8 @@ from proprium.live import Heard, Hub
 from proprium.properties import service
 from proprium.properties.directory import Directory
 from proprium.properties.service import ensure_own_property
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Snapshots
 from proprium.storage import proxies, settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
@@ -95,6 +97,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         directory=directory,
         atlas=Atlas(),
         projector=warehouse.projector,
+        sql=Runner(Snapshots(warehouse.warehouse), deadline_s=90),
         own_property_id=ensure_own_property(database).id,
     )
     with nicegui_reset_globals():
@@ -108,6 +111,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         os.environ.pop("NICEGUI_USER_SIMULATION", None)
         ui.navigate, ui.notify, ui.download = Navigate(), notify, download
         Client.page_routes.clear()  # NiceGUI would unload the modules of these pages, and all that they import
+    services.sql.close()
     hub.close()
     directory.close()
     warehouse.close()

@@ -22,6 +22,8 @@ from proprium.metrics.filters import parse_filters
 from proprium.metrics.goals import Segment, goal, kept
 from proprium.properties.directory import Directory
 from proprium.properties.service import create_property, set_custom_cards, set_public, update_settings
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Snapshots
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
@@ -62,6 +64,7 @@ class DashboardServer:
             directory=Directory(self.database),
             atlas=atlas,
             projector=self.projector,
+            sql=Runner(Snapshots(self.warehouse), deadline_s=90),
         )
         self._people()
         self._history()
@@ -135,6 +138,7 @@ class DashboardServer:
         self.projector.start()
         yield
         self.projector.stop()
+        self.services.sql.close()
         self.hub.close()
 
 

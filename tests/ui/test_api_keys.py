@@ -5,6 +5,8 @@ from __future__ import annotations
 from nicegui import ui
 
 from proprium.accounts import keys
+from proprium.properties.service import set_public
+from proprium.storage.tables import Role
 from tests.make import a_property, a_user
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import last_field, press
@@ -21,6 +23,9 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     last_field(browser).set_value("shop")
     [whose] = browser.find(ui.select).elements
     whose.set_value(str(mine.id))
+    [writes] = browser.find(ui.switch).elements
+    assert writes.value is False
+    writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("Copy it now.")
     [key] = keys.keys_of(database, ada.id)
@@ -45,4 +50,27 @@ async def test_nobody_makes_a_key_for_somebody_elses_property(site: Site) -> Non
     await browser.open("/account")
     press(browser, "New key")
     [choice] = browser.find(ui.select).elements
-    assert list(choice.options.values()) == ["All properties that you may edit"]  # type: ignore[union-attr]
+    assert list(choice.options.values()) == ["All properties that you see"]  # type: ignore[union-attr]
+
+
+async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None:
+    database = site.services.database
+    public = a_property(database, "Open", a_user(database, "grace@example.com"))
+    set_public(database, public.id, True)
+    viewer = a_user(database, role=Role.VIEWER)
+    browser = site.browser(viewer)
+    await browser.open("/account")
+    press(browser, "New key")
+    last_field(browser).set_value("numbers")
+    [whose] = browser.find(ui.select).elements
+    whose.set_value(str(public.id))
+    [writes] = browser.find(ui.switch).elements
+    writes.set_value(True)
+    press(browser, "Create")
+    await browser.should_see("You may read Open, but not send to it.", retries=20)
+    assert keys.keys_of(database, viewer.id) == []
+    writes.set_value(False)
+    press(browser, "Create")
+    await browser.should_see("Copy it now.")
+    [key] = keys.keys_of(database, viewer.id)
+    assert (key.property_id, key.may_write) == (public.id, False)

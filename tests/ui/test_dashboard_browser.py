@@ -263,3 +263,21 @@ def test_a_phone_needs_no_sideways_scroll(server: Server, browser: Browser) -> N
     phone = shown(context.new_page(), server)
     assert phone.evaluate("document.documentElement.scrollWidth") == 390
     context.close()
+
+
+def test_ones_own_sql_is_written_with_a_click_run_with_the_keyboard_and_drawn(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/sql?property={server.facts['busy']}")
+    editor = page.locator(".cm-content")
+    editor.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("SELECT ")
+    page.locator(".schema button[data-name='country']").first.click()
+    expect(editor).to_have_text("SELECT country")
+    page.keyboard.type(", count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".sqltable td.text-left").first).to_have_text("DE", timeout=30_000)
+    expect(page.locator(".sqlchart .bars .point")).to_have_count(2)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_placeholder("Sign-ups by country").fill("<b>Countries</b>")
+    page.keyboard.press("Enter")
+    expect(page.locator(".query").first).to_contain_text("<b>Countries</b>")

@@ -190,3 +190,21 @@ async def test_our_own_property_cannot_be_deleted_in_its_settings(site: Site) ->
     await browser.open(f"/properties/{site.services.own_property_id}/settings")
     await browser.should_see("Delete every event and keep the property.")
     await browser.should_not_see("Delete the property and every event")
+
+
+async def test_raw_events_are_a_link_for_each_kind_of_file_and_follow_the_period(site: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/settings")
+    await browser.should_see("Export raw events")
+
+    def addresses() -> set[str]:
+        links = browser.find(kind=ui.element).elements
+        return {link.props["href"] for link in links if "/events." in str(link.props.get("href", ""))}
+
+    exports = f"/api/v1/properties/{mine.id}/events"
+    assert addresses() == {f"{exports}.{ending}?period=all" for ending in ("csv", "jsonl", "parquet")}
+    [period] = [one for one in browser.find(ui.select).elements if one.props["aria-label"] == "Of which time"]
+    period.set_value("28d")
+    assert addresses() == {f"{exports}.{ending}?period=28d" for ending in ("csv", "jsonl", "parquet")}

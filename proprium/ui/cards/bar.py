@@ -66,8 +66,8 @@ class LiveDot:
         self._count.set_text(f"{live.now:,}")
         switch_class(self._dot, theme.ON, live.now > 0)
         text = (
-            f"{live.now:,} {_visitors(live.now)} in the last {live.minutes} minutes, {live.half_hour:,} in the last 30. "
-            "Unfiltered: of the whole property."
+            f"{live.now:,} {_visitors(live.now)} in the last {live.minutes} minutes,"
+            f" {live.half_hour:,} in the last 30. Unfiltered: of the whole property."
         )
         self._tip.set_text(text)
         set_prop(self._box, "aria-label", text)

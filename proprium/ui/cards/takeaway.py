@@ -1,4 +1,4 @@
-"""What can be taken away: the report of exactly what is on the screen, as PDF and as Markdown."""
+"""What can be taken away: the report of exactly what is on the screen, as PDF, Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ class Takeaway:
         facts, answer = self._facts(), await self._answer()
         text = await run.io_bound(markdown, answer, facts, self._services.atlas)
         ui.download.content(text or "", facts.file_name(answer, "md"), "text/markdown")
+
+    def take_data(self, ending: str) -> None:
+        """Tables for other programs: the browser fetches them itself, as long as they are, from this view's address."""
+        view = self._screen.view
+        ui.download.from_url(view.address().replace(str(view.facts.id), f"{view.facts.id}/report.{ending}", 1))
 
     def _is_there(self) -> bool:
         if self._screen.answer is None:

@@ -96,6 +96,8 @@ def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Propert
         ("Filter …", "filter", screen.ask_for_filter, ""),
         ("PDF", "print", takeaway.take_pdf, ""),
         ("Markdown", "file", takeaway.take_markdown, ""),
+        ("CSV of all tables", "table", partial(takeaway.take_data, "csv"), ""),
+        ("JSON", "code", partial(takeaway.take_data, "json"), ""),
         ("Keys", "keyboard", show_keys, theme.HIDE_ON_PHONE),
     ]
     if service.may_edit(user, found):
@@ -104,6 +106,7 @@ def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Propert
             ("Site tag", "code", lambda: actions.show_tag(found), ""),
             ("Install", "bolt", f"/properties/{found.id}/install", ""),
             ("Settings", "settings", f"/properties/{found.id}/settings", ""),
+            ("SQL", "table", f"/sql?property={found.id}", ""),
             _visibility(actions, found),
         ]
         if refused.newest(services.database, found.number or 0, 1):

@@ -19,7 +19,7 @@ from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.snippets import YOUR_ID, Snippets
 
-DESCRIPTION = "How to send page views, clicks and events of your own to Proprium: script tag, JavaScript, curl, Python."
+DESCRIPTION = "How to send page views, clicks and your own events to Proprium, and read them: script tag, curl, Python."
 OPTIONS = (
     ("data-cookieless", "No cookie: visitors are known for one day."),
     ("data-hash", "The part after # is a page of its own: for routers that use it."),
@@ -90,6 +90,14 @@ def _recipes(snippets: Snippets) -> None:
         code(snippets.api(), name="The API from Python")
         _say("Keys are made on the account page. Each event gets its own answer: stored, duplicate, dropped, rejected.")
         ui.link("Everything that the API takes", "/api/v1/docs")
+    with _recipe(
+        "Read the numbers",
+        "With an API key: totals, timelines, breakdowns as JSON; raw events as CSV, JSON or Parquet.",
+    ):
+        code(snippets.read(), name="Reading with curl")
+        code(snippets.read_python(), name="Reading from Python")
+        _say("They are those of the dashboard. The same key opens report.json, report.csv and report.pdf beside it.")
+        ui.link("Everything that can be asked", "/api/v1/docs")
     with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
         code(snippets.pixel(), name="The pixel")
     _own_domain(snippets)

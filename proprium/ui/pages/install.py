@@ -13,7 +13,7 @@ from nicegui import ui
 
 from collector.event import Outcome
 from proprium.properties import service
-from proprium.storage.events import StoredEvent, read_events
+from proprium.storage.events import StoredEvent, has_events, read_events
 from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
 from proprium.ui import session, theme
@@ -118,12 +118,12 @@ class _Listening:
         self._since = _last_seq(services)
         self._opened_at = services.clock()
         self._heard_at = float("-inf")
-        has_events = next(read_events(services.database, found.number), None) is not None
+        has_stored = has_events(services.database, found.number or 0)
         names = ", ".join(found.hostnames) or found.name
         self._list = Listener(
             names,
             f"/properties/{found.id}",
-            has_events=has_events,
+            has_events=has_stored,
             country_name=services.atlas.name,
             advice=partial(advice_of, collect_rate=services.settings.collect_rate),
         )

@@ -18,7 +18,7 @@ from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
 from proprium.ui.frame import frame
-from proprium.ui.parts.controls import button
+from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.property_card import SUMS, PropertyCard
 from proprium.ui.parts.proxy_notice import proxy_notice
 from proprium.ui.parts.states import empty
@@ -99,6 +99,8 @@ class _Page:
             if len(self._all) >= SEARCH_FROM or self._search:
                 self._search_field()
                 self._sort_field()
+            if self._all:
+                link_button("SQL", "/sql", "table")
             if service.may_create(self._user):
                 button("New property", "plus", kind=theme.PRIMARY, on_click=self._actions.create)
 

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from fastapi import Request
 from nicegui import ui
 
+from proprium.metrics.period import PRESETS
 from proprium.properties import service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
@@ -17,7 +18,7 @@ from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button, copy_button, link_button
 from proprium.ui.parts.fields import read_whole, select, switch, text_area, text_input, whole_number
 from proprium.ui.parts.goal_editor import GoalEditor
-from proprium.ui.parts.panels import panel
+from proprium.ui.parts.panels import code, panel
 from proprium.ui.parts.states import tell
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
@@ -25,6 +26,7 @@ from proprium.ui.services import Services
 IDENTITIES = {"cookie": "Cookie: known for a year", "cookieless": "No cookie: known for a day"}
 BOTS = {"apart": "Keep apart and show", "discard": "Discard at the door"}
 AUTOMATED = {"auto": "Only while this server runs on localhost", "yes": "Always", "no": "Never"}
+RAW = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}  # endings of files
 AUTOMATED_VALUES: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 
 
@@ -44,6 +46,30 @@ def register(services: Services) -> None:
             _Form(services, found)
 
 
+def _raw_events(found: Property) -> None:
+    """Links that a browser follows into its folder of downloads: whatever their size, nothing of them is in memory."""
+    with panel("Export raw events", body=f"{theme.BODY} {theme.STACK}"):
+        ui.label(
+            "Every event as it is stored, with all that was sent and what was found out about its sender: one a row."
+        ).classes(theme.MUTED)
+        period = select("Of which time", {key: label for key, label in PRESETS if key != "custom"}, "all")
+        with ui.element("div").classes(f"{theme.LINE} wraps"):
+            links = {
+                ending: link_button(name, "", "file", name=f"Export raw events as {name}")
+                for ending, name in RAW.items()
+            }
+
+        def aim() -> None:
+            for ending, link in links.items():
+                link.props["href"] = f"/api/v1/properties/{found.id}/events.{ending}?period={period.value}"
+                link.update()
+
+        period.on_value_change(aim)
+        aim()
+        ui.label("On this server's command line:").classes(f"{theme.MUTED} {theme.SMALL}")
+        code(f"proprium export --property {found.id} --format csv events.csv", name="The command that exports")
+
+
 class _Form:
     """The fields; one button saves them all."""
 
@@ -58,6 +84,7 @@ class _Form:
         with ui.element("div").classes(f"{theme.LINE} savebar"):
             button("Save", "check", kind=f"{theme.PRIMARY} big", on_click=self._save)
         GoalEditor(self._actions, found)
+        _raw_events(found)
         self._danger()
 
     def _identity(self) -> None:

@@ -104,6 +104,7 @@ def _menu(found: Property, actions: Actions, on_change: Callable[[], Any]) -> El
         menu_item("Site tag", "code", on_click=lambda: actions.show_tag(found))
         menu_item("Install", "bolt", on_click=lambda: ui.navigate.to(f"/properties/{found.id}/install"))
         menu_item("Settings", "settings", on_click=lambda: ui.navigate.to(f"/properties/{found.id}/settings"))
+        menu_item("SQL", "table", on_click=lambda: ui.navigate.to(f"/sql?property={found.id}"))
         menu_item("Rename", "pencil", on_click=lambda: actions.rename(found, lambda _: on_change()))
         label, sign = ("Make private", "lock") if found.is_public else ("Make public", "globe")
         menu_item(label, sign, on_click=lambda: actions.set_public(found, not found.is_public, lambda _: on_change()))

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
-from sqlalchemy import Column, Connection, Engine, Table, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Select, Table, create_engine, event
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
@@ -19,6 +19,7 @@ from proprium.warehouse.patience import patience_here
 
 MOST_READERS = 32
 IDLE_READERS = 4
+BATCH_ROWS = 16_384
 
 
 class WarehouseUnreadable(Exception):
@@ -122,6 +123,13 @@ def _arrow(column: Column[Any], values: Any) -> Any:
     if hasattr(values, "places"):
         return pyarrow.array(values.values, type=_arrow_type(column)).take(pyarrow.array(values.places))
     return pyarrow.array(values, type=_arrow_type(column))
+
+
+def batches(connection: Connection, question: Select[Any]) -> Any:
+    """The answer as a pyarrow.RecordBatchReader, which never holds more than a few thousand rows at once."""
+    text = question.compile(connection, compile_kwargs={"render_postcompile": True})
+    values = [text.params[name] for name in text.positiontup or ()]
+    return native(connection).sql(str(text), params=values or None).to_arrow_reader(BATCH_ROWS)
 
 
 def _arrow_type(column: Column[Any]) -> Any:

@@ -1,0 +1,67 @@
+"""Where the statement is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from proprium.errors import SqlRefused
+
+
+class Editor:
+    """SQL with colours; Ctrl+Enter (⌘+Enter) runs it."""
+
+    def __init__(self, sql: str, on_run: Callable[[], Any]) -> None:
+        self._code = ui.codemirror(
+            sql,
+            language="SQL",
+            theme="githubLight",
+            indent="  ",
+            line_wrapping=True,
+            keymap={"Mod-Enter": on_run},
+        ).classes("sqleditor")
+        self._code.props["aria-label"] = "SQL"
+
+    @property
+    def id(self) -> int:
+        return self._code.id
+
+    @property
+    def sql(self) -> str:
+        return str(self._code.value or "")
+
+    def show(self, sql: str) -> None:
+        self._code.set_value(sql)
+        self.unmark()
+
+    def set_theme(self, is_dark: bool) -> None:
+        self._code.set_theme("githubDark" if is_dark else "githubLight")
+
+    def mark(self, problem: SqlRefused) -> None:
+        """Underlines the word at which it went wrong."""
+        start = _offset(self.sql, problem.line, problem.column)
+        if start is None:
+            return
+        end = start + max(1, len(_word_at(self.sql, start)))
+        self._code.decorations = [{"kind": "mark", "from": start, "to": min(end, len(self.sql)), "class": "sqlwrong"}]
+
+    def unmark(self) -> None:
+        if self._code.decorations:
+            self._code.decorations = []
+
+
+def _offset(sql: str, line: int | None, column: int | None) -> int | None:
+    """None where the place is not in the text, or at its very end."""
+    if line is None or column is None:
+        return None
+    start = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1]) + column - 1
+    return start if start < len(sql) else None
+
+
+def _word_at(sql: str, start: int) -> str:
+    end = start
+    while end < len(sql) and (sql[end].isalnum() or sql[end] == "_"):
+        end += 1
+    return sql[start:end]

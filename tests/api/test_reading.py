@@ -1,0 +1,192 @@
+"""GET /api/v1/properties…: the shapes, and that they hold exactly the dashboard's numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from proprium.figures.names import name_of, named
+from proprium.metrics.breakdown import breakdown
+from proprium.metrics.dashboard import dashboard
+from proprium.metrics.results import Dashboard, Metric
+from proprium.metrics.url import query_from
+from proprium.reports.content import TABLES
+from proprium.reports.files import Format, Printer
+from tests.api.conftest import ATLAS, UNTIL, Past
+
+COUNTED = {"page views": "page_views", "events": "events", "hits": "events", "visitors": "visitors"}
+"""What a tile says that it counts, and the metric's name."""
+QUESTIONS = (
+    "",
+    "period=7d&compare=year",
+    "from=2026-03-01&to=2026-05-31&interval=week&compare=none",
+    "period=12mo&filter=country:is:DE&filter=browser:one_of:Chrome%7CFirefox",
+    "period=28d&timezone=Asia/Kolkata&filter=page:contains:blog&interval=hour",
+    "period=90d&audience=bots",
+)
+
+
+def page(past: Past, asked: str) -> Dashboard:
+    """What the screen shows."""
+    return dashboard(past.filled.warehouse, query_from(parse_qsl(asked), past.facts, UNTIL))
+
+
+async def report(past: Past, asked: str, kind: Format) -> bytes:
+    printer = Printer(past.filled.warehouse, ATLAS)
+    return (await printer.report(past.property, parse_qsl(asked), kind, UNTIL)).content
+
+
+@pytest.mark.parametrize("asked", QUESTIONS)
+async def test_totals_are_the_cards_of_the_page(past: Past, asked: str) -> None:
+    shown = page(past, asked)
+    told = await past.json("/totals", asked)
+    assert {name: number["value"] for name, number in told["metrics"].items()} == {
+        metric.value: shown.totals.value(metric) for metric in Metric
+    }
+    assert [number["previous"] for number in told["metrics"].values()] == [
+        shown.previous and shown.previous.value(metric) for metric in Metric
+    ]
+    assert {name: one["value"] for name, one in told["custom_events"].items()} == shown.totals.custom
+    assert (told["bots"], told["rows_read"]) == (shown.totals.bots, shown.rows_read)
+
+
+@pytest.mark.parametrize("asked", QUESTIONS)
+async def test_the_timeline_is_the_chart_of_the_page(past: Past, asked: str) -> None:
+    shown, told = page(past, asked), await past.json("/timeline", asked)
+    assert [datetime.fromisoformat(one["start"]) for one in told["buckets"]] == list(
+        shown.timelines[Metric.VISITORS].starts
+    )
+    for metric in Metric:
+        assert tuple(one["values"][metric] for one in told["buckets"]) == shown.timelines[metric].values
+        before = shown.previous_timelines.get(metric)
+        assert (told["compared"] and tuple(one["values"][metric] for one in told["compared"])) == (
+            before.values if before else None
+        )
+
+
+@pytest.mark.parametrize("asked", QUESTIONS[3:])
+async def test_breakdowns_are_the_tiles_of_the_page(past: Past, asked: str) -> None:
+    tiles = named(page(past, asked).breakdowns, name_of(ATLAS))
+    for dimension, tile in tiles.items():
+        told = await past.json(f"/breakdown/{dimension}", f"{asked}&limit={len(tile.rows) or 1}")
+        [metric] = told["metrics"]
+        assert metric == COUNTED[tile.unit]
+        assert [(row["value"], row["label"], row["numbers"][metric], row["share_percent"]) for row in told["rows"]] == [
+            (row.value, row.label, row.count, row.share_percent) for row in tile.rows
+        ]
+        assert (told["distinct"], told["total"][metric]) == (tile.distinct, tile.total)
+
+
+@pytest.mark.parametrize("asked", [QUESTIONS[1], QUESTIONS[3]])
+async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past, asked: str) -> None:
+    shown = page(past, asked)
+    told = json.loads(await report(past, asked, Format.JSON))
+    files = unzipped(await report(past, asked, Format.CSV))
+    assert told["totals"]["metrics"]["visitors"]["value"] == shown.totals.visitors
+    assert {row["metric"]: row["value"] for row in files["totals"]} == {
+        **{metric.value: text(shown.totals.value(metric)) for metric in Metric},
+        **{f"event:{name}": text(count) for name, count in shown.totals.custom.items()},
+        "bots": text(shown.totals.bots),
+    }
+    for metric in Metric:
+        values = [text(value) for value in shown.timelines[metric].values]
+        assert [row[metric] for row in files["timeline"]] == values
+        assert [text(one["values"][metric]) for one in told["timeline"]["buckets"]] == values
+    for title, dimension in TABLES:
+        tile = named(shown.breakdowns, name_of(ATLAS))[dimension]
+        rows = files[title.lower().replace(" ", "-")]
+        first = [(row.label, text(row.count)) for row in tile.rows]
+        assert [tuple(row.values())[1:3] for row in rows[: len(first)]] == first
+        assert len(rows) == len(told["tables"][title]["rows"]) == min(tile.distinct, 1_000)
+
+
+def unzipped(packed: bytes) -> dict[str, list[dict[str, str]]]:
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return {
+            name.removesuffix(".csv"): list(csv.DictReader(io.StringIO(archive.read(name).decode(), newline="")))
+            for name in archive.namelist()
+        }
+
+
+def text(number: Any) -> str:
+    return "" if number is None else str(number)
+
+
+# Shapes
+
+
+async def test_an_answer_says_what_was_asked_and_what_it_took(past: Past) -> None:
+    told = await past.json("/totals", "from=2026-03-01&to=2026-03-31&filter=country:is:DE&filter=country:is:DE")
+    query = told["query"]
+    assert query["period"] == {
+        "key": "custom",
+        "start": "2026-03-01T00:00:00+01:00",
+        "end": "2026-04-01T00:00:00+02:00",
+        "first_day": "2026-03-01",
+        "last_day": "2026-03-31",
+    }
+    assert query["compared"]["first_day"] == "2026-02-01"
+    assert (query["timezone"], query["filters"], query["audience"]) == ("Europe/Berlin", ["country:is:DE"], "humans")
+    assert (query["asked_at"], query["property"]) == ("2026-11-23T15:30:00Z", str(past.property.id))
+    assert 0 < told["computed_s"] < 60
+    assert told["metrics"]["bounce_rate"]["unit"] == "percent"
+
+
+async def test_several_metrics_can_be_asked_for_and_no_others_come(past: Past) -> None:
+    told = await past.json("/timeline", "period=7d&metric=visitors&metric=page_views&interval=day")
+    assert [set(one["values"]) for one in told["buckets"]] == [{"visitors", "page_views"}] * 7
+    assert set((await past.json("/totals", "metric=clicks"))["metrics"]) == {"clicks"}
+
+
+async def test_pages_of_a_breakdown_are_its_whole_list(past: Past) -> None:
+    whole = (await past.json("/breakdown/country", "period=12mo&limit=1000"))["rows"]
+    parts = [(await past.json("/breakdown/country", f"period=12mo&limit=7&offset={at}"))["rows"] for at in (0, 7, 14)]
+    assert [row for part in parts for row in part] == whole[:21]
+    fewest = await past.json("/breakdown/country", "period=12mo&order=asc&limit=5")
+    assert [row["numbers"] for row in fewest["rows"]] == [row["numbers"] for row in whole[::-1][:5]]
+    after = await past.json("/breakdown/country", "period=12mo&offset=5000")
+    assert (after["rows"], after["distinct"]) == ([], len(whole))
+
+
+async def test_places_are_found_by_their_names(past: Past) -> None:
+    [germany] = (await past.json("/breakdown/country", "period=12mo&search=GERMAN"))["rows"]
+    assert (germany["value"], germany["label"]) == ("DE", "Germany")
+    pages = (await past.json("/breakdown/page", "period=12mo&search=/blog"))["rows"]
+    assert pages
+    assert all("/blog" in row["value"] for row in pages)
+
+
+async def test_a_key_of_ones_own_is_a_dimension_whatever_is_in_its_name(past: Past) -> None:
+    told = await past.json("/breakdown/data.plan", "period=12mo")
+    assert told["dimension"] == "data.plan"
+    found = breakdown(past.filled.warehouse, query_from({"period": "12mo"}, past.facts, UNTIL), "data.plan", limit=100)
+    assert [row["value"] for row in told["rows"]] == [row.value for row in found.rows]
+    assert (await past.json("/breakdown/data.a%2Fb.c%3Fd"))["dimension"] == "data.a/b.c?d"
+
+
+async def test_sessions_are_counted_where_they_are_asked_for(past: Past) -> None:
+    told = await past.json("/breakdown/browser", "period=12mo&metric=sessions")
+    sessions = page(past, "period=12mo").totals.sessions
+    assert sum(row["numbers"]["sessions"] for row in told["rows"]) == told["total"]["sessions"] == sessions
+
+
+async def test_who_is_here_now(past: Past) -> None:
+    told = await past.json("/live")
+    live = page(past, "").live
+    assert told == {"now": live.now, "half_hour": live.half_hour, "asked_at": "2026-11-23T15:30:00Z"}
+
+
+async def test_nothing_is_kept_by_a_cache_and_no_other_site_may_read(past: Past) -> None:
+    answer = await past.client.get(
+        f"/api/v1/properties/{past.property.id}/live",
+        headers={"Authorization": f"Bearer {past.key}", "Origin": "https://evil.example"},
+    )
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert "access-control-allow-origin" not in answer.headers

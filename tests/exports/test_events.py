@@ -1,0 +1,161 @@
+"""Raw events as files: everything that was sent comes back, whatever it was."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow.parquet as pq
+import pytest
+
+from collector.event import Event
+from proprium.exports import events
+from proprium.exports.events import SENDER, Format
+from proprium.metrics.period import custom
+from proprium.storage.codec import KNOWN_KEYS
+from proprium.storage.database import Database
+from proprium.storage.events import EventStore, StoredEvent, read_events
+from proprium.storage.tables import Property
+from tests.make import DAY, GOOGLEBOT, a_property, an_event
+
+ODD: dict[str, Any] = {
+    "plan": "pro",
+    "amount": -4.5,
+    "big": 2**70,
+    "nested": {"a": [1, None, "x"]},
+    "=cmd|' /C calc'!A0": "=1+1",
+    "text": 'quote " comma , line\r\nend – ünïcode 🜚',
+}
+
+
+@pytest.fixture
+def found(database: Database) -> Property:
+    return a_property(database)
+
+
+@pytest.fixture
+def stored(database: Database, found: Property) -> list[StoredEvent]:
+    """Two thousand and some, in more than one row group, with everything in them that is odd."""
+    number = found.number or 0
+    sent = [
+        an_event("ada", property=number, data=ODD, title="=1+1", country="DE", region="DE-HE", city="Bad Homburg"),
+        an_event("bob", "09:00:00.000001", property=number, event="@order", page="/-x"),
+        an_event(None, property=number, user_agent=GOOGLEBOT),
+        an_event("eve", property=number, data={"screen_width": "wide", "title": ["a"], "url": 7, "automated": "no"}),
+        an_event("fay", property=number, screen_width=1920, time_on_page=2**62, automated=True),
+        *(an_event("gil", property=number, data={"n": n}) for n in range(2_000)),
+    ]
+    return append(database, sent, found)
+
+
+def append(database: Database, sent: list[Event], found: Property) -> list[StoredEvent]:
+    store = EventStore(database)
+    store.append([*sent, an_event("somebody else's", property=77)])
+    store.close()
+    return list(read_events(database, found.number))
+
+
+def file_of(database: Database, found: Property, kind: Format) -> bytes:
+    return b"".join(events.stream(events.events_of(database, found), kind))
+
+
+def test_json_lines_are_the_events(database: Database, found: Property, stored: list[StoredEvent]) -> None:
+    lines = file_of(database, found, Format.JSON_LINES).splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {
+            "id": str(event.id),
+            "created_at": event.created_at.isoformat(),
+            "event": event.event,
+            "data": event.data,
+            **{name: getattr(event, name) for name in SENDER},
+        }
+        for event in stored
+    ]
+
+
+def test_csv_has_a_column_for_each_known_key_and_all_of_the_data(
+    database: Database, found: Property, stored: list[StoredEvent]
+) -> None:
+    text = file_of(database, found, Format.CSV).decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert set(rows[0]) == {"id", "created_at", "event", *KNOWN_KEYS, *SENDER, "data"}
+    assert [json.loads(row["data"]) for row in rows] == [event.data for event in stored]
+    assert [row["id"] for row in rows] == [str(event.id) for event in stored]
+    first, second, bot, odd, full = rows[:5]
+    assert (first["title"], first["country"], first["city"]) == ("'=1+1", "DE", "Bad Homburg")
+    assert (second["event"], second["url"], second["created_at"]) == (
+        "'@order",
+        "/-x",
+        f"{DAY}T09:00:00.000001+00:00",
+    )
+    assert (bot["is_bot"], bot["bot_name"], bot["user_id"]) == ("true", "Googlebot", "")
+    assert (odd["screen_width"], odd["title"], odd["url"], odd["automated"]) == ("wide", '["a"]', "7", "no")
+    assert (full["screen_width"], full["time_on_page"], full["automated"]) == ("1920", str(2**62), "true")
+
+
+def test_no_cell_of_the_csv_begins_a_formula(database: Database, found: Property) -> None:
+    names = dict.fromkeys(KNOWN_KEYS, "=1+1") | {"=2": "@x"}
+    event = an_event("ada", event="+x", property=found.number or 0, data=names, country="=X", city="-x", region="@x")
+    append(database, [event], found)
+    _, row = csv.reader(io.StringIO(file_of(database, found, Format.CSV).decode(), newline=""))
+    assert [cell for cell in row if cell[:1] in {"=", "+", "-", "@"}] == []
+
+
+def test_parquet_has_types_and_all_of_the_data(database: Database, found: Property, stored: list[StoredEvent]) -> None:
+    table = pq.read_table(io.BytesIO(file_of(database, found, Format.PARQUET)))
+    assert {str(table.schema.field(name).type) for name in ("created_at",)} == {"timestamp[us, tz=UTC]"}
+    assert [str(table.schema.field(name).type) for name in ("screen_width", "is_bot", "url")] == [
+        "int64",
+        "bool",
+        "string",
+    ]
+    rows = table.to_pylist()
+    assert [json.loads(row["data"]) for row in rows] == [event.data for event in stored]
+    assert [row["created_at"] for row in rows] == [event.created_at for event in stored]
+    odd, full = rows[3:5]
+    assert (odd["screen_width"], odd["title"], odd["url"], odd["automated"]) == (None, None, None, None)
+    assert (full["screen_width"], full["time_on_page"], full["automated"]) == (1920, 2**62, True)
+
+
+def test_a_cut_parquet_file_is_no_parquet_file(database: Database, found: Property, stored: list[StoredEvent]) -> None:
+    whole = file_of(database, found, Format.PARQUET)
+    with pytest.raises(Exception, match=r"(?i)parquet|magic"):
+        pq.read_table(io.BytesIO(whole[:-100]))
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_a_property_without_events_is_an_empty_file(database: Database, found: Property, kind: Format) -> None:
+    content = file_of(database, found, kind)
+    if kind is Format.PARQUET:
+        assert pq.read_table(io.BytesIO(content)).num_rows == 0
+    else:
+        assert content.count(b"\n") == (kind is Format.CSV)
+
+
+def test_a_period_is_whole_days_of_the_propertys_zone(database: Database, found: Property) -> None:
+    moments = ("2026-11-01 22:59:59", "2026-11-01 23:00", "2026-11-02 22:59:59.999999", "2026-11-02 23:00")
+    append(database, [an_event("ada", at, property=found.number or 0) for at in moments], found)
+    period = custom(DAY, DAY, ZoneInfo("Europe/Berlin"))
+    told = [event.created_at for event in events.events_of(database, found, period)]
+    assert told == [datetime(2026, 11, 1, 23, tzinfo=UTC), datetime(2026, 11, 2, 22, 59, 59, 999_999, UTC)]
+
+
+def test_what_arrives_meanwhile_is_left_out_so_that_it_ends(database: Database, found: Property) -> None:
+    number = found.number or 0
+    append(database, [an_event(str(n), property=number) for n in range(1_500)], found)
+    reading: Iterator[StoredEvent] = events.events_of(database, found)
+    first = next(reading)
+    append(database, [an_event("late", property=number)], found)
+    assert "late" not in {event.data["user_id"] for event in (first, *reading)}
+
+
+def test_a_download_that_is_given_up_holds_no_connection(database: Database, found: Property) -> None:
+    append(database, [an_event(str(n), property=found.number or 0) for n in range(1_500)], found)
+    readers = [events.events_of(database, found) for _ in range(40)]  # more than the pool has
+    assert {next(reader).event for reader in readers} == {"page_view"}
+    assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]

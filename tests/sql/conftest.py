@@ -1,0 +1,80 @@
+"""Two properties with a past, and a runner for the one that Ada may see; shared, since every statement is a process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from collector.event import Event
+from proprium.sql.results import Held, Result
+from proprium.sql.runner import Runner
+from proprium.sql.snapshot import Chosen, Scope, Snapshots
+from proprium.storage.database import Database
+from tests.make import an_event
+from tests.warehouse_kit import FilledWarehouse
+
+EVENING = datetime(2026, 11, 2, 22, 0, tzinfo=UTC)
+"""Of the day whose events the builders make."""
+OURS = Chosen(1, UUID(int=1), "ours.example", "Europe/Berlin", may_edit=True)
+THEIRS = Chosen(2, UUID(int=2), "theirs.example", "UTC", may_edit=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all of them, as a server has."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@dataclass
+class Asker:
+    """Somebody who may see one property, with files beside it that nobody may see."""
+
+    folder: Path
+    filled: FilledWarehouse
+    snapshots: Snapshots
+    runner: Runner
+    user: UUID = field(default_factory=uuid4)
+
+    async def ask(self, sql: str, *chosen: Chosen, days: int | None = None) -> Result:
+        return (await self.held(sql, *chosen, days=days))[0]
+
+    async def held(self, sql: str, *chosen: Chosen, days: int | None = None) -> tuple[Result, Held]:
+        return await self.runner.run(uuid4(), sql, Scope(chosen or (OURS,), days))
+
+    async def value(self, sql: str, *chosen: Chosen) -> object:
+        return (await self.ask(sql, *chosen)).rows[0][0]
+
+
+@pytest.fixture(scope="session")
+def asker(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+    folder = tmp_path_factory.mktemp("sql")
+    shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
+    (folder / "secret.csv").write_text("word\nswordfish\n")
+    database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
+    filled = FilledWarehouse(database, folder)
+    filled.append(history())
+    snapshots = Snapshots(filled.warehouse, clock=lambda: EVENING)
+    yield Asker(folder, filled, snapshots, Runner(snapshots, deadline_s=90))
+    snapshots.close()
+    filled.close()
+    database.close()
+
+
+def history() -> list[Event]:
+    """Ada and Bob visit ours, Eve theirs."""
+    return [
+        an_event("ada", "23:30", "/", day=date(2026, 10, 31)),  # 1 November in Berlin
+        an_event("ada", "09:00", "/", country="DE"),
+        an_event("ada", "09:02", "/pricing", country="DE"),
+        an_event("ada", "09:03", "/pricing", "sign_up", country="DE", data={"plan": "pro", "note": "=1+1"}),
+        an_event("bob", "10:00", "/", country="FR"),
+        an_event("eve", "11:00", "/swordfish", property=2, data={"plan": "swordfish"}),
+    ]
