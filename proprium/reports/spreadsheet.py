@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import csv as csv_format
-import io
 import json as json_format
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from proprium.exports.cells import csv_bytes
 from proprium.figures import numbers
 from proprium.figures.names import NameOf
 from proprium.metrics.filters import dimension_name
 from proprium.metrics.query import Query
 from proprium.metrics.results import DURATIONS, RATES, Dimension, Metric, Table
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 CODED = frozenset({Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
 """Their labels are not what a filter takes: both are told."""
 
 
-def guarded(cell: str) -> str:
-    """Text that no spreadsheet runs as a formula: with an apostrophe before a sign that would begin one."""
-    return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
-
-
-def csv(table: Table) -> str:
+def csv(table: Table) -> bytes:
     """A head line, then a line for each row; durations in seconds, rates in percent, unknown numbers empty."""
-    out = io.StringIO()
-    writer = csv_format.writer(out, lineterminator="\r\n")
-    name = guarded(dimension_name(table.dimension))
-    writer.writerow([name, *(["Code"] if table.dimension in CODED else []), *map(_title, table.metrics)])
-    for row in table.rows:
-        code = [guarded(row.value or "")] if table.dimension in CODED else []
-        writer.writerow([guarded(row.label), *code, *(_cell(row.numbers[metric]) for metric in table.metrics)])
-    return out.getvalue()
+    return csv_bytes(_lines(table))
 
 
 def json(table: Table, query: Query, name_of: NameOf) -> str:
@@ -52,6 +36,14 @@ def json(table: Table, query: Query, name_of: NameOf) -> str:
     return json_format.dumps(told, ensure_ascii=False, indent=1)
 
 
+def _lines(table: Table) -> Iterator[list[Any]]:
+    has_codes = table.dimension in CODED
+    yield [dimension_name(table.dimension), *(["Code"] if has_codes else []), *map(_title, table.metrics)]
+    for row in table.rows:
+        code = [row.value or ""] if has_codes else []
+        yield [row.label, *code, *(_rounded(row.numbers[metric]) for metric in table.metrics)]
+
+
 def _rows(table: Table) -> Iterator[dict[str, Any]]:
     for row in table.rows:
         measured = {metric.value: _rounded(row.numbers[metric]) for metric in table.metrics}
@@ -61,10 +53,6 @@ def _rows(table: Table) -> Iterator[dict[str, Any]]:
 def _title(metric: Metric) -> str:
     unit = " (%)" if metric in RATES else " (s)" if metric in DURATIONS else ""
     return numbers.TITLES[metric] + unit
-
-
-def _cell(number: float | None) -> str:
-    return "" if number is None else str(_rounded(number))
 
 
 def _rounded(number: float | None) -> float | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import ui
 
 from proprium.errors import ProblemForReader
 from proprium.figures import numbers
@@ -213,11 +213,12 @@ class FullList:
         if found is None:
             return
         if kind == "csv":
-            text, media = await run.io_bound(spreadsheet.csv, found), "text/csv"
+            content, media = await asyncio.to_thread(spreadsheet.csv, found), "text/csv"
         else:
-            text, media = await run.io_bound(spreadsheet.json, found, self._query, self._name), "application/json"
+            text = await asyncio.to_thread(spreadsheet.json, found, self._query, self._name)
+            content, media = text.encode(), "application/json"
         period = self._query.period
         name = "".join(char if char.isalnum() else "-" for char in self._by)
-        ui.download.content(text or "", f"{name}-{period.first_day}-{period.last_day}.{kind}", media)
+        ui.download.content(content, f"{name}-{period.first_day}-{period.last_day}.{kind}", media)
         if found.distinct > len(found.rows):
             tell(f"The file has the first {len(found.rows):,} of {found.distinct:,} rows.")
