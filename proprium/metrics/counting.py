@@ -91,9 +91,9 @@ def numbers_of(query: Query, counted: Mapping[str, Any]) -> dict[Metric, float |
     sessions, views = counted.get("sessions") or 0, counted.get("page_views") or 0
     bounce_rate = _percent(counted.get("bounces"), sessions)
     engaged_ms = counted.get("engaged_ms")
-    converted = (counted.get("converted") or 0) if query.goals else None
+    converted = int(counted.get("converted") or 0) if query.goals else None
     return {
-        **{metric: counted.get(metric.value) or 0 for metric in COUNTS},
+        **{metric: int(counted.get(metric.value) or 0) for metric in COUNTS},
         Metric.VIEWS_PER_SESSION: views / sessions if sessions else None,
         Metric.BOUNCE_RATE: bounce_rate,
         Metric.ENGAGEMENT_RATE: None if bounce_rate is None else 100 - bounce_rate,

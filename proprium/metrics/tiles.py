@@ -1,4 +1,4 @@
-"""All tiles of a dashboard: one pass over the sessions, one over the hits, by GROUPING SETS.
+"""All tiles of a dashboard: one pass over the sessions, by GROUPING SETS, and the hits in one statement.
 
 Each is what `breakdown` gives for its dimension; a test holds the two together.
 """
@@ -12,16 +12,16 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Row,
-    RowMapping,
     Select,
     Subquery,
     and_,
-    case,
-    false,
     func,
+    literal,
     or_,
     select,
+    true,
     tuple_,
+    union_all,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -30,7 +30,7 @@ from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
 from proprium.metrics.columns import session_column
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Breakdown, Dimension
-from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY
+from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY, about
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -64,18 +64,16 @@ OF_SESSIONS = (
 UNREPORTED = (Dimension.BROWSER_VERSION, Dimension.PLATFORM_VERSION, Dimension.SCREEN_CLASS)
 """Nobody asks for these unless their tab is open."""
 
-# What each dimension of hits groups by, and which of a group's counts it shows.
-OF_HITS = {
-    Dimension.PAGE: ("page", "views"),
-    Dimension.EVENT_PAGE: ("page", "events"),
-    Dimension.BOT_PAGE: ("page", "bots"),
-    Dimension.EVENT: ("custom", "customs"),
-    Dimension.BOT: ("bot_name", "bots"),
-    Dimension.BOT_CATEGORY: ("bot_category", "bots"),
+OF_HITS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
+    Dimension.PAGE: (event.c.page, event.c.is_view),
+    Dimension.EVENT_PAGE: (event.c.page, true()),
+    Dimension.BOT_PAGE: (event.c.page, true()),
+    Dimension.EVENT: (event.c.event, event.c.is_custom),
+    Dimension.BOT: (event.c.bot_name, true()),
+    Dimension.BOT_CATEGORY: (event.c.bot_category, true()),
 }
+"""What the rows are called, and which hits count."""
 TILED = (*(name for name in OF_SESSIONS if name not in UNREPORTED), *OF_HITS)
-GROUPS = ("page", "custom", "bot_name", "bot_category")
-COUNTS = ("views", "events", "bots", "customs")
 
 
 def tiles(
@@ -98,9 +96,7 @@ def _session_tiles(
 ) -> dict[Dimension, Breakdown]:
     if query.audience is Audience.BOTS or not dimensions:
         return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
-    by_set: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(_session_question(dimensions, chosen)):
-        by_set.setdefault(row.grouping_set, []).append(row)
+    by_set = _by_set(connection, _session_question(dimensions, chosen))
     return {name: _tile(name, by_set.get(_set_number(dimensions, name), [])) for name in dimensions}
 
 
@@ -111,7 +107,7 @@ def _session_question(dimensions: Sequence[Dimension], chosen: ColumnElement[boo
     # Where most rows have none, "not set" is no row of the tile.
     campaigns = [_set_number(dimensions, name) for name in dimensions if name in CAMPAIGN]
     listed = select(counted).where(or_(counted.c.grouping_set.not_in(campaigns), counted.c.value.is_not(None)))
-    ranked = _ranked(listed.subquery("listed"), "n")
+    ranked = _ranked(listed.subquery("listed"))
     mapped = [_set_number(dimensions, name) for name in dimensions if name in MAPPED]
     many = and_(ranked.c.grouping_set.in_(mapped), ranked.c.n_rank <= PLACES_LIMIT)
     return select(ranked).where(or_(ranked.c.n_rank <= LIMIT, many)).order_by(ranked.c.grouping_set, ranked.c.n_rank)
@@ -123,48 +119,31 @@ def _tile(dimension: Dimension, rows: Sequence[Row[Any]]) -> Breakdown:
 
 
 def _hit_tiles(connection: Connection, query: Query, dimensions: Sequence[Dimension]) -> dict[Dimension, Breakdown]:
+    """One after another in one statement: each reads few columns, and most of them few rows."""
     if not dimensions:
         return {}
-    groups = [group for group in GROUPS if group in {OF_HITS[name][0] for name in dimensions}]
-    answer = connection.execute(_hit_question(query, groups)).mappings().all()
-    return {name: _hit_tile(name, groups, answer) for name in dimensions}
+    counted = union_all(*(_count_hits(query, name, number) for number, name in enumerate(dimensions)))
+    ranked = _ranked(counted.subquery("counted"))
+    question = select(ranked).where(ranked.c.n_rank <= LIMIT).order_by(ranked.c.grouping_set, ranked.c.n_rank)
+    by_set = _by_set(connection, question)
+    return {name: _tile(name, by_set.get(number, [])) for number, name in enumerate(dimensions)}
 
 
-def _hit_tile(dimension: Dimension, groups: Sequence[str], answer: Sequence[RowMapping]) -> Breakdown:
-    group, count = OF_HITS[dimension]
-    own = [row for row in answer if row["grouping_set"] == _set_number(groups, group)]
-    rows = sorted(
-        (row for row in own if row[count] > 0 and row[f"{count}_rank"] <= LIMIT), key=lambda row: row[f"{count}_rank"]
+def _count_hits(query: Query, dimension: Dimension, number: int) -> Select[Any]:
+    value, counts = OF_HITS[dimension]
+    chosen = selection.chosen_hits(about(query, dimension))
+    return (
+        select(literal(number).label("grouping_set"), value.label("value"), func.count().label("n"))
+        .where(chosen, counts)
+        .group_by(value)
     )
-    total, distinct = (int(rows[0][f"{count}_total"]), int(rows[0][f"{count}_values"])) if rows else (0, 0)
-    return breakdown_of(dimension, unit_of(dimension), [(row["value"], row[count]) for row in rows], total, distinct)
 
 
-def _hit_question(query: Query, groups: Sequence[str]) -> Select[Any]:
-    is_chosen = selection.is_of_audience(query)
-    hits = (
-        select(
-            event.c.page,
-            case((event.c.is_custom, event.c.event)).label("custom"),
-            event.c.bot_name,
-            event.c.bot_category,
-            and_(is_chosen, event.c.is_view).label("is_view"),
-            is_chosen.label("is_chosen"),
-            event.c.is_bot,
-            and_(is_chosen, event.c.is_custom).label("is_custom"),
-        )
-        .where(selection.all_hits(query))
-        .subquery("rows")
-    )
-    flags = dict(zip(COUNTS, (hits.c.is_view, hits.c.is_chosen, hits.c.is_bot, hits.c.is_custom), strict=True))
-    columns = [hits.c[name] for name in groups]
-    counted = (
-        select(*_set_and_value(columns), *(func.count().filter(flag).label(name) for name, flag in flags.items()))
-        .group_by(func.grouping_sets(*(tuple_(column) for column in columns)))
-        .subquery("counted")
-    )
-    ranked = _ranked(counted, *COUNTS)
-    return select(ranked).where(or_(false(), *(and_(ranked.c[n] > 0, ranked.c[f"{n}_rank"] <= LIMIT) for n in COUNTS)))
+def _by_set(connection: Connection, question: Select[Any]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(question):
+        found.setdefault(row.grouping_set, []).append(row)
+    return found
 
 
 def _visitors(rows: Subquery, columns: Sequence[ColumnElement[Any]]) -> Subquery:
@@ -184,18 +163,16 @@ def _set_and_value(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement
     return dialect.grouping(*columns).label("grouping_set"), value.label("value")
 
 
-def _ranked(counted: Subquery, *counts: str) -> Subquery:
-    """Beside each count its rank in its grouping set, the sum of all, and how many values have any."""
-    windows: list[ColumnElement[Any]] = []
-    for name in counts:
-        column, own = counted.c[name], counted.c.grouping_set
-        order = (column.desc(), counted.c.value.asc().nulls_last())
-        windows += [
-            func.row_number().over(partition_by=own, order_by=order).label(f"{name}_rank"),
-            func.sum(column, type_=BigInteger).over(partition_by=own).label(f"{name}_total"),
-            func.count(case((column > 0, 1))).over(partition_by=own).label(f"{name}_values"),
-        ]
-    return select(counted, *windows).subquery("ranked")
+def _ranked(counted: Subquery) -> Subquery:
+    """Beside each count its rank in its grouping set, the sum of all, and how many values there are."""
+    own = counted.c.grouping_set
+    order = (counted.c.n.desc(), counted.c.value.asc().nulls_last())
+    return select(
+        counted,
+        func.row_number().over(partition_by=own, order_by=order).label("n_rank"),
+        func.sum(counted.c.n, type_=BigInteger).over(partition_by=own).label("n_total"),
+        func.count().over(partition_by=own).label("n_values"),
+    ).subquery("ranked")
 
 
 def _set_number(columns: Sequence[str], column: str) -> int:

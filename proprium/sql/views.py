@@ -57,7 +57,7 @@ def _seconds(milliseconds: ColumnElement[Any]) -> ColumnElement[float]:
 
 
 def _of_sender() -> tuple[Field, ...]:
-    return tuple(Field(name, "VARCHAR", _SENDER_MEANS[name]) for name in SENDER)
+    return tuple(Field(name, "VARCHAR", _SENDER_MEANS[name]) for name in SENDER if name in _SENDER_MEANS)
 
 
 EVENTS = View(

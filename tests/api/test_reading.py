@@ -174,7 +174,7 @@ async def test_a_key_of_ones_own_is_a_dimension_whatever_is_in_its_name(past: Pa
 async def test_sessions_are_counted_where_they_are_asked_for(past: Past) -> None:
     told = await past.json("/breakdown/browser", "period=12mo&metric=sessions")
     sessions = page(past, "period=12mo").totals.sessions
-    assert sum(row["numbers"]["sessions"] for row in told["rows"]) == told["total"]["sessions"] == sessions
+    assert sum(row["numbers"]["sessions"] for row in told["rows"]) == sessions
 
 
 async def test_who_is_here_now(past: Past) -> None:

@@ -75,11 +75,14 @@ def tables(database: Database) -> list[Any]:
 
 def event_of(row: Any, texts: dict[int, str]) -> Event:
     values = dict(row._mapping, automated=bool(row.automated))
+    known = [
+        values[name] if name != "user_agent" else texts.get(row.user_agent, "") for name in codec.KNOWN_KEYS.values()
+    ]
     same = {name: values[name] for name in SAME_NAME if name != "automated"}
     return Event(
         id=UUID(bytes=row.id),
         created_at=codec.moment(row.created_at),
-        data=codec.data_of(values, row.sent, row.rest),
+        data=codec.data_of(known, row.sent, row.rest),
         user_agent=texts.get(row.user_agent, ""),
         automated=values["automated"],
         **same,

@@ -1,86 +1,56 @@
-"""METRICS.md's definition of a session once more: slow, plain, and with nothing in common with the projector."""
+"""What the warehouse must say of sessions, by the plain reference of METRICS.md."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable
+from uuid import UUID
 
+from collector.event import Event, Identity
+from proprium.storage.codec import microseconds, moment
 from proprium.storage.tail import Columns, TailRow
+from tests.metrics.reference.hits import Hit, Rules
+from tests.metrics.reference.sessions import Session, put_into_sessions
 
 MINUTE = 60_000_000
-BUILT_IN = {"session_start", "page_view", "click", "scroll", "page_leave"}
+SAME_NAMES = set(TailRow._fields) & set(Event.__annotations__) - {"created_at", "identity", "automated"}
+
+Facts = tuple[object, ...]
 
 
-@dataclass(eq=False)
-class Session:
-    hits: list[TailRow] = field(default_factory=list)
-    views: list[TailRow] = field(default_factory=list)
-    counted_before: list[TailRow] = field(default_factory=list)  # views of the visitor's session before this one
+def told_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
+    """Of all events in storage, whatever their order, under the rules of each property."""
+    hits: dict[int, list[Hit]] = {}
+    for row in stored:
+        theirs = rules.get(row.property, Rules())
+        if not theirs.leave_out(event := event_of(row)):
+            hits.setdefault(row.property, []).append(Hit(event, row.seq, theirs))
+    in_order = (sorted(of_one, key=lambda hit: (hit.at, hit.seq)) for of_one in hits.values())
+    return sorted(facts(session) for of_one in in_order for session in put_into_sessions(of_one))
 
 
-def sessions_of(events: list[TailRow]) -> list[Session]:
-    """Of all events in storage, whatever the order of the list."""
-    sessions: list[Session] = []
-    for hit in sorted(events, key=lambda event: (event.created_at, event.seq)):
-        if hit.visitor is None or hit.automated:
-            continue
-        session = _going_on(sessions, hit)
-        if session is None:
-            before = _latest_of(sessions, hit)
-            session = Session(counted_before=before.views if before else [])
-            sessions.append(session)
-        session.hits.append(hit)
-        if hit.event == "page_view" and not _is_double(session, hit):
-            session.views.append(hit)
-    return sessions
+def event_of(row: TailRow) -> Event:
+    same = {name: getattr(row, name) for name in SAME_NAMES}
+    return Event(
+        id=UUID(int=row.seq),
+        created_at=moment(row.created_at),
+        identity=Identity(row.identity),
+        automated=bool(row.automated),
+        data=json.loads(row.rest or "{}"),
+        **same,
+    )
 
 
-def _going_on(sessions: list[Session], hit: TailRow) -> Session | None:
-    """The visitor's own latest session, else the one whose last hit is by whom they were yesterday."""
-    own = _latest_of(sessions, hit)
-    if own and _takes(own, hit):
-        return own
-    theirs = [s for s in sessions if hit.previous_visitor and _is_by(s.hits[-1], hit.property, hit.previous_visitor)]
-    return theirs[-1] if theirs and _takes(theirs[-1], hit) else None
-
-
-def _latest_of(sessions: list[Session], hit: TailRow) -> Session | None:
-    own = [s for s in sessions if any(_is_by(h, hit.property, hit.visitor) for h in s.hits)]
-    return max(own, default=None, key=lambda s: max(_when(h) for h in s.hits if _is_by(h, hit.property, hit.visitor)))
-
-
-def _when(hit: TailRow) -> tuple[int, int]:
-    return hit.created_at, hit.seq
-
-
-def _takes(session: Session, hit: TailRow) -> bool:
-    is_near = hit.created_at - session.hits[-1].created_at <= 30 * MINUTE
-    return is_near and hit.created_at - session.hits[0].created_at <= 24 * 60 * MINUTE
-
-
-def _is_double(session: Session, hit: TailRow) -> bool:
-    """The same path was viewed within a second, in this session or at the end of the one before."""
-    if hit.view_id is not None:
-        return False
-    seen = [view for view in session.counted_before + session.views if view.view_id is None and view.page == hit.page]
-    return any(hit.created_at - view.created_at <= 1_000_000 for view in seen)
-
-
-def _is_by(hit: TailRow, number: int, visitor: int | None) -> bool:
-    return (hit.property, hit.visitor) == (number, visitor)
-
-
-def facts(session: Session) -> tuple[object, ...]:
+def facts(session: Session) -> Facts:
     """What the warehouse says of a session, in the order of `told` in the test."""
     hits, views = session.hits, session.views
-    engaged = sum(min(h.time_on_page or 0, 1_800_000) for h in hits if h.event == "page_leave")
-    custom = sum(h.event not in BUILT_IN for h in hits)
-    clicks = sum(h.event == "click" and "href" in (h.rest or "") for h in hits)
+    first = hits[0]
     return (
-        *(hits[0].seq, hits[0].property, hits[0].visitor, hits[0].created_at, hits[-1].created_at),
-        *(len(hits), len(views), custom, clicks, engaged),
-        len(views) == 1 and engaged < 10_000 and not custom and not clicks,
-        *((views[0].page, views[-1].page) if views else (None, None)),
-        *(hits[0].referrer, hits[0].country),
+        *(first.seq, first.sent.property, first.own_visitor, microseconds(first.at), microseconds(hits[-1].at)),
+        *(len(hits), len(views), sum(hit.is_custom for hit in hits), sum(hit.is_link_click for hit in hits)),
+        sum(hit.engaged_ms for hit in hits),
+        session.is_bounce,
+        *(session.told("entry_page"), session.told("exit_page"), session.told("referrer"), session.told("country")),
     )
 
 

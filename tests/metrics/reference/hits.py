@@ -1,0 +1,183 @@
+"""From what was sent to hits: who is a bot, who is nobody, and what a property leaves out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from collector.event import Event, Identity
+from tests.metrics.reference.senders import Agent, agent_of, source_and_channel
+
+if TYPE_CHECKING:
+    from tests.metrics.reference.sessions import Session
+
+BUILT_IN = {"session_start", "page_view", "click", "scroll", "page_leave"}
+agents = lru_cache(agent_of)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a property's owner has decided; `*` stands for any text."""
+
+    excluded_paths: tuple[str, ...] = ()
+    excluded_countries: tuple[str, ...] = ()
+    excluded_user_agents: tuple[str, ...] = ()
+    counts_automated: bool = False
+
+    def leave_out(self, event: Event) -> bool:
+        return (
+            event.country in self.excluded_countries
+            or any(_is_page_like(event.page, pattern) for pattern in self.excluded_paths)
+            or any(_is_agent_like(event.user_agent, pattern) for pattern in self.excluded_user_agents)
+        )
+
+
+@dataclass(eq=False)
+class Hit:
+    """An accepted event, as it was sent, with what is made of it."""
+
+    sent: Event
+    seq: int  # the order of arrival, which decides between hits of one moment
+    rules: Rules
+    agent: Agent = field(init=False)
+    session: Session | None = None  # None: a bot's, or nobody's
+    counts_as_view: bool = False
+
+    def __post_init__(self) -> None:
+        self.agent = agents(self.sent.user_agent)
+
+    @property
+    def at(self) -> datetime:
+        return self.sent.created_at
+
+    @property
+    def is_headless(self) -> bool:
+        return self.agent.bot_category == "headless" or (self.sent.automated and not self.agent.bot)
+
+    @property
+    def is_bot(self) -> bool:
+        if self.is_headless:
+            return not self.rules.counts_automated
+        return self.agent.bot is not None
+
+    @property
+    def bot(self) -> str | None:
+        return self.agent.bot or self.agent.browser
+
+    @property
+    def bot_category(self) -> str | None:
+        return "headless" if self.is_headless else self.agent.bot_category
+
+    @property
+    def own_visitor(self) -> int | None:
+        """As the hit itself says. A program's hit that does not say for whom it speaks is nobody's."""
+        if self.sent.identity is Identity.NONE or (self.agent.is_library and self.sent.identity is Identity.DAILY):
+            return None
+        return self.sent.visitor
+
+    @property
+    def visitor(self) -> int | None:
+        """A session that goes on over midnight goes on to be its first visitor's."""
+        return self.session.visitor if self.session else self.own_visitor
+
+    @property
+    def is_custom(self) -> bool:
+        return self.sent.event not in BUILT_IN
+
+    @property
+    def is_link_click(self) -> bool:
+        """The script says where a link leads to outside, and names the element: "a", "a#buy"."""
+        target = self.sent.data.get("target")
+        named = isinstance(target, str) and target.lower().split("#")[0].split(".")[0] == "a"
+        return self.sent.event == "click" and (bool(self.sent.data.get("href")) or named)
+
+    @property
+    def engaged_ms(self) -> int:
+        if self.sent.event != "page_leave":
+            return 0
+        return min(max(self.sent.time_on_page or 0, 0), 30 * 60 * 1000)
+
+    @property
+    def depth(self) -> int | None:
+        """Percent of the page that a page_leave or scroll says was reached."""
+        if self.sent.event not in {"page_leave", "scroll"} or self.sent.scroll_depth is None:
+            return None
+        return min(max(self.sent.scroll_depth, 0), 100)
+
+    def told(self, dimension: str) -> str | None:
+        """Of the sender: with what, from where. None: not known."""
+        sent = self.sent
+        if dimension in Agent._fields:
+            return getattr(self.agent, dimension)  # type: ignore[no-any-return]
+        if dimension in {"source", "channel"}:
+            found = source_and_channel(sent.referrer, sent.utm_source, sent.utm_medium)
+            return found[dimension == "channel"]
+        has_screen = sent.screen_width and sent.screen_height
+        if dimension == "screen":
+            return f"{sent.screen_width}×{sent.screen_height}" if has_screen else None
+        if dimension == "screen_class":
+            return _screen_class(sent.screen_width or 0) if has_screen else None
+        return getattr(sent, dimension)  # type: ignore[no-any-return]
+
+    def says(self, dimension: str, zone: ZoneInfo) -> str | None:
+        """Of the hit itself: its page, its name, its time on the zone's clock, or what it carries."""
+        match dimension:
+            case "page" | "event_page" | "bot_page":
+                return self.sent.page
+            case "event" | "event_name":
+                return self.sent.event
+            case "title":
+                return self.sent.title
+            case "section":
+                return _section(self.sent.page)
+            case "bot":
+                return self.bot
+            case "bot_category":
+                return self.bot_category
+            case "weekday" | "hour" | "weekday_hour":
+                local = self.at.astimezone(zone)
+                told = {"weekday": f"{local.isoweekday()}", "hour": f"{local.hour:02}"}
+                return told.get(dimension, "-".join(told.values()))
+            case _:
+                return text_of(self.sent.data.get(dimension.removeprefix("data.")))
+
+
+def hits_of(events: Iterable[Event], rules: Rules) -> list[Hit]:
+    """In the order of their time. `events` are in the order of their arrival."""
+    hits = [Hit(event, seq, rules) for seq, event in enumerate(events) if not rules.leave_out(event)]
+    return sorted(hits, key=lambda hit: (hit.at, hit.seq))
+
+
+def _is_page_like(page: str | None, pattern: str) -> bool:
+    return page is not None and any(fnmatchcase(text, pattern) for text in (page, page.split("?")[0]))
+
+
+def _is_agent_like(agent: str, pattern: str) -> bool:
+    return fnmatchcase(agent.lower(), pattern.lower() if "*" in pattern else f"*{pattern.lower()}*")
+
+
+def text_of(value: Any) -> str | None:
+    """Of a value in `data`: texts are themselves, everything else is its JSON; null is not set."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _section(page: str | None) -> str | None:
+    """The first folder."""
+    parts = (page or "").split("/")
+    return f"/{parts[1]}/*" if len(parts) > 2 and parts[0] == "" and parts[1] else page
+
+
+def _screen_class(width: int) -> str:
+    if width < 576:
+        return "Phone"
+    if width < 992:
+        return "Tablet"
+    return "Laptop" if width < 1440 else "Desktop"

@@ -1,0 +1,136 @@
+"""From hits to sessions, page views, and the time that was spent on each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from collector.event import Identity
+from tests.metrics.reference.hits import Hit
+
+GAP = timedelta(minutes=30)
+LONGEST = timedelta(hours=24)
+DOUBLE = timedelta(seconds=1)
+LONGEST_VIEW_MS = 30 * 60 * 1000
+
+
+@dataclass(eq=False)
+class Session:
+    """Hits of one visitor, the first one first."""
+
+    hits: list[Hit] = field(default_factory=list)
+
+    @property
+    def visitor(self) -> int | None:
+        return self.hits[0].own_visitor
+
+    @property
+    def started_at(self) -> datetime:
+        return self.hits[0].at
+
+    @property
+    def duration_s(self) -> float:
+        return (self.hits[-1].at - self.hits[0].at).total_seconds()
+
+    @property
+    def views(self) -> list[Hit]:
+        return [hit for hit in self.hits if hit.counts_as_view]
+
+    @property
+    def is_bounce(self) -> bool:
+        """One page view, under 10 s engaged, no click on a link, no custom event."""
+        engaged_ms = sum(hit.engaged_ms for hit in self.hits)
+        did_something = any(hit.is_link_click or hit.is_custom for hit in self.hits)
+        return len(self.views) == 1 and engaged_ms < 10_000 and not did_something
+
+    def told(self, dimension: str) -> str | None:
+        """Entry and exit page are the first and last page view's; everything else is the first hit's."""
+        if dimension == "entry_page":
+            return self.views[0].sent.page if self.views else None
+        if dimension == "visitor_kind":
+            return self._kind()
+        if dimension == "exit_page":
+            return self.views[-1].sent.page if self.views else None
+        return self.hits[0].told(dimension)
+
+    def _kind(self) -> str | None:
+        """Without a cookie nobody can tell who has been here before."""
+        if any(hit.sent.event == "session_start" for hit in self.hits):
+            return "new"
+        return "returning" if self.hits[0].sent.identity is Identity.COOKIE else None
+
+    def goes_on_with(self, hit: Hit) -> bool:
+        return hit.at - self.hits[-1].at <= GAP and hit.at - self.hits[0].at <= LONGEST
+
+
+def put_into_sessions(hits: Iterable[Hit]) -> list[Session]:
+    """`hits` are in the order of their time. Those of people get their session; page views are told from doubles."""
+    sessions: list[Session] = []
+    latest: dict[int, Session] = {}  # of each visitor
+    views: list[Hit] = []  # of the last second
+    for hit in hits:
+        views = [view for view in views if hit.at - view.at <= DOUBLE]
+        if not hit.is_bot and (visitor := hit.own_visitor) is not None:
+            session = _open_session(latest, hit)
+            if session is None:
+                session = Session()
+                sessions.append(session)
+            session.hits.append(hit)
+            hit.session = latest[visitor] = session
+        if hit.sent.event == "page_view" and not hit.is_bot and not _is_double(hit, views):
+            hit.counts_as_view = True
+            views.append(hit)
+    return sessions
+
+
+@dataclass
+class Reading:
+    """What was reported of a page view."""
+
+    engaged_ms: int = 0
+    depth: int | None = None  # percent of the page
+
+
+def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
+    """Of each page view that any page_leave or scroll told of. `hits` are in the order of their time."""
+    people = [hit for hit in hits if not hit.is_bot]
+    by_id = {hit.sent.view_id: hit for hit in people if hit.counts_as_view and hit.sent.view_id}
+    latest: dict[tuple[int, str | None], Hit] = {}  # view of each visitor and path
+    found = defaultdict[Hit, Reading](Reading)
+    for hit in people:
+        who = hit.visitor
+        if hit.counts_as_view and who is not None:
+            latest[who, hit.sent.page] = hit
+        if hit.sent.event in {"page_leave", "scroll"}:
+            by_path = latest.get((who, hit.sent.page)) if who is not None else None
+            view = by_id.get(hit.sent.view_id) if hit.sent.view_id else by_path
+            if view:
+                _add(found[view], hit)
+    return found
+
+
+def _add(reading: Reading, hit: Hit) -> None:
+    reading.engaged_ms = min(reading.engaged_ms + hit.engaged_ms, LONGEST_VIEW_MS)
+    if hit.depth is not None:
+        reading.depth = max(reading.depth or 0, hit.depth)
+
+
+def _open_session(latest: dict[int, Session], hit: Hit) -> Session | None:
+    """The visitor's own, or over midnight the one whose last hit is by who they were yesterday."""
+    own = latest.get(hit.own_visitor or 0)
+    if own and own.goes_on_with(hit):
+        return own
+    yesterdays = latest.get(hit.sent.previous_visitor or 0)
+    if yesterdays and yesterdays.hits[-1].own_visitor == hit.sent.previous_visitor and yesterdays.goes_on_with(hit):
+        return yesterdays
+    return None
+
+
+def _is_double(hit: Hit, views: Iterable[Hit]) -> bool:
+    """The same visitor viewed the same path within a second, both without a view_id."""
+    if hit.sent.view_id or hit.visitor is None:
+        return False
+    same_path = [view for view in views if view.sent.page == hit.sent.page and not view.sent.view_id]
+    return any(view.visitor == hit.visitor for view in same_path)

@@ -1,0 +1,81 @@
+"""Breakdowns: the values of a dimension, most first; and tables, in which every value has every number."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from proprium.metrics.filters import Filter, Operator
+from tests.metrics.reference.asked import Asked, History, Row, choose, is_about_hits
+from tests.metrics.reference.hits import Hit
+from tests.metrics.reference.numbers import Numbers, numbers
+from tests.metrics.reference.spans import Span
+
+CAMPAIGN = {"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
+VIEWED = {"page", "title", "section", "weekday", "hour", "weekday_hour"}
+OF_BOTS = {"bot", "bot_category", "bot_page"}
+
+Value = str | None
+
+
+@dataclass(frozen=True)
+class Tile:
+    rows: list[tuple[Value, int]]  # all of them
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.rows)
+
+
+def own_count(dimension: str) -> str:
+    """What a tile counts: visitors, unless its name says otherwise."""
+    if dimension in VIEWED:
+        return "page_views"
+    return "events" if is_about_hits(dimension) else "visitors"
+
+
+def tile(history: History, asked: Asked, span: Span, dimension: str) -> Tile:
+    """Ties by value, what is not set last of them."""
+    hits = choose(history, about(asked, dimension), span).hits
+    found = _by_value(hits, asked, dimension)
+    return Tile(sorted(found.items(), key=lambda row: (-row[1], row[0] is None, row[0] or "")))
+
+
+def table(history: History, asked: Asked, span: Span, dimension: str) -> Mapping[Value, Numbers]:
+    """A row says what the cards would say if its value were filtered for."""
+    asked = about(asked, dimension)
+    rows = {value: Row(dimension, value) for value, _ in tile(history, asked, span, dimension).rows}
+    return {value: numbers(history, asked, choose(history, asked, span, row)) for value, row in rows.items()}
+
+
+def about(asked: Asked, dimension: str) -> Asked:
+    """Tiles of bots are about bots; regions and cities are the open country's, where one is open."""
+    if dimension in OF_BOTS:
+        return replace(asked, audience="bots")
+    if dimension in {"region", "city"} and asked.open_country:
+        there = Filter("country", Operator.IS, (asked.open_country,))
+        return replace(asked, filters=(*asked.filters, there), open_country=None)
+    return asked
+
+
+def _by_value(hits: Sequence[Hit], asked: Asked, dimension: str) -> dict[Value, int]:
+    if own_count(dimension) == "visitors":
+        return _visitors(hits, dimension)
+    if dimension in VIEWED:
+        hits = [hit for hit in hits if hit.counts_as_view]
+    if dimension == "event":
+        hits = [hit for hit in hits if hit.is_custom]
+    counted = Counter(hit.says(dimension, asked.zone) for hit in hits)
+    if dimension.startswith("data."):
+        counted.pop(None, None)
+    return counted
+
+
+def _visitors(hits: Sequence[Hit], dimension: str) -> dict[Value, int]:
+    """By what their sessions say. Most visits have no campaign, and are not listed there."""
+    seen = defaultdict[Value, set[int | None]](set)
+    for hit in hits:
+        if hit.session:
+            seen[hit.session.told(dimension)].add(hit.visitor)
+    return {value: len(who) for value, who in seen.items() if value is not None or dimension not in CAMPAIGN}

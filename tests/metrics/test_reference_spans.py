@@ -1,0 +1,82 @@
+"""Periods, their comparison and their buckets against a clock that is asked quarter of an hour by quarter."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proprium.metrics.buckets import buckets
+from proprium.metrics.url import PropertyFacts, query_from
+from tests.metrics.questions import PERIODS
+from tests.metrics.reference.asked import Asked
+from tests.metrics.reference.spans import Span, buckets_of, first_moment
+
+ZONES = (
+    *("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"),
+    *("America/Havana", "Pacific/Chatham", "Asia/Kathmandu", "America/Santiago", "Pacific/Apia", "Asia/Beirut"),
+)
+FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2028, 12, 31, tzinfo=UTC)
+
+nows = st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC))
+days = st.dates(date(2024, 1, 2), date(2028, 12, 1))
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Asked:
+    first = draw(days)
+    dates = draw(st.sampled_from([None, None, (first, first + timedelta(days=draw(st.integers(0, 40))))]))
+    period = draw(st.sampled_from(PERIODS))
+    is_short = dates is not None or period in {"today", "yesterday", "24h", "7d", "14d", "28d"}
+    now = draw(nows)
+    return Asked(
+        now=now,
+        zone=ZoneInfo(draw(st.sampled_from(ZONES))),
+        period="custom" if dates else period,
+        dates=dates,
+        compare=draw(st.sampled_from(["previous", "year", "none"])),
+        interval=draw(st.sampled_from(["hour", "day", "week", "month"] if is_short else ["day", "week", "month"])),
+    )
+
+
+def check(asked: Asked) -> None:
+    query = query_from(asked.address, PropertyFacts(UUID(int=1), 1, asked.zone.key), asked.now)
+    assert Span(query.period.start_utc, query.period.end_utc) == asked.span
+    before = query.before()
+    assert (before and Span(before.period.start_utc, before.period.end_utc)) == asked.compared
+    found = buckets(query.period, query.interval, asked.now)
+    expected = buckets_of(asked.span, asked.interval, asked.zone, asked.now)
+    assert tuple(start.astimezone(UTC) for start in found.starts) == expected.starts
+    assert found.running == expected.is_running
+
+
+def test_periods_and_buckets_are_those_of_a_clock_in_the_zone(fuzz: bool) -> None:
+    @settings(max_examples=5_000 if fuzz else 150, derandomize=not fuzz, deadline=None)
+    @given(questions())
+    def holds(asked: Asked) -> None:
+        check(asked)
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", date(2026, 3, 29), 23),
+        ("Europe/Berlin", date(2026, 10, 25), 25),
+        ("America/St_Johns", date(2026, 11, 1), 25),
+        ("Australia/Lord_Howe", date(2026, 4, 5), 24.5),
+        ("Australia/Lord_Howe", date(2026, 10, 4), 23.5),
+        ("Africa/Cairo", date(2026, 4, 24), 23),  # its clock jumps at midnight
+        ("Asia/Kolkata", date(2026, 3, 29), 24),
+    ],
+)
+def test_a_day_of_a_clock_change_has_fewer_or_more_hours(zone: str, day: date, hours: float) -> None:
+    asked = Asked(datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo(zone), "custom", (day, day), interval="hour")
+    assert (asked.span.end - asked.span.start) / timedelta(hours=1) == hours
+    assert first_moment(day, asked.zone) == asked.span.start
+    check(asked)
