@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from calendar import day_abbr
 from typing import Any
 
@@ -18,7 +19,7 @@ WEEKDAYS = tuple(str(day) for day in range(1, 8))  # Monday first
 def heatmap(cells: Breakdown, look: Look) -> Figure:
     """`cells` is a breakdown by Dimension.WEEKDAY_HOUR; hours without a row are empty."""
     counts = {row.value: row.count for row in cells.rows}
-    grid = [[counts.get(f"{day}-{hour}", 0) for hour in HOURS] for day in WEEKDAYS]
+    grid = [[_height(counts.get(f"{day}-{hour}", 0)) for hour in HOURS] for day in WEEKDAYS]
     trace = {
         "type": "heatmap",
         "x": list(HOURS),
@@ -42,6 +43,11 @@ def busiest(cells: Breakdown) -> str:
         return "Nothing in this period"
     most = max(cells.rows, key=lambda row: row.count)
     return f"Most {cells.unit}: {label_of(Dimension.WEEKDAY_HOUR, most.value)}, {numbers.exact(most.count)}"
+
+
+def _height(count: int) -> float:
+    """Colours by the root: one loud hour must not make the rest of the week look alike."""
+    return round(math.sqrt(count), 3)
 
 
 def _words(value: str, counts: dict[str | None, int]) -> list[str]:

@@ -25,10 +25,10 @@ def test_plotly_accepts_it_in_every_look_and_empty(look: Look) -> None:
 
 
 def test_monday_is_first_and_an_hour_without_views_is_empty_not_missing() -> None:
-    (trace,) = heatmap(cells(c1_09=30, c7_23=1_200), Look.LIGHT)["data"]
+    (trace,) = heatmap(cells(c1_09=25, c7_23=900), Look.LIGHT)["data"]
     assert trace["y"][0] == "Mon"
     assert trace["y"][-1] == "Sun"
-    assert (trace["z"][0][9], trace["z"][6][23], trace["z"][3][12]) == (30, 1_200, 0)
+    assert (trace["z"][0][9], trace["z"][6][23], trace["z"][3][12]) == (5, 30, 0)
     assert [len(trace["z"]), *{len(line) for line in trace["z"]}] == [7, 24]
 
 
