@@ -21,7 +21,7 @@ from proprium.metrics.filters import (
     parse_filter,
 )
 from proprium.metrics.query import Query
-from proprium.metrics.table import MAX_LIMIT, own_count
+from proprium.metrics.table import MOST_ROWS, own_count
 from proprium.ui import theme
 from proprium.ui.cards.listing import LABELLED, Listing
 from proprium.ui.cards.segments import Segments
@@ -215,7 +215,7 @@ class FilterDialog:
             self._query.with_filters(),
             dimension,
             metrics=(own_count(dimension),),
-            limit=MAX_LIMIT,
+            limit=MOST_ROWS,
         )
         known = {row.label.casefold(): (row.value, row.label) for row in found.rows if row.value}
         return [known.get(part.casefold(), (part, part)) for part in parts]
@@ -251,7 +251,7 @@ def filter_of(dimension: str, operator: Operator, values: list[str]) -> Filter:
 
 def _dimensions(given: Filter | None) -> dict[str, str]:
     names = {name: dimension_name(name) for name in (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)}
-    names["screen_class"], names["screen"] = "Screen class", "Screen size"
+    names |= {"screen_class": "Screen class", "screen": "Screen size", "visitor_kind": "New or returning"}
     if given and given.data_key:
         names[given.dimension] = f"Data: {given.data_key}"
     return names

@@ -15,7 +15,7 @@ from proprium.metrics.data_keys import data_keys
 from proprium.metrics.filters import Filter, filter_for
 from proprium.metrics.query import Query
 from proprium.metrics.results import Dimension, Metric, Table, TableRow
-from proprium.metrics.table import MAX_LIMIT, own_count
+from proprium.metrics.table import MOST_ROWS, own_count
 from proprium.reports import spreadsheet
 from proprium.ui import theme
 from proprium.ui.bundle import flag_url
@@ -209,7 +209,7 @@ class FullList:
 
     async def _download(self, kind: str) -> None:
         """Exactly this table, with all its rows, up to as many as one answer holds."""
-        found = await self._attempt(MAX_LIMIT, 0)
+        found = await self._attempt(MOST_ROWS, 0)
         if found is None:
             return
         if kind == "csv":

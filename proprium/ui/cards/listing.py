@@ -8,7 +8,7 @@ from dataclasses import replace
 from proprium.figures.names import NameOf
 from proprium.metrics.query import Query
 from proprium.metrics.results import Dimension, Metric, Table
-from proprium.metrics.table import MAX_LIMIT, table
+from proprium.metrics.table import MOST_ROWS, table
 from proprium.warehouse.connect import Warehouse
 
 LABELLED = frozenset({Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
@@ -46,7 +46,7 @@ class Listing:
                 offset=offset,
             )
         every = table(
-            self._warehouse, query, dimension, metrics=metrics, sort=sort, ascending=ascending, limit=MAX_LIMIT
+            self._warehouse, query, dimension, metrics=metrics, sort=sort, ascending=ascending, limit=MOST_ROWS
         )
         is_place = dimension in PLACES
         called = (

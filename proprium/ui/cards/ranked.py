@@ -45,16 +45,15 @@ class RankedList:
         self,
         on_filter: Callable[[Filter], None],
         *,
-        size: int = SIZE,
         with_flags: bool = False,
         on_row: Callable[[Row], Any] | None = None,
     ) -> None:
         """`on_row` is told of a pressed row instead, where pressing one does not filter."""
-        self._size, self._with_flags, self._on_filter, self._on_row = size, with_flags, on_filter, on_row
+        self._with_flags, self._on_filter, self._on_row = with_flags, on_filter, on_row
         self._dimension = ""
         self._rows: tuple[Row, ...] = ()
         self._lines: list[_Line] = []
-        self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {size}")
+        self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {SIZE}")
         self.box.on("click", self._press, js_handler=EMIT_PRESSED_ROW)
         with self.box:
             self._skeletons = [skeleton(34) for _ in range(3)]
@@ -64,7 +63,7 @@ class RankedList:
     def show(self, breakdown: Breakdown, missing: str) -> None:
         """Draws `breakdown` into the rows that are there; `missing` is what an empty one says."""
         self._dimension = breakdown.dimension
-        self._rows = breakdown.rows[: self._size]
+        self._rows = breakdown.rows[:SIZE]
         self._end_waiting()
         with self.box:
             while len(self._lines) < len(self._rows):
