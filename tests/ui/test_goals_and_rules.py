@@ -86,6 +86,18 @@ async def test_a_goal_without_a_name_or_a_condition_is_refused_with_a_sentence(s
     assert reload(site, mine).goals == []
 
 
+async def test_conditions_that_a_program_set_survive_a_change_by_hand(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    first = {"name": "Read", "filters": ["page:matches:/docs/*", "title:contains:Guide", "data.plan:one_of:pro|team"]}
+    service.update_settings(site.services.database, mine.id, goals=[first])
+    await browser.open(f"/properties/{mine.id}/settings")
+    press_named(browser, "Change the goal Read")
+    named(browser, "Path of the page", ui.input).value = "/docs/api"
+    press_last(browser, "Save")
+    changed = ["page:is:/docs/api", "title:contains:Guide", "data.plan:one_of:pro|team"]
+    await goals_become(site, mine, [{"name": "Read", "filters": changed}])
+
+
 async def test_two_goals_cannot_have_one_name(site: Site) -> None:
     mine, browser = await settings_of(site)
     first = {"name": "Signed up", "filters": ["event:is:sign_up"]}

@@ -110,7 +110,7 @@ class _GoalDialog:
         self._conditions: list[_Condition] = []
 
     def open(self) -> None:
-        first, rest = _split(self._given)
+        first, rest, self._others = _split(self._given)
         with dialog("Change the goal" if self._given else "Define a goal") as self._box:
             name = self._given.name if self._given else ""
             self._name = text_input("Name", value=name, placeholder="Sign-up", autofocus=True)
@@ -119,6 +119,8 @@ class _GoalDialog:
             self._value = text_input(VALUE_LABELS[kind], value=first.value if first else "")
             self._why = ui.label("").classes("mut small")
             self._more = ui.element("div").classes("stack tight")
+            if self._others:
+                ui.label("And " + " and ".join(wanted.label() for wanted in self._others)).classes("mut small")
             button("And its data …", "plus", kind=theme.BARE, on_click=lambda: self._add(None)).style(
                 "align-self: flex-start"
             )
@@ -171,16 +173,24 @@ class _GoalDialog:
         name, text = (self._name.value or "").strip(), (self._value.value or "").strip()
         if not name:
             raise BadQuery("A goal needs a name.")
-        if not text:
+        if not text and not self._others:
             kind = str(self._kind.value)
             raise BadQuery(f"{VALUE_LABELS[kind]} is missing. Write one like {EXAMPLES[kind]}.")
         is_pattern = self._kind.value == PAGE and "*" in text
         first = Filter(str(self._kind.value), Operator.MATCHES if is_pattern else Operator.IS, (text,))
-        return goal(name, [first.to_text(), *(each.filter().to_text() for each in self._conditions)])
+        asked = [*([first] if text else []), *(each.filter() for each in self._conditions), *self._others]
+        return goal(name, [wanted.to_text() for wanted in asked])
 
 
-def _split(given: Goal | None) -> tuple[Filter | None, list[Filter]]:
-    """The condition on the event or page, and those on data."""
+def _split(given: Goal | None) -> tuple[Filter | None, list[Filter], list[Filter]]:
+    """The condition on the event or page, those on data, and others that a program set: these are kept as they are."""
     filters = list(given.filters) if given else []
-    first = next((wanted for wanted in filters if wanted.dimension in REACHED_BY), None)
-    return first, [wanted for wanted in filters if wanted is not first and wanted.data_key]
+    first = next((wanted for wanted in filters if _is_first(wanted)), None)
+    on_data = [wanted for wanted in filters if wanted.data_key and wanted.operator.value in OPERATORS]
+    return first, on_data, [wanted for wanted in filters if wanted is not first and wanted not in on_data]
+
+
+def _is_first(wanted: Filter) -> bool:
+    is_plain = wanted.operator is Operator.IS and "*" not in wanted.value and bool(wanted.value)
+    is_pattern = wanted.dimension == PAGE and wanted.operator is Operator.MATCHES and "*" in wanted.value
+    return wanted.dimension in REACHED_BY and (is_plain or is_pattern)
