@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from proprium.warehouse.connect import Warehouse
 
 MAX_LIMIT = 1000
+"""Rows that a program may ask for at once."""
+MOST_ROWS = 10_000
+"""Of one answer: a whole file of them, so that it is of one moment."""
 
 CAMPAIGN = frozenset(
     {
@@ -100,7 +103,7 @@ def table(
     order = sort or own_count(wanted)
     asked = _Asked(about(query, wanted), wanted, tuple(dict.fromkeys((*columns, order, own_count(wanted)))))
     with warehouse.read() as connection:
-        question = asked.page(order, ascending, search.strip(), max(1, min(limit, MAX_LIMIT)), max(0, offset))
+        question = asked.page(order, ascending, search.strip(), max(1, min(limit, MOST_ROWS)), max(0, offset))
         answer = [dict(row) for row in connection.execute(question).mappings()]
         if not answer and offset:  # past the last row: the sizes are still to be told
             first = connection.execute(asked.page(order, ascending, search.strip(), 1, 0)).mappings()

@@ -27,6 +27,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import selection
 from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
+from proprium.metrics.columns import session_column
 from proprium.metrics.query import Audience, Query
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY, about
@@ -56,7 +57,12 @@ OF_SESSIONS = (
     Dimension.SCREEN,
     Dimension.LANGUAGE,
     Dimension.HOSTNAME,
+    Dimension.BROWSER_VERSION,
+    Dimension.PLATFORM_VERSION,
+    Dimension.SCREEN_CLASS,
 )
+UNREPORTED = (Dimension.BROWSER_VERSION, Dimension.PLATFORM_VERSION, Dimension.SCREEN_CLASS)
+"""Nobody asks for these unless their tab is open."""
 
 OF_HITS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
     Dimension.PAGE: (event.c.page, event.c.is_view),
@@ -67,13 +73,13 @@ OF_HITS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
     Dimension.BOT_CATEGORY: (event.c.bot_category, true()),
 }
 """What the rows are called, and which hits count."""
-TILED = (*OF_SESSIONS, *OF_HITS)
+TILED = (*(name for name in OF_SESSIONS if name not in UNREPORTED), *OF_HITS)
 
 
 def tiles(
     connection: Connection, query: Query, dimensions: Collection[Dimension] = TILED
 ) -> Mapping[Dimension, Breakdown]:
-    """The first rows of these of TILED. Regions and cities are the open country's, where one is open."""
+    """The first rows of each. Regions and cities are the open country's, where one is open."""
     of_sessions = [name for name in OF_SESSIONS if name in dimensions]
     there = [name for name in of_sessions if query.open_country and name in PLACES_IN_A_COUNTRY]
     everywhere = [name for name in of_sessions if name not in there]
@@ -95,7 +101,8 @@ def _session_tiles(
 
 
 def _session_question(dimensions: Sequence[Dimension], chosen: ColumnElement[bool]) -> Select[Any]:
-    rows = select(*(session.c[name.value] for name in dimensions), session.c.visitor).where(chosen).subquery("rows")
+    columns = (session_column(name.value).label(name.value) for name in dimensions)
+    rows = select(*columns, session.c.visitor).where(chosen).subquery("rows")
     counted = _visitors(rows, [rows.c[name.value] for name in dimensions])
     # Where most rows have none, "not set" is no row of the tile.
     campaigns = [_set_number(dimensions, name) for name in dimensions if name in CAMPAIGN]

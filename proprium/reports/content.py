@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from maps.atlas import Atlas
 from proprium.figures import choropleth, numbers
+from proprium.figures.heatmap import heatmap
 from proprium.figures.names import name_of, named
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
@@ -67,6 +68,14 @@ class TableRow:
 
 
 @dataclass(frozen=True)
+class GoalRow:
+    name: str
+    conversions: str
+    rate: str  # of all sessions
+    change: Change | None
+
+
+@dataclass(frozen=True)
 class Content:
     property_name: str
     head: tuple[tuple[str, str], ...]  # (what, text): period, compared period, filters, time, live visitors
@@ -77,6 +86,8 @@ class Content:
     map_title: str
     map: Figure
     country: str | None  # whose regions the map shows; None: the world
+    goals: tuple[GoalRow, ...]
+    week: Figure | None  # weekday × hour; None: nothing was viewed, or nobody asked
     tables: tuple[Table, ...]
     empty: tuple[str, ...]  # titles of the tables that have nothing in this period
     bots: str
@@ -125,6 +136,8 @@ def content(dashboard: Dashboard, facts: Facts, atlas: Atlas) -> Content:
         map_title=f"{atlas.name(country)}: visitors by region" if country else "Visitors by country",
         map=_map(breakdowns, country, atlas),
         country=country,
+        goals=tuple(_goals(dashboard)),
+        week=_week(breakdowns.get(Dimension.WEEKDAY_HOUR)),
         tables=tuple(table for table in tables if table.rows),
         empty=tuple(table.title for table in tables if not table.rows),
         bots=f"{numbers.exact(dashboard.totals.bots)} hits by bots stand in no other number.",
@@ -165,6 +178,18 @@ def _cards(dashboard: Dashboard) -> Iterator[Card]:
     for event, count in now.custom.items():
         changed = change(count, before.custom.get(event, 0), Metric.EVENTS) if before else None
         yield Card(event, numbers.exact(count), changed)
+
+
+def _goals(dashboard: Dashboard) -> Iterator[GoalRow]:
+    sessions, before = dashboard.totals.sessions, dashboard.previous
+    for name, reached in dashboard.totals.goals.items():
+        rate = numbers.of_metric(Metric.CONVERSION_RATE, 100 * reached / sessions if sessions else None)
+        changed = change(reached, before.goals.get(name), Metric.CONVERSIONS) if before else None
+        yield GoalRow(name, numbers.exact(reached), rate, changed)
+
+
+def _week(cells: Breakdown | None) -> Figure | None:
+    return heatmap(cells, Look.PRINT) if cells and cells.rows else None
 
 
 def _drawn(dashboard: Dashboard, facts: Facts) -> tuple[str, Series | None, Series | None]:

@@ -12,9 +12,9 @@ from maps.atlas import Atlas
 from proprium.errors import BadQuery
 from proprium.exports import ask
 from proprium.figures.names import name_of
-from proprium.metrics.dashboard import dashboard
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports import data
+from proprium.reports.answer import reported
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
@@ -75,7 +75,7 @@ class Printer:
         return ReportFile(facts.file_name(answered, kind.suffix), MEDIA_TYPES[kind], content)
 
     def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
-        return dashboard(self.warehouse, ask.query_of(self.warehouse, property_, pairs, now))
+        return reported(self.warehouse, ask.query_of(self.warehouse, property_, pairs, now))
 
     def _data(self, answered: Dashboard, property_: Property, kind: Format) -> bytes:
         found = data.report(self.warehouse, answered, property_, name_of(self.atlas))

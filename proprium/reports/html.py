@@ -19,7 +19,7 @@ from proprium.figures.template import Figure, Look
 from proprium.metrics.results import Dashboard
 from proprium.reports.content import Content, Facts, content
 
-CHART_HEIGHT, MAP_HEIGHT = 180, 244
+CHART_HEIGHT, MAP_HEIGHT, WEEK_HEIGHT = 180, 244, 150
 WIDTH = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time
 
 # Single weights: of a variable font Chromium puts drawings of the letters into a PDF.
@@ -44,6 +44,7 @@ def html(dashboard: Dashboard, facts: Facts, atlas: Atlas, *, is_static: bool = 
         flags=_flags(shown),
         chart_height=CHART_HEIGHT,
         map_height=MAP_HEIGHT,
+        week_height=WEEK_HEIGHT,
         plotly=_script(),
         figures=Markup(json_in_html(_figures(shown, atlas, is_static))),
     )
@@ -66,6 +67,7 @@ def _figures(shown: Content, atlas: Atlas, is_static: bool) -> dict[str, Any]:
     return {
         "chart": _sized(shown.chart, CHART_HEIGHT, is_static),
         "map": _sized(shown.map, MAP_HEIGHT, is_static),
+        "week": _sized(shown.week, WEEK_HEIGHT, is_static) if shown.week else None,
         "land": {"colorscale": [[0, colour], [1, colour]], "marker": {"line": choropleth.border(Look.PRINT)}},
         "geojson": topology.features(),
         "isStatic": is_static,

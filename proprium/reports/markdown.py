@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from maps.atlas import Atlas
 from proprium.metrics.results import Dashboard
-from proprium.reports.content import Content, Facts, Table, content
+from proprium.reports.content import Content, Facts, GoalRow, Table, content
 
 
 def markdown(dashboard: Dashboard, facts: Facts, atlas: Atlas) -> str:
@@ -22,6 +22,8 @@ def _lines(shown: Content) -> Iterator[str]:
     yield "| Metric | Value | Change |"
     yield "| --- | ---: | ---: |"
     yield from (f"| {plain(c.label)} | {c.value} | {c.change.text if c.change else ''} |" for c in shown.cards)
+    if shown.goals:
+        yield from _goals(shown.goals)
     for table in shown.tables:
         yield from _table(table)
     yield ""
@@ -31,6 +33,16 @@ def _lines(shown: Content) -> Iterator[str]:
     yield shown.bots
     yield ""
     yield shown.foot
+
+
+def _goals(goals: tuple[GoalRow, ...]) -> Iterator[str]:
+    yield ""
+    yield "## Goals"
+    yield ""
+    yield "| Goal | Conversions | Rate | Change |"
+    yield "| --- | ---: | ---: | ---: |"
+    for goal in goals:
+        yield f"| {plain(goal.name)} | {goal.conversions} | {goal.rate} | {goal.change.text if goal.change else ''} |"
 
 
 def _table(table: Table) -> Iterator[str]:

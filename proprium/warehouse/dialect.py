@@ -46,6 +46,11 @@ def data_value(data: Column, key: str) -> ColumnElement[str]:
     return func.json_extract_string(data, pointer, type_=Text)
 
 
+def json_keys(data: Column) -> ColumnElement[str]:
+    """A row for each key of a hit's JSON; none where there is no JSON."""
+    return func.unnest(func.json_keys(data), type_=Text)
+
+
 def text_part(text: Column, sign: str, number: int) -> ColumnElement[str]:
     """The text between signs, counted from 1."""
     return func.split_part(text, sign, number, type_=Text)

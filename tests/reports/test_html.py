@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from proprium.metrics.results import Dimension, Metric
 from proprium.reports.content import Facts
 from proprium.reports.html import css_string, html, json_in_html
-from tests.dashboards import ATLAS, a_dashboard, a_filter, a_query
+from tests.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'`{{7*7}}\u2028"
 
@@ -104,3 +105,26 @@ def test_the_name_of_the_file_is_safe_everywhere() -> None:
     dashboard = a_dashboard()
     assert Facts("Acme & Söhne / ../x").file_name(dashboard, "pdf") == "acme-s-hne-x-2026-10-27-2026-11-23.pdf"
     assert Facts("例え").file_name(dashboard, "md") == "report-2026-10-27-2026-11-23.md"
+
+
+def test_goals_and_the_week_are_on_the_page() -> None:
+    goals = {"Signed up <b>": 140, "Read the docs": 0}
+    found = a_dashboard(
+        totals=replace(TOTALS, goals=goals),
+        previous=replace(PREVIOUS, goals={"Signed up <b>": 100, "Read the docs": 0}),
+        values={Dimension.WEEKDAY_HOUR: ("1-09", "7-23")},
+    )
+    page = html(found, Facts("acme.dev"), ATLAS)
+    text = shown(page)
+    assert "Signed up &lt;b&gt; 140 1.0% +40.0%" in text
+    assert "Read the docs 0 0.0% –" in text
+    assert "Weekday and hour" in text
+    week = figures(page)["week"]
+    assert isinstance(week, dict)
+    assert week["data"][0]["customdata"][0][9] == ["1-09", "Monday 09:00", "4,210"]
+
+
+def test_without_goals_and_without_a_week_nothing_is_said_of_them() -> None:
+    page = html(a_dashboard(), Facts("acme.dev"), ATLAS)
+    assert "Goals" not in shown(page)
+    assert figures(page)["week"] is None

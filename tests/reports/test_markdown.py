@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import markdown2
 
@@ -8,7 +9,7 @@ from proprium.metrics.results import Dimension
 from proprium.reports.content import Facts
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown, plain
-from tests.dashboards import ATLAS, a_dashboard, a_filter, a_query
+from tests.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
 
 
 def test_it_says_what_the_pdf_says() -> None:
@@ -19,6 +20,11 @@ def test_it_says_what_the_pdf_says() -> None:
         assert number in text
     for what in re.findall(r"<dd>([^<]+)</dd>", page):
         assert what in text
+
+
+def test_goals_are_a_table() -> None:
+    found = a_dashboard(totals=replace(TOTALS, goals={"A | B": 140}), previous=replace(PREVIOUS, goals={"A | B": 100}))
+    assert "| A \\| B | 140 | 1.0% | +40.0% |" in markdown(found, Facts("acme.dev"), ATLAS)
 
 
 def test_its_tables_are_tables() -> None:

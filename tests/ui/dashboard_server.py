@@ -18,8 +18,10 @@ from proprium.accounts import sessions, users
 from proprium.clock import utc_now
 from proprium.config import Settings
 from proprium.live import Heard, Hub
+from proprium.metrics.filters import parse_filters
+from proprium.metrics.goals import Segment, goal, kept
 from proprium.properties.directory import Directory
-from proprium.properties.service import create_property, set_custom_cards, set_public
+from proprium.properties.service import create_property, set_custom_cards, set_public, update_settings
 from proprium.sql.runner import Runner
 from proprium.sql.snapshot import Snapshots
 from proprium.storage.database import Database
@@ -33,6 +35,8 @@ from proprium.warehouse.connect import open_warehouse
 from proprium.warehouse.projector import Projector
 from proprium.warehouse.rules import stored_rules
 from tests.make import CHROME, GOOGLEBOT, IPHONE, PASSWORD, an_event
+
+SENT = {0: {"plan": "pro", "<b>seats</b>": 3}, 4: {"plan": "free"}, 8: {"plan": "pro"}}
 
 
 class DashboardServer:
@@ -89,8 +93,16 @@ class DashboardServer:
         bob = users.create_user(self.database, "bob@example.com", "Bob", PASSWORD, Role.EDITOR)
         self.busy: Property = create_property(self.database, "busy.example", ada.id, timezone="Europe/Berlin")
         self.busy = set_custom_cards(self.database, self.busy.id, ["sign_up"])
+        self.busy = update_settings(
+            self.database,
+            self.busy.id,
+            goals=[kept(goal("Signed up", ["event:is:sign_up"])), kept(goal("Saw prices", ["page:is:/pricing"]))],
+            segments=[kept(Segment("Germans", parse_filters(["country:is:DE"])))],
+        )
         self.empty = create_property(self.database, "empty.example", ada.id)
         self.open = set_public(self.database, create_property(self.database, "open.example", bob.id).id, True)
+        germans = kept(Segment("Germans", parse_filters(["country:is:DE"])))
+        self.open = update_settings(self.database, self.open.id, segments=[germans])
         self.foreign = create_property(self.database, "foreign.example", bob.id)
         self.token = sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test")
 
@@ -107,7 +119,9 @@ class DashboardServer:
             if number % 2:
                 events.append(an_event(**who, **where, page="/pricing", user_agent=agent))
             if number % 4 == 0:
-                events.append(an_event(**who, **where, page="/pricing", event="sign_up", user_agent=agent))
+                events.append(
+                    an_event(**who, **where, page="/pricing", event="sign_up", user_agent=agent, data=SENT[number])
+                )
         events.append(
             an_event(
                 visitor="bot",

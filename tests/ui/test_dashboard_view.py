@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from proprium.errors import BadQuery
 from proprium.metrics.filters import Filter, Operator
 from proprium.metrics.period import PRESETS, Compare, Interval
+from proprium.metrics.query import Goal
 from proprium.metrics.results import Dimension, Metric
 from proprium.metrics.url import PropertyFacts
 from proprium.ui.cards.tiles import DEVICES, PAGES, PLACES, SOURCES, TILES
@@ -161,3 +163,25 @@ def test_a_custom_card_that_goes_takes_its_chart_with_it() -> None:
     view = a_view().with_metric("event:sign_up")
     assert view.with_cards(()).metric == "visitors"
     assert view.with_cards(("download", "sign_up")).metric == "event:sign_up"
+
+
+def test_an_opened_event_and_its_key_stand_in_the_address() -> None:
+    opened = a_view().with_event("sign_up").with_event("sign_up", "plan")
+    assert reopened(opened) == opened
+    assert opened.address().endswith("?event=sign_up&key=plan")
+    assert opened.key == a_view().key, "the dashboard's own question is the same"
+    assert opened.with_event("").params() == []
+
+
+def test_a_goal_that_was_chosen_stands_in_the_address_and_one_that_is_gone_is_told() -> None:
+    facts = replace(FACTS, goals=(Goal("Signed up", (Filter("event", Operator.IS, ("sign_up",)),)),))
+    view = view_from((), facts, NOW).with_goal("Signed up")
+    assert view_from(view.params(), facts, NOW) == view
+    with pytest.raises(BadQuery, match="Signed up"):
+        view_from(view.params(), FACTS, NOW)
+
+
+@pytest.mark.parametrize("params", [(("event", "x" * 256),), (("event", "a"), ("key", "\0"))])
+def test_an_event_that_nobody_can_send_is_told(params: tuple[tuple[str, str], ...]) -> None:
+    with pytest.raises(BadQuery, match="can be sent"):
+        a_view(*params)

@@ -163,7 +163,7 @@ async def test_settings_are_saved_tidied_and_refused_with_a_sentence(site: Site)
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/settings")
-    hostnames, addresses, _, paths, countries, agents = sorted(
+    hostnames, addresses, _, _, paths, countries, agents = sorted(
         browser.find(ui.textarea).elements, key=lambda field: field.id
     )
     hostnames.value = "https://Shop.example.com/x\n\nshop.example.com"

@@ -19,6 +19,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("X", "Compare, or not"),
     ("/", "Filter"),
     ("Esc", "Remove all filters"),
+    ("I", "On a card: why this number"),
     ("1 – 9", "Another property"),
     ("?", "This list"),
 )

@@ -41,12 +41,19 @@ class _Line:
 class RankedList:
     """Rows of one breakdown at a time."""
 
-    def __init__(self, on_filter: Callable[[Filter], None], *, size: int = SIZE, with_flags: bool = False) -> None:
-        self._size, self._with_flags, self._on_filter = size, with_flags, on_filter
+    def __init__(
+        self,
+        on_filter: Callable[[Filter], None],
+        *,
+        with_flags: bool = False,
+        on_row: Callable[[Row], Any] | None = None,
+    ) -> None:
+        """`on_row` is told of a pressed row instead, where pressing one does not filter."""
+        self._with_flags, self._on_filter, self._on_row = with_flags, on_filter, on_row
         self._dimension = ""
         self._rows: tuple[Row, ...] = ()
         self._lines: list[_Line] = []
-        self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {size}")
+        self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {SIZE}")
         self.box.on("click", self._press, js_handler=EMIT_PRESSED_ROW)
         with self.box:
             self._skeletons = [skeleton(34) for _ in range(3)]
@@ -56,7 +63,7 @@ class RankedList:
     def show(self, breakdown: Breakdown, missing: str) -> None:
         """Draws `breakdown` into the rows that are there; `missing` is what an empty one says."""
         self._dimension = breakdown.dimension
-        self._rows = breakdown.rows[: self._size]
+        self._rows = breakdown.rows[:SIZE]
         self._end_waiting()
         with self.box:
             while len(self._lines) < len(self._rows):
@@ -98,7 +105,7 @@ class RankedList:
         line.share.set_text(numbers.share(row.share_percent))
         set_style(line.bar, "width", f"{max(1.5, width_percent):.1f}%")
         set_prop(line.button, "title", f"{row.label}\n{numbers.exact(row.count)} {unit}")
-        switch_class(line.button, "still", self._filter(row) is None)
+        switch_class(line.button, "still", self._on_row is None and self._filter(row) is None)
         if line.flag is not None:
             address = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
             line.flag.set_visibility(address is not None)
@@ -109,8 +116,11 @@ class RankedList:
 
     def _press(self, event: object) -> None:
         index = int(getattr(event, "args", -1))
-        wanted = self._filter(self._rows[index]) if 0 <= index < len(self._rows) else None
-        if wanted is not None:
+        if not 0 <= index < len(self._rows):
+            return
+        if self._on_row:
+            self._on_row(self._rows[index])
+        elif wanted := self._filter(self._rows[index]):
             self._on_filter(wanted)
 
 
@@ -125,12 +135,13 @@ class RankedTile:
         on_expand: Callable[[Tile], Any],
         *,
         with_flags: bool = False,
+        on_row: Callable[[Row], Any] | None = None,
     ) -> None:
         self.tile = tile
         with panel(tile.title, body="") as self.panel:
             self._sub = TabRow([], on_tab=lambda key: on_tab(tile, key), name=f"{tile.title} by")
             self._sub.box.classes("subtabs")
-            self.list = RankedList(on_filter, with_flags=with_flags)
+            self.list = RankedList(on_filter, with_flags=with_flags, on_row=on_row)
         with self.panel.head:
             self._hint = span("", "s end cut")
             self._tabs = TabRow(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from nicegui import run, ui
 
 from proprium.errors import ProblemForReader
 from proprium.metrics.results import Dashboard, Metric
+from proprium.reports.answer import reported
 from proprium.reports.content import Facts
 from proprium.reports.markdown import markdown
 from proprium.reports.pdf import pdf
@@ -25,12 +28,12 @@ class Takeaway:
 
     async def take_pdf(self) -> None:
         """Printed beside the event loop; the page goes on moving, and the button says what happens."""
-        answer = self._answer()
-        if answer is None or self._is_busy:
+        if self._is_busy or not self._is_there():
             return
         facts = self._facts()
         self._show_busy(True)
         try:
+            answer = await self._answer()
             document = await pdf(answer, facts, self._services.atlas, self._services.settings.chromium)
         except ProblemForReader as problem:
             ui.notify(str(problem), type="negative", multi_line=True, timeout=12_000)
@@ -40,10 +43,9 @@ class Takeaway:
         ui.download.content(document, facts.file_name(answer, "pdf"), "application/pdf")
 
     async def take_markdown(self) -> None:
-        answer = self._answer()
-        if answer is None:
+        if not self._is_there():
             return
-        facts = self._facts()
+        facts, answer = self._facts(), await self._answer()
         text = await run.io_bound(markdown, answer, facts, self._services.atlas)
         ui.download.content(text or "", facts.file_name(answer, "md"), "text/markdown")
 
@@ -52,10 +54,15 @@ class Takeaway:
         view = self._screen.view
         ui.download.from_url(view.address().replace(str(view.facts.id), f"{view.facts.id}/report.{ending}", 1))
 
-    def _answer(self) -> Dashboard | None:
+    def _is_there(self) -> bool:
         if self._screen.answer is None:
             ui.notify("The numbers are not here yet. Try again in a moment.")
-        return self._screen.answer
+        return self._screen.answer is not None
+
+    async def _answer(self) -> Dashboard:
+        """All tiles: the page has asked for those that it shows."""
+        query = self._screen.view.at(self._services.clock())
+        return await asyncio.to_thread(reported, self._services.warehouse, query)
 
     def _facts(self) -> Facts:
         event = self._screen.view.custom_event

@@ -72,10 +72,13 @@ DEVICES = Tile(
     "devices",
     "Devices",
     (
-        Tab("browsers", "Browser", D.BROWSER, "No visit in this period."),
-        Tab("platforms", "Platform", D.PLATFORM, "No visit in this period."),
+        Tab("browsers", "Name", D.BROWSER, "No visit in this period.", group="Browser"),
+        Tab("browser_versions", "Version", D.BROWSER_VERSION, "No visit in this period.", group="Browser"),
+        Tab("platforms", "Name", D.PLATFORM, "No visit in this period.", group="Platform"),
+        Tab("platform_versions", "Version", D.PLATFORM_VERSION, "No visit in this period.", group="Platform"),
         Tab("devices", "Device", D.DEVICE, "No visit in this period."),
-        Tab("screens", "Screen", D.SCREEN, "No visit told the size of its screen."),
+        Tab("screens", "Size", D.SCREEN, "No visit told the size of its screen.", group="Screen"),
+        Tab("screen_classes", "Class", D.SCREEN_CLASS, "No visit told the size of its screen.", group="Screen"),
         Tab("languages", "Language", D.LANGUAGE, "No visit told its language."),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from proprium.errors import BadQuery
-from proprium.metrics.filters import Filter
+from proprium.metrics.filters import MAX_KEY_CHARS, Filter, is_plain
 from proprium.metrics.period import Compare, Interval, Period, custom, default_interval, intervals_for, period
 from proprium.metrics.query import Query
 from proprium.metrics.results import Dimension, Metric
@@ -27,6 +27,8 @@ class View:
     query: Query
     metric: str = Metric.VISITORS.value  # or event:<name>
     tabs: Mapping[str, str] = field(default_factory=dict)  # tile → tab, where that is not the tile's first
+    event: str = ""  # whose keys of `data` the events tile lists
+    event_key: str = ""  # whose values it lists
 
     @property
     def custom_event(self) -> str | None:
@@ -42,8 +44,12 @@ class View:
     @property
     def key(self) -> tuple[object, ...]:
         """The same for everybody who asks the same; how it is shown and what time it is are no part of it."""
-        asked = (self.query.timezone.key, self.facts.custom_cards, self.facts.goals, self.dimensions)
-        return (*query_to_params(self.query), *asked)
+        return (*self.question, self.facts.custom_cards, self.facts.goals, self.dimensions)
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """The same where a table of one dimension has the same rows: whatever the cards and open tabs are."""
+        return (*query_to_params(self.query), self.query.timezone.key)
 
     def tab(self, tile: Tile) -> Tab:
         key = self.tabs.get(tile.key)
@@ -55,6 +61,8 @@ class View:
         pairs = query_to_params(self.query)
         if self.metric != Metric.VISITORS:
             pairs.append(("metric", self.metric))
+        opened = [("event", self.event), ("key", self.event_key)]
+        pairs += [(name, value) for name, value in opened if value]
         return pairs + [(tile.key, self.tabs[tile.key]) for tile in TILES if tile.key in self.tabs]
 
     def address(self) -> str:
@@ -115,6 +123,14 @@ class View:
     def with_metric(self, metric: str) -> View:
         return replace(self, metric=metric)
 
+    def with_event(self, name: str, key: str = "") -> View:
+        """Opens an event in its tile, or one of its keys; "" goes back to all events."""
+        return replace(self, event=name, event_key=key if name else "")
+
+    def with_goal(self, name: str) -> View:
+        """The goal that conversions are about; "": any of them."""
+        return replace(self, query=replace(self.query, goal=name))
+
     def with_tab(self, tile: Tile, key: str) -> View:
         tabs = {other: tab for other, tab in self.tabs.items() if other != tile.key}
         changed = replace(self, tabs=tabs)
@@ -139,6 +155,7 @@ def view_from(params: Params, facts: PropertyFacts, now: datetime) -> View:
     given = dict(pairs)
     tabs = {tile.key: tile.tab(given.get(tile.key)).key for tile in TILES if given.get(tile.key)}
     view = View(facts, query, _metric(given.get("metric", "")))
+    view = view.with_event(_name(given, "event"), _name(given, "key"))
     for tile in TILES:
         if tile.key in tabs:
             view = view.with_tab(tile, tabs[tile.key])
@@ -150,6 +167,15 @@ def _pairs(params: Any) -> list[tuple[str, str]]:
     if multi_items:
         return list(multi_items())
     return list(params.items() if isinstance(params, Mapping) else params)
+
+
+def _name(given: Mapping[str, str], what: str) -> str:
+    """Of an event or of a key of its data."""
+    text = given.get(what, "")
+    if len(text) > MAX_KEY_CHARS or not is_plain(text):
+        shown = text[:40].encode("ascii", "replace").decode()
+        raise BadQuery(f"{what}={shown!r} is none that can be sent. Leave {what}=… away to see them all.")
+    return text
 
 
 def _metric(text: str) -> str:

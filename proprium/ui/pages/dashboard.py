@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from proprium.errors import BadQuery, NotFound, PropertyNotFound
 from proprium.metrics import url
+from proprium.metrics.goals import segments_of
 from proprium.metrics.overview import first_event_at
 from proprium.properties import service
 from proprium.storage import refused
@@ -69,13 +70,16 @@ def _find(services: Services, property_id: str, user: User | None) -> Property:
 
 def _build(services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View) -> Screen:
     can_edit = service.may_edit(user, found)
-    screen = Screen(services, view, partial(_may_see, services, request, found.id), can_edit=can_edit)
+    may_see = partial(_may_see, services, request, found.id)
+    segments = segments_of(found.segments)
+    screen = Screen(services, view, may_see, can_edit=can_edit, segments=segments)
     others = service.visible_to(services.database, user) if user else [found]
     with page.bar:
         switcher = Switcher(found, others, is_signed_in=user is not None)
         screen.build_bar(switcher.targets)
     with page.actions:
         screen.build_period()
+        screen.segments.build_menu()
         button("", "filter", name="Filter", on_click=screen.ask_for_filter).classes(theme.HIDE_ON_PHONE)
         takeaway = Takeaway(services, found, screen)
         takeaway.button = PdfButton(takeaway.take_pdf)

@@ -16,7 +16,8 @@ from proprium.ui import session, theme
 from proprium.ui.actions import Actions
 from proprium.ui.frame import frame
 from proprium.ui.parts.controls import button, copy_button, link_button
-from proprium.ui.parts.fields import select, switch, text_area, text_input
+from proprium.ui.parts.fields import read_whole, select, switch, text_area, text_input, whole_number
+from proprium.ui.parts.goal_editor import GoalEditor
 from proprium.ui.parts.panels import code, panel
 from proprium.ui.parts.states import tell
 from proprium.ui.parts.words import span, title
@@ -78,9 +79,11 @@ class _Form:
         self._identity()
         self._visitors()
         self._doors()
+        self._rules()
         self._exclusions()
         with ui.element("div").classes(f"{theme.LINE} savebar"):
             button("Save", "check", kind=f"{theme.PRIMARY} big", on_click=self._save)
+        GoalEditor(self._actions, found)
         _raw_events(found)
         self._danger()
 
@@ -126,6 +129,22 @@ class _Form:
                 "Query keys that make another page", found.query_keys, placeholder="id", why=why
             )
 
+    def _rules(self) -> None:
+        found = self._found
+        with panel("How visits are counted", body=f"{theme.BODY} {theme.STACK} wide"):
+            why = "Minutes without a hit after which the next one begins another visit. Past visits are cut anew."
+            self._gap = whole_number("Pause that ends a visit", found.session_gap_min, 1, 240, why=why, unit="minutes")
+            why = "Seconds of attention from which a visit with one page is no bounce. Past visits are judged anew."
+            self._bounce = whole_number(
+                "Attention that makes it no bounce", found.bounce_s, 0, 600, why=why, unit="seconds"
+            )
+            why = "Minutes since the last hit for which a visitor counts as here. History has no such number."
+            self._live = whole_number(
+                "How long somebody counts as here", found.live_min, 1, 60, why=why, unit="minutes"
+            )
+            why = "One a line: /user/* lists all such pages as one. History follows, and parts again without the line."
+            self._patterns = text_area("Path patterns", found.path_patterns, placeholder="/user/*", why=why)
+
     def _exclusions(self) -> None:
         found = self._found
         with panel("What is counted", body=f"{theme.BODY} {theme.STACK} wide"):
@@ -161,6 +180,7 @@ class _Form:
             self._paths.value = "\n".join(saved.excluded_paths)
             self._countries.value = "\n".join(saved.excluded_countries)
             self._agents.value = "\n".join(saved.excluded_user_agents)
+            self._patterns.value = "\n".join(saved.path_patterns)
             tell("Saved. Collectors follow within a second.")
 
     def _values(self) -> dict[str, Any]:
@@ -178,6 +198,10 @@ class _Form:
             "excluded_countries": (self._countries.value or "").splitlines(),
             "excluded_user_agents": (self._agents.value or "").splitlines(),
             "query_keys": (self._query_keys.value or "").splitlines(),
+            "session_gap_min": read_whole(self._gap),
+            "bounce_s": read_whole(self._bounce),
+            "live_min": read_whole(self._live),
+            "path_patterns": (self._patterns.value or "").splitlines(),
         }
 
     def _reset(self) -> None:

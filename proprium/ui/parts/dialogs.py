@@ -15,12 +15,17 @@ from proprium.ui.parts.words import words
 
 
 @contextmanager
-def dialog(title: str, *, wide: bool = False) -> Iterator[ui.dialog]:
-    """A dialog with a title and ×; enters its body. Call `.open()` on it afterwards; it leaves the page when closed."""
+def dialog(title: str, *, wide: bool = False, size: str = "") -> Iterator[ui.dialog]:
+    """A dialog with a title and ×; enters its body. Call `.open()` on it afterwards; it leaves the page when closed.
+
+    `size` is "", "wide", "huge" (tables), or "side": a panel at the right edge, on a phone the whole screen.
+    """
     box = ui.dialog()
     box.on("hide", box.delete)
     box.props["aria-label"] = title
-    with box, ui.element("div").classes(f"{theme.SHEET} {'wide' if wide else ''}"):
+    if size == "side":
+        box.props("position=right full-height").classes("sidebox")
+    with box, ui.element("div").classes(f"{theme.SHEET} {size or ('wide' if wide else '')}"):
         with ui.element("div").classes(theme.HEAD):
             words("h2", title, "t")
             button("", "close", name="Close", kind=theme.BARE, on_click=box.close)

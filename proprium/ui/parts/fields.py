@@ -98,6 +98,14 @@ def select(label: str, options: Mapping[str, str], value: str, *, why: str = "",
     return element
 
 
+def bare_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
+    """A choice in a row of tools: its name is for those who cannot see what it is. What is typed finds an option."""
+    element = ui.select(dict(options), value=value, with_input=True)
+    element.props("outlined dense options-dense hide-bottom-space")
+    element.props["aria-label"] = name
+    return element
+
+
 def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", why: str = "") -> ui.textarea:
     """Values, one a line, over the socket."""
     with field(label, why):
@@ -105,6 +113,20 @@ def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", why: s
         element.props("outlined dense autogrow hide-bottom-space")
         element.props["aria-label"] = label
     return element
+
+
+def whole_number(label: str, value: int, lowest: int, highest: int, *, unit: str = "", why: str = "") -> ui.number:
+    """A number without a fraction, over the socket; what is outside is refused where it is saved."""
+    with field(label, why):
+        element = ui.number(value=value, min=lowest, max=highest, step=1, precision=0, suffix=unit)
+        element.props("outlined dense hide-bottom-space")
+        element.props["aria-label"] = label
+    return element
+
+
+def read_whole(element: ui.number) -> int:
+    """Raises nothing: an emptied field is 0, and refused where that is outside."""
+    return int(element.value or 0)
 
 
 def switch(label: str, value: bool, *, why: str = "") -> ui.switch:

@@ -1,0 +1,185 @@
+"""All cards of a dashboard: how they lie, and what each of them draws of an answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+
+from proprium.errors import ProblemForReader
+from proprium.figures.names import named
+from proprium.figures.template import Look
+from proprium.metrics.filters import Filter, Operator
+from proprium.metrics.query import Goal
+from proprium.metrics.results import Breakdown, Dashboard, Dimension
+from proprium.ui import theme
+from proprium.ui.cards import answer, tiles
+from proprium.ui.cards.aside import Aside
+from proprium.ui.cards.chart import Chart
+from proprium.ui.cards.custom import CustomCards
+from proprium.ui.cards.events import EventsTile, opened_of
+from proprium.ui.cards.goals import Goals
+from proprium.ui.cards.headline import Headline
+from proprium.ui.cards.pieces import switch_class
+from proprium.ui.cards.places import Places
+from proprium.ui.cards.ranked import RankedTile
+from proprium.ui.cards.tiles import Tile
+from proprium.ui.cards.view import View
+from proprium.ui.cards.week import Week, week_of
+from proprium.ui.services import Services
+
+if TYPE_CHECKING:
+    from proprium.ui.cards.screen import Screen
+
+log = logging.getLogger(__name__)
+
+BROKEN = "The numbers could not be read. They are asked for again with the next event; the server's log says more."
+UNDRAWN = "This could not be drawn. The server's log says why."
+
+
+class Board:
+    """Presses go to the screen, which changes the view; the view and its answer come back here."""
+
+    def __init__(self, services: Services, screen: Screen, *, can_edit: bool) -> None:
+        self._services, self._screen = services, screen
+        self._view, self._look = screen.view, Look.LIGHT
+        with ui.element("div").classes("dashboard") as self._body:
+            self._head(can_edit)
+            with ui.element("div").classes(theme.GRID2):
+                pages, sources = self._tile(tiles.PAGES), self._tile(tiles.SOURCES)
+            self._places = Places(
+                services.atlas,
+                on_country=lambda country: screen.go(lambda view: view.with_country(country)),
+                on_tab=screen.choose_tab,
+                on_filter=screen.add_filters,
+                on_region=lambda region: screen.add_filters(Filter("region", Operator.IS, (region,))),
+                on_expand=screen.expand,
+            )
+            with ui.element("div").classes(theme.GRID_MAP):
+                self._week = Week(screen.add_filters, screen.expand)
+                settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
+                self._goals = Goals(screen.view.facts.goals, self._filter_goal, self._aim, settings=settings)
+            with ui.element("div").classes(f"{theme.GRID3} bottom"):
+                devices = self._tile(tiles.DEVICES)
+                self._events = EventsTile(self._open_event, screen.add_filters, screen.expand)
+                bots = self._tile(tiles.BOTS)
+        self._tiles = [pages, sources, self._places.tile, devices, self._events, bots]
+        number = screen.view.facts.number
+        self._asides: list[Aside[Any]] = [
+            Aside(services.hub, number, self._show_week, self._failing(self._week), answer.EVERY_S),
+            Aside(services.hub, number, self._show_opened, self._failing(self._events), answer.EVERY_S),
+        ]
+
+    def choose(self, view: View) -> None:
+        """What is marked, titled and offered, as the view has it."""
+        self._view = view
+        self._headline.offer(view.facts.custom_cards, has_goals=bool(view.facts.goals))
+        self._headline.choose(view.metric)
+        self._chart.offer(view)
+        self._places.choose(view)
+        self._goals.choose(view.query.goal)
+        self._events.open(view)
+        for tile in self._tiles:
+            tile.choose(view.tab(tile.tile))
+
+    def ask(self, view: View) -> None:
+        """The questions that are asked beside the dashboard's own."""
+        warehouse, clock = self._services.warehouse, self._services.clock
+        week, opened = self._asides
+        week.ask(("week", view.question), lambda: week_of(warehouse, view.at(clock())))
+        if not view.event:
+            opened.close()
+            return
+        key: Hashable = ("event", view.question, view.event, view.event_key)
+        opened.ask(key, lambda: opened_of(warehouse, view.at(clock()), view.event, view.event_key))
+
+    def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:
+        """The answer, in place. A card that breaks says so and leaves the others alone."""
+        self._look = look
+        breakdowns = named(found.breakdowns, self._screen.name)
+        self.set_stale(False)
+        self._headline.show(found)
+        if self._custom:
+            self._custom.offer(found.custom_events, self._view.facts.custom_cards)
+        drawing = answer.drawing_of(found, self._view)
+        _try(self._chart, lambda: self._chart.show(drawing, found.query, look, can_zoom=can_zoom))
+        _try(self._places, lambda: self._places.show(breakdowns, self._view, look))
+        _try(self._goals, lambda: self._goals.show(found))
+        _try(self._week, lambda: self._week.recolour(look, self._view.query.timezone.key))
+        for tile in self._tiles:
+            _try(tile, lambda tile=tile: self._draw(tile, breakdowns))  # type: ignore[misc]
+
+    def fail(self, text: str) -> None:
+        for card in (*self._tiles, self._places, self._chart, self._goals):
+            card.fail(text)  # type: ignore[attr-defined]
+
+    def set_stale(self, is_stale: bool) -> None:
+        """Paler while another answer is on its way."""
+        switch_class(self._body, "stale", is_stale)
+
+    def pause(self) -> None:
+        for aside in self._asides:
+            aside.pause()
+
+    def resume(self) -> None:
+        for aside in self._asides:
+            aside.resume()
+
+    def close(self) -> None:
+        for aside in self._asides:
+            aside.close()
+
+    def _head(self, can_edit: bool) -> None:
+        screen = self._screen
+        with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
+            self._headline = Headline(screen.choose_metric, screen.explain)
+            self._headline.offer(screen.view.facts.custom_cards, has_goals=bool(screen.view.facts.goals))
+            self._chart = Chart(
+                on_interval=lambda interval: screen.go(lambda view: view.with_interval(interval)),
+                on_dates=screen.show_dates,
+            )
+            self._custom: CustomCards | None = None
+            if can_edit:
+                with self._chart.tools:
+                    self._custom = CustomCards(self._services, screen)
+
+    def _tile(self, tile: Tile) -> RankedTile:
+        return RankedTile(tile, self._screen.choose_tab, self._screen.add_filters, self._screen.expand)
+
+    def _draw(self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown]) -> None:
+        tab = self._view.tab(tile.tile)
+        if tab.dimension in breakdowns:  # else it is on its way
+            tile.show(tab, breakdowns[tab.dimension])
+
+    def _show_week(self, cells: Breakdown) -> None:
+        _try(self._week, lambda: self._week.show(cells, self._look, self._view.query.timezone.key))
+
+    def _show_opened(self, breakdown: Breakdown) -> None:
+        _try(self._events, lambda: self._events.show_opened(breakdown))
+
+    def _failing(self, card: Any) -> Callable[[Exception], None]:
+        return lambda problem: card.fail(told(problem))
+
+    def _open_event(self, name: str, key: str) -> None:
+        self._screen.go(lambda view: view.with_event(name, key))
+
+    def _filter_goal(self, goal: Goal) -> None:
+        self._screen.add_filters(*goal.filters)
+
+    def _aim(self, goal: str) -> None:
+        self._screen.go(lambda view: view.with_goal(goal))
+
+
+def told(problem: Exception) -> str:
+    """What a reader can do something with."""
+    return str(problem) if isinstance(problem, ProblemForReader) else BROKEN
+
+
+def _try(card: Any, draw: Callable[[], None]) -> None:
+    try:
+        draw()
+    except Exception:
+        log.exception("A card could not be drawn")
+        card.fail(UNDRAWN)

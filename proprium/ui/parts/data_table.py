@@ -1,0 +1,78 @@
+"""A table of many rows: heads that sort, rows that can be pressed. Its texts are text, whoever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nicegui import ui
+
+# A head is a button, so that it can be reached and pressed by keyboard; aria-sort says what is so now.
+_HEADER = """
+<tr>
+  <th v-for="col in props.cols" :key="col.name" scope="col" :class="col.name === 'label' ? 'first' : 'r'"
+      :aria-sort="col.order">
+    <span v-if="col.name === 'label'">{{ col.label }}</span>
+    <button v-else type="button" :class="{on: col.order !== 'none'}" @click="() => $parent.$emit('sorted', col.name)">
+      <i class="icon small" :class="col.order === 'ascending' ? 'i-up' : 'i-down'" aria-hidden="true"></i>
+      {{ col.label }}
+    </button>
+  </th>
+  <th class="tail"><span class="hidden-name">Why</span></th>
+</tr>
+"""
+_BODY = """
+<tr :class="{still: props.row.still}" @click="() => props.row.still || $parent.$emit('chosen', props.row.i)">
+  <td class="first" :title="props.row.label">
+    <span class="b" :style="{width: props.row.width}"></span>
+    <component :is="props.row.still ? 'span' : 'button'" class="cell" :type="props.row.still ? null : 'button'">
+      <img v-if="props.row.flag" class="flag" alt="" :src="props.row.flag">
+      <span class="cut">{{ props.row.label }}</span>
+    </component>
+  </td>
+  <td v-for="col in props.cols.slice(1)" :key="col.name" class="r">{{ props.row[col.name] }}</td>
+  <td class="tail">
+    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.label + ': why this number'"
+            @click.stop="() => $parent.$emit('explained', props.row.i)">
+      <i class="icon small i-info" aria-hidden="true"></i>
+    </button>
+  </td>
+</tr>
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    key: str
+    title: str
+
+
+class DataTable:
+    """Rows are dicts: `label`, `width` of the bar, `flag` (an address, or ""), `still`, and a text for each column."""
+
+    def __init__(
+        self, on_sort: Callable[[str], Any], on_row: Callable[[int], Any], on_why: Callable[[int], Any], name: str
+    ) -> None:
+        with ui.element("div").classes("fulltable").props('role="region" tabindex="-1"') as box:
+            box.props["aria-label"] = name
+            self.element = ui.table(rows=[], columns=[], row_key="i").classes("tbl").props("flat")
+        self.element.props["no-data-label"] = "–"
+        self.element.add_slot("header", _HEADER)
+        self.element.add_slot("body", _BODY)
+        self.element.on("sorted", lambda event: on_sort(str(event.args)))
+        self.element.on("chosen", lambda event: on_row(int(event.args)))
+        self.element.on("explained", lambda event: on_why(int(event.args)))
+
+    def show(
+        self, first: str, columns: Sequence[Column], sort: str, rows: Sequence[dict[str, Any]], *, ascending: bool
+    ) -> None:
+        """`first` is the head of the column of labels."""
+        heads = [{"name": "label", "label": first, "field": "label", "order": None}]
+        for column in columns:
+            order = ("ascending" if ascending else "descending") if column.key == sort else "none"
+            heads.append({"name": column.key, "label": column.title, "field": column.key, "order": order})
+        with self.element.props.suspend_updates():
+            self.element.props["columns"] = heads
+            self.element.props["rows"] = [{**row, "i": index} for index, row in enumerate(rows)]
+        self.element.update()

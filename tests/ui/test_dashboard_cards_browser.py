@@ -1,0 +1,145 @@
+"""Goals, segments, whole lists, events' data, the week and "why" in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.ui.test_dashboard_browser import Server, ada, browser, card, number, page, row, server, shown, tile
+
+__all__ = ["ada", "browser", "page", "server"]
+
+pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+
+
+def test_a_goal_filters_by_what_it_asks_for_and_aims_the_cards(page: Page, server: Server) -> None:
+    shown(page, server)
+    expect(card(page, "conversions").locator(".v")).to_have_text("9")
+    goals = tile(page, "Goals")
+    expect(goals.locator("button.row0")).to_have_count(2)
+    goals.get_by_label("Cards and chart about Signed up alone").click()
+    expect(page).to_have_url(re.compile("goal=Signed"))
+    expect(card(page, "conversions")).to_contain_text("Conversions: Signed up")
+    expect(card(page, "conversions").locator(".v")).to_have_text("3")
+    goals.locator("button.row0", has_text="Signed up").click()
+    expect(page.get_by_text("Event is sign_up")).to_be_visible()
+    expect(card(page, "visitors").locator(".v")).to_have_text("3")
+
+
+def test_a_segment_is_applied_and_another_one_saved_and_removed(page: Page, server: Server) -> None:
+    shown(page, server)
+    page.get_by_label("Segments: saved filters").click()
+    page.get_by_role("listitem").filter(has_text="Germans").click()
+    expect(page).to_have_url(re.compile("filter=country%3Ais%3ADE"))
+    page.get_by_text("Save these filters").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Mine <b>")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".q-dialog")).to_have_count(0)
+    shown(page, server)
+    page.get_by_label("Segments: saved filters").click()
+    page.get_by_label("Remove the segment Mine <b>").click()
+    page.get_by_label("Segments: saved filters").click()
+    expect(page.get_by_role("listitem").filter(has_text="Germans")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="Mine")).to_have_count(0)
+
+
+def test_a_stranger_applies_the_segments_of_a_public_property_and_changes_none(
+    server: Server, browser: Browser
+) -> None:
+    stranger = browser.new_context().new_page()
+    shown(stranger, server, which="open")
+    stranger.get_by_label("Segments: saved filters").click()
+    expect(stranger.get_by_role("listitem").filter(has_text="Germans")).to_be_visible()
+    expect(stranger.get_by_label("Remove the segment Germans")).to_have_count(0)
+    stranger.get_by_role("listitem").filter(has_text="Germans").click()
+    expect(stranger.locator(".chips")).to_contain_text("Country is Germany")
+    expect(stranger.get_by_text("Save these filters")).to_have_count(0)
+    expect(stranger.get_by_text("No goal yet")).to_be_visible()
+    expect(stranger.get_by_text("Define a goal")).to_have_count(0)
+    stranger.context.close()
+
+
+def test_the_whole_list_is_sorted_broken_down_and_taken_away(page: Page, server: Server) -> None:
+    shown(page, server)
+    page.get_by_label("Pages: the whole list").click()
+    found = page.get_by_role("dialog")
+    expect(found.locator("tbody tr")).not_to_have_count(0)
+    found.get_by_role("button", name="Visitors").click()
+    expect(found.locator("th[aria-sort=descending]")).to_have_text(re.compile("Visitors"))
+    found.get_by_role("button", name="Visitors").click()
+    expect(found.locator("th[aria-sort=ascending]")).to_have_text(re.compile("Visitors"))
+    found.get_by_label("Break down by").fill("country")
+    page.get_by_role("option", name="Country").click()
+    expect(found.locator("tbody tr", has_text="Germany")).to_be_visible()
+    with page.expect_download() as waiting:
+        found.get_by_label("Download this table as CSV").click()
+    lines = list(csv.reader(Path(waiting.value.path()).read_text().splitlines()))
+    assert lines[0][:3] == ["Country", "Code", "Visitors"]
+    assert ["Germany", "DE", "7"] in [line[:3] for line in lines]
+    with page.expect_download() as waiting:
+        found.get_by_label("Download this table as JSON").click()
+    rows = json.loads(Path(waiting.value.path()).read_text())["rows"]
+    assert {"DE": 7, "US": 5}.items() <= {one["value"]: one["visitors"] for one in rows}.items()
+    found.get_by_label("Search the list").fill("germ")
+    expect(found.locator("tbody tr")).to_have_count(1)
+    found.locator("tbody button.cell").click()
+    expect(page.get_by_text("Country is Germany")).to_be_visible()
+
+
+def test_an_event_opens_its_keys_their_values_and_a_value_filters(page: Page, server: Server) -> None:
+    shown(page, server)
+    row(page, "Events", "sign_up").click()
+    expect(row(page, "Events", "<b>seats</b>")).to_be_visible()
+    events = tile(page, "Events")
+    events.locator("button.row0", has_text="plan").click()
+    expect(events.locator("button.row0", has_text="pro").locator(".c")).to_have_text("2")
+    expect(page).to_have_url(re.compile("event=sign_up&key=plan"))
+    events.locator("button.row0", has_text="pro").click()
+    expect(page.get_by_text("plan is pro", exact=True)).to_be_visible()
+    expect(card(page, "visitors").locator(".v")).to_have_text("2")
+    events.get_by_label("Back to sign_up").click()
+    events.get_by_label("Back to all events").click()
+    expect(events.locator("h2")).to_have_text("Events")
+
+
+def test_an_hour_of_the_week_filters_the_page(page: Page, server: Server) -> None:
+    shown(page, server)
+    plot = page.locator(".week")
+    expect(plot).to_have_attribute("aria-label", re.compile("Most page views: "))
+    plot.evaluate("(plot) => plot.emit('plotly_click', {points: [{customdata: ['3-07', 'Wednesday 07:00', '0']}]})")
+    expect(page.get_by_text("Weekday and hour is Wednesday 07:00")).to_be_visible()
+    expect(page).to_have_url(re.compile("weekday_hour%3Ais%3A3-07"))
+
+
+def test_a_card_says_why_by_key_and_by_its_sign(page: Page, server: Server) -> None:
+    shown(page, server)
+    card(page, "bounce_rate").focus()
+    page.keyboard.press("i")
+    side = page.get_by_role("dialog")
+    expect(side.locator(".whynumber")).to_have_text(card(page, "bounce_rate").locator(".v").inner_text())
+    page.keyboard.press("Escape")
+    expect(page.locator(".q-dialog")).to_have_count(0)
+    card(page, "visitors").hover()
+    page.get_by_label("Visitors: why this number", exact=True).click()
+    expect(side.locator(".whynumber")).to_have_text(str(number(page, "visitors")))
+
+
+def test_values_that_were_seen_are_offered_while_a_filter_is_written(page: Page, server: Server) -> None:
+    shown(page, server)
+    page.keyboard.press("/")
+    asked = page.get_by_role("dialog")
+    asked.get_by_label("How", exact=True).click()
+    page.get_by_role("option", name="is one of").click()
+    asked.get_by_label("What", exact=True).fill("country")
+    page.get_by_role("option", name="Country").click()
+    asked.get_by_label("Value", exact=True).fill("germ")
+    asked.locator(".suggested button", has_text="Germany").click()
+    asked.get_by_label("Value", exact=True).fill("United States")
+    page.keyboard.press("Enter")
+    asked.get_by_role("button", name="Filter", exact=True).click()
+    expect(page.get_by_text("Country is one of Germany, United States")).to_be_visible()

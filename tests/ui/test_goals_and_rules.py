@@ -1,0 +1,128 @@
+"""The settings page: goals are defined, changed and removed there, and a property's own rules are set."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nicegui import ui
+from nicegui.testing import User as Browser
+from nicegui.testing.user_interaction import UserInteraction
+
+from proprium.properties import service
+from proprium.storage.tables import Property
+from tests.make import a_property, a_user
+from tests.ui.conftest import OWNER, Site
+from tests.ui.test_property_pages import has, press
+
+
+def named(browser: Browser, label: str, kind: type[Any] = ui.element) -> Any:
+    """What a screen reader calls `label`; the newest one, of the dialog on top."""
+    fitting = [each for each in browser.find(kind).elements if each.props.get("aria-label") == label]
+    return max(fitting, key=lambda each: each.id)
+
+
+def press_named(browser: Browser, label: str) -> None:
+    UserInteraction(browser, {named(browser, label)}, None).click()
+
+
+def press_last(browser: Browser, text: str) -> None:
+    """The button of that text in the dialog on top."""
+    words = max((each for each in browser.find(text).elements if getattr(each, "text", "") == text), key=lambda e: e.id)
+    UserInteraction(browser, {words.parent_slot.parent}, None).click()  # type: ignore[union-attr]
+
+
+def reload(site: Site, found: Property) -> Property:
+    return service.find_visible(site.services.database, found.id, OWNER)
+
+
+async def settings_of(site: Site) -> tuple[Property, Browser]:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/settings")
+    return mine, browser
+
+
+async def goals_become(site: Site, found: Property, expected: list[dict[str, Any]]) -> None:
+    for _ in range(60):
+        if reload(site, found).goals == expected:
+            return
+        await asyncio.sleep(0.05)
+    assert reload(site, found).goals == expected
+
+
+async def test_a_goal_is_defined_changed_and_removed(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    await has(browser, "No goal yet")
+    press(browser, "Define a goal")
+    named(browser, "Name", ui.input).value = "Signed up"
+    named(browser, "Name of the event", ui.input).value = "sign_up"
+    press(browser, "And its data …")
+    named(browser, "Key of data", ui.input).value = "plan"
+    named(browser, "Value of data", ui.input).value = "pro"
+    press_last(browser, "Save")
+    await goals_become(site, mine, [{"name": "Signed up", "filters": ["event:is:sign_up", "data.plan:is:pro"]}])
+    await has(browser, "Event is sign_up and plan is pro")
+    press_named(browser, "Change the goal Signed up")
+    named(browser, "It is reached when", ui.select).value = "page"
+    named(browser, "Path of the page", ui.input).value = "/thanks*"
+    press_last(browser, "Save")
+    changed = {"name": "Signed up", "filters": ["page:matches:/thanks*", "data.plan:is:pro"]}
+    await goals_become(site, mine, [changed])
+    await has(browser, "Page matches /thanks* and plan is pro")
+    press_named(browser, "Remove the goal Signed up")
+    await goals_become(site, mine, [])
+
+
+async def test_a_goal_without_a_name_or_a_condition_is_refused_with_a_sentence(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    press(browser, "Define a goal")
+    press_last(browser, "Save")
+    await has(browser, "A goal needs a name.")
+    named(browser, "Name", ui.input).value = "Signed up"
+    press_last(browser, "Save")
+    await has(browser, "Name of the event is missing. Write one like sign_up.")
+    assert reload(site, mine).goals == []
+
+
+async def test_conditions_that_a_program_set_survive_a_change_by_hand(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    first = {"name": "Read", "filters": ["page:matches:/docs/*", "title:contains:Guide", "data.plan:one_of:pro|team"]}
+    service.update_settings(site.services.database, mine.id, goals=[first])
+    await browser.open(f"/properties/{mine.id}/settings")
+    press_named(browser, "Change the goal Read")
+    named(browser, "Path of the page", ui.input).value = "/docs/api"
+    press_last(browser, "Save")
+    changed = ["page:is:/docs/api", "title:contains:Guide", "data.plan:one_of:pro|team"]
+    await goals_become(site, mine, [{"name": "Read", "filters": changed}])
+
+
+async def test_two_goals_cannot_have_one_name(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    first = {"name": "Signed up", "filters": ["event:is:sign_up"]}
+    service.update_settings(site.services.database, mine.id, goals=[first])
+    await browser.open(f"/properties/{mine.id}/settings")
+    press(browser, "Define a goal")
+    named(browser, "Name", ui.input).value = "Signed up"
+    named(browser, "Name of the event", ui.input).value = "join"
+    press_last(browser, "Save")
+    await asyncio.sleep(0.3)
+    assert reload(site, mine).goals == [first]
+
+
+async def test_the_rules_of_a_property_are_set_and_a_wrong_one_is_refused(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    named(browser, "Pause that ends a visit", ui.number).value = 45
+    named(browser, "Attention that makes it no bounce", ui.number).value = 20
+    named(browser, "How long somebody counts as here", ui.number).value = 10
+    named(browser, "Path patterns", ui.textarea).value = "/user/*\n\n/order/*"
+    press(browser, "Save")
+    await has(browser, "Saved.")
+    saved = reload(site, mine)
+    assert (saved.session_gap_min, saved.bounce_s, saved.live_min) == (45, 20, 10)
+    assert saved.path_patterns == ["/user/*", "/order/*"]
+    named(browser, "Pause that ends a visit", ui.number).value = None
+    press(browser, "Save")
+    await has(browser, "The pause that ends a session is 1 to 240 minutes; this is 0.")
+    assert reload(site, mine).session_gap_min == 45
