@@ -276,7 +276,9 @@ def test_ones_own_sql_is_written_with_a_click_run_with_the_keyboard_and_drawn(pa
     page.keyboard.type(", count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".sqltable td.text-left").first).to_have_text("DE", timeout=30_000)
-    expect(page.locator(".sqlchart .bars .point")).to_have_count(2)
+    countries = page.locator(".sqltable tbody td.text-left").count()  # as many as the tests before have left
+    assert countries >= 2
+    expect(page.locator(".sqlchart .bars .point")).to_have_count(countries)
     page.get_by_role("button", name="Save").click()
     page.get_by_placeholder("Sign-ups by country").fill("<b>Countries</b>")
     page.keyboard.press("Enter")
