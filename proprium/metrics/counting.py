@@ -29,10 +29,15 @@ def hit_rows(query: Query, *more: Column) -> Select[Any]:
         case((is_chosen, event.c.visitor)).label("visitor"),
         case((is_chosen, event.c.event)).label("event"),
         and_(is_chosen, event.c.is_view).label("is_view"),
-        and_(is_chosen, event.c.is_view, selection.is_last_view(query)).label("is_exit"),
+        _is_exit(query, is_chosen).label("is_exit"),
         and_(is_chosen, event.c.identity == DAILY).label("is_daily"),
         event.c.is_bot,
     )
+
+
+def _is_exit(query: Query, is_chosen: Column) -> Column:
+    """Costs as much as all else about hits."""
+    return and_(is_chosen, event.c.is_view, selection.is_last_view(query)) if query.with_exits else false()
 
 
 def hit_counts(rows: Subquery) -> dict[str, Column]:
@@ -100,7 +105,7 @@ def numbers_of(query: Query, counted: Mapping[str, Any]) -> dict[Metric, float |
         Metric.VISIT_DURATION: counted.get("duration_median"),
         Metric.TIME_ON_PAGE: None if engaged_ms is None else engaged_ms / 1000,
         Metric.SCROLL_DEPTH: counted.get("depth"),
-        Metric.EXIT_RATE: _percent(counted.get("exits"), views),
+        Metric.EXIT_RATE: _percent(counted.get("exits"), views) if query.with_exits else None,
         Metric.CONVERSIONS: converted,
         Metric.CONVERSION_RATE: None if converted is None else _percent(converted, sessions),
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_, union
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_, union_all
+from sqlalchemy.sql.elements import ColumnElement, Label
 
 from proprium.metrics import selection
 from proprium.metrics.buckets import Buckets
@@ -85,12 +85,28 @@ def _hits(query: Query, buckets: Buckets | None, *, with_visitors: bool) -> Sele
 
 def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:
     """A session is seen on the days of its first and its last hit, and on one between them that the clock cut short."""
-    start, end = session.c.started_at, session.c.ended_at
-    middle = dialect.midway(start, end)
     active = selection.active_sessions(query)
-    days = [_bucket(buckets, moment) for moment in (start, middle, end)]
-    rows = union(*(select(day, session.c.visitor).where(active) for day in days)).subquery("seen")
-    return _per_bucket(rows, buckets, {"visitors": func.count(rows.c.visitor.distinct())})
+    whole: tuple[Any, ...] = (null().label("bucket"), func.count(session.c.visitor.distinct()).label("visitors"))
+    everybody = select(*whole).where(active)
+    if not (buckets and buckets.keys):
+        return everybody
+    start, end = session.c.started_at, session.c.ended_at
+    moments = {"first": start, "middle": dialect.midway(start, end), "last": end}
+    days = (
+        select(session.c.visitor, *(buckets.key(at).label(name) for name, at in moments.items()))
+        .where(active)
+        .cte("days")
+    )
+    first, middle, last = (days.c[name] for name in moments)
+    seen = union_all(
+        select(first.label("bucket"), days.c.visitor),
+        select(last, days.c.visitor).where(last != first),
+        select(middle, days.c.visitor).where(middle != first, middle != last),
+    ).subquery("seen")
+    once = select(seen.c.bucket, seen.c.visitor).distinct().subquery("once")
+    by_day = select(once.c.bucket, func.count().label("visitors")).group_by(once.c.bucket)
+    found = union_all(by_day, everybody).subquery("found")
+    return select(found.c.bucket, found.c.visitors)
 
 
 def _sessions(query: Query, buckets: Buckets | None) -> Select[Any]:
@@ -107,7 +123,7 @@ def _views(query: Query, buckets: Buckets | None) -> Select[Any]:
     return _per_bucket(found, buckets, view_counts(found))
 
 
-def _bucket(buckets: Buckets | None, moment: ColumnElement[Any]) -> ColumnElement[Any]:
+def _bucket(buckets: Buckets | None, moment: ColumnElement[Any]) -> Label[Any]:
     return (buckets.key(moment) if buckets and buckets.keys else literal(0)).label("bucket")
 
 

@@ -43,6 +43,7 @@ class Query:
     custom_cards: tuple[str, ...] = ()  # custom events whose counts the totals hold
     goals: tuple[Goal, ...] = ()
     live_min: int = 5  # who was here so lately is here now
+    with_exits: bool = True  # False: the exit rate is not asked for
     goal: str = ""  # name of the goal that conversions are about; "": any of them
     timezone_is_chosen: bool = False  # True: the reader asked for another zone than the property's
 

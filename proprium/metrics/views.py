@@ -48,11 +48,12 @@ def views(query: Query, value: Column | None = None, *, of_sessions: bool = Fals
 
     `value` is an expression over the view's hit, or over its session where `of_sessions`.
     """
+    has_value = value is not None
     value = NO_VALUE if value is None else value
     by_id, by_path = _parts_by_id(query, value, of_sessions), _parts_by_path(query, value, of_sessions)
     each = union_all(
-        _added_up(by_id).group_by(by_id.c.view),
-        _added_up(by_path).group_by(by_path.c.visitor, by_path.c.page, by_path.c.view),
+        _added_up(by_id, has_value=has_value).group_by(by_id.c.view),
+        _added_up(by_path, has_value=has_value).group_by(by_path.c.visitor, by_path.c.page, by_path.c.view),
     ).subquery("each_view")
     is_read = each.c.engaged_ms >= SHORTEST_VIEW_MS
     return (
@@ -62,13 +63,14 @@ def views(query: Query, value: Column | None = None, *, of_sessions: bool = Fals
     )
 
 
-def _added_up(parts: Subquery) -> Select[Any]:
+def _added_up(parts: Subquery, *, has_value: bool) -> Select[Any]:
     """`at` is NULL where the view is none of the query's."""
     # Without coalesce a view that reported nothing would have read for half an hour: LEAST skips NULL.
     engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), LONGEST_VIEW_MS, type_=BigInteger)
+    # The maximum of nothing but NULL costs as much as that of texts.
     columns: tuple[Column, ...] = (
         func.min(parts.c.at).label("at"),
-        func.max(parts.c.value).label("value"),
+        (func.max(parts.c.value) if has_value else NO_VALUE).label("value"),
         engaged_ms.label("engaged_ms"),
         func.max(parts.c.depth).label("depth"),
     )

@@ -22,7 +22,11 @@ LIVE_EVERY_S = 10
 
 
 def numbers_of(warehouse: Warehouse, view: View, clock: Clock) -> Callable[[], Dashboard]:
-    return lambda: dashboard(warehouse, view.at(clock()), view.dimensions)
+    def compute() -> Dashboard:
+        query = replace(view.at(clock()), with_exits=view.needs_exits)
+        return dashboard(warehouse, query, view.dimensions)
+
+    return compute
 
 
 def live_of(warehouse: Warehouse, facts: PropertyFacts, clock: Clock) -> Callable[[], Live]:

@@ -42,9 +42,14 @@ class View:
         return tuple(dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), mapped)))
 
     @property
+    def needs_exits(self) -> bool:
+        """Only the chart may show them."""
+        return self.metric == Metric.EXIT_RATE
+
+    @property
     def key(self) -> tuple[object, ...]:
         """The same for everybody who asks the same; how it is shown and what time it is are no part of it."""
-        return (*self.question, self.facts.custom_cards, self.facts.goals, self.dimensions)
+        return (*self.question, self.facts.custom_cards, self.facts.goals, self.dimensions, self.needs_exits)
 
     @property
     def question(self) -> tuple[object, ...]:
