@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Select, Subquery, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Double, Select, Subquery, and_, false, func, or_, select
 
 from proprium.metrics import selection
 from proprium.metrics.query import Query
@@ -22,22 +22,19 @@ Column = ColumnElement[Any]
 
 
 def hit_rows(query: Query, *more: Column) -> Select[Any]:
-    """Of the query's audience; bots stand beside them, to be told how many there are."""
-    is_chosen = selection.is_of_audience(query)
     return select(
         *more,
-        case((is_chosen, event.c.visitor)).label("visitor"),
-        case((is_chosen, event.c.event)).label("event"),
-        and_(is_chosen, event.c.is_view).label("is_view"),
-        _is_exit(query, is_chosen).label("is_exit"),
-        and_(is_chosen, event.c.identity == DAILY).label("is_daily"),
-        event.c.is_bot,
-    )
+        event.c.visitor,
+        event.c.event,
+        event.c.is_view,
+        (event.c.identity == DAILY).label("is_daily"),
+        _is_exit(query).label("is_exit"),
+    ).where(selection.chosen_hits(query))
 
 
-def _is_exit(query: Query, is_chosen: Column) -> Column:
+def _is_exit(query: Query) -> Column:
     """Costs as much as all else about hits."""
-    return and_(is_chosen, event.c.is_view, selection.is_last_view(query)) if query.with_exits else false()
+    return and_(event.c.is_view, selection.is_last_view(query)) if query.with_exits else false()
 
 
 def hit_counts(rows: Subquery) -> dict[str, Column]:
@@ -46,7 +43,7 @@ def hit_counts(rows: Subquery) -> dict[str, Column]:
         "page_views": count_if(rows.c.is_view),
         "clicks": count_if(rows.c.event == "click"),
         "scrolls": count_if(rows.c.event == "scroll"),
-        "events": func.count(rows.c.event),
+        "events": func.count(),
         "exits": count_if(rows.c.is_exit),
     }
 

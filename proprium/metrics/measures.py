@@ -61,7 +61,8 @@ def asked(query: Query, columns: Collection[str]) -> list[Select[Any]]:
 
 def _questions(query: Query, buckets: Buckets | None) -> list[Select[Any]]:
     by_session = _sessions_know_visitors(query, buckets)
-    found = [_hits(query, buckets, with_visitors=not by_session), _sessions(query, buckets), _views(query, buckets)]
+    hits = _hits(query, buckets, with_visitors=not by_session)
+    found = [hits, _bots(query, buckets), _sessions(query, buckets), _views(query, buckets)]
     return [*found, _visitors(query, buckets)] if by_session else found
 
 
@@ -72,15 +73,20 @@ def _sessions_know_visitors(query: Query, buckets: Buckets | None) -> bool:
 
 
 def _hits(query: Query, buckets: Buckets | None, *, with_visitors: bool) -> Select[Any]:
-    found = hit_rows(query, _bucket(buckets, event.c.created_at)).where(selection.all_hits(query)).subquery("hits")
+    found = hit_rows(query, _bucket(buckets, event.c.created_at)).subquery("hits")
     custom = {f"custom_{i}": count_if(found.c.event == name) for i, name in enumerate(query.custom_cards)}
     counts = {
         **({"visitors": func.count(found.c.visitor.distinct())} if with_visitors else {}),
         **hit_counts(found),
-        "bots": count_if(found.c.is_bot),
         "daily": count_if(found.c.is_daily),
     }
     return _per_bucket(found, buckets, counts | custom)
+
+
+def _bots(query: Query, buckets: Buckets | None) -> Select[Any]:
+    """They stand in no other number, and are told beside them."""
+    found = select(_bucket(buckets, event.c.created_at)).where(selection.bot_hits(query)).subquery("bots")
+    return _per_bucket(found, buckets, {"bots": func.count()})
 
 
 def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:

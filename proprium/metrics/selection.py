@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
 from proprium.metrics.columns import hit_column, session_column
 from proprium.metrics.filters import Filter, Operator
@@ -51,12 +51,6 @@ def all_hits(query: Query) -> Condition:
     if not query.filters:
         return hits_in_period(query)
     return or_(human_hits(query), bot_hits(query))
-
-
-def is_of_audience(query: Query) -> Condition:
-    if query.audience is Audience.ALL:
-        return true()
-    return event.c.is_bot if query.audience is Audience.BOTS else not_(event.c.is_bot)
 
 
 def chosen_sessions(query: Query) -> Condition:

@@ -195,7 +195,7 @@ class _Asked:
         return [*parts, self._visitors()] if self.is_of_sessions and Metric.VISITORS in wanted else parts
 
     def _hits(self) -> Select[Any]:
-        rows = self._of_sessions_too(hit_rows(self.query, self._value())).where(self._chosen_hits()).subquery("hits")
+        rows = self._of_sessions_too(hit_rows(self.query, self._value()).where(self._counts())).subquery("hits")
         counts = hit_counts(rows)
         if not self.is_of_sessions:
             counts["visitors"] = func.count(rows.c.visitor.distinct())
@@ -217,7 +217,10 @@ class _Asked:
         """Each session once for every value that one of its hits has."""
         has_session = event.c.session.is_not(None)
         pairs = (
-            select(self._value(), event.c.session).where(self._chosen_hits(), has_session).distinct().subquery("pairs")
+            select(self._value(), event.c.session)
+            .where(selection.chosen_hits(self.query), self._counts(), has_session)
+            .distinct()
+            .subquery("pairs")
         )
         its_own = and_(pairs.c.session == session.c.session, _about_then(self.query))
         return session_rows(self.query, pairs.c.value).select_from(session.join(pairs, its_own))
@@ -243,9 +246,8 @@ class _Asked:
             event.join(session, and_(event.c.session == session.c.session, _about_then(self.query)))
         )
 
-    def _chosen_hits(self) -> Column:
-        chosen = selection.chosen_hits(self.query)
-        return and_(chosen, event.c.is_custom) if self.dimension == Dimension.EVENT else chosen
+    def _counts(self) -> Column:
+        return event.c.is_custom if self.dimension == Dimension.EVENT else true()
 
 
 def _about_then(query: Query) -> Column:

@@ -90,6 +90,8 @@ def _parts_by_id(query: Query, value: Column, of_sessions: bool) -> Subquery:
     reported = select(
         event.c.view_id, case((false(), event.c.created_at)), NO_VALUE, event.c.engaged_ms, event.c.scroll_depth
     ).where(event.c.view_id.is_not(None), _until_the_last_part(query), _is_report())
+    if query.filters:  # of few views; else nearly all reports belong to one, and looking for theirs costs more
+        reported = reported.where(event.c.view_id.in_(select(began.subquery("chosen").c.view)))
     return union_all(began.select_from(_with_sessions(query)) if of_sessions else began, reported).subquery("by_id")
 
 
