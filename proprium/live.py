@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
+from time import thread_time
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 NOTHING = object()  # no result yet; None may be a result
 
 REST_PER_WORK = 8
-"""Of the wall clock, with two threads at work: a quarter of a core."""
+"""Of one thread's seconds of CPU, beside whom the engine has another one at work: a quarter of a core."""
 SLOWEST_S = 10.0
 
 
@@ -233,9 +234,9 @@ class _Channel:
     async def _run(self) -> None:
         self._is_stale = False
         self._patience = Patience()
-        begun = self._loop.time()
         try:
-            result = await self._loop.run_in_executor(self._hub._threads, _patiently, self._patience, self._compute)
+            took = self._loop.run_in_executor(self._hub._threads, _patiently, self._patience, self._compute)
+            result, self._took_s = await took
         except Exception as problem:
             if self._patience.is_cancelled:
                 return
@@ -246,7 +247,6 @@ class _Channel:
                 watch.fail(problem)
             return  # the next change asks again; trying in a circle would help nobody
         self._task = None
-        self._took_s = self._loop.time() - begun
         self._result = result
         for watch in self._looking():
             watch.give(result)
@@ -256,11 +256,12 @@ class _Channel:
         return [watch for watch in self._watches if not watch.is_paused]
 
 
-def _patiently(patience: Patience, compute: Callable[[], T]) -> T:
-    """In a thread of the hub."""
+def _patiently(patience: Patience, compute: Callable[[], T]) -> tuple[T, float]:
+    """In a thread of the hub: the answer, and the seconds of CPU that it took this thread."""
+    began = thread_time()
     with asking(patience):
         patience.check()
-        return compute()
+        return compute(), thread_time() - began
 
 
 def _equal(before: Any, now: Any) -> bool:

@@ -40,7 +40,8 @@ def collect(database: Database, *bodies: bytes) -> list[StoredEvent]:
     made = a_property(database)
     pipeline, rules = Pipeline(Nowhere(), VisitorKeys(database)), PropertyRules(made.id, made.number or 0)
     sender = Sender(received_at=moment("09:00"), address="192.0.2.7", user_agent=CHROME, origin_host="example.com")
-    hits = [hit for body in bodies for hit in parse_body(body.replace(b"ID", str(made.id).encode()), sender)]
+    own = b'"collectorId": "%s"' % str(made.id).encode()
+    hits = [hit for body in bodies for hit in parse_body(body.replace(b'"collectorId": "ID"', own), sender)]
     store = EventStore(database)
     assert all(store.append([pipeline.run(hit, rules) for hit in hits]))
     store.close()
