@@ -15,6 +15,8 @@ BENCHMARKS = (
     "bench_size",
     "bench_rebuild",
     "bench_batch",
+    "bench_crowd",
+    "bench_memory",
 )
 
 

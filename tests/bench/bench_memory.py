@@ -25,7 +25,7 @@ IN_ONE_BODY = 100  # each waits for its commit, one in 20 ms: at most 5,000 even
 MB_OF_A_BLOCK = 8
 GOALS_MB = {"serve": 30, "collect": 6}
 """How much the second half may add: what comes and goes with logs and transactions."""
-UNLIMITED = {"PROPRIUM_COLLECT_RATE": "0", "PROPRIUM_WAREHOUSE_MEMORY": "64MB"}
+UNLIMITED = {"PROPRIUM_COLLECT_RATE": "0", "PROPRIUM_WAREHOUSE_MEMORY": "48MB"}
 
 
 def main() -> None:
