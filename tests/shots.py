@@ -33,6 +33,8 @@ PRIVATE = {
     "empty": "/properties/{empty}",
     "install": "/properties/{empty}/install",
     "settings": "/properties/{id}/settings",
+    "refused": "/properties/{id}/refused",
+    "sql": "/sql",
     "account": "/account",
 }
 

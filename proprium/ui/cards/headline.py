@@ -103,8 +103,8 @@ class Headline:
 
 
 def _columns(cards: int) -> int:
-    """Rows of six, seven or eight: whichever leaves the fewest gaps."""
-    return min((6, 7, 8), key=lambda columns: (-cards % columns, columns))
+    """Rows of seven, six or five: whichever leaves the fewest gaps. In narrower ones a change does not fit."""
+    return min((7, 6, 5), key=lambda columns: -cards % columns)
 
 
 def _card(key: str, label: str) -> _Card:
