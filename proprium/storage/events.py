@@ -100,7 +100,7 @@ class EventStore:
     def _commit(self, events: Sequence[Event]) -> list[bool]:
         if self._connection is None:
             self._connection = self._database.writing_engine.connect()
-        # The driver's own cursor: SQLAlchemy's execute costs more than the insert does, its transaction as much as ten.
+        # The driver's own cursor: SQLAlchemy's execute costs more than the insert does.
         cursor: Any = self._connection.connection.cursor()
         with transaction(cursor):
             self._user_agents.begun(cursor)

@@ -131,13 +131,6 @@ class Warehouse:
             schema.metadata.create_all(connection)
         return store
 
-    def _replace_by(self, path: Path) -> None:
-        self._store.close()
-        # The old log must be gone before the new file has its name: it would be read as the new one's.
-        Path(f"{self.path}.wal").unlink(missing_ok=True)
-        os.replace(path, self.path)
-        self._store = self._open()
-
     @contextmanager
     def _alone(self, patience_s: float, *, for_good: bool = False) -> Iterator[None]:
         """While it lasts nobody writes or reads; who will not end is cut off."""
