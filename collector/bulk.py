@@ -12,8 +12,8 @@ from uuid import UUID
 
 from collector.errors import Dropped, Rejected, StoreUnavailable, TooLarge, UnknownProperty
 from collector.event import Event, Hit
+from collector.intake import Collector
 from collector.parse import NotReadable, Sender, hit_of, read_json
-from collector.route import Collector
 from collector.sender import normal
 
 log = logging.getLogger(__name__)

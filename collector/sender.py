@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
-FORWARDS = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
+FORWARDS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+_AHEAD = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 _PRIVATE = [
     ip_network(text)
     for text in (
@@ -50,7 +51,7 @@ class Addresses:
     def client(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """The client's address; None when nobody trustworthy knows it."""
         address = normal(peer) if peer else None
-        if address is None or not any(name in headers for name in FORWARDS):
+        if address is None or FORWARDS.isdisjoint(headers):
             return address
         if self._is_trusted(address):
             return self._behind(address, all_headers)
@@ -112,11 +113,10 @@ def origin_host(headers: dict[bytes, bytes]) -> str | None:
 
 def is_prefetch(headers: dict[bytes, bytes]) -> bool:
     """True for a page that is fetched or drawn ahead, and that perhaps nobody will see."""
-    for name in (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"):
-        if name in headers:
-            value = headers[name].lower()
-            return b"prefetch" in value or b"prerender" in value or b"preview" in value
-    return False
+    if _AHEAD.isdisjoint(headers):
+        return False
+    purpose = b" ".join(headers[name] for name in _AHEAD if name in headers).lower()
+    return any(word in purpose for word in (b"prefetch", b"prerender", b"preview"))
 
 
 class RateLimit:

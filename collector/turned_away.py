@@ -18,7 +18,7 @@ from collector.errors import Rejected
 from collector.event import Outcome
 from collector.fields import page_and_host
 from collector.parse import EVENT_NAME_LIMIT, EVENTS_LIMIT, Sender, uuid_of
-from collector.request import Request
+from collector.request import Receive, Request
 from collector.user_agent import classify
 
 TOLD = frozenset({400, 404, 413, 429})
@@ -60,9 +60,9 @@ class AFew:
         return self._seen[status] <= A_SECOND
 
 
-async def outcomes(request: Request, sender: Sender, problem: Rejected) -> list[tuple[UUID, Outcome]]:
+def outcomes(request: Request, sender: Sender, problem: Rejected) -> list[tuple[UUID, Outcome]]:
     """One for each property that the request names; whether it is one of ours is left to the caller."""
-    seen = await _glance(request)
+    seen = _glance(request)
     ids = list(dict.fromkeys(found for text in seen.properties if (found := uuid_of(text))))
     if not ids:
         return []
@@ -90,10 +90,8 @@ def reason_of(problem: Rejected) -> str:
     return f"{problem.status}: {sentence}"
 
 
-async def _glance(request: Request) -> Glance:
-    if request.scope["method"] == "GET":
-        return _of_query(request.scope.get("query_string", b""))
-    return _of_body(await _first_bytes(request) if request.body is None else request.body)
+def _glance(request: Request) -> Glance:
+    return _of_body(request.body or b"") if request.query is None else _of_query(request.query)
 
 
 def _of_query(query: bytes) -> Glance:
@@ -114,13 +112,13 @@ def _text(found: re.Match[bytes] | None) -> str:
         return ""
 
 
-async def _first_bytes(request: Request) -> bytes:
+async def first_bytes(request: Request, receive: Receive) -> bytes:
     """What has arrived of a body that is not read. Who asks before sending much is not asked for it."""
     if b"expect" in request.headers:
         return b""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            message = await request.receive()
+            message = await receive()
     except TimeoutError:
         return b""
     return bytes(message.get("body", b""))

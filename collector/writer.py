@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from collector.errors import StoreUnavailable
@@ -17,17 +18,23 @@ from collector.ports import EventSink
 log = logging.getLogger(__name__)
 
 BATCH = 500  # events in one commit
-PACE_S = 0.020  # from the start of one commit to the start of the next, while fewer than BATCH wait
+ENOUGH = 32  # events that are worth a commit of their own: its fixed cost, 0.2 ms, is less than theirs
+PACE_S = 0.020  # from the start of one commit to the start of the next, while fewer than ENOUGH wait
 QUEUE_LIMIT = 10_000  # events that wait; more are refused, so that the sender may retry
 
-OnCommit = Callable[[Sequence[Event], Sequence[bool]], None]
+Flags = Sequence[bool]
+"""One an event: True stored, False there already."""
+
+OnCommit = Callable[[Sequence[Event], Flags], None]
+Done = Callable[[Flags | StoreUnavailable], None]
 
 
 class Waiter(NamedTuple):
-    """A request that waits for its commit."""
+    """A request that waits for its commit, and the loop on which it does so."""
 
     events: Sequence[Event]
-    answer: asyncio.Future[Sequence[bool]]
+    loop: asyncio.AbstractEventLoop
+    done: Done
 
 
 class GroupCommit:
@@ -69,9 +76,15 @@ class GroupCommit:
             self._thread.join()
         self._thread = None
 
-    async def append(self, events: Sequence[Event]) -> Sequence[bool]:
-        """Resolves after the commit: True for each new event. Raises StoreUnavailable: nothing was stored."""
-        answer: asyncio.Future[Sequence[bool]] = asyncio.get_running_loop().create_future()
+    async def append(self, events: Sequence[Event]) -> Flags:
+        """Resolves after the commit. Raises StoreUnavailable: nothing was stored."""
+        answer: asyncio.Future[Flags] = asyncio.get_running_loop().create_future()
+        self.put(events, partial(_settle, answer))
+        return await answer
+
+    def put(self, events: Sequence[Event], done: Done) -> None:
+        """Calls `done` on the running loop after the commit. Raises StoreUnavailable: they do not even wait."""
+        loop = asyncio.get_running_loop()
         with self._changed:
             if not self._is_open:
                 raise StoreUnavailable("The server is stopping. Try again in a moment.")
@@ -80,10 +93,9 @@ class GroupCommit:
             if self._count + len(events) > self._queue_limit:
                 raise StoreUnavailable("The queue is full. Try again in a moment.")
             before, self._count = self._count, self._count + len(events)
-            self._waiting.append(Waiter(events, answer))
-            if not before or before < BATCH <= self._count:  # between the two the committer paces itself
+            self._waiting.append(Waiter(events, loop, done))
+            if not before or before < ENOUGH <= self._count:  # between the two the committer paces itself
                 self._changed.notify()
-        return await answer
 
     def _start_thread(self) -> None:
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -107,11 +119,11 @@ class GroupCommit:
             self._commit(batch)
 
     def _next_batch(self, not_before: float) -> list[Waiter]:
-        """Waits for events, and for the pace unless a whole batch is there; empty when all is done."""
+        """Waits for events, and for the pace unless enough are there; empty when all is done."""
         with self._changed:
             while self._is_open and not self._count:
                 self._changed.wait()
-            while self._is_open and self._count < BATCH and (rest_s := not_before - time.monotonic()) > 0:
+            while self._is_open and self._count < ENOUGH and (rest_s := not_before - time.monotonic()) > 0:
                 self._changed.wait(rest_s)
             return self._take()
 
@@ -145,7 +157,7 @@ class GroupCommit:
         for waiter in batch:
             self._commit([waiter])
 
-    def _tell(self, events: list[Event], flags: Sequence[bool]) -> None:
+    def _tell(self, events: list[Event], flags: Flags) -> None:
         if self._on_commit is None:
             return
         try:
@@ -153,8 +165,8 @@ class GroupCommit:
         except Exception:
             log.exception("Whoever listens to commits failed; the events are stored")
 
-    def _answer(self, batch: list[Waiter], flags: Sequence[bool]) -> None:
-        answers: list[tuple[Waiter, Sequence[bool] | StoreUnavailable]] = []
+    def _answer(self, batch: list[Waiter], flags: Flags) -> None:
+        answers: list[tuple[Waiter, Flags | StoreUnavailable]] = []
         start = 0
         for waiter in batch:
             end = start + len(waiter.events)
@@ -166,23 +178,30 @@ class GroupCommit:
         _resolve([(waiter, problem) for waiter in batch])
 
 
-def _resolve(answers: Sequence[tuple[Waiter, Sequence[bool] | StoreUnavailable]]) -> None:
+def _resolve(answers: Sequence[tuple[Waiter, Flags | StoreUnavailable]]) -> None:
     """Hands the answers over, with one call into each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, Sequence[bool] | StoreUnavailable]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, Flags | StoreUnavailable]]] = {}
     for one in answers:
-        by_loop.setdefault(one[0].answer.get_loop(), []).append(one)
+        by_loop.setdefault(one[0].loop, []).append(one)
     for loop, its_answers in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_set, its_answers)
+            loop.call_soon_threadsafe(_tell_each, its_answers)
         except RuntimeError:  # the loop is closed: nobody waits any more
             log.warning("%d requests went away before their commit was done", len(its_answers))
 
 
-def _set(answers: Sequence[tuple[Waiter, Sequence[bool] | StoreUnavailable]]) -> None:
+def _tell_each(answers: Sequence[tuple[Waiter, Flags | StoreUnavailable]]) -> None:
     for waiter, answer in answers:
-        if waiter.answer.done():  # the sender hung up
-            continue
-        if isinstance(answer, StoreUnavailable):
-            waiter.answer.set_exception(answer)
-        else:
-            waiter.answer.set_result(answer)
+        try:
+            waiter.done(answer)
+        except Exception:  # the others of the commit have an answer coming
+            log.exception("A request could not be answered; its commit is done")
+
+
+def _settle(waiting: asyncio.Future[Flags], answer: Flags | StoreUnavailable) -> None:
+    if waiting.done():  # whoever waited has gone
+        return
+    if isinstance(answer, StoreUnavailable):
+        waiting.set_exception(answer)
+    else:
+        waiting.set_result(answer)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from collector.event import Outcome
+from collector.intake import Collector
 from maps.atlas import Atlas
 from proprium import control, routes
 from proprium.accounts.setup import setup_token
@@ -81,7 +82,7 @@ class Parts:
         self.database.close()
 
 
-def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
+def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector]:
     """Migrates storage and opens everything. Raises ProblemForOperator with the sentence why it cannot start."""
     atlas = Atlas()
     parts, heard = _parts(settings, atlas)
@@ -106,7 +107,8 @@ def build(settings: Settings, *, demo: bool = False) -> ASGIApp:
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
     app.mount(api.PREFIX, _api(settings, parts, services))
     mount(app, services, address_of=parts.doors.address_of)
-    return parts.doors.collector.wrap(protected(app, settings, address_of=parts.doors.address_of))
+    doors = parts.doors
+    return doors.wrap(protected(app, settings, address_of=doors.address_of)), doors.collector
 
 
 def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
@@ -122,7 +124,7 @@ def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
 
 
 def serve(settings: Settings, *, demo: bool = False) -> None:
-    listen(build(settings, demo=demo), settings)
+    listen(*build(settings, demo=demo), settings)
 
 
 def _parts(settings: Settings, atlas: Atlas) -> tuple[Parts, Heard[Outcome]]:

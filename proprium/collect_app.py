@@ -13,8 +13,10 @@ from starlette.types import ASGIApp
 
 from collector.event import Event
 from collector.geo import Geo
+from collector.intake import Collector, Listener
 from collector.pipeline import Pipeline
-from collector.route import Collector, Listener
+from collector.route import App, wrap
+from collector.script_file import ScriptFile
 from collector.writer import GroupCommit
 from maps.atlas import Atlas
 from proprium.config import ASSETS, Settings
@@ -41,6 +43,7 @@ class Ingestion:
     store: EventStore
     writer: GroupCommit
     collector: Collector
+    script: ScriptFile
     porter: Porter
 
     def start(self) -> None:
@@ -53,6 +56,10 @@ class Ingestion:
         self.porter.stop()
         self.store.close()
         self.directory.close()
+
+    def wrap(self, app: App) -> App:
+        """The collector's own paths in front of `app`."""
+        return wrap(app, self.collector, self.script)
 
     def address_of(self, connection: HTTPConnection) -> str | None:
         """Who asks for a page, by the collector's rules on proxies."""
@@ -100,15 +107,15 @@ def ingestion(
         Pipeline(Geo(settings.geoip_file, atlas.region_aliases), keys),
         trusted_proxies=settings.trusted_proxies,
         collect_rate=settings.collect_rate,
-        script_dir=ASSETS / "build",
         listener=listener,
         on_refused=refusals.note,
     )
     porter = Porter(database, collector.addresses, refusals)
-    return Ingestion(database, directory, keys, store, writer, collector, porter)
+    script = ScriptFile(ASSETS / "build")
+    return Ingestion(database, directory, keys, store, writer, collector, script, porter)
 
 
-def build(settings: Settings) -> ASGIApp:
+def build(settings: Settings) -> tuple[ASGIApp, Collector]:
     """The collector and its health. Waits for a schema, which is `serve`'s to make."""
     database = Database(settings.storage_url)
     wait_for_schema(database)
@@ -123,8 +130,8 @@ def build(settings: Settings) -> ASGIApp:
 
     app = FastAPI(lifespan=life, openapi_url=None)
     app.include_router(health(doors.checks(), doors.metrics))
-    return doors.collector.wrap(app)
+    return doors.wrap(app), doors.collector
 
 
 def collect(settings: Settings) -> None:
-    listen(build(settings), settings)
+    listen(*build(settings), settings)

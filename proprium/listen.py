@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from collector.intake import Collector
 from proprium import logs
 from proprium.config import Settings
+from proprium.doorstep import Doorstep
 
 DRAIN_S = 5
 """How long open requests may take after SIGTERM; with what follows, the process ends within 10 s."""
@@ -20,10 +23,11 @@ GARBAGE = 50_000
 """So many new objects are looked through for cycles at a time; Python's own 700 is meant for small programs."""
 
 
-def listen(app: ASGIApp, settings: Settings) -> None:
+def listen(app: ASGIApp, collector: Collector, settings: Settings) -> None:
     logs.configure(settings)
     config = uvicorn.Config(
         app,
+        http=partial(Doorstep, collector),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
         access_log=False,  # it would hold addresses

@@ -110,7 +110,7 @@ class Life:
         await self.task
 
 async def main():
-    app = build(settings)
+    app, _ = build(settings)
     transport = httpx.ASGITransport(app)
     async with Life(app), httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         hit = {"collectorId": str(made.id), "event": "page_view", "data": {"url": "/", "user_id": "1"}}

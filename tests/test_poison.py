@@ -62,7 +62,7 @@ async def poisoned(warehouse: FilledWarehouse, tmp_path: Path) -> AsyncIterator[
     settings = Settings(data_dir=tmp_path, collect_rate=0, _env_file=None)  # type: ignore[call-arg]
     doors = ingestion(settings, warehouse.database, ATLAS)
     doors.writer.start()
-    transport = httpx.ASGITransport(doors.collector.wrap(not_found), client=("203.0.113.9", 1))
+    transport = httpx.ASGITransport(doors.wrap(not_found), client=("203.0.113.9", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://a", headers={"user-agent": CHROME}) as client:
         yield Poisoned(warehouse, doors, client)
     doors.stop()

@@ -53,7 +53,7 @@ async def send(
 ) -> int:
     body = {"collectorId": str(found.id), "event": event, "data": {"url": "/", "hostname": OPEN, **data}}
     headers = {"user-agent": agent} | ({"x-forwarded-for": ADDRESS} if peer == PROXY else {})
-    transport = httpx.ASGITransport(doors.collector.wrap(nothing), client=(peer, 1))
+    transport = httpx.ASGITransport(doors.wrap(nothing), client=(peer, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return (await client.post("/collect", content=json.dumps(body), headers=headers)).status_code
 

@@ -12,8 +12,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from collector.geo import Geo
+from collector.intake import Collector
 from collector.pipeline import Pipeline
-from collector.route import Collector
+from collector.route import wrap
 from collector.writer import GroupCommit
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.results import Dashboard, Dimension
@@ -102,7 +103,7 @@ class Replay:
         self.collector = Collector(
             self.directory, self.writer, pipeline, trusted_proxies=proxies, collect_rate=0, now=lambda: self.at
         )
-        self.app = self.collector.wrap(not_found)
+        self.app = wrap(not_found, self.collector)
 
     async def play(self, log: list[Request]) -> None:
         self.writer.start()

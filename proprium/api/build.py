@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
 
-from collector.route import Collector
+from collector.intake import Collector
 from proprium.api import docs, events, problems, raw, reading
 from proprium.api.door import READS_PER_MINUTE, Door, UserOf, nobody
 from proprium.api.models import Event

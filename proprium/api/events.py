@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from collector.bulk import BODY_LIMIT, EVENTS_LIMIT, Reader, Received, Result, keep_each
 from collector.errors import Rejected, TooLarge, UnknownProperty
 from collector.event import Hit
-from collector.route import Collector
+from collector.intake import Collector
 from proprium import access
 from proprium.accounts import keys
 from proprium.api import problems

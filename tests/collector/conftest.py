@@ -14,12 +14,15 @@ import pytest
 
 from collector.event import Event, Outcome
 from collector.geo import Geo
+from collector.intake import Collector
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from collector.request import Receive, Scope
-from collector.route import Collector, Send
+from collector.request import Receive
+from collector.route import Scope, Send, wrap
+from collector.script_file import ScriptFile
 from collector.writer import GroupCommit
 
+SCRIPT = ScriptFile()
 PROPERTY = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01")
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 
@@ -71,6 +74,7 @@ class Door:
 
     client: httpx.AsyncClient
     collector: Collector
+    script: ScriptFile
     directory: Directory
     sink: Sink
     outcomes: list[Outcome]
@@ -102,15 +106,22 @@ async def make_door() -> AsyncIterator[MakeDoor]:
     """Doors with other settings than the default; checks the books of each in the end."""
     made: list[tuple[Door, GroupCommit]] = []
 
-    def make(peer: str = "203.0.113.9", geo: Geo | None = None, queue_limit: int = 10_000, **settings: Any) -> Door:
+    def make(
+        peer: str = "203.0.113.9",
+        geo: Geo | None = None,
+        queue_limit: int = 10_000,
+        script: ScriptFile = SCRIPT,
+        **settings: Any,
+    ) -> Door:
         directory, sink, outcomes = Directory(), Sink(), list[Outcome]()
         writer = GroupCommit(sink, queue_limit=queue_limit)
         writer.start()
         settings = {"listener": lambda _, outcome: outcomes.append(outcome), "collect_rate": 0, **settings}
         collector = Collector(directory, writer, Pipeline(geo or Geo(None), Salts()), **settings)
-        transport = httpx.ASGITransport(collector.wrap(not_found), client=(peer, 50_000), raise_app_exceptions=True)
+        app = wrap(not_found, collector, script)
+        transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
-        made.append((Door(client, collector, directory, sink, outcomes), writer))
+        made.append((Door(client, collector, script, directory, sink, outcomes), writer))
         return made[-1][0]
 
     yield make

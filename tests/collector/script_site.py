@@ -17,9 +17,10 @@ import uvicorn
 
 from collector.event import Event
 from collector.geo import Geo
+from collector.intake import Collector
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from collector.route import Collector
+from collector.route import wrap
 from collector.writer import GroupCommit
 from tests.collector.conftest import Directory, Salts, Sink, not_found
 
@@ -57,7 +58,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self.pages.server_port}"
 
     def _serve_collector(self) -> None:
-        config = uvicorn.Config(self.collector.wrap(not_found), port=0, log_level="warning", lifespan="off")
+        config = uvicorn.Config(wrap(not_found, self.collector), port=0, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(config)
         threading.Thread(target=lambda: asyncio.run(self.server.serve()), daemon=True).start()
         wait_for(lambda: self.server.started)

@@ -11,6 +11,7 @@ import pytest
 
 from collector.errors import StoreUnavailable
 from collector.event import Identity
+from collector.script_file import ScriptFile
 from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
 
 VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/pricing"}}
@@ -333,7 +334,7 @@ async def test_the_script_is_cached_shortly_and_compressed(door: Door) -> None:
 
 
 async def test_the_script_is_for_ever_under_its_hashed_name_only(door: Door) -> None:
-    answer = await door.client.get(door.collector.script.hashed_name, headers={"accept-encoding": "gzip"})
+    answer = await door.client.get(door.script.hashed_name, headers={"accept-encoding": "gzip"})
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-encoding"] == "gzip"
     old = await door.client.get("/collector.0123456789ab.js")  # a page that has cached its tag for long
@@ -343,7 +344,7 @@ async def test_the_script_is_for_ever_under_its_hashed_name_only(door: Door) -> 
 async def test_the_minified_script_is_served_where_there_is_one(make_door: MakeDoor, tmp_path: Path) -> None:
     (tmp_path / "collector.abc.js").write_text("minified()")
     (tmp_path / "manifest.json").write_text('{"collector.js": {"file": "collector.abc.js"}}')
-    door = make_door(script_dir=tmp_path)
+    door = make_door(script=ScriptFile(tmp_path))
     assert (await door.client.get("/collector.js", headers={"accept-encoding": "identity"})).text == "minified()"
 
 

@@ -14,8 +14,8 @@ import pytest
 from collector import turned_away
 from collector.parse import BODY_LIMIT
 from collector.ports import PropertyRules
-from collector.request import Receive, Scope
-from collector.route import Send
+from collector.request import Receive
+from collector.route import Scope, Send
 from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
 
 VIEW: dict[str, Any] = {"collectorId": str(PROPERTY), "event": "signup", "data": {"url": "https://a.example/in?a=1"}}

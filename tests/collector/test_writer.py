@@ -173,14 +173,15 @@ async def test_a_committer_that_ends_is_noticed_and_another_takes_its_place() ->
 
 
 async def test_those_who_wait_behind_a_committer_that_ends_are_still_served() -> None:
-    sink = Gate()
+    others, sink = set(threading.enumerate()), Gate()
     writer = GroupCommit(sink)
     writer.start()
+    (committer,) = [thread for thread in threading.enumerate() if thread not in others and thread.name == "committer"]
     first = asyncio.create_task(writer.append(events()))
     await asyncio.to_thread(sink.entered.wait, 10)
     second = asyncio.create_task(writer.append(events()))
     await asyncio.sleep(0)
-    end_thread("committer")
+    end(committer)
     sink.opened.set()
     outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert isinstance(outcomes[0], StoreUnavailable)
@@ -188,7 +189,6 @@ async def test_those_who_wait_behind_a_committer_that_ends_are_still_served() ->
     writer.stop()
 
 
-def end_thread(name: str) -> None:
-    """Raises SystemExit in the thread, wherever it is."""
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == name]
+def end(thread: threading.Thread) -> None:
+    """Raises SystemExit in it, wherever it is."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
