@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.client import ClientConnectionTimeout
 from nicegui.element import Element
 
 from proprium.storage.tables import User
@@ -19,6 +20,7 @@ from proprium.ui.head import look
 from proprium.ui.parts.controls import button, icon
 from proprium.ui.services import Services
 
+CONNECTED_WITHIN_S = 60.0
 DESCRIPTION = "Website analytics that run on your own server, written entirely in Python."
 
 
@@ -38,6 +40,17 @@ class Frame:
     async def is_dark(self) -> bool:
         """What the reader sees. One round trip: ask once the page is connected."""
         return bool(await ui.run_javascript("propriumTheme.isDark()", timeout=5))
+
+
+async def is_connected() -> bool:
+    """Waits for the page's browser. False when none comes: crawlers and curl read a page and never open its socket.
+
+    NiceGUI clears such a page away after the same minute; waiting on would end in an error that nobody can mend.
+    """
+    with suppress(ClientConnectionTimeout):
+        await ui.context.client.connected(timeout=CONNECTED_WITHIN_S)
+        return not ui.context.client.is_deleted
+    return False
 
 
 @contextmanager

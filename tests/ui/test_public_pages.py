@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import Any
 
 import pytest
+from nicegui import Client
 from starlette.requests import Request
 
 from proprium.accounts import setup
 from proprium.config import Settings
+from proprium.properties.service import set_public
+from proprium.ui import frame
 from proprium.ui.frame import route_pattern
 from proprium.ui.snippets import YOUR_ID, Snippets
 from tests.make import a_property, a_user
@@ -105,3 +110,19 @@ async def test_the_setup_page_reports_nothing(site: Site) -> None:
 def test_a_pattern_names_what_was_in_the_path(path: str, parameters: dict[str, str], pattern: str) -> None:
     scope = {"type": "http", "path": path, "headers": [], "query_string": b"", "path_params": parameters}
     assert route_pattern(Request(scope | {"server": ("x", 80), "scheme": "http"})) == pattern
+
+
+async def test_a_reader_without_a_socket_leaves_no_error_behind(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crawler's page: NiceGUI clears it away while it waits for a browser that never comes."""
+    monkeypatch.setattr(frame, "CONNECTED_WITHIN_S", 0.2)
+    found = a_property(site.services.database, "Mine")
+    set_public(site.services.database, found.id, True)
+    troubles: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    assert (await site.client().get(f"/properties/{found.id}")).status_code == 200
+    (page,) = Client.instances.values()
+    page.delete()
+    await asyncio.sleep(0.5)
+    loop.set_exception_handler(None)
+    assert not troubles

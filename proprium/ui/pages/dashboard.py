@@ -25,7 +25,7 @@ from proprium.ui.cards.keys import show_keys
 from proprium.ui.cards.screen import Screen
 from proprium.ui.cards.takeaway import Takeaway
 from proprium.ui.cards.view import View, view_from
-from proprium.ui.frame import Frame, frame, track
+from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.states import problem
 from proprium.ui.services import Services
@@ -50,8 +50,8 @@ def register(services: Services) -> None:
                 return None
             screen = _build(services, request, page, found, user, view)
         track(services, "view_property")
-        await ui.context.client.connected(timeout=60)
-        await screen.start()
+        if await is_connected():
+            await screen.start()
         return None
 
 

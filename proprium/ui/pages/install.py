@@ -18,7 +18,7 @@ from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
 from proprium.ui import session, theme
 from proprium.ui.fixes import Fixes
-from proprium.ui.frame import frame
+from proprium.ui.frame import frame, is_connected
 from proprium.ui.parts.controls import link_button, tabs
 from proprium.ui.parts.listener import Arrival, Listener
 from proprium.ui.parts.panels import code, panel
@@ -51,8 +51,8 @@ def register(services: Services) -> None:
                 with panel("Live", body="") as box:
                     listener = _listen(services, found)
                     box.card.props["id"] = "listener"
-        await ui.context.client.connected(timeout=60)
-        listener.start()
+        if await is_connected():
+            listener.start()
 
 
 def _instructions(snippets: Snippets) -> None:

@@ -17,7 +17,7 @@ from proprium.properties import service
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
-from proprium.ui.frame import frame
+from proprium.ui.frame import frame, is_connected
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.property_card import SUMS, PropertyCard
 from proprium.ui.parts.proxy_notice import proxy_notice
@@ -37,8 +37,8 @@ def register(services: Services) -> None:
         user = session.require_user(services, request)
         with frame(services, request, "Properties", user):
             page = _Page(services, user, q, sort if sort in SORTS else "visitors")
-        await ui.context.client.connected(timeout=60)
-        await page.fill()
+        if await is_connected():
+            await page.fill()
 
 
 class _Page:

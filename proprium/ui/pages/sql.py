@@ -19,7 +19,7 @@ from proprium.sql.snapshot import MOST_EVENTS, Chosen, Scope
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.bundle import asset_url
-from proprium.ui.frame import Frame, frame, track
+from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import select
 from proprium.ui.parts.states import empty
@@ -53,7 +53,8 @@ def register(services: Services) -> None:
                 return
             bench = _Bench(services, page, user, visible, chosen, days if days in PERIODS else DEFAULT_DAYS)
         track(services, "view_sql")
-        await ui.context.client.connected(timeout=60)
+        if not await is_connected():
+            return
         with suppress(TimeoutError):  # a browser that is busy or gone
             bench.set_theme(await page.is_dark())
 
