@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,6 +29,8 @@ from proprium.metrics.query import Audience, Goal, Query
 
 Params = Mapping[str, Any] | Iterable[tuple[str, str]]
 """A framework's multi-dict, a plain dict of texts or lists of texts, or pairs."""
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -183,7 +186,7 @@ def _period_params(span: Period) -> list[tuple[str, str]]:
 
 def _date(text: str) -> date:
     try:
-        if len(text) != 10:  # 20260131 and 2026-W05-6 are ISO dates too, and nobody means them
+        if not _DAY.fullmatch(text):  # 20260131 and 2026-W05-6 are ISO dates too, and nobody means them
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:

@@ -106,6 +106,7 @@ def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
         ("from=yesterday", "'yesterday' is not a date. Write it as 2026-01-31"),
         ("from=2026-02-30", "'2026-02-30' is not a date"),
         ("from=20260131", "is not a date"),
+        ("from=2026-W05-6", "is not a date"),
         ("from=0000-01-01", "is not a date"),
         ("from=0001-01-01", "0001-01-01 is out of range"),
         ("from=2026-01-01&to=9999-12-31", "9999-12-31 is out of range"),

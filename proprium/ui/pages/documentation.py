@@ -10,6 +10,7 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.properties import service
+from proprium.sql.examples import EXAMPLES
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.frame import frame
@@ -26,7 +27,7 @@ OPTIONS = (
     ('data-exclude="/admin/*"', "These paths report nothing."),
     ("data-no-clicks", "Clicks are not reported."),
     ("data-no-scroll", "How far a page was scrolled is not reported."),
-    ("data-no-routes", "Only your own code reports page views."),
+    ("data-no-routes", "After the first page view only your own code reports them."),
 )
 
 
@@ -98,6 +99,12 @@ def _recipes(snippets: Snippets) -> None:
         code(snippets.read_python(), name="Reading from Python")
         _say("They are those of the dashboard. The same key opens report.json, report.csv and report.pdf beside it.")
         ui.link("Everything that can be asked", "/api/v1/docs")
+    with _recipe(
+        "Ask in SQL", "What no card answers: read-only SQL over the events and visits of your properties, with a chart."
+    ):
+        code(EXAMPLES[0].sql, name="A question in SQL")
+        _say("The schema stands beside it. A question is saved under a name, its answer downloaded as CSV or JSON.")
+        ui.link("Ask now", "/sql")
     with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
         code(snippets.pixel(), name="The pixel")
     _own_domain(snippets)

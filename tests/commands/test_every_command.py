@@ -1,0 +1,108 @@
+"""The command line: results on stdout, one sentence on stderr, and an exit code that a script can trust."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proprium import app, collect_app
+from proprium.config import Settings
+from tests.commands.conftest import Proprium
+
+
+def test_help_names_every_command(proprium: Proprium):
+    said = proprium("--help")
+    assert said.code == 0
+    for command in (
+        "serve",
+        "collect",
+        "demo",
+        "user",
+        "property",
+        "key",
+        "geoip",
+        "warehouse",
+        "report",
+        "export",
+        "prune",
+    ):
+        assert f"\n  {command} " in said.out
+        assert proprium(command, "--help").code == 0
+
+
+def test_a_command_that_does_not_exist_is_a_misuse(proprium: Proprium):
+    said = proprium("fly")
+    assert (said.code, said.out) == (2, "")
+    assert "No such command 'fly'" in said.err
+
+
+def test_a_setting_that_does_not_exist_is_named(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PROPRIUM_PROT", "80")
+    said = proprium("user", "list")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("PROPRIUM_PROT is not a setting.")
+
+
+def test_an_unknown_name_in_the_file_of_settings_is_named_too(
+    proprium: Proprium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PROPRIUM_LOG_LEVEL=ERROR\nPROPRIUM_PROT=80\nOF_ANOTHER_PROGRAM=1\n")
+    said = proprium("user", "list")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("PROPRIUM_PROT is not a setting.")
+
+
+def test_a_setting_of_no_use_is_told_with_its_value(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PROPRIUM_PORT", "http")
+    said = proprium("serve")
+    assert said.code == 1
+    assert "PROPRIUM_PORT is 'http'" in said.err
+
+
+def test_a_small_command_loads_no_screens_no_charts_and_no_warehouse(tmp_path: Path):
+    loaded = (
+        "import sys; sys.argv = ['proprium', 'user', 'list']\n"
+        "from proprium.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'nicegui', 'fastapi', 'duckdb', 'pyarrow', 'plotly', 'uvicorn'} & set(sys.modules)))"
+    )
+    env = {"PROPRIUM_DATA_DIR": str(tmp_path), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, env=env, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_it_runs_as_a_module_too(tmp_path: Path):
+    command = [sys.executable, "-m", "proprium", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "0.1.0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "started"),
+    [
+        (("serve", "--port", "9190"), ("serve", 9190, False)),
+        (("collect", "--port", "9191"), ("collect", 9191, False)),
+        (("demo",), ("serve", 8000, True)),
+    ],
+)
+def test_the_servers_start_with_the_settings_and_what_was_given(proprium, monkeypatch, args, started):
+    told = []
+
+    def serve(settings: Settings, *, demo: bool = False) -> None:
+        told.append(("serve", settings.port, demo))
+
+    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(collect_app, "collect", lambda settings: told.append(("collect", settings.port, False)))
+    assert proprium(*args).code == 0
+    assert told == [started]
+
+
+def test_a_port_that_is_none_is_a_misuse(proprium: Proprium):
+    assert proprium("serve", "--port", "70000").code == 2

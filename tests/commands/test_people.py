@@ -1,0 +1,86 @@
+"""`user` and `key`: who may come in."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from proprium.accounts import keys
+from proprium.accounts.users import check_password
+from proprium.storage.database import Database
+from proprium.storage.tables import Role
+from tests.commands.conftest import Proprium, Said, is_one_sentence
+from tests.make import PASSWORD, a_property, a_user
+
+
+def test_an_account_is_made_with_a_password_from_standard_input(proprium: Proprium, database: Database):
+    said = proprium("user", "add", "Ada@Example.com", "--role", "owner", "--password-stdin", stdin=PASSWORD + "\n")
+    assert (said.code, said.out) == (0, "ada@example.com\n")
+    user = check_password(database, "ada@example.com", PASSWORD)
+    assert user is not None
+    assert user.role == Role.OWNER
+
+
+def test_without_a_terminal_there_is_nobody_to_ask_for_a_password(proprium: Proprium):
+    said = proprium("user", "add", "ada@example.com")
+    assert said.code == 2
+    assert "--password-stdin" in said.err
+
+
+@pytest.mark.parametrize("password", ["", "short"])
+def test_a_password_that_will_not_do_is_refused_in_one_sentence(proprium: Proprium, password: str):
+    said = proprium("user", "add", "ada@example.com", "--password-stdin", stdin=password + "\n")
+    assert (said.code, said.out) == (1, "")
+    assert is_one_sentence(said.err)
+
+
+def test_an_address_that_is_taken_is_refused_in_one_sentence(proprium: Proprium, database: Database):
+    a_user(database, "ada@example.com")
+    said = proprium("user", "add", "ada@example.com", "--password-stdin", stdin=PASSWORD + "\n")
+    assert said.code == 1
+    assert is_one_sentence(said.err)
+
+
+def test_accounts_are_listed_one_a_line(proprium: Proprium, database: Database):
+    a_user(database, "ada@example.com", Role.OWNER)
+    a_user(database, "bob@example.com", name="Bob")
+    assert proprium("user", "list").out == "ada@example.com\towner\tAda\nbob@example.com\teditor\tBob\n"
+
+
+def test_a_removed_account_is_gone_and_an_unknown_one_is_told(proprium: Proprium, database: Database):
+    a_user(database, "ada@example.com", Role.OWNER)
+    a_user(database, "bob@example.com")
+    assert proprium("user", "remove", "bob@example.com") == Said(0, "", "")
+    said = proprium("user", "remove", "bob@example.com")
+    assert said.code == 1
+    assert is_one_sentence(said.err)
+
+
+def test_a_new_password_takes_the_place_of_the_old(proprium: Proprium, database: Database):
+    a_user(database, "ada@example.com")
+    assert proprium("user", "password", "ada@example.com", "--password-stdin", stdin="another long one\n").code == 0
+    assert check_password(database, "ada@example.com", PASSWORD) is None
+    assert check_password(database, "ada@example.com", "another long one") is not None
+
+
+def test_a_key_is_printed_once_listed_without_its_text_and_revoked(proprium: Proprium, database: Database):
+    made = a_property(database)
+    said = proprium("key", "add", "shop", "--property", str(made.id), "--write")
+    token = said.out.strip()
+    found = keys.find(database, token)
+    assert found is not None
+    listed = proprium("key", "list").out
+    assert listed == f"{found.id}\twrite\t{made.id}\tshop\n"
+    assert proprium("key", "revoke", str(found.id)).code == 0
+    assert keys.find(database, token) is None
+    assert is_one_sentence(proprium("key", "revoke", str(found.id)).err)
+
+
+def test_a_key_without_a_property_is_the_first_owners_to_read(proprium: Proprium, database: Database):
+    assert is_one_sentence(proprium("key", "add", "reports").err)
+    owner = a_user(database, role=Role.OWNER)
+    found = keys.find(database, proprium("key", "add", "reports").out.strip())
+    assert found is not None
+    assert (found.user_id, found.property_id, found.may_write) == (owner.id, None, False)
+    assert proprium("key", "add", "x", "--user", owner.email, "--property", str(uuid4())).code == 2
