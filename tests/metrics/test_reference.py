@@ -71,7 +71,8 @@ def _forget_all_but(ground: FilledWarehouse, number: int) -> None:
 
 def _set_rules(ground: FilledWarehouse, property_id: UUID, story: Story) -> None:
     lists = {name: list(value) for name, value in asdict(story.rules).items() if isinstance(value, tuple)}
-    update_settings(ground.database, property_id, counts_automated=story.rules.counts_automated, **lists)
+    numbers = {"session_gap_min": story.rules.session_gap_min, "bounce_s": story.rules.bounce_s}
+    update_settings(ground.database, property_id, counts_automated=story.rules.counts_automated, **numbers, **lists)
 
 
 def check_cards(ground: FilledWarehouse, story: Story) -> None:

@@ -64,7 +64,7 @@ class History:
 
     def __post_init__(self) -> None:
         self.hits = hits_of(self.events, self.rules)
-        self.sessions = put_into_sessions(self.hits)
+        self.sessions = put_into_sessions(self.hits, self.rules)
         self.chosen: dict[tuple[Asked, Span, Row | None], Chosen] = {}
 
     @cached_property
@@ -154,7 +154,7 @@ def _is_wanted_bot(hit: Hit, asked: Asked, row: Row | None) -> bool:
         return False
     if row and (hit.says(row.dimension, asked.zone) != row.value or (row.dimension == "event" and not hit.is_custom)):
         return False
-    return all(matches(hit.sent.page, wanted) for wanted in asked.filters if wanted.dimension == "page")
+    return all(matches(hit.page, wanted) for wanted in asked.filters if wanted.dimension == "page")
 
 
 def reaches(session: Session, goal: Goal, zone: ZoneInfo) -> bool:

@@ -29,6 +29,9 @@ class Rules:
     excluded_countries: tuple[str, ...] = ()
     excluded_user_agents: tuple[str, ...] = ()
     counts_automated: bool = False
+    session_gap_min: int = 30
+    bounce_s: int = 10
+    path_patterns: tuple[str, ...] = ()  # the first that fits gives a page its name
 
     def leave_out(self, event: Event) -> bool:
         return (
@@ -55,6 +58,13 @@ class Hit:
     @property
     def at(self) -> datetime:
         return self.sent.created_at
+
+    @property
+    def page(self) -> str | None:
+        """As it is counted: pages that fit one pattern are one."""
+        path = (self.sent.page or "").split("?")[0]
+        fitting = [pattern for pattern in self.rules.path_patterns if fnmatchcase(path, pattern)]
+        return fitting[0] if fitting and self.sent.page is not None else self.sent.page
 
     @property
     def is_headless(self) -> bool:
@@ -129,13 +139,13 @@ class Hit:
         """Of the hit itself: its page, its name, its time on the zone's clock, or what it carries."""
         match dimension:
             case "page" | "event_page" | "bot_page":
-                return self.sent.page
+                return self.page
             case "event" | "event_name":
                 return self.sent.event
             case "title":
                 return self.sent.title
             case "section":
-                return _section(self.sent.page)
+                return _section(self.page)
             case "bot":
                 return self.bot
             case "bot_category":

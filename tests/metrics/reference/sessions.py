@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from collector.event import Identity
-from tests.metrics.reference.hits import Hit
+from tests.metrics.reference.hits import Hit, Rules
 
-GAP = timedelta(minutes=30)
 LONGEST = timedelta(hours=24)
 DOUBLE = timedelta(seconds=1)
 LONGEST_VIEW_MS = 30 * 60 * 1000
@@ -20,6 +19,7 @@ LONGEST_VIEW_MS = 30 * 60 * 1000
 class Session:
     """Hits of one visitor, the first one first."""
 
+    rules: Rules
     hits: list[Hit] = field(default_factory=list)
 
     @property
@@ -40,19 +40,19 @@ class Session:
 
     @property
     def is_bounce(self) -> bool:
-        """One page view, under 10 s engaged, no click on a link, no custom event."""
+        """One page view, under 10 s engaged (or what the property says), no click on a link, no custom event."""
         engaged_ms = sum(hit.engaged_ms for hit in self.hits)
         did_something = any(hit.is_link_click or hit.is_custom for hit in self.hits)
-        return len(self.views) == 1 and engaged_ms < 10_000 and not did_something
+        return len(self.views) == 1 and engaged_ms < 1_000 * self.rules.bounce_s and not did_something
 
     def told(self, dimension: str) -> str | None:
         """Entry and exit page are the first and last page view's; everything else is the first hit's."""
         if dimension == "entry_page":
-            return self.views[0].sent.page if self.views else None
+            return self.views[0].page if self.views else None
         if dimension == "visitor_kind":
             return self._kind()
         if dimension == "exit_page":
-            return self.views[-1].sent.page if self.views else None
+            return self.views[-1].page if self.views else None
         return self.hits[0].told(dimension)
 
     def _kind(self) -> str | None:
@@ -62,10 +62,11 @@ class Session:
         return "returning" if self.hits[0].sent.identity is Identity.COOKIE else None
 
     def goes_on_with(self, hit: Hit) -> bool:
-        return hit.at - self.hits[-1].at <= GAP and hit.at - self.hits[0].at <= LONGEST
+        pause = timedelta(minutes=self.rules.session_gap_min)
+        return hit.at - self.hits[-1].at <= pause and hit.at - self.hits[0].at <= LONGEST
 
 
-def put_into_sessions(hits: Iterable[Hit]) -> list[Session]:
+def put_into_sessions(hits: Iterable[Hit], rules: Rules) -> list[Session]:
     """`hits` are in the order of their time. Those of people get their session; page views are told from doubles."""
     sessions: list[Session] = []
     latest: dict[int, Session] = {}  # of each visitor
@@ -75,7 +76,7 @@ def put_into_sessions(hits: Iterable[Hit]) -> list[Session]:
         if not hit.is_bot and (visitor := hit.own_visitor) is not None:
             session = _open_session(latest, hit)
             if session is None:
-                session = Session()
+                session = Session(rules)
                 sessions.append(session)
             session.hits.append(hit)
             hit.session = latest[visitor] = session
@@ -102,9 +103,9 @@ def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
     for hit in people:
         who = hit.visitor
         if hit.counts_as_view and who is not None:
-            latest[who, hit.sent.page] = hit
+            latest[who, hit.page] = hit
         if hit.sent.event in {"page_leave", "scroll"}:
-            by_path = latest.get((who, hit.sent.page)) if who is not None else None
+            by_path = latest.get((who, hit.page)) if who is not None else None
             view = by_id.get(hit.sent.view_id) if hit.sent.view_id else by_path
             if view:
                 _add(found[view], hit)
@@ -132,5 +133,5 @@ def _is_double(hit: Hit, views: Iterable[Hit]) -> bool:
     """The same visitor viewed the same path within a second, both without a view_id."""
     if hit.sent.view_id or hit.visitor is None:
         return False
-    same_path = [view for view in views if view.sent.page == hit.sent.page and not view.sent.view_id]
+    same_path = [view for view in views if view.page == hit.page and not view.sent.view_id]
     return any(view.visitor == hit.visitor for view in same_path)
