@@ -10,20 +10,21 @@ from uuid import UUID
 
 from tests.running import Load, Running, running
 
-ROUNDS = 20
+ROUNDS, MANY_ROUNDS = 7, 20
 
 
-def test_kill_nine_under_load_of_serve_and_collect_loses_no_acknowledged_event(tmp_path: Path) -> None:
+def test_kill_nine_under_load_of_serve_and_collect_loses_no_acknowledged_event(tmp_path: Path, fuzz: bool) -> None:
+    rounds = MANY_ROUNDS if fuzz else ROUNDS
     first = Running(tmp_path).start()
     property_id = first.proprium("property", "add", "Blog")
     first.stop()
 
     acknowledged: set[UUID] = set()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         acknowledged |= killed_under_load(tmp_path, property_id)
         assert missing(tmp_path, acknowledged) == set()
 
-    assert len(acknowledged) > ROUNDS * 50  # the load was a load
+    assert len(acknowledged) > rounds * 50  # the load was a load
     assert rows_in_storage(tmp_path) == rows_in_warehouse_after_a_restart(tmp_path)
 
 
