@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_, union_all
@@ -20,10 +21,9 @@ from proprium.metrics.counting import (
     view_counts,
 )
 from proprium.metrics.period import Interval
-from proprium.metrics.query import Audience, Query
+from proprium.metrics.query import KEPT, Audience, Query, timeless
 from proprium.metrics.results import Totals
 from proprium.metrics.views import views
-from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
 WHOLE = None
@@ -33,7 +33,7 @@ WHOLE = None
 def measure(connection: Connection, query: Query, buckets: Buckets | None = None) -> Mapping[int | None, Totals]:
     """Totals by bucket key, and under WHOLE those of the period; buckets without any row are missing."""
     counted: dict[int | None, dict[str, Any]] = {WHOLE: {}}
-    for question in _questions(query, buckets):
+    for question in _questions(timeless(query), buckets):
         for row in connection.execute(question).mappings():
             counted.setdefault(row["bucket"], {}).update(row)
     several_days = query.period.days > 1
@@ -59,7 +59,9 @@ def asked(query: Query, columns: Collection[str]) -> list[Select[Any]]:
     return [question.with_only_columns(*kept) for question, kept in zip(questions, found, strict=True) if kept]
 
 
+@lru_cache(maxsize=KEPT)
 def _questions(query: Query, buckets: Buckets | None) -> list[Select[Any]]:
+    """Making them costs as much as answering them of a small property, and an open page asks the same every second."""
     by_session = _sessions_know_visitors(query, buckets)
     hits = _hits(query, buckets, with_visitors=not by_session)
     found = [hits, _bots(query, buckets), _sessions(query, buckets), _views(query, buckets)]
@@ -96,18 +98,13 @@ def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:
     everybody = select(*whole).where(active)
     if not (buckets and buckets.keys):
         return everybody
-    start, end = session.c.started_at, session.c.ended_at
-    moments = {"first": start, "middle": dialect.midway(start, end), "last": end}
-    days = (
-        select(session.c.visitor, *(buckets.key(at).label(name) for name, at in moments.items()))
-        .where(active)
-        .cte("days")
-    )
-    first, middle, last = (days.c[name] for name in moments)
+    first, last = buckets.key(session.c.started_at), buckets.key(session.c.ended_at)
+    days = select(session.c.visitor, first.label("first"), last.label("last")).where(active).cte("days")
+    first, last = days.c.first, days.c.last
     seen = union_all(
         select(first.label("bucket"), days.c.visitor),
         select(last, days.c.visitor).where(last != first),
-        select(middle, days.c.visitor).where(middle != first, middle != last),
+        select(first + 1, days.c.visitor).where(last == first + 2),
     ).subquery("seen")
     once = select(seen.c.bucket, seen.c.visitor).distinct().subquery("once")
     by_day = select(once.c.bucket, func.count().label("visitors")).group_by(once.c.bucket)

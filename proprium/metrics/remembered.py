@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 
 from proprium.metrics.buckets import Buckets
 from proprium.metrics.measures import measure
-from proprium.metrics.period import Compare, Interval
-from proprium.metrics.query import Query
+from proprium.metrics.period import Interval
+from proprium.metrics.query import Query, timeless
 from proprium.metrics.results import Breakdown, Dimension, Totals
 from proprium.metrics.tiles import tiles
 from proprium.warehouse.schema import event, position
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MAX_CUSTOM_EVENTS = 500
 
-_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 """What only a deletion or another rule can change is about no time that an event could touch."""
 
@@ -35,7 +34,7 @@ class Reader:
         self._tick = self._memo.tick()
 
     def measure(self, connection: Connection, query: Query, buckets: Buckets) -> Mapping[int | None, Totals]:
-        key = ("measure", _timeless(query), buckets.keys[:1], buckets.keys[-1:])
+        key = ("measure", timeless(query), buckets.keys[:1], buckets.keys[-1:])
         return self._memo.ask(
             key, self._number, query.period.end_utc, self._tick, lambda: measure(connection, query, buckets)
         )
@@ -44,7 +43,7 @@ class Reader:
         self, connection: Connection, query: Query, dimensions: Collection[Dimension]
     ) -> Mapping[Dimension, Breakdown]:
         """Those that are not remembered are asked for together, in one pass."""
-        about = replace(_timeless(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
+        about = replace(timeless(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
         found = {name: self._memo.find(("tile", about, name)) for name in dimensions}
         missing = tuple(name for name, tile in found.items() if tile is None)
         if not missing:
@@ -66,8 +65,3 @@ class Reader:
         names |= set(connection.scalars(fresh.distinct().limit(MAX_CUSTOM_EVENTS)))
         self._memo.keep(key, self._number, _ALWAYS, self._tick, (reached, names))
         return tuple(sorted(names)[:MAX_CUSTOM_EVENTS])
-
-
-def _timeless(query: Query) -> Query:
-    """Without what an answer does not depend on, once its period and buckets are known."""
-    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False)
