@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Select, Subquery, and_, false, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Double, Select, Subquery, and_, false, func, or_, select
 
 from proprium.metrics import selection
 from proprium.metrics.query import Query
@@ -73,6 +73,29 @@ def view_counts(rows: Subquery) -> dict[str, Column]:
         "engaged_ms": func.avg(rows.c.engaged_ms, type_=Double),
         "depth": func.avg(rows.c.depth, type_=Double),
     }
+
+
+def view_sums(rows: Subquery) -> dict[str, Column]:
+    """What makes the means of view_counts, and adds up."""
+    return {
+        f"{name}_{what}": of(rows.c[name])
+        for name in ("engaged_ms", "depth")
+        for what, of in (("sum", _sum), ("number", func.count))
+    }
+
+
+def view_means(counted: Mapping[str, Any]) -> dict[str, float | None]:
+    """view_counts, of view_sums."""
+    return {name: _mean(counted, name) for name in ("engaged_ms", "depth")}
+
+
+def _mean(counted: Mapping[str, Any], name: str) -> float | None:
+    number = counted.get(f"{name}_number")
+    return counted[f"{name}_sum"] / number if number else None
+
+
+def _sum(column: Column) -> Column:
+    return func.sum(column, type_=BigInteger)
 
 
 def reached_goals(query: Query) -> dict[str, Column]:

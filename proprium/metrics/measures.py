@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, Subquery, func, literal, null, select, tuple_, union_all
@@ -18,26 +19,61 @@ from proprium.metrics.counting import (
     session_counts,
     session_rows,
     view_counts,
+    view_means,
+    view_sums,
 )
 from proprium.metrics.period import Interval
-from proprium.metrics.query import Audience, Query
+from proprium.metrics.query import KEPT, Audience, Query, timeless
 from proprium.metrics.results import Totals
 from proprium.metrics.views import views
-from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
+
+Column = ColumnElement[Any]
 
 WHOLE = None
 """The key under which the whole period stands beside its buckets."""
 
 
-def measure(connection: Connection, query: Query, buckets: Buckets | None = None) -> Mapping[int | None, Totals]:
-    """Totals by bucket key, and under WHOLE those of the period; buckets without any row are missing."""
-    counted: dict[int | None, dict[str, Any]] = {WHOLE: {}}
-    for question in _questions(query, buckets):
+Counted = dict[str, Any]
+Sums = Mapping[int | None, Counted]
+"""By bucket key. Those of two stretches of time add up to those of both; the period's own stand in no bucket."""
+
+
+def measure(
+    connection: Connection, query: Query, buckets: Buckets | None = None, summed: Sums | None = None
+) -> Mapping[int | None, Totals]:
+    """Totals by bucket key, and under WHOLE those of the period; buckets without any row are missing.
+
+    `summed` are its `sums`, where they are known already.
+    """
+    counted = _with_the_whole(sums(connection, query, buckets) if summed is None else summed)
+    for question in _questions(timeless(query), buckets):
         for row in connection.execute(question).mappings():
             counted.setdefault(row["bucket"], {}).update(row)
     several_days = query.period.days > 1
     return {key: totals_of(query, each, key is WHOLE and several_days) for key, each in counted.items()}
+
+
+def sums(connection: Connection, query: Query, buckets: Buckets | None) -> Sums:
+    """What is counted of hits and of page views, as far as it adds up."""
+    answers = (connection.execute(question).mappings() for question in _summable(timeless(query), buckets))
+    rows = (dict(row) for answer in answers for row in answer)
+    return added(*({row.pop("bucket"): row} for row in rows))
+
+
+def added(*parts: Sums) -> Sums:
+    found: dict[int | None, Counted] = {}
+    for part in parts:
+        for key, counted in part.items():
+            into = found.setdefault(key, {})
+            into.update({name: into.get(name, 0) + (value or 0) for name, value in counted.items()})
+    return found
+
+
+def _with_the_whole(summed: Sums) -> dict[int | None, Counted]:
+    every: list[Sums] = [{WHOLE: counted} for counted in summed.values()]
+    counts = {**summed, WHOLE: added({WHOLE: {}}, *every)[WHOLE]}
+    return {key: counted | view_means(counted) for key, counted in counts.items()}
 
 
 def totals_of(query: Query, counted: Mapping[str, Any], several_days: bool = False) -> Totals:
@@ -54,16 +90,24 @@ def totals_of(query: Query, counted: Mapping[str, Any], several_days: bool = Fal
 
 def asked(query: Query, columns: Collection[str]) -> list[Select[Any]]:
     """The statements behind these counts of the whole period, each with nothing else."""
-    questions = _questions(query, None)
+    about = timeless(query)
+    questions = [*_summable(about, None), *_questions(about, None), _views(query, None, view_counts)]
     found = ([column for column in each.selected_columns if column.name in columns] for each in questions)
     return [question.with_only_columns(*kept) for question, kept in zip(questions, found, strict=True) if kept]
 
 
+@lru_cache(maxsize=KEPT)
 def _questions(query: Query, buckets: Buckets | None) -> list[Select[Any]]:
+    """What does not add up. Making a statement costs as much as its answer of a small property: they are kept."""
     by_session = _sessions_know_visitors(query, buckets)
-    hits = _hits(query, buckets, with_visitors=not by_session)
-    found = [hits, _bots(query, buckets), _sessions(query, buckets), _views(query, buckets)]
-    return [*found, _visitors(query, buckets)] if by_session else found
+    visitors = _visitors(query, buckets) if by_session else _hits(query, buckets, with_visitors=True)
+    return [_sessions(query, buckets), visitors]
+
+
+@lru_cache(maxsize=KEPT)
+def _summable(query: Query, buckets: Buckets | None) -> list[Select[Any]]:
+    hits = [_hits(query, buckets, with_visitors=False)] if _sessions_know_visitors(query, buckets) else []
+    return [*hits, _bots(query, buckets), _views(query, buckets, view_sums)]
 
 
 def _sessions_know_visitors(query: Query, buckets: Buckets | None) -> bool:
@@ -80,13 +124,13 @@ def _hits(query: Query, buckets: Buckets | None, *, with_visitors: bool) -> Sele
         **hit_counts(found),
         "daily": count_if(found.c.is_daily),
     }
-    return _per_bucket(found, buckets, counts | custom)
+    return _per_bucket(found, buckets, counts | custom, with_whole=with_visitors)
 
 
 def _bots(query: Query, buckets: Buckets | None) -> Select[Any]:
     """They stand in no other number, and are told beside them."""
     found = select(_bucket(buckets, event.c.created_at)).where(selection.bot_hits(query)).subquery("bots")
-    return _per_bucket(found, buckets, {"bots": func.count()})
+    return _per_bucket(found, buckets, {"bots": func.count()}, with_whole=False)
 
 
 def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:
@@ -96,18 +140,13 @@ def _visitors(query: Query, buckets: Buckets | None) -> Select[Any]:
     everybody = select(*whole).where(active)
     if not (buckets and buckets.keys):
         return everybody
-    start, end = session.c.started_at, session.c.ended_at
-    moments = {"first": start, "middle": dialect.midway(start, end), "last": end}
-    days = (
-        select(session.c.visitor, *(buckets.key(at).label(name) for name, at in moments.items()))
-        .where(active)
-        .cte("days")
-    )
-    first, middle, last = (days.c[name] for name in moments)
+    first, last = buckets.key(session.c.started_at), buckets.key(session.c.ended_at)
+    days = select(session.c.visitor, first.label("first"), last.label("last")).where(active).cte("days")
+    first, last = days.c.first, days.c.last
     seen = union_all(
         select(first.label("bucket"), days.c.visitor),
         select(last, days.c.visitor).where(last != first),
-        select(middle, days.c.visitor).where(middle != first, middle != last),
+        select(first + 1, days.c.visitor).where(last == first + 2),
     ).subquery("seen")
     once = select(seen.c.bucket, seen.c.visitor).distinct().subquery("once")
     by_day = select(once.c.bucket, func.count().label("visitors")).group_by(once.c.bucket)
@@ -122,21 +161,24 @@ def _sessions(query: Query, buckets: Buckets | None) -> Select[Any]:
     return _per_bucket(found, buckets, session_counts(found) | goals)
 
 
-def _views(query: Query, buckets: Buckets | None) -> Select[Any]:
+def _views(query: Query, buckets: Buckets | None, counts: Callable[[Subquery], dict[str, Column]]) -> Select[Any]:
     """A view belongs to the bucket in which it began."""
     every = views(query)
     found = select(_bucket(buckets, every.c.at), every.c.engaged_ms, every.c.depth).subquery("reported")
-    return _per_bucket(found, buckets, view_counts(found))
+    return _per_bucket(found, buckets, counts(found), with_whole=False)
 
 
 def _bucket(buckets: Buckets | None, moment: ColumnElement[Any]) -> Label[Any]:
     return (buckets.key(moment) if buckets and buckets.keys else literal(0)).label("bucket")
 
 
-def _per_bucket(rows: Subquery, buckets: Buckets | None, counts: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
-    """One row for each bucket, and one with bucket NULL for them all."""
+def _per_bucket(
+    rows: Subquery, buckets: Buckets | None, counts: Mapping[str, Column], *, with_whole: bool = True
+) -> Select[Any]:
+    """One row for each bucket, and one with bucket NULL for them all, unless that is their sum."""
     measured = [count.label(name) for name, count in counts.items()]
+    columns: tuple[Column, ...] = (rows.c.bucket if buckets and buckets.keys else null().label("bucket"), *measured)
+    question = select(*columns).select_from(rows)
     if not (buckets and buckets.keys):
-        return select(null().label("bucket"), *measured).select_from(rows)
-    sets = func.grouping_sets(tuple_(rows.c.bucket), tuple_())
-    return select(rows.c.bucket, *measured).select_from(rows).group_by(sets)
+        return question
+    return question.group_by(func.grouping_sets(tuple_(rows.c.bucket), tuple_()) if with_whole else rows.c.bucket)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from proprium.metrics.filters import Filter
 from proprium.metrics.period import Compare, Interval, Period
+
+KEPT = 64
+"""Statements of each kind that are kept, ready to be asked again."""
 
 
 class Audience(StrEnum):
@@ -54,3 +57,11 @@ class Query:
         """The same question about the compared period; None where there is nothing to compare with."""
         period = self.period.previous(self.now, self.compare)
         return replace(self, period=period, compare=Compare.NONE) if period else None
+
+
+def timeless(query: Query) -> Query:
+    """Without what an answer does not depend on, once its period and buckets are known."""
+    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False)
+
+
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
 from proprium.metrics.buckets import Buckets
-from proprium.metrics.measures import measure
-from proprium.metrics.period import Compare, Interval
-from proprium.metrics.query import Query
+from proprium.metrics.measures import Sums, added, measure, sums
+from proprium.metrics.period import Interval
+from proprium.metrics.query import Query, timeless
 from proprium.metrics.results import Breakdown, Dimension, Totals
 from proprium.metrics.tiles import tiles
+from proprium.warehouse.memo import REACH
 from proprium.warehouse.schema import event, position
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 MAX_CUSTOM_EVENTS = 500
 
-_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+LATE = timedelta(hours=1)
+"""What arrives later than this makes closed days be read again."""
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 """What only a deletion or another rule can change is about no time that an event could touch."""
 
@@ -35,23 +37,39 @@ class Reader:
         self._tick = self._memo.tick()
 
     def measure(self, connection: Connection, query: Query, buckets: Buckets) -> Mapping[int | None, Totals]:
-        key = ("measure", _timeless(query), buckets.keys[:1], buckets.keys[-1:])
-        return self._memo.ask(
-            key, self._number, query.period.end_utc, self._tick, lambda: measure(connection, query, buckets)
+        key = ("measure", timeless(query), buckets.keys[:1], buckets.keys[-1:])
+
+        def asked() -> Mapping[int | None, Totals]:
+            return measure(connection, query, buckets, self._sums(connection, query, buckets))
+
+        return self._memo.ask(key, self._number, query.period.end_utc, self._tick, asked)
+
+    def _sums(self, connection: Connection, query: Query, buckets: Buckets) -> Sums:
+        """Those of closed days are kept from the second time on: what is asked once is read at once."""
+        closed, still_open = _cut(query)
+        if closed is None:
+            return sums(connection, query, buckets)
+        about, until = (timeless(closed), buckets.keys[:1]), closed.period.end_utc
+        if not self._memo.find(("asked", *about)):
+            self._memo.keep(("asked", *about), self._number, until, self._tick, True)
+            return sums(connection, query, buckets)
+        kept = self._memo.ask(
+            ("sums", *about), self._number, until, self._tick, lambda: sums(connection, closed, buckets)
         )
+        return added(kept, sums(connection, still_open, buckets))
 
     def tiles(
         self, connection: Connection, query: Query, dimensions: Collection[Dimension]
     ) -> Mapping[Dimension, Breakdown]:
         """Those that are not remembered are asked for together, in one pass."""
-        about = replace(_timeless(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
+        about = replace(timeless(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
         found = {name: self._memo.find(("tile", about, name)) for name in dimensions}
         missing = tuple(name for name, tile in found.items() if tile is None)
         if not missing:
             return found
         until = query.period.end_utc
         asked = self._memo.ask(
-            ("tiles", about, missing), self._number, until, self._tick, lambda: tiles(connection, query, missing)
+            ("tiles", about, missing), self._number, until, self._tick, lambda: tiles(connection, about, missing)
         )
         for name, tile in asked.items():
             self._memo.keep(("tile", about, name), self._number, until, self._tick, tile)
@@ -68,6 +86,12 @@ class Reader:
         return tuple(sorted(names)[:MAX_CUSTOM_EVENTS])
 
 
-def _timeless(query: Query) -> Query:
-    """Without what an answer does not depend on, once its period and buckets are known."""
-    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False)
+def _cut(query: Query) -> tuple[Query | None, Query]:
+    """The days of the period that nothing new touches any more, None where it has none, and the rest of it."""
+    period = query.period
+    until = min(query.now - REACH - LATE, period.end_utc).astimezone(period.zone)
+    until = datetime.combine(until.date(), time(), period.zone)
+    if until.astimezone(UTC) <= period.start_utc:
+        return None, query
+    closed = replace(period, key="closed", end=until, label="")
+    return replace(query, period=closed), replace(query, period=replace(period, start=until))

@@ -6,6 +6,8 @@ Each is what `breakdown` gives for its dimension; a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -28,7 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from proprium.metrics import selection
 from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
 from proprium.metrics.columns import session_column
-from proprium.metrics.query import Audience, Query
+from proprium.metrics.query import KEPT, Audience, Query, timeless
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.metrics.table import CAMPAIGN, PLACES_IN_A_COUNTRY, about
 from proprium.warehouse import dialect
@@ -80,27 +82,32 @@ def tiles(
     connection: Connection, query: Query, dimensions: Collection[Dimension] = TILED
 ) -> Mapping[Dimension, Breakdown]:
     """The first rows of each. Regions and cities are the open country's, where one is open."""
+    query = timeless(query)
     of_sessions = [name for name in OF_SESSIONS if name in dimensions]
-    there = [name for name in of_sessions if query.open_country and name in PLACES_IN_A_COUNTRY]
-    everywhere = [name for name in of_sessions if name not in there]
-    active = selection.active_sessions(query)
+    there = tuple(name for name in of_sessions if query.open_country and name in PLACES_IN_A_COUNTRY)
+    everywhere = tuple(name for name in of_sessions if name not in there)
     return {
-        **_session_tiles(connection, query, everywhere, active),
-        **_session_tiles(connection, query, there, and_(active, session.c.country == query.open_country)),
-        **_hit_tiles(connection, query, [name for name in OF_HITS if name in dimensions]),
+        **_session_tiles(connection, replace(query, open_country=None), everywhere),
+        **_session_tiles(connection, query, there),
+        **_hit_tiles(connection, query, tuple(name for name in OF_HITS if name in dimensions)),
     }
 
 
 def _session_tiles(
-    connection: Connection, query: Query, dimensions: Sequence[Dimension], chosen: ColumnElement[bool]
+    connection: Connection, query: Query, dimensions: tuple[Dimension, ...]
 ) -> dict[Dimension, Breakdown]:
+    """Of the open country, where one is."""
     if query.audience is Audience.BOTS or not dimensions:
         return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
-    by_set = _by_set(connection, _session_question(dimensions, chosen))
+    by_set = _by_set(connection, _session_question(query, dimensions))
     return {name: _tile(name, by_set.get(_set_number(dimensions, name), [])) for name in dimensions}
 
 
-def _session_question(dimensions: Sequence[Dimension], chosen: ColumnElement[bool]) -> Select[Any]:
+@lru_cache(maxsize=KEPT)
+def _session_question(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
+    chosen = selection.active_sessions(query)
+    if query.open_country:
+        chosen = and_(chosen, session.c.country == query.open_country)
     columns = (session_column(name.value).label(name.value) for name in dimensions)
     rows = select(*columns, session.c.visitor).where(chosen).subquery("rows")
     counted = _visitors(rows, [rows.c[name.value] for name in dimensions])
@@ -118,15 +125,19 @@ def _tile(dimension: Dimension, rows: Sequence[Row[Any]]) -> Breakdown:
     return breakdown_of(dimension, unit_of(dimension), [(row.value, row.n) for row in rows], total, distinct)
 
 
-def _hit_tiles(connection: Connection, query: Query, dimensions: Sequence[Dimension]) -> dict[Dimension, Breakdown]:
-    """One after another in one statement: each reads few columns, and most of them few rows."""
+def _hit_tiles(connection: Connection, query: Query, dimensions: tuple[Dimension, ...]) -> dict[Dimension, Breakdown]:
     if not dimensions:
         return {}
+    by_set = _by_set(connection, _hit_question(query, dimensions))
+    return {name: _tile(name, by_set.get(number, [])) for number, name in enumerate(dimensions)}
+
+
+@lru_cache(maxsize=KEPT)
+def _hit_question(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
+    """One after another in one statement: each reads few columns, and most of them few rows."""
     counted = union_all(*(_count_hits(query, name, number) for number, name in enumerate(dimensions)))
     ranked = _ranked(counted.subquery("counted"))
-    question = select(ranked).where(ranked.c.n_rank <= LIMIT).order_by(ranked.c.grouping_set, ranked.c.n_rank)
-    by_set = _by_set(connection, question)
-    return {name: _tile(name, by_set.get(number, [])) for number, name in enumerate(dimensions)}
+    return select(ranked).where(ranked.c.n_rank <= LIMIT).order_by(ranked.c.grouping_set, ranked.c.n_rank)
 
 
 def _count_hits(query: Query, dimension: Dimension, number: int) -> Select[Any]:

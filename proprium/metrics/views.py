@@ -1,7 +1,7 @@
 """Page views with what was reported of them later: how long they were read, and how far they were scrolled.
 
-A page_leave or scroll belongs to its view by view_id; those of old scripts, which send none, to the visitor's latest
-view of that path. Parts of a view add up, up to a day after the period.
+A page_leave or scroll belongs to its view by view_id, and the projector has written it there (warehouse.readings);
+those of old scripts, which send none, to the visitor's latest view of that path. Parts of a view add up for a day.
 """
 
 from __future__ import annotations
@@ -17,27 +17,24 @@ from sqlalchemy import (
     Subquery,
     and_,
     case,
-    false,
     func,
     literal,
     not_,
-    null,
     or_,
     select,
-    type_coerce,
     union_all,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import selection
 from proprium.metrics.query import Query
+from proprium.warehouse import dialect
+from proprium.warehouse.readings import REPORTS, TOLD_FOR
 from proprium.warehouse.schema import event, session
 
 LONGEST_VIEW_MS = 1_800_000
 SHORTEST_VIEW_MS = 1_000
-LATEST_PART = timedelta(hours=24)  # a page_leave is looked for so long after the period
 
-REPORTS = ("page_leave", "scroll")
 NO_VALUE = literal(None, String)
 
 Column = ColumnElement[Any]
@@ -48,58 +45,53 @@ def views(query: Query, value: Column | None = None, *, of_sessions: bool = Fals
 
     `value` is an expression over the view's hit, or over its session where `of_sessions`.
     """
-    has_value = value is not None
     value = NO_VALUE if value is None else value
-    by_id, by_path = _parts_by_id(query, value, of_sessions), _parts_by_path(query, value, of_sessions)
-    each = union_all(
-        _added_up(by_id, has_value=has_value).group_by(by_id.c.view),
-        _added_up(by_path, has_value=has_value).group_by(by_path.c.visitor, by_path.c.page, by_path.c.view),
-    ).subquery("each_view")
+    each = union_all(_named(query, value, of_sessions), _nameless(query, value, of_sessions)).subquery("each_view")
     is_read = each.c.engaged_ms >= SHORTEST_VIEW_MS
     return (
         select(each.c.at, each.c.value, case((is_read, each.c.engaged_ms)).label("engaged_ms"), each.c.depth)
-        .where(each.c.at.is_not(None), or_(is_read, each.c.depth.is_not(None)))
+        .where(or_(is_read, each.c.depth.is_not(None)))
         .subquery("views")
     )
 
 
-def _added_up(parts: Subquery, *, has_value: bool) -> Select[Any]:
-    """`at` is NULL where the view is none of the query's."""
+def _named(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+    """The projector wrote into the view's row what was told of it."""
+    question = select(
+        event.c.created_at.label("at"),
+        value.label("value"),
+        event.c.read_ms.label("engaged_ms"),
+        event.c.read_depth.label("depth"),
+    ).where(event.c.read_ms.is_not(None), event.c.is_view, selection.chosen_hits(query))
+    return question.select_from(_with_sessions(query)) if of_sessions else question
+
+
+def _nameless(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+    parts = _parts_by_path(query, value, of_sessions)
     # Without coalesce a view that reported nothing would have read for half an hour: LEAST skips NULL.
     engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), LONGEST_VIEW_MS, type_=BigInteger)
-    # The maximum of nothing but NULL costs as much as that of texts.
+    began = func.min(parts.c.at)
     columns: tuple[Column, ...] = (
-        func.min(parts.c.at).label("at"),
-        (func.max(parts.c.value) if has_value else NO_VALUE).label("value"),
+        began.label("at"),
+        # The maximum of nothing but NULL costs as much as that of texts.
+        (value if value is NO_VALUE else func.max(parts.c.value)).label("value"),
         engaged_ms.label("engaged_ms"),
         func.max(parts.c.depth).label("depth"),
     )
-    return select(*columns)
-
-
-def _parts_by_id(query: Query, value: Column, of_sessions: bool) -> Subquery:
-    """When each view began, and everything that may be reported of one."""
-    nothing = type_coerce(null(), BigInteger)
-    began = select(
-        event.c.view_id.label("view"),
-        event.c.created_at.label("at"),
-        value.label("value"),
-        nothing.label("engaged_ms"),
-        nothing.label("depth"),
-    ).where(event.c.view_id.is_not(None), event.c.is_view, selection.chosen_hits(query))
-    reported = select(
-        event.c.view_id, case((false(), event.c.created_at)), NO_VALUE, event.c.engaged_ms, event.c.scroll_depth
-    ).where(event.c.view_id.is_not(None), _until_the_last_part(query), _is_report())
-    if query.filters:  # of few views; else nearly all reports belong to one, and looking for theirs costs more
-        reported = reported.where(event.c.view_id.in_(select(began.subquery("chosen").c.view)))
-    return union_all(began.select_from(_with_sessions(query)) if of_sessions else began, reported).subquery("by_id")
+    view = (parts.c.visitor, parts.c.page, parts.c.view)
+    return select(*columns).group_by(*view).having(began.is_not(None))  # else the view is none of the query's
 
 
 def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
     """`view` counts a visitor's views of a path: what is reported later has the number of the latest one."""
-    number = func.count(case((event.c.is_view, 1))).over(
-        partition_by=(event.c.visitor, event.c.page), order_by=(event.c.created_at, event.c.seq), rows=(None, 0)
-    )
+    until_now: dict[str, Any] = {
+        "partition_by": (event.c.visitor, event.c.page),
+        "order_by": (event.c.created_at, event.c.seq),
+        "rows": (None, 0),
+    }
+    number = func.count(case((event.c.is_view, 1))).over(**until_now)
+    at = dialect.micros(event.c.created_at)
+    since = func.max(case((event.c.is_view, at))).over(**until_now)
     is_chosen = and_(event.c.is_view, selection.chosen_hits(query))
     if of_sessions:
         is_chosen = and_(is_chosen, session.c.session.is_not(None))
@@ -107,6 +99,7 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
         event.c.visitor,
         event.c.page,
         number.label("view"),
+        (at - since <= TOLD_FOR).label("is_told"),
         case((is_chosen, event.c.created_at)).label("at"),
         case((is_chosen, value)).label("value"),
         case((_is_report(), event.c.engaged_ms)).label("engaged_ms"),
@@ -118,7 +111,7 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
         or_(event.c.is_view, _is_report()),
     )
     numbered = (question.select_from(_with_sessions(query, outer=True)) if of_sessions else question).subquery("parts")
-    return select(numbered).where(numbered.c.view > 0).subquery("by_path")
+    return select(numbered).where(numbered.c.view > 0, numbered.c.is_told).subquery("by_path")
 
 
 def _with_sessions(query: Query, *, outer: bool = False) -> FromClause:
@@ -131,7 +124,7 @@ def _until_the_last_part(query: Query) -> Column:
     return and_(
         event.c.property == query.property,
         event.c.created_at >= query.period.start_utc,
-        event.c.created_at < query.period.end_utc + LATEST_PART,
+        event.c.created_at < query.period.end_utc + timedelta(microseconds=TOLD_FOR),
     )
 
 

@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 from proprium.storage.codec import moment
 from proprium.storage.tables import Change, ChangeKind
 from proprium.warehouse import bulk, schema
+from proprium.warehouse.named import names_left_of
 from proprium.warehouse.projection import Projection
+from proprium.warehouse.readings import renew
 
 _event, _session, _left_out = schema.event, schema.session, schema.left_out
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
@@ -57,9 +59,10 @@ def delete_events(connection: Connection, projection: Projection, change: Change
 def _delete_hits(connection: Connection, projection: Projection, hits: Condition) -> None:
     of_theirs = _session.c.session.in_(select(_event.c.session).where(hits))
     ids = connection.scalars(select(_session.c.session).where(of_theirs)).all()
-    windows = bulk.windows_of(connection, ids)
+    windows, names = bulk.windows_of(connection, ids), names_left_of(connection, hits)
     connection.execute(delete(_event).where(hits))
     bulk.delete_sessions(connection, ids)
+    renew(connection, names)
     if windows:
         projection.recompute(connection, windows)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Double, Integer, Text, func, literal_column, type_coerce
+from sqlalchemy import BigInteger, Double, Integer, Text, func, literal_column, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 
 Column = ColumnElement[Any]
@@ -23,11 +22,6 @@ def divided(number: Column, by: int) -> ColumnElement[int]:
 
 def seconds_between(start: Column, end: Column) -> ColumnElement[float]:
     return type_coerce((micros(end) - micros(start)) / literal_column("1e6"), Double)
-
-
-def midway(start: Column, end: Column) -> ColumnElement[datetime]:
-    half = (end - start).self_group().op("/")(literal_column("2"))
-    return type_coerce(start + half, DateTime(timezone=True))
 
 
 def month_number(local_micros: Column) -> ColumnElement[int]:

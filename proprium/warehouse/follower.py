@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from itertools import chain, islice
 
@@ -106,7 +108,7 @@ class Follower:
         self._projection.rules, event_seq = self._rules(), self.position.event_seq
         earliest: dict[int, int] = {}
         try:
-            with self.warehouse.write() as connection:
+            with self.warehouse.write() as connection, _uncollected():
                 for change in changes:
                     self._follow(connection, change)
                 self._remember(connection)
@@ -179,6 +181,18 @@ class Follower:
         with self.warehouse.write() as connection:
             connection.execute(insert(schema.position).values(_columns(position)))
         return position
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rows by the hundred thousand and nothing that refers to itself: looking for that takes a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _note_earliest(earliest: dict[int, int], events: Columns) -> None:

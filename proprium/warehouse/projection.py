@@ -12,6 +12,7 @@ from proprium.warehouse import bulk, schema
 from proprium.warehouse.dialect import micros
 from proprium.warehouse.late import Recomputed, recompute
 from proprium.warehouse.openings import Openings, kept_for
+from proprium.warehouse.readings import Readings
 from proprium.warehouse.rows import hits_of, in_order, rows_of
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.sessions import Hit, Key, Visit
@@ -23,10 +24,11 @@ _event, _session = schema.event, schema.session
 
 
 class Projection:
-    """Remembers the open sessions of one warehouse; after a transaction that failed it must `forget` them."""
+    """Remembers what may go on in one warehouse; after a transaction that failed it must `forget` it."""
 
     def __init__(self) -> None:
         self._openings: dict[int, Openings] = {}
+        self._readings = Readings()
         self.rules = Rules()
         """By which everything is made; to be set before it is."""
 
@@ -43,7 +45,9 @@ class Projection:
         visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
         for of_one in hits.values():
             bulk.put_in(rows, of_one)
+        told = self._readings.put_in(rows)
         bulk.add_rows(connection, rows, visits)
+        self._readings.write(connection, told)
         self._forget_old(hits)
 
     def recompute(self, connection: Connection, windows: dict[Key, tuple[int, int]]) -> None:
@@ -55,13 +59,16 @@ class Projection:
     def reset(self, number: int) -> None:
         """The warehouse holds nothing of this property."""
         self._opened(number)
+        self._readings.reset(number)
 
     def forget(self) -> None:
         self._openings.clear()
+        self._readings.forget()
 
     def remember(self, connection: Connection) -> None:
-        """Learns the open sessions from the warehouse."""
+        """Learns the open sessions from the warehouse, and where it stands."""
         self.forget()
+        self._readings.remember(connection)
         newest = select(_session.c.property, micros(func.max(_session.c.ended_at))).group_by(_session.c.property)
         for number, at in connection.execute(newest).all():
             self._openings[number] = self._remembered(connection, number, at)

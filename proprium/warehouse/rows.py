@@ -48,7 +48,7 @@ class Coded(NamedTuple):
 
 
 Rows = dict[str, Any]
-"""The columns of schema.event by name, each a sequence or Coded; those of the session are put in later."""
+"""The columns of schema.event by name, each a sequence or Coded; those of sessions and readings are put in later."""
 
 
 class Sender(NamedTuple):
@@ -90,6 +90,8 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
             for time, name in zip(events["time_on_page"], names, strict=True)
         ],
         "scroll_depth": [depth if depth is None else min(max(depth, 0), 100) for depth in events["scroll_depth"]],
+        "read_ms": [None] * len(names),
+        "read_depth": [None] * len(names),
         "data": _data(events, pages),
     }
 

@@ -25,6 +25,7 @@ _MODULES = (
     "collector.bots",
     "collector.source",
     "proprium.warehouse.exclusions",
+    "proprium.warehouse.readings",
     "proprium.warehouse.rows",
     "proprium.warehouse.sessions",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table, Text
 
-VERSION = 3
+VERSION = 4
 """Counted up with every change of this file or of what the projector writes: another number means a rebuild."""
 
 metadata = MetaData()
@@ -61,6 +61,8 @@ event = Table(
     *_of_the_sender(),
     Column("engaged_ms", BigInteger),  # of a page_leave
     Column("scroll_depth", SmallInteger),
+    Column("read_ms", Integer),  # of a view that has a view_id: what was told of it later; NULL: nothing was
+    Column("read_depth", SmallInteger),  # percent; the same
     Column("data", Text),  # JSON of the keys that have no column; NULL: none
 )
 

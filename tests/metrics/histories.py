@@ -190,7 +190,7 @@ def _events(drawn: list[dict[str, Any]], zone: ZoneInfo, with_ids: frozenset[str
     for hit in drawn:
         visitor = hit["visitor"]
         view_id = _view_id(hit, len(events), events) if visitor in with_ids else None
-        told = _reported(hit) if _may_report(hit, visitor in with_ids, events) else {}
+        told = _reported(hit)
         for part in hit["sender"]:
             told |= part
         told |= {"view_id": view_id, "title": hit["title"], "automated": hit["automated"], "user_agent": hit["agent"]}
@@ -211,13 +211,6 @@ def _view_id(hit: dict[str, Any], number: int, events: list[Event]) -> str:
         return f"view {number}"
     views = [event for event in events if event.event == "page_view" and event.data["who"] == hit["visitor"]]
     return f"lost {number}" if hit["is_lost"] or not views else views[-1].view_id or ""
-
-
-def _may_report(hit: dict[str, Any], with_ids: bool, events: list[Event]) -> bool:
-    """Not a day after its view: what is told of a view counts up to 24 hours after the period."""
-    views = [event for event in events if event.event == "page_view" and event.data["who"] == hit["visitor"]]
-    wanted = [view for view in views if with_ids or view.page == hit["page"]]
-    return not wanted or hit["at"] - wanted[-1].created_at < 20 * HOUR
 
 
 def _by_day(event: Event, visitor: str, zone: ZoneInfo) -> Event:

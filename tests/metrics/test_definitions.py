@@ -8,6 +8,7 @@ import pytest
 
 from collector.event import Event, Identity
 from proprium.errors import BadQuery
+from proprium.metrics.results import Metric
 from tests.make import GOOGLEBOT, an_event
 from tests.metrics.conftest import Past
 
@@ -246,11 +247,22 @@ def test_keys_that_only_storage_keeps_are_refused_with_the_way_out(past: Past, k
 
 
 @pytest.mark.parametrize("view_id", ["v", None])
-def test_what_is_told_of_a_view_counts_up_to_a_day_after_the_period(past: Past, view_id: str | None) -> None:
+def test_what_is_told_of_a_view_counts_for_a_day_whatever_the_period(past: Past, view_id: str | None) -> None:
     past.append(
         an_event("ada", "23:50", view_id=view_id),
         an_event("ada", "2026-11-03 23:40", view_id=view_id, event="page_leave", time_on_page=60_000),
         an_event("ada", "2026-11-04 00:10", view_id=view_id, event="page_leave", time_on_page=30_000),
     )
     assert past.totals("from=2026-11-02&to=2026-11-02").time_on_page == 60.0
-    assert past.totals("from=2026-11-02&to=2026-11-04").time_on_page == 90.0
+    assert past.totals("from=2026-11-02&to=2026-11-04").time_on_page == 60.0
+
+
+def test_what_is_told_of_a_name_moves_to_the_later_view_of_it_that_arrives_late(past: Past) -> None:
+    def read() -> dict[str | None, float | None]:
+        return {row.value: row.numbers[Metric.TIME_ON_PAGE] for row in past.table("page").rows}
+
+    past.append(an_event("ada", "09:00", page="/a", view_id="v"))
+    past.append(an_event("ada", "09:05", page="/a", view_id="v", event="page_leave", time_on_page=20_000))
+    assert read() == {"/a": 20.0}
+    past.append(an_event("ada", "09:03", page="/b", view_id="v"))
+    assert read() == {"/a": None, "/b": 20.0}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.event import listen, remove
 
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.results import Dashboard
@@ -55,3 +56,20 @@ def test_a_changed_rule_and_deleted_events_reach_what_is_remembered(warehouse: F
     reset_property(warehouse.database, warehouse.property.id)
     warehouse.projector.catch_up()
     assert shown(past).is_empty
+
+
+def test_a_refresh_counts_the_hits_of_the_last_days_only(past: Past) -> None:
+    since: list[datetime] = []
+
+    def note(_: object, __: object, statement: str, values: tuple[object, ...], *___: object) -> None:
+        if "AS page_views" in statement:
+            since.append(min(value for value in values if isinstance(value, datetime)))
+
+    listen(engine := past.warehouse._store.engine, "before_cursor_execute", note)
+    for _ in range(3):
+        past.append(an_event("now", NOW))
+        shown(past)
+    remove(engine, "before_cursor_execute", note)
+    week, week_before, closed_days, open_days, *refreshed = since
+    assert week_before < week == closed_days
+    assert refreshed == [open_days] == [moment("2026-10-30 00:00")]  # their sessions may have begun a day earlier

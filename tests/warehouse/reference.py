@@ -10,7 +10,7 @@ from collector.event import Event, Identity
 from proprium.storage.codec import microseconds, moment
 from proprium.storage.tail import Columns, TailRow
 from tests.metrics.reference.hits import Hit, Rules
-from tests.metrics.reference.sessions import Session, put_into_sessions
+from tests.metrics.reference.sessions import Session, put_into_sessions, readings
 
 MINUTE = 60_000_000
 SAME_NAMES = set(TailRow._fields) & set(Event.__annotations__) - {"created_at", "identity", "automated"}
@@ -20,13 +20,27 @@ Facts = tuple[object, ...]
 
 def told_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
     """Of all events in storage, whatever their order, under the rules of each property."""
+    return sorted(facts(session) for hits in _hits(stored, rules) for session in put_into_sessions(hits))
+
+
+def read_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
+    """The views with a view_id that something was told of: which, how long they were read, and how deep."""
+    found = []
+    for hits in _hits(stored, rules):
+        put_into_sessions(hits)
+        told = readings(hits).items()
+        found += [(view.seq, reading.engaged_ms, reading.depth) for view, reading in told if view.sent.view_id]
+    return sorted(found)
+
+
+def _hits(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[list[Hit]]:
+    """Of each property, in the order of time."""
     hits: dict[int, list[Hit]] = {}
     for row in stored:
         theirs = rules.get(row.property, Rules())
         if not theirs.leave_out(event := event_of(row)):
             hits.setdefault(row.property, []).append(Hit(event, row.seq, theirs))
-    in_order = (sorted(of_one, key=lambda hit: (hit.at, hit.seq)) for of_one in hits.values())
-    return sorted(facts(session) for of_one in in_order for session in put_into_sessions(of_one))
+    return [sorted(of_one, key=lambda hit: (hit.at, hit.seq)) for of_one in hits.values()]
 
 
 def event_of(row: TailRow) -> Event:

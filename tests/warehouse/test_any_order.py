@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from proprium.storage.codec import moment
 from proprium.storage.tables import Change, ChangeKind
@@ -21,7 +21,7 @@ from proprium.warehouse.projection import Projection
 from proprium.warehouse.rules import Rules
 from tests.make import CHROME, CURL
 from tests.metrics.reference.hits import Rules as PlainRules
-from tests.warehouse.reference import MINUTE, side_by_side, told_by_reference
+from tests.warehouse.reference import MINUTE, read_by_reference, side_by_side, told_by_reference
 
 NOON = 1_793_620_800_000_000
 NOTHING = dict.fromkeys(TailRow._fields)
@@ -46,10 +46,11 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
                 "visitor": draw(st.sampled_from([1, 1, 2, 3, None])),
                 "previous_visitor": draw(st.sampled_from([None, None, None, 1, 2])),
                 "page": draw(st.sampled_from(["/", "/a"])),
-                "view_id": draw(st.sampled_from([None, None, "v"])),
+                "view_id": draw(st.sampled_from([None, None, "v", "v", "w"])),
                 "referrer": draw(st.sampled_from([None, "google.com"])),
                 "country": draw(st.sampled_from(["DE", "FR"])),
                 "time_on_page": draw(st.sampled_from([None, 9_999, 10_000])) if kind == "page_leave" else None,
+                "scroll_depth": draw(st.sampled_from([None, 0, 25, 75])) if kind in ("page_leave", "scroll") else None,
                 "rest": '{"href": "x"}' if kind == "click" and draw(st.booleans()) else None,
                 "automated": draw(st.sampled_from([0, 0, 0, 1])),
                 "user_agent": draw(st.sampled_from([CHROME, CHROME, CHROME, CURL])),  # a server's, by nobody
@@ -131,6 +132,7 @@ class Run:
     def forget(self) -> None:
         for openings in self.projection._openings.values():
             openings.forget_old(most=1)
+        self.projection._readings.forget_old(most=1)
 
     def change(self, kind: ChangeKind, detail: Any) -> None:
         change = Change(kind=kind, property=1)
@@ -177,6 +179,13 @@ def told(warehouse: Warehouse) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in rows]
 
 
+def read(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    e = schema.event.c
+    question = select(e.seq, e.read_ms, e.read_depth).where(or_(e.read_ms.is_not(None), e.read_depth.is_not(None)))
+    with warehouse.read() as connection:
+        return [tuple(row) for row in connection.execute(question.order_by(e.seq))]
+
+
 def test_the_warehouse_is_always_what_a_rebuild_would_make_of_storage(scratch: Warehouse, fuzz: bool):
     @settings(max_examples=1_500 if fuzz else 30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(made=events(), played=operations)
@@ -198,7 +207,7 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
         else:
             run.change(what, detail)
     run.take(len(run.arriving))
-    followed, sessions = run.tables(), told(scratch)
+    followed, sessions, readings = run.tables(), told(scratch), read(scratch)
 
     rebuilt = Run(scratch, run.stored)
     rebuilt.rules = run.rules
@@ -206,6 +215,7 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
     rebuilt.take(len(run.stored))
     assert followed == rebuilt.tables()
     assert sessions == told_by_reference(run.stored, run.rules)
+    assert readings == read_by_reference(run.stored, run.rules)
 
 
 def test_sessions_are_forgotten_above_a_limit_and_still_right(scratch: Warehouse, monkeypatch):

@@ -12,6 +12,7 @@ from tests.metrics.reference.hits import Hit, Rules
 
 LONGEST = timedelta(hours=24)
 DOUBLE = timedelta(seconds=1)
+LONGEST_TOLD = timedelta(hours=24)
 LONGEST_VIEW_MS = 30 * 60 * 1000
 
 
@@ -96,18 +97,19 @@ class Reading:
 
 def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
     """Of each page view that any page_leave or scroll told of. `hits` are in the order of their time."""
-    people = [hit for hit in hits if not hit.is_bot]
-    by_id = {hit.sent.view_id: hit for hit in people if hit.counts_as_view and hit.sent.view_id}
-    latest: dict[tuple[int, str | None], Hit] = {}  # view of each visitor and path
+    named: dict[str, Hit] = {}  # latest view of each view_id
+    latest: dict[tuple[int, str | None], Hit] = {}  # of those without one: of each visitor and path
     found = defaultdict[Hit, Reading](Reading)
-    for hit in people:
-        who = hit.visitor
-        if hit.counts_as_view and who is not None:
+    for hit in (hit for hit in hits if not hit.is_bot):
+        who, name = hit.visitor, hit.sent.view_id
+        if hit.counts_as_view and name:
+            named[name] = hit
+        elif hit.counts_as_view and who is not None:
             latest[who, hit.page] = hit
         if hit.sent.event in {"page_leave", "scroll"}:
             by_path = latest.get((who, hit.page)) if who is not None else None
-            view = by_id.get(hit.sent.view_id) if hit.sent.view_id else by_path
-            if view:
+            view = named.get(name) if name else by_path
+            if view and hit.at - view.at <= LONGEST_TOLD:
                 _add(found[view], hit)
     return found
 
