@@ -162,7 +162,8 @@ class _Channel:
         self._is_stale = True
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._began = float("-inf")
+        self._began = float("-inf")  # the latest computation
+        self._read = float("-inf")  # the one that gave the result
         self._took_s = 0.0
         self._patience = Patience()
 
@@ -179,11 +180,12 @@ class _Channel:
             self.rest()
 
     def catch_up(self, watch: Watch[Any]) -> None:
-        if self._is_stale or self._is_old():
-            self.mark()
-        else:
+        """What the others see is seen at once; a newer answer comes when it is due, or when it is there."""
+        if self._result is not NOTHING and self._loop.time() - self._read < SLOWEST_S:
             watch.give(self._result)
-            self._plan()
+        if self._is_old():
+            self._is_stale = True
+        self._plan()
 
     def mark(self) -> None:
         """The answer may be another one now."""
@@ -247,7 +249,7 @@ class _Channel:
                 watch.fail(problem)
             return  # the next change asks again; trying in a circle would help nobody
         self._task = None
-        self._result = result
+        self._result, self._read = result, self._began
         for watch in self._looking():
             watch.give(result)
         self._plan()

@@ -104,6 +104,35 @@ async def test_pages_with_the_same_question_share_one_computation(hub: Hub) -> N
     assert question.computed == 1
 
 
+async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: Hub) -> None:
+    is_computing, may_end, early, late = threading.Event(), threading.Event(), [], []
+
+    def slowly() -> str:
+        is_computing.set()
+        may_end.wait(5)
+        return "the answer"
+
+    hub.watch(7, "visitors", slowly, early.append)
+    await until(is_computing.is_set)
+    hub.watch(7, "visitors", slowly, late.append)
+    assert late == [], "nothing is known yet"
+    may_end.set()
+    await until(lambda: early and late)
+    assert early == late == ["the answer"]
+
+
+async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_others_see() -> None:
+    hub, early, late = Hub(gap_s=60), [], []
+    question = Question("known")
+    hub.watch(7, "visitors", question, early.append)
+    await until(lambda: early)
+    hub.touch([7])
+    await asyncio.sleep(0)
+    hub.watch(7, "visitors", question, late.append)
+    assert late == ["known"], "though the next one may be a minute away"
+    hub.close()
+
+
 async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
     question, seen = Question(1), []
     hub.watch(7, "visitors", question, seen.append)
