@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from proprium.config import Settings
 from proprium.ui import auth_routes, error_pages, plain_routes
 from proprium.ui.bundle import ASSETS, URL, install_override
+from proprium.ui.kept import KeptFiles
 from proprium.ui.pages import (
     account,
     changelog,
@@ -75,6 +76,6 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
 
 def protected(app: ASGIApp, settings: Settings, *, address_of: AddressOf = peer_address) -> ASGIApp:
     """What stands before the app; the collector, whose answers carry headers of their own, stands before this."""
-    limited = PageRateLimit(HeadLikeGet(app), address_of=address_of)
+    limited = PageRateLimit(HeadLikeGet(KeptFiles(app)), address_of=address_of)
     checked = SocketOrigin(limited, public_url=settings.public_url)
     return SecurityHeaders(checked, is_https=settings.is_https)
