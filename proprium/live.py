@@ -248,11 +248,19 @@ class _Channel:
             for watch in self._looking():
                 watch.fail(problem)
             return  # the next change asks again; trying in a circle would help nobody
-        self._task = None
         self._result, self._read = result, self._began
+        try:
+            await self._tell(result)
+        finally:
+            self._task = None
+            self._plan()
+
+    async def _tell(self, result: Any) -> None:
+        """Page by page, since each of them draws it: whatever else the loop has to do comes in between."""
         for watch in self._looking():
-            watch.give(result)
-        self._plan()
+            if watch in self._watches and not watch.is_paused:
+                watch.give(result)
+                await asyncio.sleep(0)
 
     def _looking(self) -> list[Watch[Any]]:
         return [watch for watch in self._watches if not watch.is_paused]

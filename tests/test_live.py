@@ -133,6 +133,30 @@ async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_other
     hub.close()
 
 
+async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: Hub) -> None:
+    happened: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def draw(_: object) -> None:
+        happened.append("page")
+        loop.call_soon(happened.append, "event")
+
+    for _ in range(3):
+        hub.watch(7, "visitors", Question("the answer"), draw)
+    await until(lambda: len(happened) == 6)
+    assert happened == ["page", "event"] * 3
+
+
+async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub: Hub) -> None:
+    seen: list[str] = []
+    question = Question("the answer")
+    hub.watch(7, "visitors", question, lambda _: (seen.append("first"), second.close()))  # type: ignore[func-returns-value]
+    second = hub.watch(7, "visitors", question, lambda _: seen.append("second"))
+    await until(lambda: seen)
+    await settle(1)
+    assert seen == ["first"]
+
+
 async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
     question, seen = Question(1), []
     hub.watch(7, "visitors", question, seen.append)

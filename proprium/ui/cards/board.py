@@ -29,6 +29,7 @@ from proprium.ui.cards.tiles import Tile
 from proprium.ui.cards.view import View
 from proprium.ui.cards.week import Week, week_of
 from proprium.ui.services import Services
+from proprium.ui.turns import pause
 
 if TYPE_CHECKING:
     from proprium.ui.cards.screen import Screen
@@ -42,13 +43,20 @@ UNDRAWN = "This could not be drawn. The server's log says why."
 class Board:
     """Presses go to the screen, which changes the view; the view and its answer come back here."""
 
-    def __init__(self, services: Services, screen: Screen, *, can_edit: bool) -> None:
+    def __init__(self, services: Services, screen: Screen) -> None:
         self._services, self._screen = services, screen
         self._view, self._look = screen.view, Look.LIGHT
+
+    async def build(self, *, can_edit: bool) -> None:
+        """In pieces of a few milliseconds."""
+        screen, services = self._screen, self._services
         with ui.element("div").classes("dashboard") as self._body:
-            self._head(can_edit)
+            await self._head(can_edit)
             with ui.element("div").classes(theme.GRID2):
-                pages, sources = self._tile(tiles.PAGES), self._tile(tiles.SOURCES)
+                pages = self._tile(tiles.PAGES)
+                await pause()
+                sources = self._tile(tiles.SOURCES)
+            await pause()
             self._places = Places(
                 services.atlas,
                 on_country=lambda country: screen.go(lambda view: view.with_country(country)),
@@ -57,12 +65,15 @@ class Board:
                 on_region=lambda region: screen.add_filters(Filter("region", Operator.IS, (region,))),
                 on_expand=screen.expand,
             )
+            await pause()
             with ui.element("div").classes(theme.GRID_MAP):
                 self._week = Week(screen.add_filters, screen.expand)
                 settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
                 self._goals = Goals(screen.view.facts.goals, self._filter_goal, self._aim, settings=settings)
+            await pause()
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices = self._tile(tiles.DEVICES)
+                await pause()
                 self._events = EventsTile(self._open_event, screen.add_filters, screen.expand)
                 bots = self._tile(tiles.BOTS)
         self._tiles = [pages, sources, self._places.tile, devices, self._events, bots]
@@ -131,11 +142,12 @@ class Board:
         for aside in self._asides:
             aside.close()
 
-    def _head(self, can_edit: bool) -> None:
+    async def _head(self, can_edit: bool) -> None:
         screen = self._screen
         with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
             self._headline = Headline(screen.choose_metric, screen.explain)
             self._headline.offer(screen.view.facts.custom_cards, has_goals=bool(screen.view.facts.goals))
+            await pause()
             self._chart = Chart(
                 on_interval=lambda interval: screen.go(lambda view: view.with_interval(interval)),
                 on_dates=screen.show_dates,

@@ -77,14 +77,15 @@ class Screen:
             on_compare=lambda compare: self.go(lambda view: view.with_compare(compare)),
         )
 
-    def build(self) -> None:
+    async def build(self) -> None:
         """Everything that can be seen before the first number is there."""
         self._chips = Chips(self.name, self._remove_filter, self.ask_for_filter)
         with self._chips.tools:
             self.segments.build_save()
         self._notice = ui.element("div").classes("notice")
         self._notice.set_visibility(False)
-        self._board = Board(self._services, self, can_edit=self._can_edit)
+        self._board = Board(self._services, self)
+        await self._board.build(can_edit=self._can_edit)
         self._draw_controls()
         keys.listen(self._press, self._show_address, self._set_shown)
 
