@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 
 import nicegui
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import auth_routes, error_pages, plain_routes
+from proprium.ui import auth_routes, error_pages, plain_routes, signatures
 from proprium.ui.bundle import ASSETS, URL, install_override
 from proprium.ui.kept import KeptFiles
 from proprium.ui.pages import (
@@ -47,6 +49,8 @@ PAGES: tuple[ModuleType, ...] = (
     documentation,
     changelog,
 )
+PAGE_COMPRESSION = 4
+"""Of pages, on the event loop: half the time of 9, and 5 % larger. Files are compressed elsewhere."""
 RECONNECT_S = 45
 """A page that was away for less catches up with what it missed; longer, and it loads anew."""
 
@@ -61,6 +65,7 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
     for page in PAGES:
         page.register(services)
     install_override()
+    signatures.install()
     # No storage_secret: with one, every visitor of a public page gets a cookie and 14 days of state.
     ui.run_with(
         app,
@@ -71,6 +76,7 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
         tailwind=False,
         reconnect_timeout=RECONNECT_S,
         show_welcome_message=False,
+        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=PAGE_COMPRESSION),
     )
 
 

@@ -86,7 +86,8 @@ def measure(server: Running) -> Measured:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
         load = Load(server.port, crowded, per_s=EVENTS_PER_S)
         sending = other.submit(load.run, seconds=LOAD_S)
-        print("LOADBEGINS",flush=True);time.sleep(BEFORE_S)
+        print("LOADBEGINS", flush=True)
+        time.sleep(BEFORE_S)
         began, before_s = time.monotonic(), server.cpu_s()
         pages = [LightPage(f"{server.url}/properties/{crowded}{asked}", files) for asked in ASKED]
         pages_s = asyncio.run(all_of(pages))

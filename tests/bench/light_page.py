@@ -114,6 +114,8 @@ def content_of(elements: dict[str, Element]) -> Content:
     said, figures, waiting, problems, cards, lists = list[str](), list[Any](), 0, list[str](), 0, 0
     for element in shown(elements, board_of(elements)):
         classes = set(element.get("class", ()))
+        for name, count, share, *_ in rows_of(element):
+            said += [name, count, share]
         if element["tag"] in FIGURES:
             data = FIGURES[element["tag"]](element["props"])
             figures.append([trace["customdata"] for trace in data if "customdata" in trace])
@@ -155,5 +157,10 @@ def shown(elements: dict[str, Element], number: str) -> Iterator[Element]:
 
 
 def flags_of(elements: dict[str, Element]) -> set[str]:
-    board = shown(elements, board_of(elements))
-    return {element["props"]["src"] for element in board if element["tag"] == "img" and element["props"].get("src")}
+    every = (row for element in shown(elements, board_of(elements)) for row in rows_of(element))
+    return {flag for *_, flag in every if flag}
+
+
+def rows_of(element: Element) -> list[list[Any]]:
+    """As assets/js/rows.js is handed them."""
+    return list(element.get("props", {}).get("rows", ())) if element["tag"] == "nicegui-rows" else []
