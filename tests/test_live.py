@@ -133,6 +133,34 @@ async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_other
     hub.close()
 
 
+async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another() -> None:
+    hub, order, may_end = Hub(gap_s=0.01, threads=1), [], threading.Event()
+
+    def known() -> int:
+        order.append("known")
+        return len(order)
+
+    def asked(name: str) -> str:
+        may_end.wait(5)
+        order.append(name)
+        return name
+
+    seen: list[object] = []
+    hub.watch(8, "known", known, seen.append)
+    await until(lambda: seen == [1])
+    hub.watch(7, "first", lambda: asked("first"), seen.append)
+    await settle(1)
+    hub.touch([8])
+    await settle(1)
+    for name in ("second", "third"):
+        hub.watch(7, name, lambda name=name: asked(name), seen.append)  # type: ignore[misc]
+    await settle(1)
+    may_end.set()
+    await until(lambda: order.count("known") == 2)
+    assert order == ["known", "first", "second", "third", "known"]
+    hub.close()
+
+
 async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: Hub) -> None:
     happened: list[str] = []
     loop = asyncio.get_running_loop()
@@ -155,6 +183,18 @@ async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub
     await until(lambda: seen)
     await settle(1)
     assert seen == ["first"]
+
+
+async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proprium.live.SLOWEST_S", 0.0)
+    question, early, late = Question("still true"), [], []
+    hub.watch(7, "visitors", question, early.append)
+    await until(lambda: early)
+    await settle(1)
+    hub.watch(7, "visitors", question, late.append)
+    assert (late, question.computed) == (["still true"], 1)
 
 
 async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
