@@ -33,7 +33,8 @@ class Hub:
     The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch`
     runs on, the computing in a few threads of its own. A key is computed at once after the first change, then at
     most once in `gap_s`, and less often where it takes long: a question has a quarter of a core, and an answer every
-    SLOWEST_S. Pages that have nothing yet come before those whose numbers may be newer. A result that equals the one a page has is not sent again; what nobody waits for any more is given up.
+    SLOWEST_S. Pages that have nothing yet come before those whose numbers may be newer. A result that equals the one
+    a page has is not sent again; what nobody waits for any more is given up.
     """
 
     def __init__(self, gap_s: float = 1.0, threads: int = 2) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class Board:
     def __init__(self, services: Services, screen: Screen) -> None:
         self._services, self._screen = services, screen
         self._view, self._look = screen.view, Look.LIGHT
+        self._drawing: asyncio.Task[None] | None = None
 
     async def build(self, *, can_edit: bool) -> None:
         """In pieces of a few milliseconds."""
@@ -107,7 +109,7 @@ class Board:
         opened.ask(key, lambda: opened_of(warehouse, view.at(clock()), view.event, view.event_key))
 
     def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:
-        """The answer, in place. A card that breaks says so and leaves the others alone."""
+        """The answer, in place; the lists follow one by one. A card that breaks says so and leaves the others alone."""
         self._look = look
         breakdowns = named(found.breakdowns, self._screen.name)
         self.set_stale(False)
@@ -119,10 +121,22 @@ class Board:
         _try(self._places, lambda: self._places.show(breakdowns, self._view, look))
         _try(self._goals, lambda: self._goals.show(found))
         _try(self._week, lambda: self._week.recolour(look, self._view.query.timezone.key))
+        self._stop_drawing()
+        self._drawing = asyncio.create_task(self._draw_lists(breakdowns))
+
+    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
+        """In pieces: the rows of six lists are most of what there is to draw."""
         for tile in self._tiles:
+            await pause()
             _try(tile, lambda tile=tile: self._draw(tile, breakdowns))  # type: ignore[misc]
 
+    def _stop_drawing(self) -> None:
+        """What is drawn next is newer."""
+        if self._drawing is not None:
+            self._drawing.cancel()
+
     def fail(self, text: str) -> None:
+        self._stop_drawing()
         for card in (*self._tiles, self._places, self._chart, self._goals):
             card.fail(text)  # type: ignore[attr-defined]
 
@@ -139,6 +153,7 @@ class Board:
             aside.resume()
 
     def close(self) -> None:
+        self._stop_drawing()
         for aside in self._asides:
             aside.close()
 

@@ -1,28 +1,41 @@
-"""A tile of ranked rows: tabs in its head, rows that change in place and filter the page when they are pressed."""
+"""A tile of ranked rows: tabs in its head, rows that are changed in place and filter the page when they are pressed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.metrics.filters import Filter, filter_for
 from proprium.metrics.results import Breakdown, Dimension, Row
 from proprium.ui import theme
 from proprium.ui.bundle import flag_url
-from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, switch_class
+from proprium.ui.cards.pieces import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
 from proprium.ui.cards.tiles import Tab, Tile
 from proprium.ui.parts.controls import button
-from proprium.ui.parts.lines import Line, Lines
 from proprium.ui.parts.panels import panel
 from proprium.ui.parts.states import skeleton
 from proprium.ui.parts.words import span
 
 SIZE = 9
 """Rows of a tile."""
+
+
+@dataclass
+class _Line:
+    """The elements of one row, and which value they show."""
+
+    button: Element
+    bar: Element
+    flag: Element | None
+    name: TextElement
+    count: TextElement
+    share: TextElement
 
 
 class RankedList:
@@ -39,27 +52,34 @@ class RankedList:
         self._with_flags, self._on_filter, self._on_row = with_flags, on_filter, on_row
         self._dimension = ""
         self._rows: tuple[Row, ...] = ()
+        self._lines: list[_Line] = []
         self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {SIZE}")
         self.box.on("click", self._press, js_handler=EMIT_PRESSED_ROW)
         with self.box:
             self._skeletons = [skeleton(34) for _ in range(3)]
             self._message = ui.label().classes("missing")
             self._message.set_visibility(False)
-            self._lines = Lines()
 
     def show(self, breakdown: Breakdown, missing: str) -> None:
         """Draws `breakdown` into the rows that are there; `missing` is what an empty one says."""
         self._dimension = breakdown.dimension
         self._rows = breakdown.rows[:SIZE]
         self._end_waiting()
+        with self.box:
+            while len(self._lines) < len(self._rows):
+                self._lines.append(self._line(len(self._lines)))
         most = max((row.count for row in self._rows), default=1) or 1
-        self._lines.show(self._line(row, breakdown.unit, 100 * row.count / most) for row in self._rows)
+        for line, row in zip(self._lines, self._rows, strict=False):
+            self._draw(line, row, breakdown.unit, 100 * row.count / most)
+        for index, line in enumerate(self._lines):
+            line.button.set_visibility(index < len(self._rows))
         self._say("" if self._rows else missing)
 
     def fail(self, problem: str) -> None:
         """An error stays here and says what to do."""
         self._end_waiting()
-        self._lines.show(())
+        for line in self._lines:
+            line.button.set_visibility(False)
         self._say(problem)
 
     def _say(self, text: str) -> None:
@@ -71,17 +91,25 @@ class RankedList:
             waiting.delete()
         self._skeletons.clear()
 
-    def _line(self, row: Row, unit: str, width_percent: float) -> Line:
-        has_flag = self._with_flags and self._dimension == Dimension.COUNTRY
-        return Line(
-            name=row.label,
-            number=numbers.short(row.count),
-            share=numbers.share(row.share_percent),
-            width=f"{max(1.5, width_percent):.1f}%",
-            title=f"{row.label}\n{numbers.exact(row.count)} {unit}",
-            is_still=self._on_row is None and self._filter(row) is None,
-            flag=flag_url(row.value) if has_flag else None,
-        )
+    def _line(self, index: int) -> _Line:
+        with ui.element("button").classes(theme.ROW) as row:
+            row.props["type"] = "button"
+            row.props["data-value"] = str(index)
+            bar = ui.element("span").classes("b")
+            flag = ui.element("img").classes("flag").props('alt=""') if self._with_flags else None
+            return _Line(row, bar, flag, span("", "n"), span("", "c"), span("", "p"))
+
+    def _draw(self, line: _Line, row: Row, unit: str, width_percent: float) -> None:
+        line.name.set_text(row.label)
+        line.count.set_text(numbers.short(row.count))
+        line.share.set_text(numbers.share(row.share_percent))
+        set_style(line.bar, "width", f"{max(1.5, width_percent):.1f}%")
+        set_prop(line.button, "title", f"{row.label}\n{numbers.exact(row.count)} {unit}")
+        switch_class(line.button, "still", self._on_row is None and self._filter(row) is None)
+        if line.flag is not None:
+            address = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
+            line.flag.set_visibility(address is not None)
+            set_prop(line.flag, "src", address or "")
 
     def _filter(self, row: Row) -> Filter | None:
         return filter_for(self._dimension, row.value)
