@@ -28,6 +28,8 @@ from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS, Load, Running, runnin
 
 GOAL_PAGES_S, GOAL_P99_MS, GOAL_RSS_MB = 8.0, 250.0, 1_500.0
 EVENTS_PER_S = 500
+CONNECTIONS = 128
+"""Enough that slow answers do not slow the pace."""
 BEFORE_S, LOAD_S, LONGEST_S = 3, 45, 40
 ASKED = ("", "", "", "", "?filter=country:is:DE", "?filter=browser:is:Chrome", "?period=7d", "?period=90d")
 """Half of them ask the same; the others something of their own."""
@@ -85,7 +87,7 @@ def measure(server: Running) -> Measured:
     server.wait_until_projected(1_800)
     files = proven(f"{server.url}/properties/{proof}")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
-        load = Load(server.port, crowded, per_s=EVENTS_PER_S)
+        load = Load(server.port, crowded, CONNECTIONS, EVENTS_PER_S)
         sending = other.submit(load.run, seconds=LOAD_S)
         time.sleep(BEFORE_S)
         began, before_s = time.monotonic(), server.cpu_s()
