@@ -23,6 +23,8 @@ NOTHING = object()  # no result yet; None may be a result
 REST_PER_WORK = 8
 """Of one thread's seconds of CPU, beside whom the engine has another one at work: a quarter of a core."""
 SLOWEST_S = 10.0
+NEWCOMERS_S = 0.1
+"""How soon an answer that only is to be newer looks again whether nobody waits for a first one."""
 
 
 class Hub:
@@ -31,7 +33,8 @@ class Hub:
     The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch`
     runs on, the computing in a few threads of its own. A key is computed at once after the first change, then at
     most once in `gap_s`, and less often where it takes long: a question has a quarter of a core, and an answer every
-    SLOWEST_S. A result that equals the one a page has is not sent again; what nobody waits for any more is given up.
+    SLOWEST_S. Pages that have nothing yet come before those whose numbers may be newer. A result that equals the one
+    a page has is not sent again; what nobody waits for any more is given up.
     """
 
     def __init__(self, gap_s: float = 1.0, threads: int = 2) -> None:
@@ -40,6 +43,7 @@ class Hub:
         self._channels: dict[tuple[int, Hashable], _Channel] = {}
         self._by_property: dict[int, list[_Channel]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._newcomers = 0
 
     def touch(self, numbers: Iterable[int]) -> None:
         """The warehouse moved for these properties. Callable from any thread; cheap when nobody looks."""
@@ -77,8 +81,13 @@ class Hub:
 
     @property
     def watched(self) -> int:
-        """How many different questions are looked at right now."""
+        """How many different questions pages are open for."""
         return len(self._channels)
+
+    @property
+    def looked_at(self) -> int:
+        """How many of these somebody sees right now: the others cost nothing."""
+        return sum(channel.is_looked_at() for channel in self._channels.values())
 
     def close(self) -> None:
         for channel in list(self._channels.values()):
@@ -162,7 +171,8 @@ class _Channel:
         self._is_stale = True
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._began = float("-inf")
+        self._began = float("-inf")  # the latest computation
+        self._read = float("-inf")  # the one that gave the result
         self._took_s = 0.0
         self._patience = Patience()
 
@@ -179,11 +189,12 @@ class _Channel:
             self.rest()
 
     def catch_up(self, watch: Watch[Any]) -> None:
-        if self._is_stale or self._is_old():
-            self.mark()
-        else:
+        """What the others see is seen at once; a newer answer comes when it is due, or when it is there."""
+        self._is_stale = self._is_stale or self._is_old()
+        is_recent = self._loop.time() - self._read < SLOWEST_S
+        if self._result is not NOTHING and (is_recent or not self._is_stale):
             watch.give(self._result)
-            self._plan()
+        self._plan()
 
     def mark(self) -> None:
         """The answer may be another one now."""
@@ -192,7 +203,7 @@ class _Channel:
 
     def rest(self) -> None:
         """Stops the clock when nobody looks."""
-        if self._timer is not None and not self._is_looked_at():
+        if self._timer is not None and not self.is_looked_at():
             self._timer.cancel()
             self._timer = None
 
@@ -202,7 +213,7 @@ class _Channel:
         self.rest()
         self._hub._forget(self)
 
-    def _is_looked_at(self) -> bool:
+    def is_looked_at(self) -> bool:
         return any(not watch.is_paused for watch in self._watches)
 
     def _is_old(self) -> bool:
@@ -210,7 +221,7 @@ class _Channel:
 
     def _plan(self) -> None:
         """Sets the one timer to the moment when the next computation is due; none while one runs."""
-        if self._task is not None or not self._is_looked_at():
+        if self._task is not None or not self.is_looked_at():
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -228,12 +239,17 @@ class _Channel:
 
     def _start(self) -> None:
         self._timer = None
+        if self._result is not NOTHING and self._hub._newcomers and self._loop.time() - self._read < SLOWEST_S:
+            self._timer = self._loop.call_later(NEWCOMERS_S, self._start)
+            return
         self._began = self._loop.time()
         self._task = self._loop.create_task(self._run())
 
     async def _run(self) -> None:
         self._is_stale = False
         self._patience = Patience()
+        is_first = self._result is NOTHING
+        self._hub._newcomers += is_first
         try:
             took = self._loop.run_in_executor(self._hub._threads, _patiently, self._patience, self._compute)
             result, self._took_s = await took
@@ -246,11 +262,21 @@ class _Channel:
             for watch in self._looking():
                 watch.fail(problem)
             return  # the next change asks again; trying in a circle would help nobody
-        self._task = None
-        self._result = result
+        finally:
+            self._hub._newcomers -= is_first
+        self._result, self._read = result, self._began
+        try:
+            await self._tell(result)
+        finally:
+            self._task = None
+            self._plan()
+
+    async def _tell(self, result: Any) -> None:
+        """Page by page, since each of them draws it: whatever else the loop has to do comes in between."""
         for watch in self._looking():
-            watch.give(result)
-        self._plan()
+            if watch in self._watches and not watch.is_paused:
+                watch.give(result)
+                await asyncio.sleep(0)
 
     def _looking(self) -> list[Watch[Any]]:
         return [watch for watch in self._watches if not watch.is_paused]

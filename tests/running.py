@@ -171,9 +171,11 @@ class Load:
     port: int
     property_id: str
     connections: int = 32
+    per_s: float = 0.0  # all together; 0: as fast as they are answered
     acknowledged: list[UUID] = field(default_factory=list)
     refused: int = 0
     latencies_s: list[float] = field(default_factory=list)
+    sent_s: list[float] = field(default_factory=list)  # when what took so long was sent, by time.monotonic()
 
     def run(self, count: int | None = None, seconds: float = 60) -> Load:
         """Sends `count` events, or for so many seconds; ends early when the server goes away."""
@@ -182,7 +184,9 @@ class Load:
 
     async def _run(self, count: int | None, seconds: float) -> None:
         self._left = count if count is not None else 1_000_000
-        self._deadline = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._deadline = self._began + seconds
+        self._paced = 0
         await asyncio.gather(*(self._connection(number) for number in range(self.connections)))
 
     async def _connection(self, number: int) -> None:
@@ -194,22 +198,29 @@ class Load:
         try:
             while self._left > 0 and time.monotonic() < self._deadline:
                 self._left -= 1
+                await self._pace()
                 await self._send(reader, writer, chance)
         except (OSError, asyncio.IncompleteReadError):
             pass  # the server was killed: what was not answered is not acknowledged
         finally:
             writer.close()
 
+    async def _pace(self) -> None:
+        if self.per_s:
+            self._paced += 1
+            await asyncio.sleep(self._began + self._paced / self.per_s - time.monotonic())
+
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chance: random.Random) -> None:
         event_id = uuid7()  # as the script makes them
         body = json.dumps(self.event(event_id, chance)).encode()
-        began = time.perf_counter()
+        began = time.monotonic()
         writer.write(
             b"POST /collect HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nOrigin: http://blog.example\r\n"
             b"User-Agent: %s\r\nContent-Length: %d\r\n\r\n%s" % (CHROME.encode(), len(body), body)
         )
         head = await reader.readuntil(b"\r\n\r\n")
-        self.latencies_s.append(time.perf_counter() - began)
+        self.latencies_s.append(time.monotonic() - began)
+        self.sent_s.append(began)
         if length := re.search(rb"(?i)content-length: (\d+)", head):
             await reader.readexactly(int(length.group(1)))
         if head.startswith(b"HTTP/1.1 204"):

@@ -104,6 +104,99 @@ async def test_pages_with_the_same_question_share_one_computation(hub: Hub) -> N
     assert question.computed == 1
 
 
+async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: Hub) -> None:
+    is_computing, may_end, early, late = threading.Event(), threading.Event(), [], []
+
+    def slowly() -> str:
+        is_computing.set()
+        may_end.wait(5)
+        return "the answer"
+
+    hub.watch(7, "visitors", slowly, early.append)
+    await until(is_computing.is_set)
+    hub.watch(7, "visitors", slowly, late.append)
+    assert late == [], "nothing is known yet"
+    may_end.set()
+    await until(lambda: early and late)
+    assert early == late == ["the answer"]
+
+
+async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_others_see() -> None:
+    hub, early, late = Hub(gap_s=60), [], []
+    question = Question("known")
+    hub.watch(7, "visitors", question, early.append)
+    await until(lambda: early)
+    hub.touch([7])
+    await asyncio.sleep(0)
+    hub.watch(7, "visitors", question, late.append)
+    assert late == ["known"], "though the next one may be a minute away"
+    hub.close()
+
+
+async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another() -> None:
+    hub, order, may_end = Hub(gap_s=0.01, threads=1), [], threading.Event()
+
+    def known() -> int:
+        order.append("known")
+        return len(order)
+
+    def asked(name: str) -> str:
+        may_end.wait(5)
+        order.append(name)
+        return name
+
+    seen: list[object] = []
+    hub.watch(8, "known", known, seen.append)
+    await until(lambda: seen == [1])
+    hub.watch(7, "first", lambda: asked("first"), seen.append)
+    await settle(1)
+    hub.touch([8])
+    await settle(1)
+    for name in ("second", "third"):
+        hub.watch(7, name, lambda name=name: asked(name), seen.append)  # type: ignore[misc]
+    await settle(1)
+    may_end.set()
+    await until(lambda: order.count("known") == 2)
+    assert order == ["known", "first", "second", "third", "known"]
+    hub.close()
+
+
+async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: Hub) -> None:
+    happened: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def draw(_: object) -> None:
+        happened.append("page")
+        loop.call_soon(happened.append, "event")
+
+    for _ in range(3):
+        hub.watch(7, "visitors", Question("the answer"), draw)
+    await until(lambda: len(happened) == 6)
+    assert happened == ["page", "event"] * 3
+
+
+async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub: Hub) -> None:
+    seen: list[str] = []
+    question = Question("the answer")
+    hub.watch(7, "visitors", question, lambda _: (seen.append("first"), second.close()))  # type: ignore[func-returns-value]
+    second = hub.watch(7, "visitors", question, lambda _: seen.append("second"))
+    await until(lambda: seen)
+    await settle(1)
+    assert seen == ["first"]
+
+
+async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proprium.live.SLOWEST_S", 0.0)
+    question, early, late = Question("still true"), [], []
+    hub.watch(7, "visitors", question, early.append)
+    await until(lambda: early)
+    await settle(1)
+    hub.watch(7, "visitors", question, late.append)
+    assert (late, question.computed) == (["still true"], 1)
+
+
 async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
     question, seen = Question(1), []
     hub.watch(7, "visitors", question, seen.append)

@@ -52,7 +52,17 @@ def overview(warehouse: Warehouse, numbers: Sequence[int], now: datetime) -> Map
 
 
 def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
-    """Where "all time" begins."""
+    """Where "all time" begins. Remembered, since every page asks and only an earlier event can change it."""
+    memo, key = warehouse.memo, ("first event", property_number)
+    known: datetime | None = memo.find(key)
+    if known is None:
+        tick = memo.tick()
+        known = _first_event_at(warehouse, property_number)
+        memo.keep(key, property_number, known, tick, known)
+    return known
+
+
+def _first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
     question = select(func.min(event.c.created_at)).where(event.c.property == property_number)
     with warehouse.read() as connection:
         return _aware(connection.scalar(question))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 
 import nicegui
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import auth_routes, error_pages, plain_routes
+from proprium.ui import auth_routes, error_pages, plain_routes, signatures
 from proprium.ui.bundle import ASSETS, URL, install_override
+from proprium.ui.kept import KeptFiles
 from proprium.ui.pages import (
     account,
     changelog,
@@ -46,6 +49,8 @@ PAGES: tuple[ModuleType, ...] = (
     documentation,
     changelog,
 )
+PAGE_COMPRESSION = 4
+"""Of pages, on the event loop: half the time of 9, and 5 % larger. Files are compressed elsewhere."""
 RECONNECT_S = 45
 """A page that was away for less catches up with what it missed; longer, and it loads anew."""
 
@@ -60,6 +65,7 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
     for page in PAGES:
         page.register(services)
     install_override()
+    signatures.install()
     # No storage_secret: with one, every visitor of a public page gets a cookie and 14 days of state.
     ui.run_with(
         app,
@@ -70,11 +76,12 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
         tailwind=False,
         reconnect_timeout=RECONNECT_S,
         show_welcome_message=False,
+        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=PAGE_COMPRESSION),
     )
 
 
 def protected(app: ASGIApp, settings: Settings, *, address_of: AddressOf = peer_address) -> ASGIApp:
     """What stands before the app; the collector, whose answers carry headers of their own, stands before this."""
-    limited = PageRateLimit(HeadLikeGet(app), address_of=address_of)
+    limited = PageRateLimit(HeadLikeGet(KeptFiles(app)), address_of=address_of)
     checked = SocketOrigin(limited, public_url=settings.public_url)
     return SecurityHeaders(checked, is_https=settings.is_https)

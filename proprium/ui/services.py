@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.ui.turns import Turns
 
 if TYPE_CHECKING:
     from collector.event import Outcome
@@ -37,3 +38,4 @@ class Services:
     own_property_id: UUID | None = None  # "Proprium": what the app's own pages report to; None: they report nothing
     add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
     clock: Clock = utc_now
+    turns: Turns = field(default_factory=Turns)

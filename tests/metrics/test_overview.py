@@ -64,6 +64,17 @@ def test_all_time_begins_with_the_first_event(past: Past) -> None:
     assert first_event_at(past.warehouse, past.stored(1)) == datetime(2026, 9, 1, 10, tzinfo=UTC)
 
 
+def test_all_time_is_asked_for_once_and_begins_earlier_when_an_earlier_event_comes(past: Past) -> None:
+    number, memo = past.stored(1), past.warehouse.memo
+    past.append(an_event(at="2026-09-01 10:00"))
+    first_event_at(past.warehouse, number)
+    past.append(an_event())
+    assert memo.find(("first event", number)) == datetime(2026, 9, 1, 10, tzinfo=UTC), "today does not change it"
+    past.append(an_event(at="2026-08-01 10:00"))
+    assert memo.find(("first event", number)) is None
+    assert first_event_at(past.warehouse, number) == datetime(2026, 8, 1, 10, tzinfo=UTC)
+
+
 def test_a_dashboard_without_any_event_is_empty_and_complete(past: Past) -> None:
     board = past.dashboard("period=28d")
     assert (board.is_empty, board.rows_read, board.custom_events) == (True, 0, ())

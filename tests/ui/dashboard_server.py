@@ -85,7 +85,7 @@ class DashboardServer:
             "open": str(self.open.id),
             "foreign": str(self.foreign.id),
             "token": self.token,
-            "watched": self.hub.watched,
+            "looked_at": self.hub.looked_at,
         }
 
     def _people(self) -> None:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ class Server:
     def append(self, **event: Any) -> None:
         httpx.post(f"{self.url}/test/append", json=event, timeout=10).raise_for_status()
 
-    def watched(self) -> int:
-        return int(httpx.get(f"{self.url}/test/facts", timeout=5).json()["watched"])
+    def looked_at(self) -> int:
+        return int(httpx.get(f"{self.url}/test/facts", timeout=5).json()["looked_at"])
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,13 @@ def page(ada: BrowserContext) -> Iterator[Page]:
     yield page
     page.close()
     assert complaints == []
+
+
+def until(happened: Callable[[], bool], timeout_s: float = 15) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
 
 
 def shown(page: Page, server: Server, query: str = "", which: str = "busy") -> Page:
@@ -210,6 +217,23 @@ def test_a_hidden_page_costs_nothing_and_catches_up(page: Page, server: Server) 
     assert number(page, "visitors") == before
     page.evaluate(hide, False)
     expect(card(page, "visitors").locator(".v")).to_have_text(str(before + 1))
+
+
+def test_a_closed_page_costs_nothing(page: Page, server: Server) -> None:
+    shown(page, server)
+    until(lambda: server.looked_at() > 0)
+    page.goto("about:blank")
+    until(lambda: server.looked_at() == 0)
+
+
+def test_a_page_that_lost_its_connection_moves_again(page: Page, server: Server) -> None:
+    shown(page, server)
+    before = number(page, "visitors")
+    page.evaluate("window.socket.io.engine.close()")
+    until(lambda: server.looked_at() == 0)
+    server.append(visitor="meanwhile")
+    expect(card(page, "visitors").locator(".v")).to_have_text(str(before + 1))
+    assert server.looked_at() > 0
 
 
 def test_a_custom_event_gets_a_card_and_keeps_it(page: Page, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from proprium.ui.cards.tiles import Tile
 from proprium.ui.cards.view import View
 from proprium.ui.cards.week import Week, week_of
 from proprium.ui.services import Services
+from proprium.ui.turns import pause
 
 if TYPE_CHECKING:
     from proprium.ui.cards.screen import Screen
@@ -42,13 +44,21 @@ UNDRAWN = "This could not be drawn. The server's log says why."
 class Board:
     """Presses go to the screen, which changes the view; the view and its answer come back here."""
 
-    def __init__(self, services: Services, screen: Screen, *, can_edit: bool) -> None:
+    def __init__(self, services: Services, screen: Screen) -> None:
         self._services, self._screen = services, screen
         self._view, self._look = screen.view, Look.LIGHT
+        self._drawing: asyncio.Task[None] | None = None
+
+    async def build(self, *, can_edit: bool) -> None:
+        """In pieces of a few milliseconds."""
+        screen, services = self._screen, self._services
         with ui.element("div").classes("dashboard") as self._body:
-            self._head(can_edit)
+            await self._head(can_edit)
             with ui.element("div").classes(theme.GRID2):
-                pages, sources = self._tile(tiles.PAGES), self._tile(tiles.SOURCES)
+                pages = self._tile(tiles.PAGES)
+                await pause()
+                sources = self._tile(tiles.SOURCES)
+            await pause()
             self._places = Places(
                 services.atlas,
                 on_country=lambda country: screen.go(lambda view: view.with_country(country)),
@@ -57,12 +67,15 @@ class Board:
                 on_region=lambda region: screen.add_filters(Filter("region", Operator.IS, (region,))),
                 on_expand=screen.expand,
             )
+            await pause()
             with ui.element("div").classes(theme.GRID_MAP):
                 self._week = Week(screen.add_filters, screen.expand)
                 settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
                 self._goals = Goals(screen.view.facts.goals, self._filter_goal, self._aim, settings=settings)
+            await pause()
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices = self._tile(tiles.DEVICES)
+                await pause()
                 self._events = EventsTile(self._open_event, screen.add_filters, screen.expand)
                 bots = self._tile(tiles.BOTS)
         self._tiles = [pages, sources, self._places.tile, devices, self._events, bots]
@@ -96,7 +109,7 @@ class Board:
         opened.ask(key, lambda: opened_of(warehouse, view.at(clock()), view.event, view.event_key))
 
     def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:
-        """The answer, in place. A card that breaks says so and leaves the others alone."""
+        """The answer, in place; the lists follow one by one. A card that breaks says so and leaves the others alone."""
         self._look = look
         breakdowns = named(found.breakdowns, self._screen.name)
         self.set_stale(False)
@@ -108,10 +121,22 @@ class Board:
         _try(self._places, lambda: self._places.show(breakdowns, self._view, look))
         _try(self._goals, lambda: self._goals.show(found))
         _try(self._week, lambda: self._week.recolour(look, self._view.query.timezone.key))
+        self._stop_drawing()
+        self._drawing = asyncio.create_task(self._draw_lists(breakdowns))
+
+    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
+        """In pieces: the rows of six lists are most of what there is to draw."""
         for tile in self._tiles:
+            await pause()
             _try(tile, lambda tile=tile: self._draw(tile, breakdowns))  # type: ignore[misc]
 
+    def _stop_drawing(self) -> None:
+        """What is drawn next is newer."""
+        if self._drawing is not None:
+            self._drawing.cancel()
+
     def fail(self, text: str) -> None:
+        self._stop_drawing()
         for card in (*self._tiles, self._places, self._chart, self._goals):
             card.fail(text)  # type: ignore[attr-defined]
 
@@ -128,14 +153,16 @@ class Board:
             aside.resume()
 
     def close(self) -> None:
+        self._stop_drawing()
         for aside in self._asides:
             aside.close()
 
-    def _head(self, can_edit: bool) -> None:
+    async def _head(self, can_edit: bool) -> None:
         screen = self._screen
         with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
             self._headline = Headline(screen.choose_metric, screen.explain)
             self._headline.offer(screen.view.facts.custom_cards, has_goals=bool(screen.view.facts.goals))
+            await pause()
             self._chart = Chart(
                 on_interval=lambda interval: screen.go(lambda view: view.with_interval(interval)),
                 on_dates=screen.show_dates,

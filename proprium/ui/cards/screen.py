@@ -77,14 +77,15 @@ class Screen:
             on_compare=lambda compare: self.go(lambda view: view.with_compare(compare)),
         )
 
-    def build(self) -> None:
+    async def build(self) -> None:
         """Everything that can be seen before the first number is there."""
         self._chips = Chips(self.name, self._remove_filter, self.ask_for_filter)
         with self._chips.tools:
             self.segments.build_save()
         self._notice = ui.element("div").classes("notice")
         self._notice.set_visibility(False)
-        self._board = Board(self._services, self, can_edit=self._can_edit)
+        self._board = Board(self._services, self)
+        await self._board.build(can_edit=self._can_edit)
         self._draw_controls()
         keys.listen(self._press, self._show_address, self._set_shown)
 
@@ -98,6 +99,8 @@ class Screen:
     async def start(self) -> None:
         """Call it once the browser is there."""
         self._client.on_delete(self.close)
+        self._client.on_disconnect(self._rest_or_run)
+        self._client.on_connect(self._rest_or_run)
         is_dark, self._can_zoom, self._is_shown = await ui.run_javascript(ASK_BROWSER, timeout=10)
         self._look = Look.DARK if is_dark else Look.LIGHT
         self._ask()
@@ -133,7 +136,7 @@ class Screen:
             every_s=answer.EVERY_S,
         )
         self._watches.insert(0, watch)
-        if not self._is_shown:
+        if not self._is_seen:
             watch.pause()
 
     def _arrive(self, result: Dashboard) -> None:
@@ -268,9 +271,17 @@ class Screen:
 
     def _set_shown(self, is_shown: bool) -> None:
         self._is_shown = is_shown
+        self._rest_or_run()
+
+    @property
+    def _is_seen(self) -> bool:
+        """Nobody sees a page that was closed; it is kept for a while, since it may only have lost its connection."""
+        return self._is_shown and self._client.has_socket_connection
+
+    def _rest_or_run(self) -> None:
         shown: list[Watch[Any] | Board] = [*self._watches, self._board]
         for each in shown:
-            each.resume() if is_shown else each.pause()
+            each.resume() if self._is_seen else each.pause()
 
     def _set_theme(self, is_dark: bool) -> None:
         self._look = Look.DARK if is_dark else Look.LIGHT

@@ -29,26 +29,31 @@ from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.states import problem
 from proprium.ui.services import Services
+from proprium.ui.turns import pause
+
+LONGEST_S = 30.0
+"""Until the page is built. NiceGUI's own 3 s are short where many open one at the same time."""
 
 
 def register(services: Services) -> None:
-    @ui.page("/properties/{property_id}")
-    @ui.page("/properties/{property_id}/")
+    @ui.page("/properties/{property_id}", response_timeout=LONGEST_S)
+    @ui.page("/properties/{property_id}/", response_timeout=LONGEST_S)
     async def dashboard(request: Request, property_id: str) -> Response | None:
         if "report" in request.query_params:
             return RedirectResponse(_report_address(request, property_id), 307)
         user = session.user_of(services, request)
         found = _find(services, property_id, user)
         facts = await asyncio.to_thread(facts_of, services, found)
-        with frame(services, request, found.name, user, with_nav=False) as page:
-            ui.add_head_html(preload_html(services.atlas))
-            ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
-            try:
-                view = view_from(request.query_params, facts, services.clock())
-            except BadQuery as trouble:
-                _say(trouble, found)
-                return None
-            screen = _build(services, request, page, found, user, view)
+        async with services.turns.mine():
+            with frame(services, request, found.name, user, with_nav=False) as page:
+                ui.add_head_html(preload_html(services.atlas))
+                ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
+                try:
+                    view = view_from(request.query_params, facts, services.clock())
+                except BadQuery as trouble:
+                    _say(trouble, found)
+                    return None
+                screen = await _build(services, request, page, found, user, view)
         track(services, "view_property")
         if await is_connected():
             await screen.start()
@@ -68,7 +73,9 @@ def _find(services: Services, property_id: str, user: User | None) -> Property:
         raise PropertyNotFound(property_id) from None
 
 
-def _build(services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View) -> Screen:
+async def _build(
+    services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View
+) -> Screen:
     can_edit = service.may_edit(user, found)
     may_see = partial(_may_see, services, request, found.id)
     segments = segments_of(found.segments)
@@ -77,14 +84,16 @@ def _build(services: Services, request: Request, page: Frame, found: Property, u
     with page.bar:
         switcher = Switcher(found, others, is_signed_in=user is not None)
         screen.build_bar(switcher.targets)
+    await pause()
     with page.actions:
         screen.build_period()
+        await pause()
         screen.segments.build_menu()
         button("", "filter", name="Filter", on_click=screen.ask_for_filter).classes(theme.HIDE_ON_PHONE)
         takeaway = Takeaway(services, found, screen)
         takeaway.button = PdfButton(takeaway.take_pdf)
         _menu(services, screen, takeaway, found, user)
-    screen.build()
+    await screen.build()
     screen.build_footer(page)
     return screen
 

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from nicegui import helpers
+
+from proprium.ui import signatures
+
+_original = signatures._ask
+
+
+class Card:
+    def update(self) -> None: ...
+
+    def press(self, event: object) -> None: ...
+
+    def toggle(self, event: object = None) -> None: ...
+
+    def many(self, *events: object, **more: object) -> None: ...
+
+    @classmethod
+    def make(cls, name: str) -> None: ...
+
+
+ASKED = [
+    Card().update,
+    Card().press,
+    Card().toggle,
+    Card().many,
+    Card.make,
+    Card.press,
+    lambda: None,
+    lambda event: None,
+    lambda event=1: None,
+]
+
+
+@pytest.mark.parametrize("function", ASKED)
+def test_it_says_what_nicegui_says(function: Any) -> None:
+    for _ in range(2):
+        assert signatures.expects_arguments(function) == _original(function)
+
+
+def test_a_method_of_a_thousand_elements_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    signature = inspect.signature
+    monkeypatch.setattr("nicegui.helpers.functions.signature", lambda func: (looked.append(func), signature(func))[1])
+    signatures._of_method.cache_clear()
+    for _ in range(1_000):
+        signatures.expects_arguments(Card().update)
+    assert len(looked) == 1
+
+
+def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nicegui.observables import ObservableList
+
+    monkeypatch.setattr(helpers, "expects_arguments", signatures.expects_arguments)
+    signatures._of_method.cache_clear()
+    seen: list[str] = []
+
+    class Watcher:
+        def hear(self) -> None:
+            seen.append("changed")
+
+    ObservableList([], on_change=Watcher().hear).append(1)
+    assert seen == ["changed"]
+    assert signatures._of_method.cache_info().misses == 1
