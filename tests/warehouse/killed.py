@@ -27,7 +27,7 @@ def main(folder: Path, what: str) -> None:
     follower = Follower(tail, warehouse, rules)
     follower.take(7)
     _say("going")
-    while follower.take(7)[0]:
+    while follower.take(7):
         pass
 
 

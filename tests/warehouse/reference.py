@@ -20,14 +20,14 @@ Facts = tuple[object, ...]
 
 def told_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
     """Of all events in storage, whatever their order, under the rules of each property."""
-    return sorted(facts(session) for hits in _hits(stored, rules) for session in put_into_sessions(hits))
+    return sorted(facts(session) for hits in _hits(stored, rules) for session in put_into_sessions(hits, hits[0].rules))
 
 
 def read_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
     """The views with a view_id that something was told of: which, how long they were read, and how deep."""
     found = []
     for hits in _hits(stored, rules):
-        put_into_sessions(hits)
+        put_into_sessions(hits, hits[0].rules)
         told = readings(hits).items()
         found += [(view.seq, reading.engaged_ms, reading.depth) for view, reading in told if view.sent.view_id]
     return sorted(found)
