@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from proprium.storage.user_agents import UserAgentNumbers
 log = logging.getLogger(__name__)
 
 BATCH = 1_000
+ROWS_IN_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)  # few texts, so that each is parsed once
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
@@ -59,7 +61,7 @@ class EventStore:
         self._database = database
         self._connection: Connection | None = None
         self._user_agents = UserAgentNumbers()
-        self._insert = _insert_statement(database)
+        self._inserts = {count: _insert_statement(database, count) for count in ROWS_IN_A_STATEMENT}
         self._refusals = (SQLAlchemyError, database.driver.Error)
 
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
@@ -104,12 +106,24 @@ class EventStore:
         cursor: Any = self._connection.connection.cursor()
         with transaction(cursor):
             self._user_agents.begun(cursor)
-            execute, insert = cursor.execute, self._insert
-            stored = []
-            for event in events:
-                row = codec.to_row(event, self._user_agents.number(cursor, event.user_agent))
-                stored.append(execute(insert, row).rowcount == 1)
-        return stored
+            number = self._user_agents.number
+            rows = [codec.to_row(event, number(cursor, event.user_agent)) for event in events]
+            return self._insert_all(cursor, rows)
+
+    def _insert_all(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
+        """Many rows a statement: the driver lets go of Python's lock for each one, and on a busy server gets it back
+        only milliseconds later. Where some are there already, one by one, to learn which."""
+        if len(rows) > 1:
+            cursor.execute("SAVEPOINT together")
+            if sum(self._insert_some(cursor, some) for some in _portions(rows)) == len(rows):
+                return [True] * len(rows)
+            cursor.execute("ROLLBACK TO together")
+        return [self._insert_some(cursor, [row]) == 1 for row in rows]
+
+    def _insert_some(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many are new."""
+        cursor.execute(self._inserts[len(rows)], list(chain.from_iterable(rows)))
+        return int(cursor.rowcount)
 
 
 @dataclass(frozen=True)
@@ -218,10 +232,20 @@ def _page(property_number: int | None, after_seq: int, before_seq: int | None, s
     return question
 
 
-def _insert_statement(database: Database) -> str:
-    """The text of `INSERT … ON CONFLICT DO NOTHING`, its values in the order of codec.COLUMNS."""
-    values = dict.fromkeys(codec.COLUMNS)
+def _portions(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """In their order, as many at a time as there are statements for."""
+    start = 0
+    while left := len(rows) - start:
+        size = next(size for size in ROWS_IN_A_STATEMENT if size <= left)
+        yield rows[start : start + size]
+        start += size
+
+
+def _insert_statement(database: Database, count: int) -> str:
+    """The text of `INSERT … ON CONFLICT DO NOTHING` of so many rows, their values in the order of codec.COLUMNS."""
+    values = [dict.fromkeys(codec.COLUMNS)] * count
     statement = sqlite.insert(_event).values(values).on_conflict_do_nothing(index_elements=["property", "id"])
     compiled = statement.compile(dialect=database.engine.dialect)
-    assert tuple(compiled.positiontup or ()) == codec.COLUMNS
+    sent = [name.rpartition("_m")[0] for name in compiled.positiontup or ()]
+    assert sent == [*codec.COLUMNS] * count
     return str(compiled)

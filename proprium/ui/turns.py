@@ -12,15 +12,23 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Of one server. `async with turns.mine(): …` with `await pause()` between the pieces."""
+    """Of one server. `async with turns.mine(): …` with `await pause()` between the pieces of a page that is built;
+    `async with turns.piece(): …` around each piece of one that is redrawn."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+        self._lock, self._pieces = asyncio.Lock(), asyncio.Lock()
 
     @asynccontextmanager
     async def mine(self) -> AsyncIterator[None]:
         """Waits for those who came earlier."""
         async with self._lock:
+            await pause()
+            yield
+
+    @asynccontextmanager
+    async def piece(self) -> AsyncIterator[None]:
+        """One at a time over all pages: eight of 20 ms in a row would be a sixth of a second for everybody else."""
+        async with self._pieces:
             await pause()
             yield
 

@@ -22,7 +22,7 @@ from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.schema import event
 from tests.bench.filled import CARDS, SIZES, asked_sizes, projected, storage_of, told
 
-ROUNDS = 5
+ROUNDS = 8
 BUSY = PropertyFacts(UUID(int=1), 1, "Europe/Berlin", tuple(CARDS))
 NARROW = "filter=country:is:DE&filter=browser:is:Chrome"
 

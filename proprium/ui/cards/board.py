@@ -127,8 +127,8 @@ class Board:
     async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
         """In pieces: the rows of six lists are most of what there is to draw."""
         for tile in self._tiles:
-            await pause()
-            _try(tile, lambda tile=tile: self._draw(tile, breakdowns))  # type: ignore[misc]
+            async with self._services.turns.piece():
+                _try(tile, lambda tile=tile: self._draw(tile, breakdowns))  # type: ignore[misc]
 
     def _stop_drawing(self) -> None:
         """What is drawn next is newer."""
