@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
@@ -61,6 +62,7 @@ def main() -> None:
     size = options.parse_args().size
     with tempfile.TemporaryDirectory() as folder:
         data = Path(shutil.copytree(storage_of(SIZES[size]), Path(folder) / "data"))
+        os.sync()  # else the server's commits wait for the copy to reach the disk
         with running(data, env={"PROPRIUM_COLLECT_RATE": "0"}) as server:
             try:
                 found = measure(server)

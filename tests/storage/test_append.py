@@ -17,7 +17,7 @@ import pytest
 from collector.errors import StoreUnavailable
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events, read_events
-from tests.make import an_event
+from tests.make import a_property, an_event
 
 ROOT = Path(__file__).parents[2]
 
@@ -181,3 +181,15 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 63, 64, 65, 200])
+def test_among_many_at_once_each_learns_whether_it_is_new(database: Database, count: int) -> None:
+    store, number = EventStore(database), a_property(database).number or 0
+    events = [an_event(property=number) for _ in range(count)]
+    assert store.append(events) == [True] * count
+    again = [one for old in events for one in (old, an_event(property=number))]
+    again.append(again[1])  # twice in one commit
+    assert store.append(again) == [False, True] * count + [False]
+    assert [event.id for event in read_events(database)] == [one.id for one in (*events, *again[1:-1:2])]
+    store.close()
