@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tests.running import Load, Running, running
 
-ROUNDS, MANY_ROUNDS = 7, 20
+ROUNDS, MANY_ROUNDS = 5, 20
 
 
 def test_kill_nine_under_load_of_serve_and_collect_loses_no_acknowledged_event(tmp_path: Path, fuzz: bool) -> None:
