@@ -22,7 +22,7 @@ _UNUSUAL = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 _HTTP = "1.1"
 
 
-class Hit:
+class ShortRequest:
     """Stands where uvicorn keeps the request that it answers, with the parts that its protocol looks at."""
 
     __slots__ = ("body", "disconnected", "headers", "keep_alive", "response_complete")
@@ -42,11 +42,11 @@ class Doorstep(HttpToolsProtocol):
     def __init__(self, collector: Collector, **parts: Any) -> None:
         super().__init__(**parts)
         self._collector = collector
-        self._hit: Hit | None = None  # the request that is being read, when it goes the short way
+        self._hit: ShortRequest | None = None  # the request that is being read, when it goes the short way
 
     def on_headers_complete(self) -> None:
         if self.url == b"/collect" and self.parser.get_method() == b"POST" and self._is_usual():
-            self._hit = self.cycle = Hit(self.headers, self.parser.should_keep_alive())  # type: ignore[assignment]
+            self._hit = self.cycle = ShortRequest(self.headers, self.parser.should_keep_alive())  # type: ignore[assignment]
         else:
             self._hit = None
             super().on_headers_complete()
@@ -80,14 +80,14 @@ class Doorstep(HttpToolsProtocol):
             and self.parser.get_http_version() == _HTTP
         )
 
-    def _take(self, hit: Hit) -> None:
+    def _take(self, hit: ShortRequest) -> None:
         request = Request(hit.headers, self.client[0] if self.client else None)
         request.body = hit.body
         self._collector.take(request, partial(self._answer, hit))
 
-    def _answer(self, hit: Hit, answer: Answer) -> None:
+    def _answer(self, hit: ShortRequest, answer: Answer) -> None:
         hit.response_complete = True
-        if hit.disconnected or self.transport.is_closing():
+        if self.transport.is_closing():
             return
         self.transport.write(self._written(answer, hit.keep_alive))
         if not hit.keep_alive:

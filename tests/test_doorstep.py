@@ -21,7 +21,7 @@ from collector.parse import uuid7
 from collector.pipeline import Pipeline
 from collector.route import wrap
 from collector.writer import GroupCommit
-from proprium.doorstep import Doorstep, Hit
+from proprium.doorstep import Doorstep, ShortRequest
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink, not_found
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
@@ -50,7 +50,7 @@ class Street:
     sink: SlowSink
     directory: Directory
     collector: Collector
-    short: list[Hit] = field(default_factory=list)
+    short: list[ShortRequest] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -90,10 +90,10 @@ async def opened() -> AsyncIterator[Street]:
     writer = GroupCommit(sink, queue_limit=200)
     writer.start()
     collector = Collector(directory, writer, Pipeline(Geo(None), Salts()), collect_rate=0)
-    short: list[Hit] = []
+    short: list[ShortRequest] = []
 
     class Watched(Doorstep):
-        def _take(self, hit: Hit) -> None:
+        def _take(self, hit: ShortRequest) -> None:
             short.append(hit)
             super()._take(hit)
 
@@ -177,6 +177,14 @@ async def test_a_request_in_many_packets_is_one(street: Street) -> None:
     (answer,) = await street.talk(*(whole[at : at + 7] for at in range(0, len(whole), 7)))
     assert answer.startswith(b"HTTP/1.1 204")
     assert [event.page for event in street.sink.events] == ["/a"]
+
+
+async def test_who_asks_for_it_is_left_after_the_answer(street: Street) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", street.port)
+    writer.write(request(headers="Connection: close\r\n"))
+    async with asyncio.timeout(4):  # an idle connection is kept for five seconds
+        assert (await reader.read()).startswith(b"HTTP/1.1 204")
+    writer.close()
 
 
 async def test_requests_of_one_packet_are_answered_in_their_order(street: Street) -> None:

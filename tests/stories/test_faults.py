@@ -205,9 +205,9 @@ def test_the_bytes_are_on_the_disk_before_the_answer_leaves(tmp_path: Path, blog
         tracer.terminate()
         tracer.wait()
         tracer.stderr.close()
+    assert statuses == [204] * 5
     if not log.read_text().strip():
         pytest.skip("this machine lets nobody trace")
-    assert statuses == [204] * 5
     steps = "".join(step_of(line) for line in log.read_text().splitlines())
     assert re.fullmatch(r"(RS+A)+", re.sub(r"R+", "R", steps)), steps
 
