@@ -34,10 +34,11 @@ class SlowSink(Sink):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_open = threading.Event()
+        self.entered, self.is_open = threading.Event(), threading.Event()
         self.is_open.set()
 
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
+        self.entered.set()
         assert self.is_open.wait(20)
         return super().append(events)
 
@@ -226,7 +227,9 @@ async def test_a_sender_that_leaves_before_its_answer_is_counted_and_hurts_nobod
 async def test_a_full_queue_is_said_at_once(street: Street) -> None:
     street.sink.is_open.clear()
     many = b"[" + b",".join([HIT] * 100) + b"]"
-    waiting = [asyncio.create_task(street.talk(request(many))) for _ in range(3)]  # one in hand, two in the queue
+    waiting = [asyncio.create_task(street.talk(request(many)))]
+    assert await asyncio.to_thread(street.sink.entered.wait, 20)  # in hand: the queue is empty
+    waiting += [asyncio.create_task(street.talk(request(many))) for _ in range(2)]
     while len(street.short) < 3:
         await asyncio.sleep(0.01)
     (refused,) = await street.talk(request(many))
