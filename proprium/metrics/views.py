@@ -29,7 +29,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from proprium.metrics import selection
 from proprium.metrics.query import Query
 from proprium.warehouse import dialect
-from proprium.warehouse.readings import REPORTS, TOLD_FOR
+from proprium.warehouse.named import REPORTS
+from proprium.warehouse.readings import TOLD_FOR
 from proprium.warehouse.schema import event, session
 
 LONGEST_VIEW_MS = 1_800_000

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     MetaData,
+    Select,
     Table,
     func,
     not_,
@@ -30,6 +31,9 @@ Name = tuple[int, int]
 """(property, view_id)."""
 Windows = Mapping[Name, tuple[int, int]]
 """The first and last moment that matters of each name, in microseconds."""
+
+REPORTS = ("page_leave", "scroll")
+"""Events that tell of a view."""
 
 _staging = MetaData()
 _window = Table(
@@ -66,26 +70,24 @@ class NamedHit(NamedTuple):
     read_depth: int | None
 
 
-def hits_in(connection: Connection, windows: Windows, reports: Collection[str]) -> list[NamedHit]:
-    """People's views and reports of these names, each in its window."""
-    columns = {
+def hits_in(connection: Connection, windows: Windows) -> list[NamedHit]:
+    """People's views and reports of these names, each in its window; nothing of names without a view there."""
+    with staged(connection, _window, _columns(windows)):
+        viewed = set(map(tuple, connection.execute(_VIEWED)))
+    if not viewed:  # most names of which memory knows nothing are of views that never arrived
+        return []
+    some = {name: window for name, window in windows.items() if name in viewed}
+    with staged(connection, _window, _columns(some)):
+        return [NamedHit(*row) for row in connection.execute(_HITS)]
+
+
+def _columns(windows: Windows) -> dict[str, list[int]]:
+    return {
         "property": [number for number, _ in windows],
         "view_id": [view_id for _, view_id in windows],
         "start": [start for start, _ in windows.values()],
         "end": [end for _, end in windows.values()],
     }
-    at, window = event.c.created_at, _window.c
-    # The bounds of all windows let the engine pass over what is outside.
-    bounds = select(func.min(window.start).label("start"), func.max(window.end).label("end")).subquery()
-    question = (
-        select(*(micros(at) if name == "created_at" else event.c[name] for name in NamedHit._fields))
-        .join_from(event, _window, (event.c.property == window.property) & (event.c.view_id == window.view_id))
-        .where(at.between(window.start, window.end), not_(event.c.is_bot))
-        .where(or_(event.c.is_view, event.c.event.in_(reports)))
-        .where(at >= select(bounds.c.start).scalar_subquery(), at <= select(bounds.c.end).scalar_subquery())
-    )
-    with staged(connection, _window, columns):
-        return [NamedHit(*row) for row in connection.execute(question)]
 
 
 def names_left_of(connection: Connection, hits: ColumnElement[bool]) -> dict[Name, tuple[int, int]]:
@@ -115,6 +117,22 @@ def write(connection: Connection, readings: Sequence[Reading]) -> None:
             connection.execute(_WRITE)
 
 
+def _of_names(*columns: ColumnElement[Any]) -> Select[Any]:
+    at, window = event.c.created_at, _window.c
+    # The bounds of all windows let the engine pass over what is outside.
+    bounds = select(func.min(window.start).label("start"), func.max(window.end).label("end")).subquery()
+    return (
+        select(*columns)
+        .join_from(event, _window, (event.c.property == window.property) & (event.c.view_id == window.view_id))
+        .where(at.between(window.start, window.end))
+        .where(at >= select(bounds.c.start).scalar_subquery(), at <= select(bounds.c.end).scalar_subquery())
+    )
+
+
+_VIEWED = _of_names(event.c.property, event.c.view_id).where(event.c.is_view).distinct()
+_HITS = _of_names(
+    *(micros(event.c.created_at) if name == "created_at" else event.c[name] for name in NamedHit._fields)
+).where(not_(event.c.is_bot), or_(event.c.is_view, event.c.event.in_(REPORTS)))
 _WRITE = (
     update(event)
     .where(event.c.seq == _read.c.seq)

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from proprium.warehouse import named
-from proprium.warehouse.named import Name, NamedHit, Windows
+from proprium.warehouse.named import REPORTS, Name, NamedHit, Windows
 from proprium.warehouse.rows import LONGEST_ENGAGED_MS, Rows
 from proprium.warehouse.sessions import SECOND
 
-REPORTS = ("page_leave", "scroll")
 TOLD_FOR = 24 * 60 * 60 * SECOND
 """So long after its beginning a view is told of."""
 MOST_REMEMBERED = 30_000
@@ -137,7 +136,7 @@ def renew(connection: Connection, windows: Windows) -> dict[Name, View | None]:
     reach = {name: (start - TOLD_FOR, end + 2 * TOLD_FOR) for name, (start, end) in windows.items()}
     latest: dict[Name, View | None] = dict.fromkeys(windows)
     changed: list[View] = []
-    for name, hits in _by_name(named.hits_in(connection, reach, REPORTS)).items():
+    for name, hits in _by_name(named.hits_in(connection, reach)).items():
         was = {hit.seq: (hit.read_ms, hit.read_depth) for hit in hits if hit.is_view}
         views = _retold(hits)
         until = windows[name][1] + TOLD_FOR  # of those after it not all that is told has been read
