@@ -63,6 +63,7 @@ def host_of(text: str) -> str | None:
     return host if _HOST.fullmatch(host) else None
 
 
+@lru_cache(maxsize=8_192)
 def referrer_host(raw: str, own_host: str | None) -> str | None:
     """The host that sent the visitor; None for a direct visit, and for the page's own host."""
     if ":" in raw and not re.match(r"(?:https?|android-app|ios-app)://|[^/:]+:\d+(?:/|$)", raw.strip(), re.IGNORECASE):
@@ -168,6 +169,7 @@ def _pattern(host: str) -> str:
     return host
 
 
+@lru_cache(maxsize=8_192)
 def is_spam(host: str) -> bool:
     """True for a host that sends invented referrers, and for everything below it."""
     labels = host.lower().split(".")

@@ -44,11 +44,17 @@ class Doorstep(HttpToolsProtocol):
         self._collector = collector
         self._hit: ShortRequest | None = None  # the request that is being read, when it goes the short way
 
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_headers_complete(self) -> None:
         if self.url == b"/collect" and self.parser.get_method() == b"POST" and self._is_usual():
             self._hit = self.cycle = ShortRequest(self.headers, self.parser.should_keep_alive())  # type: ignore[assignment]
         else:
             self._hit = None
+            self._begin_the_usual_way()
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -62,6 +68,13 @@ class Doorstep(HttpToolsProtocol):
             self._take(self._hit)
         else:
             super().on_message_complete()
+
+    def _begin_the_usual_way(self) -> None:
+        """Makes the scope that a hit does not need, with what was read meanwhile."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.headers += headers  # the scope's own list
+        self.url, self.expect_100_continue = url, expects
 
     def _is_usual(self) -> bool:
         """Nobody is before it on this connection, and its body is short and of a known length."""
@@ -89,15 +102,16 @@ class Doorstep(HttpToolsProtocol):
         hit.response_complete = True
         if self.transport.is_closing():
             return
-        self.transport.write(self._written(answer, hit.keep_alive))
+        self.transport.write(_written(answer, hit.keep_alive, self.server_state.default_headers))
         if not hit.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    def _written(self, answer: Answer, keep_alive: bool) -> bytes:
-        lines = [STATUS_LINE[answer.status]]
-        for name, value in (*self.server_state.default_headers, *answer.headers):
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-        lines.append(answer.body)
-        return b"".join(lines)
+
+def _written(answer: Answer, keep_alive: bool, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    lines = [STATUS_LINE[answer.status]]
+    for name, value in (*default_headers, *answer.headers):
+        lines += (name, b": ", value, b"\r\n")
+    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+    lines.append(answer.body)
+    return b"".join(lines)
