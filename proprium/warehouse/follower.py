@@ -197,7 +197,8 @@ def _uncollected() -> Iterator[None]:
 
 def _note_earliest(earliest: dict[int, int], events: Columns) -> None:
     for number, at in zip(events["property"], events["created_at"], strict=True):
-        earliest[number] = min(earliest.get(number, at), at)
+        if number not in earliest or at < earliest[number]:
+            earliest[number] = at
 
 
 def _is_named(change: Change) -> bool:

@@ -121,7 +121,8 @@ def _arrow(column: Column[Any], values: Any) -> Any:
     import pyarrow
 
     if hasattr(values, "places"):
-        return pyarrow.array(values.values, type=_arrow_type(column)).take(pyarrow.array(values.places))
+        places = pyarrow.array(values.places, type=pyarrow.int32())
+        return pyarrow.DictionaryArray.from_arrays(places, pyarrow.array(values.values, type=_arrow_type(column)))
     return pyarrow.array(values, type=_arrow_type(column))
 
 
