@@ -81,7 +81,7 @@ VALUES: dict[Dimension, Sequence[str | None]] = {
     Dimension.LANGUAGE: ("en-US", "de-DE", "fr-FR"),
     Dimension.EVENT: ("sign_up", "download", "video_play"),
     Dimension.BOT: ("Googlebot", "GPTBot", "AhrefsBot"),
-    Dimension.BOT_CATEGORY: ("search engine", "AI crawler", "SEO"),
+    Dimension.BOT_CATEGORY: ("search", "ai", "seo"),
     Dimension.BOT_PAGE: ("/", "/robots.txt", "/sitemap.xml"),
 }
 UNITS = {

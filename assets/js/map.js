@@ -93,11 +93,16 @@ export default {
       const [Plotly, geojson] = await Promise.all([plotly(), load(this.topology)]);
       if (turn !== this.turn) return; // a newer update overtook this one, or the element is gone
       const coloured = this.data.map((trace) => (trace.type === "choropleth" ? { ...trace, geojson } : trace));
-      const layers = [landLayer(geojson, this.land, this.border), ...coloured];
+      const layers = [landLayer(geojson, ...this.colours()), ...coloured];
       await Plotly.react(this.$el, layers, JSON.parse(JSON.stringify(this.layout)), CONFIG); // Plotly writes into it
       if (!this.drawn) this.$el.on("plotly_click", (event) => this.pick(event.points[0]));
       this.drawn = Plotly;
       this.$el.dataset.drawn = this.topology; // for tests: what is on the screen
+    },
+    colours() {
+      if (this.land) return [this.land, this.border];
+      const own = getComputedStyle(this.$el); // before the server knows whether the page is dark
+      return [own.getPropertyValue("--soft").trim(), { ...this.border, color: own.getPropertyValue("--card").trim() }];
     },
     pick(point) {
       const location = point?.customdata?.[0];

@@ -9,13 +9,13 @@ from time import perf_counter
 
 from sqlalchemy import Connection, func, select
 
-from proprium.figures.names import NameOf
+from proprium.figures.names import NAMED, NameOf, called
 from proprium.metrics import selection, url
 from proprium.metrics.buckets import buckets
 from proprium.metrics.measures import WHOLE, measure
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.query import Audience, Query
-from proprium.metrics.results import Dimension, Metric, Series, Table, TableRow, Totals, rows_read
+from proprium.metrics.results import Metric, Series, Table, Totals, rows_read
 from proprium.metrics.table import dimension_from, own_count, table
 from proprium.metrics.timeline import series_of
 from proprium.metrics.url import Params, PropertyFacts, query_from
@@ -23,8 +23,6 @@ from proprium.storage.tables import Property
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.schema import event
 
-NAMED = frozenset({Dimension.COUNTRY.value, Dimension.REGION.value})
-"""The warehouse knows their codes; people search for names."""
 AT_ONCE = 1_000
 """Rows of one question."""
 
@@ -162,11 +160,7 @@ def _whole(warehouse: Warehouse, query: Query, dimension: str, wanted: Slice, na
 
 
 def _named(found: Table, name: NameOf) -> Table:
-    return replace(found, rows=tuple(_named_row(found.dimension, row, name) for row in found.rows))
-
-
-def _named_row(dimension: str, row: TableRow, name: NameOf) -> TableRow:
-    return replace(row, label=name(dimension, row.value)) if row.value and dimension in NAMED else row
+    return replace(found, rows=tuple(called(row, found.dimension, name) for row in found.rows))
 
 
 def chosen(metrics: Sequence[Metric]) -> tuple[Metric, ...]:

@@ -38,6 +38,7 @@ def test_every_region_file_is_readable_and_every_region_named() -> None:
             assert set(names) == set(ATLAS.regions(country).ids)
             assert all(name == ATLAS.region_name(code) for code, name in names.items())
             assert all(code.startswith(f"{country}-") for code in names)
+            assert not any(set(name) & set("¹²³*†") for name in names.values()), "footnote marks of the source"
 
 
 def test_every_alias_leads_to_a_region_of_its_country() -> None:

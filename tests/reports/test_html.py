@@ -80,6 +80,12 @@ def test_bots_stand_apart() -> None:
     assert "1,377 hits by bots stand in no other number" in shown(html(a_dashboard(), Facts("acme.dev"), ATLAS))
 
 
+def test_kinds_of_bots_are_called_by_their_names() -> None:
+    page = shown(html(a_dashboard(), Facts("acme.dev"), ATLAS))
+    assert "Search engine" in page
+    assert "AI crawler" in page
+
+
 def test_the_page_asks_nobody_for_anything() -> None:
     page = html(a_dashboard(), Facts("acme.dev"), ATLAS)
     assert "default-src 'none'" in page

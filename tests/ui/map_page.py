@@ -38,7 +38,7 @@ def _page() -> None:
     ui.plotly(timeline(a_series(), None, Metric.VISITORS, Look.LIGHT, Interval.DAY)).classes("w-full")
     picked = ui.label("nothing")
     picked.props('id="picked"')
-    shown = Choropleth(ATLAS, Look.LIGHT, on_pick=lambda place: picked.set_text(f"picked {place}"))
+    shown = Choropleth(ATLAS, on_pick=lambda place: picked.set_text(f"picked {place}"))
     shown.style("width: 700px; height: 340px")
 
     def world(*countries: str) -> None:

@@ -70,6 +70,18 @@ def test_the_land_is_drawn_before_any_number_is_there(page: Page) -> None:
     assert page.evaluate(COLOURED) == 0
 
 
+def test_it_has_the_pages_own_colour_until_the_server_knows_whether_that_is_dark(page: Page) -> None:
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => document.body.style.setProperty('--soft', '#010203'))"
+    )
+    page.reload()
+    page.wait_for_selector("[data-drawn]", state="attached")
+    land = page.locator(".choroplethlayer .trace").first.locator("path").first
+    expect(land).to_have_css("fill", "rgb(1, 2, 3)")
+    page.get_by_role("button", name="first").click()
+    expect(land).to_have_css("fill", "rgb(238, 240, 244)")
+
+
 def test_the_chart_beside_it_is_drawn_by_the_same_bundle(page: Page) -> None:
     page.wait_for_selector(".scatterlayer .trace", state="attached")
 

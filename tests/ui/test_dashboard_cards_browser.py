@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from proprium.figures.template import Look
 from tests.ui.test_dashboard_browser import Server, ada, browser, card, number, page, row, server, shown, tile
 
 __all__ = ["ada", "browser", "page", "server"]
@@ -114,6 +115,17 @@ def test_an_hour_of_the_week_filters_the_page(page: Page, server: Server) -> Non
     plot.evaluate("(plot) => plot.emit('plotly_click', {points: [{customdata: ['3-07', 'Wednesday 07:00', '0']}]})")
     expect(page.get_by_text("Weekday and hour is Wednesday 07:00")).to_be_visible()
     expect(page).to_have_url(re.compile("weekday_hour%3Ais%3A3-07"))
+
+
+def test_a_dark_page_is_never_sent_a_light_figure(server: Server, browser: Browser) -> None:
+    """The week's answer may come before the dashboard's."""
+    stranger = browser.new_context(color_scheme="dark").new_page()
+    sent: list[str] = []
+    stranger.on("websocket", lambda socket: socket.on("framereceived", lambda frame: sent.append(str(frame))))
+    shown(stranger, server, which="open")
+    stranger.wait_for_selector(".week .heatmaplayer image, .week .hm", state="attached")
+    assert any(Look.DARK.value.accent_low in frame for frame in sent)
+    assert not [frame for frame in sent if Look.LIGHT.value.accent_low in frame]
 
 
 def test_a_card_says_why_by_key_and_by_its_sign(page: Page, server: Server) -> None:

@@ -46,7 +46,7 @@ class Board:
 
     def __init__(self, services: Services, screen: Screen) -> None:
         self._services, self._screen = services, screen
-        self._view, self._look = screen.view, Look.LIGHT
+        self._view = screen.view
         self._drawing: asyncio.Task[None] | None = None
 
     async def build(self, *, can_edit: bool) -> None:
@@ -110,7 +110,6 @@ class Board:
 
     def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:
         """The answer, in place; the lists follow one by one. A card that breaks says so and leaves the others alone."""
-        self._look = look
         breakdowns = named(found.breakdowns, self._screen.name)
         self.set_stale(False)
         self._headline.show(found)
@@ -181,7 +180,7 @@ class Board:
             tile.show(tab, breakdowns[tab.dimension])
 
     def _show_week(self, cells: Breakdown) -> None:
-        _try(self._week, lambda: self._week.show(cells, self._look, self._view.query.timezone.key))
+        _try(self._week, lambda: self._week.show(cells, self._screen.look, self._view.query.timezone.key))
 
     def _show_opened(self, breakdown: Breakdown) -> None:
         _try(self._events, lambda: self._events.show_opened(breakdown))

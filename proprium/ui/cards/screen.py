@@ -58,7 +58,7 @@ class Screen:
         self.name = name_of(services.atlas)
         self.segments = Segments(services, self, segments, can_edit=can_edit)
         self._client: Client = ui.context.client
-        self._look, self._can_zoom, self._is_shown = Look.LIGHT, False, True
+        self.look, self._can_zoom, self._is_shown = Look.LIGHT, False, True
         self._watches: list[Watch[Any]] = []
         self._can_edit = can_edit
         self._explainer = Explainer(services, view.facts.number, self.name, can_edit=can_edit)
@@ -102,7 +102,7 @@ class Screen:
         self._client.on_disconnect(self._rest_or_run)
         self._client.on_connect(self._rest_or_run)
         is_dark, self._can_zoom, self._is_shown = await ui.run_javascript(ASK_BROWSER, timeout=10)
-        self._look = Look.DARK if is_dark else Look.LIGHT
+        self.look = Look.DARK if is_dark else Look.LIGHT
         self._ask()
         number = self.view.facts.number
         live = self._services.hub.watch(
@@ -163,7 +163,7 @@ class Screen:
     def _draw(self) -> None:
         if self.answer is None:
             return
-        self._board.show(self.answer, self._look, can_zoom=self._can_zoom)
+        self._board.show(self.answer, self.look, can_zoom=self._can_zoom)
         self._footer.show(self.answer)
         self._show_notice(self.answer)
 
@@ -284,7 +284,7 @@ class Screen:
             each.resume() if self._is_seen else each.pause()
 
     def _set_theme(self, is_dark: bool) -> None:
-        self._look = Look.DARK if is_dark else Look.LIGHT
+        self.look = Look.DARK if is_dark else Look.LIGHT
         self._draw()
 
     async def _press(self, key: str) -> None:

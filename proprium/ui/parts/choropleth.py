@@ -16,14 +16,15 @@ from proprium.ui.bundle import ASSETS, regions_url, world_url
 
 
 class Choropleth(Element, component=ASSETS / "js" / "map.js"):
-    """Empty, it shows the grey world. `pick` gives the alpha-2 code or the region id that was clicked."""
+    """Empty, it shows the grey world, in the page's own colours. `pick` gives the alpha-2 code or the region id that
+    was clicked."""
 
-    def __init__(self, atlas: Atlas, look: Look = Look.LIGHT, on_pick: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, atlas: Atlas, on_pick: Callable[[str], Any] | None = None) -> None:
         super().__init__()
         self._update_method = "update"  # what NiceGUI calls in map.js after new props
         self._atlas = atlas
         nothing = Breakdown(dimension="country", unit="visitors", rows=(), total=0, distinct=0)
-        self._show(figures.world(nothing, look, atlas), world_url(atlas), look, "Map of the world")
+        self._show(figures.world(nothing, Look.LIGHT, atlas), world_url(atlas), None, "Map of the world")
         if on_pick is not None:
             self.on("pick", lambda event: on_pick(_location(event)))
 
@@ -37,14 +38,14 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
         url = regions_url(self._atlas, country)
         self._show(figures.regions(breakdown, country, look, self._atlas), url, look, label)
 
-    def _show(self, figure: Figure, topology: str, look: Look, label: str) -> None:
+    def _show(self, figure: Figure, topology: str, look: Look | None, label: str) -> None:
         """Sends what is to be drawn in one message, and nothing when it is on the screen already."""
         shown = {
             "data": figure["data"],
             "layout": figure["layout"],
             "topology": topology,
-            "land": look.value.land,
-            "border": figures.border(look),
+            "land": look.value.land if look else "",
+            "border": figures.border(look or Look.LIGHT),
             "label": label,
         }
         if any(self._props.get(name) != value for name, value in shown.items()):
