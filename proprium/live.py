@@ -22,6 +22,8 @@ NOTHING = object()  # no result yet; None may be a result
 
 REST_PER_WORK = 8
 """Of one thread's seconds of CPU, beside whom the engine has another one at work: a quarter of a core."""
+REST_PER_WORK_TOGETHER = 2
+"""The same for all questions that are looked at: one core is theirs, however many dashboards are open."""
 SLOWEST_S = 10.0
 NEWCOMERS_S = 0.1
 """How soon an answer that only is to be newer looks again whether nobody waits for a first one."""
@@ -30,11 +32,11 @@ NEWCOMERS_S = 0.1
 class Hub:
     """Tells open pages what their question's answer has become.
 
-    The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch`
-    runs on, the computing in a few threads of its own. A key is computed at once after the first change, then at
-    most once in `gap_s`, and less often where it takes long: a question has a quarter of a core, and an answer every
-    SLOWEST_S. Pages that have nothing yet come before those whose numbers may be newer. A result that equals the one
-    a page has is not sent again; what nobody waits for any more is given up.
+    The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch` runs
+    on, the computing in a few threads of its own. A key is computed at once after the first change, then at most once
+    in `gap_s`, and less often where it takes long: a question has a quarter of a core, all together have one, and
+    each has an answer every SLOWEST_S. Pages that have nothing yet come before those whose numbers may be newer. A
+    result that equals the one a page has is not sent again; what nobody waits for any more is given up.
     """
 
     def __init__(self, gap_s: float = 1.0, threads: int = 2) -> None:
@@ -88,6 +90,11 @@ class Hub:
     def looked_at(self) -> int:
         """How many of these somebody sees right now: the others cost nothing."""
         return sum(channel.is_looked_at() for channel in self._channels.values())
+
+    @property
+    def work_s(self) -> float:
+        """What answering everything that is looked at once would take, by what it took the last time."""
+        return sum(channel.took_s for channel in self._channels.values() if channel.is_looked_at())
 
     def close(self) -> None:
         for channel in list(self._channels.values()):
@@ -173,7 +180,7 @@ class _Channel:
         self._timer: asyncio.TimerHandle | None = None
         self._began = float("-inf")  # the latest computation
         self._read = float("-inf")  # the one that gave the result
-        self._took_s = 0.0
+        self.took_s = 0.0
         self._patience = Patience()
 
     def join(self, watch: Watch[Any]) -> None:
@@ -235,7 +242,8 @@ class _Channel:
         self._timer = self._loop.call_at(due, self._start)
 
     def _gap_s(self) -> float:
-        return max(self._hub.gap_s, min(SLOWEST_S, REST_PER_WORK * self._took_s))
+        rest_s = max(REST_PER_WORK * self.took_s, REST_PER_WORK_TOGETHER * self._hub.work_s)
+        return max(self._hub.gap_s, min(SLOWEST_S, rest_s))
 
     def _start(self) -> None:
         self._timer = None
@@ -252,7 +260,7 @@ class _Channel:
         self._hub._newcomers += is_first
         try:
             took = self._loop.run_in_executor(self._hub._threads, _patiently, self._patience, self._compute)
-            result, self._took_s = await took
+            result, self.took_s = await took
         except Exception as problem:
             if self._patience.is_cancelled:
                 return

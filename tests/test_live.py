@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
+from itertools import count, pairwise
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
+from proprium import live
 from proprium.live import Heard, Hub
 
 GAP_S = 0.05
@@ -195,6 +198,35 @@ async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
     await settle(1)
     hub.watch(7, "visitors", question, late.append)
     assert (late, question.computed) == (["still true"], 1)
+
+
+async def times_of(questions: int, monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[list[float]]:
+    """When each was computed, while everything moves all the time and the thread's clock says that each took 50 ms."""
+    ticks = count()
+    monkeypatch.setattr(live, "thread_time", lambda: next(ticks) * 0.05)
+    hub, times = Hub(gap_s=0.01, threads=1), [[] for _ in range(questions)]
+    for number, computed in enumerate(times):
+        hub.watch(number, "visitors", lambda computed=computed: computed.append(time.monotonic()), print)  # type: ignore[misc]
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        hub.touch(range(questions))
+        await asyncio.sleep(0.01)
+    hub.close()
+    return times
+
+
+def shortest_gap_s(times: list[list[float]]) -> float:
+    return min(later - earlier for computed in times for earlier, later in pairwise(computed))
+
+
+async def test_a_question_that_takes_long_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = await times_of(1, monkeypatch, seconds=1)
+    assert shortest_gap_s(times) > 0.35, "eight times what it took"
+
+
+async def test_many_dashboards_together_are_asked_less_often_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = await times_of(10, monkeypatch, seconds=3)
+    assert shortest_gap_s(times) > 0.9, "twice what all of them took"
 
 
 async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
