@@ -29,6 +29,7 @@ from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.rebuild_notice import RebuildNotice
 from proprium.ui.parts.states import problem
+from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.turns import pause
 
@@ -46,6 +47,8 @@ def register(services: Services) -> None:
         found = _find(services, property_id, user)
         if services.warehouse.rebuilt_percent() is not None:
             with frame(services, request, found.name, user):
+                with ui.element("div").classes("pagehead"):
+                    title(found.name)
                 await _wait(services)
             return None
         facts = await asyncio.to_thread(facts_of, services, found)
