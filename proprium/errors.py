@@ -17,6 +17,7 @@ ProblemForReader
 ├── TooSlow             503   a question that took longer than a server can wait
 ├── SqlBusy             503   somebody's statement waits for another one
 └── WarehouseBusy       503
+    └── WarehouseRebuilding  another version's: it cannot be asked before it is filled anew
 ProblemForOperator            a sentence for the terminal; exit code 1
 """
 
@@ -122,6 +123,14 @@ class SqlBusy(ProblemForReader):
 class WarehouseBusy(ProblemForReader):
     status = 503
     title = "The warehouse is busy"
+
+
+class WarehouseRebuilding(WarehouseBusy):
+    title = "The warehouse is being rebuilt"
+    headers = MappingProxyType({"Retry-After": "5"})
+
+    def __init__(self, percent: int) -> None:
+        super().__init__(f"The warehouse is being rebuilt: {percent} %. Numbers can be asked for when it is done.")
 
 
 class ProblemForOperator(Exception):

@@ -48,7 +48,7 @@ class Running:
     env: dict[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
 
-    def start(self, timeout_s: float = 120) -> Running:
+    def start(self, timeout_s: float = 60) -> Running:
         """Returns when it answers."""
         return self.begin().wait(timeout_s)
 
@@ -70,7 +70,7 @@ class Running:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
         return kept | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
 
-    def wait(self, timeout_s: float = 120) -> Running:
+    def wait(self, timeout_s: float = 60) -> Running:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -143,7 +143,7 @@ class Running:
         self.process.wait()
         self._output.close()
 
-    def stop(self, timeout_s: float = 60) -> int:
+    def stop(self, timeout_s: float = 20) -> int:
         if self.process.poll() is None:
             self.process.terminate()
         try:

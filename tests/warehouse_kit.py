@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text, update
 
 from collector.event import Event
 from proprium.properties.service import create_property
@@ -16,6 +17,7 @@ from proprium.storage.tail import Tail
 from proprium.warehouse.connect import Warehouse, open_warehouse
 from proprium.warehouse.projector import Projector
 from proprium.warehouse.rules import stored_rules
+from proprium.warehouse.schema import VERSION, position
 
 
 class FilledWarehouse:
@@ -34,6 +36,13 @@ class FilledWarehouse:
         """Also again, after `warehouse.close()`."""
         self.warehouse: Warehouse = open_warehouse(self.path, memory="256MB", threads=1)
         self.projector = Projector(self.tail, self.warehouse, self.rules)
+
+    def outdate(self) -> None:
+        """Makes it one that an older version of ours has filled: with a column less. It is open again afterwards."""
+        with self.warehouse.write() as connection:
+            connection.execute(text("ALTER TABLE event DROP COLUMN own_visitor"))
+            connection.execute(update(position).values(schema_version=VERSION - 1))
+        self.warehouse.reopen()
 
     def append(self, events: Sequence[Event]) -> None:
         self.store.append(events)

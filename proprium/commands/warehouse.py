@@ -8,7 +8,13 @@ from proprium.commands.common import progress_bar
 from proprium.commands.open_warehouse import opened
 from proprium.config import load
 from proprium.control import running_server
+from proprium.errors import ProblemForOperator, WarehouseRebuilding
 from proprium.warehouse.projector import WarehouseStatus
+
+OUTDATED = (
+    "The warehouse was filled by another version of Proprium."
+    " The server fills it anew when it starts, and so does `proprium warehouse rebuild`."
+)
 
 
 @click.group()
@@ -41,4 +47,7 @@ def rebuild() -> None:
 
 def _own_status() -> WarehouseStatus:
     with opened() as (_, _, projector):
-        return projector.status()
+        try:
+            return projector.status()
+        except WarehouseRebuilding:
+            raise ProblemForOperator(OUTDATED) from None

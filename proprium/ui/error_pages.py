@@ -25,6 +25,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>{{ title }} · Proprium</title>
+{% if again_s %}<meta http-equiv="refresh" content="{{ again_s }}">{% endif %}
 {{ look | safe }}
 </head>
 <body>
@@ -61,7 +62,8 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The error in the form the client asked for."""
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(_page(status, title, detail), status, headers)
+        again_s = headers.get("Retry-After") if headers and status == 503 else None
+        return HTMLResponse(_page(status, title, detail, again_s), status, headers)
     problem = {"type": "about:blank", "title": title, "detail": detail, "status": status}
     return JSONResponse(problem, status, headers, media_type="application/problem+json")
 
@@ -98,11 +100,13 @@ def _broken(request: Request, error: Exception) -> Response:
     return answer(request, 500, TITLES[500], DETAILS[500])
 
 
-def _page(status: int, title: str, detail: str) -> str:
+def _page(status: int, title: str, detail: str, again_s: str | None = None) -> str:
+    """Asks again by itself after so long, where that will help."""
     return _template().render(
         status=status,
         title=title,
         detail=detail,
+        again_s=again_s,
         look=look(),
     )
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from proprium.errors import WarehouseBusy
+from proprium.errors import WarehouseBusy, WarehouseRebuilding
 from proprium.warehouse import schema
 from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, batches, remove, staged
 from proprium.warehouse.gate import Gate, Shut
@@ -41,6 +41,10 @@ class Warehouse:
         self._gate = Gate()
         self._readers: set[Connection] = set()
         self.memo = Memo()
+        self.filled_to = 0
+        """How far in storage's sequence whoever fills it has come, committed or not."""
+        self._successor: Warehouse | None = None
+        self._outdated_at: int | None = None
         remove(self.next_path)
         self._store = self._open()
 
@@ -49,13 +53,22 @@ class Warehouse:
         """Where a rebuild writes."""
         return self.path.with_name(f"{self.path.stem}.next{self.path.suffix}")
 
+    def rebuilt_percent(self) -> int | None:
+        """While the file is another version's, whose columns are not ours: how far the new one is. None: ask."""
+        if self._outdated_at is None:
+            return None
+        filled_to = self._successor.filled_to if self._successor else 0
+        return min(99, 100 * filled_to // max(1, self._outdated_at))
+
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, *, even_outdated: bool = False) -> Iterator[Connection]:
         """A connection of one's own, for one thread; everything it reads is from one moment.
 
-        Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; TooSlow when the
-        thread's patience ends.
+        Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; WarehouseRebuilding
+        when it is another version's; TooSlow when the thread's patience ends.
         """
+        if not even_outdated and (percent := self.rebuilt_percent()) is not None:
+            raise WarehouseRebuilding(percent)
         patience = patience_here() or Patience()
         try:
             with (
@@ -88,7 +101,8 @@ class Warehouse:
     def successor(self) -> Warehouse:
         """An empty warehouse beside this one, for a rebuild; hand it to `swap`, or close it."""
         remove(self.next_path)
-        return Warehouse(self.next_path, self._memory, self._threads)
+        self._successor = Warehouse(self.next_path, self._memory, self._threads)
+        return self._successor
 
     def swap(self, successor: Warehouse) -> None:
         """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
@@ -99,6 +113,7 @@ class Warehouse:
             Path(f"{self.path}.wal").unlink(missing_ok=True)
             os.replace(successor.path, self.path)
             self._store = self._open()
+            self._successor = None
             self.memo.forget()
 
     def reopen(self) -> None:
@@ -127,8 +142,13 @@ class Warehouse:
 
     def _prepared(self) -> DuckDBStore:
         store = DuckDBStore(self.path, self._memory, self._threads)
-        with store.engine.begin() as connection:
-            schema.metadata.create_all(connection)
+        try:
+            with store.engine.begin() as connection:
+                self._outdated_at = _outdated_at(connection)
+                schema.metadata.create_all(connection)
+        except WarehouseUnreadable:
+            store.close()
+            raise
         return store
 
     @contextmanager
@@ -142,6 +162,17 @@ class Warehouse:
     def _interrupt(self) -> None:
         for connection in list(self._readers):
             self._store.interrupt(connection)
+
+
+def _outdated_at(connection: Connection) -> int | None:
+    """How far another version had filled this file; None where it is this version's, or new."""
+    position, found = schema.position, inspect(connection)
+    if not found.has_table(position.name):
+        return None
+    if {column["name"] for column in found.get_columns(position.name)} != set(position.c.keys()):
+        raise WarehouseUnreadable("another version of Proprium kept its place in another way")
+    row = connection.execute(select(position.c.schema_version, position.c.event_seq)).first()
+    return row.event_seq if row and row.schema_version != schema.VERSION else None
 
 
 def open_warehouse(path: Path, memory: str = "512MB", threads: int | None = None) -> Warehouse:

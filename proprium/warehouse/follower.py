@@ -114,7 +114,7 @@ class Follower:
                 self._remember(connection)
                 for events in shares:
                     self._projection.add(connection, events)
-                    event_seq = events["seq"][-1]
+                    self.warehouse.filled_to = event_seq = events["seq"][-1]
                     _note_earliest(earliest, events)
                     between()
                 position = self._moved(changes, event_seq)
@@ -171,7 +171,7 @@ class Follower:
         return schema.VERSION, fingerprint(self._rules()), self._tail.generation()
 
     def _read_position(self) -> Position | None:
-        with self.warehouse.read() as connection:
+        with self.warehouse.read(even_outdated=True) as connection:
             row = connection.execute(select(*(schema.position.c[field.name] for field in fields(Position)))).first()
         return Position(*row) if row else None
 

@@ -72,13 +72,14 @@ def rows_of(events: Columns, rules: Rules) -> Rows:
     is_bot = [senders[place].is_bot for place in places]
     kinds = {name: name not in BUILT_IN for name in set(names)}
     pages = rules.pages(events["property"], events["page"])
+    visitors = _visitors(events, places, senders)
     return {
         **{name: events[name] for name in AS_STORED},
         "page": pages,
         **{name: Coded(places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
         **_source(events),
-        "visitor": _visitors(events, places, senders),
-        "own_visitor": [None] * len(names),
+        "visitor": visitors,
+        "own_visitor": _unsaid(events["visitor"], visitors),
         "session": [None] * len(names),
         "is_bot": is_bot,
         "is_custom": list(map(kinds.__getitem__, names)),
@@ -156,6 +157,11 @@ def _visitors(events: Columns, places: Sequence[int], senders: Sequence[Sender])
         None if identity == Identity.NONE or (identity == Identity.DAILY and place in libraries) else visitor
         for visitor, identity, place in zip(events["visitor"], events["identity"], places, strict=True)
     ]
+
+
+def _unsaid(stored: Sequence[int | None], counted: Sequence[int | None]) -> list[int | None]:
+    """Whom storage names where the row says nobody: who erases that visitor erases the row as well."""
+    return [own if visitor is None else None for own, visitor in zip(stored, counted, strict=True)]
 
 
 def _source(events: Columns) -> dict[str, Coded]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table, Text
 
-VERSION = 4
+VERSION = 5
 """Counted up with every change of this file or of what the projector writes: another number means a rebuild."""
 
 metadata = MetaData()
@@ -46,7 +46,7 @@ event = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("event", String, nullable=False),
     Column("visitor", BigInteger),  # the session's, so bridged over midnight; NULL: a server-side sender
-    Column("own_visitor", BigInteger),  # the hit's own, where it continues a session of yesterday's visitor
+    Column("own_visitor", BigInteger),  # storage's, where `visitor` is another: yesterday's of the session, or NULL
     Column("previous_visitor", BigInteger),
     Column("session", BigInteger),  # the seq of its first hit; NULL: no visitor, or a bot
     Column("is_bot", Boolean, nullable=False),
@@ -101,7 +101,7 @@ left_out = Table(
 position = Table(
     "position",
     metadata,
-    Column("schema_version", Integer, nullable=False),
+    Column("schema_version", Integer, nullable=False),  # read before anything else is
     Column("rules", String, nullable=False),  # fingerprint of everything that decides how a row is made
     Column("generation", String, nullable=False),  # storage's
     Column("event_seq", BigInteger, nullable=False),

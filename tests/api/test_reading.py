@@ -19,7 +19,8 @@ from proprium.metrics.results import Dashboard, Metric
 from proprium.metrics.url import query_from
 from proprium.reports.content import TABLES
 from proprium.reports.files import Format, Printer
-from tests.api.conftest import ATLAS, UNTIL, Past
+from tests.api.conftest import ATLAS, UNTIL, Api, Past
+from tests.warehouse_kit import FilledWarehouse
 
 COUNTED = {"page views": "page_views", "events": "events", "hits": "events", "visitors": "visitors"}
 """What a tile says that it counts, and the metric's name."""
@@ -190,3 +191,14 @@ async def test_nothing_is_kept_by_a_cache_and_no_other_site_may_read(past: Past)
     )
     assert answer.headers["cache-control"] == "private, no-store"
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_while_the_warehouse_is_filled_anew_it_says_how_far_that_is(api: Api, warehouse: FilledWarehouse) -> None:
+    warehouse.outdate()
+    address, headers = f"/api/v1/properties/{api.property.id}/totals", {"Authorization": f"Bearer {api.key}"}
+    answer = await api.client.get(address, headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"].startswith("The warehouse is being rebuilt: 0 %.")
+    warehouse.projector.rebuild()
+    assert (await api.client.get(address, headers=headers)).status_code == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
 
@@ -13,8 +12,8 @@ from proprium.config import Settings
 from proprium.storage.database import Database
 from proprium.storage.tail import Columns, Tail
 from proprium.warehouse.connect import open_warehouse
-from proprium.warehouse.projection import Projection
-from proprium.warehouse.rules import Rules
+from proprium.warehouse.follower import Follower
+from proprium.warehouse.rules import stored_rules
 from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
 
 GOAL_CPU_S = 0.06
@@ -29,14 +28,14 @@ def main() -> None:
 
 
 def batch(size: str) -> float:
-    """Prints a line and returns the CPU seconds of the median batch, its commit included."""
+    """Prints a line and returns the CPU seconds of the median batch: read, projected and committed."""
     folder = storage_of(SIZES[size])
     with projected(folder) as (warehouse, projector):
         projector.catch_up(told("projected"))
         path = warehouse.path
     with tempfile.TemporaryDirectory() as scratch:
         copy = shutil.copy(path, scratch)
-        times = sorted(project(Path(copy), list(newest(folder))))
+        times = sorted(project(folder, Path(copy)))
     cpu_s = times[len(times) // 2]
     print(
         f"{size:>4} events: {EVENTS} more cost {cpu_s * 1000:.0f} ms of CPU"
@@ -46,37 +45,41 @@ def batch(size: str) -> float:
     return cpu_s
 
 
-def project(path: Path, batches: list[Columns]) -> list[float]:
-    warehouse, projection, times = open_warehouse(path), Projection(), []
-    with warehouse.write() as connection:
-        projection.remember(connection)
-    for events in batches:
-        began = process_time()
-        with warehouse.write() as connection:
-            projection.add(connection, events, Rules())
-        times.append(process_time() - began)
-    warehouse.close()
-    return times
-
-
-def newest(folder: Path) -> Iterator[Columns]:
-    """The last events of storage, as if they happened once more right after the last one."""
+def project(folder: Path, copy: Path) -> list[float]:
+    """As the projector of a server does it. The first batch only makes it remember what is open."""
     database = Database(Settings(data_dir=folder).storage_url)
-    tail = Tail(database)
-    last = tail.last_event_seq()
-    seq = last - EVENTS * ROUNDS
-    taken = EVENTS * ROUNDS
-    first_at = tail.columns_after(seq, 1)["created_at"][0]
-    later = tail.columns_after(last - 1, 1)["created_at"][0] - first_at + 1_000
-    while (events := tail.columns_after(seq, EVENTS))["seq"]:
-        seq = events["seq"][-1]
-        yield {
-            **events,
-            "seq": [number + taken for number in events["seq"]],
-            "created_at": [at + later for at in events["created_at"]],
-        }
+    warehouse, tail, times = open_warehouse(copy), OnceMore(database), []
+    follower = Follower(tail, warehouse, stored_rules(database, counts_automated=False))
+    for _ in range(1 + ROUNDS):
+        began, place = process_time(), follower.position.event_seq
+        follower.take(EVENTS)
+        times.append(process_time() - began)
+        assert follower.position.event_seq > place, "there was nothing to take"
+    warehouse.close()
     tail.close()
     database.close()
+    return times[1:]
+
+
+class OnceMore(Tail):
+    """After the last event of storage its newest ones happen once more."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._last = self.last_event_seq()
+        self._taken = EVENTS * (1 + ROUNDS)
+        first, last = (
+            super(OnceMore, self).columns_after(seq, 1) for seq in (self._last - self._taken, self._last - 1)
+        )
+        self._later = last["created_at"][0] - first["created_at"][0] + 1_000
+
+    def columns_after(self, seq: int, limit: int) -> Columns:
+        events = super().columns_after(seq - self._taken, limit)
+        return {
+            **events,
+            "seq": [number + self._taken for number in events["seq"]],
+            "created_at": [at + self._later for at in events["created_at"]],
+        }
 
 
 if __name__ == "__main__":

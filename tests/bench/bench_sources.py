@@ -6,6 +6,7 @@ project; where they do not lie, there is nothing to compare with.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,21 @@ import yaml
 
 from collector.source import is_spam, known_source
 
+LISTS = ("AIAssistants.yml", "Socials.yml", "SearchEngines.yml")
+SPAMMERS = "spammers.txt"
 
-def main(folder: Path) -> None:
-    for name in ("AIAssistants.yml", "Socials.yml", "SearchEngines.yml"):
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path)
+    folder: Path = options.parse_args().folder
+    if missing := [name for name in (*LISTS, SPAMMERS) if not (folder / name).is_file()]:
+        sys.exit(f"Nothing to compare with: {folder} has no {', '.join(missing)}.")
+    for name in LISTS:
         known = [any(map(known_source, hosts)) for hosts in sources(yaml.safe_load((folder / name).read_text()))]
         print(f"{name}: {sum(known)} of {len(known)} sources")
-    spammers = (folder / "spammers.txt").read_text().split()
-    print(f"spammers.txt: {sum(map(is_spam, spammers))} of {len(spammers)} hosts")
+    spammers = (folder / SPAMMERS).read_text().split()
+    print(f"{SPAMMERS}: {sum(map(is_spam, spammers))} of {len(spammers)} hosts")
 
 
 def sources(listed: dict[str, Any]) -> Iterator[list[str]]:
@@ -33,4 +42,4 @@ def sources(listed: dict[str, Any]) -> Iterator[list[str]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

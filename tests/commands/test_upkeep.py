@@ -10,8 +10,9 @@ import pytest
 from proprium.clock import utc_now
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
-from tests.commands.conftest import Proprium, Said
+from tests.commands.conftest import Proprium, Said, is_one_sentence
 from tests.make import a_property, an_event
+from tests.warehouse_kit import FilledWarehouse
 
 
 def test_a_place_database_of_the_operators_own_is_not_fetched_over(proprium: Proprium, monkeypatch, tmp_path: Path):
@@ -61,3 +62,16 @@ def test_the_warehouse_is_rebuilt_and_its_status_told(proprium: Proprium, databa
         "warehouse\t2 events",
         "lag\t0.0 s",
     ]
+
+
+def test_a_warehouse_of_another_version_is_told_with_the_way_out(
+    proprium: Proprium, database: Database, tmp_path: Path
+):
+    filled = FilledWarehouse(database, tmp_path)
+    filled.append([an_event()])
+    filled.outdate()
+    filled.close()
+    said = proprium("warehouse", "status")
+    assert (said.code, "another version" in said.err, is_one_sentence(said.err)) == (1, True, True)
+    assert proprium("warehouse", "rebuild").code == 0
+    assert "warehouse\t1 events" in proprium("warehouse", "status").out

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import resource
 import shutil
+import socket
 import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +24,15 @@ from proprium.storage.database import Database
 from tests.running import CHROME, Load, Running, running
 
 UNLIMITED = {"PROPRIUM_COLLECT_RATE": "0"}
+HELD = {
+    b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n": b"HTTP/1.1 200",  # idle: kept alive
+    b"POST /collect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{": b"",  # half sent
+    b"GET /_nicegui_ws/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n": (
+        b"HTTP/1.1 101"  # an open page's
+    ),
+}
+"""What is sent on connections that stay open, and how the answer begins."""
 
 
 @pytest.fixture
@@ -87,6 +97,18 @@ def test_a_server_that_is_asked_to_stop_under_load_drains(
     assert code == 0
     assert len(load.acknowledged) >= 100
     assert set(load.acknowledged) <= stored(tmp_path)
+    assert "Traceback" not in server.output()
+
+
+def test_a_server_that_is_asked_to_stop_waits_for_nobody_who_only_holds_a_connection(tmp_path: Path) -> None:
+    """A service manager waits ten seconds, and kills then."""
+    server = Running(tmp_path).start()
+    with ExitStack() as connections:
+        for sent, expected in HELD.items():
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            connection.sendall(sent)
+            assert not expected or connection.recv(64).startswith(expected)
+        assert server.stop(timeout_s=10) == 0
     assert "Traceback" not in server.output()
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 
 from collector.event import Identity
 from proprium.properties.service import update_settings
+from proprium.storage.tables import Change, ChangeKind
 from proprium.storage.tail import TailRow
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.projection import Projection
@@ -64,7 +65,19 @@ def test_a_program_that_sends_a_custom_event_is_nobody_and_no_bot(warehouse: Fil
 
 def test_a_program_known_by_the_day_only_is_nobody(warehouse: FilledWarehouse):
     warehouse.append([an_event("by the day", event="signup", user_agent=CURL, identity=Identity.DAILY, user_id=None)])
-    assert only_row(warehouse).visitor is None
+    row = only_row(warehouse)
+    assert (row.visitor, row.session, row.own_visitor is None) == (None, None, False)
+
+
+def test_who_is_erased_takes_along_what_a_program_sent_in_their_place(warehouse: FilledWarehouse):
+    known = {"user_agent": CURL, "identity": Identity.DAILY, "user_id": None}
+    erased, left = an_event("ada", **known), an_event("bob", **known)
+    warehouse.append([an_event("ada"), erased, left])
+    with warehouse.database.session() as session_:
+        session_.add(Change(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": erased.visitor}))
+        session_.commit()
+    warehouse.projector.catch_up()
+    assert only_row(warehouse).own_visitor == left.visitor
 
 
 def test_a_program_that_says_for_whom_it_speaks_continues_their_session(warehouse: FilledWarehouse):

@@ -27,7 +27,9 @@ from proprium.ui.cards.takeaway import Takeaway
 from proprium.ui.cards.view import View, view_from
 from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.parts.controls import button, link_button
+from proprium.ui.parts.rebuild_notice import RebuildNotice
 from proprium.ui.parts.states import problem
+from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.turns import pause
 
@@ -43,6 +45,12 @@ def register(services: Services) -> None:
             return RedirectResponse(_report_address(request, property_id), 307)
         user = session.user_of(services, request)
         found = _find(services, property_id, user)
+        if services.warehouse.rebuilt_percent() is not None:
+            with frame(services, request, found.name, user):
+                with ui.element("div").classes("pagehead"):
+                    title(found.name)
+                await _wait(services)
+            return None
         facts = await asyncio.to_thread(facts_of, services, found)
         async with services.turns.mine():
             with frame(services, request, found.name, user, with_nav=False) as page:
@@ -58,6 +66,13 @@ def register(services: Services) -> None:
         if await is_connected():
             await screen.start()
         return None
+
+
+async def _wait(services: Services) -> None:
+    """There is nothing to draw before the warehouse can be asked; then the page opens anew."""
+    notice = RebuildNotice(services.warehouse)
+    if await is_connected() and await notice.wait():
+        ui.navigate.reload()
 
 
 def facts_of(services: Services, found: Property) -> url.PropertyFacts:

@@ -21,6 +21,7 @@ from proprium.ui.frame import frame, is_connected
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.property_card import SUMS, PropertyCard
 from proprium.ui.parts.proxy_notice import proxy_notice
+from proprium.ui.parts.rebuild_notice import RebuildNotice
 from proprium.ui.parts.states import empty
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
@@ -55,6 +56,7 @@ class _Page:
         self._head()
         if session.is_owner(user):
             proxy_notice(services)
+        self._rebuild = RebuildNotice(services.warehouse)
         self._totals = _Totals(len(self._all))
         self._grid = ui.element("div").classes("props").props('aria-live="off"')
         self._nothing = ui.element("section").classes(theme.CARD)
@@ -64,6 +66,8 @@ class _Page:
     async def fill(self) -> None:
         """Fetches every number once, then follows what moves."""
         self._unwatch()
+        if not await self._rebuild.wait():
+            return
         numbers_ = [found.number for found in self._all if found.number is not None]
         seen = await run.io_bound(overview, self._services.warehouse, numbers_, self._services.clock())
         if self._client.is_deleted:  # closed meanwhile: nobody would end the watches

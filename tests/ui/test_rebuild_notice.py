@@ -1,0 +1,56 @@
+"""Pages while the warehouse is another version's: a notice that goes away by itself, then the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from proprium.ui.parts import rebuild_notice
+from tests.make import a_property, a_user
+from tests.ui.conftest import Site
+from tests.ui.test_property_pages import has, visits
+
+NOTICE = "The warehouse is being rebuilt: 0 %"
+
+
+@pytest.fixture
+def outdated(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(rebuild_notice, "EVERY_S", 0.02)
+    site.filled.outdate()
+    yield site
+    site.filled.projector.rebuild()
+
+
+async def test_the_list_tells_how_far_it_is_and_then_the_numbers(site: Site, outdated: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    site.filled.store.append(visits(mine, *(f"visitor {number}" for number in range(37))))
+    browser = site.browser(ada)
+    await browser.open("/properties")
+    await has(browser, NOTICE)
+    await has(browser, "Mine")
+    await browser.should_not_see("37")
+    site.filled.projector.rebuild()
+    await has(browser, "37")
+    await browser.should_not_see("being rebuilt")
+
+
+async def test_a_dashboard_waits_and_opens_anew(site: Site, outdated: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}")
+    await has(browser, NOTICE)
+    await browser.should_not_see("Visitors")
+    site.filled.projector.rebuild()
+    await has(browser, "Visitors")
+
+
+async def test_any_other_page_that_needs_it_says_so_and_asks_again(site: Site, outdated: Site) -> None:
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    answer = await site.client(ada).get(f"/properties/{mine.id}/refused")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert NOTICE in answer.text
+    assert '<meta http-equiv="refresh" content="5">' in answer.text

@@ -1,0 +1,78 @@
+"""A warehouse that another version of Proprium has filled is not asked, and says so until the new one is there."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select, text
+
+from proprium.errors import WarehouseRebuilding
+from proprium.storage import settings
+from proprium.warehouse import schema
+from proprium.warehouse.follower import Follower
+from proprium.warehouse.projector import Projector
+from tests.make import an_event
+from tests.warehouse_kit import FilledWarehouse
+
+
+def restarted(filled: FilledWarehouse) -> Projector:
+    return Projector(filled.tail, filled.warehouse, filled.rules)
+
+
+def counted(filled: FilledWarehouse) -> int:
+    with filled.warehouse.read() as connection:
+        return connection.scalar(select(func.count(schema.event.c.own_visitor) + func.count())) or 0
+
+
+def answer(filled: FilledWarehouse) -> int | str:
+    try:
+        return counted(filled)
+    except WarehouseRebuilding as problem:
+        return str(problem)
+
+
+def test_it_cannot_be_asked_until_it_is_filled_anew(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at=f"09:{at:02}") for at in range(20)])
+    warehouse.outdate()
+    meanwhile: list[int | str] = []
+    restarted(warehouse).catch_up(lambda done, in_all: meanwhile.append(answer(warehouse)))
+    assert meanwhile == ["The warehouse is being rebuilt: 99 %. Numbers can be asked for when it is done."]
+    assert counted(warehouse) == 20
+
+
+def test_it_says_how_far_the_new_one_is(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at=f"09:{at:02}") for at in range(20)])
+    warehouse.outdate()
+    assert warehouse.warehouse.rebuilt_percent() == 0
+    successor = warehouse.warehouse.successor()
+    follower = Follower(warehouse.tail, successor, warehouse.rules)
+    percents = [follower.take(at_once=5) and warehouse.warehouse.rebuilt_percent() for _ in range(3)]
+    successor.discard()
+    assert percents == [25, 50, 75]
+    with pytest.raises(WarehouseRebuilding, match="75 %"):
+        counted(warehouse)
+
+
+def test_it_knows_after_every_start_that_it_is_another_versions(warehouse: FilledWarehouse):
+    warehouse.append([an_event()])
+    warehouse.outdate()
+    warehouse.warehouse.close()
+    warehouse.open()
+    with pytest.raises(WarehouseRebuilding):
+        counted(warehouse)
+
+
+def test_one_of_other_rules_or_another_history_goes_on_answering_meanwhile(warehouse: FilledWarehouse):
+    warehouse.append([an_event()])
+    settings.put(warehouse.database, settings.GENERATION, "restored")
+    meanwhile: list[int | str] = []
+    restarted(warehouse).catch_up(lambda done, in_all: meanwhile.append(answer(warehouse)))
+    assert meanwhile == [1]
+
+
+def test_one_that_kept_its_place_in_another_way_is_thrown_away_and_filled_again(warehouse: FilledWarehouse):
+    warehouse.append([an_event()])
+    with warehouse.warehouse.write() as connection:
+        connection.execute(text("ALTER TABLE position DROP COLUMN change_seq"))
+    warehouse.warehouse.reopen()
+    restarted(warehouse).catch_up()
+    assert counted(warehouse) == 1
