@@ -68,10 +68,9 @@ class OnceMore(Tail):
         super().__init__(database)
         self._last = self.last_event_seq()
         self._taken = EVENTS * (1 + ROUNDS)
-        first, last = (
-            super(OnceMore, self).columns_after(seq, 1) for seq in (self._last - self._taken, self._last - 1)
-        )
-        self._later = last["created_at"][0] - first["created_at"][0] + 1_000
+        ends = (self._last - self._taken, self._last - 1)
+        first, last = (Tail.columns_after(self, seq, 1)["created_at"][0] for seq in ends)
+        self._later = last - first + 1_000
 
     def columns_after(self, seq: int, limit: int) -> Columns:
         events = super().columns_after(seq - self._taken, limit)
