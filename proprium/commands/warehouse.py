@@ -8,7 +8,7 @@ from proprium.commands.common import progress_bar
 from proprium.commands.open_warehouse import opened
 from proprium.config import load
 from proprium.control import running_server
-from proprium.errors import ProblemForOperator, WarehouseRebuilding
+from proprium.errors import ProblemForOperator
 from proprium.warehouse.projector import WarehouseStatus
 
 OUTDATED = (
@@ -46,8 +46,7 @@ def rebuild() -> None:
 
 
 def _own_status() -> WarehouseStatus:
-    with opened() as (_, _, projector):
-        try:
-            return projector.status()
-        except WarehouseRebuilding:
-            raise ProblemForOperator(OUTDATED) from None
+    with opened() as (_, warehouse, projector):
+        if warehouse.rebuilt_percent() is not None:
+            raise ProblemForOperator(OUTDATED)
+        return projector.status()

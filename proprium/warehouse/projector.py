@@ -114,7 +114,7 @@ class Projector:
 
     def status(self) -> WarehouseStatus:
         """Counts both; takes a moment where there are many events."""
-        with self._warehouse.read() as connection:
+        with self._warehouse.read(even_outdated=True) as connection:
             count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
             left_out = cast(int, connection.scalar(select(func.count()).select_from(schema.left_out)))
         stored = sum(self._tail.counts().values())

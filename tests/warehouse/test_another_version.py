@@ -52,6 +52,12 @@ def test_it_says_how_far_the_new_one_is(warehouse: FilledWarehouse):
         counted(warehouse)
 
 
+def test_its_status_is_told_meanwhile(warehouse: FilledWarehouse):
+    warehouse.append([an_event()])
+    warehouse.outdate()
+    assert restarted(warehouse).status().storage_events == 1
+
+
 def test_it_knows_after_every_start_that_it_is_another_versions(warehouse: FilledWarehouse):
     warehouse.append([an_event()])
     warehouse.outdate()
