@@ -27,9 +27,10 @@ from proprium.demo.exemplar import EVENTS, add_exemplar, find_exemplar, make_exe
 from proprium.demo.traffic import Traffic
 from proprium.figures.names import name_of
 from proprium.health import Check, health
+from proprium.heard import Heard
 from proprium.jobs import Jobs, standard_jobs
 from proprium.listen import listen
-from proprium.live import Heard, Hub
+from proprium.live import Hub
 from proprium.properties.service import ensure_own_property, find_any, set_public
 from proprium.reports.files import Format, Printer, ReportFile
 from proprium.sql.runner import Runner

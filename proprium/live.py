@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
 from time import thread_time
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 from proprium.warehouse.patience import Patience, asking
 
@@ -300,59 +297,3 @@ def _patiently(patience: Patience, compute: Callable[[], T]) -> tuple[T, float]:
 
 def _equal(before: Any, now: Any) -> bool:
     return bool(before == now)
-
-
-class Heard(Generic[T]):
-    """The latest outcomes of hits per property, for the page that waits for the first one.
-
-    `publish` is called by the collector, from whatever thread; it costs a dictionary look-up and an append.
-    """
-
-    def __init__(self, per_property: int = 20, properties: int = 500) -> None:
-        self._per_property, self._properties = per_property, properties
-        self._recent: OrderedDict[UUID, deque[T]] = OrderedDict()
-        self._listeners: dict[UUID, list[_Listener[T]]] = {}
-        self._lock = Lock()
-
-    def publish(self, property_id: UUID, outcome: T) -> None:
-        with self._lock:
-            recent = self._recent.get(property_id)
-            if recent is None:
-                recent = self._recent[property_id] = deque(maxlen=self._per_property)
-                if len(self._recent) > self._properties:
-                    self._recent.popitem(last=False)
-            recent.append(outcome)
-            listeners = tuple(self._listeners.get(property_id, ()))
-        for listener in listeners:
-            listener.tell(outcome)
-
-    def recent(self, property_id: UUID) -> list[T]:
-        """Oldest first; since the start of this process, and only the latest few."""
-        with self._lock:
-            return list(self._recent.get(property_id, ()))
-
-    def subscribe(self, property_id: UUID, callback: Callable[[T], None]) -> Callable[[], None]:
-        """Calls `callback` on the running event loop with each further outcome, until the given function is called."""
-        listener = _Listener(asyncio.get_running_loop(), callback)
-        with self._lock:
-            self._listeners.setdefault(property_id, []).append(listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                listeners = self._listeners.get(property_id, [])
-                if listener in listeners:
-                    listeners.remove(listener)
-                if not listeners:
-                    self._listeners.pop(property_id, None)
-
-        return unsubscribe
-
-
-@dataclass(frozen=True, eq=False)
-class _Listener(Generic[T]):
-    loop: asyncio.AbstractEventLoop
-    callback: Callable[[T], None]
-
-    def tell(self, outcome: T) -> None:
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.callback, outcome)

@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from itertools import count, pairwise
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
 from proprium import live
-from proprium.live import Heard, Hub
+from proprium.live import Hub
 
 GAP_S = 0.05
 
@@ -332,33 +331,3 @@ async def test_a_change_is_heard_from_another_thread(hub: Hub) -> None:
     question.answer = 2
     await asyncio.to_thread(hub.touch, frozenset({7}))
     await until(lambda: seen == [1, 2])
-
-
-async def test_the_listener_hears_hits_of_its_property_only() -> None:
-    heard: Heard[str] = Heard()
-    ours, theirs, seen = uuid4(), uuid4(), []
-    unsubscribe = heard.subscribe(ours, seen.append)
-    await asyncio.to_thread(heard.publish, ours, "stored")
-    await asyncio.to_thread(heard.publish, theirs, "not for us")
-    await until(lambda: seen == ["stored"])
-    unsubscribe()
-    heard.publish(ours, "after we left")
-    await asyncio.sleep(0.01)
-    assert seen == ["stored"]
-
-
-@pytest.mark.parametrize(("sent", "kept"), [(3, 3), (50, 20)])
-async def test_a_page_that_comes_late_sees_the_latest_hits(sent: int, kept: int) -> None:
-    heard: Heard[int] = Heard(per_property=20)
-    property_id = uuid4()
-    for number in range(sent):
-        heard.publish(property_id, number)
-    assert heard.recent(property_id) == list(range(sent))[-kept:]
-
-
-async def test_the_memory_of_hits_is_bounded() -> None:
-    heard: Heard[int] = Heard(properties=2)
-    ids = [uuid4() for _ in range(3)]
-    for property_id in ids:
-        heard.publish(property_id, 1)
-    assert [len(heard.recent(property_id)) for property_id in ids] == [0, 1, 1]

@@ -14,7 +14,8 @@ from proprium.ui.turns import Turns
 if TYPE_CHECKING:
     from collector.event import Outcome
     from maps.atlas import Atlas
-    from proprium.live import Heard, Hub
+    from proprium.heard import Heard
+    from proprium.live import Hub
     from proprium.properties.directory import Directory
     from proprium.sql.runner import Runner
     from proprium.storage.database import Database

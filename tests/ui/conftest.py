@@ -24,7 +24,8 @@ from starlette.types import ASGIApp
 from maps.atlas import Atlas
 from proprium.accounts import sessions
 from proprium.config import Settings
-from proprium.live import Heard, Hub
+from proprium.heard import Heard
+from proprium.live import Hub
 from proprium.properties import service
 from proprium.properties.directory import Directory
 from proprium.properties.service import ensure_own_property

@@ -17,7 +17,8 @@ from proprium import routes
 from proprium.accounts import sessions, users
 from proprium.clock import utc_now
 from proprium.config import Settings
-from proprium.live import Heard, Hub
+from proprium.heard import Heard
+from proprium.live import Hub
 from proprium.metrics.filters import parse_filters
 from proprium.metrics.goals import Segment, goal, kept
 from proprium.properties.directory import Directory
