@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 SESSION_GAP = timedelta(minutes=30)
 
 
-@lru_cache(maxsize=8_192)
 def visitor_of(user_id: str) -> int:
     """The signed 64-bit number of a user_id: 42 and "42" are one visitor, because both arrive here as "42"."""
     return int.from_bytes(blake2b(user_id.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)

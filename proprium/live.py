@@ -202,6 +202,8 @@ class _Channel:
 
     def mark(self) -> None:
         """The answer may be another one now."""
+        if self._is_stale and (self._timer is not None or self._task is not None):
+            return  # known already: a busy property is marked twice a second, by every commit's projection
         self._is_stale = True
         self._plan()
 

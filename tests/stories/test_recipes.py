@@ -279,7 +279,8 @@ def test_nginx_passes_script_and_events_on_and_a_strict_policy_sees_one_domain_o
     site.headers["Content-Security-Policy"] = "default-src 'self'"
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(nginx)
+    with page.expect_request(f"**{PREFIX}/collect"):
+        page.goto(nginx)
     assert recipes.one("page_view").country == "DE"
     assert {address.removeprefix(nginx) for address in asked} >= {f"{PREFIX}/app.js", f"{PREFIX}/collect"}
     assert all(address.startswith(nginx) for address in asked)
