@@ -1,0 +1,43 @@
+"""What is told of a named view stands in the view's row, whoever remembers it."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from proprium.warehouse import schema
+from tests.make import an_event
+from tests.warehouse_kit import FilledWarehouse
+
+
+def told(filled: FilledWarehouse) -> list[tuple[int | None, int | None]]:
+    """Of the page views, in their order."""
+    event = schema.event.c
+    question = select(event.read_ms, event.read_depth).where(event.event == "page_view").order_by(event.seq)
+    with filled.warehouse.read() as connection:
+        return [(ms, depth) for ms, depth in connection.execute(question)]
+
+
+def restarted(filled: FilledWarehouse) -> None:
+    filled.warehouse.close()
+    filled.open()
+
+
+def test_what_is_told_after_a_restart_finds_its_view_and_adds_up(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:00", view_id="one"), an_event(at="09:00", view_id="two")])
+    warehouse.append([an_event(at="09:01", event="page_leave", view_id="one", time_on_page=5_000, scroll_depth=40)])
+    assert told(warehouse) == [(5_000, 40), (None, None)]
+    restarted(warehouse)
+    warehouse.append([an_event(at="09:02", event="page_leave", view_id="one", time_on_page=2_000, scroll_depth=30)])
+    assert told(warehouse) == [(7_000, 40), (None, None)]
+
+
+def test_what_is_told_of_a_view_that_never_arrived_changes_nothing(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:00", view_id="one")])
+    warehouse.append([an_event(at="09:01", event="page_leave", view_id="lost", time_on_page=5_000)])
+    assert told(warehouse) == [(None, None)]
+
+
+def test_a_view_that_arrives_after_what_is_told_of_it_has_it_all_the_same(warehouse: FilledWarehouse):
+    warehouse.append([an_event(at="09:01", event="page_leave", view_id="one", time_on_page=5_000)])
+    warehouse.append([an_event(at="09:00", view_id="one")])
+    assert told(warehouse) == [(5_000, None)]
