@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from dataclasses import replace
+from typing import Any, cast
 
 from sqlalchemy import func, select
 
 from proprium.storage import settings
+from proprium.storage.columns import SELECTED, Columns, TailRow, columns_of
 from proprium.storage.database import Database
 from proprium.storage.tables import Change, EventRow
 
@@ -20,55 +21,15 @@ _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _change: Any = Change.__table__  # type: ignore[attr-defined]
 
 
-class TailRow(NamedTuple):
-    """One event as it is stored, with its User-Agent as text ("" for none)."""
-
-    seq: int
-    property: int
-    event: str
-    created_at: int  # µs since 1970, UTC
-    identity: int  # collector.event.Identity
-    visitor: int | None
-    previous_visitor: int | None
-    user_id: str | None
-    view_id: str | None
-    page: str | None
-    title: str | None
-    hostname: str | None
-    referrer: str | None
-    screen_width: int | None
-    screen_height: int | None
-    language: str | None
-    utm_source: str | None
-    utm_medium: str | None
-    utm_campaign: str | None
-    utm_term: str | None
-    utm_content: str | None
-    time_on_page: int | None
-    scroll_depth: int | None
-    automated: int | None
-    country: str | None
-    region: str | None
-    city: str | None
-    rest: str | None  # JSON of the keys that have no column, or whose column does not hold what was sent
-    user_agent: str
-
-
-Columns = Mapping[str, Sequence[Any]]
-"""Events side by side: the values of each of TailRow's fields by its name. Rows cost three times as much."""
-
-_COLUMNS = TailRow._fields[:-1]
-_EVENTS = f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+_EVENTS = f"SELECT {SELECTED} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
 _EVENTS_OF_PROPERTY = (
     # The sign keeps SQLite off the index of (property, id): it would read and sort all of it for every share.
-    f"SELECT {', '.join(_COLUMNS)}, user_agent FROM event"
-    " WHERE +property = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+    f"SELECT {SELECTED} FROM event WHERE +property = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
 _AGENTS = "SELECT id, text FROM user_agent WHERE id IN ({})"
 
 AGENTS_IN_MEMORY = 50_000
 NUMBERS_AT_ONCE = 500
-ROWS_AT_ONCE = 100
 
 
 class Tail:
@@ -83,7 +44,7 @@ class Tail:
 
     def events_after(self, seq: int, limit: int = 5_000) -> list[TailRow]:
         """The next events in the order of their commit, at most `limit`."""
-        return list(map(TailRow._make, zip(*self.columns_after(seq, limit).values(), strict=True)))
+        return self.columns_after(seq, limit).rows()
 
     def columns_after(self, seq: int, limit: int) -> Columns:
         """The same, side by side."""
@@ -144,9 +105,11 @@ class Tail:
     def _read(self, statement: str, values: tuple[int, ...]) -> Columns:
         with self._database.engine.connect() as connection:
             cursor: Any = connection.connection.cursor()
-            *columns, numbers = _side_by_side(cursor.execute(statement, values))
+            columns = columns_of(cursor.execute(statement, values))
+            numbers = columns.shared["user_agent"]
             agents = self._agents_of(cursor, set(numbers))
-        return dict(zip(TailRow._fields, (*columns, [agents.get(number, "") for number in numbers]), strict=True))
+        texts = [agents.get(number, "") for number in numbers]
+        return replace(columns, shared={**columns.shared, "user_agent": texts})
 
     def _agents_of(self, cursor: Any, numbers: set[int | None]) -> dict[int | None, str]:
         with self._lock:
@@ -161,12 +124,3 @@ class Tail:
     def _number(self, question: Any) -> int:
         with self._database.engine.connect() as connection:
             return cast(int, connection.scalar(question) or 0)
-
-
-def _side_by_side(cursor: Any) -> list[list[Any]]:
-    """The columns of an answer. A few rows at a time stay in the processor's cache: half the cost of all at once."""
-    columns: list[list[Any]] = [[] for _ in TailRow._fields]
-    while rows := cursor.fetchmany(ROWS_AT_ONCE):
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-            column.extend(values)
-    return columns

@@ -11,8 +11,9 @@ from itertools import chain, islice
 from sqlalchemy import Connection, insert, select, update
 
 from proprium.storage.codec import moment
+from proprium.storage.columns import Columns
 from proprium.storage.tables import Change, ChangeKind
-from proprium.storage.tail import Columns, Tail
+from proprium.storage.tail import Tail
 from proprium.warehouse import schema
 from proprium.warehouse.changes import DELETIONS, delete_property
 from proprium.warehouse.connect import Warehouse
@@ -22,10 +23,10 @@ from proprium.warehouse.rules import RulesSource, fingerprint
 AT_ONCE = 5_000
 """Events in one transaction, so that readers see them soon."""
 
-IN_BULK = 20_000
-SHARES_IN_BULK = 7
-"""Where nobody waits for them, a transaction takes so many shares of so many events: more than one row group of the
-engine, which then writes each row once instead of twice. Memory holds the objects of one share."""
+IN_BULK = 40_960
+SHARES_IN_BULK = 6
+"""Where nobody waits for them, a transaction takes so many shares of so many events: two row groups of the engine
+(2 × 122,880), which writes whole ones once and what is left over twice. Memory holds the objects of one share."""
 
 
 def nothing() -> None:
@@ -95,9 +96,9 @@ class Follower:
             if self._tail.last_change_seq() > last_change:
                 self.is_behind = True
                 return
-            if events["seq"]:
+            if events:
                 yield events
-            if len(events["seq"]) < at_once:
+            if len(events) < at_once:
                 return
             after = events["seq"][-1]
         self.is_behind = True
@@ -149,7 +150,7 @@ class Follower:
         """All rows of a property, by the rules of now."""
         delete_property(connection, self._projection, change)
         after, last = 0, self.position.event_seq
-        while (events := self._tail.columns_of_property(change.property or 0, after, last, IN_BULK))["seq"]:
+        while events := self._tail.columns_of_property(change.property or 0, after, last, IN_BULK):
             self._projection.add(connection, events)
             after = events["seq"][-1]
 

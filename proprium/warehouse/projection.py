@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
-from proprium.storage.tail import Columns
+from proprium.storage.columns import Columns
 from proprium.warehouse import bulk, schema
 from proprium.warehouse.dialect import micros
 from proprium.warehouse.late import Recomputed, recompute
@@ -36,7 +36,7 @@ class Projection:
         """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
         kept, left_out = self.rules.kept(events)
         bulk.note_left_out(connection, left_out)
-        if not kept["seq"]:
+        if not kept:
             return
         rows = rows_of(in_order(kept), self.rules)
         hits: dict[int, list[Hit]] = defaultdict(list)

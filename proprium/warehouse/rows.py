@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from operator import le
@@ -19,7 +19,7 @@ from collector.bots import HEADLESS
 from collector.event import BUILT_IN, Identity
 from collector.source import source_and_channel
 from collector.user_agent import classify
-from proprium.storage.tail import Columns
+from proprium.storage.columns import Coded, Columns
 from proprium.warehouse import schema
 from proprium.warehouse.rules import Rules
 from proprium.warehouse.sessions import BEGIN, CUSTOM, LINK_CLICK, OTHER, VIEW, Hit, PaceOf
@@ -38,13 +38,6 @@ AS_STORED = tuple(
 OF_THE_SENDER = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
 
 _LINK = re.compile(r"a(?![\w-])", re.IGNORECASE)  # the script names a click's element "a#buy"
-
-
-class Coded(NamedTuple):
-    """A column of few different values: which of them each row has."""
-
-    places: Sequence[int]
-    values: Sequence[Any]
 
 
 Rows = dict[str, Any]
@@ -67,32 +60,35 @@ class Sender(NamedTuple):
 
 def rows_of(events: Columns, rules: Rules) -> Rows:
     """One row an event, in the same order."""
-    places, senders = _senders(events, rules)
-    names = events["event"]
-    is_bot = [senders[place].is_bot for place in places]
-    kinds = {name: name not in BUILT_IN for name in set(names)}
+    senders = _senders(events, rules)
+    bots = [sender.is_bot for sender in senders]
+    is_bot = list(map(bots.__getitem__, events.places))
+    names = _coded(events["event"])
+    customs = [name not in BUILT_IN for name in names.values]
+    views = [name == "page_view" for name in names.values]
     pages = rules.pages(events["property"], events["page"])
-    visitors = _visitors(events, places, senders)
+    visitors = _visitors(events, senders)
     return {
         **{name: events[name] for name in AS_STORED},
+        "event": names,
         "page": pages,
-        **{name: Coded(places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
+        **{name: Coded(events.places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
         **_source(events),
         "visitor": visitors,
         "own_visitor": _unsaid(events["visitor"], visitors),
-        "session": [None] * len(names),
+        "session": [None] * len(events),
         "is_bot": is_bot,
-        "is_custom": list(map(kinds.__getitem__, names)),
-        "is_view": [name == "page_view" and not bot for name, bot in zip(names, is_bot, strict=True)],
+        "is_custom": list(map(customs.__getitem__, names.places)),
+        "is_view": [views[place] and not bot for place, bot in zip(names.places, is_bot, strict=True)],
         "view_id": _view_ids(events["view_id"]),
-        "screen": _coded(zip(events["screen_width"], events["screen_height"], strict=True), _screen),
+        "screen": Coded(events.places, _each(_shared(events, "screen_width", "screen_height"), _screen)),
         "engaged_ms": [
             min(max(time, 0), LONGEST_ENGAGED_MS) if time is not None and name == "page_leave" else None
-            for time, name in zip(events["time_on_page"], names, strict=True)
+            for time, name in zip(events["time_on_page"], events["event"], strict=True)
         ],
         "scroll_depth": [depth if depth is None else min(max(depth, 0), 100) for depth in events["scroll_depth"]],
-        "read_ms": [None] * len(names),
-        "read_depth": [None] * len(names),
+        "read_ms": [None] * len(events),
+        "read_depth": [None] * len(events),
         "data": _data(events, pages),
     }
 
@@ -114,8 +110,7 @@ def in_order(events: Columns) -> Columns:
     times = events["created_at"]
     if all(map(le, times, times[1:])):
         return events
-    order = sorted(range(len(times)), key=times.__getitem__)
-    return {name: [values[place] for place in order] for name, values in events.items()}
+    return events.picked(sorted(range(len(times)), key=times.__getitem__))
 
 
 @lru_cache(maxsize=8_192)
@@ -134,9 +129,10 @@ def sender_of(user_agent: str) -> Sender:
     )
 
 
-def _senders(events: Columns, rules: Rules) -> Coded:
-    return _coded(
-        zip(events["user_agent"], events["automated"], events["property"], strict=True),
+def _senders(events: Columns, rules: Rules) -> list[Sender]:
+    """Of each of `events.shared`."""
+    return _each(
+        _shared(events, "user_agent", "automated", "property"),
         lambda key: _by_the_rules(sender_of(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])),
     )
 
@@ -150,13 +146,15 @@ def _by_the_rules(sender: Sender, automated: Any, *, counts_automated: bool) -> 
     return sender._replace(is_bot=False, bot_name=None, bot_category=None)
 
 
-def _visitors(events: Columns, places: Sequence[int], senders: Sequence[Sender]) -> list[int | None]:
+def _visitors(events: Columns, senders: Sequence[Sender]) -> Sequence[int | None]:
     """A program that does not say for whom it speaks is nobody, wherever it stands."""
-    libraries = {place for place, sender in enumerate(senders) if sender.is_library}
-    return [
-        None if identity == Identity.NONE or (identity == Identity.DAILY and place in libraries) else visitor
-        for visitor, identity, place in zip(events["visitor"], events["identity"], places, strict=True)
-    ]
+    nobody = {
+        place
+        for place, (identity, sender) in enumerate(zip(events.shared["identity"], senders, strict=True))
+        if identity == Identity.NONE or (identity == Identity.DAILY and sender.is_library)
+    }
+    told = zip(events["visitor"], events.places, strict=True)
+    return [None if place in nobody else visitor for visitor, place in told] if nobody else list(events["visitor"])
 
 
 def _unsaid(stored: Sequence[int | None], counted: Sequence[int | None]) -> list[int | None]:
@@ -165,25 +163,25 @@ def _unsaid(stored: Sequence[int | None], counted: Sequence[int | None]) -> list
 
 
 def _source(events: Columns) -> dict[str, Coded]:
-    names = ("referrer", "utm_source", "utm_medium", "utm_campaign")
-    found = _coded(zip(*(events[name] for name in names), strict=True), lambda key: source_and_channel(*key))
-    sources, channels = zip(*found.values, strict=True) if found.values else ((), ())
-    return {"source": Coded(found.places, sources), "channel": Coded(found.places, channels)}
+    sent = _shared(events, "referrer", "utm_source", "utm_medium", "utm_campaign")
+    found = _each(sent, lambda key: source_and_channel(*key))
+    sources, channels = zip(*found, strict=True) if found else ((), ())
+    return {"source": Coded(events.places, sources), "channel": Coded(events.places, channels)}
 
 
 def _data(events: Columns, pages: Sequence[str | None]) -> list[str | None]:
     """JSON of the keys whose columns do not say what was sent: those without one, and values that a column bends."""
-    names = ("rest", "event", "time_on_page", "scroll_depth", "screen_width", "screen_height", "automated", "page")
-    told = zip(*(events[name] for name in names), pages, strict=True)
+    sent = _shared(events, "screen_width", "screen_height", "automated")
+    is_bent = [bool(width) is not bool(height) or bool(automated) for width, height, automated in sent]
+    own = (events[name] for name in ("rest", "event", "time_on_page", "scroll_depth", "page"))
     return [
         rest
         if (time is None or (event == "page_leave" and 0 <= time <= LONGEST_ENGAGED_MS))
         and (depth is None or 0 <= depth <= 100)
-        and bool(width) is bool(height)
-        and not automated
         and page == counted
-        else _with_bent(rest, event, time, depth, width, height, automated, page if page != counted else None)
-        for rest, event, time, depth, width, height, automated, page, counted in told
+        and not is_bent[shared]
+        else _with_bent(rest, event, time, depth, sent[shared], page if page != counted else None)
+        for rest, event, time, depth, page, counted, shared in zip(*own, pages, events.places, strict=True)
     ]
 
 
@@ -192,11 +190,10 @@ def _with_bent(
     event: str,
     time: int | None,
     depth: int | None,
-    width: int | None,
-    height: int | None,
-    automated: Any,
+    sender: tuple[Any, ...],  # screen_width, screen_height, automated
     url: str | None,
 ) -> str | None:
+    width, height, automated = sender
     sent = {
         "time_on_page": time if event != "page_leave" or not 0 <= (time or 0) <= LONGEST_ENGAGED_MS else None,
         "scroll_depth": depth if not 0 <= (depth or 0) <= 100 else None,
@@ -220,11 +217,19 @@ def _view_ids(texts: Sequence[str | None]) -> list[int | None]:
     return list(map(numbers.__getitem__, texts))
 
 
-def _coded(keys: Iterable[Hashable], value_of: Any) -> Coded:
+def _shared(events: Columns, *names: str) -> list[tuple[Any, ...]]:
+    return list(zip(*(events.shared[name] for name in names), strict=True))
+
+
+def _each(keys: Sequence[Hashable], value_of: Any) -> list[Any]:
     """`value_of` is asked once for each different key."""
-    listed = list(keys)
-    known = {key: place for place, key in enumerate(dict.fromkeys(listed))}
-    return Coded(list(map(known.__getitem__, listed)), list(map(value_of, known)))
+    known = {key: value_of(key) for key in dict.fromkeys(keys)}
+    return list(map(known.__getitem__, keys))
+
+
+def _coded(values: Sequence[Hashable]) -> Coded:
+    known = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    return Coded(list(map(known.__getitem__, values)), list(known))
 
 
 def _kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from proprium.storage.columns import Columns
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
-from proprium.storage.tail import Columns
 from proprium.warehouse.exclusions import Exclusions, pattern_of
 from proprium.warehouse.sessions import SECOND, USUAL_PACE, Pace
 
@@ -59,20 +59,20 @@ class Rules:
     def counts_automated_of(self, number: int) -> bool:
         return self.automated.get(number, self.counts_automated)
 
-    def kept(self, events: Columns) -> tuple[Columns, Columns]:
+    def kept(self, events: Columns) -> tuple[Columns, Mapping[str, Sequence[Any]]]:
         """What is projected; and, with a column `reason`, what no number can count."""
-        if self.exclusions.keys().isdisjoint(events["property"]):
+        if self.exclusions.keys().isdisjoint(events.shared["property"]):
             return events, _NOTHING
         told = zip(*(events[name] for name in ("property", "country", "page", "user_agent")), strict=True)
         nothing = Exclusions()
         reasons = [self.exclusions.get(number, nothing).reason(*rest) for number, *rest in told]
         left_out = {name: list(compress(events[name], reasons)) for name in _LEFT_OUT}
-        kept = {name: list(compress(values, [not each for each in reasons])) for name, values in events.items()}
+        kept = events.picked([place for place, reason in enumerate(reasons) if not reason])
         return kept, {**left_out, "reason": [reason for reason in reasons if reason]}
 
 
 _LEFT_OUT = ("seq", "property", "created_at", "visitor")
-_NOTHING: Columns = {"seq": ()}
+_NOTHING: Mapping[str, Sequence[Any]] = {"seq": ()}
 
 RulesSource = Callable[[], Rules]
 

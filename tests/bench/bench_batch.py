@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
 from proprium.config import Settings
+from proprium.storage.columns import Columns
 from proprium.storage.database import Database
-from proprium.storage.tail import Columns, Tail
+from proprium.storage.tail import Tail
 from proprium.warehouse.connect import open_warehouse
 from proprium.warehouse.follower import Follower
 from proprium.warehouse.rules import stored_rules
@@ -74,11 +76,11 @@ class OnceMore(Tail):
 
     def columns_after(self, seq: int, limit: int) -> Columns:
         events = super().columns_after(seq - self._taken, limit)
-        return {
-            **events,
+        later = {
             "seq": [number + self._taken for number in events["seq"]],
             "created_at": [at + self._later for at in events["created_at"]],
         }
+        return replace(events, own={**events.own, **later})
 
 
 if __name__ == "__main__":

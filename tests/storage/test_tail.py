@@ -6,9 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from collector.event import Identity
+from proprium.storage.columns import SHARED
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.settings import generation
@@ -51,6 +56,42 @@ def test_a_row_tells_what_the_warehouse_needs(database: Database, tail: Tail) ->
     assert row.created_at == moment("09:00:00.5").timestamp() * 1_000_000
     assert (row.user_agent, row.referrer, row.country, row.automated) == (CHROME, "google.com", "DE", 1)
     assert row.rest == '{"plan":"pro"}'
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    ["", "\x00", '"', "[1]", "null"]
+)
+numbers = st.none() | st.integers(-(1 << 63), (1 << 63) - 1)
+SHARED_TEXTS = [name for name in SHARED if name not in {"property", "identity", "automated", "user_agent"}]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {name: numbers if name.startswith("screen_") else st.none() | texts for name in SHARED_TEXTS}
+            | {"property": st.integers(1, 3), "automated": st.booleans(), "identity": st.sampled_from(Identity)}
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_what_events_have_in_common_reads_back_as_it_was_stored(
+    database: Database, tail: Tail, sent: list[dict[str, Any]]
+) -> None:
+    before = tail.last_event_seq()
+    EventStore(database).append([an_event(**fields) for fields in (*sent, *sent)])
+    columns = tail.columns_after(before, 100)
+    assert [{name: getattr(row, name) for name in sent[0]} for row in columns.rows()] == [*sent, *sent]
+    assert len(columns.shared["country"]) == len({tuple(fields.values()) for fields in sent})
+
+
+def test_picked_events_keep_what_they_have_in_common(database: Database, tail: Tail) -> None:
+    EventStore(database).append([an_event(page=f"/{n}", country="DE" if n % 2 else "PL") for n in range(6)])
+    columns = tail.columns_after(0, 10)
+    picked = columns.picked([5, 0, 3])
+    assert picked.rows() == [columns.rows()[place] for place in (5, 0, 3)]
+    assert (len(picked), list(picked["country"]), picked["country"][1]) == (3, ["DE", "PL", "DE"], "PL")
 
 
 def test_the_user_agents_of_later_events_are_known_too(database: Database, tail: Tail) -> None:

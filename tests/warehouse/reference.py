@@ -8,7 +8,7 @@ from uuid import UUID
 
 from collector.event import Event, Identity
 from proprium.storage.codec import microseconds, moment
-from proprium.storage.tail import Columns, TailRow
+from proprium.storage.columns import OWN, SHARED, Columns, TailRow
 from tests.metrics.reference.hits import Hit, Rules
 from tests.metrics.reference.sessions import Session, put_into_sessions, readings
 
@@ -70,5 +70,8 @@ def facts(session: Session) -> Facts:
 
 def side_by_side(events: list[TailRow]) -> Columns:
     """As the projector takes them."""
-    columns = zip(*events, strict=True) if events else [()] * len(TailRow._fields)
-    return dict(zip(TailRow._fields, columns, strict=True))
+
+    def named(names: tuple[str, ...]) -> dict[str, list[object]]:
+        return {name: [getattr(event, name) for event in events] for name in names}
+
+    return Columns(named(OWN), range(len(events)), named(SHARED))

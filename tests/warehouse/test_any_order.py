@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, or_, select
 
 from proprium.storage.codec import moment
+from proprium.storage.columns import TailRow
 from proprium.storage.tables import Change, ChangeKind
-from proprium.storage.tail import TailRow
 from proprium.warehouse import projection as projection_module
 from proprium.warehouse import schema
 from proprium.warehouse.changes import DELETIONS, delete_property

@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 
 from collector.event import Identity
 from proprium.properties.service import update_settings
+from proprium.storage.columns import TailRow
 from proprium.storage.tables import Change, ChangeKind
-from proprium.storage.tail import TailRow
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.projection import Projection
 from proprium.warehouse.schema import event, session

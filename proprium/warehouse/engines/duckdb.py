@@ -104,11 +104,12 @@ def native(connection: Connection) -> Any:
 def staged(connection: Connection, table: Table, columns: Mapping[str, Any]) -> Iterator[None]:
     """While it lasts, this connection can read `table`, which holds these columns, all of equal length.
 
-    A column is a sequence of its values, or a pair: where each is found, and the sequence that they are found in.
+    A column is a sequence of its values, or has `values` and `places`: each once, and where each row's is found.
     """
     import pyarrow
 
-    data = pyarrow.table({column.name: _arrow(column, columns[column.name]) for column in table.columns})
+    converted: dict[int, Any] = {}
+    data = pyarrow.table({column.name: _arrow(column, columns[column.name], converted) for column in table.columns})
     database = native(connection)
     database.register(table.name, data)
     try:
@@ -117,13 +118,16 @@ def staged(connection: Connection, table: Table, columns: Mapping[str, Any]) -> 
         database.unregister(table.name)
 
 
-def _arrow(column: Column[Any], values: Any) -> Any:
+def _arrow(column: Column[Any], values: Any, converted: dict[int, Any]) -> Any:
+    """`converted` has the places that were met already, by their id: many columns share them."""
     import pyarrow
 
-    if hasattr(values, "places"):
-        places = pyarrow.array(values.places, type=pyarrow.int32())
-        return pyarrow.DictionaryArray.from_arrays(places, pyarrow.array(values.values, type=_arrow_type(column)))
-    return pyarrow.array(values, type=_arrow_type(column))
+    if not hasattr(values, "places"):
+        return pyarrow.array(values, type=_arrow_type(column))
+    if id(values.places) not in converted:
+        converted[id(values.places)] = pyarrow.array(values.places, type=pyarrow.int32())
+    found = pyarrow.array(values.values, type=_arrow_type(column))
+    return pyarrow.DictionaryArray.from_arrays(converted[id(values.places)], found)
 
 
 def batches(connection: Connection, question: Select[Any]) -> Any:
