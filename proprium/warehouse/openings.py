@@ -22,7 +22,7 @@ class Openings:
     def __init__(self, pace: Pace, complete_since: int = LONG_AGO) -> None:
         self.kept = kept_for(pace)
         self.complete_since = complete_since
-        self._visits: dict[Key, Visit] = {}  # in the order in which they were last touched
+        self._visits: dict[Key, Visit] = {}
         self._newest = LONG_AGO
 
     def __len__(self) -> int:
@@ -40,9 +40,7 @@ class Openings:
     def add(self, hit: Hit) -> Visit:
         if hit.at > self._newest:
             self._newest = hit.at
-        visit = step(self._visits, hit)
-        self._visits[hit.key] = self._visits.pop(hit.key)  # touched last
-        return visit
+        return step(self._visits, hit)
 
     def learn(self, known: Recomputed) -> None:
         """Takes over what was computed from the warehouse."""
@@ -57,19 +55,17 @@ class Openings:
     def forget_old(self, most: int | None = None) -> None:
         """Drops the sessions that have ended for good, and the oldest above `most`."""
         self.complete_since = max(self.complete_since, self._newest - self.kept)
-        while self._visits:
-            key = next(iter(self._visits))
-            ended = self._visits[key].ended
-            if ended >= self.complete_since and (most is None or len(self._visits) <= most):
-                return
-            self.complete_since = max(self.complete_since, ended + 1)
-            del self._visits[key]
+        kept = {key: visit for key, visit in self._visits.items() if visit.ended >= self.complete_since}
+        if most is not None and len(kept) > most:
+            ended = sorted(visit.ended for visit in kept.values())
+            self.complete_since = ended[len(kept) - most - 1] + 1
+            kept = {key: visit for key, visit in kept.items() if visit.ended >= self.complete_since}
+        self._visits = kept
 
     def _put(self, key: Key, visit: Visit) -> None:
         self._newest = max(self._newest, visit.ended)
         known = self._visits.get(key)
         if known is None or not known.hits or (known.ended, known.last_seq) <= (visit.ended, visit.last_seq):
-            self._visits.pop(key, None)
             self._visits[key] = visit
 
 

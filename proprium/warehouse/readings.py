@@ -35,12 +35,14 @@ class View:
     read_depth: int | None = None
 
     def hears(self, at: int, seq: int) -> bool:
-        return (self.at, self.seq) < (at, seq) and at - self.at <= TOLD_FOR
+        since = at - self.at
+        return 0 < since <= TOLD_FOR or (since == 0 and self.seq < seq)
 
     def add(self, engaged_ms: int | None, depth: int | None) -> None:
-        self.read_ms = min((self.read_ms or 0) + (engaged_ms or 0), LONGEST_ENGAGED_MS)
-        if depth is not None:
-            self.read_depth = max(self.read_depth or 0, depth)
+        read_ms = (self.read_ms or 0) + (engaged_ms or 0)
+        self.read_ms = min(read_ms, LONGEST_ENGAGED_MS)
+        if depth is not None and (self.read_depth is None or depth > self.read_depth):
+            self.read_depth = depth
 
 
 @dataclass(slots=True)
@@ -84,15 +86,15 @@ class Readings:
     def put_in(self, rows: Rows) -> Told:
         """Writes into rows what they say of each other. They are in the order of time."""
         told, here, grown = Told(), dict[View, int](), dict[View, None]()
+        latest, unsure = self._latest, told.unsure
         for place, name, at, seq, is_view, engaged_ms, depth in _named(rows):
-            view = self._latest.get(name)
-            if name in told.unsure or (is_view and at <= self._newest.get(name[0], _LONG_AGO)):
+            if name in unsure:
                 told.doubt(name, at)
-            elif is_view:
-                here[self._begin(name, at, seq)] = place
-            elif view is not None and view.hears(at, seq):
+            elif not is_view and (view := latest.get(name)) is not None and view.hears(at, seq):
                 view.add(engaged_ms, depth)
                 grown[view] = None
+            elif is_view and at > self._newest.get(name[0], _LONG_AGO):
+                here[self._begin(name, at, seq)] = place
             else:
                 told.doubt(name, at)
         for view in grown.keys() & here.keys():
