@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from collector.event import Event
+from collector.remembered import remembered
 from collector.source import host_of
 
 PAGE_LIMIT = 2_048  # characters
@@ -81,7 +81,7 @@ TYPED: dict[str, Callable[[Any], Any]] = {
 """How a known key is typed. url, hostname, referrer and user_agent need more than their own value: see pipeline."""
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | None, str | None]:
     """The page of a path or a full address, and the host of a full one.
 

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,6 +14,7 @@ import orjson
 
 from collector.errors import Rejected, TooLarge
 from collector.event import Hit
+from collector.remembered import remembered
 
 BODY_LIMIT = 512 * 1024  # bytes
 EVENTS_LIMIT = 100  # in one request
@@ -152,7 +152,7 @@ def _collector_id(sent: dict[str, Any]) -> Any:
     return sent.get("collector_id") if raw is None else raw
 
 
-@lru_cache(maxsize=4_096)
+@remembered(4_096)
 def uuid_of(text: str) -> UUID | None:
     try:
         return UUID(text)

@@ -12,6 +12,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
+from collector.remembered import remembered
 from collector.source import host_of
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Addresses:
             log.warning("A proxy forwards visitors but is not in PROPRIUM_TRUSTED_PROXIES, so visitors have no place.")
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def normal(text: str) -> str | None:
     """An address as it is written everywhere; None for what is none. Ports and IPv4 in IPv6 clothes are undone."""
     text = text.strip().strip('"')

@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from collector.remembered import remembered
+
 DATA = Path(__file__).parent / "data"
 
 DIRECT = "Direct"
@@ -50,7 +52,7 @@ class Known(NamedTuple):
     kind: str  # a table of sources.toml: ai, search, social, video, email, shopping
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def host_of(text: str) -> str | None:
     """The bare host of an address or of a host: lower case, without `www.`, user and port. None when there is none."""
     _, slashes, rest = text.strip().partition("://")
@@ -63,7 +65,7 @@ def host_of(text: str) -> str | None:
     return host if _HOST.fullmatch(host) else None
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def referrer_host(raw: str, own_host: str | None) -> str | None:
     """The host that sent the visitor; None for a direct visit, and for the page's own host."""
     if ":" in raw and not re.match(r"(?:https?|android-app|ios-app)://|[^/:]+:\d+(?:/|$)", raw.strip(), re.IGNORECASE):
@@ -83,7 +85,7 @@ def source_and_channel(
     return _source_and_channel(referrer or "", utm_source or "", utm_medium or "", utm_campaign or "")
 
 
-@lru_cache(maxsize=16_384)
+@remembered(16_384)
 def _source_and_channel(referrer: str, utm_source: str, utm_medium: str, utm_campaign: str) -> tuple[str | None, str]:
     known = known_source(utm_source) if utm_source else known_source(referrer)
     source = known.name if known else utm_source or referrer or None
@@ -146,7 +148,7 @@ def _by_medium(source: str, medium: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def known_source(host: str) -> Known | None:
     """The well-known source of a host (or of a utm_source): the longest suffix of it that the table knows."""
     host = host.strip().lower().removeprefix("www.")

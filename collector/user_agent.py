@@ -57,10 +57,13 @@ class UserAgent:
     is_library: bool = False  # a program's HTTP client: a server-side sender, not a bot
 
 
-@lru_cache(maxsize=8_192)
 def classify(text: str) -> UserAgent:
     """Never raises; an empty text is a server-side sender. Parsing costs 300 µs once, then next to nothing."""
-    text = text[:LONGEST]
+    return _classified(text[:LONGEST])
+
+
+@lru_cache(maxsize=8_192)
+def _classified(text: str) -> UserAgent:
     if bots.is_library(text):
         return UserAgent(is_library=True)
     parsed = user_agents.parse(text)

@@ -99,7 +99,7 @@ class Warehouse:
             self._store.checkpoint()
 
     def successor(self) -> Warehouse:
-        """An empty warehouse beside this one, for a rebuild; hand it to `swap`, or close it."""
+        """An empty warehouse beside this one, for a rebuild; hand it to `swap` or `abandon`."""
         remove(self.next_path)
         self._successor = Warehouse(self.next_path, self._memory, self._threads)
         return self._successor
@@ -116,16 +116,17 @@ class Warehouse:
             self._successor = None
             self.memo.forget()
 
+    def abandon(self, successor: Warehouse) -> None:
+        """Closes it and deletes its file: that rebuild failed, and the next one begins at nothing."""
+        self._successor = None
+        successor.close()
+        remove(successor.path)
+
     def reopen(self) -> None:
         """After a fault that the engine does not recover from by itself."""
         with self._alone(0):
             self._store.close()
             self._store = self._open()
-
-    def discard(self) -> None:
-        """Closes it and deletes the file."""
-        self.close()
-        remove(self.path)
 
     def close(self) -> None:
         """After the questions that are being answered, or a few seconds. Nobody can read afterwards."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+
+from collector.remembered import remembered
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,20 @@ class Exclusions:
         return "user_agent" if _is_user_agent(self.user_agents, user_agent) else None
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def pattern_of(patterns: tuple[str, ...], page: str) -> str:
     """The first pattern that the path fits, in whose name the page is counted; else the page itself."""
     path = page.partition("?")[0]
     return next((pattern for pattern in patterns if is_like(path, pattern)), page)
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def _is_path(patterns: tuple[str, ...], page: str) -> bool:
     path = page.partition("?")[0]
     return any(is_like(page, pattern) or is_like(path, pattern) for pattern in patterns)
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def _is_user_agent(patterns: tuple[str, ...], text: str) -> bool:
     text = text.lower()
     lowered = (pattern.lower() for pattern in patterns)

@@ -189,7 +189,7 @@ class Projector:
             self._take_all(follower, progress, beside=self._follower if self._follower.fits() else None)
             self._warehouse.swap(successor)
         except BaseException:
-            successor.discard()
+            self._warehouse.abandon(successor)
             raise
         self._follower = follower.moved_to(self._warehouse)
 

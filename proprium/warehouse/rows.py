@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from functools import lru_cache
 from hashlib import blake2b
 from operator import le
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ import orjson
 
 from collector.bots import HEADLESS
 from collector.event import BUILT_IN, Identity
+from collector.remembered import remembered
 from collector.source import source_and_channel
 from collector.user_agent import classify
 from proprium.storage.columns import Coded, Columns
@@ -113,7 +113,7 @@ def in_order(events: Columns) -> Columns:
     return events.picked(sorted(range(len(times)), key=times.__getitem__))
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def sender_of(user_agent: str) -> Sender:
     agent = classify(user_agent)
     return Sender(

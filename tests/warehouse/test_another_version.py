@@ -46,9 +46,11 @@ def test_it_says_how_far_the_new_one_is(warehouse: FilledWarehouse):
     successor = warehouse.warehouse.successor()
     follower = Follower(warehouse.tail, successor, warehouse.rules)
     percents = [follower.take(at_once=5) and warehouse.warehouse.rebuilt_percent() for _ in range(3)]
-    successor.discard()
     assert percents == [25, 50, 75]
     with pytest.raises(WarehouseRebuilding, match="75 %"):
+        counted(warehouse)
+    warehouse.warehouse.abandon(successor)
+    with pytest.raises(WarehouseRebuilding, match=" 0 %"):
         counted(warehouse)
 
 
