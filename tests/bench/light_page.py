@@ -79,6 +79,12 @@ class LightPage:
         return dict(json.loads(query.group(1).replace("'", '"').replace("True", "true").replace("False", "false")))
 
     async def _fetch(self, http: aiohttp.ClientSession, path: str) -> bytes:
+        try:
+            return await self._fetch_once(http, path)
+        except aiohttp.ClientConnectionError:  # it had been idle, and the server was closing it: browsers ask anew
+            return await self._fetch_once(http, path)
+
+    async def _fetch_once(self, http: aiohttp.ClientSession, path: str) -> bytes:
         async with http.get(path) as answer:
             answer.raise_for_status()
             body = await answer.read()
