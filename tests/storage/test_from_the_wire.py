@@ -48,7 +48,7 @@ def collect(database: Database, *bodies: bytes) -> list[StoredEvent]:
     return list(read_events(database, made.number))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 @given(st.lists(SENT, min_size=1, max_size=5))
 @example([{"url": "https://example.com/a?b=c#d", "referrer": "https://www.google.com/search?q=x", "title": " padded "}])
 @example([{"screen_width": "1920", "utm_source": "undefined", "user_id": 42, "time_on_page": 1.5, "automated": "true"}])

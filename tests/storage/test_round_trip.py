@@ -56,7 +56,7 @@ def store_and_read(database: Database, *events: Event) -> list[StoredEvent]:
     return list(read_events(database, after_seq=before))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(st.lists(SENT, min_size=1, max_size=5))
 @example([{"screen_width": "1920"}, {"screen_width": 1920}, {"screen_width": 1920.0}, {"screen_width": True}])
 @example([{"big": 2**80, "float": 1e300, "half": 1.0, "null": None, "url": None}])
@@ -76,7 +76,7 @@ def typed(value: Any) -> Any:
     return (type(value), value)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(SENT)
 @example({"text": 'a "quoted" \\ line\n', "url": '/"', "automated": True, "user_agent": CHROME, "n": 2**80})
 def test_the_sql_view_gives_the_same_data(database: Database, sent: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ numbers = st.none() | st.integers(-(1 << 63), (1 << 63) - 1)
 SHARED_TEXTS = [name for name in SHARED if name not in {"property", "identity", "automated", "user_agent"}]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.fixed_dictionaries(
