@@ -41,3 +41,9 @@ def test_a_view_that_arrives_after_what_is_told_of_it_has_it_all_the_same(wareho
     warehouse.append([an_event(at="09:01", event="page_leave", view_id="one", time_on_page=5_000)])
     warehouse.append([an_event(at="09:00", view_id="one")])
     assert told(warehouse) == [(5_000, None)]
+
+
+def test_what_is_told_at_the_moment_of_a_view_is_about_it_where_it_came_later(warehouse: FilledWarehouse):
+    early, late = ({"event": "page_leave", "view_id": "one", "time_on_page": ms} for ms in (3_000, 5_000))
+    warehouse.append([an_event(**early), an_event(view_id="one"), an_event(**late)])
+    assert told(warehouse) == [(5_000, None)]
