@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import HTTPException
 from nicegui import Client, ui
@@ -19,6 +20,9 @@ COOKIE = "proprium_session"
 HOME = "/properties"
 TIME_TO_LEAVE_S = 1.0
 """A page gets this long to go to the sign-in page by itself."""
+
+_NAME = "[A-Za-z0-9._~-]+"
+_LOCAL_PATH = re.compile(rf"/(?:{_NAME}(?:/{_NAME})*/?)?(?:[?#]\S*)?")
 
 
 def token_of(request: HTTPConnection) -> str:
@@ -41,10 +45,12 @@ def current_user(services: Services) -> User | None:
 
 
 def safe_next(target: str) -> str:
-    """`target` when it leads to a page of this server, else the list of properties."""
-    parts = urlsplit(target.replace("\\", "/"))
-    is_local = target.startswith("/") and not parts.scheme and not parts.netloc and target.isprintable()
-    return target if is_local else HOME
+    """`target` when it is a path of this server, else the list of properties. For every redirect to a received value.
+
+    Browsers read a backslash as a slash, drop tabs and line breaks, and read what follows two slashes as a host. The
+    pages here need none of it: plain names between single slashes, then any query.
+    """
+    return target if _LOCAL_PATH.fullmatch(target) and target.isprintable() else HOME
 
 
 def keep(response: Response, token: str, *, is_https: bool) -> None:

@@ -42,7 +42,7 @@ def register(services: Services) -> None:
     @ui.page("/properties/{property_id}/", response_timeout=LONGEST_S)
     async def dashboard(request: Request, property_id: str) -> Response | None:
         if "report" in request.query_params:
-            return RedirectResponse(_report_address(request, property_id), 307)
+            return RedirectResponse(_report_address(request, _uuid(property_id)), 307)
         user = session.user_of(services, request)
         found = _find(services, property_id, user)
         if services.warehouse.rebuilt_percent() is not None:
@@ -81,9 +81,13 @@ def facts_of(services: Services, found: Property) -> url.PropertyFacts:
 
 
 def _find(services: Services, property_id: str, user: User | None) -> Property:
+    return service.find_visible(services.database, _uuid(property_id), user)
+
+
+def _uuid(property_id: str) -> UUID:
     """What is no id at all looks like an id that nothing has."""
     try:
-        return service.find_visible(services.database, UUID(property_id), user)
+        return UUID(property_id)
     except ValueError:
         raise PropertyNotFound(property_id) from None
 
@@ -170,7 +174,7 @@ def _say(trouble: BadQuery, found: Property) -> None:
     link_button(f"Show the last 28 days of {found.name}", f"/properties/{found.id}", kind=theme.PRIMARY)
 
 
-def _report_address(request: Request, property_id: str) -> str:
+def _report_address(request: Request, property_id: UUID) -> str:
     """The seed's `?report` and `?report=md`, with everything else that was asked."""
     kind = "md" if request.query_params["report"] == "md" else "pdf"
     asked = request.url.remove_query_params("report").query
