@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import Storage
@@ -28,6 +28,8 @@ _PRIVATE = [
         "::1/128", "fc00::/7", "fe80::/10",
     )
 ]  # fmt: skip
+_NAT64 = ip_network("64:ff9b::/96")
+UNKNOWN_CLIENT = "unknown"
 WINDOW_S = 2  # a whole window may come at once: with 100/s that is a burst of 200
 
 
@@ -127,37 +129,49 @@ class RateLimit:
         self._item: RateLimitItem | None = None
         if rate:
             self._item = RateLimitItemPerSecond(max(1, round(rate * WINDOW_S)), WINDOW_S)
-        self._limiter = FixedWindowRateLimiter(BoundedMemory())
+        self.memory = BoundedMemory()
+        self._limiter = FixedWindowRateLimiter(self.memory)
 
     def admits(self, address: str | None) -> bool:
         """An unknown address is nobody's fault, and is not limited."""
-        return self._item is None or address is None or self._limiter.hit(self._item, _subscriber(address))
+        return self._item is None or address is None or self._limiter.hit(self._item, rate_limit_key(address))
 
 
-def _subscriber(address: str) -> str:
-    """One subscriber has a whole /64 of IPv6."""
-    return address if "." in address else _network_64(address)
+@remembered(8_192)
+def rate_limit_key(address: str | None) -> str:
+    """The client that every rate limit counts by: an IPv4 address or an IPv6 /64, which is what one subscriber has.
 
-
-@lru_cache(maxsize=8_192)
-def _network_64(address: str) -> str:
-    return str(IPv6Address(int(IPv6Address(address)) >> 64 << 64))
+    All unknown addresses are one client. IPv4 addresses that a gateway has put into IPv6 (RFC 6052) count as IPv4.
+    """
+    canonical = normal(address) if address else None
+    if canonical is None:
+        return UNKNOWN_CLIENT
+    ip = ip_address(canonical)
+    if isinstance(ip, IPv4Address):
+        return canonical
+    if ip in _NAT64:
+        return str(IPv4Address(int(ip) & 0xFFFFFFFF))
+    return str(IPv6Address(int(ip) >> 64 << 64))
 
 
 class BoundedMemory(Storage):
     """Counters for `limits` in two generations: memory is bounded, and no timer thread walks over them.
 
-    A window's counter is forgotten after one or two windows, or when more addresses come than the memory holds.
+    A window's counter is forgotten after one or two windows, or when more than twice `generation_size` keys come. Those
+    that are counted up again stay. One memory serves limits of one window length.
     """
 
     STORAGE_SCHEME = ["proprium-bounded"]  # noqa: RUF012 (the library registers by it)
-    LARGEST = 50_000  # addresses in one generation
 
-    def __init__(self) -> None:
+    def __init__(self, generation_size: int = 50_000) -> None:
         super().__init__()
+        self._generation_size = generation_size
         self._young: dict[str, tuple[float, int]] = {}
         self._old: dict[str, tuple[float, int]] = {}
         self._turn = 0.0
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -165,7 +179,7 @@ class BoundedMemory(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         now = time.monotonic()
-        if now >= self._turn or len(self._young) >= self.LARGEST:
+        if now >= self._turn or len(self._young) >= self._generation_size:
             self._old, self._young, self._turn = self._young, {}, now + expiry
         until, count = self._young.get(key) or self._old.get(key) or (0.0, 0)
         if now >= until:
