@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collector.sender import BoundedMemory, rate_limit_key
 
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
@@ -34,6 +35,7 @@ NOT_PAGES = ("/_nicegui", "/assets/", "/api/v1/properties", "/healthz", "/readyz
 AddressOf = Callable[[HTTPConnection], str | None]
 PAGES_PER_MINUTE = 120
 """A page that nobody opens a socket for costs 31 ms and 50 KB for a minute (measured)."""
+MOST_COUNTERS = 10_000  # addresses, twice
 
 
 class SecurityHeaders:
@@ -93,7 +95,7 @@ class SocketOrigin:
 
 
 class PageRateLimit:
-    """At most so many pages a minute and address; files, the socket and the routes of machines are not counted."""
+    """At most so many pages a minute and client; files, the socket and the routes of machines are not counted."""
 
     def __init__(
         self, app: ASGIApp, *, address_of: AddressOf | None = None, per_minute: int = PAGES_PER_MINUTE
@@ -101,16 +103,21 @@ class PageRateLimit:
         self.app = app
         self.address_of = address_of or peer_address
         self.limit = RateLimitItemPerMinute(per_minute)
-        self.window = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self.window = FixedWindowRateLimiter(BoundedMemory(MOST_COUNTERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(NOT_PAGES):
-            address = self.address_of(HTTPConnection(scope))
-            if address is not None and not self.window.hit(self.limit, address):
-                refusal = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})
-                await refusal(scope, receive, send)
-                return
+        if _is_page(scope) and not self.window.hit(self.limit, self._client(scope)):
+            refusal = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})
+            await refusal(scope, receive, send)
+            return
         await self.app(scope, receive, send)
+
+    def _client(self, scope: Scope) -> str:
+        return rate_limit_key(self.address_of(HTTPConnection(scope)))
+
+
+def _is_page(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(NOT_PAGES)
 
 
 def peer_address(connection: HTTPConnection) -> str | None:

@@ -71,10 +71,38 @@ async def test_a_websocket_of_another_site_is_closed_before_it_opens() -> None:
 async def test_pages_are_limited_by_address_files_are_not() -> None:
     app = PageRateLimit(PlainTextResponse("x"), address_of=lambda request: request.headers["who"], per_minute=2)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
-        statuses = [(await client.get("/", headers={"who": "a"})).status_code for _ in range(3)]
+        statuses = [(await client.get("/", headers={"who": "192.0.2.1"})).status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
-        assert (await client.get("/assets/x.css", headers={"who": "a"})).status_code == 200
-        assert (await client.get("/", headers={"who": "b"})).status_code == 200
+        assert (await client.get("/assets/x.css", headers={"who": "192.0.2.1"})).status_code == 200
+        assert (await client.get("/", headers={"who": "192.0.2.2"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:1"],
+        ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::c000:207"],
+        [None, None, None],
+    ],
+    ids=["one network of IPv6", "one address in three spellings", "nobody knows the address"],
+)
+async def test_pages_are_limited_by_subscriber(addresses: list[str | None]) -> None:
+    senders = iter(addresses)
+    app = PageRateLimit(PlainTextResponse("x"), address_of=lambda _: next(senders, "198.51.100.1"), per_minute=2)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
+        assert [(await client.get("/")).status_code for _ in addresses] == [200, 200, 429]
+        assert (await client.get("/")).status_code == 200
+
+
+async def test_pages_for_a_hundred_thousand_clients_leave_memory_bounded() -> None:
+    async def nothing(*_: object) -> None:
+        pass
+
+    networks = (f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1" for number in range(100_000))
+    app = PageRateLimit(nothing, address_of=lambda _: next(networks))
+    for _ in range(100_000):
+        await app({"type": "http", "method": "GET", "path": "/"}, nothing, nothing)  # type: ignore[arg-type]
+    assert len(app.window.storage) <= 20_000  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/properties/no-uuid/install", "/auth/nothing", "/assets/nothing.css"])
