@@ -12,6 +12,7 @@ ProblemForReader
 ├── Conflict            409   a name or address that is taken, a protected thing
 ├── TooManyAttempts     429
 ├── TooManyRequests     429   an API key that asks too often
+├── PasswordQueueFull   503   too many passwords wait to be checked
 ├── ChromiumMissing     503
 ├── PrintFailed         503
 ├── TooSlow             503   a question that took longer than a server can wait
@@ -98,6 +99,15 @@ class TooManyRequests(ProblemForReader):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.headers = {"Retry-After": str(max(1, retry_after_s))}
+
+
+class PasswordQueueFull(ProblemForReader):
+    status = 503
+    title = "Too many sign-ins at once"
+    headers = MappingProxyType({"Retry-After": "5"})
+
+    def __init__(self) -> None:
+        super().__init__("Too many passwords are being checked right now. Go back and try again in a few seconds.")
 
 
 class ChromiumMissing(ProblemForReader):

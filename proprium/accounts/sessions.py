@@ -24,8 +24,6 @@ SEEN_EVERY = timedelta(minutes=5)
 
 LONGEST_BROWSER = 100
 
-_attempts = Attempts()
-
 
 def log_in(
     database: Database,
@@ -33,20 +31,22 @@ def log_in(
     password: str,
     browser: str = "",
     *,
+    attempts: Attempts,
     replaces: str | None = None,
     address: str | None = None,
-    attempts: Attempts = _attempts,
+    device: str | None = None,
     clock: Clock = utc_now,
 ) -> str:
-    """A new token for the cookie; `replaces`, the one the browser had, ends. Not for the event loop: 50 ms.
+    """A new token for the cookie; `replaces`, the one the browser had, ends. It hashes: call it in the HashingPool.
 
+    `device` is the browser's name when it is known (accounts.devices).
     Raises SignInNeeded when address and password do not belong together, TooManyAttempts.
     """
     email = email.strip().lower()
-    attempts.begin(email, address)
+    attempts.begin(email, address, device)
     if (user := users.check_password(database, email, password)) is None:
         raise SignInNeeded("No account has this e-mail address and password.")
-    attempts.succeeded(email, address)
+    attempts.succeeded(email, address, device)
     return start(database, user.id, browser, replaces=replaces, clock=clock)
 
 
@@ -115,7 +115,10 @@ def revoke(database: Database, user_id: UUID, login_id: UUID) -> None:
 
 
 def revoke_token(database: Database, token: str) -> None:
-    """Signs out."""
+    """Signs out. Writes only for a session that exists: anybody may post any token."""
+    with database.session() as session:
+        if session.scalar(select(col(LoginSession.id)).where(col(LoginSession.token_hash) == _hash(token))) is None:
+            return
     with database.writing() as session:
         session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(token)))
 

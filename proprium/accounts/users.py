@@ -85,8 +85,9 @@ def check_password(database: Database, email: str, password: str) -> User | None
     if not passwords.is_right(user.password_hash if user else None, password) or user is None:
         return None
     if passwords.is_outdated(user.password_hash):
+        password_hash = passwords.hash_password(password)  # before the lock: events wait for it too
         with database.writing() as session:
-            session.merge(user).password_hash = passwords.hash_password(password)
+            session.merge(user).password_hash = password_hash
     return user
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,7 +13,8 @@ from starlette.responses import RedirectResponse
 
 from collector.user_agent import classify
 from proprium.accounts import sessions, setup, users
-from proprium.errors import ProblemForReader, SignInNeeded
+from proprium.accounts.devices import Devices
+from proprium.errors import PasswordQueueFull, ProblemForReader, SignInNeeded
 from proprium.storage.tables import User
 from proprium.ui import flash, session
 from proprium.ui.security import AddressOf, peer_address, refuse_other_origins
@@ -29,11 +31,20 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
         prefix="/auth", include_in_schema=False, dependencies=[Depends(refuse_other_origins(settings.public_url))]
     )
     is_https = settings.is_https
+    devices = Devices(database)
 
     def enter(request: Request, user: User, target: str) -> RedirectResponse:
         """A new session for someone who has just proved who they are."""
         token = sessions.start(database, user.id, browser_of(request), replaces=session.token_of(request))
-        return _signed_in(token, target, is_https)
+        return admit(request, user.email, token, target)
+
+    def admit(request: Request, email: str, token: str, target: str) -> RedirectResponse:
+        """Sets the cookies of a session, and of a browser that is known from now on. May write."""
+        answer = RedirectResponse(target, 303)
+        session.keep(answer, token, is_https=is_https)
+        device_cookie = devices.issue(email, request.cookies.get(session.DEVICE_COOKIE))
+        session.keep_device(answer, device_cookie, is_https=is_https)
+        return answer
 
     def signed_in(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
@@ -45,7 +56,8 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
         request: Request, token: Text, email: Text, password: Text, name: Text = "", sample: Text = ""
     ) -> RedirectResponse:
         try:
-            owner = await asyncio.to_thread(setup.complete_setup, database, token, email, name, password)
+            services.attempts.begin(None, address_of(request))
+            owner = await services.hashing.run(partial(setup.complete_setup, database, token, email, name, password))
         except ProblemForReader as problem:
             return _back("/setup", problem, token=token)
         if sample and services.add_sample is not None:
@@ -54,19 +66,25 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
 
     @routes.post("/login")
     async def log_in(request: Request, email: Text, password: Text, next: Text = "") -> RedirectResponse:
+        address = address_of(request)
+        device = devices.recognise(request.cookies.get(session.DEVICE_COOKIE), email)
+        work = partial(
+            sessions.log_in,
+            database,
+            email,
+            password,
+            browser_of(request),
+            attempts=services.attempts,
+            replaces=session.token_of(request),
+            address=address,
+            device=device,
+        )
         try:
-            token = await asyncio.to_thread(
-                sessions.log_in,
-                database,
-                email,
-                password,
-                browser_of(request),
-                replaces=session.token_of(request),
-                address=address_of(request),
-            )
+            services.attempts.check(email, address, device)  # before it takes a place in the queue
+            token = await services.hashing.run(work, is_known=device is not None)
         except ProblemForReader as problem:
             return _back("/login", problem, next=next)
-        return _signed_in(token, session.safe_next(next), is_https)
+        return await asyncio.to_thread(admit, request, email, token, session.safe_next(next))
 
     @routes.post("/logout")
     async def log_out(request: Request) -> RedirectResponse:
@@ -95,9 +113,12 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
 
     @routes.post("/password")
     async def password(request: Request, current: Text, password: Text) -> RedirectResponse:
-        user = signed_in(request)
+        user, login = signed_in(request), session.token_of(request)
         try:
-            changed = await asyncio.to_thread(_change_password, services, user, current, password, address_of(request))
+            services.attempts.check(user.email, device=login)
+            changed = await services.hashing.run(
+                partial(_change_password, services, user, current, password, login), is_known=True
+            )
         except ProblemForReader as problem:
             return _back("/account", problem)
         answer = await asyncio.to_thread(enter, request, changed, "/account")
@@ -113,21 +134,16 @@ def browser_of(request: Request) -> str:
     return f"{agent.browser or 'A browser'} on {agent.platform or 'an unknown system'}"
 
 
-def _change_password(services: Services, user: User, current: str, new: str, address: str | None) -> User:
-    try:  # as a sign-in: the same limit on guessing
-        proof = sessions.log_in(services.database, user.email, current, address=address)
+def _change_password(services: Services, user: User, current: str, new: str, login: str) -> User:
+    """`login` is the token of the session: it has a limit of its own on guessing, as a known browser has."""
+    try:
+        proof = sessions.log_in(services.database, user.email, current, attempts=services.attempts, device=login)
     except SignInNeeded:
         raise ProblemForReader("The current password is not right. Nothing was changed.") from None
     try:
         return users.set_password(services.database, user.email, new)
     finally:
         sessions.revoke_token(services.database, proof)
-
-
-def _signed_in(token: str, target: str, is_https: bool) -> RedirectResponse:
-    answer = RedirectResponse(target, 303)
-    session.keep(answer, token, is_https=is_https)
-    return answer
 
 
 async def _signed_out(services: Services) -> RedirectResponse:
@@ -138,7 +154,9 @@ async def _signed_out(services: Services) -> RedirectResponse:
 
 
 def _back(path: str, said: ProblemForReader | str, kind: str = "bad", **parameters: str) -> RedirectResponse:
-    """To the form again, with a sentence above it."""
+    """To the form again, with a sentence above it; but a full queue is answered with 503 and Retry-After."""
+    if isinstance(said, PasswordQueueFull):
+        raise said
     query = urlencode(
         {name: value for name, value in parameters.items() if value} | {"said": flash.put(str(said), kind)}
     )

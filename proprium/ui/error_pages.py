@@ -62,7 +62,8 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The error in the form the client asked for."""
     if "text/html" in request.headers.get("accept", ""):
-        again_s = headers.get("Retry-After") if headers and status == 503 else None
+        is_page = request.method in {"GET", "HEAD"}  # a form would be asked for as a page, and lose what was typed
+        again_s = headers.get("Retry-After") if headers and status == 503 and is_page else None
         return HTMLResponse(_page(status, title, detail, again_s), status, headers)
     problem = {"type": "about:blank", "title": title, "detail": detail, "status": status}
     return JSONResponse(problem, status, headers, media_type="application/problem+json")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from proprium.accounts.attempts import Attempts
+from proprium.accounts.passwords import HashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.ui.turns import Turns
@@ -40,3 +42,5 @@ class Services:
     add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
     clock: Clock = utc_now
     turns: Turns = field(default_factory=Turns)
+    attempts: Attempts = field(default_factory=Attempts)
+    hashing: HashingPool = field(default_factory=HashingPool)

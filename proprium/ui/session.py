@@ -12,11 +12,15 @@ from nicegui import Client, ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from proprium.accounts import sessions
+from proprium.accounts import devices, sessions
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
 COOKIE = "proprium_session"
+DEVICE_COOKIE = "proprium_device"
+DEVICE_PATH = "/auth"
+"""Where the device cookie is sent: to the forms that check a password."""
+
 HOME = "/properties"
 TIME_TO_LEAVE_S = 1.0
 """A page gets this long to go to the sign-in page by itself."""
@@ -61,6 +65,19 @@ def keep(response: Response, token: str, *, is_https: bool) -> None:
 
 def forget(response: Response, *, is_https: bool) -> None:
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
+
+
+def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> None:
+    """Sets the cookie by which this browser is known when it signs in again. It opens nothing."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        device_cookie,
+        max_age=int(devices.LIFETIME.total_seconds()),
+        path=DEVICE_PATH,
+        httponly=True,
+        samesite="lax",
+        secure=is_https,
+    )
 
 
 async def end_orphaned_pages(services: Services) -> None:

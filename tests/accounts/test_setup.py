@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proprium.accounts import sessions, setup, users
+from proprium.accounts.attempts import Attempts
 from proprium.errors import NotFound, ProblemForReader
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
@@ -24,7 +25,7 @@ def test_the_link_makes_the_owner_once(database: Database) -> None:
     with pytest.raises(NotFound, match="not valid any more"):
         setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
     assert len(users.list_users(database)) == 1
-    assert sessions.log_in(database, "ada@example.com", PASSWORD)
+    assert sessions.log_in(database, "ada@example.com", PASSWORD, attempts=Attempts())
 
 
 def test_there_is_no_link_once_there_is_a_user(database: Database) -> None:

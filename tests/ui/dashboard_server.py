@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from maps.atlas import Atlas
 from proprium import routes
 from proprium.accounts import sessions, users
+from proprium.accounts.attempts import Attempts
 from proprium.clock import utc_now
 from proprium.config import Settings
 from proprium.heard import Heard
@@ -105,7 +106,7 @@ class DashboardServer:
         germans = kept(Segment("Germans", parse_filters(["country:is:DE"])))
         self.open = update_settings(self.database, self.open.id, segments=[germans])
         self.foreign = create_property(self.database, "foreign.example", bob.id)
-        self.token = sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test")
+        self.token = sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test", attempts=Attempts())
 
     def _history(self) -> None:
         """Twelve visitors of the last days: seven from Germany, five from the United States, and a bot."""

@@ -53,16 +53,6 @@ async def test_the_sample_is_made_only_when_it_is_ticked(site: Site) -> None:
     assert made == [users.find(site.services.database, OWNER["email"]).id]
 
 
-async def test_signing_in_sets_a_cookie_that_scripts_cannot_read_and_other_sites_do_not_send(site: Site) -> None:
-    a_user(site.services.database)
-    answer = await site.client().post("/auth/login", data={"email": "ada@example.com", "password": PASSWORD})
-    cookie = answer.headers["set-cookie"]
-    assert answer.headers["location"] == "/properties"
-    assert "HttpOnly" in cookie
-    assert "SameSite=lax" in cookie
-    assert "Secure" not in cookie  # plain http on localhost; https below
-
-
 async def test_signing_in_ends_the_session_that_the_browser_had(site: Site) -> None:
     client = site.client(a_user(site.services.database))
     before = client.cookies[session.COOKIE]
