@@ -121,6 +121,7 @@ def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
         settings.public_url,
         look,
         user_of=partial(session.user_of, services),
+        address_of=parts.doors.address_of,
     )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from collector.intake import Collector
 from proprium.api import docs, events, problems, raw, reading
-from proprium.api.door import READS_PER_MINUTE, Door, UserOf, nobody
+from proprium.api.door import READS_PER_MINUTE, AddressOf, Door, UserOf, nobody, peer_address
 from proprium.api.models import Event
 from proprium.clock import Clock, utc_now
 from proprium.figures.names import NameOf
@@ -38,15 +38,16 @@ def build(
     look: Callable[[], str] = str,
     *,
     user_of: UserOf = nobody,
+    address_of: AddressOf = peer_address,
     clock: Clock = utc_now,
     reads_per_minute: int = READS_PER_MINUTE,
 ) -> FastAPI:
     """Mount it at PREFIX. `name` calls places by name, `look` is what every page has in its head."""
     api = FastAPI(title=TITLE, version=version("proprium"), docs_url=None, redoc_url=None)
-    door = Door(database, clock, user_of, reads_per_minute=reads_per_minute)
+    door = Door(database, clock, user_of, address_of, reads_per_minute=reads_per_minute)
     api.include_router(reading.routes(warehouse, door, name))
     api.include_router(raw.routes(warehouse, door))
-    api.include_router(events.routes(database, collector, clock))
+    api.include_router(events.routes(door, collector))
     problems.install(api)
     api.openapi = lambda: _described(api)  # type: ignore[method-assign]
 

@@ -18,10 +18,9 @@ from collector.errors import Rejected, TooLarge, UnknownProperty
 from collector.event import Hit
 from collector.intake import Collector
 from proprium import access
-from proprium.accounts import keys
 from proprium.api import problems
+from proprium.api.door import Door
 from proprium.api.models import Results
-from proprium.clock import Clock
 from proprium.config import RETENTION_DAYS
 from proprium.errors import ProblemForReader
 from proprium.storage.database import Database
@@ -42,7 +41,7 @@ _BODY = {
 }
 
 
-def routes(database: Database, collector: Collector, clock: Clock) -> APIRouter:
+def routes(door: Door, collector: Collector) -> APIRouter:
     router = APIRouter()
 
     @router.post(
@@ -51,19 +50,17 @@ def routes(database: Database, collector: Collector, clock: Clock) -> APIRouter:
         description="Each event has its own result; one that is wrong takes no other along. Events with an id may be "
         "sent again after an error. 400 when not a single one could be read.",
         response_model=Results,
-        responses=problems.told(400, 401, 403, 413, 503),
+        responses=problems.told(400, 401, 403, 413, 429, 503),
         openapi_extra=_BODY,
         dependencies=[Security(BEARER)],
     )
     async def send_events(request: Request) -> Response:
         try:
-            key = await asyncio.to_thread(
-                keys.require_writer, database, access.bearer(request.headers) or "", clock=clock
-            )
+            key = await door.writer(request)
             body = await _body(request)
-            now = clock()
+            now = door.clock()
             reader = Reader(now, now - timedelta(days=RETENTION_DAYS), key.property_id)
-            received = _within(reader.read(body), await asyncio.to_thread(_writable, database, key))
+            received = _within(reader.read(body), await asyncio.to_thread(_writable, door.database, key))
         except (Rejected, ProblemForReader) as problem:
             _count(collector, problem)
             raise

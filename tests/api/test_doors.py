@@ -153,6 +153,36 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_again(
     assert (await house.get(busy)).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_unknown_keys_are_limited_by_subscriber_and_valid_ones_of_the_same_address_are_not(
+    database: Database, doors: Ingestion, warehouse: FilledWarehouse, method: str
+) -> None:
+    valid = keys.create(database, "shop", property_id=warehouse.property.id, may_write=True)
+    doors.directory.refresh()
+    app = app_of(warehouse, doors, NOW, address_of=lambda request: request.headers["x-client"])
+    path = "/api/v1/properties" if method == "GET" else "/api/v1/events"
+
+    async def ask(client: httpx.AsyncClient, key: str, address: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key}", "X-Client": address}
+        body = {"collectorId": str(warehouse.property.id), "event": "page_view"} if method == "POST" else None
+        return await client.request(method, path, headers=headers, json=body)
+
+    async with client_of(app) as client:
+        assert (await ask(client, valid, "2001:db8::1")).status_code == 200
+        statuses = [(await ask(client, f"guess {n}", f"2001:db8::{n:x}")).status_code for n in range(62)]
+        assert statuses == [401] * 60 + [429] * 2
+        refused = await ask(client, "guess", "2001:db8::1")
+        assert refused.headers["retry-after"] == "60"
+        assert "without a valid API key" in refused.json()["detail"]
+        assert (await ask(client, valid, "2001:db8::1")).status_code == 200
+        assert (await ask(client, "guess", "2001:db8:0:1::1")).status_code == 401
+
+
+async def test_requests_without_a_key_are_not_counted_as_guesses(house: House) -> None:
+    assert {(await house.get("")).status_code for _ in range(70)} == {401}
+    assert (await house.get("proprium_nonsense")).status_code == 401
+
+
 async def test_a_property_is_told_with_its_name_zone_and_hostnames(house: House) -> None:
     told = (await house.get(house.a_key(house.ada), f"/{house.mine.id}")).json()
     created_at = house.mine.created_at.isoformat().replace("+00:00", "Z")

@@ -23,7 +23,7 @@ async def test_openapi_names_the_key_the_body_and_every_answer(api: Api) -> None
     assert told["servers"] == [{"url": "/api/v1"}]
     operation = told["paths"]["/events"]["post"]
     assert operation["security"] == [{"HTTPBearer": []}]
-    assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "503"}
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "429", "503"}
     event = told["components"]["schemas"]["Event"]["properties"]
     assert set(event) == {"event", "collectorId", "data", "id", "user_id", "timestamp", "ip", "user_agent"}
     assert all(field["description"] for name, field in event.items())
