@@ -7,7 +7,6 @@ import logging
 import resource
 from collections import Counter
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -138,12 +137,8 @@ class Connections:
             )
 
 
-class Part(IntEnum):
-    """What of a request is being received."""
-
-    NOTHING = 0
-    HEAD = 1
-    BODY = 2
+NOTHING, HEAD, BODY = range(3)
+"""What of a request is being received. Plain numbers: they are looked at five times for every hit."""
 
 
 class LimitedConnection(Doorstep):
@@ -156,8 +151,9 @@ class LimitedConnection(Doorstep):
         super().__init__(collector, **parts)
         self._registry = connections
         self._limits = connections.limits
+        self._head_limit, self._headers_limit = connections.limits.head_bytes, connections.limits.headers
         self._key: str | None = None  # None: not counted, or no longer
-        self._part = Part.NOTHING
+        self._part = NOTHING
         self._deadline: float | None = None
         self._stalled_at: float | None = None  # since when the client reads nothing
         self._body_began = 0.0
@@ -209,7 +205,7 @@ class LimitedConnection(Doorstep):
         self._completed = 0
         before = self._part
         super().data_received(data)
-        if self._completed and self._part is Part.NOTHING:
+        if self._completed and self._part == NOTHING:
             # An answer that was complete before its request has had its idle timeout cancelled by this packet.
             is_answered = self.cycle is not None and self.cycle.response_complete
             self._deadline = self.loop.time() + self.timeout_keep_alive if is_answered else None
@@ -217,29 +213,29 @@ class LimitedConnection(Doorstep):
             self._wait_for_rest(before)
 
     def on_message_begin(self) -> None:
-        self._part = Part.HEAD
+        self._part = HEAD
         self._received = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if self._received + self._packet > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
+        if self._received + self._packet > self._head_limit and self._head_size() > self._head_limit:
             self._head_problem = self._too_large()
-        elif len(self.headers) > self._limits.headers:
+        elif len(self.headers) > self._headers_limit:
             self._head_problem = self._too_many()
         if self._head_problem:
             raise ValueError(self._head_problem)  # ends the parsing; send_400_response answers
-        self._part = Part.BODY
+        self._part = BODY
         self._received = 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._part = Part.NOTHING
+        self._part = NOTHING
         self._completed += 1
         self._is_draining = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self._part is Part.BODY and not self.pipeline:
+        if self._part == BODY and not self.pipeline:
             self._is_draining = True
             self._received = 0
             self._deadline = self.loop.time() + self._limits.drain_s
@@ -281,9 +277,9 @@ class LimitedConnection(Doorstep):
             self._close(now)
         elif self.flow.read_paused:
             self._deadline = now + limits.body_s  # the app is slow, not the client
-        elif self._part is Part.BODY:
+        elif self._part == BODY:
             self._refuse(408, "The request body did not arrive in time. Send it again.")
-        elif self._part is Part.NOTHING and self.cycle is not None and not self.cycle.response_complete:
+        elif self._part == NOTHING and self.cycle is not None and not self.cycle.response_complete:
             self._deadline = None  # the answer is being made
         else:
             self._close(now)
@@ -292,19 +288,19 @@ class LimitedConnection(Doorstep):
         self.transport.close()
         self._deadline = now + self._limits.close_s
 
-    def _wait_for_rest(self, before: Part) -> None:
+    def _wait_for_rest(self, before: int) -> None:
         """Sets the deadline of what this packet left incomplete, and refuses what is too large already."""
         now, limits = self.loop.time(), self._limits
-        is_continued = self._part is before and not self._completed
-        if is_continued or (before is Part.NOTHING and self._part is Part.HEAD and not self._completed):
+        is_continued = self._part == before and not self._completed
+        if is_continued or (before == NOTHING and self._part == HEAD and not self._completed):
             self._received += self._packet  # else the packet began with something else: its share is not known
-        if self._part is Part.BODY:
+        if self._part == BODY:
             self._wait_for_body(now, is_continued)
         elif self._deadline is None or self._completed:
             self._deadline = now + limits.head_s
-        if self._part is Part.HEAD and self._received > limits.head_bytes:
+        if self._part == HEAD and self._received > limits.head_bytes:
             self._refuse(431, self._too_large())
-        elif self._part is not Part.NOTHING and len(self.headers) > limits.headers:  # in a body these are trailers
+        elif self._part != NOTHING and len(self.headers) > limits.headers:  # in a body these are trailers
             self._refuse(431, self._too_many())
 
     def _wait_for_body(self, now: float, is_continued: bool) -> None:
@@ -336,7 +332,7 @@ class LimitedConnection(Doorstep):
     def _refuse(self, status: int, sentence: str) -> None:
         """Answers outside of the app, then closes once the client had time to read it."""
         now = self.loop.time()
-        if self.cycle is not None and self._part is Part.BODY:
+        if self.cycle is not None and self._part == BODY:
             can_answer = not (self.pipeline or getattr(self.cycle, "response_started", False))
             self.cycle.disconnected = True
             self.cycle.message_event.set()
