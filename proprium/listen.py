@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 from collector.intake import Collector
 from proprium import connections, logs
 from proprium.config import Settings
-from proprium.connections import Connections, LimitedConnection
+from proprium.connections import Connections
+from proprium.limited_connection import LimitedConnection
 
 DRAIN_S = 5
 """How long open requests may take after SIGTERM; with what follows, the process ends within 10 s."""

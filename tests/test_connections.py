@@ -26,7 +26,8 @@ from collector.route import wrap
 from collector.sender import Addresses
 from collector.writer import GroupCommit
 from proprium.body_limit import BodyLimit
-from proprium.connections import BACKLOG, ConnectionLimits, Connections, LimitedConnection, backlog_for, limits_for
+from proprium.connections import BACKLOG, ConnectionLimits, Connections, backlog_for, limits_for
+from proprium.limited_connection import LimitedConnection
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
