@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -14,11 +15,19 @@ from collector.answers import Answer
 from collector.counters import Counters
 from collector.errors import Dropped, Reason, Rejected, StoreUnavailable, TooFast, UnknownProperty
 from collector.event import Event, Hit, Outcome
-from collector.parse import NotReadable, Sender
+from collector.parse import EVENTS_LIMIT, NotReadable, Sender
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, PropertyRules
 from collector.request import Request, hits_of
-from collector.sender import Addresses, Network, RateLimit, is_prefetch, origin_host
+from collector.sender import (
+    UNKNOWN_SENDERS_SHARE,
+    Addresses,
+    Network,
+    RateLimit,
+    is_prefetch,
+    origin_host,
+    rate_limit_key,
+)
 from collector.user_agent import classify, is_automated
 from collector.writer import Flags, GroupCommit
 
@@ -52,6 +61,7 @@ class Collector:
         listener: Listener | None = None,
         on_refused: Listener | None = None,
         now: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._writer = writer
@@ -59,7 +69,10 @@ class Collector:
         self._listener = listener
         self._on_refused = on_refused
         self._now = now
-        self._limit = RateLimit(collect_rate)
+        self._limit = RateLimit(collect_rate, most_at_once=EVENTS_LIMIT, monotonic=monotonic)
+        self._unknown_limit = RateLimit(
+            collect_rate * UNKNOWN_SENDERS_SHARE, most_at_once=EVENTS_LIMIT, monotonic=monotonic
+        )
         self._a_few = turned_away.AFew()
         self.addresses = Addresses(trusted_proxies)
         self.counters = Counters()
@@ -86,9 +99,21 @@ class Collector:
             origin_host(headers),
             is_prefetch(headers),
         )
-        if not self._limit.admits(sender.address):
-            raise TooFast("Too many requests from this address. Try again in a second.")
+        self._charge(request, sender)
         return sender
+
+    def _charge(self, request: Request, sender: Sender, events: int = 1, *, after: int = 0) -> None:
+        """Counts events against the rate limit of their sender. Raises TooFast.
+
+        Behind a proxy that is not trusted all visitors look the same: their address is unknown, and they share a
+        larger limit, which is that of the proxy. Its address is used for nothing else.
+        """
+        if sender.address is not None:
+            is_within = self._limit.admits(rate_limit_key(sender.address), events, after=after)
+        else:
+            is_within = self._unknown_limit.admits(request.peer or "", events, after=after)
+        if not is_within:
+            raise TooFast("Too many events from this address. Try again in a second.")
 
     def tells_of(self, problem: Exception) -> bool:
         """Whether this refusal is one of the few a second of which its property is told."""
@@ -133,8 +158,11 @@ class Collector:
 
     def _take(self, request: Request, done: Done) -> Answer | None:
         """The answer; None when it will come after the commit."""
-        hits = hits_of(request, request.sender or self.admit(request))
+        sender = request.sender or self.admit(request)
+        hits = hits_of(request, sender)
         request.events = len(hits)
+        if len(hits) > 1:  # one was counted before the body was read
+            self._charge(request, sender, len(hits) - 1, after=1)
         self._count_received(request)
         kept: list[tuple[Hit, Event]] = []
         dropped: list[tuple[Hit, Dropped]] = []

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 
 from collector.remembered import remembered
 from collector.source import host_of
@@ -30,7 +28,22 @@ _PRIVATE = [
 ]  # fmt: skip
 _NAT64 = ip_network("64:ff9b::/96")
 UNKNOWN_CLIENT = "unknown"
-WINDOW_S = 2  # a whole window may come at once: with 100/s that is a burst of 200
+BURST_S = 2  # what may come at once: with 100/s that is a burst of 200
+UNKNOWN_SENDERS_SHARE = 10
+"""How many times the rate of one address all senders together have whose address is unknown."""
+PROXY_HEADERS = frozenset(
+    {
+        b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-original-forwarded-for",
+        b"x-original-host", b"x-original-url", b"x-remote-ip", b"x-remote-addr", b"x-proxyuser-ip", b"true-client-ip",
+        b"x-true-client-ip", b"client-ip", b"proxy-client-ip", b"wl-proxy-client-ip", b"do-connecting-ip",
+        b"fastly-client-ip", b"cdn-loop", b"x-varnish", b"x-request-start", b"x-cloud-trace-context",
+    }
+)  # fmt: skip
+"""Headers that proxies, load balancers and CDNs add, by name; PROXY_HEADER_PREFIXES has families of them."""
+PROXY_HEADER_PREFIXES = (
+    b"x-forwarded", b"cf-", b"fly-", b"x-amz", b"x-azure-", b"x-arr-", b"x-appengine-", b"x-akamai-", b"akamai-",
+    b"x-envoy-", b"x-vercel-", b"x-nf-", b"cloudfront-", b"x-fastly-",
+)  # fmt: skip
 
 
 class Addresses:
@@ -50,6 +63,10 @@ class Addresses:
         self._is_trusted.cache_clear()
         if self.untrusted_proxy and self._is_trusted(self.untrusted_proxy):
             self.untrusted_proxy = None  # so that another one is told of as well
+
+    def is_trusted(self, address: str) -> bool:
+        """Whether a canonical address is a trusted proxy's."""
+        return self._is_trusted(address)
 
     def client(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """The client's address; None when nobody trustworthy knows it."""
@@ -122,19 +139,48 @@ def is_prefetch(headers: dict[bytes, bytes]) -> bool:
     return any(word in purpose for word in (b"prefetch", b"prerender", b"preview"))
 
 
+def is_proxied(headers: Iterable[bytes]) -> bool:
+    """True where the lower-case names of a request's headers show that it came through a proxy."""
+    return any(name in PROXY_HEADERS or name.startswith(PROXY_HEADER_PREFIXES) for name in headers)
+
+
 class RateLimit:
-    """At most `rate` requests a second and address, in windows of two seconds; 0 = off."""
+    """Token buckets: at most `rate` events a second and key, with a burst of two seconds; 0 = off.
 
-    def __init__(self, rate: float) -> None:
-        self._item: RateLimitItem | None = None
-        if rate:
-            self._item = RateLimitItemPerSecond(max(1, round(rate * WINDOW_S)), WINDOW_S)
-        self.memory = BoundedMemory()
-        self._limiter = FixedWindowRateLimiter(self.memory)
+    A full bucket gives any number once, even more than the burst; its key then waits until that is made up for.
+    """
 
-    def admits(self, address: str | None) -> bool:
-        """An unknown address is nobody's fault, and is not limited."""
-        return self._item is None or address is None or self._limiter.hit(self._item, rate_limit_key(address))
+    KEYS_LIMIT = 50_000  # in each of two generations; a key is forgotten after one or two of them
+
+    def __init__(
+        self, rate: float, *, most_at_once: int = 100, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval_s = 1 / rate if rate else 0.0
+        self._burst_s = max(1, round(rate * BURST_S)) * self._interval_s
+        self._generation_s = self._burst_s + most_at_once * self._interval_s  # no debt is forgotten before it is paid
+        self._monotonic = monotonic
+        # When the bucket of a key will be full again. What is not there is full.
+        self._full_at: dict[str, float] = {}
+        self._old_full_at: dict[str, float] = {}
+        self._turns_at = 0.0
+
+    def admits(self, key: str, events: int = 1, *, after: int = 0) -> bool:
+        """Takes `events` from the bucket of `key`, or nothing. `after` were taken for the same request already."""
+        if not self._interval_s:
+            return True
+        now = self._monotonic()
+        if now >= self._turns_at or len(self._full_at) >= self.KEYS_LIMIT:
+            self._old_full_at, self._full_at, self._turns_at = self._full_at, {}, now + self._generation_s
+        full_at = self._full_at.get(key) or self._old_full_at.get(key) or now
+        if full_at < now:
+            full_at = now
+        slack_s = 1e-6  # of floating point
+        was_full = full_at - after * self._interval_s <= now + slack_s
+        full_at += events * self._interval_s
+        if not was_full and full_at - now > self._burst_s + slack_s:
+            return False
+        self._full_at[key] = full_at
+        return True
 
 
 @remembered(8_192)

@@ -103,7 +103,7 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
     )
     printer = Printer(parts.warehouse, atlas, settings.chromium)
     app = FastAPI(lifespan=_life(settings, parts, printer, demo), openapi_url=None)
-    app.include_router(health(_checks(parts), parts.doors.metrics))
+    app.include_router(health(_checks(parts), parts.doors.metrics, settings.metrics_token))
     app.include_router(routes.maps(atlas))
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
     app.mount(api.PREFIX, _api(settings, parts, services))

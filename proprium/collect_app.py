@@ -19,6 +19,7 @@ from collector.route import App, wrap
 from collector.script_file import ScriptFile
 from collector.writer import GroupCommit
 from maps.atlas import Atlas
+from proprium.body_limit import BodyLimit
 from proprium.config import ASSETS, Settings
 from proprium.health import Check, health
 from proprium.listen import listen
@@ -58,8 +59,8 @@ class Ingestion:
         self.directory.close()
 
     def wrap(self, app: App) -> App:
-        """The collector's own paths in front of `app`."""
-        return wrap(app, self.collector, self.script)
+        """The collector's own paths in front of `app`, and a limit of request bodies in front of its other ones."""
+        return wrap(BodyLimit(app), self.collector, self.script)
 
     def address_of(self, connection: HTTPConnection) -> str | None:
         """Who asks for a page, by the collector's rules on proxies."""
@@ -129,7 +130,7 @@ def build(settings: Settings) -> tuple[ASGIApp, Collector]:
         database.close()
 
     app = FastAPI(lifespan=life, openapi_url=None)
-    app.include_router(health(doors.checks(), doors.metrics))
+    app.include_router(health(doors.checks(), doors.metrics, settings.metrics_token))
     return doors.wrap(app), doors.collector
 
 

@@ -18,6 +18,9 @@ PREFIX = "PROPRIUM_"
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 """What browsers are served; `build` in it is made at set-up."""
 
+SECRETS = frozenset({f"{PREFIX}METRICS_TOKEN"})
+"""Settings whose value no message repeats."""
+
 RETENTION_DAYS = 730
 """How long events are kept where nobody says otherwise."""
 
@@ -47,7 +50,8 @@ class Settings(BaseSettings):
     geoip_path: Path | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     chromium: str = ""
-    collect_rate: float = Field(100, ge=0)  # requests a second, address and process; 0 = off
+    collect_rate: float = Field(100, ge=0)  # events a second, address and process; 0 = off
+    metrics_token: str = ""  # what /metrics asks for as a bearer token; empty: this machine and its network may ask
     warehouse_memory: str = Field("512MB", pattern=r"^\d+(\.\d+)?\s*(KB|MB|GB|KiB|MiB|GiB)$")
     log_level: str = "INFO"
     log_format: LogFormat = LogFormat.TEXT
@@ -57,6 +61,13 @@ class Settings(BaseSettings):
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _fits_into_a_header(cls, value: str) -> str:
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise ValueError("expected letters, digits and signs of ASCII, without spaces")
+        return value
 
     @field_validator("log_level")
     @classmethod
@@ -139,4 +150,5 @@ def _first_sentence(problem: ValidationError) -> str:
     if not error["loc"]:
         return str(error["msg"]).removeprefix("Value error, ")
     name = PREFIX + str(error["loc"][0]).upper()
-    return f"{name} is {error['input']!r}: {str(error['msg']).removeprefix('Value error, ')}."
+    value = "not usable" if name in SECRETS else repr(error["input"])
+    return f"{name} is {value}: {str(error['msg']).removeprefix('Value error, ')}."

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from collector.sender import is_proxied
+
 Check = Callable[[], str | None]
 """None when all is well, else what is wrong. May block."""
 
 
-def health(checks: Mapping[str, Check], metrics: Callable[[], str]) -> APIRouter:
-    """`checks` by the name of what they look at; `metrics` is Prometheus text, and may block."""
+def health(checks: Mapping[str, Check], metrics: Callable[[], str], metrics_token: str = "") -> APIRouter:
+    """`checks` by the name of what they look at; `metrics` is Prometheus text, and may block.
+
+    With a token, /metrics asks for it from everywhere; without one it answers this machine and its private network.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/healthz")
@@ -28,7 +34,11 @@ def health(checks: Mapping[str, Check], metrics: Callable[[], str]) -> APIRouter
 
     @routes.get("/metrics")
     def prometheus(request: Request) -> Response:
-        if not is_near(request):
+        if metrics_token and not has_token(request, metrics_token):
+            return PlainTextResponse(
+                "Authorization: Bearer <PROPRIUM_METRICS_TOKEN> is needed.\n", 401, {"WWW-Authenticate": "Bearer"}
+            )
+        if not metrics_token and not is_near(request):
             return PlainTextResponse("not from here\n", 404)
         return PlainTextResponse(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -37,13 +47,18 @@ def health(checks: Mapping[str, Check], metrics: Callable[[], str]) -> APIRouter
 
 def is_near(request: Request) -> bool:
     """Asked by this machine or its private network, and not through a proxy: numbers are not for passers-by."""
-    if request.client is None or {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers):
+    if request.client is None or is_proxied(name for name, _ in request.headers.raw):
         return False
     try:
         address = ip_address(request.client.host)
     except ValueError:
         return False
     return address.is_private or address.is_loopback
+
+
+def has_token(request: Request, token: str) -> bool:
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(sent.strip().encode(), token.encode())
 
 
 def _ask(check: Check) -> str | None:

@@ -12,12 +12,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from collector.intake import Collector
-from proprium import logs
+from proprium import connections, logs
 from proprium.config import Settings
-from proprium.doorstep import Doorstep
+from proprium.connections import Connections
+from proprium.limited_connection import LimitedConnection
 
 DRAIN_S = 5
 """How long open requests may take after SIGTERM; with what follows, the process ends within 10 s."""
+
+SOCKET_MESSAGE_BYTES = 1 << 20
+"""Of one message of a page's WebSocket. Engine.IO takes a million bytes, and would be handed 16 MiB to refuse."""
 
 GARBAGE = 10_000, 100, 50
 """So many new objects are looked through for cycles at a time, which takes 30 ms in which nothing else happens; what
@@ -30,13 +34,17 @@ that has sent something: with Python's own 5 ms, beside threads that compute, an
 
 def listen(app: ASGIApp, collector: Collector, settings: Settings) -> None:
     logs.configure(settings)
+    files = connections.raise_file_limit()
+    open_connections = Connections(collector.addresses, connections.limits_for(files))
     config = uvicorn.Config(
         app,
-        http=partial(Doorstep, collector),  # type: ignore[arg-type]
+        http=partial(LimitedConnection, collector, open_connections),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
         access_log=False,  # it would hold addresses
         log_config=None,
+        backlog=connections.backlog_for(files),
+        ws_max_size=SOCKET_MESSAGE_BYTES,
         server_header=False,
         proxy_headers=False,  # the collector reads them by its own rules
         timeout_graceful_shutdown=DRAIN_S,

@@ -15,7 +15,11 @@ from threading import Thread
 import pytest
 import yaml
 
+from collector import bulk
+from collector.parse import BODY_LIMIT
+from proprium import body_limit
 from proprium.config import PREFIX, Settings
+from proprium.connections import ConnectionLimits
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -117,6 +121,26 @@ def test_proxies_pass_the_address_of_the_visitor_and_the_socket_of_the_dashboard
     nginx = (ROOT / "deploy/nginx.conf").read_text()
     for header in ("Host", "X-Forwarded-For", "X-Forwarded-Proto", "Upgrade", "Connection"):
         assert f"proxy_set_header {header} " in nginx
+
+
+def test_whatever_runs_the_server_grants_it_enough_open_files():
+    assert "\nLimitNOFILE=65536\n" in (ROOT / "deploy/proprium.service").read_text()
+    service = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]["proprium"]
+    assert service["ulimits"] == {"nofile": 65_536}
+
+
+def test_proxies_and_the_server_agree_about_limits():
+    """A body that a route takes must pass the proxies, and a head that they pass must be taken."""
+    nginx, caddy = ((ROOT / "deploy" / name).read_text() for name in ("nginx.conf", "Caddyfile"))
+    limits = ConnectionLimits()
+    assert f"client_header_timeout {limits.head_s:.0f}s;" in nginx
+    assert f"read_header {limits.head_s:.0f}s" in caddy
+    assert f"limit_conn proprium {limits.per_address};" in nginx
+    assert "large_client_header_buffers 4 16k;" in nginx
+    assert "max_header_size 64KB" in caddy
+    assert limits.head_bytes == 64 << 10
+    assert bulk.BODY_LIMIT < 5_000_000 <= limits.body_bytes  # 5m and 5MB
+    assert max(BODY_LIMIT, body_limit.DEFAULT_BYTES, body_limit.NICEGUI_BYTES) <= 1 << 20  # 1m and 1MiB
 
 
 # The set-up script, with a system made up of a few stand-ins for commands

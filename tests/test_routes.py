@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse
 from maps.atlas import Atlas
 from proprium import routes
 from proprium.accounts import keys
-from proprium.errors import ProblemForReader
+from proprium.config import load
+from proprium.errors import ProblemForOperator, ProblemForReader
 from proprium.health import health
 from proprium.properties.service import set_public
 from proprium.reports.files import Printer
@@ -71,6 +72,48 @@ async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str
     answer = await client_of(health({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
     assert answer.status_code == 404
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP",
+        "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "Fly-Client-IP",
+        "Fastly-Client-IP", "X-Azure-ClientIP", "X-Amzn-Trace-Id", "X-Original-Forwarded-For", "CDN-Loop",
+    ],
+)  # fmt: skip
+async def test_metrics_are_not_there_through_any_proxy(name: str):
+    answer = await client_of(health({}, lambda: "secret 1")).get("/metrics", headers={name: "1"})
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
+
+
+TOKEN = "correct-horse-battery"
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "93.184.216.34"])
+@pytest.mark.parametrize("headers", [{}, {"X-Forwarded-For": "203.0.113.9"}], ids=["direct", "proxied"])
+async def test_a_token_opens_metrics_from_everywhere(peer: str, headers: dict[str, str]):
+    client = client_of(health({}, lambda: "secret 1", TOKEN), peer=peer)
+    answer = await client.get("/metrics", headers=headers | {"Authorization": f"Bearer {TOKEN}"})
+    assert (answer.status_code, answer.text) == (200, "secret 1")
+
+
+@pytest.mark.parametrize("sent", ["", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"])
+async def test_with_a_token_metrics_are_closed_to_all_who_do_not_have_it(sent: str):
+    headers = {"Authorization": sent.encode("latin-1")} if sent else {}
+    answer = await client_of(health({}, lambda: "secret 1", TOKEN)).get("/metrics", headers=headers)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("value", ["two words", "naïve-token", "line\nbreak"])
+def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, value: str):
+    monkeypatch.setenv("PROPRIUM_METRICS_TOKEN", value)
+    with pytest.raises(ProblemForOperator) as refused:
+        load()
+    assert "PROPRIUM_METRICS_TOKEN" in str(refused.value)
+    assert value not in str(refused.value)
 
 
 async def test_geometry_is_packed_and_kept_for_good_under_its_version():

@@ -71,6 +71,9 @@ def routes(door: Door, collector: Collector) -> APIRouter:
 
 async def _body(request: Request) -> bytes:
     """Raises TooLarge before more than the limit is held in memory."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and (len(announced) > 9 or int(announced) > BODY_LIMIT):
+        raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

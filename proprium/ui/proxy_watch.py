@@ -15,8 +15,9 @@ from proprium.ui.services import Services
 
 LOOKS, EVERY_S = 6, 0.5  # a collector writes down within a second which proxy it met
 NOT_YOURS = (
-    "Visits come through a proxy that this server does not trust, so their addresses are unknown: no countries, no"
-    " limit on floods. The owner of this server can trust it with one click, on the page of all properties."
+    "Visits come through a proxy that this server does not trust, so their addresses are unknown: no countries,"
+    " and one limit on floods for all of them. The owner of this server can trust it with one click, on the page of all"
+    " properties."
 )
 UNNAMED = (
     "The address is unknown: the proxy before this server does not say for whom it speaks, or was called not yours."

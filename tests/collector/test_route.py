@@ -239,7 +239,13 @@ async def test_the_client_is_the_right_most_hop_that_is_not_trusted(
 ) -> None:
     seen: list[str | None] = []
     door = make_door(peer, trusted_proxies=[ip_network(network) for network in trusted])
-    door.collector._limit.admits = lambda address: not seen.append(address)  # type: ignore[method-assign]
+    client = door.collector.addresses.client
+
+    def seeing(*request: object) -> str | None:
+        seen.append(client(*request))  # type: ignore[arg-type]
+        return seen[-1]
+
+    door.collector.addresses.client = seeing  # type: ignore[method-assign]
     await door.send(VIEW, **({"x_forwarded_for": forwarded} if forwarded else {}))
     assert seen == [expected]
     assert door.outcomes[0].has_address == (expected is not None)

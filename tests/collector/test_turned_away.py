@@ -88,12 +88,12 @@ async def test_what_is_too_large_is_told_by_its_first_bytes(door: Door, is_annou
 
 
 async def test_too_fast_is_told_without_reading_more_than_has_come(make_door: MakeDoor) -> None:
-    door = make_door(collect_rate=1)
+    door = make_door(collect_rate=1, monotonic=lambda: 7.5)
     statuses = [(await door.send(VIEW)).status_code for _ in range(3)]
     assert statuses == [204, 204, 429]
     outcome = door.outcomes[-1]
     assert (outcome.event, outcome.page, outcome.has_address) == ("signup", "/in", True)
-    assert (outcome.reason or "").startswith("429: Too many requests from this address")
+    assert (outcome.reason or "").startswith("429: Too many events from this address")
 
 
 async def test_a_pixel_that_is_refused_is_told_by_its_address(door: Door) -> None:
@@ -119,7 +119,7 @@ async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_sa
 ) -> None:
     monkeypatch.setattr(turned_away, "A_SECOND", 5)
     monkeypatch.setattr(turned_away, "time", SimpleNamespace(monotonic=lambda: 7.5))  # within one second
-    door = make_door(collect_rate=1)
+    door = make_door(collect_rate=1, monotonic=lambda: 7.5)
     read: list[int] = []
     app = door.client._transport.app  # type: ignore[attr-defined]
 

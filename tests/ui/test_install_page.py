@@ -90,7 +90,7 @@ async def test_every_reason_has_a_sentence(site: Site, reason: Reason) -> None:
         ('400: event is ""; expected a text of 1 to 255 characters.', "received", ""),
         ("404: collectorId is unknown.", "known", "send events of different properties one by one"),
         ("413: The body is too large; expected at most 524288 bytes.", "received", "send fewer at once"),
-        ("429: Too many requests from this address.", "address", "raise PROPRIUM_COLLECT_RATE"),
+        ("429: Too many events from this address.", "address", "raise PROPRIUM_COLLECT_RATE"),
         ("503: The disk is full.", "stored", "The tag tries again by itself"),
     ],
 )

@@ -53,12 +53,12 @@ async def test_nothing_refused_says_so(site: Site) -> None:
 async def test_a_flood_is_listed_with_the_setting_that_lets_more_in(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
     found = a_property(site.services.database, owner=owner)
-    refuse(site, found, "429: Too many requests from this address. Try again in a second.")
+    refuse(site, found, "429: Too many events from this address. Try again in a second.")
     refuse(site, found, "400: [3] data is a text; expected an object.")
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
-    await has(browser, "Refused with 429: Too many requests")
-    await has(browser, "One address may send 100 requests a second")
+    await has(browser, "Refused with 429: Too many events")
+    await has(browser, "One address may send 100 events a second")
     await has(browser, "raise PROPRIUM_COLLECT_RATE")
     await has(browser, "Refused with 400: [3] data is a text; expected an object.")
 

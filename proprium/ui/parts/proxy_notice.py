@@ -16,7 +16,7 @@ from proprium.ui.services import Services
 
 ABOUT = (
     "Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
-    " no countries, no limit on floods. Trust it if it is yours."
+    " no countries, and all of them share one limit on floods. Trust it if it is yours."
 )
 
 

@@ -43,7 +43,7 @@ def advice_of(reason: str, collect_rate: float) -> str:
     advice = {
         404: "An array is taken or refused as a whole: send events of different properties one by one.",
         413: f"One request holds at most {BODY_LIMIT >> 10} KiB and {EVENTS_LIMIT} events: send fewer at once.",
-        429: f"One address may send {collect_rate:g} requests a second. Where many people share one, or a server sends "
+        429: f"One address may send {collect_rate:g} events a second. Where many people share one, or a server sends "
         "for them, raise PROPRIUM_COLLECT_RATE. A few of such a flood are listed each second, not all.",
         503: "The tag tries again by itself. If it happens often, look at this server's disk and its log.",
     }
