@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from proprium.errors import WarehouseBusy, WarehouseRebuilding
@@ -45,8 +45,8 @@ class Warehouse:
         """How far in storage's sequence whoever fills it has come, committed or not."""
         self._successor: Warehouse | None = None
         self._outdated_at: int | None = None
-        remove(self.next_path)
         self._store = self._open()
+        remove(self.next_path)  # a killed rebuild's; not before the file is ours, since another process may write it
 
     @property
     def next_path(self) -> Path:
@@ -104,6 +104,19 @@ class Warehouse:
         self._successor = Warehouse(self.next_path, self._memory, self._threads)
         return self._successor
 
+    def copy(self, between: Callable[[], None]) -> Warehouse:
+        """What this one holds at the moment, beside it and without a trace of deleted rows: for `swap` or `abandon`.
+
+        `between` is called every second or so; it may write to this one.
+        """
+        tables = [table for table in schema.metadata.sorted_tables if table is not schema.compaction]
+        self._store.copy(tables, between)
+        successor = Warehouse(self.next_path, self._memory, self._threads)
+        with successor.write() as connection:
+            connection.execute(insert(schema.compaction).values(is_pending=False))
+        self._successor = successor
+        return successor
+
     def swap(self, successor: Warehouse) -> None:
         """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
         with self._alone(SWAP_S):
@@ -142,7 +155,7 @@ class Warehouse:
             return self._prepared()
 
     def _prepared(self) -> DuckDBStore:
-        store = DuckDBStore(self.path, self._memory, self._threads)
+        store = DuckDBStore(self.path, self.next_path, self._memory, self._threads)
         try:
             with store.engine.begin() as connection:
                 self._outdated_at = _outdated_at(connection)
