@@ -11,11 +11,19 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import TimeoutError
 
 from proprium.errors import WarehouseBusy, WarehouseRebuilding
 from proprium.warehouse import schema
-from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, batches, remove, staged
+from proprium.warehouse.engines.duckdb import (
+    ENGINE_ERRORS,
+    DuckDBStore,
+    WarehouseUnreadable,
+    batches,
+    reader_problem,
+    remove,
+    staged,
+)
 from proprium.warehouse.gate import Gate, Shut
 from proprium.warehouse.memo import Memo
 from proprium.warehouse.patience import Patience, asking, patience_here
@@ -65,7 +73,7 @@ class Warehouse:
         """A connection of one's own, for one thread; everything it reads is from one moment.
 
         Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; WarehouseRebuilding
-        when it is another version's; TooSlow when the thread's patience ends.
+        when it is another version's; TooSlow when the thread's patience ends; TooLarge when memory or disk do.
         """
         if not even_outdated and (percent := self.rebuilt_percent()) is not None:
             raise WarehouseRebuilding(percent)
@@ -84,9 +92,13 @@ class Warehouse:
                     self._readers.discard(connection)
         except (Shut, TimeoutError):
             raise WarehouseBusy("The warehouse is busy. Try again in a moment.") from None
-        except DBAPIError:
+        except ENGINE_ERRORS as error:
             patience.check()
-            raise
+            if (problem := reader_problem(error)) is None:
+                raise
+            first_line, *_ = str(getattr(error, "orig", error)).splitlines() or [""]
+            log.warning("a question to the warehouse was given up: %s", first_line)
+            raise problem from None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -24,7 +24,7 @@ from proprium.storage.tables import Change, ChangeKind, EventRow, Property
 from tests.make import an_event, moment
 from tests.running import Running, running
 
-PEOPLE = 60
+PEOPLE = 24
 WITHIN_S = 60
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
 from sqlalchemy import Column, Connection, Engine, Select, Table, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
-from proprium.errors import ProblemForOperator
+from proprium.errors import BadQuery, ProblemForOperator, ProblemForReader, TooLarge, WarehouseBusy
 from proprium.warehouse.patience import patience_here
 
 MOST_READERS = 32
@@ -27,6 +28,30 @@ COPY_ROWS = 122_880
 
 class WarehouseUnreadable(Exception):
     """The file is not one that this version of the engine can read: it is thrown away and filled again."""
+
+
+ENGINE_ERRORS = (DBAPIError, duckdb.Error)
+"""What a statement raises that the engine could not run, through SQLAlchemy or past it."""
+
+
+_FULL_DISK = ("no space", "disk", "could not write", "failed to create")
+
+
+def reader_problem(error: Exception) -> ProblemForReader | None:
+    """What a reader is told instead of an engine's error; None for a defect of ours, which belongs into the log."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    text = str(cause).lower()
+    if isinstance(cause, duckdb.OutOfMemoryException):
+        return TooLarge("This needs more memory than the server may use. Choose a shorter period or fewer filters.")
+    if isinstance(cause, duckdb.IOException) and any(part in text for part in _FULL_DISK):
+        return TooLarge(
+            "The server's disk is full. Choose a shorter period or fewer filters, or make room on the disk."
+        )
+    if "expression depth" in text or "recursion" in text:
+        return BadQuery("These filters are nested too deeply to be answered. Use fewer filters.")
+    if isinstance(cause, duckdb.InterruptException):
+        return WarehouseBusy("The warehouse was needed for something else. Try again in a moment.")
+    return None
 
 
 class DuckDBStore:
@@ -43,6 +68,7 @@ class DuckDBStore:
             pool_size=IDLE_READERS,
             max_overflow=MOST_READERS - IDLE_READERS,
             pool_timeout=30,
+            hide_parameters=True,  # an error would carry thousands of them, and what visitors sent, into the log
         )
         event.listen(self.engine, "before_cursor_execute", _check_patience)
 
