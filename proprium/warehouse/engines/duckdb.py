@@ -142,7 +142,7 @@ def _quoted(path: Path) -> str:
 
 
 def _open(path: Path, copy_path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "threads": str(threads),
