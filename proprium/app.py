@@ -137,7 +137,7 @@ def _parts(settings: Settings, atlas: Atlas) -> tuple[Parts, Heard[Outcome]]:
     rules = stored_rules(database, counts_automated=settings.is_loopback)
     projector = Projector(tail, warehouse, rules, hub.touch)
     doors = ingestion(settings, database, atlas, on_commit=lambda *_: tail.wake(), listener=heard.publish)
-    jobs = Jobs(standard_jobs(settings, database, doors.keys))
+    jobs = Jobs(standard_jobs(settings, database, doors.keys, warehouse_erased_to=projector.erased_to))
     sql = Runner(Snapshots(warehouse))
     return Parts(database, warehouse, tail, hub, projector, sql, doors, jobs), heard
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -44,9 +45,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Exit code 0 when it worked, 1 when it did not, 2 when it was not understood."""
+    """Exit code 0 when it worked, 1 when it did not, 2 when it was not understood.
+
+    What is written meanwhile is this account's alone: databases, logs and temporary files of the engines as well.
+    """
+    user_umask = os.umask(0o077)
     try:
-        cli(prog_name="proprium")
+        cli(prog_name="proprium", obj=user_umask)
     except (ProblemForOperator, ProblemForReader) as problem:
         click.echo(str(problem), err=True)
         sys.exit(1)
+    finally:
+        os.umask(user_umask)

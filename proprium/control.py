@@ -159,7 +159,7 @@ async def _progress_of(rebuild: Callable[[Progress], object]) -> AsyncIterator[b
 @contextmanager
 def _listener(path: Path) -> Iterator[socket.socket]:
     """Takes over the name of a server that was killed, and gives it up at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

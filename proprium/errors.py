@@ -16,6 +16,7 @@ ProblemForReader
 ├── ChromiumMissing     503
 ├── PrintFailed         503
 ├── TooSlow             503   a question that took longer than a server can wait
+├── TooLarge            503   a question that needs more memory or disk than the server has
 ├── SqlBusy             503   somebody's statement waits for another one
 └── WarehouseBusy       503
     └── WarehouseRebuilding  another version's: it cannot be asked before it is filled anew
@@ -123,6 +124,11 @@ class PrintFailed(ProblemForReader):
 class TooSlow(ProblemForReader):
     status = 503
     title = "That takes too long"
+
+
+class TooLarge(ProblemForReader):
+    status = 503
+    title = "That takes too much memory"
 
 
 class SqlBusy(ProblemForReader):

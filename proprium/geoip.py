@@ -92,14 +92,13 @@ def _fetch(url: str, target: Path, timeout_s: float) -> None:
             file.flush()
             os.fsync(file.fileno())
         _probe(scratch)
-        scratch.chmod(0o644)
         scratch.replace(target)
 
 
 @contextmanager
 def _scratch_file(folder: Path) -> Iterator[Path]:
     """A name in the same folder, so that the swap is one rename; gone afterwards, as are those of a killed process."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left_over in folder.glob(f"{SCRATCH}*"):
         if time.time() - left_over.stat().st_mtime > 2 * DEADLINE_S:
             left_over.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from proprium.config import Settings
 from proprium.errors import ProblemForOperator
 from proprium.storage.database import Database
 from proprium.storage.deletion import delete_orphans
+from proprium.storage.erasure import finish_deletions
 from proprium.storage.user_agents import sweep_user_agents
 from proprium.storage.visitor_keys import VisitorKeys
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+ERASURE_INTERVAL = timedelta(seconds=10)
+"""What was deleted is off the disk within a minute."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,20 @@ def run_once(job: Job) -> bool:
     return True
 
 
-def standard_jobs(settings: Settings, database: Database, keys: VisitorKeys, clock: Clock = utc_now) -> tuple[Job, ...]:
+def standard_jobs(
+    settings: Settings,
+    database: Database,
+    keys: VisitorKeys,
+    clock: Clock = utc_now,
+    warehouse_erased_to: Callable[[], int] = lambda: 0,
+) -> tuple[Job, ...]:
     """What every `serve` does beside serving."""
+
+    def finish() -> None:
+        finish_deletions(database, settings.data_dir, warehouse_erased_to(), clock=clock)
+
     return (
+        Job("remove what deletions left behind", ERASURE_INTERVAL, finish),
         Job("destroy visitor keys", HOUR, lambda: keys.destroy_old(clock())),
         Job("finish interrupted deletions", HOUR, lambda: delete_orphans(database)),
         Job("sweep unused User-Agents", DAY, lambda: sweep_user_agents(database)),

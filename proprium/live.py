@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from time import thread_time
 from typing import Any, Generic, TypeVar
 
+from proprium.errors import ProblemForReader
 from proprium.warehouse.patience import Patience, asking
 
 log = logging.getLogger(__name__)
@@ -265,7 +266,8 @@ class _Channel:
                 return
             self._is_stale = True
             self._task = None
-            log.warning("A question of property %s failed: %s", self.number, problem, exc_info=True)
+            is_defect = not isinstance(problem, ProblemForReader)
+            log.warning("A question of property %s failed: %s", self.number, problem, exc_info=is_defect)
             for watch in self._looking():
                 watch.fail(problem)
             return  # the next change asks again; trying in a circle would help nobody

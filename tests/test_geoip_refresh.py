@@ -86,7 +86,9 @@ def country_of(file: Path, address: str = "127.0.0.1") -> str:
 
 def test_the_file_of_this_month_is_fetched_and_readable(server, refresh, places):
     server.answers[THIS_MONTH] = (200, gzip.compress(places))
-    assert country_of(refresh()) == "DE"
+    file = refresh()
+    assert country_of(file) == "DE"
+    assert file.stat().st_mode & 0o077 == 0, "whatever stands in the data folder is private"
     assert server.asked == [THIS_MONTH]
 
 

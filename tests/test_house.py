@@ -19,6 +19,15 @@ PACKAGES = ("collector", "maps", "proprium")
 GIVEN = ("nicegui", "fastapi", "sqlmodel", "user_agents", "geoip2", "plotly", "uvicorn")
 LONGEST_FILE = 350
 LONGEST_TEST = 500
+TOP_LEVEL = {
+    *("proprium", "collector", "maps", "assets", "tests", "deploy", "docs", ".ci"),
+    *("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "LICENSE", "Dockerfile", "Makefile"),
+    *("pyproject.toml", "requirements.lock", "requirements-dev.lock"),
+    *(".gitignore", ".dockerignore", ".pre-commit-config.yaml"),
+}
+UNTRACKED = re.compile(r"\.venv|\.env|\.git|\.nicegui|\.hypothesis|node_modules|__pycache__|.*\.egg-info|\..*_cache")
+UNTRACKED_ROOTS = {"data", "shots", "assets/build"}
+"""What .gitignore names, for a copy of the project in which there is no git to ask."""
 UNSEEN = {  # dependencies that work without being imported by us
     "tzdata": "zoneinfo finds it",
     "pytz": "DuckDB asks for it",
@@ -28,10 +37,23 @@ UNSEEN = {  # dependencies that work without being imported by us
 
 @cache
 def tracked() -> tuple[str, ...]:
-    """The files that git knows, or would take: also before they are committed."""
+    """The files that git knows, or would take: also before they are committed. Without git, all that are here."""
+    if not (ROOT / ".git").exists():
+        return tuple(sorted(_files_below(ROOT)))
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     return tuple(name for name in listed if (ROOT / name).is_file())
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    for path in folder.iterdir():
+        name = path.relative_to(ROOT).as_posix()
+        if UNTRACKED.fullmatch(path.name) or name in UNTRACKED_ROOTS:
+            continue
+        if path.is_dir():
+            yield from _files_below(path)
+        else:
+            yield name
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -164,6 +186,11 @@ def test_a_package_opens_with_one_docstring_and_nothing_else(path: Path):
 def test_no_file_is_too_long_to_read():
     lengths = {name: _text(name).count("\n") for name in tracked() if name.endswith(".py")}
     assert {name: n for name, n in lengths.items() if n > (LONGEST_TEST if "tests/" in name else LONGEST_FILE)} == {}
+
+
+def test_the_top_level_holds_what_belongs_there_and_nothing_else():
+    """A stray folder goes into the image and into every checkout."""
+    assert {name.partition("/")[0] for name in tracked()} <= TOP_LEVEL
 
 
 def test_every_module_opens_with_a_sentence():

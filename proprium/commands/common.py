@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,20 @@ def password(from_stdin: bool) -> str:
         raise click.UsageError("There is no terminal to ask for the password; use --password-stdin.")
     answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return answer
+
+
+@contextmanager
+def user_umask() -> Iterator[None]:
+    """Gives files that the user asked for the mode of the user's own umask; all others are private."""
+    asked = click.get_current_context().obj
+    if asked is None:
+        yield
+        return
+    private = os.umask(asked)
+    try:
+        yield
+    finally:
+        os.umask(private)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from proprium.commands.common import progress_bar, property_of, storage
+from proprium.commands.common import progress_bar, property_of, storage, user_umask
 from proprium.errors import ProblemForOperator
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def _write(file: Path, pieces: Iterator[bytes]) -> None:
         return
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        with unfinished.open("wb") as target:
+        with user_umask():
+            target = unfinished.open("wb")
+        with target:
             _pour(target, pieces)
         unfinished.replace(file)
     except OSError as problem:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from proprium.commands.common import storage
+from proprium.errors import ProblemForOperator
 
 if TYPE_CHECKING:
+    from proprium.config import Settings
     from proprium.storage.database import Database
     from proprium.warehouse.connect import Warehouse
     from proprium.warehouse.projector import Projector
@@ -31,3 +34,26 @@ def opened() -> Iterator[tuple[Database, Warehouse, Projector]]:
         finally:
             tail.close()
             warehouse.close()
+
+
+def erase_deleted(settings: Settings, database: Database) -> None:
+    """Removes what was deleted from every file, where no server runs: a running one does it within a minute."""
+    from proprium.control import running_server
+    from proprium.storage.erasure import finish_deletions
+
+    with running_server(settings) as server:
+        if server:
+            return
+    erased_to = 0
+    if settings.warehouse_path.exists():
+        try:
+            with opened() as (_, _, projector):
+                projector.catch_up()
+                projector.compact()
+                erased_to = projector.erased_to()
+        except ProblemForOperator as problem:
+            raise ProblemForOperator(
+                f"The events are deleted, but not yet overwritten in the warehouse's file; the next"
+                f" `proprium serve` does that. {problem}"
+            ) from None
+    finish_deletions(database, settings.data_dir, erased_to, quiet=timedelta(0))

@@ -7,6 +7,7 @@ from uuid import UUID
 import click
 
 from proprium.commands.common import property_of, storage
+from proprium.commands.open_warehouse import erase_deleted
 
 
 @click.group()
@@ -72,8 +73,9 @@ def delete(property_id: UUID, yes: bool) -> None:
     """Delete a property with all its events."""
     from proprium.properties import service
 
-    with storage() as (_, database):
+    with storage() as (settings, database):
         found = property_of(database, property_id)
         if not yes:
             click.confirm(f"Delete {found.name} with all its events?", abort=True, err=True)
         service.delete_property(database, property_id)
+        erase_deleted(settings, database)

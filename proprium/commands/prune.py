@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from proprium.commands.common import storage
+from proprium.commands.open_warehouse import erase_deleted
 from proprium.config import RETENTION_DAYS
 
 
@@ -20,6 +21,10 @@ def prune(days: int, dry_run: bool) -> None:
     from proprium.clock import utc_now
     from proprium.storage import deletion
 
-    with storage() as (_, database):
+    with storage() as (settings, database):
         before = utc_now() - timedelta(days=days)
-        click.echo(deletion.count_before(database, before) if dry_run else deletion.prune(database, before))
+        if dry_run:
+            click.echo(deletion.count_before(database, before))
+            return
+        click.echo(deletion.prune(database, before))
+        erase_deleted(settings, database)

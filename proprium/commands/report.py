@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from proprium.commands.common import progress_bar, property_of
+from proprium.commands.common import progress_bar, property_of, user_umask
 from proprium.commands.open_warehouse import opened
 from proprium.config import load
 from proprium.control import running_server
@@ -29,7 +29,8 @@ def report(property_id: UUID, period: str, kind: str | None, file: Path) -> None
     pairs = [("period", period)]
     with running_server(load()) as server:
         content = server.report(property_id, pairs, kind) if server else _made_here(property_id, pairs, Format(kind))
-    file.write_bytes(content)
+    with user_umask():
+        file.write_bytes(content)
 
 
 def _made_here(property_id: UUID, pairs: list[tuple[str, str]], kind: Format) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
@@ -45,6 +44,4 @@ def demo(**given: Any) -> None:
 
 def _begin(given: dict[str, Any]) -> Settings:
     """The settings; an option that was not given leaves the word to the environment."""
-    settings = load(**{name: value for name, value in given.items() if value is not None})
-    os.umask(0o077)  # what the engines write beside their files (logs, temporary ones) is this account's alone, too
-    return settings
+    return load(**{name: value for name, value in given.items() if value is not None})

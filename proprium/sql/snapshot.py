@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -26,8 +27,8 @@ MOST_EVENTS = 500_000
 """The newest ones of a period. They cost some 40 bytes of disk and 6 µs of CPU each."""
 FRESH = timedelta(seconds=10)
 """A snapshot that is younger is taken again, whatever has happened meanwhile."""
-KEPT = timedelta(seconds=60)
-"""One on which nothing has happened, for so long."""
+KEPT = timedelta(seconds=45)
+"""One on which nothing has happened, for so long: what is deleted is off the disk within a minute."""
 MOST_KEPT = 8
 MEMORY = "256MB"  # while a snapshot is made
 
@@ -80,6 +81,9 @@ class Snapshots:
 
     def __init__(self, warehouse: Warehouse, *, most_events: int = MOST_EVENTS, clock: Clock = utc_now) -> None:
         self._warehouse, self._most_events, self._clock = warehouse, most_events, clock
+        # Beside the warehouse, which one process has open: what a killed one left there is nobody else's.
+        self._folder = warehouse.path.with_name("sql.tmp")
+        shutil.rmtree(self._folder, ignore_errors=True)
         self._kept: dict[Scope, _Cut] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
@@ -110,7 +114,11 @@ class Snapshots:
     def _forget_later(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = threading.Timer(KEPT.total_seconds() + 1, self._forget)
+        oldest = min((cut.held.taken_at for cut in self._kept.values()), default=None)
+        if oldest is None:
+            return
+        left_s = (oldest + KEPT - self._clock()).total_seconds()
+        self._timer = threading.Timer(max(0.0, left_s) + 1, self._forget)
         self._timer.daemon = True
         self._timer.start()
 
@@ -118,6 +126,7 @@ class Snapshots:
         """What somebody asked to be erased is not to live on in a file that nobody uses."""
         with self._lock:
             self._drop(self._old())
+            self._forget_later()
 
     def _old(self) -> list[Scope]:
         now = self._clock()
@@ -131,7 +140,8 @@ class Snapshots:
         now = self._clock()
         since, is_short = self._since(connection, scope, now)
         editable = [chosen.number for chosen in scope.properties if chosen.may_edit]
-        with tempfile.TemporaryDirectory(prefix="proprium-sql-") as folder:  # only this user may look into it
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:  # only this user may look into it
             path = Path(folder) / "snapshot"
             with _Writer(path, scope.properties) as writer:
                 events = writer.fill(EVENTS, connection, _bounded(events_of(editable), event, scope, since))

@@ -146,7 +146,7 @@ def _file_of(url: str) -> Path:
 def _make_private(path: Path) -> None:
     """Nobody but this user reads accounts and keys; SQLite gives its log the same mode."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
     except OSError as problem:
         raise ProblemForOperator(f"{path} cannot be opened: {problem.strerror}.") from None

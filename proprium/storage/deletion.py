@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from proprium.storage import codec
 from proprium.storage.database import Database
-from proprium.storage.tables import Change, ChangeKind, EventRow, Property, VisitorKey
+from proprium.storage.tables import Change, ChangeKind, EventRow, Property, Refused, VisitorKey
 
 ROWS_AT_ONCE = 20_000
 
@@ -23,6 +23,7 @@ hardly ever find the moment between two transactions."""
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
+_refused: Any = Refused.__table__  # type: ignore[attr-defined]
 _visitor_key: Any = VisitorKey.__table__  # type: ignore[attr-defined]
 
 
@@ -51,6 +52,7 @@ def delete_some_property_events(session: Session, number: int, kind: ChangeKind,
     some = select(_event.c.seq).where(_event.c.property == number).limit(at_once)
     deleted = _rows(session, delete(_event).where(_event.c.seq.in_(some)))
     session.execute(delete(_visitor_key).where(_visitor_key.c.property == number))
+    session.execute(delete(_refused).where(_refused.c.property == number))
     session.add(Change(kind=kind, property=number))
     return deleted
 
@@ -66,7 +68,8 @@ def delete_orphans(database: Database) -> int:
 def prune(
     database: Database, before: datetime, property_number: int | None = None, *, at_once: int = ROWS_AT_ONCE
 ) -> int:
-    """Deletes the events from before a moment, of one property or of all; how many."""
+    """Deletes the events from before a moment, of one property or of all, and the refused ones; how many events."""
+    _prune_refused(database, before, property_number)
     total, lowest, highest = 0, *_span(database)
     for start in range(lowest, highest + 1, at_once):
         with database.writing() as session:
@@ -80,6 +83,8 @@ def prune(
         total += deleted
         if deleted and start + at_once <= highest:
             time.sleep(PAUSE_S)
+    if total:
+        database.forget_log()
     return total
 
 
@@ -88,6 +93,14 @@ def count_before(database: Database, before: datetime, property_number: int | No
     with database.engine.connect() as connection:
         question = select(func.count()).select_from(_event).where(*_older(before, property_number))
         return cast(int, connection.scalar(question))
+
+
+def _prune_refused(database: Database, before: datetime, property_number: int | None) -> None:
+    old = _refused.c.at < before
+    with database.writing() as session:
+        session.execute(
+            delete(_refused).where(old if property_number is None else old & (_refused.c.property == property_number))
+        )
 
 
 def _older(before: datetime, property_number: int | None) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlmodel import Session
 
 from collector.user_agent import classify
@@ -82,12 +82,11 @@ def sweep_user_agents(database: Database) -> int:
 
 
 def _unused(database: Database) -> tuple[int, list[int]]:
-    """Until which event was looked, and the numbers that none has had. The highest one is kept: it would be given out
-    again, to another text."""
+    """Until which event was looked, and the numbers that none has had; without the highest one when it is blank."""
     with database.engine.connect() as connection:
         last = connection.scalar(select(func.max(_event.c.seq))) or 0
-        numbers = sorted(connection.scalars(select(_user_agent.c.id)))
-    unused = set(numbers[:-1])
+        numbers = connection.execute(select(_user_agent.c.id, _user_agent.c.text).order_by(_user_agent.c.id)).all()
+    unused = {number for number, text in numbers if text or number != numbers[-1].id}
     for used in _used(database, last):
         unused -= used
         if not unused:
@@ -104,10 +103,16 @@ def _used(database: Database, last: int) -> Iterator[set[int]]:
 
 
 def _delete(session: Session, numbers: set[int]) -> int:
+    """The highest number stays, with a blank text: SQLite would give it out again, to another text."""
     if not numbers:
         return 0
     settings.write(session, SWEEPS, settings.read(session, SWEEPS, 0) + 1)
-    return int(session.execute(delete(_user_agent).where(_user_agent.c.id.in_(numbers))).rowcount)  # type: ignore[attr-defined]
+    highest = session.scalar(select(func.max(_user_agent.c.id)))
+    session.execute(delete(_user_agent).where(_user_agent.c.id.in_(numbers - {highest})))
+    if highest in numbers:
+        blank = dict.fromkeys(("text", "browser", "platform", "device", "bot_name"), "")
+        session.execute(update(_user_agent).where(_user_agent.c.id == highest).values(blank))
+    return len(numbers)
 
 
 def _find_or_keep(cursor: Any, text: str) -> int:

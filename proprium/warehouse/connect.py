@@ -5,17 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, select
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy.exc import TimeoutError
 
 from proprium.errors import WarehouseBusy, WarehouseRebuilding
 from proprium.warehouse import schema
-from proprium.warehouse.engines.duckdb import DuckDBStore, WarehouseUnreadable, batches, remove, staged
+from proprium.warehouse.engines.duckdb import (
+    ENGINE_ERRORS,
+    DuckDBStore,
+    WarehouseUnreadable,
+    batches,
+    reader_problem,
+    remove,
+    staged,
+)
 from proprium.warehouse.gate import Gate, Shut
 from proprium.warehouse.memo import Memo
 from proprium.warehouse.patience import Patience, asking, patience_here
@@ -45,8 +53,8 @@ class Warehouse:
         """How far in storage's sequence whoever fills it has come, committed or not."""
         self._successor: Warehouse | None = None
         self._outdated_at: int | None = None
-        remove(self.next_path)
         self._store = self._open()
+        remove(self.next_path)  # a killed rebuild's; not before the file is ours, since another process may write it
 
     @property
     def next_path(self) -> Path:
@@ -65,7 +73,7 @@ class Warehouse:
         """A connection of one's own, for one thread; everything it reads is from one moment.
 
         Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; WarehouseRebuilding
-        when it is another version's; TooSlow when the thread's patience ends.
+        when it is another version's; TooSlow when the thread's patience ends; TooLarge when memory or disk do.
         """
         if not even_outdated and (percent := self.rebuilt_percent()) is not None:
             raise WarehouseRebuilding(percent)
@@ -84,9 +92,13 @@ class Warehouse:
                     self._readers.discard(connection)
         except (Shut, TimeoutError):
             raise WarehouseBusy("The warehouse is busy. Try again in a moment.") from None
-        except DBAPIError:
+        except ENGINE_ERRORS as error:
             patience.check()
-            raise
+            if (problem := reader_problem(error)) is None:
+                raise
+            first_line, *_ = str(getattr(error, "orig", error)).splitlines() or [""]
+            log.warning("a question to the warehouse was given up: %s", first_line)
+            raise problem from None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -103,6 +115,19 @@ class Warehouse:
         remove(self.next_path)
         self._successor = Warehouse(self.next_path, self._memory, self._threads)
         return self._successor
+
+    def copy(self, between: Callable[[], None]) -> Warehouse:
+        """What this one holds at the moment, beside it and without a trace of deleted rows: for `swap` or `abandon`.
+
+        `between` is called every second or so; it may write to this one.
+        """
+        tables = [table for table in schema.metadata.sorted_tables if table is not schema.compaction]
+        self._store.copy(tables, between)
+        successor = Warehouse(self.next_path, self._memory, self._threads)
+        with successor.write() as connection:
+            connection.execute(insert(schema.compaction).values(is_pending=False))
+        self._successor = successor
+        return successor
 
     def swap(self, successor: Warehouse) -> None:
         """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
@@ -142,7 +167,7 @@ class Warehouse:
             return self._prepared()
 
     def _prepared(self) -> DuckDBStore:
-        store = DuckDBStore(self.path, self._memory, self._threads)
+        store = DuckDBStore(self.path, self.next_path, self._memory, self._threads)
         try:
             with store.engine.begin() as connection:
                 self._outdated_at = _outdated_at(connection)

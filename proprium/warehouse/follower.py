@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from itertools import chain, islice
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from proprium.storage.codec import moment
 from proprium.storage.columns import Columns
@@ -55,6 +55,8 @@ class Follower:
         self._remembers = False
         self.is_behind = True  # more was there than the last `take` took; what came since does not count
         self.position = self._read_position() or self._begin()
+        self.needs_compaction = self._read_needs_compaction()
+        """Rows were deleted, and the file may still hold their bytes."""
 
     def fits(self) -> bool:
         """False when the warehouse is of another past than storage, or its rows were made by other rules."""
@@ -108,6 +110,7 @@ class Follower:
     ) -> frozenset[int]:
         self._projection.rules, event_seq = self._rules(), self.position.event_seq
         earliest: dict[int, int] = {}
+        deletes = any(change.kind != ChangeKind.RULES_CHANGED for change in changes)
         try:
             with self.warehouse.write() as connection, _uncollected():
                 for change in changes:
@@ -120,10 +123,13 @@ class Follower:
                     between()
                 position = self._moved(changes, event_seq)
                 connection.execute(update(schema.position).values(_columns(position)))
+                if deletes:
+                    note_compaction(connection, is_pending=True)
         except BaseException:
             self._remembers = False  # what memory holds was rolled back
             raise
         self.position = position
+        self.needs_compaction = self.needs_compaction or deletes
         return self._tell(changes, earliest)
 
     def _tell(self, changes: Sequence[Change], earliest: Mapping[int, int]) -> frozenset[int]:
@@ -176,12 +182,23 @@ class Follower:
             row = connection.execute(select(*(schema.position.c[field.name] for field in fields(Position)))).first()
         return Position(*row) if row else None
 
+    def _read_needs_compaction(self) -> bool:
+        with self.warehouse.read(even_outdated=True) as connection:
+            return connection.scalar(select(schema.compaction.c.is_pending)) is not False
+
     def _begin(self) -> Position:
         """What was deleted before now is in no event that will be read."""
         position = Position(*self._todays(), event_seq=0, change_seq=self._tail.last_change_seq())
         with self.warehouse.write() as connection:
             connection.execute(insert(schema.position).values(_columns(position)))
+            note_compaction(connection, is_pending=False)
         return position
+
+
+def note_compaction(connection: Connection, *, is_pending: bool) -> None:
+    """Sets whether the file is to be written again without what was deleted."""
+    connection.execute(delete(schema.compaction))
+    connection.execute(insert(schema.compaction).values(is_pending=is_pending))
 
 
 @contextmanager
@@ -203,8 +220,10 @@ def _note_earliest(earliest: dict[int, int], events: Columns) -> None:
 
 
 def _is_named(change: Change) -> bool:
-    """False for events that are deleted by their id, which the warehouse does not keep."""
-    return change.kind != ChangeKind.EVENTS_DELETED or "seqs" in change.detail
+    """False for events that are deleted by their id, which the warehouse does not keep, and where it was forgotten
+    whose rows went."""
+    names = {ChangeKind.EVENTS_DELETED: "seqs", ChangeKind.VISITOR_ERASED: "visitor"}
+    return (name := names.get(ChangeKind(change.kind))) is None or name in change.detail
 
 
 def _columns(position: Position) -> dict[str, int | str]:

@@ -17,6 +17,7 @@ from proprium.errors import ProblemForOperator
 from proprium.storage.codec import moment
 from proprium.storage.tail import Tail
 from proprium.warehouse import schema
+from proprium.warehouse.compaction import SPARE_BYTES, CompactionSchedule, check_disk_for_copy
 from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.follower import Follower
 from proprium.warehouse.progress import Progress, Steps
@@ -36,7 +37,6 @@ FAILURES_BEFORE_REOPENING = 2
 FAR = 50_000
 """Events behind storage from which on they are taken in bulk."""
 BYTES_PER_EVENT = 150
-SPARE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Projector:
         self._compared_at = float("-inf")
         self._caught_up_at: float | None = None
         self._is_rebuilding = False
+        self._compactions = CompactionSchedule()
 
     def start(self) -> None:
         """Follows in a thread of its own until `stop`."""
@@ -112,6 +113,26 @@ class Projector:
         self._tell(moved)
         return moved
 
+    def compact(self) -> bool:
+        """Writes the file again without what was deleted; False where nothing was. The old one answers meanwhile.
+
+        Raises ProblemForOperator on too small a disk.
+        """
+        with self._turn:
+            if not self._follower.needs_compaction:
+                return False
+            check_disk_for_copy(self._warehouse.path)
+            successor = self._warehouse.copy(lambda: self._pause(self._follower))
+            self._move_to(successor, None)
+            moved = self._follower.properties()
+        self._tell(moved)
+        return True
+
+    def erased_to(self) -> int:
+        """The last change of storage of which the warehouse's file holds no trace."""
+        follower = self._follower
+        return 0 if follower.needs_compaction else follower.position.change_seq
+
     def status(self) -> WarehouseStatus:
         """Counts both; takes a moment where there are many events."""
         with self._warehouse.read(even_outdated=True) as connection:
@@ -135,6 +156,7 @@ class Projector:
             try:
                 self.catch_up()
                 failures = 0
+                self._compact_when_due()
             except Stopped:
                 return
             except Exception:
@@ -144,6 +166,27 @@ class Projector:
             pace_s = min(LONGEST_PACE_S, max(PACE_S, REST_PER_WORK * (time.monotonic() - begun)))
             self._tail.wait(LOOK_S)
             self._stopping.wait(max(0.0, begun + pace_s - time.monotonic()))
+
+    def _compact_when_due(self) -> None:
+        """A failure is tried again later: the numbers are right without it. Raises Stopped."""
+        follower = self._follower
+        if not self._compactions.is_due(follower.needs_compaction, follower.position.change_seq):
+            return
+        begun = time.monotonic()
+        try:
+            self.compact()
+        except Stopped:
+            raise
+        except ProblemForOperator as problem:
+            self._compactions.failed()
+            log.warning("%s", problem)
+        except Exception:
+            self._compactions.failed()
+            log.exception("what was deleted could not be removed from the warehouse's file; trying again")
+        else:
+            duration_s = time.monotonic() - begun
+            self._compactions.succeeded(duration_s)
+            log.info("what was deleted is gone from the warehouse's file (%.1f s)", duration_s)
 
     def _recover(self, failures: int) -> None:
         """A full disk may pass by itself; an engine that has given up must be opened anew."""
@@ -183,7 +226,10 @@ class Projector:
 
     def _rebuild(self, progress: Progress | None) -> None:
         log.info("the warehouse is rebuilt from storage")
-        successor = self._warehouse.successor()
+        self._move_to(self._warehouse.successor(), progress)
+
+    def _move_to(self, successor: Warehouse, progress: Progress | None) -> None:
+        """Fills the successor with what it has not got yet, then swaps; abandons it when something fails."""
         try:
             follower = Follower(self._tail, successor, self._rules)
             self._take_all(follower, progress, beside=self._follower if self._follower.fits() else None)

@@ -98,6 +98,13 @@ left_out = Table(
 )
 """What a property's rules keep out of all numbers, to be counted and for nothing else."""
 
+compaction = Table(
+    "compaction",
+    metadata,
+    Column("is_pending", Boolean, nullable=False),  # rows were deleted whose bytes may still stand in the file
+)
+"""Written with each deletion, so that a restart knows of it. No row: the file is from before this was noted."""
+
 position = Table(
     "position",
     metadata,

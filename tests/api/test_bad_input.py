@@ -122,7 +122,7 @@ async def test_sql_in_every_position_of_everything_is_text(past: Past, attempt: 
     assert tables(past) == TABLES
 
 
-TABLES = {"event", "session", "position", "left_out"}
+TABLES = {"event", "session", "position", "left_out", "compaction"}
 
 
 def tables(past: Past) -> set[str]:

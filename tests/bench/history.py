@@ -60,6 +60,11 @@ def sent_bits(*keys: str) -> int:
     return sum(1 << list(KNOWN_KEYS).index(key) for key in keys)
 
 
+def index_by_share(sums: list[float], chance: Random) -> int:
+    """An index, each as often as its share is large. `sums` adds the shares up; they need not come to one."""
+    return bisect(sums, chance.random() * sums[-1] * 0.999_999)
+
+
 OF_A_USER = sent_bits("user_id")
 OF_EACH = sent_bits("user_id", "view_id", "url", "hostname")
 OF_A_PAGE = OF_EACH | sent_bits("title", "screen_width", "screen_height", "language")
@@ -102,7 +107,7 @@ class Site:
 
     def page(self, chance: Random) -> Page:
         """The most read is first: their shares follow Zipf's law."""
-        return self.pages[bisect(self.shares, chance.random() * self.shares[-1] * 0.999_999)]
+        return self.pages[index_by_share(self.shares, chance)]
 
 
 def days(
@@ -146,7 +151,7 @@ class World:
     def visit(self, at: int, rows: list[Row]) -> None:
         """Somebody's next visit, µs since 1970: a stranger's, a regular's or a crawler's."""
         chance = self._chance
-        site = self._sites[bisect(self._shares, chance.random() * 0.999_999)]
+        site = self._sites[index_by_share(self._shares, chance)]
         dice = chance.random()
         if dice < BOTS:
             self._crawl(site, at, rows)
@@ -171,7 +176,7 @@ class World:
             at += int(self._chance.uniform(2, 40) * 1_000_000)
 
     def _source(self) -> CameBy:
-        return self._sources[bisect(self._source_shares, self._chance.random() * self._source_shares[-1] * 0.999_999)]
+        return self._sources[index_by_share(self._source_shares, self._chance)]
 
     def _visitor(self, person: Person, site: Site) -> Visitor:
         who = (int(Identity.COOKIE), None if site.is_cookieless else visitor_of(person.user_id), None)

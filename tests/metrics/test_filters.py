@@ -10,6 +10,7 @@ from proprium.errors import BadQuery
 from proprium.metrics.filters import (
     HIT_DIMENSIONS,
     MAX_FILTERS,
+    MAX_VALUES,
     SESSION_DIMENSIONS,
     Filter,
     Operator,
@@ -107,3 +108,10 @@ def test_a_click_on_a_row_filters_by_it() -> None:
     assert filter_for("event_page", "/a") == Filter("page", Operator.IS, ("/a",))
     assert filter_for("referrer", None) == parse_filter("referrer:is:")
     assert filter_for("bot", "Googlebot") is None
+
+
+def test_the_values_of_all_filters_together_are_bounded():
+    texts = [f"data.key{n}:one_of:{'|'.join(map(str, range(MAX_VALUES)))}" for n in range(20)]
+    with pytest.raises(BadQuery, match=r"list 4,000 values together; 1,000 are the most\. Use fewer"):
+        parse_filters(texts)
+    assert len(parse_filters(texts[:5])) == 5

@@ -166,6 +166,29 @@ def test_no_file_of_it_is_left_in_any_folder(
     warehouse.append([an_event()])
     assert ask(snapshots, COUNT) == [(1,)]
     assert list(folder.iterdir()) == []
+    assert list(tmp_path.glob("sql.tmp/*")) == []
+
+
+def test_what_a_killed_server_left_of_one_is_removed(warehouse: FilledWarehouse) -> None:
+    left_over = warehouse.path.with_name("sql.tmp") / "tmp1" / "snapshot"
+    left_over.parent.mkdir(parents=True)
+    left_over.write_bytes(b"what somebody may have deleted since")
+    Snapshots(warehouse.warehouse)
+    assert not left_over.exists()
+
+
+def test_each_is_given_up_at_its_own_time_whatever_is_asked_meanwhile(
+    warehouse: FilledWarehouse, snapshots: Snapshots, clock: Clock
+) -> None:
+    """What is deleted is off the disk within a minute, also from a snapshot beside which others are taken."""
+    warehouse.append([an_event()])
+    held(snapshots, days=1)
+    first = snapshots._timer
+    assert first is not None
+    clock.now += timedelta(seconds=40)
+    held(snapshots, days=2)
+    assert snapshots._timer is not None
+    assert snapshots._timer.interval <= KEPT.total_seconds() - 39
 
 
 def test_only_a_few_are_kept_and_closing_gives_them_back(

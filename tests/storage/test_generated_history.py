@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import EventRow, UserAgentRow
 from tests.bench import filled
+from tests.bench.history import SITES, World
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
@@ -66,6 +68,20 @@ def test_a_history_has_what_makes_a_warehouse_work(generated: list[Any]):
     assert {row.identity for row in events} == {0, 1, 2}
     assert any(row.utm_campaign for row in events)
     assert any(row.referrer for row in events)
+
+
+class Highest(Random):
+    """Throws the highest number that there is, once in ten million events or so."""
+
+    def random(self) -> float:
+        return 1 - 2**-53
+
+
+def test_the_rarest_visit_of_ten_million_has_a_site_too():
+    rows: list[Any] = []
+    world = World(Highest(1), list(range(1, len(SITES) + 1)), lambda _: 1, 100)
+    world.visit(1_700_000_000_000_000, rows)
+    assert {row[codec.COLUMNS.index("property")] for row in rows} == {len(SITES)}
 
 
 def tables(database: Database) -> list[Any]:

@@ -1,4 +1,6 @@
-"""A process that is killed while it fills a warehouse: `python -m tests.warehouse.killed FOLDER follow|rebuild`."""
+"""A process that is killed while it fills a warehouse, or writes it again after a deletion:
+`python -m tests.warehouse.killed FOLDER follow|rebuild|compact`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 from proprium.storage.database import Database
 from proprium.storage.tail import Tail
 from proprium.warehouse.connect import open_warehouse
-from proprium.warehouse.follower import Follower
+from proprium.warehouse.follower import Follower, note_compaction
 from proprium.warehouse.projector import Projector
 from proprium.warehouse.rules import stored_rules
 
@@ -24,6 +26,14 @@ def main(folder: Path, what: str) -> None:
         _say("going")
         while True:
             projector.rebuild()
+    if what == "compact":
+        projector = Projector(tail, warehouse, rules)
+        projector.catch_up()
+        _say("going")
+        while projector.compact():
+            with warehouse.write() as connection:
+                note_compaction(connection, is_pending=True)
+            projector = Projector(tail, warehouse, rules)
     follower = Follower(tail, warehouse, rules)
     follower.take(7)
     _say("going")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
 
-from proprium.errors import TooSlow
+from proprium.errors import BadQuery, TooLarge, TooSlow, WarehouseBusy
+from proprium.warehouse.connect import Warehouse, batches, open_warehouse
 from proprium.warehouse.patience import Patience, asking
 from tests.warehouse_kit import FilledWarehouse
 
@@ -42,6 +46,59 @@ def _ask_twice(connection: Connection, patience: Patience) -> None:
     assert connection.scalar(text("SELECT 1")) == 1
     patience.cancel()
     connection.execute(text("SELECT 2"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Warehouse]:
+    """A warehouse that may use hardly any memory."""
+    opened = open_warehouse(tmp_path / "small.duckdb", memory="20MB", threads=1)
+    yield opened
+    opened.close()
+
+
+LONG_TEXT = "SELECT length(string_agg(md5(range::VARCHAR), '')) FROM range(2000000)"
+
+
+def test_a_question_that_needs_too_much_memory_is_refused_in_a_line(small: Warehouse, caplog) -> None:
+    with pytest.raises(TooLarge, match="more memory than the server may use") as refused, small.read() as connection:
+        connection.execute(text(LONG_TEXT))
+    assert refused.value.status == 503
+    [record] = caplog.records
+    assert record.exc_info is None
+    assert "\n" not in record.getMessage()
+    with small.read() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+
+
+def test_one_that_goes_past_sqlalchemy_is_refused_as_well(small: Warehouse) -> None:
+    with pytest.raises(TooLarge), small.read() as connection:
+        list(batches(connection, select(text("*")).select_from(text(f"({LONG_TEXT})"))))
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    opened = open_warehouse(tmp_path / "full.duckdb", memory="20MB", threads=1)
+    (tmp_path / "full.duckdb.tmp").write_text("stands where the engine wants its temporary folder")
+    with pytest.raises(TooLarge, match="disk is full"), opened.read() as connection:
+        connection.execute(text("SELECT md5(range::VARCHAR) AS a FROM range(2000000) ORDER BY a")).all()
+    opened.close()
+
+
+def test_a_question_that_is_nested_too_deeply_is_the_askers_fault(warehouse: FilledWarehouse) -> None:
+    with pytest.raises(BadQuery, match="fewer filters"), warehouse.warehouse.read() as connection:
+        connection.execute(text("SELECT " + "NOT " * 3_000 + "TRUE"))
+
+
+def test_one_that_is_cut_off_for_a_swap_can_be_asked_again(warehouse: FilledWarehouse) -> None:
+    threading.Timer(0.3, warehouse.warehouse._interrupt).start()
+    with pytest.raises(WarehouseBusy, match="Try again"), warehouse.warehouse.read() as connection:
+        connection.execute(ENDLESS)
+
+
+def test_no_error_tells_what_was_asked_for(warehouse: FilledWarehouse) -> None:
+    """It would stand in the log: thousands of values, and what visitors sent."""
+    with pytest.raises(DBAPIError) as raised, warehouse.warehouse.read() as connection:
+        connection.execute(text("SELECT * FROM no_such_table WHERE a = :value"), {"value": "swordfish"})
+    assert "swordfish" not in str(raised.value)
 
 
 def test_an_error_of_the_engine_stays_one(warehouse: FilledWarehouse) -> None:

@@ -3,35 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
 from sqlalchemy import Column, Connection, Engine, Select, Table, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
-from proprium.errors import ProblemForOperator
+from proprium.errors import BadQuery, ProblemForOperator, ProblemForReader, TooLarge, WarehouseBusy
 from proprium.warehouse.patience import patience_here
 
 MOST_READERS = 32
 IDLE_READERS = 4
 BATCH_ROWS = 16_384
+COPY_ROWS = 122_880
+"""Rows that a copy writes in one statement, at most: a row group of the engine, some 0.6 s on two busy cores."""
 
 
 class WarehouseUnreadable(Exception):
     """The file is not one that this version of the engine can read: it is thrown away and filled again."""
 
 
+ENGINE_ERRORS = (DBAPIError, duckdb.Error)
+"""What a statement raises that the engine could not run, through SQLAlchemy or past it."""
+
+
+_FULL_DISK = ("no space", "disk", "could not write", "failed to create")
+
+
+def reader_problem(error: Exception) -> ProblemForReader | None:
+    """What a reader is told instead of an engine's error; None for a defect of ours, which belongs into the log."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    text = str(cause).lower()
+    if isinstance(cause, duckdb.OutOfMemoryException):
+        return TooLarge("This needs more memory than the server may use. Choose a shorter period or fewer filters.")
+    if isinstance(cause, duckdb.IOException) and any(part in text for part in _FULL_DISK):
+        return TooLarge(
+            "The server's disk is full. Choose a shorter period or fewer filters, or make room on the disk."
+        )
+    if "expression depth" in text or "recursion" in text:
+        return BadQuery("These filters are nested too deeply to be answered. Use fewer filters.")
+    if isinstance(cause, duckdb.InterruptException):
+        return WarehouseBusy("The warehouse was needed for something else. Try again in a moment.")
+    return None
+
+
 class DuckDBStore:
     """One open file. Every connection is a cursor of one instance, since a second instance is refused."""
 
-    def __init__(self, path: Path, memory: str, threads: int | None = None) -> None:
+    def __init__(self, path: Path, copy_path: Path, memory: str, threads: int | None = None) -> None:
         self.path = path
-        self._root = _open(path, memory, threads or min(4, os.cpu_count() or 1))
+        self._copy_path = copy_path
+        self._root = _open(path, copy_path, memory, threads or min(4, os.cpu_count() or 1))
         self.engine: Engine = create_engine(
             "duckdb://",
             creator=lambda: ConnectionWrapper(self._root.cursor()),
@@ -39,12 +68,37 @@ class DuckDBStore:
             pool_size=IDLE_READERS,
             max_overflow=MOST_READERS - IDLE_READERS,
             pool_timeout=30,
+            hide_parameters=True,  # an error would carry thousands of them, and what visitors sent, into the log
         )
         event.listen(self.engine, "before_cursor_execute", _check_patience)
 
     def checkpoint(self) -> None:
         """Folds the log into the file, which gives the room of deleted rows back."""
         self._root.execute("CHECKPOINT")
+
+    def copy(self, tables: Sequence[Table], between: Callable[[], None]) -> None:
+        """Writes these tables, as of one moment, into a new file at `copy_path`.
+
+        The first column of a table is an integer by which its rows are taken in portions. `between` is called after
+        each; it may write to this file. When something fails, no file is left.
+        """
+        remove(self._copy_path)
+        with self._root.cursor() as cursor:
+            cursor.execute("DETACH DATABASE IF EXISTS copy")
+            try:
+                cursor.execute(f"ATTACH '{_quoted(self._copy_path)}' AS copy")
+                [(name,)] = cursor.execute("SELECT current_database()").fetchall()
+                cursor.execute(f'COPY FROM DATABASE "{name}" TO copy (SCHEMA)')
+                cursor.begin()
+                for table in tables:
+                    _copy_table(cursor, table.name, table.columns[0].name, between)
+                cursor.commit()
+                cursor.execute("CHECKPOINT copy")
+                cursor.execute("DETACH copy")
+            except BaseException:
+                _abandon(cursor)
+                remove(self._copy_path)
+                raise
 
     def interrupt(self, connection: Connection) -> None:
         """Ends what the connection is computing; it gets an error."""
@@ -66,8 +120,29 @@ def _check_patience(*_: Any) -> None:
         patience.check()
 
 
-def _open(path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, between: Callable[[], None]) -> None:
+    [(lowest, highest)] = cursor.execute(f'SELECT min("{key}"), max("{key}") FROM "{table}"').fetchall()
+    if lowest is None:
+        return
+    rows = f'INSERT INTO copy."{table}" SELECT * FROM "{table}" WHERE "{key}" BETWEEN ? AND ?'
+    for start in range(lowest, highest + 1, COPY_ROWS):
+        cursor.execute(rows, [start, start + COPY_ROWS - 1])
+        between()
+
+
+def _abandon(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Lets go of a copy that failed. What the engine refuses here is tried again before the next copy."""
+    for statement in ("ROLLBACK", "DETACH DATABASE IF EXISTS copy"):
+        with suppress(duckdb.Error):
+            cursor.execute(statement)
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("'", "''")
+
+
+def _open(path: Path, copy_path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "threads": str(threads),
@@ -84,16 +159,25 @@ def _open(path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
             ) from None
         raise WarehouseUnreadable(f"{path}: {problem}") from problem
     os.chmod(path, 0o600)
+    shutil.rmtree(f"{path}.tmp", ignore_errors=True)  # what a killed process could not take away
     root.execute("SET GLOBAL TimeZone = 'UTC'")
+    copies = ", ".join(f"'{_quoted(name)}'" for name in _files_of(copy_path))
+    root.execute(f"SET allowed_paths = [{copies}]")
     root.execute("SET enable_external_access = false")  # no statement reads or writes any other file
     root.execute("SET lock_configuration = true")
     return root
 
 
 def remove(path: Path) -> None:
-    """The file and its log, where there are any."""
-    for name in (f"{path}.wal", str(path)):
-        Path(name).unlink(missing_ok=True)
+    """The file, its logs and its temporary ones, where there are any."""
+    for file in reversed(_files_of(path)):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(f"{path}.tmp", ignore_errors=True)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The file itself comes first."""
+    return [Path(f"{path}{ending}") for ending in ("", ".wal", ".wal.checkpoint", ".wal.recovery")]
 
 
 def native(connection: Connection) -> Any:
