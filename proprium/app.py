@@ -39,7 +39,7 @@ from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
-from proprium.ui import session
+from proprium.ui import session, socket_limits
 from proprium.ui.head import look
 from proprium.ui.mount import mount, protected
 from proprium.ui.services import Services
@@ -103,7 +103,7 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
     )
     printer = Printer(parts.warehouse, atlas, settings.chromium)
     app = FastAPI(lifespan=_life(settings, parts, printer, demo), openapi_url=None)
-    app.include_router(health(_checks(parts), parts.doors.metrics))
+    app.include_router(health(_checks(parts), lambda: parts.doors.metrics() + socket_limits.metrics()))
     app.include_router(routes.maps(atlas))
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
     app.mount(api.PREFIX, _api(settings, parts, services))

@@ -28,6 +28,10 @@ HANDOVER_S = 0.0005
 that has sent something: with Python's own 5 ms, beside threads that compute, answers to /collect took seconds."""
 
 
+WS_MAX_SIZE = 1024 * 1024
+"""Bytes of one WebSocket message once it is unpacked; uvicorn's own 16 MB would be held for every socket that sends."""
+
+
 def listen(app: ASGIApp, collector: Collector, settings: Settings) -> None:
     logs.configure(settings)
     config = uvicorn.Config(
@@ -40,6 +44,7 @@ def listen(app: ASGIApp, collector: Collector, settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,  # the collector reads them by its own rules
         timeout_graceful_shutdown=DRAIN_S,
+        ws_max_size=WS_MAX_SIZE,
     )
     _look_for_garbage_less_often()
     sys.setswitchinterval(HANDOVER_S)

@@ -14,7 +14,7 @@ from collector.user_agent import classify
 from proprium.accounts import sessions, setup, users
 from proprium.errors import ProblemForReader, SignInNeeded
 from proprium.storage.tables import User
-from proprium.ui import flash, session
+from proprium.ui import flash, page_access, session
 from proprium.ui.security import AddressOf, peer_address, refuse_other_origins
 from proprium.ui.services import Services
 
@@ -81,7 +81,7 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
     @routes.post("/revoke")
     async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
         await asyncio.to_thread(sessions.revoke, database, signed_in(request).id, login)
-        await session.end_orphaned_pages(services)
+        await page_access.end_pages(services)
         return _back("/account", "Signed out there.", "good")
 
     @routes.post("/profile")
@@ -101,7 +101,7 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
         except ProblemForReader as problem:
             return _back("/account", problem)
         answer = await asyncio.to_thread(enter, request, changed, "/account")
-        await session.end_orphaned_pages(services)
+        await page_access.end_pages(services)
         return answer
 
     return routes
@@ -131,7 +131,7 @@ def _signed_in(token: str, target: str, is_https: bool) -> RedirectResponse:
 
 
 async def _signed_out(services: Services) -> RedirectResponse:
-    await session.end_orphaned_pages(services)
+    await page_access.end_pages(services)
     answer = RedirectResponse("/login", 303)
     session.forget(answer, is_https=services.settings.is_https)
     return answer

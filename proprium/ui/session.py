@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException
-from nicegui import Client, ui
+from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -17,8 +16,6 @@ from proprium.ui.services import Services
 
 COOKIE = "proprium_session"
 HOME = "/properties"
-TIME_TO_LEAVE_S = 1.0
-"""A page gets this long to go to the sign-in page by itself."""
 
 
 def token_of(request: HTTPConnection) -> str:
@@ -55,20 +52,6 @@ def keep(response: Response, token: str, *, is_https: bool) -> None:
 
 def forget(response: Response, *, is_https: bool) -> None:
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
-
-
-async def end_orphaned_pages(services: Services) -> None:
-    """Sends open pages whose login has ended to the sign-in page, and ends them: their sockets would live on."""
-    for client in list(Client.instances.values()):
-        token = token_of(client.request) if client._request else ""
-        if token and await asyncio.to_thread(sessions.user_of, services.database, token, clock=services.clock) is None:
-            client.run_javascript("location.href = '/login'")
-            asyncio.get_running_loop().call_later(TIME_TO_LEAVE_S, _end, client)
-
-
-def _end(client: Client) -> None:
-    if not client.is_deleted:
-        client.delete()
 
 
 def _to_login(request: HTTPConnection) -> NoReturn:
