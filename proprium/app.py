@@ -39,7 +39,7 @@ from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
 from proprium.storage.tail import Tail
-from proprium.ui import session
+from proprium.ui import session, socket_limits
 from proprium.ui.head import look
 from proprium.ui.mount import mount, protected
 from proprium.ui.services import Services
@@ -103,7 +103,7 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
     )
     printer = Printer(parts.warehouse, atlas, settings.chromium)
     app = FastAPI(lifespan=_life(settings, parts, printer, demo), openapi_url=None)
-    app.include_router(health(_checks(parts), parts.doors.metrics, settings.metrics_token))
+    app.include_router(health(_checks(parts), partial(_metrics, parts.doors), settings.metrics_token))
     app.include_router(routes.maps(atlas))
     app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
     app.mount(api.PREFIX, _api(settings, parts, services))
@@ -123,6 +123,11 @@ def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
         user_of=partial(session.user_of, services),
         address_of=parts.doors.address_of,
     )
+
+
+def _metrics(doors: Ingestion) -> str:
+    """Prometheus text of the collector and of the pages' socket."""
+    return doors.metrics() + socket_limits.metrics()
 
 
 def serve(settings: Settings, *, demo: bool = False) -> None:

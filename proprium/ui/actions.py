@@ -15,7 +15,7 @@ from nicegui import run, ui
 from proprium.errors import NotFound, ProblemForReader
 from proprium.properties import service
 from proprium.storage.tables import Property
-from proprium.ui import session, theme
+from proprium.ui import page_access, session, theme
 from proprium.ui.frame import track
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.dialogs import dialog, typed_confirmation
@@ -35,7 +35,8 @@ class Actions:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._database = services.database
-        self._request = ui.context.client.request  # of the page: its cookie says who is asking
+        self._client = ui.context.client
+        self._request = self._client.request  # of the page: its cookie says who is asking
 
     def create(self) -> None:
         """One field, then straight to the page with the tag."""
@@ -90,7 +91,10 @@ class Actions:
         text = f"Deletes {found.name} and every event it ever received. This cannot be undone."
 
         async def act() -> None:
-            if await self._attempt(lambda: self._delete(found.id)):
+            access = page_access.release(self._client, found.id)
+            if not await self._attempt(lambda: self._delete(found.id)):
+                page_access.restore(self._client, access)
+            else:
                 track(self._services, "delete_property")
                 await _call(on_done, found)
 

@@ -16,7 +16,7 @@ from proprium.accounts import sessions, setup, users
 from proprium.accounts.devices import Devices
 from proprium.errors import PasswordQueueFull, ProblemForReader, SignInNeeded
 from proprium.storage.tables import User
-from proprium.ui import flash, session
+from proprium.ui import flash, page_access, session
 from proprium.ui.security import AddressOf, peer_address, refuse_other_origins
 from proprium.ui.services import Services
 
@@ -99,7 +99,7 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
     @routes.post("/revoke")
     async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
         await asyncio.to_thread(sessions.revoke, database, signed_in(request).id, login)
-        await session.end_orphaned_pages(services)
+        await page_access.end_pages(services)
         return _back("/account", "Signed out there.", "good")
 
     @routes.post("/profile")
@@ -122,7 +122,7 @@ def router(services: Services, address_of: AddressOf = peer_address) -> APIRoute
         except ProblemForReader as problem:
             return _back("/account", problem)
         answer = await asyncio.to_thread(enter, request, changed, "/account")
-        await session.end_orphaned_pages(services)
+        await page_access.end_pages(services)
         return answer
 
     return routes
@@ -147,7 +147,7 @@ def _change_password(services: Services, user: User, current: str, new: str, log
 
 
 async def _signed_out(services: Services) -> RedirectResponse:
-    await session.end_orphaned_pages(services)
+    await page_access.end_pages(services)
     answer = RedirectResponse("/login", 303)
     session.forget(answer, is_https=services.settings.is_https)
     return answer

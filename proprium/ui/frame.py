@@ -15,8 +15,9 @@ from nicegui.client import ClientConnectionTimeout
 from nicegui.element import Element
 
 from proprium.storage.tables import User
-from proprium.ui import theme
+from proprium.ui import page_access, theme
 from proprium.ui.head import look
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, icon
 from proprium.ui.services import Services
 
@@ -60,12 +61,17 @@ def frame(
     title: str,
     user: User | None = None,
     *,
+    access: PageAccess,
     description: str = DESCRIPTION,
     is_tracked: bool = True,
     width: str = "",
     with_nav: bool = True,
 ) -> Iterator[Frame]:
-    """Draws the frame and enters its main column. `width` is "", "narrow" or "slim"."""
+    """Draws the frame and enters its main column. `width` is "", "narrow" or "slim".
+
+    `access` says what the page shows and to whom: it ends when that does not hold any more.
+    """
+    page_access.register(services, access)
     _head(services, request, title, description)
     if is_tracked:
         _own_tag(services, request)

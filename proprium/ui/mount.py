@@ -12,7 +12,7 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import auth_routes, error_pages, plain_routes, signatures
+from proprium.ui import auth_routes, error_pages, page_access, plain_routes, signatures, socket_messages
 from proprium.ui.bundle import ASSETS, URL, install_override
 from proprium.ui.kept import KeptFiles
 from proprium.ui.pages import (
@@ -32,6 +32,7 @@ from proprium.ui.pages import (
 )
 from proprium.ui.security import AddressOf, HeadLikeGet, PageRateLimit, SecurityHeaders, SocketOrigin, peer_address
 from proprium.ui.services import Services
+from proprium.ui.socket_limits import SocketLimits
 from proprium.ui.static import StaticCompressed
 
 PAGES: tuple[ModuleType, ...] = (
@@ -66,6 +67,8 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
         page.register(services)
     install_override()
     signatures.install()
+    socket_messages.install()
+    nicegui.app.on_startup(partial(page_access.watch, services))
     # No storage_secret: with one, every visitor of a public page gets a cookie and 14 days of state.
     ui.run_with(
         app,
@@ -83,5 +86,5 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
 def protected(app: ASGIApp, settings: Settings, *, address_of: AddressOf = peer_address) -> ASGIApp:
     """What stands before the app; the collector, whose answers carry headers of their own, stands before this."""
     limited = PageRateLimit(HeadLikeGet(KeptFiles(app)), address_of=address_of)
-    checked = SocketOrigin(limited, public_url=settings.public_url)
+    checked = SocketOrigin(SocketLimits(limited, address_of=address_of), public_url=settings.public_url)
     return SecurityHeaders(checked, is_https=settings.is_https)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import NoReturn
 from urllib.parse import quote
 
 from fastapi import HTTPException
-from nicegui import Client, ui
+from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -22,8 +21,6 @@ DEVICE_PATH = "/auth"
 """Where the device cookie is sent: to the forms that check a password."""
 
 HOME = "/properties"
-TIME_TO_LEAVE_S = 1.0
-"""A page gets this long to go to the sign-in page by itself."""
 
 _NAME = "[A-Za-z0-9._~-]+"
 _LOCAL_PATH = re.compile(rf"/(?:{_NAME}(?:/{_NAME})*/?)?(?:[?#]\S*)?")
@@ -78,20 +75,6 @@ def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> No
         samesite="lax",
         secure=is_https,
     )
-
-
-async def end_orphaned_pages(services: Services) -> None:
-    """Sends open pages whose login has ended to the sign-in page, and ends them: their sockets would live on."""
-    for client in list(Client.instances.values()):
-        token = token_of(client.request) if client._request else ""
-        if token and await asyncio.to_thread(sessions.user_of, services.database, token, clock=services.clock) is None:
-            client.run_javascript("location.href = '/login'")
-            asyncio.get_running_loop().call_later(TIME_TO_LEAVE_S, _end, client)
-
-
-def _end(client: Client) -> None:
-    if not client.is_deleted:
-        client.delete()
 
 
 def _to_login(request: HTTPConnection) -> NoReturn:

@@ -10,6 +10,7 @@ from proprium.accounts import sessions
 from proprium.accounts.attempts import Attempts
 from proprium.errors import SignInNeeded, TooManyAttempts
 from proprium.storage.database import Database
+from proprium.storage.tables import Role
 from tests.make import PASSWORD, a_user, moment
 
 
@@ -79,6 +80,16 @@ def test_a_session_ends_after_thirty_days(database: Database, clock: At) -> None
     clock.now += timedelta(seconds=1)
     assert sessions.user_of(database, token, clock=clock) is None
     assert sessions.sessions_of(database, ada.id, clock=clock) == []
+
+
+def test_many_tokens_are_read_at_once_and_only_those_that_hold_are_told(database: Database, clock: At) -> None:
+    ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
+    old = sessions.start(database, ada.id, clock=clock)
+    clock.now += timedelta(days=29)
+    hers, his = (sessions.start(database, one.id, clock=clock) for one in (ada, bob))
+    clock.now += timedelta(days=1)
+    read = sessions.principals(database, ["", "no token", old, hers, his], clock=clock)
+    assert read == {hers: (ada.id, Role.EDITOR), his: (bob.id, Role.VIEWER)}
 
 
 def test_ended_sessions_are_not_kept(database: Database, clock: At) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from nicegui import ui
 from nicegui.testing import User as Browser
 from nicegui.testing.user_interaction import UserInteraction
 
+from proprium.accounts import sessions
 from proprium.clock import utc_now
 from proprium.properties import service
 from proprium.storage.tables import Property, Role, User
+from proprium.ui import page_access
 from tests.make import a_property, a_user, an_event
 from tests.ui.conftest import Site
 
@@ -148,12 +152,35 @@ async def test_deleting_needs_the_name_typed(site: Site) -> None:
     assert not service.visible_to(site.services.database, ada)
 
 
-async def test_a_right_that_was_lost_meanwhile_is_not_used(site: Site) -> None:
+async def test_a_page_that_deletes_its_property_slowly_still_leads_to_the_list(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/settings")
-    await browser.http_client.post("/auth/logout")
+    delete = service.delete_property
+
+    def delete_slowly(*asked: Any) -> None:
+        delete(*asked)
+        time.sleep(2.5)  # of a long history most is deleted later
+
+    monkeypatch.setattr(service, "delete_property", delete_slowly)
+    press(browser, "Delete")
+    last_field(browser).value = "Mine"
+    press(browser, "Delete it for good")
+    await asyncio.sleep(2.7)
+    await has(browser, "No property yet")
+
+
+async def test_a_right_that_was_lost_meanwhile_is_not_used(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What acts asks for itself as well, should the page still be there."""
+    monkeypatch.setattr(page_access, "is_allowed", lambda *_, **__: True)
+    ada = a_user(site.services.database)
+    mine = a_property(site.services.database, "Mine", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties/{mine.id}/settings")
+    sessions.revoke_all(site.services.database, ada.id)
     press(browser, "Save")
     await has(browser, f"No property {mine.id}")
 

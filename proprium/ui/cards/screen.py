@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -35,24 +34,20 @@ from proprium.ui.parts.controls import link_button
 from proprium.ui.parts.states import note
 from proprium.ui.services import Services
 
-CHECK_EVERY_S = 10
 # One round trip: the theme, whether there is a mouse (a finger must scroll over the chart), and whether anybody looks.
 ASK_BROWSER = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden]"
 
 
 class Screen:
-    """`may_see` is asked again while the page is open: a login may end, a property become private."""
-
     def __init__(
         self,
         services: Services,
         view: View,
-        may_see: Callable[[], bool],
         *,
         can_edit: bool,
         segments: tuple[Segment, ...] = (),
     ) -> None:
-        self._services, self._may_see, self._checked_s = services, may_see, time.monotonic()
+        self._services = services
         self.view = view
         self.answer: Dashboard | None = None
         self.name = name_of(services.atlas)
@@ -140,20 +135,8 @@ class Screen:
             watch.pause()
 
     def _arrive(self, result: Dashboard) -> None:
-        if self._may_still_see():
-            self.answer = result
-            self._draw()
-
-    def _may_still_see(self) -> bool:
-        """Asked now and then, not with every event; a page that may not is left."""
-        now = time.monotonic()
-        if now - self._checked_s < CHECK_EVERY_S:
-            return True
-        self._checked_s = now
-        if not self._may_see():
-            self._leave()
-            return False
-        return True
+        self.answer = result
+        self._draw()
 
     def _fail(self, problem: Exception) -> None:
         self._board.set_stale(False)
@@ -192,8 +175,6 @@ class Screen:
             self.show(view)
 
     def show(self, view: View) -> None:
-        if not self._may_still_see():
-            return
         is_other_question = view.key != self.view.key
         self.view = view
         self._draw_controls()
@@ -208,11 +189,6 @@ class Screen:
         self._period.show(self.view)
         self._chips.show(self.view.query.filters)
         self._board.choose(self.view)
-
-    def _leave(self) -> None:
-        """It is gone, or not theirs any more: the same page as for one that never was."""
-        self.close()
-        self._client.run_javascript("location.reload()")
 
     def _show_address(self, search: str) -> None:
         """Back and forward."""
@@ -234,15 +210,14 @@ class Screen:
 
     async def expand(self, tile: Tile) -> None:
         """The whole list behind a tile."""
-        if self._may_still_see():
-            query = self.view.at(self._services.clock())
-            full = FullList(self._services, query, self.name, self.add_filters, self._explainer.explain)
-            with self._client:
-                await full.open(tile, self.view.tab(tile))
+        query = self.view.at(self._services.clock())
+        full = FullList(self._services, query, self.name, self.add_filters, self._explainer.explain)
+        with self._client:
+            await full.open(tile, self.view.tab(tile))
 
     async def explain(self, metric: str) -> None:
         """Why a card's number is what it is."""
-        if self._may_still_see() and not metric.startswith(CUSTOM):
+        if not metric.startswith(CUSTOM):
             with self._client:
                 await self._explainer.explain(self.view.at(self._services.clock()), Metric(metric))
 

@@ -8,10 +8,12 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.accounts import sessions
+from proprium.properties import service
 from proprium.storage.tables import LoginSession, User
 from proprium.ui import session, theme
 from proprium.ui.api_keys import ApiKeys
 from proprium.ui.frame import frame
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import hidden, native_input, post_form
 from proprium.ui.parts.panels import panel
@@ -25,7 +27,8 @@ def register(services: Services) -> None:
     @ui.page("/account")
     def account(request: Request, said: str = "") -> None:
         user = session.require_user(services, request)
-        with frame(services, request, "Account", user, width="narrow"):
+        access = PageAccess.of(request, user, listed=service.visible_to(services.database, user))
+        with frame(services, request, "Account", user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
                 title("Account", "grow")
                 with post_form("/auth/logout", ""):

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from proprium.ui import session, theme
 from proprium.ui.frame import frame
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.states import empty
 from proprium.ui.services import Services
 
@@ -20,7 +21,8 @@ def register(services: Services) -> None:
     @ui.page("/changelog")
     def changelog(request: Request) -> None:
         user = session.user_of(services, request)
-        with frame(services, request, "Changelog", user, width="narrow", description="What changed in Proprium."):
+        access, description = PageAccess.of(request, user), "What changed in Proprium."
+        with frame(services, request, "Changelog", user, access=access, width="narrow", description=description):
             if text := _text():
                 with ui.element("article").classes(f"{theme.CARD} pad"):
                     ui.markdown(text).classes("prose")

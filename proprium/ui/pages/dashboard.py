@@ -10,7 +10,7 @@ from fastapi import Request
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from proprium.errors import BadQuery, NotFound, PropertyNotFound
+from proprium.errors import BadQuery, PropertyNotFound
 from proprium.metrics import url
 from proprium.metrics.goals import segments_of
 from proprium.metrics.overview import first_event_at
@@ -26,6 +26,7 @@ from proprium.ui.cards.screen import Screen
 from proprium.ui.cards.takeaway import Takeaway
 from proprium.ui.cards.view import View, view_from
 from proprium.ui.frame import Frame, frame, is_connected, track
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.rebuild_notice import RebuildNotice
 from proprium.ui.parts.states import problem
@@ -46,14 +47,17 @@ def register(services: Services) -> None:
         user = session.user_of(services, request)
         found = _find(services, property_id, user)
         if services.warehouse.rebuilt_percent() is not None:
-            with frame(services, request, found.name, user):
+            access = PageAccess.of(request, user, subject=found)
+            with frame(services, request, found.name, user, access=access):
                 with ui.element("div").classes("pagehead"):
                     title(found.name)
                 await _wait(services)
             return None
         facts = await asyncio.to_thread(facts_of, services, found)
         async with services.turns.mine():
-            with frame(services, request, found.name, user, with_nav=False) as page:
+            others = service.visible_to(services.database, user) if user else [found]
+            access = PageAccess.of(request, user, subject=found, listed=others)
+            with frame(services, request, found.name, user, access=access, with_nav=False) as page:
                 ui.add_head_html(preload_html(services.atlas))
                 ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
                 try:
@@ -61,7 +65,7 @@ def register(services: Services) -> None:
                 except BadQuery as trouble:
                     _say(trouble, found)
                     return None
-                screen = await _build(services, request, page, found, user, view)
+                screen = await _build(services, page, found, others, user, view)
         track(services, "view_property")
         if await is_connected():
             await screen.start()
@@ -93,13 +97,11 @@ def _uuid(property_id: str) -> UUID:
 
 
 async def _build(
-    services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View
+    services: Services, page: Frame, found: Property, others: list[Property], user: User | None, view: View
 ) -> Screen:
     can_edit = service.may_edit(user, found)
-    may_see = partial(_may_see, services, request, found.id)
     segments = segments_of(found.segments)
-    screen = Screen(services, view, may_see, can_edit=can_edit, segments=segments)
-    others = service.visible_to(services.database, user) if user else [found]
+    screen = Screen(services, view, can_edit=can_edit, segments=segments)
     with page.bar:
         switcher = Switcher(found, others, is_signed_in=user is not None)
         screen.build_bar(switcher.targets)
@@ -158,14 +160,6 @@ def _visibility(actions: Actions, found: Property) -> Entry:
 
 def _to_list(_: Property) -> None:
     ui.navigate.to("/properties")
-
-
-def _may_see(services: Services, request: Request, property_id: UUID) -> bool:
-    try:
-        service.find_visible(services.database, property_id, session.user_of(services, request))
-    except NotFound:
-        return False
-    return True
 
 
 def _say(trouble: BadQuery, found: Property) -> None:

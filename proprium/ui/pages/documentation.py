@@ -14,6 +14,7 @@ from proprium.sql.examples import EXAMPLES
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.frame import frame
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.fields import select
 from proprium.ui.parts.panels import code, panel
 from proprium.ui.parts.words import title
@@ -37,7 +38,8 @@ def register(services: Services) -> None:
         user = session.user_of(services, request)
         mine = _editable(services, user)
         chosen = next((one for one in mine if str(one.id) == property), mine[0] if mine else None)
-        with frame(services, request, "Documentation", user, width="narrow", description=DESCRIPTION):
+        access = PageAccess.of(request, user, listed=mine)
+        with frame(services, request, "Documentation", user, access=access, width="narrow", description=DESCRIPTION):
             title("Documentation")
             _about_ids(mine, chosen)
             _recipes(Snippets(services.settings, chosen))

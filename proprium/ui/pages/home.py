@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from proprium.accounts import users
 from proprium.ui import session, theme
 from proprium.ui.frame import frame
+from proprium.ui.page_access import ANYONE
 from proprium.ui.parts.controls import icon, link_button
 from proprium.ui.parts.states import note
 from proprium.ui.parts.words import title, words
@@ -26,7 +27,7 @@ def register(services: Services) -> None:
     def home(request: Request) -> Response | None:
         if session.user_of(services, request):
             return RedirectResponse(session.HOME, 303)
-        with frame(services, request, "Website analytics on your own server", width="narrow"):
+        with frame(services, request, "Website analytics on your own server", access=ANYONE, width="narrow"):
             with ui.element("div").classes(f"{theme.STACK} wide").style("padding: 7vh 0 2vh"):
                 title("See who reads your site, as it happens.", "huge")
                 ui.label(

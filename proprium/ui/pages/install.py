@@ -19,6 +19,7 @@ from proprium.storage.tail import Tail
 from proprium.ui import session, theme
 from proprium.ui.fixes import Fixes
 from proprium.ui.frame import frame, is_connected
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import link_button, tabs
 from proprium.ui.parts.listener import Arrival, Listener
 from proprium.ui.parts.panels import code, panel
@@ -38,7 +39,8 @@ def register(services: Services) -> None:
     async def install(request: Request, property_id: UUID) -> None:
         user = session.require_user(services, request)
         found = service.find_editable(services.database, property_id, user)
-        with frame(services, request, f"Install {found.name}", user):
+        access = PageAccess.of(request, user, subject=found)
+        with frame(services, request, f"Install {found.name}", user, access=access):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
                     title("Install the tag")

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from proprium.ui import session, theme
 from proprium.ui.frame import frame
+from proprium.ui.page_access import ANYONE
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import hidden, native_input, post_form
 from proprium.ui.parts.states import said_before
@@ -22,7 +23,7 @@ def register(services: Services) -> None:
     def log_in(request: Request, next: str = "", said: str = "") -> Response | None:
         if session.user_of(services, request):
             return RedirectResponse(session.safe_next(next), 303)
-        with frame(services, request, "Sign in", width="slim"):
+        with frame(services, request, "Sign in", access=ANYONE, width="slim"):
             title("Sign in")
             said_before(said)
             with post_form("/auth/login"):

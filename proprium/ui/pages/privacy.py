@@ -10,6 +10,7 @@ from nicegui import ui
 from proprium.errors import PropertyNotFound
 from proprium.ui import theme
 from proprium.ui.frame import frame
+from proprium.ui.page_access import ANYONE
 from proprium.ui.parts.panels import code, panel
 from proprium.ui.parts.words import title, words
 from proprium.ui.services import Services
@@ -30,7 +31,7 @@ def register(services: Services) -> None:
         rules = services.directory.find(property_id)
         if rules is None:
             raise PropertyNotFound(property_id)
-        with frame(services, request, "What is collected", None, width="narrow", is_tracked=False):
+        with frame(services, request, "What is collected", access=ANYONE, width="narrow", is_tracked=False):
             title("What is collected here")
             _collected()
             _visitors(is_cookieless=rules.is_cookieless)

@@ -15,9 +15,10 @@ from proprium.live import Watch
 from proprium.metrics.overview import PropertyOverview, overview
 from proprium.properties import service
 from proprium.storage.tables import Property, User
-from proprium.ui import session, theme
+from proprium.ui import page_access, session, theme
 from proprium.ui.actions import Actions
 from proprium.ui.frame import frame, is_connected
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.property_card import SUMS, PropertyCard
 from proprium.ui.parts.proxy_notice import proxy_notice
@@ -36,8 +37,9 @@ def register(services: Services) -> None:
     @ui.page("/properties")
     async def properties(request: Request, q: str = "", sort: str = "visitors") -> None:
         user = session.require_user(services, request)
-        with frame(services, request, "Properties", user):
-            page = _Page(services, user, q, sort if sort in SORTS else "visitors")
+        visible = service.visible_to(services.database, user)
+        with frame(services, request, "Properties", user, access=PageAccess.of(request, user, listed=visible)):
+            page = _Page(services, user, visible, q, sort if sort in SORTS else "visitors")
         if await is_connected():
             await page.fill()
 
@@ -45,14 +47,14 @@ def register(services: Services) -> None:
 class _Page:
     """One person's open list."""
 
-    def __init__(self, services: Services, user: User, search: str, sort: str) -> None:
+    def __init__(self, services: Services, user: User, visible: list[Property], search: str, sort: str) -> None:
         self._services, self._user, self._search, self._sort = services, user, search, sort
         self._actions = Actions(services)
         self._client = ui.context.client
         self._cards: dict[int, PropertyCard] = {}
         self._seen: dict[int, PropertyOverview] = {}
         self._watches: list[Watch[PropertyOverview]] = []
-        self._all = service.visible_to(services.database, user)
+        self._all = visible
         self._head()
         if session.is_owner(user):
             proxy_notice(services)
@@ -125,6 +127,7 @@ class _Page:
 
     async def _changed(self) -> None:
         self._all = service.visible_to(self._services.database, self._user)
+        page_access.relist(self._client, self._user, self._all)
         await self.fill()
 
     def _draw(self) -> None:

@@ -17,6 +17,7 @@ from proprium.storage.tables import Property, Refused
 from proprium.ui import session, theme
 from proprium.ui.fixes import Fixes
 from proprium.ui.frame import frame
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.panels import panel
 from proprium.ui.parts.reasons import AUTOMATED, Fix, advice_of, sentence_of
@@ -35,7 +36,8 @@ def register(services: Services) -> None:
         found = service.find_editable(services.database, property_id, user)
         rows = await run.io_bound(refused.newest, services.database, found.number or 0) or []
         automated = await run.io_bound(_automated, services, found.number or 0)
-        with frame(services, request, f"Refused events of {found.name}", user, width="narrow"):
+        access = PageAccess.of(request, user, subject=found)
+        with frame(services, request, f"Refused events of {found.name}", user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
                     title("Refused events")

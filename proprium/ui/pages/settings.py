@@ -15,6 +15,7 @@ from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
 from proprium.ui.frame import frame
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, copy_button, link_button
 from proprium.ui.parts.fields import read_whole, select, switch, text_area, text_input, whole_number
 from proprium.ui.parts.goal_editor import GoalEditor
@@ -35,7 +36,8 @@ def register(services: Services) -> None:
     def settings(request: Request, property_id: UUID) -> None:
         user = session.require_user(services, request)
         found = service.find_editable(services.database, property_id, user)
-        with frame(services, request, f"Settings of {found.name}", user, width="narrow"):
+        access = PageAccess.of(request, user, subject=found)
+        with frame(services, request, f"Settings of {found.name}", user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
                     title("Settings")

@@ -10,6 +10,7 @@ from proprium.accounts import setup, users
 from proprium.errors import NotFound
 from proprium.ui import theme
 from proprium.ui.frame import frame
+from proprium.ui.page_access import ANYONE
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import hidden, native_input, post_form, tick
 from proprium.ui.parts.states import said_before
@@ -26,7 +27,7 @@ def register(services: Services) -> None:
             return RedirectResponse("/login", 303)
         if not setup.is_valid(services.database, token):
             raise NotFound(NO_LONGER)
-        with frame(services, request, "Set up", is_tracked=False, width="slim", with_nav=False):
+        with frame(services, request, "Set up", access=ANYONE, is_tracked=False, width="slim", with_nav=False):
             title("Make it yours")
             ui.label("You will own this server: you see every property and may invite others.").classes(theme.MUTED)
             said_before(said)

@@ -20,6 +20,7 @@ from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.bundle import asset_url
 from proprium.ui.frame import Frame, frame, is_connected, track
+from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import select
 from proprium.ui.parts.states import empty
@@ -45,7 +46,7 @@ def register(services: Services) -> None:
         user = session.require_user(services, request)
         visible = service.visible_to(services.database, user)
         chosen = _known(property, visible)
-        with frame(services, request, "SQL", user) as page:
+        with frame(services, request, "SQL", user, access=PageAccess.of(request, user, listed=visible)) as page:
             ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/sql.css")}">')
             if not visible:
                 title("SQL")
