@@ -38,6 +38,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "session_gap_min": checks.session_gap_min,
     "bounce_s": checks.bounce_s,
     "live_min": checks.live_min,
+    "public_data_keys": checks.public_data_keys,
 }
 """What can be set, and what makes a value of it fit or refuses it with a sentence."""
 
@@ -84,6 +85,15 @@ def rename(database: Database, property_id: UUID, name: str) -> Property:
 def set_public(database: Database, property_id: UUID, is_public: bool) -> Property:
     """A public property is readable without an account."""
     return update_settings(database, property_id, is_public=is_public)
+
+
+def set_data_key_public(database: Database, property_id: UUID, key: str, is_public: bool) -> Property:
+    """Changes one key of the ones that are stored: a page with an older list must not publish one again."""
+    with database.writing() as session:
+        found = _find(session, property_id)
+        others = [other for other in found.public_data_keys if other != key]
+        found.public_data_keys = checks.public_data_keys([*others, key]) if is_public else others
+    return found
 
 
 def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str]) -> Property:

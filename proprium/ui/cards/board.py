@@ -71,7 +71,10 @@ class Board:
             with ui.element("div").classes(theme.GRID_MAP):
                 self._week = Week(screen.add_filters, screen.expand)
                 settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
-                self._goals = Goals(screen.view.facts.goals, self._filter_goal, self._aim, settings=settings)
+                facts = screen.view.facts
+                self._goals = Goals(
+                    facts.goals, self._filter_goal, self._aim, data_access=facts.data_access, settings=settings
+                )
             await pause()
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices = self._tile(tiles.DEVICES)
@@ -105,7 +108,7 @@ class Board:
         if not view.event:
             opened.close()
             return
-        key: Hashable = ("event", view.question, view.event, view.event_key)
+        key: Hashable = ("event", view.question, view.event, view.event_key, view.query.data_access)
         opened.ask(key, lambda: opened_of(warehouse, view.at(clock()), view.event, view.event_key))
 
     def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:
@@ -180,10 +183,13 @@ class Board:
             tile.show(tab, breakdowns[tab.dimension])
 
     def _show_week(self, cells: Breakdown) -> None:
+        if not self._screen.may_still_see():
+            return
         _try(self._week, lambda: self._week.show(cells, self._screen.look, self._view.query.timezone.key))
 
     def _show_opened(self, breakdown: Breakdown) -> None:
-        _try(self._events, lambda: self._events.show_opened(breakdown))
+        if self._screen.may_still_see():
+            _try(self._events, lambda: self._events.show_opened(breakdown))
 
     def _failing(self, card: Any) -> Callable[[Exception], None]:
         return lambda problem: card.fail(told(problem))

@@ -66,10 +66,12 @@ class FilterDialog:
         query: Query,
         name: NameOf,
         on_filter: Callable[[Filter], None],
+        may_ask: Callable[[], bool],
         segments: Segments | None = None,
     ) -> None:
-        """`query` is what is on the screen: its values are suggested."""
+        """`query` is what is on the screen: its values are suggested, while `may_ask` allows it."""
         self._services, self._query, self._on_filter, self._segments = services, query, on_filter, segments
+        self._may_ask = may_ask
         self._listing = Listing(services.warehouse, name)
         self._name = name
         self._chosen: list[Value] = []
@@ -128,7 +130,7 @@ class FilterDialog:
     async def _suggest(self) -> None:
         """The values that were seen, as far as they fit what is typed."""
         dimension, typed = str(self._dimension.value or ""), (self._value.value or "").strip()
-        if self._kind is Operator.IS_SET or not dimension:
+        if self._kind is Operator.IS_SET or not dimension or not self._may_ask():
             self._list.clear()
             return
         search = typed.strip("*") if self._kind is Operator.MATCHES else typed
@@ -208,7 +210,7 @@ class FilterDialog:
         """Names of places are taken for their codes, where there is such a place among the hits."""
         parts = [part.strip() for part in (text.split("|") if self._kind is Operator.ONE_OF else [text])]
         dimension = str(self._dimension.value or "")
-        if self._kind not in ADVISED or dimension not in LABELLED:
+        if self._kind not in ADVISED or dimension not in LABELLED or not self._may_ask():
             return [(part, part) for part in parts]
         found = await asyncio.to_thread(
             self._listing.read,
@@ -235,6 +237,8 @@ class FilterDialog:
 
     async def _offer_keys(self) -> None:
         """The keys of data that hits of the period carried, after all the dimensions."""
+        if not self._may_ask():
+            return
         keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query.with_filters())
         if self._box.is_deleted:
             return

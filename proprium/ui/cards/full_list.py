@@ -43,9 +43,14 @@ class FullList:
         name: NameOf,
         on_filter: Callable[[Filter], Any],
         on_why: Callable[[Query, Metric], Awaitable[None]],
+        may_ask: Callable[[], bool],
     ) -> None:
-        """`query` is the one on the screen; a pressed row filters the page, and closes the list."""
+        """`query` is the one on the screen; a pressed row filters the page, and closes the list.
+
+        `may_ask` checks the rights again before each question: the list may stay open for long.
+        """
         self._services, self._query, self._on_filter, self._on_why = services, query, on_filter, on_why
+        self._may_ask = may_ask
         self._listing = Listing(services.warehouse, name)
         self._name = name
         self._sort: Metric | None = None
@@ -99,6 +104,8 @@ class FullList:
             self._draw(found)
 
     async def _attempt(self, limit: int, offset: int) -> Table | None:
+        if not self._may_ask():
+            return None
         try:
             return await asyncio.to_thread(
                 self._listing.read,
@@ -133,6 +140,8 @@ class FullList:
         await self._fill()
 
     async def _offer_keys(self) -> None:
+        if not self._may_ask():
+            return
         keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query)
         if not self._box.is_deleted and keys:
             self._dimension.set_options(wording.choices(keys), value=self._dimension.value)

@@ -11,13 +11,15 @@ from typing import Any
 from nicegui import Client, ui
 from starlette.datastructures import QueryParams
 
-from proprium.errors import BadQuery, ProblemForReader
+from proprium.errors import BadQuery, NotForReaders, ProblemForReader
 from proprium.figures.names import name_of
 from proprium.figures.template import Look
 from proprium.live import Watch
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.filters import Filter
 from proprium.metrics.goals import Segment
 from proprium.metrics.period import Compare
+from proprium.metrics.query import Query
 from proprium.metrics.results import Dashboard, Metric
 from proprium.ui.cards import answer, keys
 from proprium.ui.cards.bar import LiveDot, PeriodPicker
@@ -41,18 +43,21 @@ ASK_BROWSER = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !
 
 
 class Screen:
-    """`may_see` is asked again while the page is open: a login may end, a property become private."""
+    """`access_now` is asked again while the page is open: a login may end, a property or a data key become private.
+
+    It returns None where the property may not be seen any more.
+    """
 
     def __init__(
         self,
         services: Services,
         view: View,
-        may_see: Callable[[], bool],
+        access_now: Callable[[], DataAccess | None],
         *,
         can_edit: bool,
         segments: tuple[Segment, ...] = (),
     ) -> None:
-        self._services, self._may_see, self._checked_s = services, may_see, time.monotonic()
+        self._services, self._access_now, self._checked_s = services, access_now, time.monotonic()
         self.view = view
         self.answer: Dashboard | None = None
         self.name = name_of(services.atlas)
@@ -63,6 +68,7 @@ class Screen:
         self._can_edit = can_edit
         self._explainer = Explainer(services, view.facts.number, self.name, can_edit=can_edit)
         self._targets: list[str] = []
+        self._has_left = False
 
     # ---- drawing the shell ------------------------------------------------------------------------------------
 
@@ -98,6 +104,8 @@ class Screen:
 
     async def start(self) -> None:
         """Call it once the browser is there."""
+        if not self.may_still_see(at_once=True):
+            return
         self._client.on_delete(self.close)
         self._client.on_disconnect(self._rest_or_run)
         self._client.on_connect(self._rest_or_run)
@@ -140,20 +148,19 @@ class Screen:
             watch.pause()
 
     def _arrive(self, result: Dashboard) -> None:
-        if self._may_still_see():
+        if self.may_still_see():
             self.answer = result
             self._draw()
 
-    def _may_still_see(self) -> bool:
-        """Asked now and then, not with every event; a page that may not is left."""
+    def may_still_see(self, *, at_once: bool = False) -> bool:
+        """Checks the rights: every few seconds, or `at_once` for what a person does. A page with others is left."""
         now = time.monotonic()
-        if now - self._checked_s < CHECK_EVERY_S:
+        if not self._has_left and not at_once and now - self._checked_s < CHECK_EVERY_S:
             return True
         self._checked_s = now
-        if not self._may_see():
+        if self._has_left or self._access_now() != self.view.facts.data_access:
             self._leave()
-            return False
-        return True
+        return not self._has_left
 
     def _fail(self, problem: Exception) -> None:
         self._board.set_stale(False)
@@ -179,11 +186,13 @@ class Screen:
     # ---- going elsewhere --------------------------------------------------------------------------------------
 
     def go(self, change: Callable[[View], View]) -> None:
-        """Shows another view and writes it into the address; a BadQuery is told and changes nothing."""
+        """Shows another view and writes it into the address; one that is refused says why and changes nothing."""
+        if not self.may_still_see(at_once=True):
+            return
         try:
             view = change(self.view)
             view_from(view.params(), view.facts, view.query.now)  # what cannot be in an address cannot be shown
-        except BadQuery as problem:
+        except (BadQuery, NotForReaders) as problem:
             with self._client:
                 ui.notify(str(problem), type="warning")
             return
@@ -192,7 +201,7 @@ class Screen:
             self.show(view)
 
     def show(self, view: View) -> None:
-        if not self._may_still_see():
+        if not self.may_still_see(at_once=True):
             return
         is_other_question = view.key != self.view.key
         self.view = view
@@ -210,7 +219,8 @@ class Screen:
         self._board.choose(self.view)
 
     def _leave(self) -> None:
-        """It is gone, or not theirs any more: the same page as for one that never was."""
+        """Opens the page again with the rights of now; for good: a client that does not reload gets nothing more."""
+        self._has_left = True
         self.close()
         self._client.run_javascript("location.reload()")
 
@@ -218,7 +228,7 @@ class Screen:
         """Back and forward."""
         try:
             view = view_from(QueryParams(search.removeprefix("?")), self.view.facts, self._services.clock())
-        except BadQuery:
+        except (BadQuery, NotForReaders):
             self._client.run_javascript("location.reload()")  # opened anew, the page says what is wrong
             return
         self.show(view)
@@ -234,17 +244,24 @@ class Screen:
 
     async def expand(self, tile: Tile) -> None:
         """The whole list behind a tile."""
-        if self._may_still_see():
+        if self.may_still_see(at_once=True):
             query = self.view.at(self._services.clock())
-            full = FullList(self._services, query, self.name, self.add_filters, self._explainer.explain)
+            full = FullList(self._services, query, self.name, self.add_filters, self._explain, self._may_act)
             with self._client:
                 await full.open(tile, self.view.tab(tile))
 
     async def explain(self, metric: str) -> None:
         """Why a card's number is what it is."""
-        if self._may_still_see() and not metric.startswith(CUSTOM):
+        if not metric.startswith(CUSTOM):
             with self._client:
-                await self._explainer.explain(self.view.at(self._services.clock()), Metric(metric))
+                await self._explain(self.view.at(self._services.clock()), Metric(metric))
+
+    async def _explain(self, query: Query, metric: Metric) -> None:
+        if self._may_act():
+            await self._explainer.explain(query, metric)
+
+    def _may_act(self) -> bool:
+        return self.may_still_see(at_once=True)
 
     def add_filters(self, *wanted: Filter) -> None:
         def put(view: View) -> View:
@@ -263,9 +280,11 @@ class Screen:
         def put(wanted: Filter) -> None:
             self.go(lambda view: (view.without_filter(given) if given else view).with_filter(wanted))
 
+        if not self._may_act():
+            return
         query = self.view.at(self._services.clock())
         with self._client:
-            await FilterDialog(self._services, query, self.name, put, self.segments).open(given)
+            await FilterDialog(self._services, query, self.name, put, self._may_act, self.segments).open(given)
 
     # ---- what the browser tells -------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Takeaway:
         ui.download.from_url(view.address().replace(str(view.facts.id), f"{view.facts.id}/report.{ending}", 1))
 
     def _is_there(self) -> bool:
+        if not self._screen.may_still_see(at_once=True):
+            return False
         if self._screen.answer is None:
             ui.notify("The numbers are not here yet. Try again in a moment.")
         return self._screen.answer is not None

@@ -10,8 +10,10 @@ from fastapi import Request
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from proprium.errors import BadQuery, NotFound, PropertyNotFound
+from proprium import access
+from proprium.errors import BadQuery, NotForReaders, NotFound, PropertyNotFound
 from proprium.metrics import url
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.goals import segments_of
 from proprium.metrics.overview import first_event_at
 from proprium.properties import service
@@ -28,7 +30,7 @@ from proprium.ui.cards.view import View, view_from
 from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.rebuild_notice import RebuildNotice
-from proprium.ui.parts.states import problem
+from proprium.ui.parts.states import note, problem
 from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.turns import pause
@@ -51,14 +53,15 @@ def register(services: Services) -> None:
                     title(found.name)
                 await _wait(services)
             return None
-        facts = await asyncio.to_thread(facts_of, services, found)
+        data_access = access.data_access(access.of_person(user), found)
+        facts = await asyncio.to_thread(facts_of, services, found, data_access)
         async with services.turns.mine():
             with frame(services, request, found.name, user, with_nav=False) as page:
                 ui.add_head_html(preload_html(services.atlas))
                 ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
                 try:
                     view = view_from(request.query_params, facts, services.clock())
-                except BadQuery as trouble:
+                except (BadQuery, NotForReaders) as trouble:
                     _say(trouble, found)
                     return None
                 screen = await _build(services, request, page, found, user, view)
@@ -75,9 +78,9 @@ async def _wait(services: Services) -> None:
         ui.navigate.reload()
 
 
-def facts_of(services: Services, found: Property) -> url.PropertyFacts:
+def facts_of(services: Services, found: Property, data_access: DataAccess) -> url.PropertyFacts:
     """Asks the warehouse where "all time" begins: not on the event loop."""
-    return url.facts_of(found, first_event_at(services.warehouse, found.number or 0))
+    return url.facts_of(found, first_event_at(services.warehouse, found.number or 0), data_access)
 
 
 def _find(services: Services, property_id: str, user: User | None) -> Property:
@@ -92,9 +95,9 @@ async def _build(
     services: Services, request: Request, page: Frame, found: Property, user: User | None, view: View
 ) -> Screen:
     can_edit = service.may_edit(user, found)
-    may_see = partial(_may_see, services, request, found.id)
+    access_now = partial(_access_now, services, request, found.id)
     segments = segments_of(found.segments)
-    screen = Screen(services, view, may_see, can_edit=can_edit, segments=segments)
+    screen = Screen(services, view, access_now, can_edit=can_edit, segments=segments)
     others = service.visible_to(services.database, user) if user else [found]
     with page.bar:
         switcher = Switcher(found, others, is_signed_in=user is not None)
@@ -156,17 +159,18 @@ def _to_list(_: Property) -> None:
     ui.navigate.to("/properties")
 
 
-def _may_see(services: Services, request: Request, property_id: UUID) -> bool:
+def _access_now(services: Services, request: Request, property_id: UUID) -> DataAccess | None:
+    """Returns the rights that the page would be opened with now; None: it may not be seen."""
+    user = session.user_of(services, request)
     try:
-        service.find_visible(services.database, property_id, session.user_of(services, request))
+        return access.data_access(access.of_person(user), service.find_visible(services.database, property_id, user))
     except NotFound:
-        return False
-    return True
+        return None
 
 
-def _say(trouble: BadQuery, found: Property) -> None:
+def _say(trouble: BadQuery | NotForReaders, found: Property) -> None:
     """The message in the page, with the way out."""
-    problem(str(trouble))
+    note(str(trouble), icon_name="lock") if isinstance(trouble, NotForReaders) else problem(str(trouble))
     link_button(f"Show the last 28 days of {found.name}", f"/properties/{found.id}", kind=theme.PRIMARY)
 
 
