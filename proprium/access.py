@@ -9,6 +9,7 @@ from uuid import UUID
 from proprium.accounts import keys
 from proprium.clock import Clock, utc_now
 from proprium.errors import NotForReaders, PropertyNotFound
+from proprium.metrics.data_access import EVERY_KEY, DataAccess, public_access
 from proprium.properties import service
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey, Property, User
@@ -68,6 +69,11 @@ def find_exportable(database: Database, asker: Asker, property_id: UUID) -> Prop
     if not _may_edit(asker, found):
         raise NotForReaders(f"Raw events are for those who may change the settings of {found.name}.")
     return found
+
+
+def data_access(asker: Asker, found: Property) -> DataAccess:
+    """Returns which keys of event data the asker may break down and filter by."""
+    return EVERY_KEY if _may_edit(asker, found) else public_access(found.public_data_keys)
 
 
 def _may_edit(asker: Asker, found: Property) -> bool:

@@ -31,6 +31,7 @@ from proprium.heard import Heard
 from proprium.jobs import Jobs, standard_jobs
 from proprium.listen import listen
 from proprium.live import Hub
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.properties.service import ensure_own_property, find_any, set_public
 from proprium.reports.files import Format, Printer, ReportFile
 from proprium.sql.runner import Runner
@@ -198,7 +199,7 @@ def _add_sample(database: Database, owner_id: UUID) -> None:
 def _controls(parts: Parts, printer: Printer) -> control.Controls:
     async def report(property_id: UUID, pairs: control.Pairs, kind: str) -> ReportFile:
         found = await asyncio.to_thread(find_any, parts.database, property_id)
-        return await printer.report(found, pairs, Format(kind), utc_now())
+        return await printer.report(found, pairs, Format(kind), utc_now(), EVERY_KEY)
 
     return control.Controls(parts.projector.status, parts.projector.rebuild, report)
 

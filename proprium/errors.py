@@ -7,6 +7,7 @@ ProblemForReader
 ├── KeyNeeded           401   no API key, or one that was revoked
 ├── KeyTooWeak          403   an API key that may only read
 ├── NotForReaders       403   what only those may have who may change the property
+│   └── DataKeyNotPublic
 ├── NotFound            404   missing, or not yours: both look the same
 │   └── PropertyNotFound
 ├── Conflict            409   a name or address that is taken, a protected thing
@@ -71,6 +72,21 @@ class KeyTooWeak(ProblemForReader):
 class NotForReaders(ProblemForReader):
     status = 403
     title = "That is not yours to take"
+
+
+class DataKeyNotPublic(NotForReaders):
+    """`dimension` is data.<key>; the message does not depend on whether the key was ever sent."""
+
+    title = "That data is not public"
+
+    def __init__(self, dimension: str, *, can_be_public: bool) -> None:
+        shown = dimension if len(dimension) <= 60 else dimension[:60] + "…"
+        way_out = (
+            "Its owner can make the key public in the settings of the property."
+            if can_be_public
+            else "It identifies single visitors or page views, so it cannot be made public."
+        )
+        super().__init__(f"{shown} is only for those who may change this property. {way_out}")
 
 
 class NotFound(ProblemForReader):

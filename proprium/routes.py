@@ -17,6 +17,7 @@ from maps.atlas import Atlas
 from proprium import access
 from proprium.clock import Clock, utc_now
 from proprium.errors import NotFound, PropertyNotFound
+from proprium.metrics.data_access import DataAccess
 from proprium.reports.files import Format, Printer
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, User
@@ -54,16 +55,17 @@ def reports(
     """`user_of` tells who is signed in; a key serves as well. What is not theirs looks like what does not exist."""
     routes = APIRouter(include_in_schema=False)
 
-    def find(request: Request, property_id: UUID) -> Property:
+    def find(request: Request, property_id: UUID) -> tuple[Property, DataAccess]:
         token = access.bearer(request.headers)
         asker = access.of_person(user_of(request)) if token is None else access.of_token(database, token, clock=clock)
-        return access.find_readable(database, asker, property_id)
+        found = access.find_readable(database, asker, property_id)
+        return found, access.data_access(asker, found)
 
     @routes.get("/properties/{property_id}/report.{kind}")
     async def report(request: Request, property_id: str, kind: str) -> Response:
         wanted = _format(kind)
-        found = await asyncio.to_thread(find, request, _uuid(property_id))
-        made = await printer.report(found, request.query_params.multi_items(), wanted, clock())
+        found, data_access = await asyncio.to_thread(find, request, _uuid(property_id))
+        made = await printer.report(found, request.query_params.multi_items(), wanted, clock(), data_access)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}"}
         return Response(made.content, media_type=made.media_type, headers=headers | NOT_KEPT)
 

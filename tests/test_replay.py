@@ -17,6 +17,7 @@ from collector.pipeline import Pipeline
 from collector.route import wrap
 from collector.writer import GroupCommit
 from proprium.metrics.dashboard import dashboard
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.results import Dashboard, Dimension
 from proprium.metrics.url import PropertyFacts, query_from
 from proprium.properties import service
@@ -132,7 +133,7 @@ class Replay:
 
     def shown(self) -> Dashboard:
         found = self.filled.property
-        facts = PropertyFacts(found.id, found.number or 0, custom_cards=(*CUSTOM, "invoice"))
+        facts = PropertyFacts(found.id, found.number or 0, custom_cards=(*CUSTOM, "invoice"), data_access=EVERY_KEY)
         asked = {"from": "2026-11-02", "to": "2026-11-08"}
         return dashboard(self.filled.warehouse, query_from(asked, facts, FIRST + timedelta(days=7)))
 

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from proprium.metrics.breakdown import breakdown
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.results import Breakdown, Dimension, Totals
 from proprium.metrics.totals import totals as totals_of
 from proprium.metrics.url import PropertyFacts, query_from
@@ -160,7 +161,7 @@ def run_apart(replay: Replay, log: list[tuple[datetime, dict[str, str], bytes]])
 
 
 def asked(found: Property, text: str) -> Any:
-    facts = PropertyFacts(found.id, found.number or 0, custom_cards=("signup",))
+    facts = PropertyFacts(found.id, found.number or 0, custom_cards=("signup",), data_access=EVERY_KEY)
     pairs = [("from", "2026-11-02"), ("to", "2026-11-02"), *([("filter", text)] if text else [])]
     return query_from(pairs, facts, FIRST + timedelta(days=7))
 

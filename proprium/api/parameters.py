@@ -40,7 +40,11 @@ def _names(values: Iterable[str]) -> list[str]:
 
 PROPERTY = _in_path("property_id", "The property.", "2f0c1f8e-2c5b-4b52-8a0e-9d5b1f6f3c11", format="uuid")
 DIMENSION = _in_path(
-    "dimension", f"One of {', '.join(Dimension)}, or data.<key> for a key of your own.", "country", minLength=1
+    "dimension",
+    f"One of {', '.join(Dimension)}, or data.<key> for a key of your own: for those who may change the "
+    "property, and where the key is public.",
+    "country",
+    minLength=1,
 )
 
 _DAY = {"type": "string", "format": "date"}

@@ -21,6 +21,7 @@ from proprium.api.parameters import PERIOD, PROPERTY, Pairs
 from proprium.api.reading import NOT_KEPT
 from proprium.exports import ask, events
 from proprium.exports.events import MEDIA_TYPES, Format
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.period import Period
 from proprium.storage.tables import Property
 from proprium.warehouse.connect import Warehouse
@@ -76,7 +77,7 @@ def routes(warehouse: Warehouse, door: Door) -> APIRouter:
 def _period(warehouse: Warehouse, found: Property, pairs: Pairs, now: datetime) -> Period | None:
     """None: all that there is."""
     is_chosen = not {"period", "from", "to"}.isdisjoint(name for name, _ in pairs)
-    period = ask.query_of(warehouse, found, pairs if is_chosen else [*pairs, ("period", "all")], now).period
+    period = ask.query_of(warehouse, found, pairs if is_chosen else [*pairs, ("period", "all")], now, EVERY_KEY).period
     return None if period.key == "all" else period
 
 

@@ -19,6 +19,7 @@ from proprium.api.parameters import COMPARE, DIMENSION, FILTERS, INTERVAL, METRI
 from proprium.exports import answers, ask, shapes
 from proprium.exports.ask import chosen
 from proprium.figures.names import NameOf
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.live import live
 from proprium.storage.tables import Property
 from proprium.warehouse.connect import Warehouse
@@ -31,7 +32,7 @@ QUERY = (*PERIOD, COMPARE, INTERVAL, *FILTERS)  # everywhere, so that one addres
 NUMBERS = (PROPERTY, *QUERY, METRICS)
 BREAKDOWN = (PROPERTY, DIMENSION, *QUERY, METRICS, *ROWS)
 
-Answered = Callable[[Property, Pairs, datetime], BaseModel]
+Answered = Callable[[Property, Pairs, datetime, DataAccess], BaseModel]
 
 
 def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
@@ -43,7 +44,7 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
         def work(asker: Asker) -> BaseModel:
             found = access.find_readable(door.database, asker, parameters.property_id(request))
-            return answer(found, parameters.asked(request, told), door.clock())
+            return answer(found, parameters.asked(request, told), door.clock(), access.data_access(asker, found))
 
         return _json(await door.work(request, work))
 
@@ -62,18 +63,18 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
     @router.get("/{property_id}/totals", **_told("totals", "Headline numbers", shapes.Totals, NUMBERS))
     async def totals(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
+        def answer(found: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
             wanted = chosen(parameters.metrics(pairs))
-            query = ask.query_of(warehouse, found, pairs, now)
+            query = ask.query_of(warehouse, found, pairs, now, data_access)
             return answers.totals_shape(ask.totals(warehouse, query), wanted)
 
         return await answered(request, NUMBERS, answer)
 
     @router.get("/{property_id}/timeline", **_told("timeline", "Numbers over time", shapes.Timeline, NUMBERS))
     async def timeline(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
+        def answer(found: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
             wanted = chosen(parameters.metrics(pairs))
-            query = ask.query_of(warehouse, found, pairs, now)
+            query = ask.query_of(warehouse, found, pairs, now, data_access)
             return answers.timeline_shape(ask.timeline(warehouse, query), wanted)
 
         return await answered(request, NUMBERS, answer)
@@ -83,9 +84,9 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
         **_told("breakdown", "The values of one dimension", shapes.Breakdown, BREAKDOWN),
     )
     async def breakdown(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
+        def answer(found: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
             wanted = parameters.slice_of(pairs)
-            query = ask.query_of(warehouse, found, pairs, now)
+            query = ask.query_of(warehouse, found, pairs, now, data_access)
             dimension = request.path_params["dimension"]
             return answers.breakdown_shape(ask.breakdown(warehouse, query, dimension, wanted, name))
 
@@ -93,7 +94,7 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
     @router.get("/{property_id}/live", **_told("live", "Who is here right now", shapes.Live, ONE))
     async def live_(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime) -> BaseModel:
+        def answer(found: Property, _: Pairs, now: datetime, __: DataAccess) -> BaseModel:
             assert found.number is not None
             return answers.live_shape(live(warehouse, found.number, now), now)
 
@@ -104,7 +105,7 @@ def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
 
 def _told(name: str, summary: str, model: type[BaseModel], told: Sequence[parameters.Parameter]) -> dict[str, Any]:
     """What OpenAPI says of a route. Parameters are read by us: a message of ours says what would be right."""
-    wrong = (400, 401, 404, 429, 503) if told else (400, 401, 429)
+    wrong = (400, 401, 403, 404, 429, 503) if told else (400, 401, 429)
     return {
         "operation_id": name,
         "summary": summary,

@@ -36,10 +36,11 @@ def report(property_id: UUID, period: str, kind: str | None, file: Path) -> None
 def _made_here(property_id: UUID, pairs: list[tuple[str, str]], kind: Format) -> bytes:
     from maps.atlas import Atlas
     from proprium.clock import utc_now
+    from proprium.metrics.data_access import EVERY_KEY
     from proprium.reports.files import Printer
 
     with opened() as (database, warehouse, projector), progress_bar("Reading events") as progress:
         found = property_of(database, property_id)
         projector.catch_up(progress)
         printer = Printer(warehouse, Atlas(), load().chromium)
-        return asyncio.run(printer.report(found, pairs, kind, utc_now())).content
+        return asyncio.run(printer.report(found, pairs, kind, utc_now(), EVERY_KEY)).content

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from proprium.figures.names import NAMED, NameOf, called
 from proprium.metrics import selection, url
 from proprium.metrics.buckets import buckets
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.measures import WHOLE, measure
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.query import Audience, Query
@@ -70,15 +71,17 @@ class Slice:
     offset: int = 0
 
 
-def facts_of(warehouse: Warehouse, property_: Property) -> PropertyFacts:
+def facts_of(warehouse: Warehouse, property_: Property, data_access: DataAccess) -> PropertyFacts:
     """What a query needs to know; asks where "all time" begins."""
     assert property_.number is not None
-    return url.facts_of(property_, first_event_at(warehouse, property_.number))
+    return url.facts_of(property_, first_event_at(warehouse, property_.number), data_access)
 
 
-def query_of(warehouse: Warehouse, property_: Property, params: Params, now: datetime) -> Query:
-    """Raises BadQuery for a value that makes no sense."""
-    return query_from(params, facts_of(warehouse, property_), now)
+def query_of(
+    warehouse: Warehouse, property_: Property, params: Params, now: datetime, data_access: DataAccess
+) -> Query:
+    """Raises BadQuery for a value that makes no sense, DataKeyNotPublic for a filter out of reach."""
+    return query_from(params, facts_of(warehouse, property_, data_access), now)
 
 
 def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, func, literal
+from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, func, literal, or_
 
 from proprium.metrics.buckets import DAY, HOUR, local_clock
 from proprium.metrics.filters import DATA_PREFIX, SESSION_DIMENSIONS
 from proprium.metrics.period import Period
+from proprium.metrics.query import Query
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -32,6 +33,8 @@ DATA_COLUMNS: dict[str, Column] = {
     "scroll_depth": event.c.scroll_depth,
 }
 """Keys of `data` that stand in a column of the warehouse instead of its JSON, as far as it holds what was sent."""
+_ADDRESSES = ("url", "referrer")
+_LINKS = frozenset({"href", "link", "src", "action", "location", "uri"})
 
 SCREEN_CLASSES = ((576, "Phone"), (992, "Tablet"), (1440, "Laptop"))
 """CSS pixels below which a screen is one of these; the rest is Desktop. Bootstrap's break points, and a laptop's."""
@@ -47,12 +50,13 @@ def session_column(dimension: str) -> Column:
     return session.c[dimension] if made is None else made
 
 
-def hit_column(dimension: str, period: Period) -> Column:
-    """Of a hit itself. Weekday and hour are those of the period's zone."""
+def hit_column(dimension: str, query: Query) -> Column:
+    """Of a hit itself. Weekday and hour are those of the period's zone; readers get data without query strings."""
     if dimension.startswith(DATA_PREFIX):
-        return data_column(dimension.removeprefix(DATA_PREFIX))
+        key = dimension.removeprefix(DATA_PREFIX)
+        return data_column(key) if query.data_access.is_full else public_data_column(key)
     if dimension in _OF_THE_CLOCK:
-        return _clock_column(dimension, period)
+        return _clock_column(dimension, query.period)
     return _SECTION if dimension == "section" else event.c[dimension]
 
 
@@ -61,6 +65,20 @@ def data_column(key: str) -> Column:
     sent = dialect.data_value(event.c.data, key)
     column = DATA_COLUMNS.get(key)
     return sent if column is None else func.coalesce(sent, cast(column, Text))
+
+
+def public_data_column(key: str) -> Column:
+    """The text of data.<key> as readers may see it: addresses without their query.
+
+    `url` is the page, which keeps the query keys that the property allows; `referrer` is the bare host.
+    """
+    if key in _ADDRESSES:
+        return DATA_COLUMNS[key]
+    sent = data_column(key)
+    plain = dialect.text_part(dialect.text_part(sent, "?", 1), "#", 1)
+    if key.casefold() in _LINKS:  # relative ones have no sign that tells them from other text
+        return plain
+    return case((or_(sent.like("%://%"), sent.like("/%"), sent.like("?%")), plain), else_=sent)
 
 
 def _versioned(name: Column, version: Column) -> Column:

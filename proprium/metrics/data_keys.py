@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from proprium.metrics.query import Query
 from proprium.metrics.selection import chosen_hits
+from proprium.storage.public_keys import can_be_public
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event
 
@@ -25,10 +26,18 @@ class DataKey:
 
 
 def data_keys(warehouse: Warehouse, query: Query, *, limit: int = MOST) -> tuple[DataKey, ...]:
-    """Of the query's hits, most first; those that stand in a column of their own (url, title …) are left out."""
+    """Lists the keys of the query's hits that its principal may see, most first.
+
+    Those that stand in a column of their own (url, title …) are left out.
+    """
+    public = query.data_access.keys
+    if public is not None and not public:
+        return ()
     sent = select(dialect.json_keys(event.c.data).label("key")).where(chosen_hits(query), event.c.data.is_not(None))
     keys = sent.subquery("sent")
     counted = func.count().label("count")
     question = select(keys.c.key, counted).group_by(keys.c.key).order_by(counted.desc(), keys.c.key).limit(limit)
+    if public is not None:
+        question = question.where(keys.c.key.in_([key for key in public if can_be_public(key)]))
     with warehouse.read() as connection:
         return tuple(DataKey(row.key, int(row[1])) for row in connection.execute(question))

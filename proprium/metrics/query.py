@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from proprium.metrics.data_access import NO_KEY, DataAccess
 from proprium.metrics.filters import Filter
 from proprium.metrics.period import Compare, Interval, Period
 
@@ -49,6 +50,12 @@ class Query:
     with_exits: bool = True  # False: the exit rate is not asked for
     goal: str = ""  # name of the goal that conversions are about; "": any of them
     timezone_is_chosen: bool = False  # True: the reader asked for another zone than the property's
+    data_access: DataAccess = NO_KEY  # keys of `data` that the principal may ask about
+
+    def __post_init__(self) -> None:
+        """Raises DataKeyNotPublic for a filter on a data key out of reach: such a query cannot exist."""
+        for wanted in self.filters:
+            self.data_access.require(wanted.dimension)
 
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)
@@ -61,7 +68,10 @@ class Query:
 
 def timeless(query: Query) -> Query:
     """Without what an answer does not depend on, once its period and buckets are known."""
-    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False)
+    # Editors and readers share the answers that depend on no data key.
+    has_data = any(wanted.data_key is not None for wanted in query.filters)
+    data_access = query.data_access if has_data else NO_KEY
+    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False, data_access=data_access)
 
 
 _NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)

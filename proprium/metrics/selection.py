@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
 from proprium.metrics.columns import hit_column, session_column
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.filters import Filter, Operator
 from proprium.metrics.query import Audience, Goal, Query
 from proprium.warehouse.schema import event, session
@@ -86,7 +88,8 @@ def sessions_with(query: Query, goal: Goal) -> Select[Any]:
 
     A session is the period's whole: what it did before and after counts as well.
     """
-    reached = (_matches(hit_column(wanted.dimension, query.period), wanted) for wanted in goal.filters)
+    as_defined = replace(query, data_access=EVERY_KEY)  # its number is the same for the owner and for readers
+    reached = (_matches(hit_column(wanted.dimension, as_defined), wanted) for wanted in goal.filters)
     return select(event.c.session).where(
         event.c.property == query.property,
         event.c.created_at >= query.period.start_utc - LONGEST_SESSION,
@@ -111,7 +114,7 @@ def _with_a_matching_hit(query: Query) -> Condition:
 
 def _hit_filters(query: Query) -> list[Condition]:
     about_hits = (wanted for wanted in query.filters if wanted.is_about_hits)
-    return [_matches(hit_column(wanted.dimension, query.period), wanted) for wanted in about_hits]
+    return [_matches(hit_column(wanted.dimension, query), wanted) for wanted in about_hits]
 
 
 def _session_filters(query: Query) -> list[Condition]:

@@ -96,9 +96,11 @@ def table(
 ) -> Table:
     """Values that have the dimension's own count, by `sort` (default: that count), unknown numbers and ties last.
 
-    `metrics` default to all that make sense. Raises BadQuery for a dimension that does not exist.
+    `metrics` default to all that make sense. Raises BadQuery for a dimension that does not exist, and
+    DataKeyNotPublic for a data key that the query's principal may not see.
     """
     wanted = dimension_from(dimension)
+    query.data_access.require(wanted)
     columns = tuple(metrics) or tuple(Metric)
     order = sort or own_count(wanted)
     asked = _Asked(about(query, wanted), wanted, tuple(dict.fromkeys((*columns, order, own_count(wanted)))))
@@ -237,7 +239,7 @@ class _Asked:
     def _value(self) -> Label[Any]:
         if self.is_of_sessions:
             return session_column(self._column).label("value")
-        return hit_column(self._column, self.query.period).label("value")
+        return hit_column(self._column, self.query).label("value")
 
     def _of_sessions_too(self, question: Select[Any]) -> Select[Any]:
         if not self.is_of_sessions:

@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from proprium.errors import BadQuery
+from proprium.metrics.data_access import NO_KEY, DataAccess
 from proprium.metrics.filters import Filter, Operator, is_plain, parse_filter, parse_filters
 from proprium.metrics.goals import goals_of
 from proprium.metrics.period import (
@@ -59,17 +60,20 @@ class PropertyFacts:
     first_event: datetime | None = None  # where "all time" begins
     goals: tuple[Goal, ...] = ()
     live_min: int = 5
+    data_access: DataAccess = NO_KEY
 
 
-def facts_of(property: Asked, first_event: datetime | None) -> PropertyFacts:
+def facts_of(property: Asked, first_event: datetime | None, data_access: DataAccess) -> PropertyFacts:
+    """Builds the facts for one principal: `data_access` goes into every query."""
     return PropertyFacts(
         id=property.id,
         number=property.number or 0,
         timezone=property.timezone,
         custom_cards=tuple(property.custom_cards),
         first_event=first_event,
-        goals=goals_of(property.goals),
+        goals=tuple(each for each in goals_of(property.goals) if data_access.counts_goal(each.filters)),
         live_min=property.live_min,
+        data_access=data_access,
     )
 
 
@@ -95,6 +99,7 @@ def query_from(params: Params, property: PropertyFacts, now: datetime) -> Query:
         live_min=property.live_min,
         goal=_goal(asked.one("goal"), property.goals),
         timezone_is_chosen=bool(chosen_zone) and chosen_zone != property.timezone,
+        data_access=property.data_access,
     )
 
 

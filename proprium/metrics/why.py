@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, not_, select
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NameOf = Callable[[str, str], str]
 
+OF_GOALS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
 RULES = {"country": "Excluded countries", "path": "Excluded paths", "user_agent": "Excluded User-Agents"}
 """warehouse.left_out.reason as people read it."""
 
@@ -138,7 +139,14 @@ def _sessions(connection: Connection, query: Query) -> int:
 
 
 def _sql(connection: Connection, query: Query, metric: Metric) -> str:
-    """As it is asked, with the values in it: for reading, and for a SQL prompt of one's own."""
+    """As it is asked, with the values in it: for reading, and for a SQL prompt of one's own.
+
+    "" where it would show a reader the private values that a goal is defined by.
+    """
+    visible = tuple(goal for goal in query.goals if query.data_access.allows_all(goal.filters))
+    if metric in OF_GOALS and visible != query.goals:
+        return ""
+    query = replace(query, goals=visible)
     return ";\n\n".join(_text(connection, question) for question in asked(query, COLUMNS[metric]))
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from maps.atlas import Atlas
 from proprium.errors import ProblemForReader
+from proprium.storage.public_keys import can_be_public
 
 LONGEST_NAME = 100
 LONGEST_EVENT = 255
@@ -45,6 +46,11 @@ def query_keys(texts: Iterable[str]) -> list[str]:
 def custom_cards(texts: Iterable[str]) -> list[str]:
     """Names of events, as they were sent."""
     return _each_once(_line(text, "An event's name", LONGEST_EVENT) for text in texts if text.strip())
+
+
+def public_data_keys(keys: Iterable[str]) -> list[str]:
+    """Keys as they were sent: white space and case matter."""
+    return _each_once(_data_key(key) for key in keys)
 
 
 def excluded_addresses(texts: Iterable[str]) -> list[str]:
@@ -139,6 +145,14 @@ def _agent(text: str) -> str:
     if len(pattern.replace("*", "").strip()) < SHORTEST_AGENT:
         raise ProblemForReader(f"{_shown(text)} would leave out nearly everybody; expected a part like HomeMonitor.")
     return pattern
+
+
+def _data_key(key: str) -> str:
+    if not 1 <= len(key) <= LONGEST_EVENT or "\0" in key or any("\ud800" <= char <= "\udfff" for char in key):
+        raise ProblemForReader(f"A data key has 1 to {LONGEST_EVENT} characters; this one has {len(key)}.")
+    if not can_be_public(key):
+        raise ProblemForReader(f"{_shown(key)} identifies single visitors or page views and cannot be made public.")
+    return key
 
 
 def _line(text: str, what: str, longest: int) -> str:

@@ -38,6 +38,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "session_gap_min": checks.session_gap_min,
     "bounce_s": checks.bounce_s,
     "live_min": checks.live_min,
+    "public_data_keys": checks.public_data_keys,
 }
 """What can be set, and what makes a value of it fit or refuses it with a sentence."""
 
@@ -53,15 +54,16 @@ RULES_OF_THE_WAREHOUSE = {
 """A change of these holds for history too."""
 
 _SHARING = select(  # built once: to build it takes as long as to ask it
-    col(Property.id), col(Property.owner_id), col(Property.is_public)
+    col(Property.id), col(Property.owner_id), col(Property.is_public), col(Property.public_data_keys)
 ).where(col(Property.id).in_(bindparam("ids", expanding=True)))
 
 
 class Sharing(NamedTuple):
-    """The columns of a property that decide who may see and edit it."""
+    """The columns of a property that decide who may see and edit it, and which data keys readers may see."""
 
     owner_id: UUID | None
     is_public: bool
+    public_data_keys: frozenset[str]
 
 
 class Reader(Protocol):
@@ -113,6 +115,15 @@ def rename(database: Database, property_id: UUID, name: str) -> Property:
 def set_public(database: Database, property_id: UUID, is_public: bool) -> Property:
     """A public property is readable without an account."""
     return update_settings(database, property_id, is_public=is_public)
+
+
+def set_data_key_public(database: Database, property_id: UUID, key: str, is_public: bool) -> Property:
+    """Changes one key of the ones that are stored: a page with an older list must not publish one again."""
+    with database.writing() as session:
+        found = _find(session, property_id)
+        others = [other for other in found.public_data_keys if other != key]
+        found.public_data_keys = checks.public_data_keys([*others, key]) if is_public else others
+    return found
 
 
 def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str]) -> Property:
@@ -195,7 +206,7 @@ def sharing_of(database: Database, property_ids: Collection[UUID]) -> dict[UUID,
         return {}
     with database.engine.connect() as connection:
         rows = connection.execute(_SHARING, {"ids": list(property_ids)}).all()
-    return {property_id: Sharing(owner_id, is_public) for property_id, owner_id, is_public in rows}
+    return {property_id: Sharing(owner, is_public, frozenset(keys)) for property_id, owner, is_public, keys in rows}
 
 
 def may_see(user: Reader | None, property_: Shared) -> bool:

@@ -12,6 +12,7 @@ from maps.atlas import Atlas
 from proprium.errors import BadQuery
 from proprium.exports import ask
 from proprium.figures.names import name_of
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports import data
 from proprium.reports.answer import reported
@@ -64,18 +65,23 @@ class Printer:
     atlas: Atlas
     chromium: str = ""  # the setting of that name
 
-    async def report(self, property_: Property, pairs: Pairs, kind: Format, now: datetime) -> ReportFile:
-        """Raises BadQuery for parameters that make no sense; for a PDF also ChromiumMissing and PrintFailed."""
+    async def report(
+        self, property_: Property, pairs: Pairs, kind: Format, now: datetime, data_access: DataAccess
+    ) -> ReportFile:
+        """Raises BadQuery for parameters that make no sense, DataKeyNotPublic for filters out of reach.
+
+        For a PDF also ChromiumMissing and PrintFailed.
+        """
         facts = _facts(property_, dict(pairs))
-        answered = await asyncio.to_thread(self._answer, property_, pairs, now)
+        answered = await asyncio.to_thread(self._answer, property_, pairs, now, data_access)
         if kind in {Format.CSV, Format.JSON}:
             content = await asyncio.to_thread(self._data, answered, property_, kind)
         else:
             content = await self._drawn(answered, facts, kind)
         return ReportFile(facts.file_name(answered, kind.suffix), MEDIA_TYPES[kind], content)
 
-    def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
-        return reported(self.warehouse, ask.query_of(self.warehouse, property_, pairs, now))
+    def _answer(self, property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> Dashboard:
+        return reported(self.warehouse, ask.query_of(self.warehouse, property_, pairs, now, data_access))
 
     def _data(self, answered: Dashboard, property_: Property, kind: Format) -> bytes:
         found = data.report(self.warehouse, answered, property_, name_of(self.atlas))

@@ -111,6 +111,7 @@ class Property(SQLModel, table=True):
     session_gap_min: int = Field(default=30, sa_column_kwargs=_default("30"))
     bounce_s: int = Field(default=10, sa_column_kwargs=_default("10"))  # read for less: a bounce
     live_min: int = Field(default=5, sa_column_kwargs=_default("5"))  # who was here so lately is here now
+    public_data_keys: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))
 
 
 class UserAgentRow(SQLModel, table=True):

@@ -115,6 +115,10 @@ class Actions:
         """Sets them, None when that was refused: then the page says why."""
         return await self._attempt(lambda: self._update(property_id, values))
 
+    async def publish_key(self, property_id: UUID, key: str, is_public: bool) -> Property | None:
+        """Makes one data key public or private for readers, None when that was refused."""
+        return await self._attempt(lambda: self._publish_key(property_id, key, is_public))
+
     def _create(self, name: str) -> Property:
         user = session.user_of(self._services, self._request)
         if user is None or not service.may_create(user):
@@ -124,6 +128,10 @@ class Actions:
     def _update(self, property_id: UUID, values: dict[str, Any]) -> Property:
         self._check(property_id)
         return service.update_settings(self._database, property_id, **values)
+
+    def _publish_key(self, property_id: UUID, key: str, is_public: bool) -> Property:
+        self._check(property_id)
+        return service.set_data_key_public(self._database, property_id, key, is_public)
 
     def _delete(self, property_id: UUID) -> bool:
         self._check(property_id)

@@ -59,6 +59,7 @@ class PageAccess:
     principal: Principal | None = None
     subject: UUID | None = None  # the property that the page is about: without it there is no page
     levels: Mapping[UUID, Level] = field(default_factory=lambda: MappingProxyType({}))  # of each property it shows
+    public_keys: frozenset[str] = frozenset()  # data keys of the subject that a reader was shown as public
 
     @classmethod
     def of(
@@ -76,12 +77,15 @@ class PageAccess:
             Principal(user.id, user.role) if user else None,
             subject.id if subject else None,
             {one.id: _level(user, one) for one in properties},
+            _keys_shown(user, subject),
         )
 
     def holds(self, principals: Mapping[str, Principal], sharing: Mapping[UUID, Sharing]) -> bool:
-        """False once the login has ended, the role is another one, or a property is less open to the reader."""
+        """False once the login has ended, the role differs, or a property or key is less open to the reader."""
         principal = principals.get(self.token)
         if principal != self.principal or (self.subject is not None and self.subject not in sharing):
+            return False
+        if self.subject is not None and not self.public_keys <= sharing[self.subject].public_data_keys:
             return False
         return all(  # a listed property that was deleted has nothing left to protect
             _level(principal, sharing[number]) >= level for number, level in self.levels.items() if number in sharing
@@ -207,6 +211,13 @@ def _read(services: Services, accesses: Collection[PageAccess]) -> tuple[dict[st
     property_ids = {property_id for access in accesses for property_id in access.levels}
     principals = sessions.principals(services.database, tokens, clock=services.clock)
     return principals, service.sharing_of(services.database, property_ids)
+
+
+def _keys_shown(user: User | None, subject: Property | None) -> frozenset[str]:
+    """The public data keys of a page for a reader; editors see every key, public or not."""
+    if subject is None or service.may_edit(user, subject):
+        return frozenset()
+    return frozenset(subject.public_data_keys)
 
 
 def _level(user: Reader | None, property_: Shared) -> Level:

@@ -21,6 +21,7 @@ from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
 from proprium.exports.ask import facts_of
 from proprium.figures.names import name_of
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.url import PropertyFacts
 from proprium.properties.service import update_settings
 from proprium.storage.database import Database
@@ -106,7 +107,7 @@ class Past:
 
     @property
     def facts(self) -> PropertyFacts:
-        return facts_of(self.filled.warehouse, self.property)
+        return facts_of(self.filled.warehouse, self.property, EVERY_KEY)
 
     async def get(self, path: str = "", asked: str = "", key: str | None = None) -> httpx.Response:
         """`path` is what follows the property's id, `asked` what follows the question mark."""

@@ -15,6 +15,7 @@ import pytest
 from proprium.figures.names import name_of, named
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.results import Dashboard, Metric
 from proprium.metrics.url import query_from
 from proprium.reports.content import TABLES
@@ -41,7 +42,7 @@ def page(past: Past, asked: str) -> Dashboard:
 
 async def report(past: Past, asked: str, kind: Format) -> bytes:
     printer = Printer(past.filled.warehouse, ATLAS)
-    return (await printer.report(past.property, parse_qsl(asked), kind, UNTIL)).content
+    return (await printer.report(past.property, parse_qsl(asked), kind, UNTIL, EVERY_KEY)).content
 
 
 @pytest.mark.parametrize("asked", QUESTIONS)

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from proprium.live import REST_PER_WORK, SLOWEST_S
 from proprium.metrics.dashboard import dashboard
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.results import Dashboard, Dimension
 from proprium.metrics.table import table
 from proprium.metrics.tiles import TILED
@@ -23,7 +24,7 @@ from proprium.warehouse.schema import event
 from tests.bench.filled import CARDS, SIZES, asked_sizes, projected, storage_of, told
 
 ROUNDS = 8
-BUSY = PropertyFacts(UUID(int=1), 1, "Europe/Berlin", tuple(CARDS))
+BUSY = PropertyFacts(UUID(int=1), 1, "Europe/Berlin", tuple(CARDS), data_access=EVERY_KEY)
 NARROW = "filter=country:is:DE&filter=browser:is:Chrome"
 
 GOALS: dict[tuple[str, str], float] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.query import Query
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
 from proprium.metrics.url import PropertyFacts, query_from
@@ -23,7 +24,9 @@ SHOWN = 10
 def query_of(asked_about: Property, asked: Asked) -> Query:
     """The same question, as it comes from an address."""
     number = asked_about.number or 0
-    facts = PropertyFacts(asked_about.id, number, asked.zone.key, asked.custom_cards, goals=asked.goals)
+    facts = PropertyFacts(
+        asked_about.id, number, asked.zone.key, asked.custom_cards, goals=asked.goals, data_access=EVERY_KEY
+    )
     return query_from(asked.address, facts, asked.now)
 
 

@@ -16,6 +16,7 @@ import pytest
 from collector.event import Event
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.query import Goal, Query
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
 from proprium.metrics.table import table
@@ -46,6 +47,7 @@ class Past:
         self.number = 1
         self.custom_cards: tuple[str, ...] = ()
         self.goals: tuple[Goal, ...] = ()
+        self.data_access = EVERY_KEY
 
     def append(self, *events: Event) -> None:
         self._filled.append([replace(event, property=self.stored(event.property)) for event in events])
@@ -56,7 +58,14 @@ class Past:
 
     def query(self, text: str = "period=today", now: str | datetime = EVENING) -> Query:
         """`text` is an address's query, with its filters as they are written there."""
-        facts = PropertyFacts(UUID(int=1), self.stored(self.number), self.timezone, self.custom_cards, goals=self.goals)
+        facts = PropertyFacts(
+            UUID(int=1),
+            self.stored(self.number),
+            self.timezone,
+            self.custom_cards,
+            goals=self.goals,
+            data_access=self.data_access,
+        )
         pairs = [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
         return query_from(pairs, facts, moment(now))
 

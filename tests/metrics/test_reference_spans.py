@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proprium.metrics.buckets import buckets
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.url import PropertyFacts, query_from
 from tests.metrics.questions import PERIODS
 from tests.metrics.reference.asked import Asked
@@ -44,7 +45,7 @@ def questions(draw: st.DrawFn) -> Asked:
 
 
 def check(asked: Asked) -> None:
-    query = query_from(asked.address, PropertyFacts(UUID(int=1), 1, asked.zone.key), asked.now)
+    query = query_from(asked.address, PropertyFacts(UUID(int=1), 1, asked.zone.key, data_access=EVERY_KEY), asked.now)
     assert Span(query.period.start_utc, query.period.end_utc) == asked.span
     before = query.before()
     assert (before and Span(before.period.start_utc, before.period.end_utc)) == asked.compared

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from proprium.errors import BadQuery
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.filters import Filter, Operator, parse_filter
 from proprium.metrics.period import PRESETS, Compare, Interval, intervals_for
 from proprium.metrics.query import Audience, Query
@@ -23,7 +24,9 @@ from tests.metrics.test_filters import filters
 UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)
-FACTS = PropertyFacts(UUID(int=7), 3, "Europe/Berlin", ("signup",), datetime(2026, 1, 1, tzinfo=UTC))
+FACTS = PropertyFacts(
+    UUID(int=7), 3, "Europe/Berlin", ("signup",), datetime(2026, 1, 1, tzinfo=UTC), data_access=EVERY_KEY
+)
 
 
 def asked(text: str) -> Query:

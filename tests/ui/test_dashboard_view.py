@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proprium.errors import BadQuery
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.filters import Filter, Operator
 from proprium.metrics.period import PRESETS, Compare, Interval
 from proprium.metrics.query import Goal
@@ -21,7 +22,7 @@ from proprium.ui.cards.tiles import DEVICES, PAGES, PLACES, SOURCES, TILES
 from proprium.ui.cards.view import View, view_from
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
-FACTS = PropertyFacts(UUID(int=7), 1, "Europe/Berlin", ("sign_up",), NOW - timedelta(days=400))
+FACTS = PropertyFacts(UUID(int=7), 1, "Europe/Berlin", ("sign_up",), NOW - timedelta(days=400), data_access=EVERY_KEY)
 GERMANY = Filter("country", Operator.IS, ("DE",))
 
 

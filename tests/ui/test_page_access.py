@@ -113,7 +113,9 @@ async def test_nothing_is_answered_while_rights_cannot_be_read(site: Site, monke
 
 
 ADA, BOB, NUMBER = uuid4(), uuid4(), uuid4()
-MINE, THEIRS, OPEN = Sharing(ADA, False), Sharing(BOB, False), Sharing(BOB, True)
+NO_KEYS: frozenset[str] = frozenset()
+MINE, THEIRS = Sharing(ADA, False, NO_KEYS), Sharing(BOB, False, NO_KEYS)
+OPEN = Sharing(BOB, True, NO_KEYS)
 
 
 @pytest.mark.parametrize(

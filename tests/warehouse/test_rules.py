@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from proprium.metrics.data_access import EVERY_KEY
 from proprium.metrics.results import Dimension, Metric
 from proprium.metrics.table import table
 from proprium.metrics.totals import totals
@@ -23,7 +24,7 @@ NOW = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
 
 
 def today(warehouse: FilledWarehouse) -> Any:
-    facts = PropertyFacts(UUID(int=1), warehouse.property.number or 0)
+    facts = PropertyFacts(UUID(int=1), warehouse.property.number or 0, data_access=EVERY_KEY)
     return query_from([("period", "today")], facts, NOW)
 
 

@@ -71,7 +71,10 @@ class Board:
             with ui.element("div").classes(theme.GRID_MAP):
                 self._week = Week(screen.add_filters, screen.expand)
                 settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
-                self._goals = Goals(screen.view.facts.goals, self._filter_goal, self._aim, settings=settings)
+                facts = screen.view.facts
+                self._goals = Goals(
+                    facts.goals, self._filter_goal, self._aim, data_access=facts.data_access, settings=settings
+                )
             await pause()
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices = self._tile(tiles.DEVICES)
@@ -105,7 +108,7 @@ class Board:
         if not view.event:
             opened.close()
             return
-        key: Hashable = ("event", view.question, view.event, view.event_key)
+        key: Hashable = ("event", view.question, view.event, view.event_key, view.query.data_access)
         opened.ask(key, lambda: opened_of(warehouse, view.at(clock()), view.event, view.event_key))
 
     def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KEYS = "data"
 """What the list of keys calls its dimension: none that can be filtered on."""
+NO_KEYS = "In this period it came without data."
+NO_PUBLIC_KEYS = "In this period it came without public data. Its owner chooses which keys are public."
 
 
 def opened_of(warehouse: Warehouse, query: Query, event: str, key: str) -> Breakdown:
@@ -47,7 +49,7 @@ class EventsTile(RankedTile):
         on_filters: Callable[..., None],
         on_expand: Callable[[Tile], Any],
     ) -> None:
-        self._event, self._key = "", ""
+        self._event, self._key, self._no_keys = "", "", ""
         self._on_open, self._on_filters = on_open, on_filters
         super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=self._press)
         with self.panel.head:
@@ -59,6 +61,7 @@ class EventsTile(RankedTile):
     def open(self, view: View) -> None:
         """Titles and the way back, as the view has them; its rows follow."""
         self._event, self._key = view.event, view.event_key
+        self._no_keys = NO_KEYS if view.query.data_access.is_full else NO_PUBLIC_KEYS
         name = f"{self._event} · {self._key}" if self._key else self._event
         self.panel.title.set_text(name or EVENTS.title)
         set_prop(self.panel.title, "title", name or EVENTS.title)
@@ -73,9 +76,8 @@ class EventsTile(RankedTile):
             super().show(tab, breakdown)
 
     def show_opened(self, breakdown: Breakdown) -> None:
-        missing = "In this period it came without data." if not self._key else "Nothing was sent under this key."
         if self._event:
-            self.list.show(breakdown, missing)
+            self.list.show(breakdown, "Nothing was sent under this key." if self._key else self._no_keys)
 
     def _go_back(self) -> None:
         self._on_open(self._event if self._key else "", "")

@@ -11,6 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.metrics.change import change
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.query import Goal
 from proprium.metrics.results import Dashboard, Metric
 from proprium.ui import theme
@@ -50,9 +51,13 @@ class Goals:
         on_goal: Callable[[Goal], None],
         on_aim: Callable[[str], None],
         *,
+        data_access: DataAccess,
         settings: str = "",
     ) -> None:
-        """`settings`: where goals are defined; "" for those who may not."""
+        """`settings`: where goals are defined; "" for those who may not.
+
+        Of a goal on data that is not public a reader sees the name and the numbers.
+        """
         self._goals, self._on_goal, self._on_aim, self._aimed = goals, on_goal, on_aim, ""
         with panel("Goals", body=f"{theme.ROWS} goals") as box:
             self._message = ui.label("").classes("missing")
@@ -60,7 +65,7 @@ class Goals:
             if not goals:
                 self._explain(settings)
             self._waiting = [skeleton(34) for _ in goals[:3]]
-            self._lines = [_line(index, goal) for index, goal in enumerate(goals)]
+            self._lines = [_line(index, goal, data_access) for index, goal in enumerate(goals)]
         box.body.on("click", self._press, js_handler=EMIT_GOAL)
         with box.head:
             if goals:
@@ -117,12 +122,14 @@ class Goals:
             self._on_aim("" if name == self._aimed else name)
 
 
-def _line(index: int, goal: Goal) -> _Line:
-    told = " and ".join(wanted.label() for wanted in goal.filters)
+def _line(index: int, goal: Goal, data_access: DataAccess) -> _Line:
+    is_open = data_access.allows_all(goal.filters)
+    conditions = " and ".join(wanted.label() for wanted in goal.filters)
     with ui.element("div").classes("goal") as box:
         with ui.element("button").classes(theme.ROW).props('type="button"') as row:
             row.props["data-value"] = str(index)
-            row.props["title"] = f"{goal.name}: {told}"
+            row.props["title"] = f"{goal.name}: {conditions}" if is_open else goal.name
+            switch_class(row, "still", not is_open)
             bar = ui.element("span").classes("b")
             span(goal.name, "n")
             delta = span("", theme.DELTA)

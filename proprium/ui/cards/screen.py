@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import Client, ui
 from starlette.datastructures import QueryParams
 
-from proprium.errors import BadQuery, ProblemForReader
+from proprium.errors import BadQuery, NotForReaders, ProblemForReader
 from proprium.figures.names import name_of
 from proprium.figures.template import Look
 from proprium.live import Watch
@@ -162,11 +162,11 @@ class Screen:
     # ---- going elsewhere --------------------------------------------------------------------------------------
 
     def go(self, change: Callable[[View], View]) -> None:
-        """Shows another view and writes it into the address; a BadQuery is told and changes nothing."""
+        """Shows another view and writes it into the address; one that is refused says why and changes nothing."""
         try:
             view = change(self.view)
             view_from(view.params(), view.facts, view.query.now)  # what cannot be in an address cannot be shown
-        except BadQuery as problem:
+        except (BadQuery, NotForReaders) as problem:
             with self._client:
                 ui.notify(str(problem), type="warning")
             return
@@ -194,7 +194,7 @@ class Screen:
         """Back and forward."""
         try:
             view = view_from(QueryParams(search.removeprefix("?")), self.view.facts, self._services.clock())
-        except BadQuery:
+        except (BadQuery, NotForReaders):
             self._client.run_javascript("location.reload()")  # opened anew, the page says what is wrong
             return
         self.show(view)

@@ -31,7 +31,9 @@ class Segments:
 
     def __init__(self, services: Services, screen: Screen, listed: Sequence[Segment], *, can_edit: bool) -> None:
         self._services, self._screen, self._can_edit = services, screen, can_edit
-        self.listed = tuple(listed)
+        # A reader who could combine a private segment with filters would learn whom its values pick out.
+        data_access = screen.view.facts.data_access
+        self.listed = tuple(segment for segment in listed if data_access.allows_all(segment.filters))
         self._button: Element | None = None
 
     def build_menu(self) -> None:

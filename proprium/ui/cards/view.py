@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from proprium.errors import BadQuery
-from proprium.metrics.filters import MAX_KEY_CHARS, Filter, is_plain
+from proprium.metrics.filters import DATA_PREFIX, MAX_KEY_CHARS, Filter, is_plain
 from proprium.metrics.period import Compare, Interval, Period, custom, default_interval, intervals_for, period
 from proprium.metrics.query import Query
 from proprium.metrics.results import Dimension, Metric
@@ -29,6 +29,11 @@ class View:
     tabs: Mapping[str, str] = field(default_factory=dict)  # tile → tab, where that is not the tile's first
     event: str = ""  # whose keys of `data` the events tile lists
     event_key: str = ""  # whose values it lists
+
+    def __post_init__(self) -> None:
+        """Raises DataKeyNotPublic where the reader may not see the open key."""
+        if self.event_key:
+            self.query.data_access.require(DATA_PREFIX + self.event_key)
 
     @property
     def custom_event(self) -> str | None:
@@ -54,7 +59,9 @@ class View:
     @property
     def question(self) -> tuple[object, ...]:
         """The same where a table of one dimension has the same rows: whatever the cards and open tabs are."""
-        return (*query_to_params(self.query), self.query.timezone.key)
+        shared = (*query_to_params(self.query), self.query.timezone.key)
+        has_data = any(wanted.data_key is not None for wanted in self.query.filters)
+        return (*shared, self.query.data_access) if has_data else shared  # readers see data without query strings
 
     def tab(self, tile: Tile) -> Tab:
         key = self.tabs.get(tile.key)
@@ -154,7 +161,7 @@ class View:
 
 
 def view_from(params: Params, facts: PropertyFacts, now: datetime) -> View:
-    """What an address shows. Raises BadQuery with the value at fault and the way out."""
+    """What an address shows. Raises BadQuery with the value at fault and the way out, and DataKeyNotPublic."""
     pairs = _pairs(params)
     query = query_from(pairs, facts, now)
     given = dict(pairs)

@@ -10,8 +10,10 @@ from fastapi import Request
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from proprium.errors import BadQuery, PropertyNotFound
+from proprium import access as authorization
+from proprium.errors import BadQuery, NotForReaders, PropertyNotFound
 from proprium.metrics import url
+from proprium.metrics.data_access import DataAccess
 from proprium.metrics.goals import segments_of
 from proprium.metrics.overview import first_event_at
 from proprium.properties import service
@@ -29,7 +31,7 @@ from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, link_button
 from proprium.ui.parts.rebuild_notice import RebuildNotice
-from proprium.ui.parts.states import problem
+from proprium.ui.parts.states import note, problem
 from proprium.ui.parts.words import title
 from proprium.ui.services import Services
 from proprium.ui.turns import pause
@@ -53,7 +55,8 @@ def register(services: Services) -> None:
                     title(found.name)
                 await _wait(services)
             return None
-        facts = await asyncio.to_thread(facts_of, services, found)
+        data_access = authorization.data_access(authorization.of_person(user), found)
+        facts = await asyncio.to_thread(facts_of, services, found, data_access)
         async with services.turns.mine():
             others = service.visible_to(services.database, user) if user else [found]
             access = PageAccess.of(request, user, subject=found, listed=others)
@@ -62,7 +65,7 @@ def register(services: Services) -> None:
                 ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
                 try:
                     view = view_from(request.query_params, facts, services.clock())
-                except BadQuery as trouble:
+                except (BadQuery, NotForReaders) as trouble:
                     _say(trouble, found)
                     return None
                 screen = await _build(services, page, found, others, user, view)
@@ -79,9 +82,9 @@ async def _wait(services: Services) -> None:
         ui.navigate.reload()
 
 
-def facts_of(services: Services, found: Property) -> url.PropertyFacts:
+def facts_of(services: Services, found: Property, data_access: DataAccess) -> url.PropertyFacts:
     """Asks the warehouse where "all time" begins: not on the event loop."""
-    return url.facts_of(found, first_event_at(services.warehouse, found.number or 0))
+    return url.facts_of(found, first_event_at(services.warehouse, found.number or 0), data_access)
 
 
 def _find(services: Services, property_id: str, user: User | None) -> Property:
@@ -162,9 +165,9 @@ def _to_list(_: Property) -> None:
     ui.navigate.to("/properties")
 
 
-def _say(trouble: BadQuery, found: Property) -> None:
+def _say(trouble: BadQuery | NotForReaders, found: Property) -> None:
     """The message in the page, with the way out."""
-    problem(str(trouble))
+    note(str(trouble), icon_name="lock") if isinstance(trouble, NotForReaders) else problem(str(trouble))
     link_button(f"Show the last 28 days of {found.name}", f"/properties/{found.id}", kind=theme.PRIMARY)
 
 

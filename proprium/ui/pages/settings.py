@@ -14,12 +14,13 @@ from proprium.properties import service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.actions import Actions
-from proprium.ui.frame import frame
+from proprium.ui.frame import frame, is_connected
 from proprium.ui.page_access import PageAccess
 from proprium.ui.parts.controls import button, copy_button, link_button
 from proprium.ui.parts.fields import read_whole, select, switch, text_area, text_input, whole_number
 from proprium.ui.parts.goal_editor import GoalEditor
 from proprium.ui.parts.panels import code, panel
+from proprium.ui.parts.public_keys import PublicKeys
 from proprium.ui.parts.states import tell
 from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
@@ -33,7 +34,7 @@ AUTOMATED_VALUES: dict[str, bool | None] = {"auto": None, "yes": True, "no": Fal
 
 def register(services: Services) -> None:
     @ui.page("/properties/{property_id}/settings")
-    def settings(request: Request, property_id: UUID) -> None:
+    async def settings(request: Request, property_id: UUID) -> None:
         user = session.require_user(services, request)
         found = service.find_editable(services.database, property_id, user)
         access = PageAccess.of(request, user, subject=found)
@@ -45,7 +46,9 @@ def register(services: Services) -> None:
                 link_button("Refused", f"/properties/{found.id}/refused", "warn")
                 link_button("Install", f"/properties/{found.id}/install", "code")
                 link_button("Dashboard", f"/properties/{found.id}", "chart")
-            _Form(services, found)
+            form = _Form(services, found)
+        if await is_connected():
+            await form.public_keys.fill()
 
 
 def _raw_events(found: Property) -> None:
@@ -86,6 +89,7 @@ class _Form:
         with ui.element("div").classes(f"{theme.LINE} savebar"):
             button("Save", "check", kind=f"{theme.PRIMARY} big", on_click=self._save)
         GoalEditor(self._actions, found)
+        self.public_keys = PublicKeys(services, self._actions, found)
         _raw_events(found)
         self._danger()
 

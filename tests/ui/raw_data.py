@@ -1,0 +1,234 @@
+"""A public property whose raw data holds canary values, everybody who asks about it, and everything they can ask."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from maps.atlas import Atlas
+from proprium import routes
+from proprium.accounts import keys, sessions
+from proprium.api import build, problems
+from proprium.clock import utc_now
+from proprium.collect_app import Ingestion
+from proprium.figures.names import name_of
+from proprium.metrics.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS
+from proprium.metrics.results import Dimension
+from proprium.properties.service import set_public, update_settings
+from proprium.reports.files import Format, Printer
+from proprium.storage.codec import KNOWN_KEYS
+from proprium.storage.tables import Property, Role, User
+from proprium.ui import session
+from tests.make import a_property, a_user, an_event
+from tests.running import ROOT
+from tests.ui.conftest import HOME, Site
+
+CANARY = "canary"
+"""In every value that no reader may see, and in the name of a key."""
+EVENT = "signup"
+PERSON = "canary-user"
+SENT = {
+    "url": "https://shop.example/orders?token=canary-query#canary-fragment",
+    "referrer": "https://mail.example/box?session=canary-referrer",
+    "email": "canary@mail.example",
+    "ip": "canary-ip",
+    "href": "https://pay.example/x?card=canary-href",
+    "target": "a#canary-target",
+    "text": "canary text",
+    "plan": "canary plan",
+    "customer": {"name": "canary name"},
+    "canary_key": "x",
+}
+GOALS = [
+    {"name": "Bought pro", "filters": [f"event:is:{EVENT}", "data.plan:is:canary plan"]},
+    {"name": "One person", "filters": [f"data.user_id:is:{PERSON}"]},
+]
+SEGMENTS = [
+    {"name": "Canary people", "filters": ["data.email:contains:canary@"]},
+    {"name": "Buyers", "filters": [f"event:is:{EVENT}"]},
+]
+
+DATA_KEYS = tuple(dict.fromkeys((*KNOWN_KEYS, *SENT, "visitor", "userId", "never_sent")))
+DATA_DIMENSIONS = tuple(f"data.{key}" for key in DATA_KEYS)
+PLAIN_DIMENSIONS = tuple(dict.fromkeys(map(str, (*Dimension, *HIT_DIMENSIONS, *SESSION_DIMENSIONS))))
+FILTERED = (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)
+DIMENSIONS = (*PLAIN_DIMENSIONS, *DATA_DIMENSIONS)
+REFUSED = 403
+NOT_KEPT = {"data.view_id": 400, "data.user_agent": 400}
+"""The warehouse does not have these: nobody can ask for them."""
+
+PAGE = "/properties/{property_id}"
+API = "/api/v1/properties/{property_id}"
+ANSWERING = {
+    *(PAGE, f"{PAGE}/", f"{PAGE}/report.{{kind}}", f"{API}/totals", f"{API}/timeline"),
+    f"{API}/breakdown/{{dimension:path}}",
+}
+"""Routes that answer questions with filters."""
+OTHERS_OF_A_PROPERTY = {
+    *(f"{PAGE}/install", f"{PAGE}/refused", f"{PAGE}/settings", "/privacy/{property_id}"),
+    *(API, f"{API}/live", f"{API}/events.csv", f"{API}/events.jsonl", f"{API}/events.parquet"),
+}
+"""Routes without filters, or closed to readers; they are asked with filters all the same."""
+OF_NO_PROPERTY = {
+    *("/", "/account", "/changelog", "/documentation", "/login", "/properties", "/setup", "/sql"),
+    *("/healthz", "/readyz", "/metrics", "/robots.txt", "/sitemap.xml", "/favicon.ico", "/assets"),
+    *("/api/v1/docs", "/api/v1/openapi.json", "/api/v1/events", "/api/v1/properties"),
+    *("/maps/world.json", "/maps/regions/{country}.json"),
+}
+
+NOT_ASKED = ("/_nicegui", "/auth/", "/accounts/")
+
+PRINT_ROUTES = """
+import pathlib, sys
+from starlette.routing import Mount
+from proprium import app as composed
+from proprium.config import Settings
+apps = []
+composed.protected = lambda app, *_, **__: apps.append(app) or app
+composed.build(Settings(data_dir=pathlib.Path(sys.argv[1]), _env_file=None))
+def walk(routes, prefix=""):
+    for route in routes:
+        inner = getattr(route, "original_router", None) or getattr(route, "app", None) or route
+        if getattr(inner, "routes", None):
+            yield from walk(inner.routes, prefix + getattr(route, "path", ""))
+        else:
+            yield prefix + route.path
+print("\\n".join(sorted(set(walk(apps[0].routes)))), flush=True)
+import os; os._exit(0)
+"""
+
+
+def routes_of_the_server(folder: Path) -> set[str]:
+    """Every path that `proprium serve` answers, without NiceGUI's own files and the forms of signing in."""
+    command = [sys.executable, "-c", PRINT_ROUTES, str(folder)]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    return {path for path in printed.split() if not path.startswith(NOT_ASKED)}
+
+
+@dataclass
+class Shop:
+    """`public`: readable by everybody, owned by Ada. Bob may only look; Cam has a property of his own and a key."""
+
+    site: Site
+    app: ASGIApp
+    public: Property
+    ada: User
+    bob: User
+    keys: dict[str, str]
+
+    def client(self, who: str) -> httpx.AsyncClient:
+        """anonymous, viewer, foreign key, owner or property key; each from an address of its own."""
+        Shop.clients = getattr(Shop, "clients", 0) + 1
+        peer = (f"10.{Shop.clients >> 16 & 255}.{Shop.clients >> 8 & 255}.{Shop.clients & 255}", 1)
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=peer)
+        client = httpx.AsyncClient(transport=transport, base_url=HOME)
+        if who in self.keys:
+            client.headers["authorization"] = f"Bearer {self.keys[who]}"
+        elif who in {"viewer", "owner"}:
+            user = self.bob if who == "viewer" else self.ada
+            client.cookies.set(session.COOKIE, sessions.start(self.site.services.database, user.id, "a test"))
+        self.site.clients.append(client)
+        return client
+
+
+READERS = ("anonymous", "viewer", "foreign key")
+EDITORS = ("owner", "property key")
+
+
+def open_shop(site: Site, doors: Ingestion) -> Shop:
+    database, atlas = site.services.database, Atlas()
+    ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
+    cam = a_user(database, "cam@example.com", Role.EDITOR)
+    public = a_property(database, "Shop", ada)
+    set_public(database, public.id, True)
+    public = update_settings(database, public.id, goals=GOALS, segments=SEGMENTS, custom_cards=[EVENT])
+    at = utc_now()
+    who = {"visitor": PERSON, "property": public.number, "at": at, "page": "/orders", "referrer": "mail.example"}
+    site.filled.append(
+        [
+            an_event(**who, event=name, view_id="canary-view", country="DE", region="DE-HE", title="Orders", data=SENT)
+            for name in ("page_view", EVENT, "click")
+        ]
+    )
+    held = {
+        "foreign key": keys.create(database, "theirs", user_id=cam.id),
+        "property key": keys.create(database, "its own", property_id=public.id),
+    }
+    return Shop(site, _whole(site, doors, atlas), public, ada, bob, held)
+
+
+def _whole(site: Site, doors: Ingestion, atlas: Atlas) -> ASGIApp:
+    """Pages, reports and API as `proprium serve` has them, without its limit of requests a minute of one key."""
+    services = site.services
+    user_of = partial(session.user_of, services)
+    files = FastAPI(openapi_url=None)
+    files.include_router(routes.reports(services.database, Printer(services.warehouse, atlas), user_of))
+    made = build.build(
+        services.database,
+        doors.collector,
+        services.warehouse,
+        name_of(atlas),
+        HOME,
+        user_of=user_of,
+        reads_per_minute=10**6,
+    )
+    files.mount(build.PREFIX, made)
+    problems.install(files)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_file = scope["path"].startswith("/api/") or "/report." in scope["path"]
+        await (files if is_file else site.app)(scope, receive, send)
+
+    return app
+
+
+def addresses(template: str, property_id: object) -> Iterator[tuple[str, str]]:
+    """What is asked of one route: addresses, each with the data dimension that it is about ("": of others)."""
+    path = template.replace("{property_id}", str(property_id))
+    if template in OTHERS_OF_A_PROPERTY:
+        yield f"{path}?{'&'.join(f'filter={each}:is_set' for each in DIMENSIONS)}", ""
+        return
+    for kind in Format if "{kind}" in path else [""]:
+        filtered = path.replace("{kind}", kind).replace("{dimension:path}", "page")
+        # All others together: the slow part is the answer. A browser prints only what is not refused.
+        if kind != Format.PDF:
+            yield f"{filtered}?{'&'.join(f'filter={each}:not_contains:zz' for each in FILTERED)}", ""
+        for each in DATA_DIMENSIONS:
+            yield f"{filtered}?filter={each}:is_set", each
+    if "{dimension" in path:
+        for each in DIMENSIONS:
+            yield path.replace("{dimension:path}", each), each if each in DATA_DIMENSIONS else ""
+    if template in {PAGE, f"{PAGE}/"}:
+        for each in DATA_DIMENSIONS:
+            yield f"{path}?event={EVENT}&key={each.removeprefix('data.')}", each
+
+
+def text_of(answer: httpx.Response) -> str:
+    """Everything that can be read in an answer, unpacked."""
+    if answer.headers.get("content-type") == "application/zip":
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+            return "\n".join(packed.read(name).decode() for name in packed.namelist())
+    return answer.content.decode("utf-8", "replace")
+
+
+def leaks(text: str) -> list[str]:
+    """The surroundings of each canary in it; those of what was asked are not a leak."""
+    plain = re.sub(r"data\.canary_key", "", text)
+    return [plain[max(0, found.start() - 60) : found.end() + 40] for found in re.finditer(CANARY, plain, re.IGNORECASE)]
+
+
+def packed(message: Any) -> str:
+    return json.dumps(message, default=str, ensure_ascii=False)

@@ -1,0 +1,197 @@
+"""A reader's open dashboard: whatever its client sends to whichever handler, no raw data comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from nicegui import Client, ui
+from nicegui.outbox import Outbox
+from nicegui.testing import User as Browser
+from nicegui.testing.user_navigate import UserNavigate
+
+from maps.atlas import Atlas
+from proprium.clock import utc_now
+from proprium.collect_app import ingestion
+from proprium.properties.service import update_settings
+from proprium.storage.tables import Role, User
+from proprium.ui import page_access, socket_messages
+from tests.make import an_event
+from tests.ui.conftest import Site
+from tests.ui.raw_data import DATA_KEYS, EVENT, PERSON, SENT, Shop, leaks, open_shop, packed
+
+ASKED = [f"?event={EVENT}&key={key}" for key in DATA_KEYS] + [f"?filter=data.{key}:is_set" for key in DATA_KEYS]
+FORGED: list[Any] = [None, "0", "1", "data.email", "conversions", ["0", ""]]
+OWNED = {
+    f"?event={EVENT}": "canary_key",
+    f"?event={EVENT}&key=email": str(SENT["email"]),
+    f"?event={EVENT}&key=user_id": PERSON,
+    f"?event={EVENT}&key=url": "canary-query",
+    f"?filter=data.user_id:is:{PERSON}": f"user_id is {PERSON}",
+}
+ROUNDS = 3
+"""A message may open a dialog, whose handlers are new ones."""
+QUIET_S = 0.6
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(site: Site) -> AsyncIterator[Shop]:
+    doors = ingestion(site.services.settings, site.services.database, Atlas())
+    yield open_shop(site, doors)
+    doors.stop()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Everything that any page sends over its socket."""
+    messages: list[str] = []
+    send_message = socket_messages._send
+
+    async def recorded(outbox: Outbox, message: Any) -> None:
+        messages.append(packed(message))
+        await send_message(outbox, message)
+
+    monkeypatch.setattr(socket_messages, "_send", recorded)
+    for way in ("to", "reload", "back", "forward"):
+        monkeypatch.setattr(UserNavigate, way, lambda *_: None)  # a forging client stays where it is
+    return messages
+
+
+async def opened(shop: Shop, user: User | None, query: str = "") -> Browser:
+    browser = shop.site.browser(user)
+    browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True]
+    await browser.open(f"/properties/{shop.public.id}{query}")
+    await until(lambda: "/orders" in everything(browser.client) or "only for those" in everything(browser.client))
+    return browser
+
+
+async def until(happened: Callable[[], bool], timeout_s: float = 15) -> None:
+    for _ in range(int(timeout_s / 0.05)):
+        if happened():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def everything(client: Client | None) -> str:
+    """The page's elements as a browser gets them."""
+    assert client is not None
+    return "\n".join(packed(element._to_dict()) for element in client.elements.values())
+
+
+def values_of(element: ui.element) -> list[Any]:
+    """What a browser can send to a choice: each of its options, and one that is none."""
+    options = getattr(element, "options", None)
+    return [{"value": index} for index in range(len(options))] if options else FORGED
+
+
+def send(client: Client, element: ui.element, listener_id: str, args: Any) -> None:
+    """Passes a message to the page as the socket does: through the one gate that checks rights."""
+    message = {"id": element.id, "client_id": client.id, "listener_id": listener_id, "args": [json.dumps(args)]}
+    socket_messages._pass(client, client.handle_event, message)
+
+
+async def forge(client: Client) -> int:
+    """Sends every handler of the page, and of the dialogs that open, what it could and what it could not get."""
+    done: set[tuple[int, str]] = set()
+    for _ in range(ROUNDS):
+        handlers = [
+            (element, listener_id)
+            for element in list(client.elements.values())
+            for listener_id in list(element._event_listeners)
+            if (element.id, listener_id) not in done
+        ]
+        for element, listener_id in handlers:
+            done.add((element.id, listener_id))
+            listener = element._event_listeners.get(listener_id)  # gone where a message before closed its dialog
+            is_address = listener is not None and listener.type == "address"
+            for args in ASKED if is_address else values_of(element):
+                send(client, element, listener_id, args)
+                await asyncio.sleep(0.1 if is_address else 0)  # an answer replaces the one before it
+            await asyncio.sleep(0)
+        await asyncio.sleep(QUIET_S)
+    return len(done)
+
+
+def read(browser: Browser, sent: list[str]) -> str:
+    downloads = [answer.text for answer in browser.download.http_responses]
+    return "\n".join([everything(browser.client), *sent, *downloads])
+
+
+@pytest.mark.parametrize("who", ["anonymous", "viewer"])
+async def test_no_forged_message_gets_raw_data(shop: Shop, sent: list[str], who: str) -> None:
+    browser = await opened(shop, shop.bob if who == "viewer" else None)
+    assert await forge(browser.client) > 60  # type: ignore[arg-type]
+    found = read(browser, sent)
+    assert leaks(found) == []
+    assert "Bought pro" in found, "the goal's name and number are the owner's to show"
+
+
+async def test_the_same_messages_get_an_owner_all_of_it(shop: Shop, sent: list[str]) -> None:
+    """The positive control."""
+    browser = await opened(shop, shop.ada)
+    [(element, listener_id)] = [
+        (element, each.id)
+        for element in browser.client.elements.values()  # type: ignore[union-attr]
+        for each in element._event_listeners.values()
+        if each.type == "address"
+    ]
+    for search, value in OWNED.items():
+        send(browser.client, element, listener_id, search)  # type: ignore[arg-type]
+        await until(lambda value=value: value in everything(browser.client))  # type: ignore[misc]
+    assert "Canary people" in everything(browser.client)
+
+
+@pytest.mark.parametrize("who", ["anonymous", "viewer"])
+async def test_a_readers_key_in_the_address_says_calmly_why_not(shop: Shop, sent: list[str], who: str) -> None:
+    browser = await opened(shop, shop.bob if who == "viewer" else None, f"?event={EVENT}&key=email")
+    found = read(browser, sent)
+    assert "data.email is only for those who may change this property." in found
+    assert "Show the last 28 days of Shop" in found
+    assert leaks(found) == []
+
+
+async def test_an_event_opens_for_readers_with_its_public_keys_alone(shop: Shop, sent: list[str]) -> None:
+    browser = await opened(shop, None, f"?event={EVENT}")
+    await until(lambda: "came without public data" in everything(browser.client))
+    update_settings(shop.site.services.database, shop.public.id, public_data_keys=["plan"])
+    browser = await opened(shop, None, f"?event={EVENT}&key=plan")
+    await until(lambda: "canary plan" in everything(browser.client))
+    assert not [leak for leak in leaks(read(browser, sent)) if "canary plan" not in leak]
+
+
+async def test_rights_that_end_while_the_page_is_open_end_what_it_shows(shop: Shop, sent: list[str]) -> None:
+    browser = await opened(shop, shop.ada)
+    before = len(sent)
+    with shop.site.services.database.writing() as session:
+        session.merge(shop.ada).role = Role.VIEWER
+    client = browser.client
+    assert client is not None
+    await forge(client)
+    assert client.is_deleted
+    assert leaks("\n".join(sent[before:])) == []
+
+
+async def test_a_key_that_becomes_private_ends_the_pages_that_show_it(shop: Shop, sent: list[str]) -> None:
+    database = shop.site.services.database
+    update_settings(database, shop.public.id, public_data_keys=["plan"])
+    browser = await opened(shop, None, f"?event={EVENT}&key=plan")
+    await until(lambda: "canary plan" in everything(browser.client))
+    update_settings(database, shop.public.id, public_data_keys=[])
+    before = len(sent)
+    number = shop.public.number
+    shop.site.filled.append(
+        [an_event("eve", utc_now(), "/orders", EVENT, property=number or 0, data={"plan": "canary new"})]
+    )
+    shop.site.services.hub.touch([number or 0])
+    client = browser.client
+    assert client is not None
+    await page_access.end_pages(shop.site.services)
+    assert client.is_deleted
+    await asyncio.sleep(QUIET_S)
+    assert "canary new" not in "\n".join(sent[before:])
