@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,10 +14,12 @@ from proprium.figures.names import name_of
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports import data
 from proprium.reports.answer import reported
+from proprium.reports.cancellation import in_thread
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
 from proprium.reports.pdf import pdf
+from proprium.reports.queue import LOCAL_COMMAND, ReportQueue, Requester
 from proprium.storage.tables import Property
 from proprium.warehouse.connect import Warehouse
 
@@ -63,15 +64,19 @@ class Printer:
     warehouse: Warehouse
     atlas: Atlas
     chromium: str = ""  # the setting of that name
+    queue: ReportQueue = field(default_factory=ReportQueue)
 
-    async def report(self, property_: Property, pairs: Pairs, kind: Format, now: datetime) -> ReportFile:
-        """Raises BadQuery for parameters that make no sense; for a PDF also ChromiumMissing and PrintFailed."""
+    async def report(
+        self, property_: Property, pairs: Pairs, kind: Format, now: datetime, requester: Requester = LOCAL_COMMAND
+    ) -> ReportFile:
+        """Raises ReportsBusy, TooManyRequests, and BadQuery; for a PDF also ChromiumMissing and PrintFailed."""
         facts = _facts(property_, dict(pairs))
-        answered = await asyncio.to_thread(self._answer, property_, pairs, now)
-        if kind in {Format.CSV, Format.JSON}:
-            content = await asyncio.to_thread(self._data, answered, property_, kind)
-        else:
-            content = await self._drawn(answered, facts, kind)
+        async with self.queue.turn(requester):
+            answered = await in_thread(self._answer, property_, pairs, now)
+            if kind in {Format.CSV, Format.JSON}:
+                content = await in_thread(self._data, answered, property_, kind)
+            else:
+                content = await self._drawn(answered, facts, kind)
         return ReportFile(facts.file_name(answered, kind.suffix), MEDIA_TYPES[kind], content)
 
     def _answer(self, property_: Property, pairs: Pairs, now: datetime) -> Dashboard:
@@ -85,7 +90,7 @@ class Printer:
         if kind is Format.PDF:
             return await pdf(answered, facts, self.atlas, self.chromium)
         draw = html if kind is Format.HTML else markdown
-        return (await asyncio.to_thread(draw, answered, facts, self.atlas)).encode()
+        return (await in_thread(draw, answered, facts, self.atlas)).encode()
 
 
 def _facts(property_: Property, given: dict[str, str]) -> Facts:

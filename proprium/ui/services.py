@@ -9,6 +9,8 @@ from uuid import UUID
 
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.reports.queue import ReportQueue
+from proprium.ui.security import AddressOf, peer_address
 from proprium.ui.turns import Turns
 
 if TYPE_CHECKING:
@@ -40,3 +42,5 @@ class Services:
     add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
     clock: Clock = utc_now
     turns: Turns = field(default_factory=Turns)
+    report_queue: ReportQueue = field(default_factory=ReportQueue)  # the one of the report files
+    address_of: AddressOf = peer_address
