@@ -41,6 +41,9 @@ NO_UDP = (
 )
 GROUP_ENDS_WITHIN_S = 2.0
 
+# uvloop knows no umask for a subprocess, and code between fork and exec is unsafe beside threads.
+_PRIVATE_FILES = ("/bin/sh", "-c", 'umask 077; exec "$0" "$@"')
+
 
 def find(configured: str = "") -> str:
     """The browser's path: the setting, else the first known name. Raises ChromiumMissing, which says what to do."""
@@ -82,12 +85,12 @@ async def _start(browser: str, folder: Path) -> asyncio.subprocess.Process:
     """The process as leader of a group of its own. Cancelled meanwhile, it is killed once it is known."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
+            *_PRIVATE_FILES,
             *command(browser, folder),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            umask=0o077,
             env=_environment(folder),
         )
     )
