@@ -18,7 +18,7 @@ from collector.parse import NotReadable, Sender
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, PropertyRules
 from collector.request import Request, hits_of
-from collector.sender import Addresses, Network, RateLimit, is_prefetch, origin_host
+from collector.sender import Addresses, Network, RateLimit, has_privacy_signal, is_prefetch, origin_host
 from collector.user_agent import classify, is_automated
 from collector.writer import Flags, GroupCommit
 
@@ -85,6 +85,7 @@ class Collector:
             headers.get(b"user-agent", b"").decode("latin-1"),
             origin_host(headers),
             is_prefetch(headers),
+            has_privacy_signal(headers),
         )
         if not self._limit.admits(sender.address):
             raise TooFast("Too many requests from this address. Try again in a second.")

@@ -21,6 +21,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
 FORWARDS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 _AHEAD = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
+_PRIVACY_SIGNALS = frozenset({b"sec-gpc", b"dnt"})
 _PRIVATE = [
     ip_network(text)
     for text in (
@@ -118,6 +119,13 @@ def is_prefetch(headers: dict[bytes, bytes]) -> bool:
         return False
     purpose = b" ".join(headers[name] for name in _AHEAD if name in headers).lower()
     return any(word in purpose for word in (b"prefetch", b"prerender", b"preview"))
+
+
+def has_privacy_signal(headers: dict[bytes, bytes]) -> bool:
+    """True for Global Privacy Control (`Sec-GPC: 1`) and Do Not Track (`DNT: 1`)."""
+    if _PRIVACY_SIGNALS.isdisjoint(headers):
+        return False
+    return any(headers.get(name, b"").strip() == b"1" for name in _PRIVACY_SIGNALS)
 
 
 class RateLimit:
