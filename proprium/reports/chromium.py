@@ -1,7 +1,7 @@
 """Printing with a headless Chromium: without network, without other files, and with a deadline.
 
-A PDF of a dashboard takes 2.0 to 3.4 s on two shared cores, and its ten processes 0.4 GB together (PSS). Callers hold
-a turn of `reports.queue`, which bounds how many run.
+A PDF of a dashboard takes 2 to 3 s on two cores that are idle, 6 to 8 s at a load of 11; its eleven processes have
+0.46 GB together (PSS). Callers hold a turn of `reports.queue`, which bounds how many run.
 """
 
 from __future__ import annotations

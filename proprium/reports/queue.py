@@ -19,14 +19,14 @@ from collector.sender import BoundedMemory
 from proprium.errors import ReportsBusy, TooManyRequests
 
 SECONDS_PER_REPORT = 3
-"""What a PDF takes on two shared cores, for Retry-After: 2.0 to 3.4 s were measured."""
+"""What a PDF takes on two cores that are idle (measured: 2 to 3 s); for Retry-After."""
 
 
 @dataclass(frozen=True)
 class QueueLimits:
     """Reports in progress are those that run and those that wait."""
 
-    running: int = 2  # a Chromium takes 0.4 GB, and a core
+    running: int = 2  # a Chromium takes 0.46 GB, and a core
     per_address: int = 4  # in progress, of one anonymous address
     per_account: int = 8  # in progress, of one person or API key
     anonymous: int = 12  # in progress, of all anonymous addresses: the rest is for accounts
