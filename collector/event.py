@@ -33,6 +33,7 @@ class Hit(NamedTuple):  # a frozen dataclass costs four times as much to make, a
     origin_host: str | None = None  # host of the Origin header, else of the Referer
     is_prefetch: bool = False
     happened_at: datetime | None = None  # UTC, aware; None: when it was received. Servers tell of the past
+    has_privacy_signal: bool = False  # Sec-GPC or DNT: known for one day, as without a cookie
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from collector.sender import (
     Addresses,
     Network,
     RateLimit,
+    has_privacy_signal,
     is_prefetch,
     origin_host,
     rate_limit_key,
@@ -98,6 +99,7 @@ class Collector:
             headers.get(b"user-agent", b"").decode("latin-1"),
             origin_host(headers),
             is_prefetch(headers),
+            has_privacy_signal(headers),
         )
         self._charge(request, sender)
         return sender

@@ -48,6 +48,7 @@ class Sender(NamedTuple):
     user_agent: str = ""  # the header
     origin_host: str | None = None
     is_prefetch: bool = False
+    has_privacy_signal: bool = False  # the browser asks not to be tracked
 
 
 def parse_body(body: bytes, sender: Sender) -> list[Hit]:
@@ -136,6 +137,8 @@ def hit_of(sent: Any, sender: Sender, is_clean: bool = False, place: str = "") -
         agent[:USER_AGENT_LIMIT],
         sender.origin_host,
         sender.is_prefetch,
+        None,
+        sender.has_privacy_signal,
     )
 
 

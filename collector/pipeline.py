@@ -94,8 +94,9 @@ def drop_spam(event: Event, work: Work) -> Event:
 def put_visitor(event: Event, work: Work) -> Event:
     """A cookie's visitor, a server's nobody, or a visitor for one day."""
     is_server = work.agent.is_library
-    if work.rules.is_cookieless and not is_server:
-        # The promise of a cookieless property holds for cached scripts too: what the cookie says is not kept.
+    if (work.rules.is_cookieless or work.hit.has_privacy_signal) and not is_server:
+        # The promise of a cookieless property, and the browser's wish, hold for cached scripts and for senders without
+        # a script too: what the cookie says is not kept.
         event.user_id = None
         event.data.pop("user_id", None)
     if event.user_id is not None:

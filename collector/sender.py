@@ -19,6 +19,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
 FORWARDS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 _AHEAD = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
+_PRIVACY_SIGNALS = frozenset({b"sec-gpc", b"dnt"})
 _PRIVATE = [
     ip_network(text)
     for text in (
@@ -142,6 +143,13 @@ def is_prefetch(headers: dict[bytes, bytes]) -> bool:
 def is_proxied(headers: Iterable[bytes]) -> bool:
     """True where the lower-case names of a request's headers show that it came through a proxy."""
     return any(name in PROXY_HEADERS or name.startswith(PROXY_HEADER_PREFIXES) for name in headers)
+
+
+def has_privacy_signal(headers: dict[bytes, bytes]) -> bool:
+    """True for Global Privacy Control (`Sec-GPC: 1`) and Do Not Track (`DNT: 1`)."""
+    if _PRIVACY_SIGNALS.isdisjoint(headers):
+        return False
+    return any(headers.get(name, b"").strip() == b"1" for name in _PRIVACY_SIGNALS)
 
 
 class RateLimit:

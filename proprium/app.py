@@ -101,12 +101,14 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
         sql=parts.sql,
         own_property_id=own.id,
         add_sample=partial(_add_sample, parts.database),
+        address_of=parts.doors.address_of,
     )
-    printer = Printer(parts.warehouse, atlas, settings.chromium)
+    printer = Printer(parts.warehouse, atlas, settings.chromium, services.report_queue)
     app = FastAPI(lifespan=_life(settings, parts, printer, demo), openapi_url=None)
     app.include_router(health(_checks(parts), partial(_metrics, parts.doors), settings.metrics_token))
     app.include_router(routes.maps(atlas))
-    app.include_router(routes.reports(parts.database, printer, partial(session.user_of, services)))
+    user_of = partial(session.user_of, services)
+    app.include_router(routes.reports(parts.database, printer, user_of, address_of=parts.doors.address_of))
     app.mount(api.PREFIX, _api(settings, parts, services))
     mount(app, services, address_of=parts.doors.address_of)
     doors = parts.doors

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from proprium.config import Settings
 from proprium.errors import ProblemForOperator, ProblemForReader
+from proprium.reports.cancellation import cancel_on_disconnect
 from proprium.reports.files import ReportFile
 from proprium.warehouse.projector import WarehouseStatus
 
@@ -40,7 +41,7 @@ class Controls:
 
     status: Callable[[], WarehouseStatus]
     rebuild: Callable[[Progress], object]
-    report: Callable[[UUID, Pairs, str], Awaitable[ReportFile]]
+    report: Callable[[UUID, Pairs, str], Coroutine[Any, Any, ReportFile]]
 
 
 def application(controls: Controls) -> Starlette:
@@ -52,8 +53,9 @@ def application(controls: Controls) -> Starlette:
 
     async def report(request: Request) -> Response:
         pairs = request.query_params.multi_items()
-        made = await controls.report(UUID(request.path_params["id"]), pairs, request.path_params["kind"])
-        return Response(made.content, media_type=made.media_type)
+        work = controls.report(UUID(request.path_params["id"]), pairs, request.path_params["kind"])
+        made = await cancel_on_disconnect(work, request.receive)
+        return Response(made.content, media_type=made.media_type) if made else Response(status_code=503)
 
     async def problem(_: Request, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, getattr(error, "status", 503))

@@ -16,6 +16,7 @@ ProblemForReader
 ├── PasswordQueueFull   503   too many passwords wait to be checked
 ├── ChromiumMissing     503
 ├── PrintFailed         503
+├── ReportsBusy         503   more reports than the server makes at a time
 ├── TooSlow             503   a question that took longer than a server can wait
 ├── TooLarge            503   a question that needs more memory or disk than the server has
 ├── SqlBusy             503   somebody's statement waits for another one
@@ -135,6 +136,15 @@ class ChromiumMissing(ProblemForReader):
 class PrintFailed(ProblemForReader):
     status = 503
     title = "The report could not be printed"
+
+
+class ReportsBusy(ProblemForReader):
+    status = 503
+    title = "Too many reports at once"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(max(1, retry_after_s))}
 
 
 class TooSlow(ProblemForReader):

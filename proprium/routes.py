@@ -11,6 +11,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from maps.atlas import Atlas
@@ -18,12 +19,16 @@ from proprium import access
 from proprium.clock import Clock, utc_now
 from proprium.errors import NotFound, PropertyNotFound
 from proprium.metrics.data_access import DataAccess
+from proprium.reports.cancellation import cancel_on_disconnect
 from proprium.reports.files import Format, Printer
+from proprium.reports.queue import requester_of
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, User
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that has disconnected: seen in logs only."""
 NOT_KEPT = {"Cache-Control": "private, no-store"}
 
 
@@ -49,23 +54,39 @@ def maps(atlas: Atlas) -> APIRouter:
     return routes
 
 
+def peer_address(request: HTTPConnection) -> str | None:
+    return request.client.host if request.client else None
+
+
 def reports(
-    database: Database, printer: Printer, user_of: Callable[[Request], User | None], clock: Clock = utc_now
+    database: Database,
+    printer: Printer,
+    user_of: Callable[[Request], User | None],
+    clock: Clock = utc_now,
+    *,
+    address_of: Callable[[HTTPConnection], str | None] = peer_address,
 ) -> APIRouter:
-    """`user_of` tells who is signed in; a key serves as well. What is not theirs looks like what does not exist."""
+    """Report files for people, keys and, of public properties, anonymous readers.
+
+    `user_of` returns the signed-in person, `address_of` the client's address. Missing and forbidden look the same.
+    """
     routes = APIRouter(include_in_schema=False)
 
-    def find(request: Request, property_id: UUID) -> tuple[Property, DataAccess]:
+    def find(request: Request, property_id: UUID) -> tuple[Property, DataAccess, UUID | None]:
         token = access.bearer(request.headers)
         asker = access.of_person(user_of(request)) if token is None else access.of_token(database, token, clock=clock)
         found = access.find_readable(database, asker, property_id)
-        return found, access.data_access(asker, found)
+        return found, access.data_access(asker, found), asker.id
 
     @routes.get("/properties/{property_id}/report.{kind}")
     async def report(request: Request, property_id: str, kind: str) -> Response:
         wanted = _format(kind)
-        found, data_access = await asyncio.to_thread(find, request, _uuid(property_id))
-        made = await printer.report(found, request.query_params.multi_items(), wanted, clock(), data_access)
+        property_, data_access, account_id = await asyncio.to_thread(find, request, _uuid(property_id))
+        requester = requester_of(account_id, address_of(request))
+        work = printer.report(property_, request.query_params.multi_items(), wanted, clock(), data_access, requester)
+        made = await cancel_on_disconnect(work, request.receive)
+        if made is None:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}"}
         return Response(made.content, media_type=made.media_type, headers=headers | NOT_KEPT)
 

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 import uvicorn
 
-from collector.event import Event
+from collector.event import Event, Identity
 from collector.geo import Geo
 from collector.intake import Collector
 from collector.parse import uuid7
@@ -150,6 +150,21 @@ async def test_both_ways_answer_the_same(street: Street, body: bytes, headers: s
     assert len(street.short) == 1
     assert short == await street.talk(request(body, USUAL, headers))
     assert len(street.short) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_private"),
+    [("", False), ("Sec-GPC: 0\r\nDNT: 0\r\n", False), ("sec-gpc: 1\r\n", True), ("DNT: 1\r\n", True)],
+)
+@pytest.mark.parametrize("body", [HIT, b"[" + HIT + b"," + HIT + b"]"], ids=["one", "array"])
+async def test_both_ways_respect_a_browser_that_asks_not_to_be_tracked(
+    street: Street, body: bytes, headers: str, is_private: bool
+) -> None:
+    for path in (SHORT, USUAL):
+        assert (await street.talk(request(body, path, headers)))[0].startswith(b"HTTP/1.1 204")
+    assert len(street.short) == 1
+    assert {event.identity for event in street.sink.events} == {Identity.DAILY if is_private else Identity.COOKIE}
+    assert {"user_id" in event.data for event in street.sink.events} == {not is_private}
 
 
 @pytest.mark.parametrize(

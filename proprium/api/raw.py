@@ -31,7 +31,7 @@ PIECES_AT_ONCE = 1
 TOLD = (PROPERTY, *PERIOD)
 ABOUT = {
     Format.CSV: "A column for each known key, for what was found out about the sender, and one with all data as JSON. "
-    "Text that a spreadsheet would run has an apostrophe before it.",
+    "Text that a spreadsheet would run has an apostrophe before it, also after ; | tab and line breaks in a cell.",
     Format.JSON_LINES: "One JSON object a line: id, created_at, event, data, and what was found out about the sender.",
     Format.PARQUET: "The columns of the CSV with types; times in UTC.",
 }

@@ -1,35 +1,65 @@
-"""CSV that a spreadsheet can open without running what a stranger wrote into it."""
+"""CSV that a spreadsheet can open without running what a stranger wrote into it.
+
+Every CSV file of the product is written here: RFC 4180 with commas, UTF-8 and no byte order mark, which programs would
+take for a part of the first column's name. Only the result of somebody's own SQL has one (`has_bom`): it is opened in
+spreadsheets, and Excel would take it for another encoding.
+
+Round trip: an apostrophe is inserted before text that a spreadsheet would compute, wherever a reader may split a cell:
+at its beginning, and after `;`, `|`, tab and line breaks. `re.sub(r"(^|[;|\\t\\r\\n])'", r"\\1", cell)` takes them out
+again (and a sender's own at the same places). JSON lines, JSON and Parquet hold every text as it was sent.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 STARTS_A_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 """What spreadsheets take for the beginning of a formula; OWASP's list, with its wide forms."""
+_UNUSUAL_STARTS = STARTS_A_FORMULA | frozenset(' \u00a0"')
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+# Quotes and blanks may come before a formula: readers take them away. A reader that splits at `;`, `|` or tab knows no
+# quotes in the middle of what it takes for one field: for it these separators, and line breaks, end a field in a cell.
+_FORMULA = r'[ \u00a0"]*[=+\-@＝＋－＠]'
+_FORMULA_AT_START = re.compile(rf"[\t\r\n]|{_FORMULA}")
+_FORMULA_AFTER = re.compile(rf"[;|\t\r\n](?={_FORMULA})")
+_FORMULAS_AFTER = tuple(re.compile(rf"{re.escape(separator)}(?={_FORMULA})") for separator in ";|\t\r\n")
+"""The same one by one, which is three times as fast to search: 1.2 µs an event."""
 
 
 def guarded(text: str) -> str:
-    """Text that would be run gets an apostrophe before it; numbers stay numbers."""
-    return f"'{text}" if text[:1] in STARTS_A_FORMULA and not _NUMBER.fullmatch(text) else text
+    """The text with an apostrophe before each formula; a number stays a number."""
+    if _FORMULA_AT_START.match(text):
+        if _NUMBER.fullmatch(text):
+            return text
+        text = f"'{text}"
+    return _FORMULA_AFTER.sub(r"\g<0>'", text)
 
 
-def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
-    """RFC 4180 in UTF-8. None is an empty cell, True is true."""
-    text = io.StringIO()
-    # Most cells are harmless texts: they are told by their first letter, without a call.
-    csv.writer(text).writerows(
+def csv_bytes(rows: Iterable[Sequence[Any]], *, has_bom: bool = False) -> bytes:
+    """RFC 4180 in UTF-8, each text guarded. None is an empty cell, True is true. Holds all rows in memory."""
+    rows = list(rows)
+    # Most cells are harmless texts: their first letter says so without a call, and one search is made for all the rest.
+    text = _written(
         [
-            cell if cell is None or (type(cell) is str and cell[:1] not in STARTS_A_FORMULA) else _cell(cell)
+            cell if cell is None or (type(cell) is str and cell[:1] not in _UNUSUAL_STARTS) else _cell(cell)
             for cell in row
         ]
         for row in rows
     )
-    return text.getvalue().encode("utf-8", "replace")
+    if any(formula.search(text) for formula in _FORMULAS_AFTER):
+        text = _written([_cell(cell) for cell in row] for row in rows)
+    return text.encode("utf-8-sig" if has_bom else "utf-8", "replace")
+
+
+def _written(rows: Iterable[Iterable[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
 
 
 def _cell(cell: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proprium.exports import answers, ask, shapes
@@ -19,7 +19,7 @@ from proprium.warehouse.connect import Warehouse
 
 EVENT = "event:"  # before the name of a custom event, as in an address
 WHOLE = ask.Slice(limit=ask.AT_ONCE)
-Rows = Iterable[Iterable[Any]]
+Rows = Iterable[Sequence[Any]]
 
 
 def report(warehouse: Warehouse, found: Dashboard, property_: Property, name: NameOf) -> shapes.Report:
@@ -98,7 +98,7 @@ def _totals(found: shapes.Report) -> Rows:
     yield "bots", "count", totals.bots
 
 
-def _number(name: str, number: shapes.Number) -> Iterable[Any]:
+def _number(name: str, number: shapes.Number) -> Sequence[Any]:
     change = number.change
     return name, number.unit, number.value, number.previous, change and change.value, change and change.kind
 

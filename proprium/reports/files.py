@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,10 +15,12 @@ from proprium.metrics.data_access import DataAccess
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports import data
 from proprium.reports.answer import reported
+from proprium.reports.cancellation import in_thread
 from proprium.reports.content import Facts, Paper
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
 from proprium.reports.pdf import pdf
+from proprium.reports.queue import LOCAL_COMMAND, ReportQueue, Requester
 from proprium.storage.tables import Property
 from proprium.warehouse.connect import Warehouse
 
@@ -64,20 +65,28 @@ class Printer:
     warehouse: Warehouse
     atlas: Atlas
     chromium: str = ""  # the setting of that name
+    queue: ReportQueue = field(default_factory=ReportQueue)
 
     async def report(
-        self, property_: Property, pairs: Pairs, kind: Format, now: datetime, data_access: DataAccess
+        self,
+        property_: Property,
+        pairs: Pairs,
+        kind: Format,
+        now: datetime,
+        data_access: DataAccess,
+        requester: Requester = LOCAL_COMMAND,
     ) -> ReportFile:
-        """Raises BadQuery for parameters that make no sense, DataKeyNotPublic for filters out of reach.
+        """Raises ReportsBusy, TooManyRequests, BadQuery for parameters, DataKeyNotPublic for filters out of reach.
 
         For a PDF also ChromiumMissing and PrintFailed.
         """
         facts = _facts(property_, dict(pairs))
-        answered = await asyncio.to_thread(self._answer, property_, pairs, now, data_access)
-        if kind in {Format.CSV, Format.JSON}:
-            content = await asyncio.to_thread(self._data, answered, property_, kind)
-        else:
-            content = await self._drawn(answered, facts, kind)
+        async with self.queue.turn(requester):
+            answered = await in_thread(self._answer, property_, pairs, now, data_access)
+            if kind in {Format.CSV, Format.JSON}:
+                content = await in_thread(self._data, answered, property_, kind)
+            else:
+                content = await self._drawn(answered, facts, kind)
         return ReportFile(facts.file_name(answered, kind.suffix), MEDIA_TYPES[kind], content)
 
     def _answer(self, property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> Dashboard:
@@ -91,7 +100,7 @@ class Printer:
         if kind is Format.PDF:
             return await pdf(answered, facts, self.atlas, self.chromium)
         draw = html if kind is Format.HTML else markdown
-        return (await asyncio.to_thread(draw, answered, facts, self.atlas)).encode()
+        return (await in_thread(draw, answered, facts, self.atlas)).encode()
 
 
 def _facts(property_: Property, given: dict[str, str]) -> Facts:

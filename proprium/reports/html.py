@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def html(dashboard: Dashboard, facts: Facts, atlas: Atlas, *, is_static: bool = 
     shown = content(dashboard, facts, atlas)
     return _template().render(
         content=shown,
+        nonce=secrets.token_urlsafe(16),
         paper=facts.paper.value,
         page_name=Markup(css_string(f"{facts.property_name} · {dashboard.query.period.dates}")),
         fonts=_fonts(),

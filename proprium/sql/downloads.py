@@ -1,26 +1,19 @@
-"""A result as a file: CSV that is safe in a spreadsheet, and JSON."""
+"""A result as a file: its table for CSV, and JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
+from collections.abc import Iterator
 from typing import Any
 
 from proprium.sql.results import Result
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
-
-def as_csv(result: Result) -> bytes:
-    """With a byte order mark: spreadsheets would take it for another encoding."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_cell(column.name) for column in result.columns])
-    writer.writerows([_cell(value) for value in row] for row in result.rows)
-    return text.getvalue().encode("utf-8-sig")
+def table_of(result: Result) -> Iterator[list[Any]]:
+    """The names of the columns, then the rows; objects and arrays as JSON text."""
+    yield [column.name for column in result.columns]
+    for row in result.rows:
+        yield [text_of(value) if isinstance(value, (dict, list)) else value for value in row]
 
 
 def as_json(result: Result) -> bytes:
@@ -37,12 +30,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-
-
-def _cell(value: Any) -> str:
-    """A text that a spreadsheet would compute gets an apostrophe; a number does not."""
-    text = text_of(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -11,6 +11,8 @@ from proprium.accounts.attempts import Attempts
 from proprium.accounts.passwords import HashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.reports.queue import ReportQueue
+from proprium.ui.security import AddressOf, peer_address
 from proprium.ui.turns import Turns
 
 if TYPE_CHECKING:
@@ -44,3 +46,5 @@ class Services:
     turns: Turns = field(default_factory=Turns)
     attempts: Attempts = field(default_factory=Attempts)
     hashing: HashingPool = field(default_factory=HashingPool)
+    report_queue: ReportQueue = field(default_factory=ReportQueue)  # the one of the report files
+    address_of: AddressOf = peer_address

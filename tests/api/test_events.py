@@ -35,6 +35,17 @@ async def test_an_event_of_the_past_is_on_disk_when_it_is_answered(api: Api) -> 
     assert "192.0.2.7" not in repr(stored)
 
 
+async def test_a_server_that_passes_its_browser_s_headers_on_keeps_its_users(api: Api) -> None:
+    """A program says itself who its users are; what its own request carries is no visitor's wish."""
+    sent = {**ORDER, "user_id": "ada", "user_agent": CHROME}
+    answer = await api.client.post(
+        "/api/v1/events", json=sent, headers={"Authorization": f"Bearer {api.key}", "Sec-GPC": "1", "DNT": "1"}
+    )
+    assert answer.status_code == 200
+    [stored] = api.stored()
+    assert stored.data["user_id"] == "ada"
+
+
 async def test_each_of_a_thousand_events_has_its_own_answer(api: Api) -> None:
     update_settings(api.database, api.property.id, hostnames=["example.com"], discards_bots=True)
     api.doors.directory.refresh()

@@ -277,6 +277,46 @@ async def test_a_cookieless_property_keeps_no_cookie(door: Door) -> None:
     assert event.data == {"url": "/"}
 
 
+WISHES = [{"sec_gpc": "1"}, {"dnt": "1"}, {"sec_gpc": "1", "dnt": "0"}, {"sec_gpc": "0", "dnt": "1"}, {"dnt": " 1 "}]
+NO_WISHES: list[dict[str, str]] = [
+    {},
+    {"sec_gpc": "0"},
+    {"dnt": "0"},
+    {"dnt": ""},
+    {"dnt": "null"},
+    {"dnt": "unspecified"},
+]
+
+
+@pytest.mark.parametrize("headers", WISHES)
+async def test_a_browser_that_asks_not_to_be_tracked_is_known_for_one_day_only(
+    door: Door, headers: dict[str, str]
+) -> None:
+    """An old copy of the script, or a sender without one, may have a user_id all the same."""
+    event = await door.hit({"user_id": "0123456789abcdef", "url": "/"}, **headers)
+    without_cookie = await door.hit({"url": "/"})
+    assert (event.identity, event.user_id, event.data) == (Identity.DAILY, None, {"url": "/"})
+    assert event.visitor == without_cookie.visitor is not None
+
+
+@pytest.mark.parametrize("headers", NO_WISHES)
+async def test_a_browser_that_does_not_ask_keeps_its_cookie(door: Door, headers: dict[str, str]) -> None:
+    event = await door.hit({"user_id": "0123456789abcdef"}, **headers)
+    assert (event.identity, event.data) == (Identity.COOKIE, {"user_id": "0123456789abcdef"})
+
+
+async def test_the_wish_not_to_be_tracked_holds_for_a_whole_array_and_wherever_the_id_stands(door: Door) -> None:
+    sent = [
+        {"collectorId": str(PROPERTY), "event": "session_start", "data": {"user_id": "0123456789abcdef", "url": "/"}},
+        {"event": "page_view"},
+        {"collectorId": str(PROPERTY), "event": "sign_up", "user_id": 42, "data": {"plan": "pro"}},
+    ]
+    assert (await door.send(sent, sec_gpc="1")).status_code == 204
+    assert {event.identity for event in door.sink.events} == {Identity.DAILY}
+    assert [event.data for event in door.sink.events] == [{"url": "/"}, {"url": "/"}, {"plan": "pro"}]
+    assert len({event.visitor for event in door.sink.events}) == 1
+
+
 async def test_automated_browsers_say_so(door: Door) -> None:
     assert (await door.hit({"automated": True})).automated is True
     assert (await door.hit({"automated": "yes"})).automated is False
@@ -294,6 +334,13 @@ async def test_the_pixel_is_a_page_view_without_a_script(door: Door) -> None:
     event = door.sink.events[0]
     assert (event.event, event.page, event.data["plan"]) == ("page_view", "/x", "pro")
     assert event.identity is Identity.DAILY
+
+
+async def test_a_pixel_in_a_browser_that_asks_not_to_be_tracked_keeps_no_user(door: Door) -> None:
+    for headers in ({"sec-gpc": "1"}, {"dnt": "1"}, {"dnt": "0"}):
+        await door.client.get(f"/collect/pixel.gif?id={PROPERTY}&url=/x&user_id=ada", headers=headers)
+    assert [event.identity for event in door.sink.events] == [Identity.DAILY, Identity.DAILY, Identity.COOKIE]
+    assert [event.data for event in door.sink.events[:2]] == [{"url": "/x"}] * 2
 
 
 async def test_the_pixel_takes_its_page_from_the_referer(door: Door) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proprium.exports.cells import csv_bytes, guarded
@@ -19,10 +21,12 @@ from proprium.exports.cells import csv_bytes, guarded
         "+cmd|' /C calc'!A0",
         "-2+3+cmd|' /C calc'!A0",
         "@SUM(1+1)*cmd|' /C calc'!A0",
-        "\t=1+1",
-        "\r=1+1",
-        "\n=1+1",
+        "\tx",
+        "\rx",
+        "\nx",
         "＝1+1",
+        " =1+1",
+        '"=1+1',
         "=",
         "-",
         "--1",
@@ -34,6 +38,30 @@ def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
     assert read(csv_bytes([[text]])) == [[f"'{text}"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=cmd()", "a;'=cmd()"),
+        ("a|=cmd()", "a|'=cmd()"),
+        ("a\t=cmd()", "a\t'=cmd()"),
+        ("a\n=cmd()", "a\n'=cmd()"),
+        ("a\r\n-cmd()", "a\r\n'-cmd()"),
+        ("\t=cmd()", "'\t'=cmd()"),
+        ('a;"=cmd()"', 'a;\'"=cmd()"'),
+        ("a; ＝cmd()", "a;' ＝cmd()"),
+        ("=a;@b|+c", "'=a;'@b|'+c"),
+        ("a;-5", "a;'-5"),
+        ("a; b | c", "a; b | c"),
+        ("a=b;c", "a=b;c"),
+        ("two\r\nlines", "two\r\nlines"),
+    ],
+)
+def test_what_a_spreadsheet_would_run_once_it_has_split_the_cell_is_text(text: str, written: str) -> None:
+    assert guarded(text) == written
+    assert read(csv_bytes([["x", text]])) == [["x", written]]
+    assert restored(written) == text
+
+
 @pytest.mark.parametrize("text", ["-1", "+1", "-0.5", "-1.5e-7", "1=1", "a@b.example", "/-/", "", "3-4", "'=1"])
 def test_numbers_and_what_is_harmless_stay_as_they_are(text: str) -> None:
     assert read(csv_bytes([[text, "x"]])) == [[text, "x"]]
@@ -43,10 +71,62 @@ def test_numbers_truth_and_nothing_have_their_own_way_to_be_written() -> None:
     assert csv_bytes([[-1, 2.5, True, False, None, ""]]) == b"-1,2.5,true,false,,\r\n"
 
 
+def restored(cell: str) -> str:
+    """As the module tells its readers to."""
+    return re.sub(r"(^|[;|\t\r\n])'", r"\1", cell)
+
+
 @given(st.lists(st.text(), min_size=2, max_size=2))
 def test_whatever_a_cell_holds_comes_back(row: list[str]) -> None:
     [back] = read(csv_bytes([row]))
     assert back == [guarded(cell.encode("utf-8", "replace").decode()) for cell in row]
+
+
+# What formulas, separators, quotes and blanks make together; far more often than in any texts.
+NASTY = st.text(st.sampled_from(list("=+-@＝;|\t\r\n\"', 5eax\u00a0")), max_size=12)
+
+
+@given(st.lists(st.lists(NASTY | st.integers() | st.none(), min_size=3, max_size=3), min_size=1, max_size=3))
+@settings(max_examples=500)
+def test_no_reader_finds_a_formula_whatever_it_splits_at(rows: list[list[str | int | None]]) -> None:
+    text = csv_bytes([["x", *row] for row in rows]).decode()
+    for separator in (",", ";", "|", "\t"):
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting):
+                if separator == "," and quoting == csv.QUOTE_NONE:
+                    continue  # a reader of commas that knows no quotes reads no CSV at all
+                for field in line:
+                    begin = field.lstrip(' \u00a0"')[:1]
+                    assert begin not in set("=+-@＝") or is_number_of_ours(field, rows)
+
+
+def is_number_of_ours(field: str, rows: list[list[str | int | None]]) -> bool:
+    """A number stands for itself. Where commas do not split, the rest of its line stands behind it."""
+    numbers = [str(cell) for row in rows for cell in row if cell is not None and NUMBER.fullmatch(str(cell))]
+    return any(field == number or field.startswith(f"{number},") for number in numbers)
+
+
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+
+
+@given(st.lists(NASTY.filter(lambda text: "'" not in text), min_size=1, max_size=4))
+def test_every_text_can_be_restored(row: list[str]) -> None:
+    [back] = read(csv_bytes([["x", *row]]))
+    assert [restored(cell) for cell in back[1:]] == row
+
+
+def test_only_a_file_that_asks_for_it_has_a_byte_order_mark() -> None:
+    assert csv_bytes([["é"]]) == b"\xc3\xa9\r\n"
+    assert csv_bytes([["é"]], has_bom=True) == b"\xef\xbb\xbf\xc3\xa9\r\n"
+
+
+def test_every_csv_of_the_product_is_written_by_the_one_function() -> None:
+    writes = re.compile(r"csv\.(writer|DictWriter)\b|\bfrom csv import|to_csv\(|write_csv\(|FORMAT CSV|utf-8-sig")
+    root = Path(__file__).parents[2]
+    sources = [path for folder in ("proprium", "collector", "maps") for path in (root / folder).rglob("*.py")]
+    assert {path.relative_to(root).as_posix() for path in sources if writes.search(path.read_text())} == {
+        "proprium/exports/cells.py"
+    }
 
 
 def read(content: bytes) -> list[list[str]]:

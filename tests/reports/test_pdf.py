@@ -108,18 +108,6 @@ async def test_a_print_that_is_given_up_leaves_nothing_running(tmp_path: Path) -
     assert await has_ended(int(pids.read_text()))
 
 
-async def test_two_print_at_a_time_and_the_third_waits(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    slow = a_browser(tmp_path, f"echo begin >> {log}; sleep 0.2; echo end >> {log}")
-    results = await asyncio.gather(*(print_html("<p>", slow) for _ in range(4)), return_exceptions=True)
-    assert all(isinstance(result, PrintFailed) for result in results)
-    running = most = 0
-    for line in log.read_text().split():
-        running += 1 if line == "begin" else -1
-        most = max(most, running)
-    assert most == chromium.AT_ONCE
-
-
 async def test_nothing_is_left_in_the_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     scratch = tmp_path / "tmp"
     scratch.mkdir()

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from proprium.errors import SqlRefused
+from proprium.exports.cells import csv_bytes
 from proprium.sql.child import check
-from proprium.sql.downloads import as_csv, as_json
+from proprium.sql.downloads import as_json, table_of
 from proprium.sql.examples import EXAMPLES, Example
 from proprium.sql.results import Result, ResultColumn
 from proprium.sql.snapshot import Scope
@@ -86,14 +87,19 @@ def a_result(*rows: tuple[object, ...], names: tuple[str, ...] = ("page", "views
     return Result(tuple(ResultColumn(name, "VARCHAR") for name in names), [list(row) for row in rows], 0.01)
 
 
+def as_csv(result: Result) -> bytes:
+    """As the page writes it."""
+    return csv_bytes(table_of(result), has_bom=True)
+
+
 def test_a_spreadsheet_computes_nothing_of_a_csv() -> None:
-    dangerous = ["=1+1", "+cmd", "-2+3", "@sum", "\tx", "\rx"]
+    dangerous = ["=1+1", "+cmd", "-2+3", "@sum", "\tx", "\rx", "-.5"]
     plain = ["-5", "+1.5e3", -2.5, "text", "a=b", None, True, {"a": 1}]
     rows = csv.reader(io.StringIO(as_csv(a_result(*((value, 1) for value in dangerous + plain))).decode("utf-8-sig")))
     assert next(rows) == ["page", "views"]
     cells = [row[0] for row in rows]
-    assert cells[:6] == [f"'{value}" for value in dangerous]
-    assert cells[6:] == ["-5", "+1.5e3", "-2.5", "text", "a=b", "", "true", '{"a": 1}']
+    assert cells[:7] == [f"'{value}" for value in dangerous]
+    assert cells[7:] == ["-5", "+1.5e3", "-2.5", "text", "a=b", "", "true", '{"a": 1}']
 
 
 def test_a_name_of_a_column_is_no_formula_either() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from proprium.exports.cells import csv_bytes
 from proprium.figures.template import Look
-from proprium.sql.downloads import as_csv, as_json, text_of
+from proprium.sql.downloads import as_json, table_of, text_of
 from proprium.sql.results import Held, Result
 from proprium.ui import theme
 from proprium.ui.parts.controls import button
@@ -87,7 +88,8 @@ class Outcome:
 
     def _take_csv(self) -> None:
         if self._result is not None:
-            ui.download.content(as_csv(self._result), "result.csv", "text/csv")
+            content = csv_bytes(table_of(self._result), has_bom=True)
+            ui.download.content(content, "result.csv", "text/csv")
 
     def _take_json(self) -> None:
         if self._result is not None:
