@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID
 
 import aiohttp
 import httpx
@@ -136,7 +136,7 @@ async def test_messages_before_the_handshake_reach_nothing(server: Running, firs
 
 
 HANDSHAKES: list[dict[str, str]] = [
-    {"client_id": str(uuid4())}, {"client_id": EVIL}, {"client_id": ""}, {"tab_id": ""}, {"tab_id": "x" * 5_000},
+    {"client_id": str(UUID(int=4711))}, {"client_id": EVIL}, {"client_id": ""}, {"tab_id": ""}, {"tab_id": "x" * 5_000},
     {"document_id": ""}, {"next_message_id": EVIL}, {"next_message_id": "-1"}, {"next_message_id": "9" * 5_000},
     {"old_tab_id": "x" * 5_000},
 ]  # fmt: skip
@@ -171,7 +171,7 @@ async def answer_of(socket: aiohttp.ClientWebSocketResponse) -> str:
     "message",
     [
         {}, {"client_id": None}, {"client_id": ["x"]}, {"client_id": {}}, {"client_id": EVIL},
-        {"client_id": str(uuid4())}, {"client_id": "own"},
+        {"client_id": str(UUID(int=4711))}, {"client_id": "own"},
         {"client_id": "own", "id": EVIL, "listener_id": EVIL, "args": EVIL},
         {"client_id": "own", "id": 3, "listener_id": EVIL, "args": []},
         {"client_id": "own", "id": 3, "listener_id": ["x"], "args": []},
