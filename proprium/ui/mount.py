@@ -12,7 +12,7 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import auth_routes, error_pages, plain_routes, signatures
+from proprium.ui import auth_routes, error_pages, page_memory, plain_routes, signatures
 from proprium.ui.bundle import ASSETS, URL, install_override
 from proprium.ui.kept import KeptFiles
 from proprium.ui.pages import (
@@ -66,6 +66,7 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
         page.register(services)
     install_override()
     signatures.install()
+    page_memory.install()
     # No storage_secret: with one, every visitor of a public page gets a cookie and 14 days of state.
     ui.run_with(
         app,
