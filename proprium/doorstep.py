@@ -57,6 +57,11 @@ class Doorstep(HttpToolsProtocol):
             self._begin_the_usual_way()
             super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is another protocol's from here on, and nothing ends this one: its parser holds it."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
     def on_body(self, body: bytes) -> None:
         if self._hit:
             self._hit.body += body

@@ -47,6 +47,7 @@ class Running:
     port: int = field(default_factory=free_port)
     env: dict[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
+    module: str = "proprium"
 
     def start(self, timeout_s: float = 60) -> Running:
         """Returns when it answers."""
@@ -58,7 +59,7 @@ class Running:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._output = self.log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "proprium", self.command, "--port", str(self.port), *self.args],
+            [sys.executable, "-m", self.module, self.command, "--port", str(self.port), *self.args],
             cwd=ROOT,
             env=self.environment(),
             stdout=self._output,

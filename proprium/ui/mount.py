@@ -12,7 +12,7 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import auth_routes, error_pages, page_access, plain_routes, signatures, socket_messages
+from proprium.ui import auth_routes, error_pages, page_access, page_memory, plain_routes, signatures, socket_messages
 from proprium.ui.bundle import ASSETS, URL, install_override
 from proprium.ui.kept import KeptFiles
 from proprium.ui.pages import (
@@ -69,6 +69,7 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
     signatures.install()
     socket_messages.install()
     nicegui.app.on_startup(partial(page_access.watch, services))
+    page_memory.install()
     # No storage_secret: with one, every visitor of a public page gets a cookie and 14 days of state.
     ui.run_with(
         app,

@@ -1,4 +1,5 @@
-"""Memory of both servers over millions of events: `python -m tests.bench.bench_memory [--only serve]`.
+"""Memory of both servers over millions of events, and of `serve` over a thousand opened and closed dashboards:
+`python -m tests.bench.bench_memory [--only serve]`.
 
 What may grow is the engine's cache of the warehouse, 7 MB for each 100,000 events, until PROPRIUM_WAREHOUSE_MEMORY is
 full: here it is small, so that the second million shows whether anything else grows.
@@ -17,6 +18,7 @@ import httpx
 import orjson
 
 from collector.parse import uuid7
+from tests.bench.page_turns import PAGES, measure_pages
 from tests.running import CHROME, Load, Running, running
 
 EVENTS = 2_000_000
@@ -31,21 +33,32 @@ UNLIMITED = {"PROPRIUM_COLLECT_RATE": "0", "PROPRIUM_WAREHOUSE_MEMORY": "48MB"}
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=EVENTS, help="a multiple of 2,000")
-    options.add_argument("--only", choices=list(GOALS_MB), help="one of the two servers")
+    options.add_argument("--pages", type=int, default=PAGES, help="a multiple of 20")
+    options.add_argument("--only", choices=[*GOALS_MB, "pages"], help="one of the parts")
     asked = options.parse_args()
+    missed = []
+    if asked.only in {None, "pages"}:
+        missed += measure_pages(asked.pages).missed()
+    if asked.only != "pages":
+        missed += missed_with_events(asked.only, asked.events)
+    if missed:
+        sys.exit(f"Not reached: {', '.join(missed)}.")
+
+
+def missed_with_events(only: str | None, events: int) -> list[str]:
+    """Which servers' memory grows with the events."""
     missed = []
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), env=UNLIMITED) as serve:
         property_id = serve.proprium("property", "add", "Blog")
-        for command in [asked.only] if asked.only else GOALS_MB:
+        for command in [only] if only else GOALS_MB:
             if command == "serve":
-                grown_mb = measure(serve, property_id, asked.events)
+                grown_mb = measure(serve, property_id, events)
             else:
                 with running(Path(folder), command, env=UNLIMITED) as server:
-                    grown_mb = measure(server, property_id, asked.events)
+                    grown_mb = measure(server, property_id, events)
             if grown_mb > GOALS_MB[command]:
-                missed.append(command)
-    if missed:
-        sys.exit(f"Not reached: the memory of {', '.join(missed)} grows with the events.")
+                missed.append(f"memory of {command} over events")
+    return missed
 
 
 def measure(server: Running, property_id: str, events: int) -> float:

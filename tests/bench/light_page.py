@@ -1,4 +1,4 @@
-"""A dashboard's page without a browser: everything a browser fetches and is told, nothing drawn.
+"""A page without a browser: everything a browser fetches and is told, nothing drawn.
 
 What a page costs the server is the same. A real browser that draws it takes 5 CPU seconds more: of eight on the
 server's own two cores, nine tenths of what is measured would be the browsers. `bench_crowd` holds a light page against
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
@@ -25,6 +26,7 @@ from tests.running import CHROME
 HEADERS = {"User-Agent": CHROME, "Accept-Encoding": "gzip, deflate, br, zstd"}
 CONNECTIONS = 6
 """Of a browser to one host."""
+CONNECTED_WITHIN_S = 30
 SPOKEN = frozenset({"v", "n", "c", "p"})
 """Classes of what a card or a row says: a value, a name, a count, a share."""
 FIGURES = {"nicegui-plotly": lambda props: props["options"]["data"], "nicegui-map": lambda props: props["data"]}
@@ -42,12 +44,14 @@ class ProblemShown(Exception):
 class LightPage:
     """One viewer with an empty cache."""
 
-    def __init__(self, address: str, files: Sequence[str]) -> None:
-        """`files`: paths of what a browser fetches for such a page before its socket connects."""
+    def __init__(self, address: str, files: Sequence[str] = (), **headers: str) -> None:
+        """`files`: paths of what a browser fetches for such a page before its socket connects. `headers`: more of them,
+        such as Cookie or X_Forwarded_For."""
         self.address, self._files = address, files
         self.elements: dict[str, Element] = {}
         self.fetched_bytes = 0
-        self._root = address.split("/properties/")[0]
+        self._root = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+        self._headers = HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
         self._socket = socketio.AsyncClient(reconnection=False, json=json)
         self._changed = asyncio.Event()
         self._flags: set[str] = set()
@@ -55,8 +59,7 @@ class LightPage:
     async def until_complete(self) -> float:
         """Seconds from the first request until everything is there, the flags of its rows too."""
         began = time.monotonic()
-        limit = aiohttp.TCPConnector(limit=CONNECTIONS)
-        async with aiohttp.ClientSession(self._root, headers=HEADERS, connector=limit, auto_decompress=False) as http:
+        async with self._session() as http:
             query = await self._load(http)
             await asyncio.gather(*(self._fetch(http, path) for path in self._files))
             await self._connect(query)
@@ -66,8 +69,21 @@ class LightPage:
             await asyncio.gather(*(self._fetch(http, path) for path in sorted(flags_of(self.elements))))
         return time.monotonic() - began
 
+    async def load(self) -> dict[str, Any]:
+        """Fetches the page alone, as a crawler does; returns what `join` needs."""
+        async with self._session() as http:
+            return await self._load(http)
+
+    async def join(self, query: dict[str, Any]) -> None:
+        """Opens the socket of a loaded page."""
+        await self._connect(query)
+
     async def close(self) -> None:
         await self._socket.disconnect()
+
+    def _session(self) -> aiohttp.ClientSession:
+        limit = aiohttp.TCPConnector(limit=CONNECTIONS)
+        return aiohttp.ClientSession(self._root, headers=self._headers, connector=limit, auto_decompress=False)
 
     async def _load(self, http: aiohttp.ClientSession) -> dict[str, Any]:
         text = gzip.decompress(await self._fetch(http, self.address.removeprefix(self._root))).decode()
@@ -97,7 +113,11 @@ class LightPage:
         query |= {"document_id": str(uuid4()), "tab_id": str(uuid4()), "implicit_handshake": "true"}
         pairs = "&".join(f"{name}={value}" for name, value in query.items())
         await self._socket.connect(
-            f"{self._root}?{pairs}", socketio_path="/_nicegui_ws/socket.io", transports=["websocket"], headers=HEADERS
+            f"{self._root}?{pairs}",
+            socketio_path="/_nicegui_ws/socket.io",
+            transports=["websocket"],
+            headers=self._headers,
+            wait_timeout=CONNECTED_WITHIN_S,
         )
         self._client_id = query["client_id"]
 

@@ -67,3 +67,47 @@ def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pyte
     ObservableList([], on_change=Watcher().hear).append(1)
     assert seen == ["changed"]
     assert signatures._of_method.cache_info().misses == 1
+
+
+PROPS = [
+    'type="button"',
+    "alt=''",
+    "dense outlined",
+    "delay=350 max-width=280px",
+    ':options="[1, 2]"',
+    "x=[1, 2]",
+    "y={'a': 1}",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", PROPS)
+def test_props_are_what_nicegui_reads_however_often_they_are_parsed(text: str) -> None:
+    for _ in range(2):
+        assert signatures.parse_props(text) == signatures._parse(text)
+
+
+@pytest.mark.parametrize("text", PROPS)
+def test_an_element_that_changes_its_props_does_not_change_another_ones(text: str) -> None:
+    first = signatures.parse_props(text)
+    for value in first.values():
+        if isinstance(value, list):
+            value.append("changed")
+        elif isinstance(value, dict):
+            value["changed"] = True
+    first["changed"] = True
+    assert signatures.parse_props(text) == signatures._parse(text)
+
+
+def test_nicegui_still_parses_props_through_the_place_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nicegui.props import Props
+
+    parsed: list[str | None] = []
+    monkeypatch.setattr(Props, "parse", staticmethod(lambda text: (parsed.append(text), {})[1]))
+
+    class Element:
+        def update(self) -> None: ...
+
+    element = Element()
+    Props(element=element)("a=1")  # type: ignore[type-var]
+    assert "a=1" in parsed

@@ -29,6 +29,7 @@ from proprium.ui.cards.ranked import RankedTile
 from proprium.ui.cards.tiles import Tile
 from proprium.ui.cards.view import View
 from proprium.ui.cards.week import Week, week_of
+from proprium.ui.page_memory import weak_method
 from proprium.ui.services import Services
 from proprium.ui.turns import pause
 
@@ -45,6 +46,7 @@ class Board:
     """Presses go to the screen, which changes the view; the view and its answer come back here."""
 
     def __init__(self, services: Services, screen: Screen) -> None:
+        """`screen` is a weak proxy: the screen holds the board."""
         self._services, self._screen = services, screen
         self._view = screen.view
         self._drawing: asyncio.Task[None] | None = None
@@ -62,30 +64,30 @@ class Board:
             self._places = Places(
                 services.atlas,
                 on_country=lambda country: screen.go(lambda view: view.with_country(country)),
-                on_tab=screen.choose_tab,
-                on_filter=screen.add_filters,
+                on_tab=weak_method(screen.choose_tab),
+                on_filter=weak_method(screen.add_filters),
                 on_region=lambda region: screen.add_filters(Filter("region", Operator.IS, (region,))),
-                on_expand=screen.expand,
+                on_expand=weak_method(screen.expand),
             )
             await pause()
             with ui.element("div").classes(theme.GRID_MAP):
-                self._week = Week(screen.add_filters, screen.expand)
+                self._week = Week(weak_method(screen.add_filters), weak_method(screen.expand))
                 settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
-                facts = screen.view.facts
-                self._goals = Goals(
-                    facts.goals, self._filter_goal, self._aim, data_access=facts.data_access, settings=settings
-                )
+                facts, on_goal, on_aim = screen.view.facts, weak_method(self._filter_goal), weak_method(self._aim)
+                self._goals = Goals(facts.goals, on_goal, on_aim, data_access=facts.data_access, settings=settings)
             await pause()
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices = self._tile(tiles.DEVICES)
                 await pause()
-                self._events = EventsTile(self._open_event, screen.add_filters, screen.expand)
+                self._events = EventsTile(
+                    weak_method(self._open_event), weak_method(screen.add_filters), weak_method(screen.expand)
+                )
                 bots = self._tile(tiles.BOTS)
         self._tiles = [pages, sources, self._places.tile, devices, self._events, bots]
         number = screen.view.facts.number
         self._asides: list[Aside[Any]] = [
-            Aside(services.hub, number, self._show_week, self._failing(self._week), answer.EVERY_S),
-            Aside(services.hub, number, self._show_opened, self._failing(self._events), answer.EVERY_S),
+            Aside(services.hub, number, weak_method(self._show_week), self._failing(self._week), answer.EVERY_S),
+            Aside(services.hub, number, weak_method(self._show_opened), self._failing(self._events), answer.EVERY_S),
         ]
 
     def choose(self, view: View) -> None:
@@ -162,12 +164,12 @@ class Board:
     async def _head(self, can_edit: bool) -> None:
         screen = self._screen
         with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
-            self._headline = Headline(screen.choose_metric, screen.explain)
+            self._headline = Headline(weak_method(screen.choose_metric), weak_method(screen.explain))
             self._headline.offer(screen.view.facts.custom_cards, has_goals=bool(screen.view.facts.goals))
             await pause()
             self._chart = Chart(
                 on_interval=lambda interval: screen.go(lambda view: view.with_interval(interval)),
-                on_dates=screen.show_dates,
+                on_dates=weak_method(screen.show_dates),
             )
             self._custom: CustomCards | None = None
             if can_edit:
@@ -175,7 +177,12 @@ class Board:
                     self._custom = CustomCards(self._services, screen)
 
     def _tile(self, tile: Tile) -> RankedTile:
-        return RankedTile(tile, self._screen.choose_tab, self._screen.add_filters, self._screen.expand)
+        return RankedTile(
+            tile,
+            weak_method(self._screen.choose_tab),
+            weak_method(self._screen.add_filters),
+            weak_method(self._screen.expand),
+        )
 
     def _draw(self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown]) -> None:
         tab = self._view.tab(tile.tile)

@@ -14,6 +14,7 @@ from proprium.ui import theme
 from proprium.ui.cards.pieces import set_prop
 from proprium.ui.cards.ranked import RankedTile
 from proprium.ui.cards.tiles import EVENTS, Tab, Tile
+from proprium.ui.page_memory import weak_method
 from proprium.ui.parts.controls import button
 from proprium.warehouse.connect import Warehouse
 
@@ -51,7 +52,7 @@ class EventsTile(RankedTile):
     ) -> None:
         self._event, self._key, self._no_keys = "", "", ""
         self._on_open, self._on_filters = on_open, on_filters
-        super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=self._press)
+        super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=weak_method(self._press))
         with self.panel.head:
             self._use = button("Filter", "filter", on_click=lambda: on_filters(event_filter(self._event)))
             self._back = button("", "back", kind=f"{theme.BARE} goback", name="Back", on_click=self._go_back)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from weakref import proxy
 
 from nicegui import Client, ui
 from starlette.datastructures import QueryParams
@@ -30,6 +31,7 @@ from proprium.ui.cards.tiles import Tile
 from proprium.ui.cards.view import CUSTOM, View, view_from
 from proprium.ui.cards.why import Explainer
 from proprium.ui.frame import Frame
+from proprium.ui.page_memory import weak_method
 from proprium.ui.parts.controls import link_button
 from proprium.ui.parts.states import note
 from proprium.ui.services import Services
@@ -51,7 +53,8 @@ class Screen:
         self.view = view
         self.answer: Dashboard | None = None
         self.name = name_of(services.atlas)
-        self.segments = Segments(services, self, segments, can_edit=can_edit)
+        self._self: Screen = proxy(self)  # for what it holds: with itself that would be a cycle
+        self.segments = Segments(services, self._self, segments, can_edit=can_edit)
         self._client: Client = ui.context.client
         self.look, self._can_zoom, self._is_shown = Look.LIGHT, False, True
         self._watches: list[Watch[Any]] = []
@@ -67,19 +70,19 @@ class Screen:
 
     def build_period(self) -> None:
         self._period = PeriodPicker(
-            on_period=lambda key: self.go(lambda view: view.with_period(key, self._services.clock())),
-            on_dates=self.show_dates,
-            on_compare=lambda compare: self.go(lambda view: view.with_compare(compare)),
+            on_period=weak_method(self._choose_period),
+            on_dates=weak_method(self.show_dates),
+            on_compare=weak_method(self._choose_compare),
         )
 
     async def build(self) -> None:
         """Everything that can be seen before the first number is there."""
-        self._chips = Chips(self.name, self._remove_filter, self.ask_for_filter)
+        self._chips = Chips(self.name, weak_method(self._remove_filter), weak_method(self.ask_for_filter))
         with self._chips.tools:
             self.segments.build_save()
         self._notice = ui.element("div").classes("notice")
         self._notice.set_visibility(False)
-        self._board = Board(self._services, self)
+        self._board = Board(self._services, self._self)
         await self._board.build(can_edit=self._can_edit)
         self._draw_controls()
         keys.listen(self._press, self._show_address, self._set_shown)
@@ -201,6 +204,12 @@ class Screen:
 
     def show_dates(self, first: date, last: date) -> None:
         self.go(lambda view: view.with_dates(first, last))
+
+    def _choose_period(self, key: str) -> None:
+        self.go(lambda view: view.with_period(key, self._services.clock()))
+
+    def _choose_compare(self, compare: Compare) -> None:
+        self.go(lambda view: view.with_compare(compare))
 
     def choose_metric(self, key: str) -> None:
         self.go(lambda view: view.with_metric(key))

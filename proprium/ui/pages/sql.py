@@ -21,6 +21,7 @@ from proprium.ui import session, theme
 from proprium.ui.bundle import asset_url
 from proprium.ui.frame import Frame, frame, is_connected, track
 from proprium.ui.page_access import PageAccess
+from proprium.ui.page_memory import weak_method
 from proprium.ui.parts.controls import button
 from proprium.ui.parts.fields import select
 from proprium.ui.parts.states import empty
@@ -75,7 +76,7 @@ class _Bench:
                 self._editor_card()
                 self._outcome = Outcome()
             with ui.element("div").classes("side"):
-                self._library = Library(services, user, self._open)
+                self._library = Library(services, user, weak_method(self._open))
                 schema(self._editor.id)
         self._describe(None)
         page.on_theme(self.set_theme)
@@ -99,7 +100,7 @@ class _Bench:
 
     def _editor_card(self) -> None:
         with ui.element("section").classes(f"{theme.CARD} sqlcard").props('aria-label="Statement"'):
-            self._editor = Editor(EXAMPLES[0].sql, self.run)
+            self._editor = Editor(EXAMPLES[0].sql, weak_method(self.run))
             with ui.element("div").classes("bar"):
                 with button("Run", "bolt", kind=theme.PRIMARY, on_click=self.run) as self._run:
                     span("Ctrl ↵", "hint hide-m")

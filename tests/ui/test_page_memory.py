@@ -1,0 +1,231 @@
+"""What a closed page leaves in memory, with the garbage collector off: real sockets, no browser."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from weakref import ref
+
+import httpx
+import pytest
+from nicegui import ui
+
+from proprium.ui.page_memory import weak_method
+from tests.bench.light_page import LightPage
+from tests.running import ROOT, free_port
+from tests.ui.conftest import Site
+
+PAGES = {
+    "dashboard": "/properties/{busy}",
+    "filtered dashboard": "/properties/{busy}?filter=country:is:DE&event=sign_up",
+    "list of properties": "/properties",
+    "settings": "/properties/{busy}/settings",
+    "install": "/properties/{busy}/install",
+    "refused events": "/properties/{busy}/refused",
+    "sql": "/sql?property={busy}",
+    "account": "/account",
+    "documentation": "/documentation",
+    "changelog": "/changelog",
+}
+FOR_VISITORS = {"login": "/login", "setup": "/setup", "home": "/"}
+IN_A_TURN, TURNS = 10, 6
+HELD = 3
+"""Removed elements that cards hold: the skeletons of chart and heat map."""
+MOST_MB = 30
+"""Sixty closed dashboards left 140 MB for good."""
+
+
+class Server:
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        self.url = f"http://localhost:{port}"
+        self.log = (folder / "server.log").open("wb")
+        command = [sys.executable, "-m", "tests.ui.page_memory_server", str(folder), str(port)]
+        # NiceGUI looks for pytest and then compresses nothing.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
+        self.facts = self._wait()
+
+    def _wait(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                return dict(httpx.get(f"{self.url}/test/facts", timeout=30).json())
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise RuntimeError(Path(self.log.name).read_text())
+
+    def page(self, path: str) -> Viewer:
+        token = "" if path in FOR_VISITORS.values() else self.facts["token"]
+        return Viewer(self.url + path.format(**self.facts), Cookie=f"proprium_session={token}")
+
+    async def memory(self) -> dict[str, Any]:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            return dict((await client.get("/test/memory")).json())
+
+    async def left(self) -> dict[str, Any]:
+        """What is alive once NiceGUI has no page any more."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            deadline = time.monotonic() + 30
+            while (await client.get("/test/memory")).json()["clients"]:
+                assert time.monotonic() < deadline, "NiceGUI keeps the page"
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)  # its tasks end: an outbox looks once in 0.1 s
+        return await self.memory()
+
+    async def prune(self) -> None:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            (await client.post("/test/prune")).raise_for_status()
+
+
+class Viewer(LightPage):
+    """Presses too."""
+
+    async def visit(self, path: str) -> None:
+        if "{busy}" in path and path.startswith("/properties/{busy}") and path.count("/") == 2:
+            await self.until_complete()
+            await self.press("headline", ["page_views", ""])
+            await self.press("headline", ["", "visitors"])
+        else:
+            await self.join(await self.load())
+        await self.until_quiet()
+
+    async def press(self, css_class: str, *args: Any) -> None:
+        """Sends what the first listener of an element of this class would send."""
+        number, listener = next(
+            (number, element["events"][0])
+            for number, element in self.elements.items()
+            if css_class in element.get("class", ()) and element.get("events")
+        )
+        sent = {"id": int(number), "client_id": self._client_id, "listener_id": listener["listener_id"]}
+        await self._socket.emit("event", sent | {"args": [json.dumps(each) for each in args]})
+
+    async def until_quiet(self) -> None:
+        """Until the server has sent nothing for half a second."""
+        while True:
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), 0.5)
+            except TimeoutError:
+                return
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("page-memory"))
+    yield server
+    server.process.terminate()
+    server.process.wait(20)
+    server.log.close()
+
+
+def more(before: dict[str, Any], now: dict[str, Any]) -> dict[str, int]:
+    """Classes of which more objects are alive."""
+    was = before["alive"]
+    return {name: count - was.get(name, 0) for name, count in now["alive"].items() if count > was.get(name, 0)}
+
+
+@pytest.mark.parametrize("path", [*PAGES.values(), *FOR_VISITORS.values()], ids=[*PAGES, *FOR_VISITORS])
+async def test_a_closed_page_leaves_nothing_to_the_garbage_collector(server: Server, path: str) -> None:
+    for is_first in (True, False):  # the first one fills caches
+        before = await server.left()
+        page = server.page(path)
+        try:
+            await page.visit(path)
+            opened = await server.memory()
+        finally:
+            await page.close()
+            await server.prune()  # what led here by a redirect
+        assert 10 < opened["elements"] <= opened["registered"] + HELD, "what was redrawn is still there"
+        left = more(before, await server.left())
+        assert is_first or left == {}
+
+
+@pytest.mark.parametrize("path", [*PAGES.values(), *FOR_VISITORS.values()], ids=[*PAGES, *FOR_VISITORS])
+async def test_a_page_whose_socket_never_opens_leaves_nothing(server: Server, path: str) -> None:
+    for is_first in (True, False):
+        before = await server.left()
+        await server.page(path).load()
+        await server.prune()
+        left = more(before, await server.left())
+        assert is_first or left == {}
+
+
+async def test_sixty_closed_dashboards_leave_no_memory_behind(server: Server) -> None:
+    sizes_mb = []
+    for _ in range(TURNS + 1):
+        pages = [server.page(PAGES["dashboard"]) for _ in range(IN_A_TURN)]
+        await asyncio.gather(*(page.until_complete() for page in pages))
+        await asyncio.gather(*(page.close() for page in pages))
+        sizes_mb.append((await server.left())["rss_mb"])
+    assert sizes_mb[-1] - sizes_mb[0] < MOST_MB, sizes_mb
+
+
+async def test_an_open_page_is_still_told_of_changes_in_classes_props_and_lists_inside_them(site: Site) -> None:
+    @ui.page("/test/changes")
+    def changes() -> None:
+        ui.element("div").classes("first").props("a=1").style("color: red")
+
+    browser = site.browser()
+    await browser.open("/test/changes")
+    with browser:
+        client = ui.context.client
+        (element,) = (each for each in client.elements.values() if "first" in each._classes)
+        changed: list[str] = []
+        element._props.on_change(lambda: changed.append("props"))
+        for change in (
+            lambda: element._classes.append("second"),
+            lambda: element._props.update(listed=[1]),
+            lambda: element._props["listed"].append(2),
+            lambda: element._style.update(color="blue"),
+        ):
+            client.outbox.updates.clear()
+            change()
+            assert client.outbox.updates[element.id] is element
+        assert changed == ["props", "props"]
+
+
+async def test_a_task_that_ends_after_its_page_may_still_change_it(site: Site) -> None:
+    @ui.page("/test/late")
+    def late() -> None:
+        with ui.element("div").classes("first"):
+            ui.input("Name", on_change=lambda: None)
+
+    browser = site.browser()
+    await browser.open("/test/late")
+    with browser:
+        client = ui.context.client
+        elements = list(client.elements.values())
+    client.delete()
+    for element in elements:
+        element.classes("late").props("late=1").style("color: red")
+        element.set_visibility(False)
+        if isinstance(element, ui.input):
+            element.set_value("late")
+        assert "late" in element._classes
+
+
+def test_a_weak_callback_calls_its_object_and_ends_with_it() -> None:
+    class Card:
+        def press(self, key: str, *, twice: bool = False) -> str:
+            return key * (1 + twice)
+
+    card, was_enabled = Card(), gc.isenabled()
+    call, watched = weak_method(card.press), ref(card)
+    assert call("a", twice=True) == "aa"
+    gc.disable()
+    try:
+        del card
+        assert watched() is None
+    finally:
+        if was_enabled:
+            gc.enable()
+    assert call("a") is None
