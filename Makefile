@@ -54,7 +54,7 @@ update: setup-dev
 		--group build --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	PATH="$$($(BIN)/python deploy/node_bin.py):$$PATH" $(BIN)/python -m collector.update_bots
+	PATH="$$($(BIN)/python deploy/node_bin.py):$$PATH" $(BIN)/python -m collector.data_update
 	$(MAKE) setup-dev
 
 clean:  # never touches data/

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import orjson
 
+from collector.bounded_cache import remembered
 from collector.errors import Rejected, TooLarge
 from collector.event import Hit
-from collector.remembered import remembered
 
 BODY_LIMIT = 512 * 1024  # bytes
 EVENTS_LIMIT = 100  # in one request

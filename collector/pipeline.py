@@ -9,12 +9,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Protocol
 from urllib.parse import parse_qsl
 
+from collector.acquisition import host_of, is_spam, referrer_host
 from collector.errors import Dropped, Reason
 from collector.event import Event, Hit, Identity
-from collector.fields import CLICK_TEXT_LIMIT, page_and_host, put_fields
-from collector.geo import Place
+from collector.geolocation import Place
+from collector.known_fields import CLICK_TEXT_LIMIT, page_and_host, put_fields
 from collector.ports import PropertyRules, SaltSource
-from collector.source import host_of, is_spam, referrer_host
 from collector.user_agent import UserAgent, classify
 from collector.visitor import daily_visitor, local_days, visitor_of
 

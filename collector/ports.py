@@ -1,4 +1,4 @@
-"""What ingestion needs from the outside; proprium.app hands it in."""
+"""What ingestion needs from the outside; proprium.server.app hands it in."""
 
 from __future__ import annotations
 

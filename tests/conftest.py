@@ -13,7 +13,7 @@ from proprium.accounts import passwords
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 
-pytest_plugins = ["tests.warehouse_kit"]
+pytest_plugins = ["tests.support.warehouse_fixture"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

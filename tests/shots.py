@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS, ROOT, Running, running
+from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS, ROOT, Running, running
 
 FOLDER = ROOT / "shots"
 README_PICTURE = ROOT / "assets" / "img" / "screenshot.png"

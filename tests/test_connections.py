@@ -19,15 +19,15 @@ import uvicorn
 from fastapi import FastAPI, Form, Request, WebSocket
 from websockets.asyncio.client import connect
 
-from collector.geo import Geo
-from collector.intake import Collector
+from collector.asgi import wrap
+from collector.client_address import Addresses
+from collector.geolocation import Geo
+from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
-from collector.route import wrap
-from collector.sender import Addresses
-from collector.writer import GroupCommit
-from proprium.body_limit import BodyLimit
-from proprium.connections import BACKLOG, ConnectionLimits, Connections, backlog_for, limits_for
-from proprium.limited_connection import LimitedConnection
+from collector.service import Collector
+from proprium.server.body_limit import BodyLimit
+from proprium.server.connections import BACKLOG, ConnectionLimits, Connections, backlog_for, limits_for
+from proprium.server.limited_connection import LimitedConnection
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
@@ -382,7 +382,7 @@ def test_the_share_of_a_visitor_of_a_proxy_and_of_nobody() -> None:
 
 
 async def test_a_refusal_is_logged_once_a_minute_and_names_no_address(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "proprium.connections"):
+    with caplog.at_level(logging.WARNING, "proprium.server.connections"):
         async with opened(replace(SHORT, total=1)) as house:
             for _ in range(5):
                 await house.open(source="127.0.0.2")

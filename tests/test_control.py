@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from proprium.config import Settings
-from proprium.control import Controls, listening, running_server
 from proprium.errors import BadQuery, ProblemForOperator, PropertyNotFound
-from proprium.reports.files import ReportFile
-from proprium.warehouse.projector import WarehouseStatus
+from proprium.reports.renderer import ReportFile
+from proprium.server.control_socket import Controls, listening, running_server
+from proprium.warehouse.projection.projector import WarehouseStatus
 
 STATUS = WarehouseStatus(12, 10, 1.5, False)
 

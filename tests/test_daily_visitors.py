@@ -10,19 +10,19 @@ import pytest
 from sqlalchemy import select
 
 from collector.event import Event
-from collector.geo import Geo
+from collector.geolocation import Geo
 from collector.pipeline import Pipeline
 from proprium.config import Settings
-from proprium.jobs import run_once, standard_jobs
-from proprium.properties.directory import Directory
+from proprium.properties.rules_cache import Directory
 from proprium.properties.service import update_settings
-from proprium.storage.copies import keep_copy
+from proprium.server.scheduled_jobs import run_once, standard_jobs
+from proprium.storage.backups import keep_copy
 from proprium.storage.database import Database
 from proprium.storage.tables import VisitorKey
 from proprium.storage.visitor_keys import VisitorKeys
 from proprium.warehouse import schema
-from tests.make import a_hit, moment
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import a_hit, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 
 MONDAY = date(2026, 11, 2)
 

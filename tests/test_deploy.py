@@ -15,11 +15,11 @@ from threading import Thread
 import pytest
 import yaml
 
-from collector import bulk
+from collector import batch_import
 from collector.parse import BODY_LIMIT
-from proprium import body_limit
 from proprium.config import PREFIX, Settings
-from proprium.connections import ConnectionLimits
+from proprium.server import body_limit
+from proprium.server.connections import ConnectionLimits
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -139,7 +139,7 @@ def test_proxies_and_the_server_agree_about_limits():
     assert "large_client_header_buffers 4 16k;" in nginx
     assert "max_header_size 64KB" in caddy
     assert limits.head_bytes == 64 << 10
-    assert bulk.BODY_LIMIT < 5_000_000 <= limits.body_bytes  # 5m and 5MB
+    assert batch_import.BODY_LIMIT < 5_000_000 <= limits.body_bytes  # 5m and 5MB
     assert max(BODY_LIMIT, body_limit.DEFAULT_BYTES, body_limit.NICEGUI_BYTES) <= 1 << 20  # 1m and 1MiB
 
 

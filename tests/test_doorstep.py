@@ -14,14 +14,14 @@ from functools import partial
 import pytest
 import uvicorn
 
+from collector.asgi import wrap
 from collector.event import Event, Identity
-from collector.geo import Geo
-from collector.intake import Collector
+from collector.geolocation import Geo
+from collector.group_commit import GroupCommit
 from collector.parse import uuid7
 from collector.pipeline import Pipeline
-from collector.route import wrap
-from collector.writer import GroupCommit
-from proprium.doorstep import Doorstep, ShortRequest
+from collector.service import Collector
+from proprium.server.collect_protocol import Doorstep, ShortRequest
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink, not_found
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()

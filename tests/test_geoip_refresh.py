@@ -16,9 +16,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from proprium import geoip
 from proprium.config import Settings
 from proprium.errors import ProblemForOperator
+from proprium.server import geoip_update
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
 THIS_MONTH, BEFORE, BEFORE_THAT = (f"/dbip-city-lite-{month}.mmdb.gz" for month in ("2026-01", "2025-12", "2025-11"))
@@ -76,7 +76,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def refresh(server: Server, tmp_path: Path) -> Callable[..., Path | None]:
     settings = Settings(data_dir=tmp_path / "data", _env_file=None)  # type: ignore[call-arg]
-    return lambda **options: geoip.refresh(settings, NOW, **{"base_url": server.url, "timeout_s": 20, **options})
+    return lambda **options: geoip_update.refresh(settings, NOW, **{"base_url": server.url, "timeout_s": 20, **options})
 
 
 def country_of(file: Path, address: str = "127.0.0.1") -> str:
@@ -170,7 +170,7 @@ def test_a_file_of_the_operators_own_is_never_overwritten(server, tmp_path, plac
     own.write_bytes(places)
     os.utime(own, (0, 0))
     with pytest.raises(ProblemForOperator, match="yours to renew"):
-        geoip.refresh(Settings(geoip_path=own, data_dir=tmp_path), NOW, force=True, base_url=server.url)
+        geoip_update.refresh(Settings(geoip_path=own, data_dir=tmp_path), NOW, force=True, base_url=server.url)
     assert server.asked == []
     assert own.stat().st_mtime == 0
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from proprium.heard import Heard
+from proprium.live.hit_feed import Heard
 
 
 async def test_the_listener_hears_hits_of_its_property_only() -> None:

@@ -105,7 +105,7 @@ def run(code: str, tmp_path: Path) -> list[str]:
 SERVE = """
 import asyncio, json, sys
 import httpx
-from proprium.app import build
+from proprium.server.app import build
 from proprium.config import load
 from proprium.storage.database import Database
 from proprium.properties.service import create_property
@@ -150,7 +150,7 @@ from proprium.config import load
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium import cli
-from proprium.collect_app import build
+from proprium.server.collector_app import build
 
 settings = load()
 database = Database(settings.storage_url)
@@ -231,8 +231,11 @@ def test_there_is_no_unfinished_business():
 
 def test_only_the_doors_open_a_database():
     opens = re.compile(r"\b(create_engine|sqlite3\.connect|duckdb\.connect)\(")
-    doors = {"proprium.storage.database", "proprium.storage.copies", "maps.source"}  # the last reads a map's file
-    doors |= {"proprium.sql.snapshot", "proprium.sql.child"}  # a copy for one person, which only its process opens
+    doors = {"proprium.storage.database", "proprium.storage.backups", "maps.source"}  # the last reads a map's file
+    doors |= {
+        "proprium.sql_console.snapshot",
+        "proprium.sql_console.child",
+    }  # a copy for one person, which only its process opens
     found = {module_of(path) for path in sources() if opens.search(path.read_text())}
     assert {name for name in found if not name.startswith("proprium.warehouse.engines.")} <= doors
 
@@ -260,7 +263,7 @@ def test_only_the_clock_asks_for_the_time():
 def test_event_data_is_never_html_or_a_notification_of_html():
     risky = re.compile(r"sanitize=False|notify\([^)]*html=True")
     found = {module_of(path) for path in sources("proprium/ui") if risky.search(path.read_text())}
-    assert found <= {"proprium.ui.parts.property_card"}  # its sparkline is a drawing of our own, made of numbers
+    assert found <= {"proprium.ui.components.property_card"}  # its sparkline is a drawing of our own, made of numbers
 
 
 # What the project is made of

@@ -10,11 +10,11 @@ from threading import Event
 
 from proprium.config import Settings
 from proprium.errors import ProblemForOperator
-from proprium.jobs import DAY, Job, Jobs, refresh_places, run_once, standard_jobs
+from proprium.server.scheduled_jobs import DAY, Job, Jobs, refresh_places, run_once, standard_jobs
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.make import a_property, an_event
+from tests.support.builders import a_property, an_event
 
 
 def test_a_job_runs_at_the_start_and_comes_round_again():

@@ -9,8 +9,8 @@ from weakref import ref
 import pytest
 import uvicorn
 
-from proprium import listen
-from proprium.listen import CollectingServer, FullCollections
+from proprium.server import uvicorn_server
+from proprium.server.uvicorn_server import CollectingServer, FullCollections
 
 
 class Knot:
@@ -34,17 +34,17 @@ def collections() -> Iterator[FullCollections]:
 
 def test_a_server_whose_memory_does_not_grow_is_left_alone(collections: FullCollections) -> None:
     assert not collections.is_due()
-    Knot(listen.WORTHWHILE_BLOCKS // 2)
+    Knot(uvicorn_server.WORTHWHILE_BLOCKS // 2)
     assert not collections.is_due()
 
 
 def test_cycles_are_collected_once_there_are_enough_and_then_not_at_once_again(collections: FullCollections) -> None:
-    left = ref(Knot(listen.WORTHWHILE_BLOCKS + 1_000))
+    left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
     assert collections.is_due()
     collections.collect()
     assert left() is None
     assert not collections.is_due()
-    kept = Knot(listen.WORTHWHILE_BLOCKS + 1_000)
+    kept = Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000)
     assert not collections.is_due(), "a hundredth of the time at most"
     collections._ended_s -= 60
     assert collections.is_due()
@@ -53,25 +53,25 @@ def test_cycles_are_collected_once_there_are_enough_and_then_not_at_once_again(c
 
 
 def test_what_freed_itself_meanwhile_is_no_growth(collections: FullCollections) -> None:
-    pages = [object() for _ in range(listen.WORTHWHILE_BLOCKS)]
+    pages = [object() for _ in range(uvicorn_server.WORTHWHILE_BLOCKS)]
     collections.collect()
     pages.clear()
     assert not collections.is_due()
-    Knot(listen.WORTHWHILE_BLOCKS + 1_000)
+    Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000)
     collections._ended_s -= 60
     assert collections.is_due()
 
 
 def test_with_many_pages_open_a_collection_waits_until_much_was_added(collections: FullCollections) -> None:
-    pages = [object() for _ in range(listen.CHEAP_BLOCKS + 1_000)]
+    pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
     assert not collections.is_due()
-    pages += [object() for _ in range(listen.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.MOST_BLOCKS)]
     assert not collections.is_due()
-    collections._small_s -= listen.LONGEST_GROWTH_S
+    collections._small_s -= uvicorn_server.LONGEST_GROWTH_S
     assert collections.is_due(), "that was long enough"
     pages.clear()
     assert not collections.is_due()
-    pages += [object() for _ in range(listen.CHEAP_BLOCKS + listen.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + uvicorn_server.MOST_BLOCKS)]
     assert not collections.is_due(), "it has only just grown again"
 
 
@@ -79,7 +79,7 @@ async def test_the_server_collects_in_its_own_loop() -> None:
     server = CollectingServer(uvicorn.Config("none:none"))
     gc.disable()
     try:
-        left = ref(Knot(listen.WORTHWHILE_BLOCKS + 1_000))
+        left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
         server.should_exit = True  # after its first round
         await server.main_loop()
         assert left() is None

@@ -11,8 +11,8 @@ from itertools import count, pairwise
 import pytest
 import pytest_asyncio
 
-from proprium import live
-from proprium.live import Hub
+from proprium.live import subscriptions
+from proprium.live.subscriptions import Hub
 
 GAP_S = 0.05
 
@@ -190,7 +190,7 @@ async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub
 async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proprium.live.SLOWEST_S", 0.0)
+    monkeypatch.setattr("proprium.live.subscriptions.SLOWEST_S", 0.0)
     question, early, late = Question("still true"), [], []
     hub.watch(7, "visitors", question, early.append)
     await until(lambda: early)
@@ -202,7 +202,7 @@ async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
 async def times_of(questions: int, monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[list[float]]:
     """When each was computed, while everything moves all the time and the thread's clock says that each took 50 ms."""
     ticks = count()
-    monkeypatch.setattr(live, "thread_time", lambda: next(ticks) * 0.05)
+    monkeypatch.setattr(subscriptions, "thread_time", lambda: next(ticks) * 0.05)
     hub, times = Hub(gap_s=0.01, threads=1), [[] for _ in range(questions)]
     for number, computed in enumerate(times):
         hub.watch(number, "visitors", lambda computed=computed: computed.append(time.monotonic()), print)  # type: ignore[misc]

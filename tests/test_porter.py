@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from ipaddress import ip_network
 
+from collector.client_address import Addresses
 from collector.event import Outcome
-from collector.sender import Addresses
-from proprium.porter import Porter
 from proprium.properties.service import create_property
-from proprium.storage import proxies, refused
+from proprium.server.collector_upkeep import Porter
+from proprium.storage import rejected_events, trusted_proxies
 from proprium.storage.database import Database
-from proprium.storage.refused import Refusals
-from tests.make import DAY, moment
+from proprium.storage.rejected_events import Refusals
+from tests.support.builders import DAY, moment
 
 PROXY = "10.0.0.5"
 HEADERS = [(b"x-forwarded-for", b"203.0.113.9")]
@@ -36,10 +36,10 @@ def test_an_untrusted_proxy_is_told_of_and_believed_once_it_is_trusted(database:
     porter.start()
     try:
         assert client(addresses) is None
-        assert eventually(lambda: proxies.waiting(database) == PROXY)
-        proxies.trust(database, PROXY)
+        assert eventually(lambda: trusted_proxies.waiting(database) == PROXY)
+        trusted_proxies.trust(database, PROXY)
         assert eventually(lambda: client(addresses) == "203.0.113.9")
-        assert proxies.waiting(database) is None
+        assert trusted_proxies.waiting(database) is None
     finally:
         porter.stop()
 
@@ -54,14 +54,14 @@ def test_after_one_proxy_is_trusted_the_next_one_is_told_of() -> None:
 
 
 def test_a_dismissed_proxy_is_not_told_of_again(database: Database) -> None:
-    proxies.report(database, PROXY)
-    proxies.dismiss(database, PROXY)
-    proxies.report(database, PROXY)
-    assert proxies.waiting(database) is None
+    trusted_proxies.report(database, PROXY)
+    trusted_proxies.dismiss(database, PROXY)
+    trusted_proxies.report(database, PROXY)
+    assert trusted_proxies.waiting(database) is None
 
 
 def test_trust_outlives_a_restart(database: Database) -> None:
-    proxies.trust(database, PROXY)
+    trusted_proxies.trust(database, PROXY)
     addresses = Addresses()
     Porter(database, addresses, Refusals(database)).stop()
     assert client(addresses) == "203.0.113.9"
@@ -76,4 +76,4 @@ def test_what_was_refused_last_is_written_when_the_program_stops(database: Datab
     )
     refusals.note(found.id, outcome)
     porter.stop()
-    assert [row.reason for row in refused.newest(database, found.number or 0)] == ["hostname"]
+    assert [row.reason for row in rejected_events.newest(database, found.number or 0)] == ["hostname"]

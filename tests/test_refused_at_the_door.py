@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from maps.atlas import Atlas
-from proprium.collect_app import Ingestion, ingestion
 from proprium.config import Settings
 from proprium.properties.service import update_settings
-from proprium.storage import proxies, refused
+from proprium.server.collector_app import Ingestion, ingestion
+from proprium.storage import rejected_events, trusted_proxies
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
-from tests.make import CHROME, GOOGLEBOT, a_property
+from tests.support.builders import CHROME, GOOGLEBOT, a_property
 
 ADDRESS, PROXY = "198.51.100.77", "10.9.8.7"
 OPEN = "www.example.com"
@@ -70,7 +70,7 @@ def until(is_so: Callable[[], bool], timeout_s: float = 20) -> bool:
 
 
 def listed(database: Database, found: Property) -> set[tuple[str, str | None]]:
-    return {(row.reason, row.page) for row in refused.newest(database, found.number or 0)}
+    return {(row.reason, row.page) for row in rejected_events.newest(database, found.number or 0)}
 
 
 async def test_every_collector_lists_what_it_refused_and_nothing_else(
@@ -108,8 +108,8 @@ async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
     one, other = doors(), doors()
     assert await send(one, found, peer=PROXY) == 204
     assert listed(database, found) == set()  # an unknown address is in nobody's range
-    assert until(lambda: proxies.waiting(database) == PROXY)
-    proxies.trust(database, PROXY)
+    assert until(lambda: trusted_proxies.waiting(database) == PROXY)
+    trusted_proxies.trust(database, PROXY)
     for door, page in ((one, "/one"), (other, "/other")):
         assert until(partial(believes, door))
         assert await send(door, found, peer=PROXY, url=page) == 204
@@ -117,9 +117,9 @@ async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
 
 
 def test_a_collector_that_hears_of_the_trust_too_late_does_not_ask_again(database: Database) -> None:
-    proxies.trust(database, PROXY)
-    proxies.report(database, PROXY)
-    assert proxies.waiting(database) is None
+    trusted_proxies.trust(database, PROXY)
+    trusted_proxies.report(database, PROXY)
+    assert trusted_proxies.waiting(database) is None
 
 
 async def test_a_request_that_is_refused_as_a_whole_is_listed_with_status_and_sentence(
@@ -135,7 +135,7 @@ async def test_a_request_that_is_refused_as_a_whole_is_listed_with_status_and_se
     assert {(reason.split(":")[0], page) for reason, page in listed(database, found)} == {
         ("400", "/wrong"), ("413", "/large"), ("429", "/fast"),
     }  # fmt: skip
-    assert ADDRESS not in repr(refused.newest(database, found.number or 0))
+    assert ADDRESS not in repr(rejected_events.newest(database, found.number or 0))
 
 
 def believes(door: Ingestion) -> bool:

@@ -16,16 +16,16 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
 from maps.atlas import Atlas
-from proprium import routes
-from proprium.accounts import keys
+from proprium.accounts import api_keys
 from proprium.config import load
 from proprium.errors import ProblemForOperator, ProblemForReader
-from proprium.health import health
 from proprium.properties.service import set_public
-from proprium.reports.files import Printer
+from proprium.reports.renderer import Printer
+from proprium.server import http_routes
+from proprium.server.health import health
 from proprium.storage.tables import User
-from tests.make import DAY, a_property, a_user, an_event, moment
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import DAY, a_property, a_user, an_event, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 
 ATLAS = Atlas()
 
@@ -117,14 +117,14 @@ def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(monkeypatc
 
 
 async def test_geometry_is_packed_and_kept_for_good_under_its_version():
-    answer = await client_of(routes.maps(ATLAS)).get(f"/maps/world.json?v={ATLAS.version}")
+    answer = await client_of(http_routes.maps(ATLAS)).get(f"/maps/world.json?v={ATLAS.version}")
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.content == ATLAS.world_bytes()
 
 
 async def test_geometry_of_another_version_is_asked_for_again():
-    client = client_of(routes.maps(ATLAS))
+    client = client_of(http_routes.maps(ATLAS))
     answer = await client.get("/maps/regions/DE.json?v=old")
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.json() == json.loads(ATLAS.regions_bytes("DE"))
@@ -133,7 +133,9 @@ async def test_geometry_of_another_version_is_asked_for_again():
 
 
 async def test_a_browser_that_cannot_unpack_gets_geometry_plain():
-    answer = await client_of(routes.maps(ATLAS)).get("/maps/regions/MT.json", headers={"Accept-Encoding": "identity"})
+    answer = await client_of(http_routes.maps(ATLAS)).get(
+        "/maps/regions/MT.json", headers={"Accept-Encoding": "identity"}
+    )
     assert "content-encoding" not in answer.headers
     assert answer.content == ATLAS.regions_bytes("MT")
     assert len(gzip.compress(answer.content)) < len(answer.content)
@@ -141,7 +143,7 @@ async def test_a_browser_that_cannot_unpack_gets_geometry_plain():
 
 @pytest.mark.parametrize("country", ["XX", "de", "..%2Fworld", "GF"])
 async def test_a_country_without_regions_has_no_map(country: str):
-    assert (await client_of(routes.maps(ATLAS)).get(f"/maps/regions/{country}.json")).status_code == 404
+    assert (await client_of(http_routes.maps(ATLAS)).get(f"/maps/regions/{country}.json")).status_code == 404
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def reports(warehouse: FilledWarehouse) -> Callable[..., httpx.AsyncClient]:
             return user
 
         printer = Printer(warehouse.warehouse, ATLAS)
-        return client_of(routes.reports(warehouse.database, printer, user_of, lambda: moment("12:00")))
+        return client_of(http_routes.reports(warehouse.database, printer, user_of, lambda: moment("12:00")))
 
     return client
 
@@ -201,7 +203,9 @@ async def test_an_id_that_is_none_and_a_period_that_is_none_are_told_in_words(wa
 
 async def test_a_key_opens_the_report_of_its_property_and_no_other(warehouse: FilledWarehouse, reports):
     other = a_property(warehouse.database, "Other")
-    mine, hers = (keys.create(warehouse.database, "cron", property_id=one.id) for one in (warehouse.property, other))
+    mine, hers = (
+        api_keys.create(warehouse.database, "cron", property_id=one.id) for one in (warehouse.property, other)
+    )
     address = f"/properties/{warehouse.property.id}/report.json?period=today&filter=page:is:/pricing"
     answer = await reports().get(address, headers={"Authorization": f"Bearer {mine}"})
     assert answer.headers["content-type"] == "application/json"

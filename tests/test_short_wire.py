@@ -14,18 +14,18 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from proprium.metrics.breakdown import breakdown
-from proprium.metrics.data_access import EVERY_KEY
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, Dimension, Totals
 from proprium.metrics.totals import totals as totals_of
-from proprium.metrics.url import PropertyFacts, query_from
 from proprium.properties.service import create_property
 from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
+from tests.adversarial.test_replay import FIRST, Replay
 from tests.collector.first_visit import Recorder, Sent, person, recorder
 from tests.collector.script_site import wait_for
-from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS
-from tests.test_replay import FIRST, Replay
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS
+from tests.support.warehouse_fixture import FilledWarehouse
 
 BEFORE = Path(__file__).parent / "collector/visit.before.json"
 """The requests of the same visit by the script as browsers still have it in their caches: each event says everything,

@@ -11,7 +11,7 @@ import hmac
 import secrets
 from datetime import timedelta
 
-from proprium.storage import settings
+from proprium.storage import instance_settings
 from proprium.storage.database import Database
 
 SIGNING_KEY = "device_cookie_key"
@@ -29,7 +29,7 @@ class Devices:
     def issue(self, email: str, cookie: str | None = None) -> str:
         """The value to set; the same again for a browser whose `cookie` is valid. May write: not for the event loop."""
         if self._key is None:
-            self._key = settings.get_or_make(self._database, SIGNING_KEY, lambda: secrets.token_hex(32))
+            self._key = instance_settings.get_or_make(self._database, SIGNING_KEY, lambda: secrets.token_hex(32))
         device = self.recognise(cookie, email) or secrets.token_urlsafe(16)
         return f"{device}.{_signature(self._key, device, email)}"
 
@@ -37,7 +37,7 @@ class Devices:
         """The browser's name when its cookie was issued for this account, else None."""
         if not cookie or len(cookie) > LONGEST:
             return None
-        self._key = self._key or settings.get(self._database, SIGNING_KEY)
+        self._key = self._key or instance_settings.get(self._database, SIGNING_KEY)
         if self._key is None:
             return None
         device, _, signature = cookie.partition(".")

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from proprium.accounts import users
 from proprium.errors import NotFound
-from proprium.storage import settings
+from proprium.storage import instance_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
 
@@ -22,7 +22,7 @@ def setup_token(database: Database) -> str | None:
     with database.writing() as session:
         if _has_users(session):
             return None
-        settings.write(session, SETUP_TOKEN, _hash(token))
+        instance_settings.write(session, SETUP_TOKEN, _hash(token))
     return token
 
 
@@ -40,12 +40,12 @@ def complete_setup(database: Database, token: str, email: str, name: str, passwo
         if not _is_valid(session, token):  # somebody else was faster
             raise _not_valid()
         users.add(session, owner)
-        settings.erase(session, SETUP_TOKEN)
+        instance_settings.erase(session, SETUP_TOKEN)
     return owner
 
 
 def _is_valid(session: Session, token: str) -> bool:
-    kept = settings.read(session, SETUP_TOKEN)
+    kept = instance_settings.read(session, SETUP_TOKEN)
     return kept is not None and secrets.compare_digest(kept, _hash(token)) and not _has_users(session)
 
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from starlette.requests import Request
 
 from proprium.errors import BadQuery, PropertyNotFound
-from proprium.exports.ask import Slice
 from proprium.metrics.breakdown import MAX_LIMIT
-from proprium.metrics.filters import MAX_FILTERS, Operator, is_plain
-from proprium.metrics.period import PRESETS, Compare, Interval
-from proprium.metrics.query import Audience
+from proprium.metrics.query.filters import MAX_FILTERS, Operator, is_plain
+from proprium.metrics.query.period import PRESETS, Compare, Interval
+from proprium.metrics.query.query import Audience
 from proprium.metrics.results import Dimension, Metric
+from proprium.serialization.queries import Slice
 
 Pairs = list[tuple[str, str]]
 Parameter = dict[str, Any]

@@ -16,7 +16,7 @@ from proprium.commands.common import progress_bar, property_of, storage, user_um
 from proprium.errors import ProblemForOperator
 
 if TYPE_CHECKING:
-    from proprium.metrics.period import Period
+    from proprium.metrics.query.period import Period
     from proprium.storage.tables import Property
 
 FORMATS = click.Choice(["csv", "json", "parquet"])
@@ -32,21 +32,21 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
 def export(property_id: UUID, kind: str | None, first: datetime | None, last: datetime | None, file: Path) -> None:
     """Write raw events into FILE, or to standard output for -. Days are the property's."""
-    from proprium.exports import events
+    from proprium.serialization import raw_events
 
     ending = file.suffix.removeprefix(".")
-    wanted = events.Format({"json": "jsonl"}.get(name := _known(kind or ENDINGS.get(ending, ending)), name))
+    wanted = raw_events.Format({"json": "jsonl"}.get(name := _known(kind or ENDINGS.get(ending, ending)), name))
     with storage() as (_, database), progress_bar("Writing events") as progress:
         found = property_of(database, property_id)
         period = _period(found, first and first.date(), last and last.date())
-        in_all, done = events.count(database, found), 0
+        in_all, done = raw_events.count(database, found), 0
 
         def told(some: int) -> None:
             nonlocal done
             done += some
             progress(done, in_all)
 
-        _write(file, events.stream(events.events_of(database, found, period), wanted, told))
+        _write(file, raw_events.stream(raw_events.events_of(database, found, period), wanted, told))
 
 
 def _known(kind: str) -> str:
@@ -55,7 +55,7 @@ def _known(kind: str) -> str:
 
 def _period(found: Property, first: date | None, last: date | None) -> Period | None:
     from proprium.clock import utc_now
-    from proprium.metrics.period import FIRST_YEAR, custom
+    from proprium.metrics.query.period import FIRST_YEAR, custom
 
     if first is None and last is None:
         return None

@@ -16,8 +16,8 @@ def geoip() -> None:
 @click.option("--force", is_flag=True, help="Fetch it even when the file is under 30 days old.")
 def refresh(force: bool) -> None:
     """Fetch DB-IP City Lite (CC BY 4.0, db-ip.com), and print the file's path."""
-    from proprium import geoip as places
     from proprium.clock import utc_now
+    from proprium.server import geoip_update as places
 
     settings = load()
     places.refresh(settings, utc_now(), force=force)

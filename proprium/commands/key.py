@@ -22,31 +22,31 @@ def key() -> None:
 @click.option("--write", is_flag=True, help="It may send events too.")
 def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> None:
     """Create a key and print it, once: nobody can read it again."""
-    from proprium.accounts import keys, users
+    from proprium.accounts import api_keys, users
     from proprium.storage.tables import Role
 
     if property_id and email:
         raise click.UsageError("A key is for one property or for a user's: --property or --user.")
     with storage() as (_, database):
         if property_id:
-            token = keys.create(database, name, property_id=property_of(database, property_id).id, may_write=write)
+            token = api_keys.create(database, name, property_id=property_of(database, property_id).id, may_write=write)
         else:
             owners = [one for one in users.list_users(database) if one.role == Role.OWNER]
             user = users.find(database, email) if email else next(iter(owners), None)
             if user is None:
                 raise ProblemForOperator("There is no account yet whose properties a key could be for; use --property.")
-            token = keys.create(database, name, user_id=user.id, may_write=write)
+            token = api_keys.create(database, name, user_id=user.id, may_write=write)
     click.echo(token)
 
 
 @key.command(name="list")
 def list_() -> None:
     """Every key: id, read or write, whose it is, name; separated by tabs."""
-    from proprium.accounts import keys, users
+    from proprium.accounts import api_keys, users
 
     with storage() as (_, database):
         emails = {one.id: one.email for one in users.list_users(database)}
-        for one in keys.keys_of(database):
+        for one in api_keys.keys_of(database):
             whose = emails.get(one.user_id) if one.user_id else one.property_id
             click.echo(f"{one.id}\t{'write' if one.may_write else 'read'}\t{whose}\t{one.name}")
 
@@ -55,7 +55,7 @@ def list_() -> None:
 @click.argument("key_id", metavar="ID", type=click.UUID)
 def revoke(key_id: UUID) -> None:
     """End a key: it stops working at once."""
-    from proprium.accounts import keys
+    from proprium.accounts import api_keys
 
     with storage() as (_, database):
-        keys.revoke(database, key_id)
+        api_keys.revoke(database, key_id)

@@ -13,17 +13,17 @@ from proprium.errors import ProblemForOperator
 if TYPE_CHECKING:
     from proprium.config import Settings
     from proprium.storage.database import Database
-    from proprium.warehouse.connect import Warehouse
-    from proprium.warehouse.projector import Projector
+    from proprium.warehouse.projection.projector import Projector
+    from proprium.warehouse.warehouse import Warehouse
 
 
 @contextmanager
 def opened() -> Iterator[tuple[Database, Warehouse, Projector]]:
     """Raises ProblemForOperator when another process has the warehouse open."""
-    from proprium.storage.tail import Tail
-    from proprium.warehouse.connect import open_warehouse
-    from proprium.warehouse.projector import Projector
-    from proprium.warehouse.rules import stored_rules
+    from proprium.storage.change_feed import Tail
+    from proprium.warehouse.projection.projector import Projector
+    from proprium.warehouse.projection.rules import stored_rules
+    from proprium.warehouse.warehouse import open_warehouse
 
     with storage() as (settings, database):
         warehouse = open_warehouse(settings.warehouse_path, settings.warehouse_memory)
@@ -38,7 +38,7 @@ def opened() -> Iterator[tuple[Database, Warehouse, Projector]]:
 
 def erase_deleted(settings: Settings, database: Database) -> None:
     """Removes what was deleted from every file, where no server runs: a running one does it within a minute."""
-    from proprium.control import running_server
+    from proprium.server.control_socket import running_server
     from proprium.storage.erasure import finish_deletions
 
     with running_server(settings) as server:

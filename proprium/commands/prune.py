@@ -19,12 +19,12 @@ from proprium.config import RETENTION_DAYS
 def prune(days: int, dry_run: bool) -> None:
     """Delete old events, and print how many. Reports of that time show nothing afterwards."""
     from proprium.clock import utc_now
-    from proprium.storage import deletion
+    from proprium.storage import retention
 
     with storage() as (settings, database):
         before = utc_now() - timedelta(days=days)
         if dry_run:
-            click.echo(deletion.count_before(database, before))
+            click.echo(retention.count_before(database, before))
             return
-        click.echo(deletion.prune(database, before))
+        click.echo(retention.prune(database, before))
         erase_deleted(settings, database)

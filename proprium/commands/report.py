@@ -11,8 +11,8 @@ import click
 from proprium.commands.common import progress_bar, property_of, user_umask
 from proprium.commands.open_warehouse import opened
 from proprium.config import load
-from proprium.control import running_server
-from proprium.reports.files import Format
+from proprium.reports.renderer import Format
+from proprium.server.control_socket import running_server
 
 FORMATS = click.Choice([kind.value for kind in Format])
 
@@ -36,8 +36,8 @@ def report(property_id: UUID, period: str, kind: str | None, file: Path) -> None
 def _made_here(property_id: UUID, pairs: list[tuple[str, str]], kind: Format) -> bytes:
     from maps.atlas import Atlas
     from proprium.clock import utc_now
-    from proprium.metrics.data_access import EVERY_KEY
-    from proprium.reports.files import Printer
+    from proprium.metrics.query.data_access import EVERY_KEY
+    from proprium.reports.renderer import Printer
 
     with opened() as (database, warehouse, projector), progress_bar("Reading events") as progress:
         found = property_of(database, property_id)

@@ -17,7 +17,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="
 @PORT
 def serve(**given: Any) -> None:
     """Everything in one process: collecting, the dashboard, reports."""
-    from proprium import app
+    from proprium.server import app
 
     app.serve(_begin(given))
 
@@ -27,9 +27,9 @@ def serve(**given: Any) -> None:
 @PORT
 def collect(**given: Any) -> None:
     """Only /collect, /collector.js and health: as many as wanted beside one `serve`."""
-    from proprium import collect_app
+    from proprium.server import collector_app
 
-    collect_app.collect(_begin(given))
+    collector_app.collect(_begin(given))
 
 
 @click.command()
@@ -37,7 +37,7 @@ def collect(**given: Any) -> None:
 @PORT
 def demo(**given: Any) -> None:
     """`serve` with the property "Exemplar", a year of sample events and live traffic."""
-    from proprium import app
+    from proprium.server import app
 
     app.serve(_begin(given), demo=True)
 

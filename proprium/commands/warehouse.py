@@ -7,9 +7,9 @@ import click
 from proprium.commands.common import progress_bar
 from proprium.commands.open_warehouse import opened
 from proprium.config import load
-from proprium.control import running_server
 from proprium.errors import ProblemForOperator
-from proprium.warehouse.projector import WarehouseStatus
+from proprium.server.control_socket import running_server
+from proprium.warehouse.projection.projector import WarehouseStatus
 
 OUTDATED = (
     "The warehouse was filled by another version of Proprium."

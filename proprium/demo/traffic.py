@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from collector.errors import Dropped, StoreUnavailable
 from collector.event import Event, Hit
-from collector.geo import NOWHERE, Place
+from collector.geolocation import NOWHERE, Place
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, SaltSource
 from proprium.clock import Clock, utc_now

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from collector.acquisition import referrer_host
 from collector.event import Event, Identity
-from collector.source import referrer_host
 from collector.visitor import visitor_of
 from proprium.demo import site
 from proprium.demo.people import Person

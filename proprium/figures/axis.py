@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from proprium.figures import numbers
-from proprium.metrics.period import Interval
+from proprium.metrics.query.period import Interval
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
 MOST_LABELS = 6  # what fits on a phone

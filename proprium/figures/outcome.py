@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
-from proprium.sql.results import Result, ResultColumn
+from proprium.sql_console.results import Result, ResultColumn
 
 HEIGHT = 300
 MOST_POINTS = 2_000

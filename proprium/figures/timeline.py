@@ -8,7 +8,7 @@ from html import escape
 
 from proprium.figures import axis, numbers
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
-from proprium.metrics.period import Interval
+from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Metric, Series
 
 HEIGHT = 280

@@ -11,7 +11,7 @@ from collector.bots import HEADLESS
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 
 def automated_hits(warehouse: Warehouse, property_number: int, since: datetime) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from proprium.metrics.filters import DATA_PREFIX
+from proprium.metrics.breakdown_query import MAX_LIMIT, OF_BOTS, dimension_from, own_count, table
 from proprium.metrics.labels import label_of
-from proprium.metrics.query import Query
+from proprium.metrics.query.filters import DATA_PREFIX
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dimension, Metric, Row
-from proprium.metrics.table import MAX_LIMIT, OF_BOTS, dimension_from, own_count, table
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 __all__ = ["LIMIT", "MAX_LIMIT", "breakdown", "breakdown_of", "dimension_from", "unit_of"]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, func, literal, or_
 
-from proprium.metrics.buckets import DAY, HOUR, local_clock
-from proprium.metrics.filters import DATA_PREFIX, SESSION_DIMENSIONS
-from proprium.metrics.period import Period
-from proprium.metrics.query import Query
+from proprium.metrics.query.buckets import DAY, HOUR, local_clock
+from proprium.metrics.query.filters import DATA_PREFIX, SESSION_DIMENSIONS
+from proprium.metrics.query.period import Period
+from proprium.metrics.query.query import Query
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from proprium.metrics.buckets import buckets
+from proprium.metrics.cached_reader import Reader
 from proprium.metrics.live import live_of
-from proprium.metrics.measures import WHOLE
-from proprium.metrics.query import Query
-from proprium.metrics.remembered import Reader
+from proprium.metrics.query.buckets import buckets
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Dashboard, Dimension, rows_read
-from proprium.metrics.tiles import TILED
 from proprium.metrics.timeline import custom_series_of, series_of
+from proprium.metrics.top_lists import TILED
+from proprium.metrics.totals_query import WHOLE
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 
 def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = TILED) -> Dashboard:

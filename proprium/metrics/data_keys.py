@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from proprium.metrics.query import Query
-from proprium.metrics.selection import chosen_hits
+from proprium.metrics.query.query import Query
+from proprium.metrics.where import chosen_hits
 from proprium.storage.public_keys import can_be_public
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 MOST = 100
 

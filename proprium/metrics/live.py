@@ -11,7 +11,7 @@ from proprium.metrics.results import Live
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 NOW_MIN = 5
 """Of METRICS.md, where a property has not decided."""

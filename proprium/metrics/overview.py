@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, case, func, not_, select, tuple_
 
-from proprium.metrics.buckets import HOUR
 from proprium.metrics.live import NOW_MIN
+from proprium.metrics.query.buckets import HOUR
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 SPARKLINE_HOURS = 24
 DAY = timedelta(hours=24)

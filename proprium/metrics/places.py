@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proprium.metrics.breakdown import breakdown
-from proprium.metrics.query import Query
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dimension
-from proprium.metrics.tiles import PLACES_LIMIT
+from proprium.metrics.top_lists import PLACES_LIMIT
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

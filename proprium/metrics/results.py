@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from proprium.metrics.query import Audience, Query
+from proprium.metrics.query.query import Audience, Query
 
 
 class Metric(StrEnum):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from proprium.metrics.buckets import Buckets, buckets
-from proprium.metrics.measures import WHOLE, measure, totals_of
-from proprium.metrics.query import Query
+from proprium.metrics.query.buckets import Buckets, buckets
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Metric, Series, Totals
+from proprium.metrics.totals_query import WHOLE, measure, totals_of
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 
 def timeline(warehouse: Warehouse, query: Query) -> Mapping[Metric, Series]:

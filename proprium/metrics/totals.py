@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proprium.metrics.measures import WHOLE, measure
-from proprium.metrics.query import Query
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Totals
+from proprium.metrics.totals_query import WHOLE, measure
 
 if TYPE_CHECKING:
-    from proprium.warehouse.connect import Warehouse
+    from proprium.warehouse.warehouse import Warehouse
 
 
 def totals(warehouse: Warehouse, query: Query) -> Totals:

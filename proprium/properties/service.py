@@ -10,35 +10,35 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from proprium.errors import Conflict, PropertyNotFound
-from proprium.properties import checks
-from proprium.storage import deletion
+from proprium.properties import validation
+from proprium.storage import retention
 from proprium.storage.database import Database
 from proprium.storage.tables import Change, ChangeKind, Property, Role, User
 
 OWN_PROPERTY = "Proprium"
 
 CHECKS: dict[str, Callable[[Any], Any]] = {
-    "name": checks.name,
-    "timezone": checks.timezone,
-    "hostnames": checks.hostnames,
+    "name": validation.name,
+    "timezone": validation.timezone,
+    "hostnames": validation.hostnames,
     "is_public": bool,
     "is_cookieless": bool,
     "discards_bots": bool,
     "keeps_click_text": bool,
-    "counts_automated": checks.maybe,
-    "query_keys": checks.query_keys,
-    "excluded_addresses": checks.excluded_addresses,
-    "excluded_countries": checks.excluded_countries,
-    "excluded_paths": checks.excluded_paths,
-    "excluded_user_agents": checks.excluded_user_agents,
-    "custom_cards": checks.custom_cards,
-    "goals": checks.named_filters,
-    "segments": checks.named_filters,
-    "path_patterns": checks.excluded_paths,
-    "session_gap_min": checks.session_gap_min,
-    "bounce_s": checks.bounce_s,
-    "live_min": checks.live_min,
-    "public_data_keys": checks.public_data_keys,
+    "counts_automated": validation.maybe,
+    "query_keys": validation.query_keys,
+    "excluded_addresses": validation.excluded_addresses,
+    "excluded_countries": validation.excluded_countries,
+    "excluded_paths": validation.excluded_paths,
+    "excluded_user_agents": validation.excluded_user_agents,
+    "custom_cards": validation.custom_cards,
+    "goals": validation.named_filters,
+    "segments": validation.named_filters,
+    "path_patterns": validation.excluded_paths,
+    "session_gap_min": validation.session_gap_min,
+    "bounce_s": validation.bounce_s,
+    "live_min": validation.live_min,
+    "public_data_keys": validation.public_data_keys,
 }
 """What can be set, and what makes a value of it fit or refuses it with a sentence."""
 
@@ -96,10 +96,10 @@ def create_property(
 ) -> Property:
     """Raises ProblemForReader when a value makes no sense. Two properties may have one name."""
     made = Property(
-        name=checks.name(name),
+        name=validation.name(name),
         owner_id=owner_id,
-        timezone=checks.timezone(timezone),
-        hostnames=checks.hostnames(hostnames),
+        timezone=validation.timezone(timezone),
+        hostnames=validation.hostnames(hostnames),
         is_cookieless=is_cookieless,
         is_protected=is_protected,
     )
@@ -122,7 +122,7 @@ def set_data_key_public(database: Database, property_id: UUID, key: str, is_publ
     with database.writing() as session:
         found = _find(session, property_id)
         others = [other for other in found.public_data_keys if other != key]
-        found.public_data_keys = checks.public_data_keys([*others, key]) if is_public else others
+        found.public_data_keys = validation.public_data_keys([*others, key]) if is_public else others
     return found
 
 
@@ -155,15 +155,15 @@ def delete_property(database: Database, property_id: UUID) -> None:
             raise Conflict(f"{found.name} watches this server itself and cannot be deleted.")
         number = found.number or 0
         session.delete(found)
-        deletion.delete_some_property_events(session, number, ChangeKind.PROPERTY_DELETED)
-    deletion.delete_the_rest(database, number, ChangeKind.PROPERTY_DELETED)
+        retention.delete_some_property_events(session, number, ChangeKind.PROPERTY_DELETED)
+    retention.delete_the_rest(database, number, ChangeKind.PROPERTY_DELETED)
 
 
 def reset_property(database: Database, property_id: UUID) -> int:
     """Deletes its events and keeps the property; how many."""
     with database.session() as session:
         number = _find(session, property_id).number or 0
-    return deletion.delete_property_events(database, number, ChangeKind.PROPERTY_RESET)
+    return retention.delete_property_events(database, number, ChangeKind.PROPERTY_RESET)
 
 
 def visible_to(database: Database, user: User | None) -> list[Property]:

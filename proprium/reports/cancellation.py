@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from proprium.warehouse.patience import Patience, asking
+from proprium.warehouse.query_timeout import Patience, asking
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from proprium.figures import choropleth
 from proprium.figures.bundle import report_script
 from proprium.figures.template import Figure, Look
 from proprium.metrics.results import Dashboard
-from proprium.reports.content import Content, Facts, content
+from proprium.reports.report_model import Content, Facts, content
 
 CHART_HEIGHT, MAP_HEIGHT, WEEK_HEIGHT = 180, 244, 150
 WIDTH = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time

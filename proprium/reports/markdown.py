@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from maps.atlas import Atlas
 from proprium.metrics.results import Dashboard
-from proprium.reports.content import Content, Facts, GoalRow, Table, content
+from proprium.reports.report_model import Content, Facts, GoalRow, Table, content
 
 
 def markdown(dashboard: Dashboard, facts: Facts, atlas: Atlas) -> str:

@@ -6,8 +6,8 @@ from maps.atlas import Atlas
 from proprium.metrics.results import Dashboard
 from proprium.reports.cancellation import in_thread
 from proprium.reports.chromium import find, print_html
-from proprium.reports.content import Facts
 from proprium.reports.html import html
+from proprium.reports.report_model import Facts
 
 
 async def pdf(dashboard: Dashboard, facts: Facts, atlas: Atlas, chromium: str = "") -> bytes:

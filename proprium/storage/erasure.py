@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from proprium.clock import Clock, utc_now
-from proprium.storage import copies, settings
+from proprium.storage import backups, instance_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Change, ChangeKind
 from proprium.storage.user_agents import sweep_user_agents
@@ -36,12 +36,12 @@ def finish_deletions(
         last = _last_deletion(connection)
     if last is None:
         return
-    erased_to = settings.get(database, ERASED_TO, 0)
+    erased_to = instance_settings.get(database, ERASED_TO, 0)
     if last.seq > erased_to and clock() - last.created_at >= quiet:
         sweep_user_agents(database)
-        copies.erase_from_copies(database, folder)
+        backups.erase_from_copies(database, folder)
         if database.forget_log():
-            settings.put(database, ERASED_TO, last.seq)
+            instance_settings.put(database, ERASED_TO, last.seq)
             erased_to = last.seq
     _forget_subjects(database, min(erased_to, warehouse_erased_to))
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.errors import StoreUnavailable
 from collector.event import Event
 from collector.user_agent import classify, is_automated
-from proprium.storage import codec
+from proprium.storage import event_codec
 from proprium.storage.database import Database, transaction
 from proprium.storage.tables import EventRow, Property, UserAgentRow
 from proprium.storage.user_agents import UserAgentNumbers
@@ -30,7 +30,7 @@ ROWS_IN_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)  # few texts, so that each is par
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
-_AUTOMATED, _HOSTNAME, _USER_AGENT = map(list(codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent"))
+_AUTOMATED, _HOSTNAME, _USER_AGENT = map(list(event_codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent"))
 
 
 class StoredEvent(NamedTuple):
@@ -97,7 +97,7 @@ class EventStore:
             return self._commit(events)
         except (OverflowError, UnicodeError):  # one event must not keep the others out
             self._user_agents.rolled_back()
-            return self._commit([codec.made_storable(event) for event in events])
+            return self._commit([event_codec.made_storable(event) for event in events])
 
     def _commit(self, events: Sequence[Event]) -> list[bool]:
         if self._connection is None:
@@ -107,7 +107,7 @@ class EventStore:
         with transaction(cursor):
             self._user_agents.begun(cursor)
             number = self._user_agents.number
-            rows = [codec.to_row(event, number(cursor, event.user_agent)) for event in events]
+            rows = [event_codec.to_row(event, number(cursor, event.user_agent)) for event in events]
             return self._insert_all(cursor, rows)
 
     def _insert_all(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
@@ -153,15 +153,15 @@ def read_events(
 
 def _stored(row: Any, property_of: Mapping[int, UUID]) -> StoredEvent:
     """`row` is one of `_page`."""
-    seq, id_, property_, event, at, sent, rest, country, region, city = row[len(codec.KNOWN_KEYS) : -5]
+    seq, id_, property_, event, at, sent, rest, country, region, city = row[len(event_codec.KNOWN_KEYS) : -5]
     browser, platform, device, is_bot, bot_name = row[-5:]
     return StoredEvent(
         seq,
         UUID(bytes=id_),
         property_of.get(property_),
         event,
-        codec.moment(at),
-        codec.data_of(row, sent, rest),
+        event_codec.moment(at),
+        event_codec.data_of(row, sent, rest),
         row[_HOSTNAME] or "",
         platform or "",
         browser or "",
@@ -207,7 +207,9 @@ def _read(database: Database, question: Any) -> list[StoredEvent]:
 def _page(property_number: int | None, after_seq: int, before_seq: int | None, span: Span) -> Any:
     """The next rows: what `codec.data_of` needs first, then the event, then its sender."""
     agent, own = _user_agent.c, _event.c
-    known = (func.coalesce(agent.text, "") if name == "user_agent" else own[name] for name in codec.KNOWN_KEYS.values())
+    known = (
+        func.coalesce(agent.text, "") if name == "user_agent" else own[name] for name in event_codec.KNOWN_KEYS.values()
+    )
     question = (
         select(
             *known,
@@ -243,9 +245,9 @@ def _portions(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, .
 
 def _insert_statement(database: Database, count: int) -> str:
     """The text of `INSERT … ON CONFLICT DO NOTHING` of so many rows, their values in the order of codec.COLUMNS."""
-    values = [dict.fromkeys(codec.COLUMNS)] * count
+    values = [dict.fromkeys(event_codec.COLUMNS)] * count
     statement = sqlite.insert(_event).values(values).on_conflict_do_nothing(index_elements=["property", "id"])
     compiled = statement.compile(dialect=database.engine.dialect)
     sent = [name.rpartition("_m")[0] for name in compiled.positiontup or ()]
-    assert sent == [*codec.COLUMNS] * count
+    assert sent == [*event_codec.COLUMNS] * count
     return str(compiled)

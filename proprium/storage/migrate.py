@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
 from proprium.errors import ProblemForOperator
-from proprium.storage import copies, settings
+from proprium.storage import backups, instance_settings
 from proprium.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
         if before != newest_revision():
             _refuse_the_unknown(database, before)
             if _has_something_to_lose(database):
-                copies.keep_copy(database, data_dir or database.path.parent, f"before-{newest_revision()}")
+                backups.keep_copy(database, data_dir or database.path.parent, f"before-{newest_revision()}")
             _upgrade(database)
             log.info("storage has schema %s now (before: %s)", newest_revision(), before or "none")
-        settings.generation(database)
+        instance_settings.generation(database)
     except DatabaseError as problem:
         raise ProblemForOperator(f"{database.path} cannot be used: {problem.orig}.") from problem
 

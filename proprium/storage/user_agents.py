@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlmodel import Session
 
 from collector.user_agent import classify
-from proprium.storage import settings
+from proprium.storage import instance_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import EventRow, UserAgentRow
 
@@ -106,7 +106,7 @@ def _delete(session: Session, numbers: set[int]) -> int:
     """The highest number stays, with a blank text: SQLite would give it out again, to another text."""
     if not numbers:
         return 0
-    settings.write(session, SWEEPS, settings.read(session, SWEEPS, 0) + 1)
+    instance_settings.write(session, SWEEPS, instance_settings.read(session, SWEEPS, 0) + 1)
     highest = session.scalar(select(func.max(_user_agent.c.id)))
     session.execute(delete(_user_agent).where(_user_agent.c.id.in_(numbers - {highest})))
     if highest in numbers:

@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from proprium.accounts.attempts import Attempts
+from proprium.accounts.login_throttle import Attempts
 from proprium.accounts.passwords import HashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
-from proprium.reports.queue import ReportQueue
-from proprium.ui.security import AddressOf, peer_address
-from proprium.ui.turns import Turns
+from proprium.reports.report_queue import ReportQueue
+from proprium.ui.http.security import AddressOf, peer_address
+from proprium.ui.render_queue import Turns
 
 if TYPE_CHECKING:
     from collector.event import Outcome
     from maps.atlas import Atlas
-    from proprium.heard import Heard
-    from proprium.live import Hub
-    from proprium.properties.directory import Directory
-    from proprium.sql.runner import Runner
+    from proprium.live.hit_feed import Heard
+    from proprium.live.subscriptions import Hub
+    from proprium.properties.rules_cache import Directory
+    from proprium.sql_console.runner import Runner
     from proprium.storage.database import Database
-    from proprium.warehouse.connect import Warehouse
-    from proprium.warehouse.projector import Projector
+    from proprium.warehouse.projection.projector import Projector
+    from proprium.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from proprium.accounts import devices, sessions
+from proprium.accounts import devices, login_sessions
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
@@ -32,7 +32,7 @@ def token_of(request: HTTPConnection) -> str:
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
     """The signed-in person, None for everybody else. One indexed read; cheap enough for the event loop."""
-    return sessions.user_of(services.database, token_of(request), clock=services.clock)
+    return login_sessions.user_of(services.database, token_of(request), clock=services.clock)
 
 
 def require_user(services: Services, request: HTTPConnection) -> User:
@@ -56,7 +56,7 @@ def safe_next(target: str) -> str:
 
 def keep(response: Response, token: str, *, is_https: bool) -> None:
     """Sets the cookie: out of reach of scripts, not sent along by forms of other sites."""
-    max_age = int(sessions.LIFETIME.total_seconds())
+    max_age = int(login_sessions.LIFETIME.total_seconds())
     response.set_cookie(COOKIE, token, max_age=max_age, path="/", httponly=True, samesite="lax", secure=is_https)
 
 

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from proprium.accounts.attempts import MOST_VALID_KEYS, Attempts, KeyAttempts
+from proprium.accounts.login_throttle import MOST_VALID_KEYS, Attempts, KeyAttempts
 from proprium.errors import TooManyAttempts, TooManyRequests
 
 ADA = "ada@example.com"

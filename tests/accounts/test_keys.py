@@ -6,26 +6,26 @@ from datetime import timedelta
 
 import pytest
 
-from proprium.accounts import keys, users
+from proprium.accounts import api_keys, users
 from proprium.clock import utc_now
 from proprium.errors import KeyNeeded, KeyTooWeak, NotFound, ProblemForReader
 from proprium.properties.service import delete_property
 from proprium.storage.database import Database
-from tests.make import a_property, a_user
+from tests.support.builders import a_property, a_user
 
 
 def test_a_key_is_found_by_its_text_and_by_nothing_else(database: Database) -> None:
-    token = keys.create(database, "shop", user_id=a_user(database).id)
-    found = keys.find(database, token)
+    token = api_keys.create(database, "shop", user_id=a_user(database).id)
+    found = api_keys.find(database, token)
     assert found is not None
     assert (found.name, found.may_write) == ("shop", False)
     for other in ("", token[:-1], token + "x", token.removeprefix("proprium_"), token.upper()):
-        assert keys.find(database, other) is None
+        assert api_keys.find(database, other) is None
 
 
 def test_two_keys_are_never_the_same_and_storage_has_only_their_hash(database: Database) -> None:
     user = a_user(database)
-    first, second = (keys.create(database, "shop", user_id=user.id) for _ in range(2))
+    first, second = (api_keys.create(database, "shop", user_id=user.id) for _ in range(2))
     assert first != second
     assert first.startswith("proprium_")
     assert len(first) > 50
@@ -36,53 +36,53 @@ def test_two_keys_are_never_the_same_and_storage_has_only_their_hash(database: D
 
 def test_only_a_key_that_may_write_is_let_in_to_write(database: Database) -> None:
     made = a_property(database)
-    reader = keys.create(database, "reads", property_id=made.id)
-    writer = keys.create(database, "writes", property_id=made.id, may_write=True)
-    assert keys.require_writer(database, writer).name == "writes"
+    reader = api_keys.create(database, "reads", property_id=made.id)
+    writer = api_keys.create(database, "writes", property_id=made.id, may_write=True)
+    assert api_keys.require_writer(database, writer).name == "writes"
     with pytest.raises(KeyTooWeak, match="'reads' may only read"):
-        keys.require_writer(database, reader)
+        api_keys.require_writer(database, reader)
     with pytest.raises(KeyNeeded, match="Authorization: Bearer"):
-        keys.require_writer(database, "proprium_nonsense")
+        api_keys.require_writer(database, "proprium_nonsense")
 
 
 def test_a_user_sees_and_revokes_their_own_keys_only(database: Database) -> None:
     ada, grace = a_user(database), a_user(database, "grace@example.com")
-    token = keys.create(database, "ada's", user_id=ada.id)
-    [key] = keys.keys_of(database, ada.id)
-    assert keys.keys_of(database, grace.id) == []
+    token = api_keys.create(database, "ada's", user_id=ada.id)
+    [key] = api_keys.keys_of(database, ada.id)
+    assert api_keys.keys_of(database, grace.id) == []
     with pytest.raises(NotFound):
-        keys.revoke(database, key.id, user_id=grace.id)
-    assert keys.find(database, token) is not None
-    keys.revoke(database, key.id, user_id=ada.id)
-    assert keys.find(database, token) is None
+        api_keys.revoke(database, key.id, user_id=grace.id)
+    assert api_keys.find(database, token) is not None
+    api_keys.revoke(database, key.id, user_id=ada.id)
+    assert api_keys.find(database, token) is None
     with pytest.raises(NotFound, match=f"No API key {key.id}"):
-        keys.revoke(database, key.id)
+        api_keys.revoke(database, key.id)
 
 
 def test_a_key_ends_with_its_user_or_its_property(database: Database) -> None:
     ada, made = a_user(database), a_property(database)
     users_, propertys = (
-        keys.create(database, "ada's", user_id=ada.id),
-        keys.create(database, "site's", property_id=made.id),
+        api_keys.create(database, "ada's", user_id=ada.id),
+        api_keys.create(database, "site's", property_id=made.id),
     )
     users.remove(database, ada.email)
     delete_property(database, made.id)
-    assert keys.find(database, users_) is None
-    assert keys.find(database, propertys) is None
-    assert keys.keys_of(database) == []
+    assert api_keys.find(database, users_) is None
+    assert api_keys.find(database, propertys) is None
+    assert api_keys.keys_of(database) == []
 
 
 def test_a_key_knows_when_it_was_last_used_and_is_written_seldom(database: Database) -> None:
-    token, start = keys.create(database, "shop", user_id=a_user(database).id), utc_now()
-    keys.find(database, token, clock=lambda: start)
-    keys.find(database, token, clock=lambda: start + timedelta(minutes=4))
-    [key] = keys.keys_of(database)
+    token, start = api_keys.create(database, "shop", user_id=a_user(database).id), utc_now()
+    api_keys.find(database, token, clock=lambda: start)
+    api_keys.find(database, token, clock=lambda: start + timedelta(minutes=4))
+    [key] = api_keys.keys_of(database)
     assert key.used_at == start
-    keys.find(database, token, clock=lambda: start + timedelta(minutes=6))
-    [key] = keys.keys_of(database)
+    api_keys.find(database, token, clock=lambda: start + timedelta(minutes=6))
+    [key] = api_keys.keys_of(database)
     assert key.used_at == start + timedelta(minutes=6)
 
 
 def test_a_key_without_a_name_is_refused(database: Database) -> None:
     with pytest.raises(ProblemForReader, match="needs a name"):
-        keys.create(database, " \n", user_id=a_user(database).id)
+        api_keys.create(database, " \n", user_id=a_user(database).id)

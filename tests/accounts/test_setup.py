@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from proprium.accounts import sessions, setup, users
-from proprium.accounts.attempts import Attempts
+from proprium.accounts import login_sessions, setup, users
+from proprium.accounts.login_throttle import Attempts
 from proprium.errors import NotFound, ProblemForReader
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
-from tests.make import PASSWORD, a_user
+from tests.support.builders import PASSWORD, a_user
 
 
 def link(database: Database) -> str:
@@ -25,7 +25,7 @@ def test_the_link_makes_the_owner_once(database: Database) -> None:
     with pytest.raises(NotFound, match="not valid any more"):
         setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
     assert len(users.list_users(database)) == 1
-    assert sessions.log_in(database, "ada@example.com", PASSWORD, attempts=Attempts())
+    assert login_sessions.log_in(database, "ada@example.com", PASSWORD, attempts=Attempts())
 
 
 def test_there_is_no_link_once_there_is_a_user(database: Database) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from argon2 import PasswordHasher
 
-from proprium.accounts import passwords, sessions, users
+from proprium.accounts import login_sessions, passwords, users
 from proprium.errors import Conflict, NotFound, ProblemForReader
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
-from tests.make import PASSWORD, a_user
+from tests.support.builders import PASSWORD, a_user
 
 
 def test_an_account_is_found_by_its_address_in_any_case(database: Database) -> None:
@@ -86,9 +86,9 @@ def test_an_unknown_address_costs_a_hash_too(database: Database, monkeypatch: py
 
 def test_a_new_password_ends_every_session(database: Database) -> None:
     ada = a_user(database)
-    token = sessions.start(database, ada.id)
+    token = login_sessions.start(database, ada.id)
     users.set_password(database, ada.email, "another good password")
-    assert sessions.user_of(database, token) is None
+    assert login_sessions.user_of(database, token) is None
     assert users.check_password(database, ada.email, PASSWORD) is None
     assert users.check_password(database, ada.email, "another good password") is not None
 
@@ -113,8 +113,8 @@ def test_the_last_owner_stays(database: Database) -> None:
 
 def test_who_is_removed_is_signed_out(database: Database) -> None:
     ada = a_user(database)
-    token = sessions.start(database, ada.id)
+    token = login_sessions.start(database, ada.id)
     users.remove(database, ada.email)
-    assert sessions.user_of(database, token) is None
+    assert login_sessions.user_of(database, token) is None
     with pytest.raises(NotFound, match=r"No user ada@example\.com"):
         users.find(database, ada.email)

@@ -14,20 +14,20 @@ import pytest
 from fastapi import FastAPI
 
 from maps.atlas import Atlas
-from proprium.accounts import keys
-from proprium.api import build, problems
-from proprium.collect_app import Ingestion, ingestion
+from proprium.accounts import api_keys
+from proprium.api import app, problems
 from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
-from proprium.exports.ask import facts_of
 from proprium.figures.names import name_of
-from proprium.metrics.data_access import EVERY_KEY
-from proprium.metrics.url import PropertyFacts
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.url import PropertyFacts
 from proprium.properties.service import update_settings
+from proprium.serialization.queries import facts_of
+from proprium.server.collector_app import Ingestion, ingestion
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SERVER = "http://localhost:8000"
@@ -73,8 +73,8 @@ def app(doors: Ingestion, warehouse: FilledWarehouse) -> FastAPI:
 def app_of(filled: FilledWarehouse, doors: Ingestion, now: datetime, **options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
     known = {"clock": lambda: now, **options}
-    made = build.build(filled.database, doors.collector, filled.warehouse, name_of(ATLAS), SERVER, **known)
-    app.mount(build.PREFIX, made)
+    made = app.build(filled.database, doors.collector, filled.warehouse, name_of(ATLAS), SERVER, **known)
+    app.mount(app.PREFIX, made)
     problems.install(app)  # as the pages' app answers: a mounted one is not asked about an address with a line break
     return app
 
@@ -88,7 +88,7 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 async def api(app: FastAPI, database: Database, doors: Ingestion, warehouse: FilledWarehouse) -> AsyncIterator[Api]:
     made = warehouse.property
     doors.directory.refresh()  # on a busy machine it looks for an unknown property a moment later
-    key = keys.create(database, "shop", property_id=made.id, may_write=True)
+    key = api_keys.create(database, "shop", property_id=made.id, may_write=True)
     async with client_of(app) as client:
         yield Api(client, app, database, doors, made, key)
 
@@ -150,6 +150,6 @@ def year(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 async def past(year: Year) -> AsyncIterator[Past]:
-    key = keys.create(year.filled.database, "reader", property_id=year.property.id)
+    key = api_keys.create(year.filled.database, "reader", property_id=year.property.id)
     async with client_of(app_of(year.filled, year.doors, UNTIL)) as client:
         yield Past(year.filled, year.property, client, key)

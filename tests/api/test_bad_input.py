@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from proprium.metrics.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS, Operator
+from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS, Operator
 from tests.api.conftest import Past
 
 QUERIED = ("/totals", "/timeline", "/breakdown/page")

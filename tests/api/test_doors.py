@@ -10,15 +10,15 @@ import httpx
 import pytest
 from fastapi import Request
 
-from collector import sender
-from proprium.accounts import keys
-from proprium.collect_app import Ingestion
+from collector import client_address
+from proprium.accounts import api_keys
 from proprium.properties.service import set_public
+from proprium.server.collector_app import Ingestion
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, Role, User
 from tests.api.conftest import NOW, app_of, client_of
-from tests.make import a_property, a_user
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import a_property, a_user
+from tests.support.warehouse_fixture import FilledWarehouse
 
 PATHS = ("", "/totals", "/timeline", "/breakdown/page", "/live")
 
@@ -43,7 +43,7 @@ class House:
         return [one["name"] for one in (await self.get(key)).json()["properties"]]
 
     def a_key(self, user: User | None = None, only: Property | None = None, *, may_write: bool = False) -> str:
-        return keys.create(
+        return api_keys.create(
             self.database,
             "a key",
             user_id=user.id if user else None,
@@ -110,8 +110,8 @@ async def test_a_key_that_writes_reads_as_well_and_without_one_nothing_is_read(h
 async def test_a_revoked_key_is_out_at_once_and_so_is_the_key_of_somebody_who_left(house: House) -> None:
     key = house.a_key(house.ada)
     assert await house.seen(key) == ["Mine", "Open"]
-    [found] = keys.keys_of(house.database, house.ada.id)
-    keys.revoke(house.database, found.id)
+    [found] = api_keys.keys_of(house.database, house.ada.id)
+    api_keys.revoke(house.database, found.id)
     assert (await house.get(key)).status_code == 401
 
 
@@ -141,15 +141,15 @@ async def test_a_page_links_to_single_events_for_who_is_signed_in_and_to_nothing
 async def test_a_key_that_asks_too_often_is_told_when_to_come_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender.time, "monotonic", lambda: 1_000.0)
-    monkeypatch.setattr(sender.time, "time", lambda: 2_000.0)
+    monkeypatch.setattr(client_address.time, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(client_address.time, "time", lambda: 2_000.0)
     busy, calm = house.a_key(only=house.mine), house.a_key(only=house.hers)
     answers = [await house.get(busy) for _ in range(31)]
     assert [one.status_code for one in answers] == [200] * 30 + [429]
     assert answers[-1].json()["title"] == "Too many requests"
     assert 55 < int(answers[-1].headers["retry-after"]) <= 61
     assert (await house.get(calm)).status_code == 200
-    monkeypatch.setattr(sender.time, "monotonic", lambda: 1_061.0)
+    monkeypatch.setattr(client_address.time, "monotonic", lambda: 1_061.0)
     assert (await house.get(busy)).status_code == 200
 
 
@@ -157,7 +157,7 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_again(
 async def test_unknown_keys_are_limited_by_subscriber_and_valid_ones_of_the_same_address_are_not(
     database: Database, doors: Ingestion, warehouse: FilledWarehouse, method: str
 ) -> None:
-    valid = keys.create(database, "shop", property_id=warehouse.property.id, may_write=True)
+    valid = api_keys.create(database, "shop", property_id=warehouse.property.id, may_write=True)
     doors.directory.refresh()
     app = app_of(warehouse, doors, NOW, address_of=lambda request: request.headers["x-client"])
     path = "/api/v1/properties" if method == "GET" else "/api/v1/events"

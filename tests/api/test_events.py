@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from collector.errors import StoreUnavailable
-from proprium.accounts import keys, users
+from proprium.accounts import api_keys, users
 from proprium.properties.service import update_settings
 from proprium.storage.tables import Role
 from tests.api.conftest import Api
-from tests.make import CHROME, GOOGLEBOT, a_property, a_user
+from tests.support.builders import CHROME, GOOGLEBOT, a_property, a_user
 
 ORDER = {"event": "order", "data": {"amount": 49}}
 
@@ -67,7 +67,7 @@ async def test_each_of_a_thousand_events_has_its_own_answer(api: Api) -> None:
 
 
 async def test_without_a_key_with_a_wrong_one_and_with_one_that_reads_nothing_is_taken(api: Api) -> None:
-    reader = keys.create(api.database, "reader", property_id=api.property.id)
+    reader = api_keys.create(api.database, "reader", property_id=api.property.id)
     for key, status in (("", 401), ("proprium_nonsense", 401), (reader, 403)):
         answer = await api.send(ORDER, key)
         assert is_problem(answer, status)
@@ -79,8 +79,8 @@ async def test_without_a_key_with_a_wrong_one_and_with_one_that_reads_nothing_is
 
 
 async def test_a_revoked_key_is_out_at_once(api: Api) -> None:
-    [key] = keys.keys_of(api.database)
-    keys.revoke(api.database, key.id)
+    [key] = api_keys.keys_of(api.database)
+    api_keys.revoke(api.database, key.id)
     assert is_problem(await api.send(ORDER), 401)
 
 
@@ -97,12 +97,12 @@ async def test_a_users_key_sends_to_what_they_may_edit_and_no_further_than_they_
     ada = a_user(api.database)
     mine, public = a_property(api.database, "Mine", ada), a_property(api.database, "Public")
     update_settings(api.database, public.id, is_public=True)
-    key = keys.create(api.database, "mine", user_id=ada.id, may_write=True)
+    key = api_keys.create(api.database, "mine", user_id=ada.id, may_write=True)
     api.doors.directory.refresh()
     sent = [{**ORDER, "collectorId": str(one.id)} for one in (mine, public, api.property)]
     told = (await api.send(sent, key)).json()["results"]
     assert [one["result"] for one in told] == ["stored", "rejected", "rejected"]
-    foreign = keys.create(api.database, "foreign", user_id=ada.id, property_id=public.id, may_write=True)
+    foreign = api_keys.create(api.database, "foreign", user_id=ada.id, property_id=public.id, may_write=True)
     assert is_problem(await api.send(ORDER, foreign), 400)
     users.remove(api.database, ada.email)
     assert is_problem(await api.send(sent, key), 401)
@@ -111,7 +111,7 @@ async def test_a_users_key_sends_to_what_they_may_edit_and_no_further_than_they_
 async def test_a_viewers_key_may_not_send(api: Api) -> None:
     viewer = a_user(api.database, role=Role.VIEWER)
     theirs = a_property(api.database, "Theirs", viewer)
-    key = keys.create(api.database, "theirs", user_id=viewer.id, may_write=True)
+    key = api_keys.create(api.database, "theirs", user_id=viewer.id, may_write=True)
     assert is_problem(await api.send({**ORDER, "collectorId": str(theirs.id)}, key), 400)
 
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from proprium.accounts import keys
-from proprium.collect_app import Ingestion
+from proprium.accounts import api_keys
+from proprium.server.collector_app import Ingestion
 from proprium.storage.database import Database
 from tests.api.conftest import NOW, Api, app_of
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 async def test_openapi_names_the_key_the_body_and_every_answer(api: Api) -> None:
@@ -72,7 +72,7 @@ def test_it_answers_as_it_says_whatever_is_asked(
     """Not asked: that everything which the schema allows makes sense, as a period that ends before it starts; and that
     a body which breaks it is refused. Events that are right beside one that is wrong are taken."""
     made = warehouse.property
-    key = keys.create(database, "schemathesis", property_id=made.id, may_write=True)
+    key = api_keys.create(database, "schemathesis", property_id=made.id, may_write=True)
     app = app_of(warehouse, doors, NOW, reads_per_minute=100_000)
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
     asked: Counter[str] = Counter()

@@ -14,11 +14,11 @@ import httpx
 import pytest
 import uvicorn
 
-from proprium.accounts import keys
-from proprium.exports import events
+from proprium.accounts import api_keys
+from proprium.serialization import raw_events
 from proprium.storage.events import count_events
 from tests.api.conftest import UNTIL, Past, Year, app_of
-from tests.running import free_port
+from tests.support.servers import free_port
 
 
 @dataclass
@@ -58,7 +58,7 @@ def wire(year: Year) -> Iterator[Wire]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield Wire(year, config.port, keys.create(year.filled.database, "wire", property_id=year.property.id))
+    yield Wire(year, config.port, api_keys.create(year.filled.database, "wire", property_id=year.property.id))
     server.should_exit = True
     thread.join(20)
 
@@ -66,7 +66,7 @@ def wire(year: Year) -> Iterator[Wire]:
 @pytest.fixture
 def breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Storage fails in the middle."""
-    read = events.events_of
+    read = raw_events.events_of
 
     def broken(*told: Any) -> Iterator[Any]:
         for number, event in enumerate(read(*told)):
@@ -74,11 +74,11 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise OSError("the disk is gone")
             yield event
 
-    monkeypatch.setattr(events, "events_of", broken)
+    monkeypatch.setattr(raw_events, "events_of", broken)
 
 
 async def test_the_file_has_a_type_a_name_and_is_kept_by_nobody(past: Past) -> None:
-    for kind, media_type in events.MEDIA_TYPES.items():
+    for kind, media_type in raw_events.MEDIA_TYPES.items():
         answer = await past.get(f"/events.{kind}", "from=2026-11-20&to=2026-11-22")
         assert answer.headers["content-type"] == media_type
         name = f"events-{str(past.property.id)[:8]}-2026-11-20-2026-11-22.{kind}"

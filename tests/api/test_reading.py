@@ -15,13 +15,13 @@ import pytest
 from proprium.figures.names import name_of, named
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.data_access import EVERY_KEY
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.url import query_from
 from proprium.metrics.results import Dashboard, Metric
-from proprium.metrics.url import query_from
-from proprium.reports.content import TABLES
-from proprium.reports.files import Format, Printer
+from proprium.reports.renderer import Format, Printer
+from proprium.reports.report_model import TABLES
 from tests.api.conftest import ATLAS, UNTIL, Api, Past
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 COUNTED = {"page views": "page_views", "events": "events", "hits": "events", "visitors": "visitors"}
 """What a tile says that it counts, and the metric's name."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from tests.running import ROOT, Load, free_port
+from tests.support.servers import ROOT, Load, free_port
 
 PER_CPU_S = 19_200
 """Of the machine for which the goals of bench_collect were set."""

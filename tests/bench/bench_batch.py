@@ -10,12 +10,12 @@ from pathlib import Path
 from time import process_time
 
 from proprium.config import Settings
-from proprium.storage.columns import Columns
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
-from proprium.storage.tail import Tail
-from proprium.warehouse.connect import open_warehouse
-from proprium.warehouse.follower import Follower
-from proprium.warehouse.rules import stored_rules
+from proprium.storage.event_columns import Columns
+from proprium.warehouse.projection.incremental_sync import Follower
+from proprium.warehouse.projection.rules import stored_rules
+from proprium.warehouse.warehouse import open_warehouse
 from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
 
 GOAL_CPU_S = 0.06

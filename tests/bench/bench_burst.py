@@ -20,7 +20,7 @@ import httpx
 import orjson
 
 from collector.parse import uuid7
-from tests.running import CHROME, Load, Running, running
+from tests.support.servers import CHROME, Load, Running, running
 
 GOAL_S = 10  # from the last answer of the burst until the door takes events at once, as before
 PACE_PER_S = 6_000  # about what one CPU of a server takes

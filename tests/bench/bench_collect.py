@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.bench import bare
-from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS, Load, Running, running
+from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS, Load, Running, running
 
 GOALS = {"serve": 4_000, "collect": 6_000}  # acknowledged events per CPU second, the projector's included
 GOAL_IDLE_MB = 280

@@ -25,7 +25,7 @@ from proprium.storage.database import Database
 from proprium.storage.tables import Property
 from tests.bench.filled import SIZES, storage_of
 from tests.bench.light_page import Content, LightPage, ProblemShown, content_of
-from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS, Load, Running, running
+from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS, Load, Running, running
 
 GOAL_PAGES_S, GOAL_P99_MS, GOAL_RSS_MB = 8.0, 250.0, 1_500.0
 EVENTS_PER_S = 500

@@ -11,16 +11,16 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from proprium.live import REST_PER_WORK, SLOWEST_S
+from proprium.live.subscriptions import REST_PER_WORK, SLOWEST_S
+from proprium.metrics.breakdown_query import table
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.data_access import EVERY_KEY
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dashboard, Dimension
-from proprium.metrics.table import table
-from proprium.metrics.tiles import TILED
-from proprium.metrics.url import PropertyFacts, query_from
-from proprium.ui.cards.view import view_from
-from proprium.warehouse.connect import Warehouse
+from proprium.metrics.top_lists import TILED
+from proprium.ui.dashboard.state import view_from
 from proprium.warehouse.schema import event
+from proprium.warehouse.warehouse import Warehouse
 from tests.bench.filled import CARDS, SIZES, asked_sizes, projected, storage_of, told
 
 ROUNDS = 8

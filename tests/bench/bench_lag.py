@@ -15,8 +15,8 @@ import httpx
 
 from collector.parse import uuid7
 from proprium.config import Settings
-from proprium.control import running_server
-from tests.running import CHROME, Load, Running, running
+from proprium.server.control_socket import running_server
+from tests.support.servers import CHROME, Load, Running, running
 
 GOAL_S = 1.0
 EVENTS_PER_S = 2_000

@@ -19,7 +19,7 @@ import orjson
 
 from collector.parse import uuid7
 from tests.bench.page_turns import PAGES, measure_pages
-from tests.running import CHROME, Load, Running, running
+from tests.support.servers import CHROME, Load, Running, running
 
 EVENTS = 2_000_000
 STEPS = 20  # of 100,000 events each

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS, Running, running
+from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS, Running, running
 
 GOAL_FIRST_KB = 1_100
 GOAL_SECOND_KB = 150

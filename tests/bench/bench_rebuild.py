@@ -13,7 +13,7 @@ from time import process_time
 from sqlalchemy import func, select
 
 from proprium.warehouse import schema
-from proprium.warehouse.connect import Warehouse
+from proprium.warehouse.warehouse import Warehouse
 from tests.bench import bare
 from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
 

@@ -7,14 +7,14 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-from collector.script_file import ScriptFile
+from collector.tracker_script import ScriptFile
 from tests.collector.first_visit import (
     GOAL_BODY_BYTES,
     GOAL_REQUESTS,
     GOAL_SCRIPT_BYTES,
     requests_of_a_first_visit,
 )
-from tests.running import CHROMIUM, CHROMIUM_ARGS, ROOT
+from tests.support.servers import CHROMIUM, CHROMIUM_ARGS, ROOT
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from collector.source import is_spam, known_source
+from collector.acquisition import is_spam, known_source
 
 LISTS = ("AIAssistants.yml", "Socials.yml", "SearchEngines.yml")
 SPAMMERS = "spammers.txt"

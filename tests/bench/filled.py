@@ -19,14 +19,14 @@ from sqlalchemy import event
 
 from proprium.config import Settings
 from proprium.properties.service import create_property
-from proprium.storage.codec import COLUMNS
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
+from proprium.storage.event_codec import COLUMNS
 from proprium.storage.migrate import migrate, newest_revision
-from proprium.storage.tail import Tail
 from proprium.storage.user_agents import UserAgentNumbers
-from proprium.warehouse.connect import Warehouse, open_warehouse
-from proprium.warehouse.projector import Projector
-from proprium.warehouse.rules import stored_rules
+from proprium.warehouse.projection.projector import Projector
+from proprium.warehouse.projection.rules import stored_rules
+from proprium.warehouse.warehouse import Warehouse, open_warehouse
 from tests.bench import history, pages
 
 SIZES = {"20k": 20_000, "1m": 1_000_000, "10m": 10_000_000}

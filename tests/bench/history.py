@@ -22,7 +22,7 @@ from proprium.demo.exemplar import population
 from proprium.demo.history import day_shares, moments
 from proprium.demo.people import Person
 from proprium.demo.site import SOURCES, Source
-from proprium.storage.codec import COLUMNS, KNOWN_KEYS, microseconds
+from proprium.storage.event_codec import COLUMNS, KNOWN_KEYS, microseconds
 from tests.bench.pages import Page, json_of, pages
 
 DAYS = 365

@@ -21,7 +21,7 @@ from uuid import uuid4
 import aiohttp
 import socketio
 
-from tests.running import CHROME
+from tests.support.servers import CHROME
 
 HEADERS = {"User-Agent": CHROME, "Accept-Encoding": "gzip, deflate, br, zstd"}
 CONNECTIONS = 6

@@ -17,7 +17,7 @@ import uvicorn
 from nicegui import core
 
 from proprium.cli import main
-from proprium.ui import mount
+from proprium.ui import app
 
 RECONNECT_S, PING_TIMEOUT_S = 1.0, 60
 TICK_S = 0.005

@@ -21,7 +21,7 @@ from tests.bench.bench_crowd import property_of
 from tests.bench.filled import SIZES, storage_of
 from tests.bench.light_page import LightPage
 from tests.bench.observed_server import RECONNECT_S
-from tests.running import Load, Running
+from tests.support.servers import Load, Running
 
 PAGES, IN_A_TURN = 1_000, 20
 GOAL_MB, GOAL_ANSWER_MS, GOAL_GET_KB = 30.0, 250.0, 100.0

@@ -12,15 +12,15 @@ from uuid import UUID
 import httpx
 import pytest
 
+from collector.asgi import Scope, Send, wrap
 from collector.event import Event, Outcome
-from collector.geo import Geo
-from collector.intake import Collector
+from collector.geolocation import Geo
+from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
 from collector.request import Receive
-from collector.route import Scope, Send, wrap
-from collector.script_file import ScriptFile
-from collector.writer import GroupCommit
+from collector.service import Collector
+from collector.tracker_script import ScriptFile
 
 SCRIPT = ScriptFile()
 PROPERTY = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01")

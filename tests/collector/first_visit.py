@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Browser, Page
 
-from collector.script_file import SOURCE
+from collector.tracker_script import SOURCE
 
 PATH = "/blog/how-we-build-it"[:20]
 TITLE = "How we build our software: a short story"

@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 import uvicorn
 
+from collector.asgi import wrap
 from collector.event import Event
-from collector.geo import Geo
-from collector.intake import Collector
+from collector.geolocation import Geo
+from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from collector.route import wrap
-from collector.writer import GroupCommit
+from collector.service import Collector
 from tests.collector.conftest import Directory, Salts, Sink, not_found
 
 CHROMIUM = next(

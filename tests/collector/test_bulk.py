@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from collector.bulk import EVENTS_LIMIT, Reader, Received, Result, keep_each
+from collector.batch_import import EVENTS_LIMIT, Reader, Received, Result, keep_each
 from collector.errors import Rejected, StoreUnavailable, TooLarge
 from collector.event import Hit, Identity
 from collector.parse import NotReadable

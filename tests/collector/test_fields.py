@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.fields import TYPED, page_and_host, user_id
+from collector.known_fields import TYPED, page_and_host, user_id
 from tests.collector.conftest import Door
 
 

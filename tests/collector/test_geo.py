@@ -12,7 +12,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from collector.geo import NOWHERE, Geo, Place
+from collector.geolocation import NOWHERE, Geo, Place
 from tests.collector.conftest import MakeDoor
 
 ALIASES = {"DE": {"Hesse": "DE-HE", "Hessen": "DE-HE"}, "US": {"California": "US-CA"}}

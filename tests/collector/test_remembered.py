@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from collector import fields, parse, sender, source, user_agent
-from collector.remembered import LONGEST, remembered
-from proprium.warehouse import exclusions, rows
+from collector import acquisition, client_address, known_fields, parse, user_agent
+from collector.bounded_cache import LONGEST, remembered
+from proprium.warehouse.projection import event_rows, exclusions
 
 LONG = "x" * (LONGEST + 1)
 
@@ -30,14 +30,14 @@ def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
 @pytest.mark.parametrize(
     ("ask", "arguments"),
     [
-        (fields.page_and_host, (f"https://example.com/{LONG}", ("q",))),
-        (source.host_of, (f"https://example.com/{LONG}",)),
-        (source.referrer_host, (f"https://example.com/{LONG}", "example.com")),
-        (source._source_and_channel, ("", "", "", LONG)),
-        (source.known_source, (LONG,)),
+        (known_fields.page_and_host, (f"https://example.com/{LONG}", ("q",))),
+        (acquisition.host_of, (f"https://example.com/{LONG}",)),
+        (acquisition.referrer_host, (f"https://example.com/{LONG}", "example.com")),
+        (acquisition._source_and_channel, ("", "", "", LONG)),
+        (acquisition.known_source, (LONG,)),
         (parse.uuid_of, (LONG,)),
-        (sender.normal, (LONG,)),
-        (rows.sender_of, (LONG,)),
+        (client_address.normal, (LONG,)),
+        (event_rows.sender_of, (LONG,)),
         (exclusions.pattern_of, (("/*",), LONG)),
         (exclusions._is_path, (("/*",), LONG)),
         (exclusions._is_user_agent, (("curl",), LONG)),

@@ -11,7 +11,7 @@ import pytest
 
 from collector.errors import StoreUnavailable
 from collector.event import Identity
-from collector.script_file import ScriptFile
+from collector.tracker_script import ScriptFile
 from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
 
 VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/pricing"}}

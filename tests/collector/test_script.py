@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from collector.ports import PropertyRules
-from collector.script_file import SOURCE
+from collector.tracker_script import SOURCE
 from tests.collector.script_site import CHROMIUM, Site, served, site, wait_for  # noqa: F401  (fixtures)
-from tests.running import CHROMIUM_ARGS
+from tests.support.servers import CHROMIUM_ARGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

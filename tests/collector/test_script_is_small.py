@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from collector.script_file import SOURCE, ScriptFile
+from collector.tracker_script import SOURCE, ScriptFile
 from tests.collector.first_visit import (
     GOAL_BODY_BYTES,
     GOAL_REQUESTS,
@@ -19,7 +19,7 @@ from tests.collector.first_visit import (
     requests_of_a_first_visit,
 )
 from tests.collector.script_site import ASSETS, CHROMIUM, wait_for
-from tests.running import CHROMIUM_ARGS
+from tests.support.servers import CHROMIUM_ARGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.sender import UNKNOWN_CLIENT, BoundedMemory, rate_limit_key
+from collector.client_address import UNKNOWN_CLIENT, BoundedMemory, rate_limit_key
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.source import CHANNELS, host_of, is_spam, known_source, referrer_host, source_and_channel
+from collector.acquisition import CHANNELS, host_of, is_spam, known_source, referrer_host, source_and_channel
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from collector import turned_away
+from collector import rejections
+from collector.asgi import Scope, Send
 from collector.parse import BODY_LIMIT
 from collector.ports import PropertyRules
 from collector.request import Receive
-from collector.route import Scope, Send
 from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
 
 VIEW: dict[str, Any] = {"collectorId": str(PROPERTY), "event": "signup", "data": {"url": "https://a.example/in?a=1"}}
@@ -23,7 +23,7 @@ VIEW: dict[str, Any] = {"collectorId": str(PROPERTY), "event": "signup", "data":
 
 @pytest.fixture(autouse=True)
 def _as_many_as_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turned_away, "A_SECOND", 1_000)
+    monkeypatch.setattr(rejections, "A_SECOND", 1_000)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ async def test_no_address_is_told_not_even_one_that_was_sent_as_something_else(d
 async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_same(
     make_door: MakeDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turned_away, "A_SECOND", 5)
-    monkeypatch.setattr(turned_away, "time", SimpleNamespace(monotonic=lambda: 7.5))  # within one second
+    monkeypatch.setattr(rejections, "A_SECOND", 5)
+    monkeypatch.setattr(rejections, "time", SimpleNamespace(monotonic=lambda: 7.5))  # within one second
     door = make_door(collect_rate=1, monotonic=lambda: 7.5)
     read: list[int] = []
     app = door.client._transport.app  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_sa
 
 
 async def test_a_body_that_does_not_come_holds_nobody_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turned_away, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(rejections, "PATIENCE_S", 0.01)
     answered: list[int] = []
 
     async def never() -> Any:

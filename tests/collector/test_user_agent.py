@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from collector.bots import DATA, LABELS
-from collector.update_bots import for_python
+from collector.data_update import for_python
 from collector.user_agent import classify
 
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"

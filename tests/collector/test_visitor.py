@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from collector.event import Event, Hit, Identity
-from collector.geo import Geo
+from collector.geolocation import Geo
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
 from collector.visitor import cut, daily_visitor, local_days, visitor_of

@@ -11,8 +11,8 @@ import pytest
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
+from collector.group_commit import BATCH, GroupCommit
 from collector.parse import uuid7
-from collector.writer import BATCH, GroupCommit
 from tests.collector.conftest import Sink, at
 
 

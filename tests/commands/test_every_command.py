@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from proprium import app, collect_app
 from proprium.config import Settings
+from proprium.server import app, collector_app
 from tests.commands.conftest import Proprium
 
 
@@ -99,7 +99,7 @@ def test_the_servers_start_with_the_settings_and_what_was_given(proprium, monkey
         told.append(("serve", settings.port, demo))
 
     monkeypatch.setattr(app, "serve", serve)
-    monkeypatch.setattr(collect_app, "collect", lambda settings: told.append(("collect", settings.port, False)))
+    monkeypatch.setattr(collector_app, "collect", lambda settings: told.append(("collect", settings.port, False)))
     assert proprium(*args).code == 0
     assert told == [started]
 

@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 
 from proprium.clock import utc_now
-from proprium.exports import events
+from proprium.serialization import raw_events
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import Property
 from tests.commands.conftest import Proprium, Said, is_one_sentence
-from tests.make import a_property, an_event
+from tests.support.builders import a_property, an_event
 
 
 def test_a_report_is_written_with_what_has_just_arrived(proprium: Proprium, database: Database, tmp_path: Path):
@@ -93,7 +93,7 @@ def test_an_export_that_fails_leaves_no_file_and_no_half_of_one(
         yield b"half"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(events, "stream", broken)
+    monkeypatch.setattr(raw_events, "stream", broken)
     said = proprium("export", "--property", str(three_days.id), str(tmp_path / "events.csv"))
     assert said.code == 1
     assert is_one_sentence(said.err)

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from proprium.accounts import keys
+from proprium.accounts import api_keys
 from proprium.accounts.users import check_password
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
 from tests.commands.conftest import Proprium, Said, is_one_sentence
-from tests.make import PASSWORD, a_property, a_user
+from tests.support.builders import PASSWORD, a_property, a_user
 
 
 def test_an_account_is_made_with_a_password_from_standard_input(proprium: Proprium, database: Database):
@@ -68,19 +68,19 @@ def test_a_key_is_printed_once_listed_without_its_text_and_revoked(proprium: Pro
     made = a_property(database)
     said = proprium("key", "add", "shop", "--property", str(made.id), "--write")
     token = said.out.strip()
-    found = keys.find(database, token)
+    found = api_keys.find(database, token)
     assert found is not None
     listed = proprium("key", "list").out
     assert listed == f"{found.id}\twrite\t{made.id}\tshop\n"
     assert proprium("key", "revoke", str(found.id)).code == 0
-    assert keys.find(database, token) is None
+    assert api_keys.find(database, token) is None
     assert is_one_sentence(proprium("key", "revoke", str(found.id)).err)
 
 
 def test_a_key_without_a_property_is_the_first_owners_to_read(proprium: Proprium, database: Database):
     assert is_one_sentence(proprium("key", "add", "reports").err)
     owner = a_user(database, role=Role.OWNER)
-    found = keys.find(database, proprium("key", "add", "reports").out.strip())
+    found = api_keys.find(database, proprium("key", "add", "reports").out.strip())
     assert found is not None
     assert (found.user_id, found.property_id, found.may_write) == (owner.id, None, False)
     assert proprium("key", "add", "x", "--user", owner.email, "--property", str(uuid4())).code == 2

@@ -11,7 +11,7 @@ from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.tables import Role
 from tests.commands.conftest import Proprium, Said, only_property
-from tests.make import a_property, a_user, an_event
+from tests.support.builders import a_property, a_user, an_event
 
 
 def test_a_new_property_prints_its_id_alone(proprium: Proprium, database: Database):

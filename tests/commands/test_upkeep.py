@@ -11,8 +11,8 @@ from proprium.clock import utc_now
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from tests.commands.conftest import Proprium, Said, is_one_sentence
-from tests.make import a_property, an_event
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import a_property, an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 def test_a_place_database_of_the_operators_own_is_not_fetched_over(proprium: Proprium, monkeypatch, tmp_path: Path):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from proprium.demo.exemplar import add_exemplar, find_exemplar
 from proprium.storage.database import Database
 from proprium.storage.events import count_events, read_events
-from tests.make import a_user
+from tests.support.builders import a_user
 
 UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 

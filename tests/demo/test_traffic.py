@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
-from collector.writer import GroupCommit
+from collector.group_commit import GroupCommit
 from proprium.demo.exemplar import population
 from proprium.demo.traffic import Traffic
-from proprium.properties.directory import Directory
+from proprium.properties.rules_cache import Directory
 from proprium.properties.service import update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, read_events
 from proprium.storage.tables import Property
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.make import a_property
+from tests.support.builders import a_property
 
 
 @pytest.fixture

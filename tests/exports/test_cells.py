@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.exports.cells import csv_bytes, guarded
+from proprium.serialization.csv_cells import csv_bytes, guarded
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from collector.event import Event
-from proprium.exports import events
-from proprium.exports.events import SENDER, Format
-from proprium.metrics.period import custom
-from proprium.storage.codec import KNOWN_KEYS
+from proprium.metrics.query.period import custom
+from proprium.serialization import raw_events
+from proprium.serialization.raw_events import SENDER, Format
 from proprium.storage.database import Database
+from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
 from proprium.storage.tables import Property
-from tests.make import DAY, GOOGLEBOT, a_property, an_event
+from tests.support.builders import DAY, GOOGLEBOT, a_property, an_event
 
 ODD: dict[str, Any] = {
     "plan": "pro",
@@ -61,7 +61,7 @@ def append(database: Database, sent: list[Event], found: Property) -> list[Store
 
 
 def file_of(database: Database, found: Property, kind: Format) -> bytes:
-    return b"".join(events.stream(events.events_of(database, found), kind))
+    return b"".join(raw_events.stream(raw_events.events_of(database, found), kind))
 
 
 def test_json_lines_are_the_events(database: Database, found: Property, stored: list[StoredEvent]) -> None:
@@ -141,14 +141,14 @@ def test_a_period_is_whole_days_of_the_propertys_zone(database: Database, found:
     moments = ("2026-11-01 22:59:59", "2026-11-01 23:00", "2026-11-02 22:59:59.999999", "2026-11-02 23:00")
     append(database, [an_event("ada", at, property=found.number or 0) for at in moments], found)
     period = custom(DAY, DAY, ZoneInfo("Europe/Berlin"))
-    told = [event.created_at for event in events.events_of(database, found, period)]
+    told = [event.created_at for event in raw_events.events_of(database, found, period)]
     assert told == [datetime(2026, 11, 1, 23, tzinfo=UTC), datetime(2026, 11, 2, 22, 59, 59, 999_999, UTC)]
 
 
 def test_what_arrives_meanwhile_is_left_out_so_that_it_ends(database: Database, found: Property) -> None:
     number = found.number or 0
     append(database, [an_event(str(n), property=number) for n in range(1_500)], found)
-    reading: Iterator[StoredEvent] = events.events_of(database, found)
+    reading: Iterator[StoredEvent] = raw_events.events_of(database, found)
     first = next(reading)
     append(database, [an_event("late", property=number)], found)
     assert "late" not in {event.data["user_id"] for event in (first, *reading)}
@@ -156,6 +156,6 @@ def test_what_arrives_meanwhile_is_left_out_so_that_it_ends(database: Database, 
 
 def test_a_download_that_is_given_up_holds_no_connection(database: Database, found: Property) -> None:
     append(database, [an_event(str(n), property=found.number or 0) for n in range(1_500)], found)
-    readers = [events.events_of(database, found) for _ in range(40)]  # more than the pool has
+    readers = [raw_events.events_of(database, found) for _ in range(40)]  # more than the pool has
     assert {next(reader).event for reader in readers} == {"page_view"}
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import pytest
 from proprium.figures import choropleth
 from proprium.figures.template import Figure, Look
 from proprium.metrics.results import Breakdown, Dimension, Row
-from tests.dashboards import ATLAS, REGIONS, a_breakdown
+from tests.support.dashboards import ATLAS, REGIONS, a_breakdown
 
 
 def countries(*rows: Row) -> Breakdown:

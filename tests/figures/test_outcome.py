@@ -9,7 +9,7 @@ import pytest
 
 from proprium.figures.outcome import MOST_POINTS, Kind, Plan, guess, outcome
 from proprium.figures.template import Look
-from proprium.sql.results import Result, ResultColumn
+from proprium.sql_console.results import Result, ResultColumn
 
 
 def a_result(columns: dict[str, str], *rows: tuple[Any, ...]) -> Result:

@@ -10,9 +10,9 @@ import pytest
 from proprium.figures.axis import HOVER_FORMATS
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
-from proprium.metrics.period import Interval
+from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Metric, Series
-from tests.dashboards import BERLIN, a_series
+from tests.support.dashboards import BERLIN, a_series
 
 
 def drawn(

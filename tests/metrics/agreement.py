@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
-from proprium.metrics.data_access import EVERY_KEY
-from proprium.metrics.query import Query
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.query import Query
+from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
-from proprium.metrics.url import PropertyFacts, query_from
 from proprium.storage.tables import Property
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.numbers import Lines, lines, totals

@@ -15,18 +15,18 @@ import pytest
 
 from collector.event import Event
 from proprium.metrics.breakdown import breakdown
+from proprium.metrics.breakdown_query import table
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.data_access import EVERY_KEY
-from proprium.metrics.query import Goal, Query
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.query import Goal, Query
+from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
-from proprium.metrics.table import table
 from proprium.metrics.timeline import timeline
 from proprium.metrics.totals import totals
-from proprium.metrics.url import PropertyFacts, query_from
 from proprium.storage.database import Database
-from proprium.warehouse.connect import Warehouse
-from tests.make import moment
-from tests.warehouse_kit import FilledWarehouse
+from proprium.warehouse.warehouse import Warehouse
+from tests.support.builders import moment
+from tests.support.warehouse_fixture import FilledWarehouse
 
 EVENING = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
 """Of the day whose events the builders make."""

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from collector.event import Event, Identity
 from collector.visitor import visitor_of
-from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
 from tests.metrics.questions import DIMENSIONS, questions
 from tests.metrics.reference.asked import Asked
 from tests.metrics.reference.hits import Rules
 from tests.metrics.reference.spans import first_moment
+from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
 
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo")
 DAYS = (  # clocks change in one of the zones on or before most of them; the others end a month or a year

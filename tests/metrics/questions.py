@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from proprium.metrics.filters import Filter, Operator
-from proprium.metrics.query import Goal
+from proprium.metrics.query.filters import Filter, Operator
+from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Dimension
 from tests.metrics.reference.asked import Asked
 

@@ -12,9 +12,9 @@ from proprium.errors import BadQuery
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.places import places
 from proprium.metrics.results import Breakdown, Dimension, Row
-from proprium.metrics.tiles import TILED, UNREPORTED
-from tests.make import GOOGLEBOT, IPHONE, an_event
+from proprium.metrics.top_lists import TILED, UNREPORTED
 from tests.metrics.conftest import Past
+from tests.support.builders import GOOGLEBOT, IPHONE, an_event
 
 
 def test_pages_count_views_and_all_events_by_page_count_events(past: Past) -> None:

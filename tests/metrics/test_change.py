@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proprium.metrics.change import Change, Kind, change
+from proprium.metrics.comparison import Change, Kind, change
 from proprium.metrics.results import Metric
 
 

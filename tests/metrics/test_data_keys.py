@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from proprium.metrics.data_keys import DataKey, data_keys
-from tests.make import GOOGLEBOT, an_event
 from tests.metrics.conftest import Past
+from tests.support.builders import GOOGLEBOT, an_event
 
 
 def keys(past: Past, text: str = "period=today") -> list[tuple[str, int]]:

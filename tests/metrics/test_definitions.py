@@ -9,8 +9,8 @@ import pytest
 from collector.event import Event, Identity
 from proprium.errors import BadQuery
 from proprium.metrics.results import Metric
-from tests.make import GOOGLEBOT, an_event
 from tests.metrics.conftest import Past
+from tests.support.builders import GOOGLEBOT, an_event
 
 
 def test_a_visitor_who_returns_the_same_day_is_counted_once(past: Past) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proprium.errors import BadQuery
-from proprium.metrics.filters import (
+from proprium.metrics.query.filters import (
     HIT_DIMENSIONS,
     MAX_FILTERS,
     MAX_VALUES,

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from collector.event import Event
 from proprium.metrics.results import Dimension, Metric
 from proprium.metrics.totals import totals
-from tests.make import GOOGLEBOT, IPHONE, an_event
 from tests.metrics.conftest import Past, sum_of
 from tests.metrics.reference.asked import History
 from tests.metrics.reference.numbers import sessions_running_at
+from tests.support.builders import GOOGLEBOT, IPHONE, an_event
 
 FIRST = datetime(2026, 10, 23, tzinfo=UTC)  # two days before Berlin's clock change
 NOW = "2026-11-20 12:00"

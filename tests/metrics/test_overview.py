@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from proprium.metrics.live import live
 from proprium.metrics.overview import PropertyOverview, first_event_at, overview
 from proprium.metrics.results import Live, Metric
-from tests.make import GOOGLEBOT, an_event, moment
 from tests.metrics.conftest import Past, sum_of
+from tests.support.builders import GOOGLEBOT, an_event, moment
 
 NOW = moment("12:30")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proprium.errors import BadQuery
-from proprium.metrics.period import (
+from proprium.metrics.query.period import (
     PRESETS,
     Compare,
     Interval,

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import delete
 
+from proprium.metrics.breakdown_query import table
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.live import live
 from proprium.metrics.results import Live
-from proprium.metrics.table import table
-from proprium.metrics.tiles import TILED, tiles
+from proprium.metrics.top_lists import TILED, tiles
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
@@ -28,7 +28,7 @@ from tests.metrics.histories import Story, stories
 from tests.metrics.reference.asked import History
 from tests.metrics.reference.hits import Rules
 from tests.metrics.reference.numbers import live as reference_live
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 QUICK, MANY = 6, 255  # histories of each kind
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)  # explaining traces every line: far slower
@@ -114,8 +114,11 @@ def test_the_warehouse_says_what_the_definitions_say(
 def test_the_reference_shares_no_code_with_what_it_checks() -> None:
     """It may take an event as it is sent, filters and goals as they are asked."""
     allowed = {"from collector.event import Event, Identity", "from collector.event import Event"}
-    allowed |= {"from collector.event import Identity", "from proprium.metrics.filters import Filter"}
-    allowed |= {"from proprium.metrics.filters import Filter, Operator", "from proprium.metrics.query import Goal"}
+    allowed |= {"from collector.event import Identity", "from proprium.metrics.query.filters import Filter"}
+    allowed |= {
+        "from proprium.metrics.query.filters import Filter, Operator",
+        "from proprium.metrics.query.query import Goal",
+    }
     for path in Path(reference.__path__[0]).glob("*.py"):
         lines = {line for line in path.read_text().splitlines() if line.startswith(("from collector", "from proprium"))}
         assert lines <= allowed, path.name

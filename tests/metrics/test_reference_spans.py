@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.metrics.buckets import buckets
-from proprium.metrics.data_access import EVERY_KEY
-from proprium.metrics.url import PropertyFacts, query_from
+from proprium.metrics.query.buckets import buckets
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.url import PropertyFacts, query_from
 from tests.metrics.questions import PERIODS
 from tests.metrics.reference.asked import Asked
 from tests.metrics.reference.spans import Span, buckets_of, first_moment

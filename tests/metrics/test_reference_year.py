@@ -10,12 +10,12 @@ from proprium.demo.exemplar import population
 from proprium.demo.history import history
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.filters import parse_filters
-from proprium.metrics.goals import goal
+from proprium.metrics.query.filters import parse_filters
+from proprium.metrics.query.goals import goal
 from tests.metrics.agreement import differences, of_tile, query_of
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.tiles import tile
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")

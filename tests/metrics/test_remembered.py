@@ -11,9 +11,9 @@ from sqlalchemy.event import listen, remove
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.results import Dashboard
 from proprium.properties.service import reset_property, update_settings
-from tests.make import an_event, moment
 from tests.metrics.conftest import Past
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import an_event, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 
 NOW = moment("2026-11-02 12:00")
 AT = [NOW - timedelta(days=days, hours=hours) for days in (0, 1, 6, 7, 8, 13, 14, 20) for hours in (0, 11)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from proprium.metrics.results import Dimension, Metric
-from tests.make import GOOGLEBOT, IPHONE, an_event
 from tests.metrics.conftest import Past, sum_of
+from tests.support.builders import GOOGLEBOT, IPHONE, an_event
 
 
 def test_a_page_filter_counts_the_sessions_that_saw_it_and_judges_the_whole_visit(past: Past) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from collector.event import Event, Identity
 from collector.visitor import visitor_of
-from proprium.metrics.filters import parse_filter
 from proprium.metrics.live import live
-from proprium.metrics.query import Goal
+from proprium.metrics.query.filters import parse_filter
+from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Dimension, Live
-from tests.make import IPHONE, an_event
 from tests.metrics.conftest import Past
+from tests.support.builders import IPHONE, an_event
 
 BOTH = "from=2026-11-01&to=2026-11-02"
 

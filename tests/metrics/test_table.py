@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from collector.event import Identity
-from proprium.metrics.filters import filter_for, parse_filter
-from proprium.metrics.query import Goal
+from proprium.metrics.breakdown_query import OF_BOTS, SORTED_BY, table
+from proprium.metrics.query.filters import filter_for, parse_filter
+from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Dimension, Metric, Table
-from proprium.metrics.table import OF_BOTS, SORTED_BY, table
 from proprium.metrics.totals import totals
-from tests.make import IPHONE, an_event
 from tests.metrics.conftest import Past
 from tests.metrics.test_breakdown import a_busy_day
+from tests.support.builders import IPHONE, an_event
 
 COMPARED = [dimension for dimension in Dimension if dimension not in OF_BOTS and filter_for(dimension, "x")]
 FILTERS = ["", "&filter=page:contains:1&filter=country:is:DE"]

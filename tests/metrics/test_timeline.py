@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.metrics.buckets import buckets
-from proprium.metrics.period import Interval, custom
+from proprium.metrics.query.buckets import buckets
+from proprium.metrics.query.period import Interval, custom
 from proprium.metrics.results import Metric
-from tests.make import an_event
 from tests.metrics.conftest import Past
+from tests.support.builders import an_event
 
 UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 

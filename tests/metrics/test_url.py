@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from proprium.errors import BadQuery
-from proprium.metrics.data_access import EVERY_KEY
-from proprium.metrics.filters import Filter, Operator, parse_filter
-from proprium.metrics.period import PRESETS, Compare, Interval, intervals_for
-from proprium.metrics.query import Audience, Query
-from proprium.metrics.url import PropertyFacts, query_from, query_to_params
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.filters import Filter, Operator, parse_filter
+from proprium.metrics.query.period import PRESETS, Compare, Interval, intervals_for
+from proprium.metrics.query.query import Audience, Query
+from proprium.metrics.query.url import PropertyFacts, query_from, query_to_params
 from tests.metrics.test_filters import filters
 
 UNHURRIED = settings(deadline=None)  # a busy machine is no failure

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from proprium.metrics.filters import parse_filter
-from proprium.metrics.query import Goal
+from proprium.metrics.explain import LeftOut, Step, why
+from proprium.metrics.query.filters import parse_filter
+from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Metric
-from proprium.metrics.why import LeftOut, Step, why
-from tests.make import GOOGLEBOT, an_event
 from tests.metrics.conftest import Past
+from tests.support.builders import GOOGLEBOT, an_event
 
 
 def a_day(past: Past) -> None:

@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 from collector.ports import PropertyRules
-from proprium.properties.directory import FRESH_S, Directory
+from proprium.properties.rules_cache import FRESH_S, Directory
 from proprium.properties.service import delete_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
-from tests.make import a_property, an_event
+from tests.support.builders import a_property, an_event
 
 
 class Seconds:

@@ -9,11 +9,11 @@ import pytest
 from proprium.accounts.users import remove
 from proprium.errors import Conflict, ProblemForReader, PropertyNotFound
 from proprium.properties import service
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.tables import ChangeKind, Property, Role, User
-from proprium.storage.tail import Tail
-from tests.make import a_property, a_user, an_event
+from tests.support.builders import a_property, a_user, an_event
 
 
 def names(properties: list[Property]) -> list[str]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from proprium.metrics.results import Dimension, Metric
-from proprium.reports.content import Facts
 from proprium.reports.html import css_string, html, json_in_html
-from tests.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
+from proprium.reports.report_model import Facts
+from tests.support.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'`{{7*7}}\u2028"
 

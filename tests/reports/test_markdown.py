@@ -6,10 +6,10 @@ from dataclasses import replace
 import markdown2
 
 from proprium.metrics.results import Dimension
-from proprium.reports.content import Facts
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown, plain
-from tests.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
+from proprium.reports.report_model import Facts
+from tests.support.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
 
 
 def test_it_says_what_the_pdf_says() -> None:

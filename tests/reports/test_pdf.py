@@ -12,9 +12,9 @@ import pytest
 from proprium.errors import ChromiumMissing, PrintFailed
 from proprium.reports import chromium
 from proprium.reports.chromium import print_html
-from proprium.reports.content import Facts, Paper
 from proprium.reports.pdf import pdf
-from tests.dashboards import ATLAS, a_dashboard
+from proprium.reports.report_model import Facts, Paper
+from tests.support.dashboards import ATLAS, a_dashboard
 
 needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext: apt install poppler-utils")
 

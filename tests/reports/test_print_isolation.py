@@ -18,9 +18,9 @@ import pytest
 
 from proprium.reports import chromium
 from proprium.reports.chromium import NO_PROXY, NO_RESOLVER, NO_UDP, print_html
-from proprium.reports.content import Facts
 from proprium.reports.html import html
-from tests.dashboards import ATLAS, a_dashboard
+from proprium.reports.report_model import Facts
+from tests.support.dashboards import ATLAS, a_dashboard
 
 DEADLINE_S = 30  # a browser that hangs fails its test, and not the whole run
 needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext: apt install poppler-utils")

@@ -12,7 +12,7 @@ import pytest
 from proprium.errors import PrintFailed, ReportsBusy, TooManyRequests
 from proprium.reports.cancellation import cancel_on_disconnect, in_thread
 from proprium.reports.chromium import print_html
-from proprium.reports.queue import LOCAL_COMMAND, QueueLimits, ReportQueue, Requester, requester_of
+from proprium.reports.report_queue import LOCAL_COMMAND, QueueLimits, ReportQueue, Requester, requester_of
 from tests.reports.test_pdf import a_browser
 
 

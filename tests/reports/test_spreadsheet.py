@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv as csv_format
 import json as json_format
 
-from proprium.metrics.filters import Filter, Operator
+from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.results import Metric, Table, TableRow
-from proprium.reports.spreadsheet import csv, json
-from tests.dashboards import a_query
+from proprium.reports.table_files import csv, json
+from tests.support.dashboards import a_query
 
 FORMULA = "=cmd|' /C calc'!A0"
 SHOWN = (Metric.VISITORS, Metric.BOUNCE_RATE, Metric.VISIT_DURATION)

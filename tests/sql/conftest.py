@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 
 from collector.event import Event
-from proprium.sql.results import Held, Result
-from proprium.sql.runner import Runner
-from proprium.sql.snapshot import Chosen, Scope, Snapshots
+from proprium.sql_console.results import Held, Result
+from proprium.sql_console.runner import Runner
+from proprium.sql_console.snapshot import Chosen, Scope, Snapshots
 from proprium.storage.database import Database
-from tests.make import an_event
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 EVENING = datetime(2026, 11, 2, 22, 0, tzinfo=UTC)
 """Of the day whose events the builders make."""

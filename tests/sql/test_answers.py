@@ -11,12 +11,12 @@ import duckdb
 import pytest
 
 from proprium.errors import SqlRefused
-from proprium.exports.cells import csv_bytes
-from proprium.sql.child import check
-from proprium.sql.downloads import as_json, table_of
-from proprium.sql.examples import EXAMPLES, Example
-from proprium.sql.results import Result, ResultColumn
-from proprium.sql.snapshot import Scope
+from proprium.serialization.csv_cells import csv_bytes
+from proprium.sql_console.child import check
+from proprium.sql_console.downloads import as_json, table_of
+from proprium.sql_console.examples import EXAMPLES, Example
+from proprium.sql_console.results import Result, ResultColumn
+from proprium.sql_console.snapshot import Scope
 from tests.sql.conftest import OURS, THEIRS, Asker
 
 

@@ -16,10 +16,10 @@ from uuid import uuid4
 import pytest
 
 from proprium.errors import SqlBusy, SqlRefused
-from proprium.sql import runner
-from proprium.sql.child import ONLY_SELECT
-from proprium.sql.runner import Runner
-from proprium.sql.snapshot import Scope
+from proprium.sql_console import runner
+from proprium.sql_console.child import ONLY_SELECT
+from proprium.sql_console.runner import Runner
+from proprium.sql_console.snapshot import Scope
 from tests.sql.conftest import OURS, Asker
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_what_is_no_question_is_not_run(name: str, asker: Asker) -> None:
     """Each before the engine sees it; in one process, since that decides by the text alone."""
     import duckdb
 
-    from proprium.sql.child import Refused, check
+    from proprium.sql_console.child import Refused, check
 
     with duckdb.connect() as engine, pytest.raises(Refused, match="Only questions"):
         check(engine, NOT_A_QUESTION[name].format(folder=asker.folder))
@@ -110,7 +110,8 @@ QUESTIONS = {
 MANY = """
 import sys; sys.path.insert(0, sys.argv[1])
 import json
-from proprium.sql import child, fence
+from proprium.sql_console import child
+from proprium.sql_console import seccomp
 fence.limit()
 request = json.load(sys.stdin)
 database = child.opened(request["file"], request["timezone"])
@@ -254,7 +255,7 @@ def children() -> set[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if int(parent) == os.getpid() and b"proprium.sql.child" in (folder / "cmdline").read_bytes():
+            if int(parent) == os.getpid() and b"proprium.sql_console.child" in (folder / "cmdline").read_bytes():
                 found.add(int(folder.name))
         except OSError:
             continue  # it has just ended
@@ -266,7 +267,8 @@ def children() -> set[int]:
 LOOK = """
 import sys; sys.path.insert(0, sys.argv[1])
 import json, os, resource, socket
-from proprium.sql import child, fence
+from proprium.sql_console import child
+from proprium.sql_console import seccomp
 fence.limit()
 request = json.load(sys.stdin)
 database = child.opened(request["file"], "Europe/Berlin")
@@ -314,7 +316,7 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
     assert told["fenced"]
     assert set(told["environment"]) <= {"LANG", "LC_CTYPE"}
     assert told["folder"] == "/"
-    assert told["modules"] == ["proprium", "proprium.sql", "proprium.sql.fence", "proprium.sql.child"]
+    assert told["modules"] == ["proprium", "proprium.sql", "proprium.sql_console.seccomp", "proprium.sql_console.child"]
     assert told["limits"] == [0, 0, 0]
     assert set(told["attempts"].values()) == {1}  # EPERM
     assert told["answer"] == [[5]]

@@ -13,13 +13,13 @@ import duckdb
 import pytest
 
 from proprium.properties import service
-from proprium.sql.results import Held
-from proprium.sql.snapshot import FRESH, KEPT, Chosen, Scope, Snapshots
-from proprium.sql.views import VIEWS
+from proprium.sql_console.results import Held
+from proprium.sql_console.snapshot import FRESH, KEPT, Chosen, Scope, Snapshots
+from proprium.sql_console.views import VIEWS
 from proprium.storage.tables import Property
-from tests.make import an_event
 from tests.sql.conftest import EVENING, OURS, THEIRS
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 class Clock:
@@ -194,7 +194,7 @@ def test_each_is_given_up_at_its_own_time_whatever_is_asked_meanwhile(
 def test_only_a_few_are_kept_and_closing_gives_them_back(
     warehouse: FilledWarehouse, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proprium.sql.snapshot.MOST_KEPT", 2)
+    monkeypatch.setattr("proprium.sql_console.snapshot.MOST_KEPT", 2)
     before = snapshot_files()  # of other tests
     for days in range(1, 5):
         held(snapshots, days)

@@ -17,7 +17,7 @@ import pytest
 from collector.errors import StoreUnavailable
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events, read_events
-from tests.make import a_property, an_event
+from tests.support.builders import a_property, an_event
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,7 +119,7 @@ import sys
 from uuid import uuid4
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
-from tests.make import an_event
+from tests.support.builders import an_event
 
 store = EventStore(Database(sys.argv[1]))
 while True:
@@ -160,7 +160,7 @@ import sys
 from uuid import UUID
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
-from tests.make import an_event
+from tests.support.builders import an_event
 
 store = EventStore(Database(sys.argv[1]))
 print("ready", flush=True)

@@ -15,14 +15,14 @@ from sqlmodel import Session
 from collector.visitor import visitor_of
 from proprium.clock import utc_now
 from proprium.properties.service import create_property, delete_property, reset_property
-from proprium.storage import settings
-from proprium.storage.copies import keep_copy, kept_copies
+from proprium.storage import instance_settings
+from proprium.storage.backups import keep_copy, kept_copies
 from proprium.storage.database import Database
-from proprium.storage.deletion import prune
 from proprium.storage.erasure import ERASED_TO, QUIET, finish_deletions
 from proprium.storage.events import EventStore
+from proprium.storage.retention import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow, Property
-from tests.make import an_event, moment
+from tests.support.builders import an_event, moment
 
 NAME, AGENT = f"ada-{secrets.token_hex(12)}", f"Mozilla/5.0 {secrets.token_hex(12)}"
 
@@ -111,9 +111,9 @@ def test_whom_a_change_erased_is_forgotten_once_the_warehouse_has_followed(
 def test_a_deletion_that_is_still_going_on_is_finished_once(database: Database, number: int, tmp_path: Path) -> None:
     delete(database, number, "delete")
     finish_deletions(database, tmp_path, 0)
-    assert settings.get(database, ERASED_TO, 0) == 0
+    assert instance_settings.get(database, ERASED_TO, 0) == 0
     finish_deletions(database, tmp_path, 0, clock=lambda: utc_now() + QUIET)
-    assert settings.get(database, ERASED_TO) > 0
+    assert instance_settings.get(database, ERASED_TO) > 0
 
 
 def test_where_the_log_is_being_read_it_is_tried_again(database: Database, number: int, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_where_the_log_is_being_read_it_is_tried_again(database: Database, numbe
         hurried = Database(database.url, busy_timeout_s=0.1)
         delete(hurried, number, "delete")
         finish(hurried)
-        assert settings.get(database, ERASED_TO, 0) == 0
+        assert instance_settings.get(database, ERASED_TO, 0) == 0
     finish(hurried)
     assert traces(tmp_path, NAME, AGENT) == []
     hurried.close()

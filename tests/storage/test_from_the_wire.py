@@ -10,16 +10,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Identity
-from collector.geo import Place
+from collector.geolocation import Place
 from collector.parse import Sender, parse_body
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from proprium.storage.codec import KNOWN_KEYS
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
+from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
-from proprium.storage.tail import Tail
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.make import CHROME, a_property, moment
+from tests.support.builders import CHROME, a_property, moment
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 NUMBER = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 2000) | st.floats(allow_nan=False, allow_infinity=False)

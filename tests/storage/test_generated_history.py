@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from collector.event import Event
-from proprium.storage import codec
+from proprium.storage import event_codec
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
@@ -22,7 +22,7 @@ from tests.bench.history import SITES, World
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
-SAME_NAME = {field.name for field in fields(Event)} & set(codec.COLUMNS) - {"id", "created_at", "user_agent"}
+SAME_NAME = {field.name for field in fields(Event)} & set(event_codec.COLUMNS) - {"id", "created_at", "user_agent"}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_rarest_visit_of_ten_million_has_a_site_too():
     rows: list[Any] = []
     world = World(Highest(1), list(range(1, len(SITES) + 1)), lambda _: 1, 100)
     world.visit(1_700_000_000_000_000, rows)
-    assert {row[codec.COLUMNS.index("property")] for row in rows} == {len(SITES)}
+    assert {row[event_codec.COLUMNS.index("property")] for row in rows} == {len(SITES)}
 
 
 def tables(database: Database) -> list[Any]:
@@ -92,13 +92,14 @@ def tables(database: Database) -> list[Any]:
 def event_of(row: Any, texts: dict[int, str]) -> Event:
     values = dict(row._mapping, automated=bool(row.automated))
     known = [
-        values[name] if name != "user_agent" else texts.get(row.user_agent, "") for name in codec.KNOWN_KEYS.values()
+        values[name] if name != "user_agent" else texts.get(row.user_agent, "")
+        for name in event_codec.KNOWN_KEYS.values()
     ]
     same = {name: values[name] for name in SAME_NAME if name != "automated"}
     return Event(
         id=UUID(bytes=row.id),
-        created_at=codec.moment(row.created_at),
-        data=codec.data_of(known, row.sent, row.rest),
+        created_at=event_codec.moment(row.created_at),
+        data=event_codec.data_of(known, row.sent, row.rest),
         user_agent=texts.get(row.user_agent, ""),
         automated=values["automated"],
         **same,

@@ -16,12 +16,12 @@ from sqlmodel import SQLModel
 
 from proprium.errors import ProblemForOperator
 from proprium.storage import migrate as migrations
-from proprium.storage.copies import KEPT, keep_copy, kept_copies
+from proprium.storage.backups import KEPT, keep_copy, kept_copies
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.migrate import migrate, newest_revision, wait_for_schema
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.make import an_event
+from tests.support.builders import an_event
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:

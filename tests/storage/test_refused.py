@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collector.event import Outcome
 from proprium.properties.service import create_property, delete_property
-from proprium.storage import refused
+from proprium.storage import rejected_events
 from proprium.storage.database import Database
-from proprium.storage.refused import AT_ONCE, Refusals
+from proprium.storage.rejected_events import AT_ONCE, Refusals
 from proprium.storage.tables import Refused
-from tests.make import DAY, moment
+from tests.support.builders import DAY, moment
 
 
 def an_outcome(reason: str | None = "hostname", page: str = "/") -> Outcome:
@@ -18,7 +18,7 @@ def an_outcome(reason: str | None = "hostname", page: str = "/") -> Outcome:
 
 
 def pages(database: Database, number: int | None) -> list[str | None]:
-    return [row.page for row in refused.newest(database, number or 0)]
+    return [row.page for row in rejected_events.newest(database, number or 0)]
 
 
 def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
@@ -26,7 +26,7 @@ def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
     refusals = Refusals(database)
     refusals.note(found.id, an_outcome(page="/pricing"))
     assert refusals.write() == 1
-    (row,) = refused.newest(database, found.number or 0)
+    (row,) = rejected_events.newest(database, found.number or 0)
     assert (row.reason, row.event, row.page, row.hostname) == ("hostname", "page_view", "/pricing", "x.example")
     assert row.at == moment("09:00", DAY)
 
@@ -50,7 +50,7 @@ def test_a_flood_is_written_down_in_part_the_newest(database: Database) -> None:
 
 
 def test_only_the_newest_of_each_property_are_kept(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(refused, "KEPT", 3)
+    monkeypatch.setattr(rejected_events, "KEPT", 3)
     one, other = create_property(database, "One", None), create_property(database, "Other", None)
     refusals = Refusals(database)
     refusals.note(other.id, an_outcome(page="/other"))
@@ -68,7 +68,7 @@ def test_the_list_goes_with_its_property_and_can_be_emptied(database: Database) 
     refusals.note(other.id, an_outcome())
     refusals.write()
     delete_property(database, one.id)
-    refused.forget(database, other.number or 0)
+    rejected_events.forget(database, other.number or 0)
     assert pages(database, one.number) == pages(database, other.number) == []
 
 

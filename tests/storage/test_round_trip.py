@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Event
-from proprium.storage.codec import KNOWN_KEYS
 from proprium.storage.database import Database
+from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
-from tests.make import CHROME, GOOGLEBOT, an_event, moment
+from tests.support.builders import CHROME, GOOGLEBOT, an_event, moment
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 NUMBER = st.integers() | st.integers(-3, 2000) | st.floats(allow_nan=False, allow_infinity=False)

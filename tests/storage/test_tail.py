@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Identity
-from proprium.storage.columns import SHARED
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
+from proprium.storage.event_columns import SHARED
 from proprium.storage.events import EventStore
-from proprium.storage.settings import generation
+from proprium.storage.instance_settings import generation
 from proprium.storage.tables import Change, ChangeKind
-from proprium.storage.tail import Tail
-from tests.make import CHROME, GOOGLEBOT, an_event, moment
+from tests.support.builders import CHROME, GOOGLEBOT, an_event, moment
 
 
 @pytest.fixture
@@ -105,8 +105,8 @@ def test_the_user_agents_of_later_events_are_known_too(database: Database, tail:
 def test_more_user_agents_than_fit_in_memory_are_read_again(
     database: Database, tail: Tail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proprium.storage.tail.AGENTS_IN_MEMORY", 3)
-    monkeypatch.setattr("proprium.storage.tail.NUMBERS_AT_ONCE", 2)
+    monkeypatch.setattr("proprium.storage.change_feed.AGENTS_IN_MEMORY", 3)
+    monkeypatch.setattr("proprium.storage.change_feed.NUMBERS_AT_ONCE", 2)
     texts = [f"agent {n}" for n in range(10)]
     EventStore(database).append([an_event(user_agent=text) for text in texts])
     for _ in range(2):

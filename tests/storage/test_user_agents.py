@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from proprium.storage import deletion, user_agents
+from proprium.storage import retention, user_agents
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import UserAgentRow
-from proprium.storage.tail import Tail
 from proprium.storage.user_agents import sweep_user_agents
-from tests.make import an_event
+from tests.support.builders import an_event
 
 
 def texts(database: Database) -> set[str]:
@@ -22,7 +22,7 @@ def test_texts_that_no_event_has_are_swept_away_and_overwritten(database: Databa
     store = EventStore(database)
     store.append([an_event(user_agent="A very rare browser", property=2), an_event(user_agent="one")])
     store.append([an_event(user_agent=""), an_event(user_agent="two")])
-    deletion.delete_property_events(database, 2)
+    retention.delete_property_events(database, 2)
     assert sweep_user_agents(database) == 1
     assert texts(database) == {"one", "two"}
     database.forget_log()
@@ -33,7 +33,7 @@ def test_texts_that_no_event_has_are_swept_away_and_overwritten(database: Databa
 def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Database) -> None:
     store = EventStore(database)  # of this process, or of another one
     store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
-    deletion.delete_property_events(database, 2)
+    retention.delete_property_events(database, 2)
     sweep_user_agents(database)
     store.append([an_event(user_agent="rare", page="/again")])
     tail = Tail(database)
@@ -44,7 +44,7 @@ def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Databa
 def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monkeypatch) -> None:
     store, look = EventStore(database), user_agents._unused
     store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
-    deletion.delete_property_events(database, 2)
+    retention.delete_property_events(database, 2)
 
     def look_and_store(searched: Database) -> tuple[int, list[int]]:
         found = look(searched)
@@ -61,7 +61,7 @@ def test_a_number_is_never_given_to_another_text(database: Database) -> None:
     store, tail = EventStore(database), Tail(database)
     store.append([an_event(user_agent="one"), an_event(user_agent="last")])
     assert [row.user_agent for row in tail.events_after(0)] == ["one", "last"]
-    deletion.delete_property_events(database, 1)
+    retention.delete_property_events(database, 1)
     sweep_user_agents(database)
     store.append([an_event(user_agent="new"), an_event(user_agent="one"), an_event(user_agent="last")])
     assert [row.user_agent for row in tail.events_after(0)] == ["new", "one", "last"]
@@ -73,6 +73,6 @@ def test_many_are_swept_in_shares(database: Database, monkeypatch) -> None:
     monkeypatch.setattr(user_agents, "TEXTS_AT_ONCE", 4)
     store = EventStore(database)
     store.append([an_event(user_agent=f"agent {n}", property=1 + n % 2) for n in range(21)])
-    deletion.delete_property_events(database, 2)
+    retention.delete_property_events(database, 2)
     assert sweep_user_agents(database) == 10
     assert texts(database) == {f"agent {n}" for n in range(0, 21, 2)}

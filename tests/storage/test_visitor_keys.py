@@ -8,7 +8,7 @@ from pathlib import Path
 from proprium.properties.service import delete_property
 from proprium.storage.database import Database
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.make import a_property, moment
+from tests.support.builders import a_property, moment
 
 MONDAY = date(2026, 11, 2)
 

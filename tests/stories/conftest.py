@@ -13,7 +13,7 @@ import netaddr
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.running import CHROME, CHROMIUM, CHROMIUM_ARGS
+from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS
 
 
 @pytest.fixture(scope="module")  # while it is there, no test of the same process can have an event loop of its own

@@ -15,14 +15,14 @@ from collector.errors import Reason
 from collector.event import Event, Outcome
 from collector.visitor import visitor_of
 from proprium.properties import service
-from proprium.storage.copies import keep_copy, kept_copies
+from proprium.storage.backups import keep_copy, kept_copies
 from proprium.storage.database import Database
-from proprium.storage.deletion import prune
 from proprium.storage.events import EventStore, count_events
-from proprium.storage.refused import Refusals
+from proprium.storage.rejected_events import Refusals
+from proprium.storage.retention import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow, Property
-from tests.make import an_event, moment
-from tests.running import Running, running
+from tests.support.builders import an_event, moment
+from tests.support.servers import Running, running
 
 PEOPLE = 24
 WITHIN_S = 60

@@ -15,8 +15,8 @@ import aiohttp
 import httpx
 import pytest
 
-from tests.open_page import SOCKET_PATH, OpenPage, eventually, opened
-from tests.running import Running
+from tests.support.open_page import SOCKET_PATH, OpenPage, eventually, opened
+from tests.support.servers import Running
 
 EVIL = "evil\n2026-11-28 00:00:00 ERROR   forged line"
 REFUSED = "proprium_socket_refused_total"

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from collector.parse import uuid7
-from tests.running import CHROME, Running
+from tests.support.servers import CHROME, Running
 
 ENV = {"PROPRIUM_TRUSTED_PROXIES": "127.0.0.0/8,::1/128"}
 PASSWORD = "correct horse battery"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.running import Running, running
 from tests.stories.conftest import Site, write_places
+from tests.support.servers import Running, running
 
 LONG_PAGE = (
     '<h1>Fresh bread</h1><div style="height:3000px">Much to read</div>'

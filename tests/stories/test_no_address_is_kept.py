@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.running import CHROME, Running, running
+from tests.support.servers import CHROME, Running, running
 
 ADDRESSES = ("203.0.113.77", "2001:db8:85a3::8a2e:370:7334")
 LOUD = {

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
-from tests.running import Load, Running, running
+from tests.support.servers import Load, Running, running
 
 ROUNDS, MANY_ROUNDS = 5, 20
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from proprium.storage.copies import keep_copy
+from proprium.storage.backups import keep_copy
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
-from tests.make import an_event
-from tests.running import Running
+from tests.support.builders import an_event
+from tests.support.servers import Running
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.running import ROOT, Running, free_port, running
+from tests.support.servers import ROOT, Running, free_port, running
 
 SYSTEM_PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 TOO_LARGE = {413, 502}

@@ -15,8 +15,8 @@ from proprium.clock import utc_now
 from proprium.properties.service import find_any
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
-from tests.make import an_event
-from tests.running import Running
+from tests.support.builders import an_event
+from tests.support.servers import Running
 
 PASSWORD = "a password for a story"
 VALUES = ("canary@mail.example", "canary-user", "canary-query", "canary-plan")

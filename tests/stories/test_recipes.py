@@ -20,9 +20,9 @@ from proprium.config import Settings
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
-from proprium.ui.snippets import PREFIX, YOUR_KEY, Snippets
-from tests.running import CHROME, Running, free_port, running
+from proprium.ui.components.snippets import PREFIX, YOUR_KEY, Snippets
 from tests.stories.conftest import Site, write_places
+from tests.support.servers import CHROME, Running, free_port, running
 
 ROUTER = "<script>const router = {afterEach(call) { this.call = call; }};</script>"
 VISIT = """  // calls the worker as Cloudflare does, for a visitor of some address

@@ -22,14 +22,14 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from proprium.accounts import sessions
+from proprium.accounts import login_sessions
 from proprium.config import Settings
 from proprium.properties.service import set_public
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium.ui.session import COOKIE
-from tests.make import a_property, a_user
-from tests.running import ROOT, Running
+from tests.support.builders import a_property, a_user
+from tests.support.servers import ROOT, Running
 
 # In Chromium's place: prints when the file `go` is there, has a child as Chromium has, and tells nobody of itself.
 CHROMIUM = """#!/bin/sh
@@ -110,7 +110,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     migrate(database)
     ada = a_user(database)
     made = set_public(database, a_property(database, "Bakery", ada).id, True)
-    cookie = sessions.start(database, ada.id)
+    cookie = login_sessions.start(database, ada.id)
     database.close()
     env = {
         "PROPRIUM_CHROMIUM": str(chromium),

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.running import CHROME, Running, running
+from tests.support.servers import CHROME, Running, running
 
 HEAD_S = 10.0
 """Within which a request head must be complete; a little more is granted for a busy machine."""

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser
 
-from tests.make import CHROME
-from tests.running import running
 from tests.stories.conftest import Site
+from tests.support.builders import CHROME
+from tests.support.servers import running
 
 SEEDS_TAG = """<script>
   let collectorQueue = [], collectorServer = "{server}", collectorId = "{property}";

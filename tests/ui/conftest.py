@@ -22,22 +22,22 @@ from sqlalchemy import delete
 from starlette.types import ASGIApp
 
 from maps.atlas import Atlas
-from proprium.accounts import sessions
+from proprium.accounts import login_sessions
 from proprium.config import Settings
-from proprium.heard import Heard
-from proprium.live import Hub
+from proprium.live.hit_feed import Heard
+from proprium.live.subscriptions import Hub
 from proprium.properties import service
-from proprium.properties.directory import Directory
+from proprium.properties.rules_cache import Directory
 from proprium.properties.service import ensure_own_property
-from proprium.sql.runner import Runner
-from proprium.sql.snapshot import Snapshots
-from proprium.storage import proxies, settings
+from proprium.sql_console.runner import Runner
+from proprium.sql_console.snapshot import Snapshots
+from proprium.storage import instance_settings, trusted_proxies
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
 from proprium.ui import session
-from proprium.ui.mount import mount, protected
+from proprium.ui.app import mount, protected
 from proprium.ui.services import Services
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 HOME = "http://localhost:8000"
 OWNER = User(email="owner@example.com", password_hash="", role=Role.OWNER)  # in memory: sees everything
@@ -55,7 +55,9 @@ class Site:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # type: ignore[arg-type]
         client = httpx.AsyncClient(transport=transport, base_url=HOME, headers={"accept": "text/html"})
         if user is not None:
-            client.cookies.set(session.COOKIE, sessions.start(self.services.database, user.id, "Firefox on Linux"))
+            client.cookies.set(
+                session.COOKIE, login_sessions.start(self.services.database, user.id, "Firefox on Linux")
+            )
         self.clients.append(client)
         return client
 
@@ -125,6 +127,6 @@ def _empty(site: Site) -> None:
             service.delete_property(site.services.database, found.id)
     with site.services.database.writing() as session_:
         session_.execute(delete(User))
-        for decided in (proxies.TRUSTED, proxies.WAITING, proxies.DISMISSED):
-            settings.erase(session_, decided)
+        for decided in (trusted_proxies.TRUSTED, trusted_proxies.WAITING, trusted_proxies.DISMISSED):
+            instance_settings.erase(session_, decided)
     site.filled.projector.catch_up()

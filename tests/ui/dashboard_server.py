@@ -13,30 +13,30 @@ import uvicorn
 from fastapi import FastAPI
 
 from maps.atlas import Atlas
-from proprium import routes
-from proprium.accounts import sessions, users
-from proprium.accounts.attempts import Attempts
+from proprium.accounts import login_sessions, users
+from proprium.accounts.login_throttle import Attempts
 from proprium.clock import utc_now
 from proprium.config import Settings
-from proprium.heard import Heard
-from proprium.live import Hub
-from proprium.metrics.filters import parse_filters
-from proprium.metrics.goals import Segment, goal, kept
-from proprium.properties.directory import Directory
+from proprium.live.hit_feed import Heard
+from proprium.live.subscriptions import Hub
+from proprium.metrics.query.filters import parse_filters
+from proprium.metrics.query.goals import Segment, goal, kept
+from proprium.properties.rules_cache import Directory
 from proprium.properties.service import create_property, set_custom_cards, set_public, update_settings
-from proprium.sql.runner import Runner
-from proprium.sql.snapshot import Snapshots
+from proprium.server import http_routes
+from proprium.sql_console.runner import Runner
+from proprium.sql_console.snapshot import Snapshots
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property, Role
-from proprium.storage.tail import Tail
-from proprium.ui.mount import mount
+from proprium.ui.app import mount
 from proprium.ui.services import Services
-from proprium.warehouse.connect import open_warehouse
-from proprium.warehouse.projector import Projector
-from proprium.warehouse.rules import stored_rules
-from tests.make import CHROME, GOOGLEBOT, IPHONE, PASSWORD, an_event
+from proprium.warehouse.projection.projector import Projector
+from proprium.warehouse.projection.rules import stored_rules
+from proprium.warehouse.warehouse import open_warehouse
+from tests.support.builders import CHROME, GOOGLEBOT, IPHONE, PASSWORD, an_event
 
 SENT = {0: {"plan": "pro", "<b>seats</b>": 3}, 4: {"plan": "free"}, 8: {"plan": "pro"}}
 
@@ -54,7 +54,7 @@ class DashboardServer:
         self.projector = Projector(self.tail, self.warehouse, rules, self.hub.touch)
         atlas = Atlas()
         self.app = FastAPI(lifespan=self._life)
-        self.app.include_router(routes.maps(atlas))
+        self.app.include_router(http_routes.maps(atlas))
         self.app.post("/test/append")(self.append)
         self.app.get("/test/facts")(self.facts)
         self.services = Services(
@@ -106,7 +106,7 @@ class DashboardServer:
         germans = kept(Segment("Germans", parse_filters(["country:is:DE"])))
         self.open = update_settings(self.database, self.open.id, segments=[germans])
         self.foreign = create_property(self.database, "foreign.example", bob.id)
-        self.token = sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test", attempts=Attempts())
+        self.token = login_sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test", attempts=Attempts())
 
     def _history(self) -> None:
         """Twelve visitors of the last days: seven from Germany, five from the United States, and a bot."""

@@ -10,21 +10,21 @@ from nicegui import ui
 
 from proprium.figures.template import Look
 from proprium.figures.timeline import timeline
-from proprium.metrics.period import Interval
+from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Dimension, Metric
-from proprium.ui import bundle
-from proprium.ui.parts.choropleth import Choropleth
-from proprium.ui.static import StaticCompressed
-from tests.dashboards import ATLAS, REGIONS, a_breakdown, a_series
+from proprium.ui.components.choropleth import Choropleth
+from proprium.ui.http import asset_urls
+from proprium.ui.http.static_files import StaticCompressed
+from tests.support.dashboards import ATLAS, REGIONS, a_breakdown, a_series
 
 
 def build(*, slim: bool) -> FastAPI:
     app = FastAPI()
-    app.mount(bundle.URL, StaticCompressed(directory=bundle.ASSETS))
+    app.mount(asset_urls.URL, StaticCompressed(directory=asset_urls.ASSETS))
     app.get("/maps/world.json")(lambda: Response(ATLAS.world_bytes(), media_type="application/json"))
     app.get("/maps/regions/{country}.json")(_regions)
     if slim:
-        bundle.install_override()
+        asset_urls.install_override()
     ui.page("/")(_page)
     ui.run_with(app, show_welcome_message=False)
     return app

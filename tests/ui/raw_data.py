@@ -19,21 +19,21 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maps.atlas import Atlas
-from proprium import routes
-from proprium.accounts import keys, sessions
-from proprium.api import build, problems
+from proprium.accounts import api_keys, login_sessions
+from proprium.api import app, problems
 from proprium.clock import utc_now
-from proprium.collect_app import Ingestion
 from proprium.figures.names import name_of
-from proprium.metrics.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS
+from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS
 from proprium.metrics.results import Dimension
 from proprium.properties.service import set_public, update_settings
-from proprium.reports.files import Format, Printer
-from proprium.storage.codec import KNOWN_KEYS
+from proprium.reports.renderer import Format, Printer
+from proprium.server import http_routes
+from proprium.server.collector_app import Ingestion
+from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.tables import Property, Role, User
 from proprium.ui import session
-from tests.make import a_property, a_user, an_event
-from tests.running import ROOT
+from tests.support.builders import a_property, a_user, an_event
+from tests.support.servers import ROOT
 from tests.ui.conftest import HOME, Site
 
 CANARY = "canary"
@@ -94,7 +94,7 @@ NOT_ASKED = ("/_nicegui", "/auth/", "/accounts/")
 PRINT_ROUTES = """
 import pathlib, sys
 from starlette.routing import Mount
-from proprium import app as composed
+from proprium.server import app as composed
 from proprium.config import Settings
 apps = []
 composed.protected = lambda app, *_, **__: apps.append(app) or app
@@ -139,7 +139,7 @@ class Shop:
             client.headers["authorization"] = f"Bearer {self.keys[who]}"
         elif who in {"viewer", "owner"}:
             user = self.bob if who == "viewer" else self.ada
-            client.cookies.set(session.COOKIE, sessions.start(self.site.services.database, user.id, "a test"))
+            client.cookies.set(session.COOKIE, login_sessions.start(self.site.services.database, user.id, "a test"))
         self.site.clients.append(client)
         return client
 
@@ -164,8 +164,8 @@ def open_shop(site: Site, doors: Ingestion) -> Shop:
         ]
     )
     held = {
-        "foreign key": keys.create(database, "theirs", user_id=cam.id),
-        "property key": keys.create(database, "its own", property_id=public.id),
+        "foreign key": api_keys.create(database, "theirs", user_id=cam.id),
+        "property key": api_keys.create(database, "its own", property_id=public.id),
     }
     return Shop(site, _whole(site, doors, atlas), public, ada, bob, held)
 
@@ -175,8 +175,8 @@ def _whole(site: Site, doors: Ingestion, atlas: Atlas) -> ASGIApp:
     services = site.services
     user_of = partial(session.user_of, services)
     files = FastAPI(openapi_url=None)
-    files.include_router(routes.reports(services.database, Printer(services.warehouse, atlas), user_of))
-    made = build.build(
+    files.include_router(http_routes.reports(services.database, Printer(services.warehouse, atlas), user_of))
+    made = app.build(
         services.database,
         doors.collector,
         services.warehouse,
@@ -185,7 +185,7 @@ def _whole(site: Site, doors: Ingestion, atlas: Atlas) -> ASGIApp:
         user_of=user_of,
         reads_per_minute=10**6,
     )
-    files.mount(build.PREFIX, made)
+    files.mount(app.PREFIX, made)
     problems.install(files)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from proprium.accounts import keys
+from proprium.accounts import api_keys
 from proprium.properties.service import set_public
 from proprium.storage.tables import Role
-from tests.make import a_property, a_user
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import last_field, press
 
@@ -28,10 +28,10 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("Copy it now.")
-    [key] = keys.keys_of(database, ada.id)
+    [key] = api_keys.keys_of(database, ada.id)
     assert (key.name, key.property_id, key.may_write) == ("shop", mine.id, True)
     [shown] = [one.text for one in browser.find(content="proprium_").elements]  # type: ignore[attr-defined]
-    found = keys.find(database, shown)
+    found = api_keys.find(database, shown)
     assert found is not None
     assert found.id == key.id
     await browser.open("/account")
@@ -39,7 +39,7 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     await browser.should_not_see(shown)
     press(browser, "Revoke")
     await browser.should_see("shop stopped working.")
-    assert keys.keys_of(database) == []
+    assert api_keys.keys_of(database) == []
 
 
 async def test_nobody_makes_a_key_for_somebody_elses_property(site: Site) -> None:
@@ -68,9 +68,9 @@ async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None
     writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("You may read Open, but not send to it.", retries=20)
-    assert keys.keys_of(database, viewer.id) == []
+    assert api_keys.keys_of(database, viewer.id) == []
     writes.set_value(False)
     press(browser, "Create")
     await browser.should_see("Copy it now.")
-    [key] = keys.keys_of(database, viewer.id)
+    [key] = api_keys.keys_of(database, viewer.id)
     assert (key.property_id, key.may_write) == (public.id, False)

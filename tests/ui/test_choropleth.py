@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from proprium.figures.bundle import built_file
-from tests.running import CHROMIUM_ARGS, ROOT, free_port
+from tests.support.servers import CHROMIUM_ARGS, ROOT, free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")

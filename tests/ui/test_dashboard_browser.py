@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.running import CHROMIUM_ARGS, ROOT, free_port
+from tests.support.servers import CHROMIUM_ARGS, ROOT, free_port
 
 pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 

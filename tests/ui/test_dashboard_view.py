@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proprium.errors import BadQuery
-from proprium.metrics.data_access import EVERY_KEY
-from proprium.metrics.filters import Filter, Operator
-from proprium.metrics.period import PRESETS, Compare, Interval
-from proprium.metrics.query import Goal
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.filters import Filter, Operator
+from proprium.metrics.query.period import PRESETS, Compare, Interval
+from proprium.metrics.query.query import Goal
+from proprium.metrics.query.url import PropertyFacts
 from proprium.metrics.results import Dimension, Metric
-from proprium.metrics.url import PropertyFacts
-from proprium.ui.cards.tiles import DEVICES, PAGES, PLACES, SOURCES, TILES
-from proprium.ui.cards.view import View, view_from
+from proprium.ui.dashboard.state import View, view_from
+from proprium.ui.dashboard.tiles import DEVICES, PAGES, PLACES, SOURCES, TILES
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
 FACTS = PropertyFacts(UUID(int=7), 1, "Europe/Berlin", ("sign_up",), NOW - timedelta(days=400), data_access=EVERY_KEY)

@@ -12,9 +12,9 @@ from starlette.responses import PlainTextResponse
 
 from proprium.errors import PropertyNotFound
 from proprium.storage.tables import Role
-from proprium.ui import error_pages
-from proprium.ui.security import PageRateLimit, SecurityHeaders, SocketOrigin
-from tests.make import a_property, a_user
+from proprium.ui.http import error_pages
+from proprium.ui.http.security import PageRateLimit, SecurityHeaders, SocketOrigin
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import HOME, Site
 
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=polling"

@@ -11,7 +11,7 @@ from nicegui.testing.user_interaction import UserInteraction
 
 from proprium.properties import service
 from proprium.storage.tables import Property
-from tests.make import a_property, a_user
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import OWNER, Site
 from tests.ui.test_property_pages import has, press
 

@@ -10,11 +10,11 @@ from collector.errors import Reason
 from collector.event import Outcome
 from proprium.clock import utc_now
 from proprium.properties import service
-from proprium.storage import proxies
+from proprium.storage import trusted_proxies
 from proprium.storage.tables import Role
-from proprium.ui import proxy_watch
-from proprium.ui.parts.listener import REFUSED, Arrival
-from tests.make import a_property, a_user
+from proprium.ui.components import proxy_watch
+from proprium.ui.components.install_checklist import REFUSED, Arrival
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import has, press, reload, visits
 
@@ -159,12 +159,12 @@ async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -
     await asyncio.sleep(0.1)
     site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
     await has(browser, "unknown: behind a proxy?")
-    proxies.report(site.services.database, "10.0.0.7")  # a second later, as the porter does
+    trusted_proxies.report(site.services.database, "10.0.0.7")  # a second later, as the porter does
     await has(browser, "a proxy at 10.0.0.7 that this server does not trust")
     press(browser, "Trust this proxy")
     await has(browser, "10.0.0.7 is trusted now")
-    assert [str(network) for network in proxies.trusted(site.services.database)] == ["10.0.0.7/32"]
-    assert proxies.waiting(site.services.database) is None
+    assert [str(network) for network in trusted_proxies.trusted(site.services.database)] == ["10.0.0.7/32"]
+    assert trusted_proxies.waiting(site.services.database) is None
     site.services.heard.publish(mine.id, HIT._replace(page="/next"))
     await has(browser, "page_view on /next")
     await browser.should_not_see("10.0.0.7 that this server does not trust")
@@ -173,7 +173,7 @@ async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -
 async def test_who_does_not_own_the_server_is_told_who_can_trust_a_proxy_and_not_which(site: Site) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
-    proxies.report(site.services.database, "10.0.0.8")
+    trusted_proxies.report(site.services.database, "10.0.0.8")
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from proprium.ui.kept import KeptFiles
+from proprium.ui.http.framework_assets import KeptFiles
 
 SCRIPT = "const answer = 42; // " + "long enough to be worth it " * 40
 FILE = "/_nicegui/3.18.0/static/vue.js"

@@ -13,7 +13,7 @@ from playwright.async_api import async_playwright
 from starlette.responses import RedirectResponse
 
 from proprium.ui.session import HOME, safe_next
-from tests.running import CHROMIUM, CHROMIUM_ARGS
+from tests.support.servers import CHROMIUM, CHROMIUM_ARGS
 from tests.ui.conftest import Site
 
 BASE = "http://localhost:8000/login"

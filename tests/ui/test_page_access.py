@@ -17,15 +17,15 @@ from nicegui import nicegui as framework
 from nicegui.outbox import Outbox
 from starlette.types import Message, Receive, Scope, Send
 
-from proprium.accounts import sessions
-from proprium.accounts.sessions import Principal
+from proprium.accounts import login_sessions
+from proprium.accounts.login_sessions import Principal
 from proprium.properties.service import Sharing, set_public
 from proprium.storage.tables import Role
-from proprium.ui import page_access, socket_limits
-from proprium.ui.page_access import ANYONE, Level, PageAccess
-from proprium.ui.security import SOCKET_PATH
-from proprium.ui.socket_limits import EVENTS, SocketLimits
-from tests.make import a_property, a_user
+from proprium.ui.http import page_access, socket_limits
+from proprium.ui.http.page_access import ANYONE, Level, PageAccess
+from proprium.ui.http.security import SOCKET_PATH
+from proprium.ui.http.socket_limits import EVENTS, SocketLimits
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import Site
 
 PATHS = {
@@ -62,7 +62,7 @@ async def test_every_page_says_what_its_reader_needs(site: Site, pattern: str) -
     page = await site.browser(reader).open(PATHS[pattern].format(id=mine.id))
     assert page_access.is_allowed(page)
     if reader is not None:
-        sessions.revoke_all(site.services.database, ada.id)
+        login_sessions.revoke_all(site.services.database, ada.id)
         assert not page_access.is_allowed(page)
         assert page.is_deleted
 
@@ -104,7 +104,7 @@ async def test_nothing_is_answered_while_rights_cannot_be_read(site: Site, monke
         raise OSError("the disk is gone")
 
     before = len(page.elements)
-    monkeypatch.setattr(sessions, "principals", broken)
+    monkeypatch.setattr(login_sessions, "principals", broken)
     await forged_press(page, button)
     assert len(page.elements) == before
     monkeypatch.undo()
@@ -148,10 +148,10 @@ def test_a_page_about_a_property_ends_with_it_and_a_list_does_not() -> None:
 def test_nicegui_hears_no_message_that_is_not_checked(site: Site) -> None:
     assert set(core.sio.handlers["/"]) == EVENTS | {"connect", "disconnect"}
     for name in EVENTS | {"connect"}:
-        assert core.sio.handlers["/"][name].__module__ == "proprium.ui.socket_messages"
+        assert core.sio.handlers["/"][name].__module__ == "proprium.ui.http.socket_messages"
     script = Path(nicegui.__file__).with_name("static") / "nicegui.js"
     assert set(re.findall(r'socket\??\.emit\(\s*"(\w+)"', script.read_text())) == EVENTS
-    assert Outbox._emit.__module__ == "proprium.ui.socket_messages"
+    assert Outbox._emit.__module__ == "proprium.ui.http.socket_messages"
     source = inspect.getsource(inspect.getmodule(Outbox.loop))  # type: ignore[arg-type]
     assert source.count("sio.emit(") == 1, "a page sends in one place"
     assert "self._emit(message)" in source

@@ -20,7 +20,7 @@ from nicegui import ui
 
 from proprium.ui.page_memory import weak_method
 from tests.bench.light_page import LightPage
-from tests.running import ROOT, free_port
+from tests.support.servers import ROOT, free_port
 from tests.ui.conftest import Site
 
 PAGES = {
@@ -48,7 +48,7 @@ class Server:
         port = free_port()
         self.url = f"http://localhost:{port}"
         self.log = (folder / "server.log").open("wb")
-        command = [sys.executable, "-m", "tests.ui.page_memory_server", str(folder), str(port)]
+        command = [sys.executable, "-m", "tests.support.page_memory_server", str(folder), str(port)]
         # NiceGUI looks for pytest and then compresses nothing.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT)

@@ -12,12 +12,12 @@ from nicegui import ui
 from nicegui.testing import User as Browser
 from nicegui.testing.user_interaction import UserInteraction
 
-from proprium.accounts import sessions
+from proprium.accounts import login_sessions
 from proprium.clock import utc_now
 from proprium.properties import service
 from proprium.storage.tables import Property, Role, User
-from proprium.ui import page_access
-from tests.make import a_property, a_user, an_event
+from proprium.ui.http import page_access
+from tests.support.builders import a_property, a_user, an_event
 from tests.ui.conftest import Site
 
 
@@ -180,7 +180,7 @@ async def test_a_right_that_was_lost_meanwhile_is_not_used(site: Site, monkeypat
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/settings")
-    sessions.revoke_all(site.services.database, ada.id)
+    login_sessions.revoke_all(site.services.database, ada.id)
     press(browser, "Save")
     await has(browser, f"No property {mine.id}")
 

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from proprium.accounts import setup
 from proprium.config import Settings
 from proprium.properties.service import set_public
-from proprium.ui import frame
-from proprium.ui.frame import route_pattern
-from proprium.ui.snippets import YOUR_ID, Snippets
-from tests.make import a_property, a_user
+from proprium.ui import layout
+from proprium.ui.components.snippets import YOUR_ID, Snippets
+from proprium.ui.layout import route_pattern
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import HOME, Site
 
 
@@ -114,7 +114,7 @@ def test_a_pattern_names_what_was_in_the_path(path: str, parameters: dict[str, s
 
 async def test_a_reader_without_a_socket_leaves_no_error_behind(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crawler's page: NiceGUI clears it away while it waits for a browser that never comes."""
-    monkeypatch.setattr(frame, "CONNECTED_WITHIN_S", 0.2)
+    monkeypatch.setattr(layout, "CONNECTED_WITHIN_S", 0.2)
     found = a_property(site.services.database, "Mine")
     set_public(site.services.database, found.id, True)
     troubles: list[dict[str, Any]] = []

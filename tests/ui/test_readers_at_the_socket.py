@@ -17,11 +17,11 @@ from nicegui.testing.user_navigate import UserNavigate
 
 from maps.atlas import Atlas
 from proprium.clock import utc_now
-from proprium.collect_app import ingestion
 from proprium.properties.service import update_settings
+from proprium.server.collector_app import ingestion
 from proprium.storage.tables import Role, User
-from proprium.ui import page_access, socket_messages
-from tests.make import an_event
+from proprium.ui.http import page_access, socket_messages
+from tests.support.builders import an_event
 from tests.ui.conftest import Site
 from tests.ui.raw_data import DATA_KEYS, EVENT, PERSON, SENT, Shop, leaks, open_shop, packed
 

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from maps.atlas import Atlas
-from proprium.collect_app import ingestion
-from proprium.metrics.filters import Operator
+from proprium.metrics.query.filters import Operator
 from proprium.properties.service import update_settings
+from proprium.server.collector_app import ingestion
 from tests.ui.conftest import Site
 from tests.ui.raw_data import (
     ANSWERING,

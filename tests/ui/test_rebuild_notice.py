@@ -9,8 +9,8 @@ import pytest
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.testing import User as Browser
 
-from proprium.ui.parts import rebuild_notice
-from tests.make import a_property, a_user
+from proprium.ui.components import rebuild_notice
+from tests.support.builders import a_property, a_user
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import has, visits
 

@@ -9,10 +9,10 @@ from collector.event import Outcome
 from proprium.clock import utc_now
 from proprium.metrics.automated import automated_hits
 from proprium.properties import service
-from proprium.storage import proxies
-from proprium.storage.refused import Refusals
+from proprium.storage import trusted_proxies
+from proprium.storage.rejected_events import Refusals
 from proprium.storage.tables import Property, Role
-from tests.make import CHROME, GOOGLEBOT, a_property, a_user, an_event
+from tests.support.builders import CHROME, GOOGLEBOT, a_property, a_user, an_event
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import has, press, reload
 
@@ -97,18 +97,18 @@ async def test_somebody_elses_list_looks_like_a_page_that_does_not_exist(site: S
 
 async def test_the_owner_is_asked_about_a_proxy_once_and_one_click_trusts_it(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    proxies.report(site.services.database, "10.0.0.5")
+    trusted_proxies.report(site.services.database, "10.0.0.5")
     browser = site.browser(owner)
     await browser.open("/properties")
     await has(browser, "a proxy at 10.0.0.5")
     press(browser, "Trust it")
     await has(browser, "10.0.0.5 is trusted now")
-    assert [str(network) for network in proxies.trusted(site.services.database)] == ["10.0.0.5/32"]
-    assert proxies.waiting(site.services.database) is None
+    assert [str(network) for network in trusted_proxies.trusted(site.services.database)] == ["10.0.0.5/32"]
+    assert trusted_proxies.waiting(site.services.database) is None
 
 
 async def test_nobody_else_is_asked_about_proxies(site: Site) -> None:
-    proxies.report(site.services.database, "10.0.0.6")
+    trusted_proxies.report(site.services.database, "10.0.0.6")
     editor = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
     browser = site.browser(editor)
     await browser.open("/properties")

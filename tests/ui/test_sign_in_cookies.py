@@ -14,13 +14,14 @@ import pytest
 from fastapi import FastAPI
 
 from proprium.accounts import setup
-from proprium.accounts.attempts import Attempts
+from proprium.accounts.login_throttle import Attempts
 from proprium.accounts.passwords import QUEUE_LIMIT, HashingPool
 from proprium.config import Settings
 from proprium.errors import TooManyAttempts
-from proprium.ui import auth_routes, error_pages, session
+from proprium.ui import session
+from proprium.ui.http import auth_routes, error_pages
 from proprium.ui.services import Services
-from tests.make import PASSWORD, a_user
+from tests.support.builders import PASSWORD, a_user
 from tests.ui.conftest import HOME, Site
 from tests.ui.test_signing_in import said
 

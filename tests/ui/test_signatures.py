@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from nicegui import helpers
 
-from proprium.ui import signatures
+from proprium.ui import nicegui_patches
 
-_original = signatures._ask
+_original = nicegui_patches._ask
 
 
 class Card:
@@ -40,24 +40,24 @@ ASKED = [
 @pytest.mark.parametrize("function", ASKED)
 def test_it_says_what_nicegui_says(function: Any) -> None:
     for _ in range(2):
-        assert signatures.expects_arguments(function) == _original(function)
+        assert nicegui_patches.expects_arguments(function) == _original(function)
 
 
 def test_a_method_of_a_thousand_elements_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[object] = []
     signature = inspect.signature
     monkeypatch.setattr("nicegui.helpers.functions.signature", lambda func: (looked.append(func), signature(func))[1])
-    signatures._of_method.cache_clear()
+    nicegui_patches._of_method.cache_clear()
     for _ in range(1_000):
-        signatures.expects_arguments(Card().update)
+        nicegui_patches.expects_arguments(Card().update)
     assert len(looked) == 1
 
 
 def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     from nicegui.observables import ObservableList
 
-    monkeypatch.setattr(helpers, "expects_arguments", signatures.expects_arguments)
-    signatures._of_method.cache_clear()
+    monkeypatch.setattr(helpers, "expects_arguments", nicegui_patches.expects_arguments)
+    nicegui_patches._of_method.cache_clear()
     seen: list[str] = []
 
     class Watcher:
@@ -66,7 +66,7 @@ def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pyte
 
     ObservableList([], on_change=Watcher().hear).append(1)
     assert seen == ["changed"]
-    assert signatures._of_method.cache_info().misses == 1
+    assert nicegui_patches._of_method.cache_info().misses == 1
 
 
 PROPS = [
@@ -84,19 +84,19 @@ PROPS = [
 @pytest.mark.parametrize("text", PROPS)
 def test_props_are_what_nicegui_reads_however_often_they_are_parsed(text: str) -> None:
     for _ in range(2):
-        assert signatures.parse_props(text) == signatures._parse(text)
+        assert nicegui_patches.parse_props(text) == nicegui_patches._parse(text)
 
 
 @pytest.mark.parametrize("text", PROPS)
 def test_an_element_that_changes_its_props_does_not_change_another_ones(text: str) -> None:
-    first = signatures.parse_props(text)
+    first = nicegui_patches.parse_props(text)
     for value in first.values():
         if isinstance(value, list):
             value.append("changed")
         elif isinstance(value, dict):
             value["changed"] = True
     first["changed"] = True
-    assert signatures.parse_props(text) == signatures._parse(text)
+    assert nicegui_patches.parse_props(text) == nicegui_patches._parse(text)
 
 
 def test_nicegui_still_parses_props_through_the_place_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

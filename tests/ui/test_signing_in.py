@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from nicegui import Client
 
-from proprium.accounts import sessions, setup, users
+from proprium.accounts import login_sessions, setup, users
 from proprium.storage.tables import Role
-from proprium.ui import flash, session
-from tests.make import PASSWORD, a_user
+from proprium.ui import session
+from proprium.ui.components import flash
+from tests.support.builders import PASSWORD, a_user
 from tests.ui.conftest import HOME, Site
 
 OWNER = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
@@ -29,7 +30,7 @@ async def test_the_setup_link_makes_the_owner_signs_them_in_and_stops_working(si
     assert (await client.get("/setup", params={"token": token})).status_code == 200
     answer = await client.post("/auth/setup", data={**OWNER, "token": token})
     assert (answer.status_code, answer.headers["location"]) == (303, "/properties")
-    owner = sessions.user_of(site.services.database, answer.cookies[session.COOKIE])
+    owner = login_sessions.user_of(site.services.database, answer.cookies[session.COOKIE])
     assert owner is not None
     assert owner.role == Role.OWNER
     again = await site.client().get("/setup", params={"token": token})
@@ -57,7 +58,7 @@ async def test_signing_in_ends_the_session_that_the_browser_had(site: Site) -> N
     client = site.client(a_user(site.services.database))
     before = client.cookies[session.COOKIE]
     await client.post("/auth/login", data={"email": "ada@example.com", "password": PASSWORD})
-    assert sessions.user_of(site.services.database, before) is None
+    assert login_sessions.user_of(site.services.database, before) is None
 
 
 @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
@@ -101,7 +102,7 @@ async def test_no_form_is_taken_from_another_site(site: Site, path: str, headers
     client = site.client(a_user(site.services.database))
     answer = await client.post(f"/auth/{path}", data=OWNER, headers=headers)
     assert answer.status_code == 403
-    assert sessions.user_of(site.services.database, client.cookies[session.COOKIE])
+    assert login_sessions.user_of(site.services.database, client.cookies[session.COOKIE])
 
 
 async def test_a_form_from_our_own_page_is_taken(site: Site) -> None:
@@ -119,7 +120,7 @@ async def test_a_new_password_needs_the_old_one_and_signs_out_everywhere_else(si
     refused = await here.post("/auth/password", data={"current": "wrong", "password": "a whole new one"})
     assert "Nothing was changed" in said(refused.headers["location"])
     changed = await here.post("/auth/password", data={"current": PASSWORD, "password": "a whole new one"})
-    assert sessions.user_of(site.services.database, changed.cookies[session.COOKIE])
+    assert login_sessions.user_of(site.services.database, changed.cookies[session.COOKIE])
     assert (await there.get("/account")).headers["location"] == "/login?next=/account"
     assert users.check_password(site.services.database, "ada@example.com", "a whole new one")
 
@@ -146,7 +147,7 @@ async def test_signing_out_everywhere_ends_open_pages_too(site: Site) -> None:
 async def test_one_session_can_be_ended_but_not_somebody_elses(site: Site) -> None:
     ada, bob = a_user(site.services.database), a_user(site.services.database, "bob@example.com")
     here, there = site.client(ada), site.client(bob)
-    login = sessions.sessions_of(site.services.database, bob.id)[0]
+    login = login_sessions.sessions_of(site.services.database, bob.id)[0]
     await here.post("/auth/revoke", data={"login": str(login.id)})
     assert (await there.get("/account")).status_code == 200
     await there.post("/auth/revoke", data={"login": str(login.id)})

@@ -10,12 +10,12 @@ from nicegui import ui
 from nicegui.testing import User as Browser
 from nicegui.testing.user_interaction import UserInteraction
 
-from proprium.accounts import sessions
+from proprium.accounts import login_sessions
 from proprium.properties import service
-from proprium.sql import saved
+from proprium.sql_console import saved_queries
 from proprium.storage.tables import Property, Role, User
 from proprium.ui.pages.sql import scope_of
-from tests.make import a_property, a_user, an_event
+from tests.support.builders import a_property, a_user, an_event
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import has, last_field, press
 
@@ -121,7 +121,7 @@ def test_the_rights_are_those_of_the_person(site: Site) -> None:
 
 async def test_a_login_that_has_ended_runs_nothing(site: Site, ada: User, ours: Property) -> None:
     browser = await opened(site, ada, "SELECT 1")
-    sessions.revoke_all(site.services.database, ada.id)
+    login_sessions.revoke_all(site.services.database, ada.id)
     press(browser, "Run")
     await browser.should_see("Your session has ended", retries=50)
 
@@ -132,7 +132,7 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     await browser.should_see("Save the statement")
     enter(browser, "The answer")
     await browser.should_see("Saved as “The answer”.", retries=50)
-    [kept] = saved.saved_of(site.services.database, ada.id)
+    [kept] = saved_queries.saved_of(site.services.database, ada.id)
     assert (kept.name, kept.sql) == ("The answer", "SELECT 41 + 1 AS answer")
     editor_of(browser).value = ""
     press(browser, "The answer")
@@ -140,13 +140,15 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     assert editor_of(browser).value == "SELECT 41 + 1 AS answer"
     press(browser, "Rename")
     enter(browser, "Everything")
-    await until(lambda: [query.name for query in saved.saved_of(site.services.database, ada.id)] == ["Everything"])
+    await until(
+        lambda: [query.name for query in saved_queries.saved_of(site.services.database, ada.id)] == ["Everything"]
+    )
     await until(
         lambda: any(getattr(found, "text", "") == "Everything" for found in browser.find("Everything").elements)
     )
     press(browser, "Delete")
     await browser.should_see("None yet", retries=50)
-    await until(lambda: saved.saved_of(site.services.database, ada.id) == [])
+    await until(lambda: saved_queries.saved_of(site.services.database, ada.id) == [])
 
 
 async def test_a_statement_can_be_cancelled(site: Site, ada: User, ours: Property) -> None:

@@ -10,8 +10,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from proprium.ui.bundle import ASSETS, asset_url
-from proprium.ui.static import IMMUTABLE, StaticCompressed, encodings, is_immutable
+from proprium.ui.http.asset_urls import ASSETS, asset_url
+from proprium.ui.http.static_files import IMMUTABLE, StaticCompressed, encodings, is_immutable
 
 SCRIPT = "const answer = 42; // " + "long enough to be worth it " * 40
 BUNDLE = "plotly.0123456789ab.js"

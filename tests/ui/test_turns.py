@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from proprium.ui.turns import Turns
+from proprium.ui.render_queue import Turns
 
 
 class Loop:

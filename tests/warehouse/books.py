@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from proprium.storage.database import Database
 from proprium.storage.tables import EventRow
 from proprium.warehouse import schema
-from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.dialect import micros
+from proprium.warehouse.warehouse import Warehouse
 
 DAY = 86_400_000_000
 Books = dict[tuple[int, int, str], tuple[Any, ...]]

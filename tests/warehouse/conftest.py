@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from proprium.warehouse.connect import Warehouse, open_warehouse
+from proprium.warehouse.warehouse import Warehouse, open_warehouse
 
 
 @pytest.fixture(scope="session")

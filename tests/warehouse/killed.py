@@ -7,12 +7,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from proprium.storage.change_feed import Tail
 from proprium.storage.database import Database
-from proprium.storage.tail import Tail
-from proprium.warehouse.connect import open_warehouse
-from proprium.warehouse.follower import Follower, note_compaction
-from proprium.warehouse.projector import Projector
-from proprium.warehouse.rules import stored_rules
+from proprium.warehouse.projection.incremental_sync import Follower, note_compaction
+from proprium.warehouse.projection.projector import Projector
+from proprium.warehouse.projection.rules import stored_rules
+from proprium.warehouse.warehouse import open_warehouse
 
 
 def main(folder: Path, what: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from collector.event import Event, Identity
-from proprium.storage.codec import microseconds, moment
-from proprium.storage.columns import OWN, SHARED, Columns, TailRow
+from proprium.storage.event_codec import microseconds, moment
+from proprium.storage.event_columns import OWN, SHARED, Columns, TailRow
 from tests.metrics.reference.hits import Hit, Rules
 from tests.metrics.reference.sessions import Session, put_into_sessions, readings
 

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import func, select, text
 
 from proprium.errors import WarehouseRebuilding
-from proprium.storage import settings
+from proprium.storage import instance_settings
 from proprium.warehouse import schema
-from proprium.warehouse.follower import Follower
-from proprium.warehouse.projector import Projector
-from tests.make import an_event
-from tests.warehouse_kit import FilledWarehouse
+from proprium.warehouse.projection.incremental_sync import Follower
+from proprium.warehouse.projection.projector import Projector
+from tests.support.builders import an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 def restarted(filled: FilledWarehouse) -> Projector:
@@ -71,7 +71,7 @@ def test_it_knows_after_every_start_that_it_is_another_versions(warehouse: Fille
 
 def test_one_of_other_rules_or_another_history_goes_on_answering_meanwhile(warehouse: FilledWarehouse):
     warehouse.append([an_event()])
-    settings.put(warehouse.database, settings.GENERATION, "restored")
+    instance_settings.put(warehouse.database, instance_settings.GENERATION, "restored")
     meanwhile: list[int | str] = []
     restarted(warehouse).catch_up(lambda done, in_all: meanwhile.append(answer(warehouse)))
     assert meanwhile == [1]

@@ -8,19 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, or_, select
 
-from proprium.storage.codec import moment
-from proprium.storage.columns import TailRow
+from proprium.storage.event_codec import moment
+from proprium.storage.event_columns import TailRow
 from proprium.storage.tables import Change, ChangeKind
-from proprium.warehouse import projection as projection_module
 from proprium.warehouse import schema
-from proprium.warehouse.changes import DELETIONS, delete_property
-from proprium.warehouse.connect import Warehouse
 from proprium.warehouse.dialect import micros
-from proprium.warehouse.exclusions import Exclusions
-from proprium.warehouse.projection import Projection
-from proprium.warehouse.rules import Rules
-from tests.make import CHROME, CURL
+from proprium.warehouse.projection import event_projection as projection_module
+from proprium.warehouse.projection.deletions import DELETIONS, delete_property
+from proprium.warehouse.projection.event_projection import Projection
+from proprium.warehouse.projection.exclusions import Exclusions
+from proprium.warehouse.projection.rules import Rules
+from proprium.warehouse.warehouse import Warehouse
 from tests.metrics.reference.hits import Rules as PlainRules
+from tests.support.builders import CHROME, CURL
 from tests.warehouse.reference import MINUTE, read_by_reference, side_by_side, told_by_reference
 
 NOON = 1_793_620_800_000_000

@@ -12,13 +12,13 @@ from collector.event import Event, Identity
 from proprium.properties.service import create_property, reset_property
 from proprium.storage.database import Database
 from proprium.storage.tables import Change, ChangeKind
-from proprium.warehouse import follower as follower_module
-from proprium.warehouse import projector as projector_module
 from proprium.warehouse import schema
-from proprium.warehouse.follower import Follower
-from proprium.warehouse.projector import Projector
-from tests.make import GOOGLEBOT, an_event, moment
-from tests.warehouse_kit import FilledWarehouse
+from proprium.warehouse.projection import incremental_sync as follower_module
+from proprium.warehouse.projection import projector as projector_module
+from proprium.warehouse.projection.incremental_sync import Follower
+from proprium.warehouse.projection.projector import Projector
+from tests.support.builders import GOOGLEBOT, an_event, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 @pytest.fixture(autouse=True)

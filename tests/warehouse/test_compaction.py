@@ -18,14 +18,14 @@ import pytest
 from collector.visitor import visitor_of
 from proprium.errors import ProblemForOperator
 from proprium.properties.service import create_property, delete_property, reset_property, update_settings
-from proprium.storage.deletion import prune
+from proprium.storage.retention import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow, Property
 from proprium.warehouse import schema
 from proprium.warehouse.compaction import LONGEST_DELAY_S, QUIET_S, RETRY_S, CompactionSchedule
 from proprium.warehouse.engines import duckdb as engine
-from tests.make import an_event, moment
+from tests.support.builders import an_event, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse.test_projector import a_week_of_events, assert_as_rebuilt, assert_same_books
-from tests.warehouse_kit import FilledWarehouse
 
 NAMES = [secrets.token_urlsafe(24) for _ in range(90)]
 

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.events import count_events
 from proprium.warehouse import schema
-from proprium.warehouse.exclusions import Exclusions, is_like
-from tests.make import CHROME, GOOGLEBOT, IPHONE, an_event, moment
-from tests.warehouse_kit import FilledWarehouse
+from proprium.warehouse.projection.exclusions import Exclusions, is_like
+from tests.support.builders import CHROME, GOOGLEBOT, IPHONE, an_event, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse.test_projector import a_week_of_events, assert_as_rebuilt, assert_same_books
-from tests.warehouse_kit import FilledWarehouse
 
 
 @pytest.mark.parametrize("what", ["follow", "rebuild"])

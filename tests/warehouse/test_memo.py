@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from proprium.warehouse.memo import KEPT, REMEMBERED, Memo
+from proprium.warehouse.query_cache import KEPT, REMEMBERED, Memo
 
 LAST_WEEK = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = LAST_WEEK + timedelta(days=7)

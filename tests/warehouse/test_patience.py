@@ -12,9 +12,9 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from proprium.errors import BadQuery, TooLarge, TooSlow, WarehouseBusy
-from proprium.warehouse.connect import Warehouse, batches, open_warehouse
-from proprium.warehouse.patience import Patience, asking
-from tests.warehouse_kit import FilledWarehouse
+from proprium.warehouse.query_timeout import Patience, asking
+from proprium.warehouse.warehouse import Warehouse, batches, open_warehouse
+from tests.support.warehouse_fixture import FilledWarehouse
 
 ENDLESS = text("SELECT sum(a.range * b.range * c.range) FROM range(1000000) a, range(1000000) b, range(1000000) c")
 

@@ -13,16 +13,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from collector.event import Event
 from proprium.errors import ProblemForOperator, WarehouseBusy
 from proprium.properties.service import create_property, delete_property, reset_property, update_settings
-from proprium.storage import deletion, settings
-from proprium.storage.deletion import prune
+from proprium.storage import instance_settings, retention
+from proprium.storage.retention import prune
 from proprium.storage.tables import Change, ChangeKind, EventRow
-from proprium.warehouse import connect, schema
-from proprium.warehouse import projector as projector_module
-from proprium.warehouse.projector import Projector
-from proprium.warehouse.rules import stored_rules
-from tests.make import DAY, an_event, moment
+from proprium.warehouse import schema, warehouse
+from proprium.warehouse.projection import projector as projector_module
+from proprium.warehouse.projection.projector import Projector
+from proprium.warehouse.projection.rules import stored_rules
+from tests.support.builders import DAY, an_event, moment
+from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse.books import storage_books, warehouse_books
-from tests.warehouse_kit import FilledWarehouse
 
 EVENTS = ("session_start", "page_view", "scroll", "page_leave", "signup")
 
@@ -106,7 +106,7 @@ def test_what_is_stored_from_the_past_while_pruning_runs_stays(warehouse: Filled
     def meanwhile(_: float) -> None:
         warehouse.append([an_event("ada", "08:40", "/c"), an_event("bob", "08:00")])
 
-    monkeypatch.setattr(deletion.time, "sleep", meanwhile)
+    monkeypatch.setattr(retention.time, "sleep", meanwhile)
     prune(warehouse.database, moment("12:00"), at_once=31)
     warehouse.projector.catch_up()
     assert {row.page for row in tables(warehouse)[0] if row.created_at < moment("12:00")} == {"/", "/c"}
@@ -152,7 +152,7 @@ def test_a_restored_backup_is_another_history(warehouse: FilledWarehouse):
     warehouse.append(a_week_of_events(count=20))
     with warehouse.warehouse.write() as connection:  # what only the lost history knew
         connection.execute(update(schema.event).values(page="/lost"))
-    settings.put(warehouse.database, settings.GENERATION, "restored")
+    instance_settings.put(warehouse.database, instance_settings.GENERATION, "restored")
     again = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules)
     again.catch_up()
     assert_same_books(warehouse)
@@ -288,7 +288,7 @@ def test_events_that_come_late_join_the_sessions_of_their_time(warehouse: Filled
 
 
 def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(connect, "SWAP_S", 0.2)
+    monkeypatch.setattr(warehouse, "SWAP_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     count = select(func.count()).select_from(schema.event)
     with warehouse.warehouse.read() as connection:
@@ -303,7 +303,7 @@ def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWar
 
 
 def test_an_endless_question_is_ended_by_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(connect, "SWAP_S", 0.2)
+    monkeypatch.setattr(warehouse, "SWAP_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     rebuilding = threading.Timer(0.2, warehouse.projector.rebuild)
     rebuilding.start()

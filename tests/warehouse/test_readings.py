@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from proprium.warehouse import schema
-from tests.make import an_event
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 def told(filled: FilledWarehouse) -> list[tuple[int | None, int | None]]:

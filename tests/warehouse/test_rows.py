@@ -11,14 +11,14 @@ from sqlalchemy import delete, select
 
 from collector.event import Identity
 from proprium.properties.service import update_settings
-from proprium.storage.columns import TailRow
+from proprium.storage.event_columns import TailRow
 from proprium.storage.tables import Change, ChangeKind
-from proprium.warehouse.connect import Warehouse
-from proprium.warehouse.projection import Projection
+from proprium.warehouse.projection.event_projection import Projection
 from proprium.warehouse.schema import event, session
-from tests.make import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
+from proprium.warehouse.warehouse import Warehouse
+from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse.reference import side_by_side
-from tests.warehouse_kit import FilledWarehouse
 
 NUMBERS = {
     *("seq", "property", "identity", "created_at", "previous_visitor", "automated", "visitor"),

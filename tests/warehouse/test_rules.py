@@ -9,16 +9,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from proprium.metrics.data_access import EVERY_KEY
+from proprium.metrics.breakdown_query import table
+from proprium.metrics.explain import why
+from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dimension, Metric
-from proprium.metrics.table import table
 from proprium.metrics.totals import totals
-from proprium.metrics.url import PropertyFacts, query_from
-from proprium.metrics.why import why
 from proprium.properties.service import update_settings
 from proprium.warehouse import schema
-from tests.make import IPHONE, an_event
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import IPHONE, an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 NOW = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
 

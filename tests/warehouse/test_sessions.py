@@ -9,8 +9,8 @@ from sqlalchemy import Row, select
 from collector.event import Event, Identity
 from collector.visitor import visitor_of
 from proprium.warehouse.schema import event, session
-from tests.make import GOOGLEBOT, an_event
-from tests.warehouse_kit import FilledWarehouse
+from tests.support.builders import GOOGLEBOT, an_event
+from tests.support.warehouse_fixture import FilledWarehouse
 
 
 def sessions(warehouse: FilledWarehouse) -> list[Row[Any]]:

@@ -7,19 +7,19 @@ from datetime import datetime
 from fastapi import Request
 from nicegui import ui
 
-from proprium.accounts import sessions
+from proprium.accounts import login_sessions
 from proprium.properties import service
 from proprium.storage.tables import LoginSession, User
 from proprium.ui import session, theme
-from proprium.ui.api_keys import ApiKeys
-from proprium.ui.frame import frame
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.controls import button
-from proprium.ui.parts.fields import hidden, native_input, post_form
-from proprium.ui.parts.panels import panel
-from proprium.ui.parts.rows import tag
-from proprium.ui.parts.states import said_before
-from proprium.ui.parts.words import title
+from proprium.ui.components.api_keys import ApiKeys
+from proprium.ui.components.chips import tag
+from proprium.ui.components.controls import button
+from proprium.ui.components.feedback import said_before
+from proprium.ui.components.fields import hidden, native_input, post_form
+from proprium.ui.components.panels import panel
+from proprium.ui.components.text import title
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
 
 
@@ -70,13 +70,13 @@ def _password(user: User) -> None:
 
 
 def _sessions(services: Services, request: Request, user: User) -> None:
-    logins = sessions.sessions_of(services.database, user.id, clock=services.clock)
+    logins = login_sessions.sessions_of(services.database, user.id, clock=services.clock)
     with panel("Signed in on") as box:
         with box.head, post_form("/auth/everywhere", ""):
             button("Sign out everywhere", "leave", submits=True)
         with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
             for login in logins:
-                _session(login, sessions.is_of(login, session.token_of(request)), services.clock())
+                _session(login, login_sessions.is_of(login, session.token_of(request)), services.clock())
 
 
 def _session(login: LoginSession, is_this: bool, now: datetime) -> None:

@@ -9,9 +9,9 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.ui import session, theme
-from proprium.ui.frame import frame
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.states import empty
+from proprium.ui.components.feedback import empty
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
 
 FILE = Path(__file__).resolve().parents[3] / "CHANGELOG.md"

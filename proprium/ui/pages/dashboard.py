@@ -10,31 +10,31 @@ from fastapi import Request
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from proprium import access as authorization
+from proprium.accounts import authorization
 from proprium.errors import BadQuery, NotForReaders, PropertyNotFound
-from proprium.metrics import url
-from proprium.metrics.data_access import DataAccess
-from proprium.metrics.goals import segments_of
 from proprium.metrics.overview import first_event_at
+from proprium.metrics.query import url
+from proprium.metrics.query.data_access import DataAccess
+from proprium.metrics.query.goals import segments_of
 from proprium.properties import service
-from proprium.storage import refused
+from proprium.storage import rejected_events
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
-from proprium.ui.actions import Actions
-from proprium.ui.bundle import asset_url, preload_html
-from proprium.ui.cards.bar import LINE, Entry, More, PdfButton, Switcher
-from proprium.ui.cards.keys import show_keys
-from proprium.ui.cards.screen import Screen
-from proprium.ui.cards.takeaway import Takeaway
-from proprium.ui.cards.view import View, view_from
-from proprium.ui.frame import Frame, frame, is_connected, track
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.controls import button, link_button
-from proprium.ui.parts.rebuild_notice import RebuildNotice
-from proprium.ui.parts.states import note, problem
-from proprium.ui.parts.words import title
+from proprium.ui.components.controls import button, link_button
+from proprium.ui.components.feedback import note, problem
+from proprium.ui.components.property_actions import Actions
+from proprium.ui.components.rebuild_notice import RebuildNotice
+from proprium.ui.components.text import title
+from proprium.ui.dashboard.controller import Screen
+from proprium.ui.dashboard.export_menu import Takeaway
+from proprium.ui.dashboard.keyboard import show_keys
+from proprium.ui.dashboard.state import View, view_from
+from proprium.ui.dashboard.toolbar import LINE, Entry, More, PdfButton, Switcher
+from proprium.ui.http.asset_urls import asset_url, preload_html
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import Frame, frame, is_connected, track
+from proprium.ui.render_queue import pause
 from proprium.ui.services import Services
-from proprium.ui.turns import pause
 
 LONGEST_S = 30.0
 """Until the page is built. NiceGUI's own 3 s are short where many open one at the same time."""
@@ -142,7 +142,7 @@ def _menu(services: Services, screen: Screen, takeaway: Takeaway, found: Propert
             ("SQL", "table", f"/sql?property={found.id}", ""),
             _visibility(actions, found),
         ]
-        if refused.newest(services.database, found.number or 0, 1):
+        if rejected_events.newest(services.database, found.number or 0, 1):
             entries.append(("Refused events", "warn", f"/properties/{found.id}/refused", ""))
         if not found.is_protected:
             entries.append(("Delete …", "trash", lambda: actions.delete(found, _to_list), theme.DANGER))

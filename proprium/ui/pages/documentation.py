@@ -10,16 +10,16 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.properties import service
-from proprium.sql.examples import EXAMPLES
+from proprium.sql_console.examples import EXAMPLES
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
-from proprium.ui.frame import frame
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.fields import select
-from proprium.ui.parts.panels import code, panel
-from proprium.ui.parts.words import title
+from proprium.ui.components.fields import select
+from proprium.ui.components.panels import code, panel
+from proprium.ui.components.snippets import YOUR_ID, Snippets
+from proprium.ui.components.text import title
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
-from proprium.ui.snippets import YOUR_ID, Snippets
 
 DESCRIPTION = "How to send page views, clicks and your own events to Proprium, and read them: script tag, curl, Python."
 OPTIONS = (

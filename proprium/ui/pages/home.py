@@ -8,11 +8,11 @@ from starlette.responses import RedirectResponse, Response
 
 from proprium.accounts import users
 from proprium.ui import session, theme
-from proprium.ui.frame import frame
-from proprium.ui.page_access import ANYONE
-from proprium.ui.parts.controls import icon, link_button
-from proprium.ui.parts.states import note
-from proprium.ui.parts.words import title, words
+from proprium.ui.components.controls import icon, link_button
+from proprium.ui.components.feedback import note
+from proprium.ui.components.text import title, words
+from proprium.ui.http.page_access import ANYONE
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
 
 PROMISES = (

@@ -13,21 +13,21 @@ from nicegui import ui
 
 from collector.event import Outcome
 from proprium.properties import service
+from proprium.storage.change_feed import Tail
 from proprium.storage.events import StoredEvent, has_events, read_events
 from proprium.storage.tables import Property
-from proprium.storage.tail import Tail
 from proprium.ui import session, theme
-from proprium.ui.fixes import Fixes
-from proprium.ui.frame import frame, is_connected
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.controls import link_button, tabs
-from proprium.ui.parts.listener import Arrival, Listener
-from proprium.ui.parts.panels import code, panel
-from proprium.ui.parts.reasons import advice_of
-from proprium.ui.parts.words import span, title
-from proprium.ui.proxy_watch import ProxyWatch
+from proprium.ui.components.controls import link_button, tabs
+from proprium.ui.components.install_checklist import Arrival, Listener
+from proprium.ui.components.panels import code, panel
+from proprium.ui.components.proxy_watch import ProxyWatch
+from proprium.ui.components.rejection_fixes import Fixes
+from proprium.ui.components.rejection_messages import advice_of
+from proprium.ui.components.snippets import Snippets
+from proprium.ui.components.text import span, title
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import frame, is_connected
 from proprium.ui.services import Services
-from proprium.ui.snippets import Snippets
 
 KINDS = (("html", "HTML"), ("spa", "SPA"), ("wordpress", "WordPress"), ("server", "Server-side"), ("pixel", "Pixel"))
 HEARD_FOR_S = 3  # what this process's collector told says more than what storage keeps of it

@@ -7,12 +7,12 @@ from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
 from proprium.ui import session, theme
-from proprium.ui.frame import frame
-from proprium.ui.page_access import ANYONE
-from proprium.ui.parts.controls import button
-from proprium.ui.parts.fields import hidden, native_input, post_form
-from proprium.ui.parts.states import said_before
-from proprium.ui.parts.words import title
+from proprium.ui.components.controls import button
+from proprium.ui.components.feedback import said_before
+from proprium.ui.components.fields import hidden, native_input, post_form
+from proprium.ui.components.text import title
+from proprium.ui.http.page_access import ANYONE
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
 
 FORGOTTEN = "Forgotten it? Whoever runs this server sets a new one with: proprium user password EMAIL"

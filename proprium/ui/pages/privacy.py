@@ -9,10 +9,10 @@ from nicegui import ui
 
 from proprium.errors import PropertyNotFound
 from proprium.ui import theme
-from proprium.ui.frame import frame
-from proprium.ui.page_access import ANYONE
-from proprium.ui.parts.panels import code, panel
-from proprium.ui.parts.words import title, words
+from proprium.ui.components.panels import code, panel
+from proprium.ui.components.text import title, words
+from proprium.ui.http.page_access import ANYONE
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
 
 OPT_OUT = "localStorage.setItem('collector_optout', '1')"

@@ -11,20 +11,21 @@ from nicegui import run, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
-from proprium.live import Watch
+from proprium.live.subscriptions import Watch
 from proprium.metrics.overview import PropertyOverview, overview
 from proprium.properties import service
 from proprium.storage.tables import Property, User
-from proprium.ui import page_access, session, theme
-from proprium.ui.actions import Actions
-from proprium.ui.frame import frame, is_connected
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.controls import button, link_button
-from proprium.ui.parts.property_card import SUMS, PropertyCard
-from proprium.ui.parts.proxy_notice import proxy_notice
-from proprium.ui.parts.rebuild_notice import RebuildNotice
-from proprium.ui.parts.states import empty
-from proprium.ui.parts.words import span, title
+from proprium.ui import session, theme
+from proprium.ui.components.controls import button, link_button
+from proprium.ui.components.feedback import empty
+from proprium.ui.components.property_actions import Actions
+from proprium.ui.components.property_card import SUMS, PropertyCard
+from proprium.ui.components.proxy_notice import proxy_notice
+from proprium.ui.components.rebuild_notice import RebuildNotice
+from proprium.ui.components.text import span, title
+from proprium.ui.http import page_access
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import frame, is_connected
 from proprium.ui.services import Services
 
 SORTS = {"visitors": "Most visitors", "name": "Name", "events": "Most events", "newest": "Newest"}

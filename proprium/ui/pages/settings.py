@@ -9,20 +9,20 @@ from zoneinfo import available_timezones
 from fastapi import Request
 from nicegui import ui
 
-from proprium.metrics.period import PRESETS
+from proprium.metrics.query.period import PRESETS
 from proprium.properties import service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
-from proprium.ui.actions import Actions
-from proprium.ui.frame import frame, is_connected
-from proprium.ui.page_access import PageAccess
-from proprium.ui.parts.controls import button, copy_button, link_button
-from proprium.ui.parts.fields import read_whole, select, switch, text_area, text_input, whole_number
-from proprium.ui.parts.goal_editor import GoalEditor
-from proprium.ui.parts.panels import code, panel
-from proprium.ui.parts.public_keys import PublicKeys
-from proprium.ui.parts.states import tell
-from proprium.ui.parts.words import span, title
+from proprium.ui.components.controls import button, copy_button, link_button
+from proprium.ui.components.feedback import tell
+from proprium.ui.components.fields import read_whole, select, switch, text_area, text_input, whole_number
+from proprium.ui.components.goal_editor import GoalEditor
+from proprium.ui.components.panels import code, panel
+from proprium.ui.components.property_actions import Actions
+from proprium.ui.components.public_keys import PublicKeys
+from proprium.ui.components.text import span, title
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import frame, is_connected
 from proprium.ui.services import Services
 
 IDENTITIES = {"cookie": "Cookie: known for a year", "cookieless": "No cookie: known for a day"}

@@ -9,12 +9,12 @@ from starlette.responses import RedirectResponse, Response
 from proprium.accounts import setup, users
 from proprium.errors import NotFound
 from proprium.ui import theme
-from proprium.ui.frame import frame
-from proprium.ui.page_access import ANYONE
-from proprium.ui.parts.controls import button
-from proprium.ui.parts.fields import hidden, native_input, post_form, tick
-from proprium.ui.parts.states import said_before
-from proprium.ui.parts.words import title
+from proprium.ui.components.controls import button
+from proprium.ui.components.feedback import said_before
+from proprium.ui.components.fields import hidden, native_input, post_form, tick
+from proprium.ui.components.text import title
+from proprium.ui.http.page_access import ANYONE
+from proprium.ui.layout import frame
 from proprium.ui.services import Services
 
 NO_LONGER = "This setup link is not valid any more. Restart the server for a new one, or sign in."

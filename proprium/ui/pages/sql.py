@@ -13,24 +13,24 @@ from nicegui import ui
 from proprium.errors import ProblemForReader, PropertyNotFound, SignInNeeded, SqlRefused
 from proprium.figures.template import Look
 from proprium.properties import service
-from proprium.sql.examples import EXAMPLES
-from proprium.sql.results import Held, Result
-from proprium.sql.snapshot import MOST_EVENTS, Chosen, Scope
+from proprium.sql_console.examples import EXAMPLES
+from proprium.sql_console.results import Held, Result
+from proprium.sql_console.snapshot import MOST_EVENTS, Chosen, Scope
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
-from proprium.ui.bundle import asset_url
-from proprium.ui.frame import Frame, frame, is_connected, track
-from proprium.ui.page_access import PageAccess
+from proprium.ui.components.controls import button
+from proprium.ui.components.feedback import empty
+from proprium.ui.components.fields import select
+from proprium.ui.components.text import span, title
+from proprium.ui.http.asset_urls import asset_url
+from proprium.ui.http.page_access import PageAccess
+from proprium.ui.layout import Frame, frame, is_connected, track
 from proprium.ui.page_memory import weak_method
-from proprium.ui.parts.controls import button
-from proprium.ui.parts.fields import select
-from proprium.ui.parts.states import empty
-from proprium.ui.parts.words import span, title
 from proprium.ui.services import Services
-from proprium.ui.workbench.editor import Editor
-from proprium.ui.workbench.library import Library
-from proprium.ui.workbench.outcome import Outcome
-from proprium.ui.workbench.schema import schema
+from proprium.ui.sql_console.editor import Editor
+from proprium.ui.sql_console.query_library import Library
+from proprium.ui.sql_console.result_view import Outcome
+from proprium.ui.sql_console.schema import schema
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
 from proprium.errors import BadQuery, ProblemForOperator, ProblemForReader, TooLarge, WarehouseBusy
-from proprium.warehouse.patience import patience_here
+from proprium.warehouse.query_timeout import patience_here
 
 MOST_READERS = 32
 IDLE_READERS = 4

@@ -10,8 +10,8 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from collector.event import Event
-from proprium.metrics.filters import Filter
-from proprium.metrics.query import Goal
+from proprium.metrics.query.filters import Filter
+from proprium.metrics.query.query import Goal
 from tests.metrics.reference.hits import Hit, Rules, hits_of
 from tests.metrics.reference.sessions import Reading, Session, put_into_sessions, readings
 from tests.metrics.reference.spans import Span, compared_span, span_of

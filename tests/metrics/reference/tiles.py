@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from proprium.metrics.filters import Filter, Operator
+from proprium.metrics.query.filters import Filter, Operator
 from tests.metrics.reference.asked import Asked, History, Row, choose, is_about_hits
 from tests.metrics.reference.hits import Hit
 from tests.metrics.reference.numbers import Numbers, numbers

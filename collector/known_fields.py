@@ -1,0 +1,118 @@
+"""The keys of `data` that we know: each becomes a typed field of Event, or stays empty when its value is unusable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from collector.acquisition import host_of
+from collector.bounded_cache import remembered
+from collector.event import Event
+
+PAGE_LIMIT = 2_048  # characters
+CLICK_TEXT_LIMIT = 120
+_EMPTY = frozenset({"", "undefined", "null", "NaN"})  # what scripts write when they have nothing to say
+
+
+def put_fields(event: Event, data: dict[str, Any]) -> None:
+    for key, value in data.items():
+        if (typed := TYPED.get(key)) is not None:
+            setattr(event, key, typed(value))
+
+
+def text(limit: int) -> Callable[[Any], str | None]:
+    """A text of at most so many characters; a number counts as its text."""
+
+    def typed(value: Any) -> str | None:
+        if type(value) is not str:
+            if type(value) is not int:
+                return None
+            value = str(value)
+        value = value.strip()
+        return None if value in _EMPTY else value[:limit]
+
+    return typed
+
+
+def number(highest: int) -> Callable[[Any], int | None]:
+    """A whole number from 0 to `highest`; halves are rounded, and a text of digits counts as its number."""
+
+    def typed(value: Any) -> int | None:
+        kind = type(value)
+        if kind is str and value.isascii() and value.isdigit() and len(value) < 20:
+            value = int(value)
+        elif kind is float and abs(value) < 1e15:
+            value = round(value)
+        elif kind is not int:
+            return None
+        return value if 0 <= value <= highest else None
+
+    return typed
+
+
+def user_id(value: Any) -> str | None:
+    """One form for every spelling: 42, 42.0 and "42" are one visitor."""
+    if type(value) is float:
+        return str(int(value)) if value.is_integer() else str(value)
+    if type(value) is int:
+        return str(value)
+    if type(value) is not str:
+        return None
+    value = value.strip()
+    return None if value in _EMPTY else value
+
+
+TYPED: dict[str, Callable[[Any], Any]] = {
+    "user_id": user_id,
+    "view_id": text(64),
+    "title": text(1_000),
+    "language": text(35),
+    "utm_source": text(255),
+    "utm_medium": text(255),
+    "utm_campaign": text(255),
+    "utm_term": text(255),
+    "utm_content": text(255),
+    "screen_width": number(100_000),
+    "screen_height": number(100_000),
+    "time_on_page": number((1 << 31) - 1),
+    "scroll_depth": number(100),
+    "automated": lambda value: value is True,
+}
+"""How a known key is typed. url, hostname, referrer and user_agent need more than their own value: see pipeline."""
+
+
+@remembered(8_192)
+def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | None, str | None]:
+    """The page of a path or a full address, and the host of a full one.
+
+    The page is the path without query and fragment, except the query keys that the property keeps, and a fragment that
+    begins with `/` or `!`: a hash route.
+    """
+    url = url.strip()
+    scheme, colon, rest = url.partition("://")
+    if colon and scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
+        host = host_of(url)
+    elif url.startswith("//"):
+        host, rest = host_of(url), url[2:]
+    else:
+        return (None if _is_opaque(url) else _page(url, query_keys)), None
+    cut = next((place for place, letter in enumerate(rest) if letter in "/?#\\"), len(rest))
+    return _page(rest[cut:], query_keys), host
+
+
+def _is_opaque(url: str) -> bool:
+    """True for nothing at all, and for about:blank, mailto:, javascript: and their like."""
+    scheme, colon, _ = url.partition(":")
+    return not url or (bool(colon) and scheme.isalpha())
+
+
+def _page(address: str, query_keys: tuple[str, ...]) -> str:
+    before, _, fragment = address.partition("#")
+    path, _, query = before.partition("?")
+    page = path if path.startswith("/") else "/" + path
+    if query and query_keys:
+        pairs = [pair for pair in query.split("&") if pair.partition("=")[0] in query_keys]
+        page += "?" + "&".join(pairs) if pairs else ""
+    if fragment.startswith(("/", "!")):
+        page += "#" + fragment.partition("?")[0]
+    return page[:PAGE_LIMIT]

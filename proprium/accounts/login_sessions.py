@@ -1,0 +1,173 @@
+"""Who is signed in: a random token in a cookie, its hash in the database, so that it can be taken back."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col
+
+from proprium.accounts import users
+from proprium.accounts.login_throttle import Attempts
+from proprium.clock import Clock, utc_now
+from proprium.errors import SignInNeeded
+from proprium.storage.database import Database
+from proprium.storage.tables import LoginSession, Role, User
+
+LIFETIME = timedelta(days=30)
+SEEN_EVERY = timedelta(minutes=5)
+"""How exactly the account page knows when a session was last used; each note of it is a write."""
+
+LONGEST_BROWSER = 100
+
+_PRINCIPALS = (  # built once: to build it takes as long as to ask it
+    select(col(LoginSession.token_hash), col(User.id), col(User.role))
+    .join(LoginSession, col(LoginSession.user_id) == col(User.id))
+    .where(
+        col(LoginSession.token_hash).in_(bindparam("hashes", expanding=True)),
+        col(LoginSession.expires_at) > bindparam("now", type_=LoginSession.__table__.c.expires_at.type),  # type: ignore[attr-defined]
+    )
+)
+
+
+class Principal(NamedTuple):
+    """A signed-in user, as far as authorization needs it."""
+
+    id: UUID
+    role: Role
+
+
+def log_in(
+    database: Database,
+    email: str,
+    password: str,
+    browser: str = "",
+    *,
+    attempts: Attempts,
+    replaces: str | None = None,
+    address: str | None = None,
+    device: str | None = None,
+    clock: Clock = utc_now,
+) -> str:
+    """A new token for the cookie; `replaces`, the one the browser had, ends. It hashes: call it in the HashingPool.
+
+    `device` is the browser's name when it is known (accounts.devices).
+    Raises SignInNeeded when address and password do not belong together, TooManyAttempts.
+    """
+    email = email.strip().lower()
+    attempts.begin(email, address, device)
+    if (user := users.check_password(database, email, password)) is None:
+        raise SignInNeeded("No account has this e-mail address and password.")
+    attempts.succeeded(email, address, device)
+    return start(database, user.id, browser, replaces=replaces, clock=clock)
+
+
+def start(
+    database: Database, user_id: UUID, browser: str = "", *, replaces: str | None = None, clock: Clock = utc_now
+) -> str:
+    """A session for a user who has just proved who they are: its token."""
+    token, now = secrets.token_urlsafe(32), clock()
+    login = LoginSession(
+        token_hash=_hash(token),
+        user_id=user_id,
+        browser=browser[:LONGEST_BROWSER],
+        created_at=now,
+        seen_at=now,
+        expires_at=now + LIFETIME,
+    )
+    with database.writing() as session:
+        session.execute(delete(LoginSession).where(col(LoginSession.expires_at) <= now))
+        if replaces:
+            session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaces)))
+        session.add(login)
+    return token
+
+
+def user_of(database: Database, token: str | None, *, clock: Clock = utc_now) -> User | None:
+    """The user whose unexpired session has this token."""
+    if not token:
+        return None
+    now = clock()
+    question = (
+        select(User, LoginSession)
+        .join(LoginSession, col(LoginSession.user_id) == col(User.id))
+        .where(col(LoginSession.token_hash) == _hash(token), col(LoginSession.expires_at) > now)
+    )
+    with database.session() as session:
+        row = session.execute(question).first()
+    if row is None:
+        return None
+    user, login = row
+    if now - login.seen_at >= SEEN_EVERY:
+        _note_use(database, login.id, clock)
+    return user  # type: ignore[no-any-return]
+
+
+def principals(database: Database, tokens: Collection[str], *, clock: Clock = utc_now) -> dict[str, Principal]:
+    """Maps each token of an unexpired session to its user, in one indexed read. Writes nothing."""
+    token_by_hash = {_hash(token): token for token in tokens if token}
+    if not token_by_hash:
+        return {}
+    with database.engine.connect() as connection:
+        rows = connection.execute(_PRINCIPALS, {"hashes": list(token_by_hash), "now": clock()}).all()
+    return {token_by_hash[token_hash]: Principal(user_id, Role(role)) for token_hash, user_id, role in rows}
+
+
+def sessions_of(database: Database, user_id: UUID, *, clock: Clock = utc_now) -> list[LoginSession]:
+    """Those that still hold, last used first."""
+    question = (
+        select(LoginSession)
+        .where(col(LoginSession.user_id) == user_id, col(LoginSession.expires_at) > clock())
+        .order_by(col(LoginSession.seen_at).desc())
+    )
+    with database.session() as session:
+        return list(session.scalars(question))
+
+
+def is_of(login: LoginSession, token: str | None) -> bool:
+    """True for the session that the browser with this token is in."""
+    return bool(token) and secrets.compare_digest(login.token_hash, _hash(token or ""))
+
+
+def revoke(database: Database, user_id: UUID, login_id: UUID) -> None:
+    """Ends one session of a user; nothing happens when it is somebody else's."""
+    mine = (col(LoginSession.id) == login_id, col(LoginSession.user_id) == user_id)
+    with database.writing() as session:
+        session.execute(delete(LoginSession).where(*mine))
+
+
+def revoke_token(database: Database, token: str) -> None:
+    """Signs out. Writes only for a session that exists: anybody may post any token."""
+    with database.session() as session:
+        if session.scalar(select(col(LoginSession.id)).where(col(LoginSession.token_hash) == _hash(token))) is None:
+            return
+    with database.writing() as session:
+        session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(token)))
+
+
+def revoke_all(database: Database, user_id: UUID, *, but: str | None = None) -> None:
+    """Ends every session of a user, except the one with the token `but`."""
+    question = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
+    if but:
+        question = question.where(col(LoginSession.token_hash) != _hash(but))
+    with database.writing() as session:
+        session.execute(question)
+
+
+def _note_use(database: Database, login_id: UUID, clock: Clock) -> None:
+    try:
+        with database.writing() as session:
+            if (login := session.get(LoginSession, login_id)) is not None:
+                login.seen_at = clock()
+    except OperationalError:
+        pass  # a busy store is no reason to send somebody away
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -1,0 +1,67 @@
+"""The API as an app of its own, mounted at /api/v1: its routes, its OpenAPI and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse, Response
+
+from collector.service import Collector
+from proprium.api import docs, event_routes, export_routes, metrics_routes, problems
+from proprium.api.authentication import READS_PER_MINUTE, AddressOf, Door, UserOf, nobody, peer_address
+from proprium.api.models import Event
+from proprium.clock import Clock, utc_now
+from proprium.figures.names import NameOf
+from proprium.storage.database import Database
+from proprium.warehouse.warehouse import Warehouse
+
+PREFIX = "/api/v1"
+TITLE = "Proprium"
+ABOUT = (
+    "Read the numbers of the dashboard, take raw events away, and send events from back ends and imports. Every "
+    "request carries a key, Authorization: Bearer …; it opens what its owner may see, or one property. "
+    "A whole dashboard as one file, with the parameters of its address and the same key: GET "
+    "/properties/{id}/report.json, report.csv (a zip with one table a file), report.pdf, report.html, report.md."
+)
+
+
+def build(
+    database: Database,
+    collector: Collector,
+    warehouse: Warehouse,
+    name: NameOf,
+    public_url: str,
+    look: Callable[[], str] = str,
+    *,
+    user_of: UserOf = nobody,
+    address_of: AddressOf = peer_address,
+    clock: Clock = utc_now,
+    reads_per_minute: int = READS_PER_MINUTE,
+) -> FastAPI:
+    """Mount it at PREFIX. `name` calls places by name, `look` is what every page has in its head."""
+    api = FastAPI(title=TITLE, version=version("proprium"), docs_url=None, redoc_url=None)
+    door = Door(database, clock, user_of, address_of, reads_per_minute=reads_per_minute)
+    api.include_router(metrics_routes.routes(warehouse, door, name))
+    api.include_router(export_routes.routes(warehouse, door))
+    api.include_router(event_routes.routes(door, collector))
+    problems.install(api)
+    api.openapi = lambda: _described(api)  # type: ignore[method-assign]
+
+    @api.get("/docs", include_in_schema=False)
+    def documentation() -> Response:
+        return HTMLResponse(docs.page(api.openapi(), public_url + PREFIX, look()))
+
+    return api
+
+
+def _described(api: FastAPI) -> dict[str, Any]:
+    if api.openapi_schema is None:
+        schema = get_openapi(title=api.title, version=api.version, description=ABOUT, routes=api.routes)
+        known = schema["components"]["schemas"]
+        known |= {model.__name__: model.model_json_schema() for model in (Event, problems.Problem)}
+        api.openapi_schema = schema
+    return api.openapi_schema

@@ -1,0 +1,1 @@
+"""Live updates: subscriptions to query results, and the feed of hits."""

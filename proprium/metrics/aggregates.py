@@ -1,0 +1,159 @@
+"""What is counted, whatever it is counted by: cards and charts group these rows by time, tables by a dimension's value.
+
+Three kinds of rows: hits, sessions, page views. One definition here is one column of METRICS.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Double, Select, Subquery, and_, false, func, or_, select
+
+from proprium.metrics import where
+from proprium.metrics.query.query import Query
+from proprium.metrics.results import Metric
+from proprium.warehouse import dialect
+from proprium.warehouse.schema import event, session
+
+DAILY = 2  # event.identity: a visitor known for a day only
+
+Column = ColumnElement[Any]
+
+
+def hit_rows(query: Query, *more: Column) -> Select[Any]:
+    return select(
+        *more,
+        event.c.visitor,
+        event.c.event,
+        event.c.is_view,
+        (event.c.identity == DAILY).label("is_daily"),
+        _is_exit(query).label("is_exit"),
+    ).where(where.chosen_hits(query))
+
+
+def _is_exit(query: Query) -> Column:
+    """Costs as much as all else about hits."""
+    return and_(event.c.is_view, where.is_last_view(query)) if query.with_exits else false()
+
+
+def hit_counts(rows: Subquery) -> dict[str, Column]:
+    return {
+        "new_visitors": count_if(rows.c.event == "session_start"),
+        "page_views": count_if(rows.c.is_view),
+        "clicks": count_if(rows.c.event == "click"),
+        "scrolls": count_if(rows.c.event == "scroll"),
+        "events": func.count(),
+        "exits": count_if(rows.c.is_exit),
+    }
+
+
+def session_rows(query: Query, *more: Column) -> Select[Any]:
+    return select(
+        *more,
+        session.c.is_bounce,
+        dialect.seconds_between(session.c.started_at, session.c.ended_at).label("duration"),
+        *reached_goals(query).values(),
+    )
+
+
+def session_counts(rows: Subquery) -> dict[str, Column]:
+    return {
+        "sessions": func.count(),
+        "bounces": count_if(rows.c.is_bounce),
+        "duration_median": dialect.median(rows.c.duration),
+        "duration_mean": func.avg(rows.c.duration, type_=Double),
+        "converted": count_if(rows.c.is_converted),
+    }
+
+
+def view_counts(rows: Subquery) -> dict[str, Column]:
+    """`rows` are views.views."""
+    return {
+        "engaged_ms": func.avg(rows.c.engaged_ms, type_=Double),
+        "depth": func.avg(rows.c.depth, type_=Double),
+    }
+
+
+def view_sums(rows: Subquery) -> dict[str, Column]:
+    """What makes the means of view_counts, and adds up."""
+    return {
+        f"{name}_{what}": of(rows.c[name])
+        for name in ("engaged_ms", "depth")
+        for what, of in (("sum", _sum), ("number", func.count))
+    }
+
+
+def view_means(counted: Mapping[str, Any]) -> dict[str, float | None]:
+    """view_counts, of view_sums."""
+    return {name: _mean(counted, name) for name in ("engaged_ms", "depth")}
+
+
+def _mean(counted: Mapping[str, Any], name: str) -> float | None:
+    number = counted.get(f"{name}_number")
+    return counted[f"{name}_sum"] / number if number else None
+
+
+def _sum(column: Column) -> Column:
+    return func.sum(column, type_=BigInteger)
+
+
+def reached_goals(query: Query) -> dict[str, Column]:
+    """For a session: which goals it reached, and whether it is converted. Labels are the keys."""
+    each = {f"goal_{i}": session.c.session.in_(where.sessions_with(query, goal)) for i, goal in enumerate(query.goals)}
+    asked = [each[f"goal_{i}"] for i, goal in enumerate(query.goals) if query.goal in {"", goal.name}]
+    return {name: reached.label(name) for name, reached in {**each, "is_converted": or_(false(), *asked)}.items()}
+
+
+def count_if(condition: Column) -> Column:
+    return func.count().filter(condition)
+
+
+def numbers_of(query: Query, counted: Mapping[str, Any]) -> dict[Metric, float | None]:
+    """The metrics of one bucket or of one row. A count of nothing is 0, a rate of nothing None."""
+    sessions, views = counted.get("sessions") or 0, counted.get("page_views") or 0
+    bounce_rate = _percent(counted.get("bounces"), sessions)
+    engaged_ms = counted.get("engaged_ms")
+    converted = int(counted.get("converted") or 0) if query.goals else None
+    return {
+        **{metric: int(counted.get(metric.value) or 0) for metric in COUNTS},
+        Metric.VIEWS_PER_SESSION: views / sessions if sessions else None,
+        Metric.BOUNCE_RATE: bounce_rate,
+        Metric.ENGAGEMENT_RATE: None if bounce_rate is None else 100 - bounce_rate,
+        Metric.VISIT_DURATION: counted.get("duration_median"),
+        Metric.TIME_ON_PAGE: None if engaged_ms is None else engaged_ms / 1000,
+        Metric.SCROLL_DEPTH: counted.get("depth"),
+        Metric.EXIT_RATE: _percent(counted.get("exits"), views) if query.with_exits else None,
+        Metric.CONVERSIONS: converted,
+        Metric.CONVERSION_RATE: None if converted is None else _percent(converted, sessions),
+    }
+
+
+COUNTS = (
+    Metric.VISITORS,
+    Metric.NEW_VISITORS,
+    Metric.SESSIONS,
+    Metric.PAGE_VIEWS,
+    Metric.CLICKS,
+    Metric.SCROLLS,
+    Metric.EVENTS,
+)
+
+
+COLUMNS: dict[Metric, tuple[str, ...]] = {
+    **{metric: (metric.value,) for metric in COUNTS},
+    Metric.VIEWS_PER_SESSION: ("page_views", "sessions"),
+    Metric.BOUNCE_RATE: ("bounces", "sessions"),
+    Metric.ENGAGEMENT_RATE: ("bounces", "sessions"),
+    Metric.VISIT_DURATION: ("duration_median", "duration_mean"),
+    Metric.TIME_ON_PAGE: ("engaged_ms",),
+    Metric.SCROLL_DEPTH: ("depth",),
+    Metric.EXIT_RATE: ("exits", "page_views"),
+    Metric.CONVERSIONS: ("converted",),
+    Metric.CONVERSION_RATE: ("converted", "sessions"),
+}
+"""What each metric is made of."""
+
+
+def _percent(part: int | None, whole: int) -> float | None:
+    return 100 * (part or 0) / whole if whole else None

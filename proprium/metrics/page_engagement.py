@@ -1,0 +1,133 @@
+"""Page views with what was reported of them later: how long they were read, and how far they were scrolled.
+
+A page_leave or scroll belongs to its view by view_id, and the projector has written it there (warehouse.readings);
+those of old scripts, which send none, to the visitor's latest view of that path. Parts of a view add up for a day.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    FromClause,
+    Select,
+    String,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from proprium.metrics import where
+from proprium.metrics.query.query import Query
+from proprium.warehouse import dialect
+from proprium.warehouse.projection.page_engagement import TOLD_FOR
+from proprium.warehouse.projection.view_updates import REPORTS
+from proprium.warehouse.schema import event, session
+
+LONGEST_VIEW_MS = 1_800_000
+SHORTEST_VIEW_MS = 1_000
+
+NO_VALUE = literal(None, String)
+
+Column = ColumnElement[Any]
+
+
+def views(query: Query, value: Column | None = None, *, of_sessions: bool = False) -> Subquery:
+    """The query's page views that reported something: at, value, engaged_ms (NULL: under a second), depth (percent).
+
+    `value` is an expression over the view's hit, or over its session where `of_sessions`.
+    """
+    value = NO_VALUE if value is None else value
+    each = union_all(_named(query, value, of_sessions), _nameless(query, value, of_sessions)).subquery("each_view")
+    is_read = each.c.engaged_ms >= SHORTEST_VIEW_MS
+    return (
+        select(each.c.at, each.c.value, case((is_read, each.c.engaged_ms)).label("engaged_ms"), each.c.depth)
+        .where(or_(is_read, each.c.depth.is_not(None)))
+        .subquery("views")
+    )
+
+
+def _named(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+    """The projector wrote into the view's row what was told of it."""
+    question = select(
+        event.c.created_at.label("at"),
+        value.label("value"),
+        event.c.read_ms.label("engaged_ms"),
+        event.c.read_depth.label("depth"),
+    ).where(event.c.read_ms.is_not(None), event.c.is_view, where.chosen_hits(query))
+    return question.select_from(_with_sessions(query)) if of_sessions else question
+
+
+def _nameless(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+    parts = _parts_by_path(query, value, of_sessions)
+    # Without coalesce a view that reported nothing would have read for half an hour: LEAST skips NULL.
+    engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), LONGEST_VIEW_MS, type_=BigInteger)
+    began = func.min(parts.c.at)
+    columns: tuple[Column, ...] = (
+        began.label("at"),
+        # The maximum of nothing but NULL costs as much as that of texts.
+        (value if value is NO_VALUE else func.max(parts.c.value)).label("value"),
+        engaged_ms.label("engaged_ms"),
+        func.max(parts.c.depth).label("depth"),
+    )
+    view = (parts.c.visitor, parts.c.page, parts.c.view)
+    return select(*columns).group_by(*view).having(began.is_not(None))  # else the view is none of the query's
+
+
+def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
+    """`view` counts a visitor's views of a path: what is reported later has the number of the latest one."""
+    until_now: dict[str, Any] = {
+        "partition_by": (event.c.visitor, event.c.page),
+        "order_by": (event.c.created_at, event.c.seq),
+        "rows": (None, 0),
+    }
+    number = func.count(case((event.c.is_view, 1))).over(**until_now)
+    at = dialect.micros(event.c.created_at)
+    since = func.max(case((event.c.is_view, at))).over(**until_now)
+    is_chosen = and_(event.c.is_view, where.chosen_hits(query))
+    if of_sessions:
+        is_chosen = and_(is_chosen, session.c.session.is_not(None))
+    question = select(
+        event.c.visitor,
+        event.c.page,
+        number.label("view"),
+        (at - since <= TOLD_FOR).label("is_told"),
+        case((is_chosen, event.c.created_at)).label("at"),
+        case((is_chosen, value)).label("value"),
+        case((_is_report(), event.c.engaged_ms)).label("engaged_ms"),
+        case((_is_report(), event.c.scroll_depth)).label("depth"),
+    ).where(
+        event.c.view_id.is_(None),
+        event.c.visitor.is_not(None),
+        _until_the_last_part(query),
+        or_(event.c.is_view, _is_report()),
+    )
+    numbered = (question.select_from(_with_sessions(query, outer=True)) if of_sessions else question).subquery("parts")
+    return select(numbered).where(numbered.c.view > 0, numbered.c.is_told).subquery("by_path")
+
+
+def _with_sessions(query: Query, *, outer: bool = False) -> FromClause:
+    """Hits with their sessions, which may have begun before the period."""
+    its_own = and_(event.c.session == session.c.session, where.sessions_from(query, where.LONGEST_SESSION))
+    return event.join(session, its_own, isouter=outer)
+
+
+def _until_the_last_part(query: Query) -> Column:
+    return and_(
+        event.c.property == query.property,
+        event.c.created_at >= query.period.start_utc,
+        event.c.created_at < query.period.end_utc + timedelta(microseconds=TOLD_FOR),
+    )
+
+
+def _is_report() -> Column:
+    return and_(event.c.event.in_(REPORTS), not_(event.c.is_bot))

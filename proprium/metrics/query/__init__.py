@@ -1,0 +1,1 @@
+"""Query: period, filters, goals, and their form in a URL."""

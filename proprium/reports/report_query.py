@@ -1,0 +1,22 @@
+"""All that a report shows of a query: the dashboard with every tile, and the week."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proprium.metrics.breakdown import breakdown
+from proprium.metrics.dashboard import dashboard
+from proprium.metrics.query.query import Query
+from proprium.metrics.results import Dashboard, Dimension
+
+if TYPE_CHECKING:
+    from proprium.warehouse.warehouse import Warehouse
+
+HOURS_OF_A_WEEK = 168
+
+
+def reported(warehouse: Warehouse, query: Query) -> Dashboard:
+    found = dashboard(warehouse, query)
+    week = breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=HOURS_OF_A_WEEK)
+    return replace(found, breakdowns={**found.breakdowns, Dimension.WEEKDAY_HOUR: week})

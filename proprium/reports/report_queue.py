@@ -1,0 +1,158 @@
+"""Admission queue of reports: two are made at a time, the queue is bounded per requester and in all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from uuid import UUID
+
+from limits import RateLimitItemPerMinute
+from limits.strategies import FixedWindowRateLimiter
+
+from collector.client_address import BoundedMemory
+from proprium.errors import ReportsBusy, TooManyRequests
+
+SECONDS_PER_REPORT = 3
+"""What a PDF takes on two cores that are idle (measured: 2 to 3 s); for Retry-After."""
+
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """Reports in progress are those that run and those that wait."""
+
+    running: int = 2  # a Chromium takes 0.46 GB, and a core
+    per_address: int = 4  # in progress, of one anonymous address
+    per_account: int = 8  # in progress, of one person or API key
+    anonymous: int = 12  # in progress, of all anonymous addresses: the rest is for accounts
+    total: int = 24  # in progress
+    wait_s: float = 60.0  # for a turn
+    per_minute: int = 20  # accepted, of one anonymous address
+
+
+@dataclass(frozen=True)
+class Requester:
+    """An account or API key by its id, or an anonymous reader by network address."""
+
+    key: str | None = None  # None: unknown, and bounded by the queue's totals alone
+    is_account: bool = False
+
+
+LOCAL_COMMAND = Requester(is_account=True)
+"""The command line on the server itself: bounded by the queue's total alone."""
+
+
+def requester_of(account_id: UUID | None, address: str | None) -> Requester:
+    """`address` is the client's; None when it is unknown, as behind a proxy that is not trusted."""
+    if account_id is not None:
+        return Requester(str(account_id), is_account=True)
+    return Requester(_subscriber(address) if address else None)
+
+
+class ReportQueue:
+    """Hands out turns. Accounts come before anonymous readers, else first come, first served. For one event loop."""
+
+    def __init__(self, limits: QueueLimits | None = None) -> None:
+        self._limits = limits or QueueLimits()
+        self._running = 0
+        self._in_progress: Counter[Requester] = Counter()
+        self._account_waiters: deque[asyncio.Future[None]] = deque()
+        self._anonymous_waiters: deque[asyncio.Future[None]] = deque()
+        self._rate = RateLimitItemPerMinute(self._limits.per_minute)
+        self._rate_limiter = FixedWindowRateLimiter(BoundedMemory())
+
+    @property
+    def in_progress(self) -> int:
+        """Reports that run or wait."""
+        return self._in_progress.total()
+
+    def check(self, requester: Requester) -> None:
+        """Raises ReportsBusy or TooManyRequests when a report of this requester would be refused now."""
+        limits, own = self._limits, self._in_progress[requester]
+        if requester.key is not None and own >= (limits.per_account if requester.is_account else limits.per_address):
+            whose = "your account" if requester.is_account else "your network address"
+            raise self._busy(f"{own} reports for {whose} are still being made.")
+        if self.in_progress >= limits.total or (not requester.is_account and self._anonymous() >= limits.anonymous):
+            raise self._busy(f"The server is busy with {self.in_progress} reports.")
+        if self._is_rate_limited(requester) and not self._rate_limiter.test(self._rate, requester.key or ""):
+            raise TooManyRequests(
+                f"More than {limits.per_minute} reports in a minute for your network address. "
+                "Try again in a minute, or sign in.",
+                60,
+            )
+
+    @asynccontextmanager
+    async def turn(self, requester: Requester) -> AsyncIterator[None]:
+        """Waits for a turn, which lasts as long as the context. Raises ReportsBusy or TooManyRequests."""
+        self.check(requester)
+        if self._is_rate_limited(requester):
+            self._rate_limiter.hit(self._rate, requester.key or "")
+        self._in_progress[requester] += 1
+        try:
+            await self._acquire(requester)
+            try:
+                yield
+            finally:
+                self._release()
+        finally:
+            self._in_progress[requester] -= 1
+            if not self._in_progress[requester]:
+                del self._in_progress[requester]
+
+    async def _acquire(self, requester: Requester) -> None:
+        if self._running < self._limits.running:
+            self._running += 1
+            return
+        waiters = self._account_waiters if requester.is_account else self._anonymous_waiters
+        turn = asyncio.get_running_loop().create_future()
+        waiters.append(turn)
+        try:
+            async with asyncio.timeout(self._limits.wait_s):
+                await turn
+        except BaseException as problem:
+            if turn.done() and not turn.cancelled():
+                self._release()  # the turn came in the same moment
+            else:
+                with contextlib.suppress(ValueError):  # a release has skipped it already
+                    waiters.remove(turn)
+            if isinstance(problem, TimeoutError):
+                raise self._busy(f"The report had no turn within {self._limits.wait_s:g} seconds.") from None
+            raise
+
+    def _release(self) -> None:
+        """Passes the turn on to the next waiter, or gives it back."""
+        for waiters in (self._account_waiters, self._anonymous_waiters):
+            while waiters:
+                turn = waiters.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._running -= 1
+
+    def _is_rate_limited(self, requester: Requester) -> bool:
+        return requester.key is not None and not requester.is_account
+
+    def _anonymous(self) -> int:
+        return sum(count for requester, count in self._in_progress.items() if not requester.is_account)
+
+    def _busy(self, reason: str) -> ReportsBusy:
+        retry_after_s = max(1, math.ceil(self.in_progress * SECONDS_PER_REPORT / self._limits.running))
+        return ReportsBusy(f"{reason} Try again in {retry_after_s} seconds.", retry_after_s)
+
+
+def _subscriber(address: str) -> str:
+    """An IPv4 address, or the /64 network of an IPv6 address: one subscriber has all of it."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address  # the name of a socket
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is None:
+            return f"{IPv6Address(int(ip) >> 64 << 64)}/64"
+        ip = ip.ipv4_mapped
+    return str(ip)

@@ -1,0 +1,206 @@
+"""How the commands reach a running server: HTTP over a socket in the data folder that only its user may open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from proprium.config import Settings
+from proprium.errors import ProblemForOperator, ProblemForReader
+from proprium.reports.cancellation import cancel_on_disconnect
+from proprium.reports.renderer import ReportFile
+from proprium.warehouse.projection.projector import WarehouseStatus
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+Pairs = Sequence[tuple[str, str]]
+LONGEST_SOCKET_PATH = 100  # the system's limit is 104 or 108 bytes
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a running server does for the commands. `status` and `rebuild` block, and run in threads."""
+
+    status: Callable[[], WarehouseStatus]
+    rebuild: Callable[[Progress], object]
+    report: Callable[[UUID, Pairs, str], Coroutine[Any, Any, ReportFile]]
+
+
+def application(controls: Controls) -> Starlette:
+    async def status(_: Request) -> Response:
+        return JSONResponse(asdict(await asyncio.to_thread(controls.status)))
+
+    async def rebuild(_: Request) -> Response:
+        return StreamingResponse(_progress_of(controls.rebuild), media_type="application/x-ndjson")
+
+    async def report(request: Request) -> Response:
+        pairs = request.query_params.multi_items()
+        work = controls.report(UUID(request.path_params["id"]), pairs, request.path_params["kind"])
+        made = await cancel_on_disconnect(work, request.receive)
+        return Response(made.content, media_type=made.media_type) if made else Response(status_code=503)
+
+    async def problem(_: Request, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, getattr(error, "status", 503))
+
+    return Starlette(
+        routes=[
+            Route("/warehouse", status),
+            Route("/warehouse/rebuild", rebuild, methods=["POST"]),
+            Route("/report/{id}.{kind}", report),
+        ],
+        exception_handlers={ProblemForReader: problem, ProblemForOperator: problem},
+    )
+
+
+@asynccontextmanager
+async def listening(settings: Settings, controls: Controls) -> AsyncIterator[None]:
+    """Answers the commands while it lasts. After the warehouse was opened: that proves that no other `serve` runs."""
+    with _listener(settings.socket_path) as listener:
+        config = uvicorn.Config(application(controls), lifespan="off", access_log=False, log_config=None)
+        server = _Beside(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = server.force_exit = True
+            with contextlib.suppress(Exception):
+                await task
+
+
+class _Beside(uvicorn.Server):
+    """A second server in the process: signals belong to the first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class RunningServer:
+    """The commands' side. Raises ProblemForOperator with the server's own sentence."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def status(self) -> WarehouseStatus:
+        return WarehouseStatus(**self._ask("/warehouse").json())
+
+    def rebuild(self, progress: Progress) -> None:
+        with self._client.stream("POST", "/warehouse/rebuild") as answer:
+            for line in answer.iter_lines():
+                told = json.loads(line)
+                if "problem" in told:
+                    raise ProblemForOperator(told["problem"])
+                progress(told["done"], told["in_all"])
+
+    def report(self, property_id: UUID, pairs: Pairs, kind: str) -> bytes:
+        return self._ask(f"/report/{property_id}.{kind}", pairs).content
+
+    def _ask(self, path: str, pairs: Pairs = ()) -> httpx.Response:
+        answer = self._client.get(path, params=tuple(pairs))
+        if answer.status_code != httpx.codes.OK:
+            raise ProblemForOperator(_detail(answer))
+        return answer
+
+
+@contextmanager
+def running_server(settings: Settings) -> Iterator[RunningServer | None]:
+    """The server that serves this data folder; None when none does."""
+    with _short(settings.socket_path) as path:
+        if not _answers(path):
+            yield None
+            return
+        transport = httpx.HTTPTransport(uds=path)
+        with httpx.Client(
+            transport=transport, base_url="http://proprium", timeout=httpx.Timeout(5, read=None)
+        ) as client:
+            yield RunningServer(client)
+
+
+async def _progress_of(rebuild: Callable[[Progress], object]) -> AsyncIterator[bytes]:
+    """One line of JSON a step, while the rebuild runs in a thread of its own. It ends even when the asker has gone."""
+    loop, steps = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None]()
+
+    def tell(step: dict[str, Any] | None) -> None:
+        loop.call_soon_threadsafe(steps.put_nowait, step)
+
+    def work() -> None:
+        try:
+            rebuild(lambda done, in_all: tell({"done": done, "in_all": in_all}))
+        except (ProblemForReader, ProblemForOperator) as problem:
+            tell({"problem": str(problem)})
+        except Exception as problem:
+            log.exception("the rebuild failed")
+            tell({"problem": f"The rebuild failed: {problem}. The old warehouse goes on answering."})
+        finally:
+            tell(None)
+
+    task = asyncio.create_task(asyncio.to_thread(work))
+    while (step := await steps.get()) is not None:
+        yield json.dumps(step).encode() + b"\n"
+    await task
+
+
+@contextmanager
+def _listener(path: Path) -> Iterator[socket.socket]:
+    """Takes over the name of a server that was killed, and gives it up at the end."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _short(path) as name:
+            before = os.umask(0o177)
+            try:
+                listener.bind(name)
+            finally:
+                os.umask(before)
+        yield listener
+    finally:
+        listener.close()
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """The path, or where it is longer than the system takes for a socket, another one through its open folder."""
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH or not path.parent.is_dir():
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"The server answered {answer.status_code}; its log says why."

@@ -1,0 +1,43 @@
+"""A result as a file: its table for CSV, and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from proprium.sql_console.results import Result
+
+
+def table_of(result: Result) -> Iterator[list[Any]]:
+    """The names of the columns, then the rows; objects and arrays as JSON text."""
+    yield [column.name for column in result.columns]
+    for row in result.rows:
+        yield [text_of(value) if isinstance(value, (dict, list)) else value for value in row]
+
+
+def as_json(result: Result) -> bytes:
+    """A list of objects; of columns with one name, the later ones are numbered."""
+    names = _distinct([column.name for column in result.columns])
+    rows = [dict(zip(names, row, strict=True)) for row in result.rows]
+    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+
+
+def text_of(value: Any) -> str:
+    """A cell as a person reads it; NULL is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    free: list[str] = []
+    for name in names:
+        number, wanted = 1, name
+        while wanted in free:
+            number += 1
+            wanted = f"{name}_{number}"
+        free.append(wanted)
+    return free

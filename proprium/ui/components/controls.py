@@ -1,0 +1,124 @@
+"""Things to press."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nicegui import ui
+from nicegui.element import Element
+
+from proprium.ui import theme
+from proprium.ui.components.text import span
+
+Handler = Callable[..., Any]
+
+
+def icon(name: str, classes: str = "") -> Element:
+    """A drawn sign of assets/css/icons.css in the colour of its surroundings; says nothing to a screen reader."""
+    return ui.element("i").classes(f"icon i-{name} {classes}").props('aria-hidden="true"')
+
+
+def button(
+    label: str = "",
+    icon_name: str = "",
+    *,
+    on_click: Handler | None = None,
+    kind: str = "",
+    name: str = "",
+    submits: bool = False,
+) -> Element:
+    """A plain <button>. `kind`: theme.PRIMARY, DANGER, BARE (joined by a space). Without a label it needs a `name`."""
+    element = ui.element("button").classes(f"{theme.BUTTON} {kind}")
+    element.props(f'type="{"submit" if submits else "button"}"')
+    _fill(element, label, icon_name, name)
+    if on_click is not None:
+        element.on("click", on_click)
+    return element
+
+
+def link_button(
+    label: str, href: str, icon_name: str = "", *, kind: str = "", name: str = "", new_tab: bool = False
+) -> Element:
+    """A link that looks like a button."""
+    element = ui.element("a").classes(f"{theme.BUTTON} {kind}")
+    element.props["href"] = href
+    if new_tab:
+        element.props('target="_blank" rel="noopener"')
+    _fill(element, label, icon_name, name)
+    return element
+
+
+def _fill(element: Element, label: str, icon_name: str, name: str) -> None:
+    if name:
+        element.props["aria-label"] = name
+    if not label:
+        element.classes(theme.ICON_ONLY)
+    with element:
+        if icon_name:
+            icon(icon_name)
+        if label:
+            span(label)
+
+
+def copy_button(text: str, label: str = "Copy") -> Element:
+    """Copies `text` in the browser, without the server, and says so."""
+    element = button(label, "copy", name=f"{label} to the clipboard")
+    # writeText is missing on plain http: an invisible field and execCommand do it there.
+    element.on(
+        "click",
+        js_handler=f"""async (e) => {{
+            const text = {json.dumps(text)}, button = e.currentTarget;
+            const label = button.lastElementChild, was = label.textContent;
+            const byField = () => {{
+                const field = Object.assign(document.createElement('textarea'), {{value: text}});
+                button.append(field); field.select(); document.execCommand('copy'); field.remove();
+            }};
+            try {{ await navigator.clipboard.writeText(text); }} catch {{ byField(); }}
+            label.textContent = 'Copied';
+            setTimeout(() => {{ label.textContent = was; }}, 1600);
+        }}""",
+    )
+    return element
+
+
+def menu_item(label: str, icon_name: str = "", *, on_click: Handler | None = None, kind: str = "") -> Element:
+    """An entry of a ui.menu()."""
+    element = ui.menu_item(on_click=on_click).classes(kind)
+    with element:
+        if icon_name:
+            icon(icon_name)
+        span(label)
+    return element
+
+
+def tabs(
+    options: Sequence[tuple[str, str]], active: str, on_change: Callable[[str], Any], *, name: str = "View"
+) -> Element:
+    """Small tabs in a card's head; `options` are (key, label). The active one moves at once, then `on_change(key)`."""
+    with ui.element("div").classes(theme.TABS).props('role="tablist"') as group:
+        group.props["aria-label"] = name
+        buttons = {key: _tab(label, key == active) for key, label in options}
+    for key, element in buttons.items():
+        element.on("click", lambda _, key=key: _choose(buttons, key, on_change))
+    return group
+
+
+def _tab(label: str, is_active: bool) -> Element:
+    element = ui.element("button").props('type="button" role="tab"')
+    with element:
+        span(label)
+    _mark(element, is_active)
+    return element
+
+
+def _mark(element: Element, is_active: bool) -> None:
+    element.classes(add=theme.ON if is_active else None, remove=None if is_active else theme.ON)
+    element.props["aria-selected"] = "true" if is_active else "false"
+
+
+def _choose(buttons: dict[str, Element], key: str, on_change: Callable[[str], Any]) -> Any:
+    for other, element in buttons.items():
+        _mark(element, other == key)
+    return on_change(key)

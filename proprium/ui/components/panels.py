@@ -1,0 +1,47 @@
+"""Surfaces: a card with a head and a body, and a block of code that can be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from nicegui import ui
+from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
+
+from proprium.ui import theme
+from proprium.ui.components.controls import copy_button
+from proprium.ui.components.text import words
+
+
+@dataclass(frozen=True)
+class Panel:
+    card: Element
+    head: Element  # title at the left; what is added here stands at the right
+    title: TextElement
+    body: Element
+
+
+@contextmanager
+def panel(
+    title: str, *, hint: str = "", body: str = theme.BODY, classes: str = "", heading: str = "h2"
+) -> Iterator[Panel]:
+    """A card; enters its body. `body` are the body's classes: theme.ROWS for ranked rows."""
+    with ui.element("section").classes(f"{theme.CARD} {classes}") as card:
+        card.props["aria-label"] = title
+        with ui.element("div").classes(theme.HEAD) as head:
+            label = words(heading, title, "t")
+            if hint:
+                ui.label(hint).classes("s")
+        content = ui.element("div").classes(body)
+    with content:
+        yield Panel(card=card, head=head, title=label, body=content)
+
+
+def code(text: str, *, name: str = "Code") -> Element:
+    """Text to be copied, as it is."""
+    with ui.element("div").classes(theme.CODE) as block:
+        words("pre", text).props('tabindex="0" role="region"').props["aria-label"] = name
+        copy_button(text)
+    return block

@@ -1,0 +1,40 @@
+"""Tells the server's owner, once, that a proxy hides every visitor's address, with one click to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nicegui import run, ui
+
+from proprium.errors import NotFound
+from proprium.storage import trusted_proxies
+from proprium.storage.database import Database
+from proprium.ui import session, theme
+from proprium.ui.components.controls import button
+from proprium.ui.components.feedback import note, tell
+from proprium.ui.services import Services
+
+ABOUT = (
+    "Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
+    " no countries, and all of them share one limit on floods. Trust it if it is yours."
+)
+
+
+def proxy_notice(services: Services) -> None:
+    """Draws nothing when there is nothing to decide."""
+    if (address := trusted_proxies.waiting(services.database)) is None:
+        return
+    with ui.element("div").classes(f"{theme.LINE} wraps wide") as box:
+        note(ABOUT.format(address=address), "warn").style("flex: 1 1 320px")  # on a phone the buttons go below
+
+        async def decide(what: Callable[[Database, str], None], said: str) -> None:
+            if not session.is_owner(session.current_user(services)):
+                raise NotFound("Only the owner of this server decides about proxies.")
+            await run.io_bound(what, services.database, address)
+            box.delete()
+            tell(said)
+
+        button(
+            "Trust it", kind=theme.PRIMARY, on_click=lambda: decide(trusted_proxies.trust, f"{address} is trusted now.")
+        )
+        button("Not mine", on_click=lambda: decide(trusted_proxies.dismiss, "It stays untrusted."))

@@ -1,0 +1,42 @@
+"""Says how far the warehouse is, while it is filled anew and there are no numbers to show."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nicegui import ui
+
+from proprium.ui.components.feedback import note
+from proprium.warehouse.warehouse import Warehouse
+
+EVERY_S = 1.0
+
+
+class RebuildNotice:
+    """Draws nothing where numbers can be asked for."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._client = ui.context.client
+        self._box = ui.element("div").classes("notice")
+        self._shown: int | None = None
+        self._show(warehouse.rebuilt_percent())
+
+    async def wait(self) -> bool:
+        """Until they can; the notice goes away by itself. False when nobody looks any more."""
+        while not self._client.is_deleted:
+            percent = self._warehouse.rebuilt_percent()
+            self._show(percent)
+            if percent is None:
+                return True
+            await asyncio.sleep(EVERY_S)
+        return False
+
+    def _show(self, percent: int | None) -> None:
+        if percent != self._shown:
+            self._box.clear()
+            if percent is not None:
+                with self._box:
+                    note(f"The warehouse is being rebuilt: {percent} %. Numbers come by themselves when it is done.")
+        self._box.set_visibility(percent is not None)
+        self._shown = percent

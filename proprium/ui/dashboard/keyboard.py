@@ -1,0 +1,59 @@
+"""What the browser tells of its own accord: keys, the way back, another tab in front; and the list of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from proprium.ui.components.dialogs import dialog
+from proprium.ui.components.text import span
+
+KEYS: tuple[tuple[str, str], ...] = (
+    ("D", "Today"),
+    ("W", "Last 7 days"),
+    ("M", "Last 30 days"),
+    ("Y", "Last 12 months"),
+    ("← →", "Period before, period after"),
+    ("X", "Compare, or not"),
+    ("/", "Filter"),
+    ("Esc", "Remove all filters"),
+    ("I", "On a card: why this number"),
+    ("1 – 9", "Another property"),
+    ("?", "This list"),
+)
+PERIODS = {"d": "today", "w": "7d", "m": "30d", "y": "12mo"}
+
+# Keys are left alone while somebody types, and while a menu or a dialog is open that has its own use for them.
+GLUE = """<script>
+(() => {
+  const keys = /^([dwmyx/?1-9]|Escape|ArrowLeft|ArrowRight)$/i;
+  addEventListener('popstate', () => emitEvent('address', location.search));
+  document.addEventListener('visibilitychange', () => emitEvent('visible', !document.hidden));
+  addEventListener('keydown', (event) => {
+    if (!keys.test(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.target.closest?.('input, textarea, select') || document.querySelector('.q-menu, .q-dialog')) return;
+    if (event.key === '/') event.preventDefault();
+    emitEvent('shortcut', event.key);
+  });
+})();
+</script>"""
+
+
+def listen(on_key: Callable[[str], Any], on_address: Callable[[str], Any], on_visible: Callable[[bool], Any]) -> None:
+    """Call it while the page is built."""
+    ui.add_body_html(GLUE)
+    ui.on("shortcut", lambda event: on_key(str(event.args)))
+    ui.on("address", lambda event: on_address(str(event.args)))
+    ui.on("visible", lambda event: on_visible(bool(event.args)))
+
+
+def show_keys() -> None:
+    with dialog("Keys") as box, ui.element("dl").classes("keys"):
+        for key, what in KEYS:
+            with ui.element("dt"), ui.element("kbd"):
+                span(key)
+            with ui.element("dd"):
+                span(what)
+    box.open()

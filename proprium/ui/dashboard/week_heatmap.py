@@ -1,0 +1,78 @@
+"""The week as a heat map: when people look at the site, on the clock of its own time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from proprium.figures.heatmap import HEIGHT, busiest, heatmap
+from proprium.figures.template import Look
+from proprium.metrics.breakdown import breakdown
+from proprium.metrics.query.filters import Filter, Operator
+from proprium.metrics.query.query import Query
+from proprium.metrics.results import Breakdown, Dimension
+from proprium.ui import theme
+from proprium.ui.components.controls import button
+from proprium.ui.components.feedback import skeleton
+from proprium.ui.components.panels import panel
+from proprium.ui.components.text import span
+from proprium.ui.dashboard.dom import set_prop, switch_class
+from proprium.ui.dashboard.tiles import Tab, Tile
+from proprium.warehouse.warehouse import Warehouse
+
+WEEK = Tile("week", "Weekday and hour", (Tab("week", "Hours", Dimension.WEEKDAY_HOUR, "No page was viewed."),))
+CELLS = 7 * 24
+EMIT_CELL = "(event) => { const cell = event.points?.[0]?.customdata; if (cell) emit(String(cell[0])); }"
+
+
+def week_of(warehouse: Warehouse, query: Query) -> Breakdown:
+    return breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=CELLS)
+
+
+class Week:
+    """A cell filters the page by its hour; the list behind it says the same in numbers."""
+
+    def __init__(self, on_filter: Callable[[Filter], None], on_expand: Callable[[Tile], Any]) -> None:
+        self._on_filter = on_filter
+        self._shown: tuple[Breakdown, Look] | None = None
+        self._cells: Breakdown | None = None
+        with panel(WEEK.title, body="weekbox") as box:
+            self._waiting = skeleton(HEIGHT - 12)
+            self._message = ui.label("").classes("missing")
+            self._message.set_visibility(False)
+            self._plot = ui.plotly({"data": [], "layout": {"height": HEIGHT}}).classes("week wait")
+            self._plot.props('role="img" aria-label="Heat map"')
+        self._plot.on("plotly_click", lambda event: self._press(str(event.args)), js_handler=EMIT_CELL)
+        with box.head:
+            self._hint = span("", "s end cut")
+            button("", "expand", kind=f"{theme.BARE} expand", name=f"{WEEK.title}: the whole list").on(
+                "click", lambda: on_expand(WEEK)
+            )
+
+    def show(self, cells: Breakdown, look: Look, zone: str) -> None:
+        self._cells = cells
+        self._hint.set_text(f"page views · {zone}")
+        self._say("" if cells.rows else "No page was viewed in this period.")
+        set_prop(self._plot, "aria-label", f"Page views by weekday and hour. {busiest(cells)}")
+        if self._shown != (cells, look):
+            self._shown = (cells, look)
+            self._plot.update_figure(heatmap(cells, look))
+
+    def recolour(self, look: Look, zone: str) -> None:
+        if self._cells:
+            self.show(self._cells, look, zone)
+
+    def fail(self, problem: str) -> None:
+        self._say(problem)
+
+    def _say(self, text: str) -> None:
+        if not self._waiting.is_deleted:
+            self._waiting.delete()
+        self._message.set_text(text)
+        self._message.set_visibility(bool(text))
+        switch_class(self._plot, "wait", bool(text))  # not hidden: Plotly measures it
+
+    def _press(self, value: str) -> None:
+        self._on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (value,)))

@@ -1,0 +1,50 @@
+"""Small public answers that are no pages: robots.txt, sitemap.xml, the favicon, and the seed's old addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from xml.sax.saxutils import escape
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+
+from proprium.config import Settings
+from proprium.ui.http.asset_urls import ASSETS
+
+PUBLIC_PAGES = ("/", "/documentation", "/changelog")
+OLD_ADDRESSES = {
+    "/accounts/login": "/login",
+    "/accounts/logout": "/account",
+    "/accounts/signup": "/login",
+    "/accounts/profile": "/account",
+    "/accounts/password-change": "/account#password",
+    "/accounts/password-reset": "/login",
+}
+
+
+def router(settings: Settings) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/robots.txt")
+    def robots() -> PlainTextResponse:
+        allowed = "".join(f"Allow: {path}{'$' if path == '/' else ''}\n" for path in PUBLIC_PAGES)
+        return PlainTextResponse(f"User-agent: *\n{allowed}Disallow: /\nSitemap: {settings.public_url}/sitemap.xml\n")
+
+    @routes.get("/sitemap.xml")
+    def sitemap() -> Response:
+        places = "".join(f"<url><loc>{escape(settings.public_url + path)}</loc></url>" for path in PUBLIC_PAGES)
+        xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{places}</urlset>'
+        return Response(xml, media_type="application/xml")
+
+    @routes.get("/favicon.ico")
+    def favicon() -> FileResponse:
+        return FileResponse(ASSETS / "img" / "favicon.ico", headers={"Cache-Control": "public, max-age=86400"})
+
+    for old, new in OLD_ADDRESSES.items():
+        for path in (old, old + "/"):
+            routes.add_api_route(path, _redirect_to(new), methods=["GET"])
+    return routes
+
+
+def _redirect_to(path: str) -> Callable[[], RedirectResponse]:
+    return lambda: RedirectResponse(path, 301)

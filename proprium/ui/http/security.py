@@ -1,0 +1,144 @@
+"""What stands before every page: security headers, the origin check of the socket, a rate limit for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+from limits import RateLimitItemPerMinute
+from limits.strategies import FixedWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collector.client_address import BoundedMemory, rate_limit_key
+
+# NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+HSTS = "max-age=31536000"
+SOCKET_PATH = "/_nicegui_ws/"
+NOT_PAGES = ("/_nicegui", "/assets/", "/api/v1/properties", "/healthz", "/readyz", "/metrics")  # the API counts by key
+AddressOf = Callable[[HTTPConnection], str | None]
+PAGES_PER_MINUTE = 120
+"""A page that nobody opens a socket for costs 31 ms and 50 KB for a minute (measured)."""
+MOST_COUNTERS = 10_000  # addresses, twice
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer that has not set them itself."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+        self.app = app
+        self.headers = {**HEADERS, "Strict-Transport-Security": HSTS} if is_https else HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class HeadLikeGet:
+    """Answers HEAD with the headers of GET: monitors and link checkers ask so, and no route of ours minds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_no_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_no_body)
+
+
+class SocketOrigin:
+    """Refuses NiceGUI's socket to pages of other sites; NiceGUI itself admits any origin."""
+
+    def __init__(self, app: ASGIApp, *, public_url: str) -> None:
+        self.app = app
+        self.public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_socket = scope["type"] in {"http", "websocket"} and scope["path"].startswith(SOCKET_PATH)
+        if not is_socket or is_same_origin(Headers(scope=scope), self.public_url):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "another origin"})
+        else:
+            await PlainTextResponse("This socket is for pages of this server only.", 403)(scope, receive, send)
+
+
+class PageRateLimit:
+    """At most so many pages a minute and client; files, the socket and the routes of machines are not counted."""
+
+    def __init__(
+        self, app: ASGIApp, *, address_of: AddressOf | None = None, per_minute: int = PAGES_PER_MINUTE
+    ) -> None:
+        self.app = app
+        self.address_of = address_of or peer_address
+        self.limit = RateLimitItemPerMinute(per_minute)
+        self.window = FixedWindowRateLimiter(BoundedMemory(MOST_COUNTERS))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _is_page(scope) and not self.window.hit(self.limit, self._client(scope)):
+            refusal = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})
+            await refusal(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _client(self, scope: Scope) -> str:
+        return rate_limit_key(self.address_of(HTTPConnection(scope)))
+
+
+def _is_page(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(NOT_PAGES)
+
+
+def peer_address(connection: HTTPConnection) -> str | None:
+    """Who is at the other end of the wire; behind a proxy the composition root hands in a better function."""
+    return connection.client.host if connection.client else None
+
+
+def is_same_origin(headers: Headers, public_url: str) -> bool:
+    """False when a page of another site sent this. A sender without an Origin is no page, or the same site's GET."""
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
+    sender = urlsplit(origin).netloc.lower()
+    return bool(sender) and sender in {headers.get("host", "").lower(), urlsplit(public_url).netloc.lower()}
+
+
+def refuse_other_origins(public_url: str) -> Callable[[Request], None]:
+    """A dependency of every form's route."""
+
+    def check(request: Request) -> None:
+        if not is_same_origin(request.headers, public_url):
+            raise HTTPException(403, "This form was sent from another site. Open the page here and send it again.")
+
+    return check

@@ -1,0 +1,327 @@
+"""Limits of the pages' socket, before Engine.IO sees a message: form, size, rate, and sockets per address.
+
+Engine.IO answers a malformed packet with a traceback in the log, holds any number of sockets, and takes as many
+messages as a sender has. What NiceGUI's browser code sends is known exactly: everything else is counted and refused,
+nothing of it is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qs
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from nicegui import core
+from socketio.packet import CONNECT, DISCONNECT, EVENT, Packet
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proprium.ui.http.security import SOCKET_PATH, AddressOf, peer_address
+
+MAX_MESSAGE_BYTES = 256 * 1024
+"""A pasted statement of SQL has 50,000 characters, a form's longest field less."""
+MESSAGES_PER_S, MESSAGE_BURST = 50, 400
+"""A key that is held down sends 30 a second, and the page's own acknowledgements one every three."""
+BYTES_PER_S, BYTES_BURST = 128 * 1024, 1024 * 1024
+JOIN_WITHIN_S = 20.0
+"""A browser joins its page while it connects; a socket that has not by now belongs to no page."""
+MAX_SOCKETS_PER_ADDRESS = 256
+CONNECTS_PER_MINUTE = 300
+"""Sockets that an address opens: an office whose tabs all come back after a restart stays below."""
+MAX_POLLING_PACKETS = 16  # in one request; Engine.IO takes no more
+POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455
+
+EVENTS = frozenset({"handshake", "event", "javascript_response", "ack", "log"})
+"""What NiceGUI's browser code emits."""
+KINDS = (
+    "malformed",  # no packet of Engine.IO or Socket.IO, or none that a browser would send
+    "too_large",
+    "too_many",
+    "too_many_sockets",
+    "log",  # a browser's own log lines: they are counted and not written
+    "unjoined",  # a socket that did not join a page, or speaks for another one
+    "not_allowed",  # for a page whose reader may not see it any more, or from another login
+)
+
+_KEY = "proprium.socket"
+_ENGINE_TYPES_WITHOUT_DATA = frozenset({"1", "3", "5", "6", "2probe"})  # close, pong, upgrade, noop, probe
+
+_refused: Counter[str] = Counter(dict.fromkeys(KINDS, 0))  # its keys never change, so that a thread may read it
+
+
+def count_refused(kind: str) -> None:
+    _refused[kind] += 1
+
+
+def metrics() -> str:
+    """Prometheus text: messages and sockets that were refused, by kind."""
+    name = "proprium_socket_refused_total"
+    lines = [f"# HELP {name} Messages and connections of pages' sockets that were refused.", f"# TYPE {name} counter"]
+    return "\n".join([*lines, *(f'{name}{{kind="{kind}"}} {_refused[kind]}' for kind in KINDS)]) + "\n"
+
+
+class TokenBucket:
+    def __init__(self, per_s: float, burst: float) -> None:
+        self._per_s, self._burst = per_s, burst
+        self._tokens, self._at_s = burst, monotonic()
+
+    def take(self, tokens: float) -> bool:
+        now_s = monotonic()
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s) - tokens
+        self._at_s = now_s
+        if self._tokens >= 0:
+            return True
+        self._tokens += tokens
+        return False
+
+
+class Connection:
+    """One socket of a browser, over WebSocket or polling."""
+
+    def __init__(self, address: str | None, *, is_polling: bool = False) -> None:
+        self.address, self.is_polling = address, is_polling
+        self.is_joined = False
+        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._join_by_s = monotonic() + JOIN_WITHIN_S
+        self._is_connected = False
+        self._messages = TokenBucket(MESSAGES_PER_S, MESSAGE_BURST)
+        self._bytes = TokenBucket(BYTES_PER_S, BYTES_BURST)
+
+    @staticmethod
+    def of(environ: Mapping[str, Any] | None) -> Connection | None:
+        """The connection behind an environment of Engine.IO; None where `SocketLimits` does not stand before it."""
+        connection: Connection | None = (environ or {}).get("asgi.scope", {}).get(_KEY)
+        return connection
+
+    @property
+    def is_closed(self) -> bool:
+        return self.closing.done()
+
+    @property
+    def join_timeout_s(self) -> float | None:
+        return None if self.is_joined else max(0.0, self._join_by_s - monotonic())
+
+    def close(self) -> None:
+        if not self.closing.done():
+            self.closing.set_result(None)
+
+    def refusal(self, packet: str | bytes | None) -> str | None:
+        """The kind under which a packet is refused, None when it may pass."""
+        if not isinstance(packet, str):
+            return "malformed"
+        if len(packet) > MAX_MESSAGE_BYTES:
+            return "too_large"
+        if not (self._messages.take(1) and self._bytes.take(len(packet))):
+            return "too_many"
+        if packet in _ENGINE_TYPES_WITHOUT_DATA:
+            return None
+        return self._refusal_of_message(packet[1:]) if packet.startswith("4") else "malformed"
+
+    def _refusal_of_message(self, text: str) -> str | None:
+        try:
+            packet = Packet(encoded_packet=text)
+        except Exception:  # whatever the parser stumbles over
+            return "malformed"
+        if packet.namespace not in {None, "/"}:
+            return "malformed"
+        if packet.packet_type == CONNECT and not self._is_connected:
+            self._is_connected = True
+            return None
+        if packet.packet_type == DISCONNECT:
+            return None
+        if packet.packet_type == EVENT and self._is_connected:
+            return _refusal_of_event(packet.data)
+        return "malformed"
+
+
+def _refusal_of_event(data: Any) -> str | None:
+    match data:
+        case ["log", *_]:
+            return "log"
+        case [str(name), dict()] if name in EVENTS:
+            return None
+    return "malformed"
+
+
+class SocketLimits:
+    """Stands before NiceGUI's socket; every other path passes."""
+
+    def __init__(self, app: ASGIApp, *, address_of: AddressOf = peer_address) -> None:
+        self.app = app
+        self.address_of = address_of
+        self._open: Counter[str | None] = Counter()
+        self._limit = RateLimitItemPerMinute(CONNECTS_PER_MINUTE)
+        self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"} or not scope["path"].startswith(SOCKET_PATH):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._request(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address, session_id = self.address_of(HTTPConnection(scope)), _session_id(scope)
+        if session_id is not None:  # a polling session moves on to WebSocket
+            connection = Connection.of(core.sio.environ.get(session_id))
+            is_allowed = connection is not None and not connection.is_closed
+        else:
+            connection = Connection(address)
+            is_allowed = self._may_open(address)
+        if connection is None or not is_allowed:
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+        connection.is_polling = False
+        self._open[address] += 1
+        try:
+            await self.app({**scope, _KEY: connection}, _checked(connection, receive), _closing(connection, send))
+        finally:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Polling: what browsers fall back to where WebSocket does not get through."""
+        session_id = _session_id(scope)
+        if scope["method"] not in {"GET", "POST"} or "j" in _query(scope):
+            count_refused("malformed")
+            await PlainTextResponse("Expected GET or POST without JSONP.", 400)(scope, receive, send)
+        elif session_id is None:
+            await self._begin_polling(scope, receive, send)
+        else:
+            connection = Connection.of(core.sio.environ.get(session_id))
+            if connection is None or connection.is_closed or connection.join_timeout_s == 0:
+                await PlainTextResponse("This session has ended. Load the page again.", 400)(scope, receive, send)
+            elif scope["method"] == "GET":
+                await self.app(scope, receive, send)
+            else:
+                await self._post(connection, scope, receive, send)
+
+    async def _begin_polling(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = self.address_of(HTTPConnection(scope))
+        if not self._may_open(address):
+            response = PlainTextResponse("Too many connections. Try again in a minute.", 429, {"Retry-After": "60"})
+            await response(scope, receive, send)
+            return
+        await self.app({**scope, _KEY: Connection(address, is_polling=True)}, receive, send)
+
+    async def _post(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        try:
+            packets = body.decode().split("\x1e") if body is not None else None
+        except UnicodeDecodeError:
+            packets = None
+        if packets is None or len(packets) > MAX_POLLING_PACKETS:
+            kind: str | None = "too_large" if body is None else "malformed"
+        else:
+            kinds = [connection.refusal(packet) for packet in packets]
+            packets = [packet for packet, kind in zip(packets, kinds, strict=True) if kind is None]
+            for _ in range(kinds.count("log")):
+                count_refused("log")
+            kind = next((kind for kind in kinds if kind not in {None, "log"}), None)
+        if kind is not None or packets is None:
+            count_refused(kind or "malformed")
+            connection.close()
+            await PlainTextResponse("The server does not take this message.", 400)(scope, receive, send)
+        elif not packets:
+            await PlainTextResponse("ok")(scope, receive, send)
+        else:
+            await self.app(*_with_body(scope, "\x1e".join(packets).encode()), send)
+
+    def _may_open(self, address: str | None) -> bool:
+        if address is None:
+            return True
+        if self._open[address] < MAX_SOCKETS_PER_ADDRESS and self._window.hit(self._limit, address):
+            return True
+        count_refused("too_many_sockets")
+        return False
+
+
+def _checked(connection: Connection, receive: Receive) -> Receive:
+    """`receive` without the messages that are refused; ends where one closes the connection."""
+
+    async def receive_checked() -> Message:
+        while True:
+            message = await _next(connection, receive)
+            if message is None:
+                connection.close()
+                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+            if message["type"] != "websocket.receive":
+                return message
+            kind = connection.refusal(message.get("text"))
+            if kind is None:
+                return message
+            count_refused(kind)
+            if kind != "log":
+                connection.close()
+
+    return receive_checked
+
+
+async def _next(connection: Connection, receive: Receive) -> Message | None:
+    """The next message; None once the connection was closed, or did not join a page in time."""
+    if connection.is_closed:
+        return None
+    message = asyncio.ensure_future(receive())
+    waited: set[asyncio.Future[Any]] = {message, connection.closing}
+    try:
+        await asyncio.wait(waited, timeout=connection.join_timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not message.done():
+            message.cancel()
+    if message.done() and not message.cancelled():
+        return message.result()
+    if not connection.is_closed:
+        count_refused("unjoined")
+    return None
+
+
+def _closing(connection: Connection, send: Send) -> Send:
+    """`send` that tells the browser by a code of its own when the server has closed the connection."""
+
+    async def send_with_code(message: Message) -> None:
+        if message["type"] == "websocket.close" and connection.is_closed:
+            message = {**message, "code": POLICY_VIOLATION}
+        await send(message)
+
+    return send_with_code
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The body of a request; None when it is too long or does not end."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > MAX_MESSAGE_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _with_body(scope: Scope, body: bytes) -> tuple[Scope, Receive]:
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}, receive
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _session_id(scope: Scope) -> str | None:
+    """Of Engine.IO, in every request but the first."""
+    return next(iter(_query(scope).get("sid", [])), None)

@@ -1,0 +1,182 @@
+"""The one place where messages of browsers reach pages: joined, allowed, well-formed, and nothing of them in the log.
+
+Replaces NiceGUI's handlers of its socket's messages, the method by which a page's outbox sends, and what NiceGUI does
+with an error: its version is exact. NiceGUI itself passes a message to the client that the message names, whoever sends
+it, and writes what browsers call a log line into the server's log.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qs
+
+import nicegui
+from nicegui import Client, core
+from nicegui import nicegui as framework
+from nicegui.outbox import Message, Outbox
+from socketio.exceptions import ConnectionRefusedError as JoinRefused
+from starlette.requests import HTTPConnection
+
+from proprium.ui.http import page_access
+from proprium.ui.http.page_access import PUSH_MAX_AGE_S
+from proprium.ui.http.socket_limits import Connection, count_refused
+from proprium.ui.session import token_of
+
+log = logging.getLogger(__name__)
+
+MAX_ID_LENGTH = 100  # of ids that browsers make up: theirs are UUIDs
+MAX_ARGUMENTS = 50
+REPEAT_AFTER_S = 60.0
+"""How soon the same failure of a page is logged again."""
+MAX_FAILURES = 200  # places that are remembered for it
+SHOWN_FRAMES = 3
+
+_send = Outbox._emit
+_logged_s: dict[str, float] = {}
+
+
+def install() -> None:
+    """Call it before the server starts."""
+    for name, handler in {
+        "connect": _on_connect,
+        "handshake": _on_handshake,
+        "event": _on_event,
+        "javascript_response": _on_javascript_response,
+        "ack": _on_ack,
+        "log": _on_log,
+    }.items():
+        core.sio.on(name, handler)
+    Outbox._emit = _send_if_allowed  # type: ignore[method-assign, assignment]
+    nicegui.app._exception_handlers[:] = [log_failure]
+
+
+async def _on_connect(socket_id: str, environ: Mapping[str, Any], _: Any = None) -> None:
+    query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+    if query.get("implicit_handshake") == "true" and not await _on_handshake(socket_id, query):
+        raise JoinRefused("Implicit handshake failed")  # NiceGUI's browser code looks for these words
+
+
+async def _on_handshake(socket_id: str, message: Any) -> bool:
+    """A socket joins a page of its own login, which its reader still may see. Else the browser loads it again."""
+    client = _named_client(message)
+    if client is None or not _is_handshake(message):
+        count_refused("unjoined")
+        return False
+    environ = core.sio.get_environ(socket_id)
+    if not environ or not _is_same_login(client, environ) or not _may_join(client):
+        count_refused("not_allowed")
+        return False
+    if not await framework._on_handshake(socket_id, message):
+        count_refused("unjoined")
+        return False
+    if connection := Connection.of(environ):
+        connection.is_joined = True
+    return True
+
+
+def _on_event(socket_id: str, message: Any) -> None:
+    client = _joined_client(socket_id, message)
+    if client is not None and _is_event(message):
+        _pass(client, client.handle_event, message)
+
+
+def _on_javascript_response(socket_id: str, message: Any) -> None:
+    client = _joined_client(socket_id, message)
+    if client is not None and isinstance(message.get("request_id"), str):
+        _pass(client, client.handle_javascript_response, message)
+
+
+def _on_ack(socket_id: str, message: Any) -> None:
+    client = _joined_client(socket_id, message)
+    if client is not None and type(number := message.get("next_message_id")) is int:
+        client.outbox.prune_history(number)
+
+
+def _on_log(_: str, __: Any) -> None:
+    count_refused("log")
+
+
+def _pass(client: Client, handle: Callable[[dict[str, Any]], None], message: dict[str, Any]) -> None:
+    """Every handler of every page runs below here."""
+    try:
+        is_allowed = page_access.is_allowed(client)
+    except Exception as error:  # storage cannot be read: then nobody is allowed anything
+        log_failure(error)
+        is_allowed = False
+    if not is_allowed:
+        count_refused("not_allowed")
+        return
+    try:
+        handle(message)
+    except Exception:  # what handlers raise is caught inside: the message does not fit its element, or came too late
+        count_refused("malformed")
+
+
+async def _send_if_allowed(outbox: Outbox, message: Message) -> None:
+    """Every update, script and download that a page sends passes here, whoever caused it: a press, or live numbers."""
+    if page_access.is_allowed(outbox.client, max_age_s=PUSH_MAX_AGE_S):
+        await _send(outbox, message)
+
+
+def _may_join(client: Client) -> bool:
+    """NiceGUI's own error pages are not ours, say nothing, and would load again for ever."""
+    return not page_access.is_registered(client) or page_access.is_allowed(client)
+
+
+def _is_same_login(client: Client, environ: Mapping[str, Any]) -> bool:
+    return token_of(HTTPConnection(environ["asgi.scope"])) == token_of(client.request)
+
+
+def _named_client(message: Any) -> Client | None:
+    client_id = message.get("client_id") if isinstance(message, dict) else None
+    return Client.instances.get(client_id) if isinstance(client_id, str) else None
+
+
+def _joined_client(socket_id: str, message: Any) -> Client | None:
+    """The page that a message names, if its socket has joined it."""
+    client = _named_client(message)
+    if client is None or socket_id not in client._socket_to_document_id:
+        count_refused("unjoined")
+        return None
+    return client
+
+
+def _is_handshake(message: Mapping[str, Any]) -> bool:
+    ids = [message.get("tab_id"), message.get("document_id"), message.get("old_tab_id") or "none"]
+    position = str(message.get("next_message_id") or 0)
+    return all(isinstance(one, str) and 0 < len(one) <= MAX_ID_LENGTH for one in ids) and (
+        position.isascii() and position.isdigit() and len(position) < MAX_ID_LENGTH
+    )
+
+
+def _is_event(message: Mapping[str, Any]) -> bool:
+    args = message.get("args", [])
+    is_event = (
+        type(message.get("id")) is int
+        and isinstance(message.get("listener_id"), str)
+        and isinstance(args, list)
+        and len(args) <= MAX_ARGUMENTS
+        and all(arg is None or isinstance(arg, str) for arg in args)
+    )
+    if not is_event:
+        count_refused("malformed")
+    return is_event
+
+
+def log_failure(error: Exception) -> None:
+    """Logs where a page failed: never the error's own text, which may be a stranger's, and each place once a minute."""
+    frames = traceback.extract_tb(error.__traceback__)[-SHOWN_FRAMES:]
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    place = f"{type(error).__name__} at {places or 'an unknown place'}"
+    now_s = monotonic()
+    if now_s - _logged_s.get(place, float("-inf")) < REPEAT_AFTER_S:
+        return
+    if len(_logged_s) >= MAX_FAILURES:
+        _logged_s.clear()
+    _logged_s[place] = now_s
+    log.error("A page failed: %s", place, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)

@@ -1,0 +1,1 @@
+"""Projection: keeps the warehouse in sync with storage."""
