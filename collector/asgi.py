@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from collector import rejections, responses
-from collector.request import HungUp, Receive, Request, read_body
-from collector.responses import Answer
+from collector.request import ClientDisconnected, Receive, Request, read_body
+from collector.responses import Response
 from collector.service import Collector
 from collector.tracker_script import ScriptFile
 
@@ -17,79 +17,81 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_SCRIPT = re.compile(r"/(?:static/)?collector\.(?:[0-9a-f]{12}\.)?js")
-_NOT_OURS = Answer(0, [])
-_HEAD_OF_PIXEL = responses.pixel({})._replace(body=b"")
+_SCRIPT_PATH = re.compile(r"/(?:static/)?collector\.(?:[0-9a-f]{12}\.)?js")
+_PASS_THROUGH = Response(0, [])
+_PIXEL_HEAD_RESPONSE = responses.pixel({})._replace(body=b"")
 
 
-def wrap(app: App, collector: Collector, script: ScriptFile | None = None) -> App:
+def collector_middleware(app: App, collector: Collector, script: ScriptFile | None = None) -> App:
     """Answers the collector's paths, and hands every other request on to `app`."""
     script = script or ScriptFile()
 
-    async def collector_first(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await _answer(collector, script, scope, receive) if scope["type"] == "http" else _NOT_OURS
-        if answer is _NOT_OURS:
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await _route_request(collector, script, scope, receive) if scope["type"] == "http" else _PASS_THROUGH
+        if response is _PASS_THROUGH:
             await app(scope, receive, send)
-        elif answer is not None:
-            await responses.give(send, answer)
+        elif response is not None:
+            await responses.send_response(send, response)
 
-    return collector_first
+    return middleware
 
 
-async def _answer(collector: Collector, script: ScriptFile, scope: Scope, receive: Receive) -> Answer | None:
+async def _route_request(collector: Collector, script: ScriptFile, scope: Scope, receive: Receive) -> Response | None:
     """_NOT_OURS for a path that is not the collector's; None when there is nobody left to answer."""
     path, method = scope["path"], scope["method"]
     if path in ("/collect", "/collect/"):
         if method == "POST":
-            return await _take_body(collector, Request(scope["headers"], _peer(scope)), receive)
-        return _without_body(scope, "POST, OPTIONS")
+            return await _handle_post(collector, Request(scope["headers"], _peer_address(scope)), receive)
+        return _preflight_or_not_allowed(scope, "POST, OPTIONS")
     if path == "/collect/pixel.gif":
         if method == "GET":
-            return await _taken(collector, Request(scope["headers"], _peer(scope), scope.get("query_string", b"")))
-        return _HEAD_OF_PIXEL if method == "HEAD" else _without_body(scope, "GET, HEAD, OPTIONS")
-    if _SCRIPT.fullmatch(path):
-        return _script(script, scope, path, method)
-    return _NOT_OURS
+            return await _handle(
+                collector, Request(scope["headers"], _peer_address(scope), scope.get("query_string", b""))
+            )
+        return _PIXEL_HEAD_RESPONSE if method == "HEAD" else _preflight_or_not_allowed(scope, "GET, HEAD, OPTIONS")
+    if _SCRIPT_PATH.fullmatch(path):
+        return _script_response(script, scope, path, method)
+    return _PASS_THROUGH
 
 
-async def _take_body(collector: Collector, request: Request, receive: Receive) -> Answer | None:
+async def _handle_post(collector: Collector, request: Request, receive: Receive) -> Response | None:
     try:
-        collector.admit(request)
+        collector.check_client(request)
         await read_body(request, receive)
-    except HungUp:
+    except ClientDisconnected:
         return None
     except Exception as problem:
-        tells = collector.tells_of(problem)
-        if tells and request.body is None:
+        should_notify = collector.should_notify(problem)
+        if should_notify and request.body is None:
             request.body = await rejections.first_bytes(request, receive)
-        return collector.refuse(request, problem, tells)
-    return await _taken(collector, request)
+        return collector.reject(request, problem, should_notify)
+    return await _handle(collector, request)
 
 
-async def _taken(collector: Collector, request: Request) -> Answer:
-    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+async def _handle(collector: Collector, request: Request) -> Response:
+    response_future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-    def done(found: Answer) -> None:
-        if not answer.done():  # the request was ended from outside
-            answer.set_result(found)
+    def on_response(response: Response) -> None:
+        if not response_future.done():  # the request was ended from outside
+            response_future.set_result(response)
 
-    collector.take(request, done)
-    return await answer
+    collector.handle(request, on_response)
+    return await response_future
 
 
-def _script(file: ScriptFile, scope: Scope, path: str, method: str) -> Answer:
+def _script_response(file: ScriptFile, scope: Scope, path: str, method: str) -> Response:
     if method not in {"GET", "HEAD"}:
-        return _without_body(scope, "GET, HEAD, OPTIONS")
-    answer = responses.script(file, path, dict(scope["headers"]))
-    return answer._replace(body=b"") if method == "HEAD" else answer
+        return _preflight_or_not_allowed(scope, "GET, HEAD, OPTIONS")
+    response = responses.script(file, path, dict(scope["headers"]))
+    return response._replace(body=b"") if method == "HEAD" else response
 
 
-def _without_body(scope: Scope, allowed: str) -> Answer:
+def _preflight_or_not_allowed(scope: Scope, allowed: str) -> Response:
     if scope["method"] == "OPTIONS":
         return responses.preflight(dict(scope["headers"]), allowed)
-    return responses.not_allowed(scope["method"], allowed)
+    return responses.method_not_allowed(scope["method"], allowed)
 
 
-def _peer(scope: Scope) -> str | None:
+def _peer_address(scope: Scope) -> str | None:
     client = scope.get("client")
     return client[0] if client else None

@@ -10,153 +10,165 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from collector.client_address import normal
-from collector.errors import Dropped, Rejected, StoreUnavailable, TooLarge, UnknownProperty
+from collector.client_address import canonical_ip
+from collector.errors import EventDropped, PayloadTooLarge, RequestRejected, StoreUnavailable, UnknownProperty
 from collector.event import Event, Hit
-from collector.parse import NotReadable, Sender, hit_of, read_json
+from collector.parse import InvalidPayload, RequestContext, parse_hit, read_json
 from collector.service import Collector
 
 log = logging.getLogger(__name__)
 
-BODY_LIMIT = 4 * 1024 * 1024  # bytes
-EVENTS_LIMIT = 1_000  # in one request
-FUTURE_LIMIT = timedelta(minutes=1)  # what clocks may differ
-_AT_ONCE = 50  # events between two looks at other requests
-_MILLISECONDS_FROM = 100_000_000_000  # epoch seconds reach this in the year 5138
+MAX_BATCH_BODY_BYTES = 4 * 1024 * 1024  # bytes
+MAX_BATCH_EVENTS = 1_000  # in one request
+MAX_CLOCK_SKEW = timedelta(minutes=1)  # what clocks may differ
+_YIELD_INTERVAL_EVENTS = 50  # events between two looks at other requests
+_MIN_MILLISECONDS = 100_000_000_000  # epoch seconds reach this in the year 5138
 
-Received = Hit | Rejected
+ParsedEvent = Hit | RequestRejected
 """An event as it was sent, or why it could not be read."""
 
 
-class Result(NamedTuple):
+class EventResult(NamedTuple):
     """What became of one event. `word` is stored, duplicate, dropped or rejected."""
 
-    word: str
+    status: str
     id: UUID | None = None
     reason: str | None = None  # of a dropped one
-    problem: Rejected | None = None  # of a rejected one
+    problem: RequestRejected | None = None  # of a rejected one
 
 
 @dataclass(frozen=True)
-class Reader:
+class BatchReader:
     """How the events of one request are read."""
 
     now: datetime  # UTC, aware
-    oldest: datetime  # what happened before would be deleted at once
+    oldest_allowed: datetime  # what happened before would be deleted at once
     property_id: UUID | None = None  # of events that name none
 
-    def read(self, body: bytes) -> list[Received]:
+    def read(self, body: bytes) -> list[ParsedEvent]:
         """Each event by itself. Raises TooLarge or NotReadable when there are no events to look at."""
-        if len(body) > BODY_LIMIT:
-            raise TooLarge(f"The body has {len(body)} bytes; expected at most {BODY_LIMIT}.")
-        sent = read_json(body)
-        events = [sent] if isinstance(sent, dict) else sent
+        if len(body) > MAX_BATCH_BODY_BYTES:
+            raise PayloadTooLarge(f"The body has {len(body)} bytes; expected at most {MAX_BATCH_BODY_BYTES}.")
+        payload = read_json(body)
+        events = [payload] if isinstance(payload, dict) else payload
         if not isinstance(events, list):
-            raise NotReadable("The body is neither an object nor an array; expected an event, or an array of events.")
-        if not 1 <= len(events) <= EVENTS_LIMIT:
-            raise NotReadable(f"The array has {len(events)} events; expected 1 to {EVENTS_LIMIT}.", max(1, len(events)))
-        is_clean = b"\\u0000" not in body
-        return [self._received(one, is_clean) for one in events]
+            raise InvalidPayload(
+                "The body is neither an object nor an array; expected an event, or an array of events."
+            )
+        if not 1 <= len(events) <= MAX_BATCH_EVENTS:
+            raise InvalidPayload(
+                f"The array has {len(events)} events; expected 1 to {MAX_BATCH_EVENTS}.", max(1, len(events))
+            )
+        is_nul_free = b"\\u0000" not in body
+        return [self._parse_event(raw_event, is_nul_free) for raw_event in events]
 
-    def _received(self, sent: Any, is_clean: bool) -> Received:
+    def _parse_event(self, raw_event: Any, is_nul_free: bool) -> ParsedEvent:
         try:
-            return self._hit(sent, is_clean) if isinstance(sent, dict) else hit_of(sent, Sender(self.now))
-        except Rejected as problem:
+            return (
+                self._build_hit(raw_event, is_nul_free)
+                if isinstance(raw_event, dict)
+                else parse_hit(raw_event, RequestContext(self.now))
+            )
+        except RequestRejected as problem:
             return problem
 
-    def _hit(self, sent: dict[str, Any], is_clean: bool) -> Hit:
-        if self.property_id and sent.get("collectorId") is None and sent.get("collector_id") is None:
-            sent = {**sent, "collectorId": str(self.property_id)}
-        sent = _with_user_agent(sent)
+    def _build_hit(self, raw_event: dict[str, Any], is_nul_free: bool) -> Hit:
+        if self.property_id and raw_event.get("collectorId") is None and raw_event.get("collector_id") is None:
+            raw_event = {**raw_event, "collectorId": str(self.property_id)}
+        raw_event = _with_user_agent(raw_event)
         # The caller is a server: neither its own address nor its own User-Agent says anything about a visitor.
-        hit = hit_of(sent, Sender(self.now, _address(sent.get("ip"))), is_clean)
-        return hit._replace(happened_at=self._moment(sent.get("timestamp")))
+        hit = parse_hit(raw_event, RequestContext(self.now, _parse_address(raw_event.get("ip"))), is_nul_free)
+        return hit._replace(happened_at=self._parse_timestamp(raw_event.get("timestamp")))
 
-    def _moment(self, sent: Any) -> datetime | None:
-        if sent is None:
+    def _parse_timestamp(self, raw_timestamp: Any) -> datetime | None:
+        if raw_timestamp is None:
             return None
-        moment = _time_of(sent)
+        moment = _parse_time(raw_timestamp)
         if moment is None:
-            raise NotReadable(
-                f"timestamp is {str(sent)[:40]!r}; expected ISO 8601 like 2026-01-31T09:00:00Z, or seconds since 1970."
+            raise InvalidPayload(
+                f"timestamp is {str(raw_timestamp)[:40]!r}; expected ISO 8601 like 2026-01-31T09:00:00Z, or seconds since 1970."
             )
-        if moment > self.now + FUTURE_LIMIT:
-            raise NotReadable(f"timestamp is {moment.isoformat()}, in the future; it is {self.now.isoformat()} here.")
-        if moment < self.oldest:
-            raise NotReadable(f"timestamp is {moment.isoformat()}; events are kept since {self.oldest.isoformat()}.")
+        if moment > self.now + MAX_CLOCK_SKEW:
+            raise InvalidPayload(
+                f"timestamp is {moment.isoformat()}, in the future; it is {self.now.isoformat()} here."
+            )
+        if moment < self.oldest_allowed:
+            raise InvalidPayload(
+                f"timestamp is {moment.isoformat()}; events are kept since {self.oldest_allowed.isoformat()}."
+            )
         return min(moment, self.now)
 
 
-def _with_user_agent(sent: dict[str, Any]) -> dict[str, Any]:
+def _with_user_agent(raw_event: dict[str, Any]) -> dict[str, Any]:
     """`user_agent` beside the data is meant for it, as `user_id` is."""
-    agent, data = sent.get("user_agent"), sent.get("data")
+    agent, data = raw_event.get("user_agent"), raw_event.get("data")
     if agent in (None, "") or not (data is None or isinstance(data, dict)):
-        return sent
+        return raw_event
     if not isinstance(agent, str):
-        raise NotReadable("user_agent is no text; expected the browser's User-Agent, or none.")
-    return {**sent, "data": {"user_agent": agent, **(data or {})}}
+        raise InvalidPayload("user_agent is no text; expected the browser's User-Agent, or none.")
+    return {**raw_event, "data": {"user_agent": agent, **(data or {})}}
 
 
-def _address(sent: Any) -> str | None:
-    if sent is None:
+def _parse_address(raw_address: Any) -> str | None:
+    if raw_address is None:
         return None
-    address = normal(sent) if isinstance(sent, str) else None
+    address = canonical_ip(raw_address) if isinstance(raw_address, str) else None
     if address is None:  # it is not repeated: what is in it may be an address for somebody
-        raise NotReadable("ip is no address; expected one like 192.0.2.7 or 2001:db8::7, or none.")
+        raise InvalidPayload("ip is no address; expected one like 192.0.2.7 or 2001:db8::7, or none.")
     return address
 
 
-def _time_of(sent: Any) -> datetime | None:
+def _parse_time(raw_time: Any) -> datetime | None:
     """From ISO 8601 (UTC where it names no zone), or from seconds or milliseconds since 1970."""
     try:
-        if isinstance(sent, str):
-            moment = datetime.fromisoformat(sent.strip())
+        if isinstance(raw_time, str):
+            moment = datetime.fromisoformat(raw_time.strip())
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        if isinstance(sent, int | float) and not isinstance(sent, bool):
-            return datetime.fromtimestamp(sent / 1000 if abs(sent) >= _MILLISECONDS_FROM else sent, UTC)
+        if isinstance(raw_time, int | float) and not isinstance(raw_time, bool):
+            return datetime.fromtimestamp(raw_time / 1000 if abs(raw_time) >= _MIN_MILLISECONDS else raw_time, UTC)
     except (ValueError, OverflowError, OSError):
         pass
     return None
 
 
-async def keep_each(collector: Collector, received: Sequence[Received]) -> list[Result]:
+async def store_events(collector: Collector, parsed_events: Sequence[ParsedEvent]) -> list[EventResult]:
     """What became of each, in order; all that is kept is committed together.
 
     Raises StoreUnavailable: nothing was stored, and the sender may retry. Counts every event, whatever happens.
     """
     counters = collector.counters
-    counters.received += len(received)
+    counters.received += len(parsed_events)
     try:
-        return await _keep_each(collector, received)
+        return await _process_and_store(collector, parsed_events)
     except StoreUnavailable:
-        counters.rejected[StoreUnavailable.status] += len(received)
+        counters.rejected[StoreUnavailable.status] += len(parsed_events)
         raise
     except Exception as problem:
         log.exception("Events of a server failed")
-        counters.rejected[StoreUnavailable.status] += len(received)
+        counters.rejected[StoreUnavailable.status] += len(parsed_events)
         raise StoreUnavailable("Something went wrong here. Try again in a moment.") from problem
 
 
-async def _keep_each(collector: Collector, received: Sequence[Received]) -> list[Result]:
-    results: dict[int, Result] = {}
-    kept: dict[int, tuple[Hit, Event]] = {}
-    dropped: list[tuple[Hit, Dropped]] = []
-    for place, hit in enumerate(received):
-        if place % _AT_ONCE == _AT_ONCE - 1:
+async def _process_and_store(collector: Collector, parsed_events: Sequence[ParsedEvent]) -> list[EventResult]:
+    results: dict[int, EventResult] = {}
+    accepted_hits: dict[int, tuple[Hit, Event]] = {}
+    dropped_hits: list[tuple[Hit, EventDropped]] = []
+    for index, hit in enumerate(parsed_events):
+        if index % _YIELD_INTERVAL_EVENTS == _YIELD_INTERVAL_EVENTS - 1:
             await asyncio.sleep(0)  # browsers' hits go between them
-        if isinstance(hit, Rejected):
-            results[place] = Result("rejected", problem=hit)
+        if isinstance(hit, RequestRejected):
+            results[index] = EventResult("rejected", problem=hit)
             continue
         try:
-            kept[place] = hit, collector.run(hit)
+            accepted_hits[index] = hit, collector.run_pipeline(hit)
         except UnknownProperty as problem:
-            results[place] = Result("rejected", problem=problem)
-        except Dropped as why:
-            dropped.append((hit, why))
-            results[place] = Result("dropped", hit.id, reason=why.reason.value)
-    flags = await collector.store(list(kept.values())) if kept else ()
-    for (place, (hit, _)), is_new in zip(kept.items(), flags, strict=True):
-        results[place] = Result("stored" if is_new else "duplicate", hit.id)
-    collector.count_dropped(dropped)
-    collector.counters.rejected.update(one.problem.status for one in results.values() if one.problem)
-    return [results[place] for place in range(len(received))]
+            results[index] = EventResult("rejected", problem=problem)
+        except EventDropped as drop:
+            dropped_hits.append((hit, drop))
+            results[index] = EventResult("dropped", hit.id, reason=drop.reason.value)
+    flags = await collector.store(list(accepted_hits.values())) if accepted_hits else ()
+    for (index, (hit, _)), is_new in zip(accepted_hits.items(), flags, strict=True):
+        results[index] = EventResult("stored" if is_new else "duplicate", hit.id)
+    collector.count_dropped(dropped_hits)
+    collector.counters.rejected.update(result.problem.status for result in results.values() if result.problem)
+    return [results[index] for index in range(len(parsed_events))]

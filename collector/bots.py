@@ -11,7 +11,7 @@ from typing import Any
 DATA = Path(__file__).parent / "data"
 HEADLESS = "headless"
 
-LABELS = {
+CATEGORY_LABELS = {
     HEADLESS: "Headless browser",
     "ai": "AI crawler",
     "search": "Search engine",
@@ -28,7 +28,7 @@ LABELS = {
 }
 """Every category and its name for people. A crawler with several tags has the category that comes first here."""
 
-_TAGS = {
+_CATEGORY_BY_TAG = {
     "browser-automation": HEADLESS,
     "ai-crawler": "ai",
     "search-engine": "search",
@@ -37,10 +37,10 @@ _TAGS = {
     "feed-reader": "feed",
     "http-library": "library",
 }
-_ORDER = list(LABELS)
+_CATEGORY_ORDER = list(CATEGORY_LABELS)
 
 # Programs' HTTP clients. They are server-side senders, not bots, though isbot knows most of them.
-_LIBRARY = re.compile(
+_LIBRARY_PATTERN = re.compile(
     r"^(?!.*(?:bot\b|crawl|spider|mastodon))(?:(?:curl|libcurl|wget|python|python-requests|python-urllib3?|python-httpx"
     r"|requests|aiohttp|httpx|urllib\d?|pycurl|axios|node|node-fetch|node\.js|undici|got|bun|deno|superagent|needle|ky"
     r"|go-http-client|go-resty|resty|fasthttp|okhttp|java|java-http-client|apache-httpclient|apache-httpasyncclient"
@@ -53,32 +53,32 @@ _LIBRARY = re.compile(
 )
 _TOKEN = re.compile(r"[\w.\-]*$", re.ASCII)
 _TOKEN_REST = re.compile(r"[\w.\-]*", re.ASCII)
-_COMPATIBLE = re.compile(r"compatible;\s*([A-Za-z][\w.\- ]{1,40})", re.ASCII)
-_PRODUCT = re.compile(r"\b(?!Mozilla\b)([A-Za-z][\w.\-]{1,40})", re.ASCII)
+_COMPATIBLE_PATTERN = re.compile(r"compatible;\s*([A-Za-z][\w.\- ]{1,40})", re.ASCII)
+_PRODUCT_PATTERN = re.compile(r"\b(?!Mozilla\b)([A-Za-z][\w.\-]{1,40})", re.ASCII)
 
 
 def is_library(user_agent: str) -> bool:
     """True for a program's HTTP client, and for a sender without a name: no browser hides its own."""
-    return not user_agent or _LIBRARY.search(user_agent) is not None
+    return not user_agent or _LIBRARY_PATTERN.search(user_agent) is not None
 
 
 def is_bot(user_agent: str) -> bool:
-    return _bots().search(user_agent) is not None
+    return _bot_pattern().search(user_agent) is not None
 
 
 def name_and_category(user_agent: str) -> tuple[str, str]:
     """What a bot is called ("GPTBot") and a key of LABELS. Unknown ones are called by their first product."""
-    for pattern, category in _crawlers():
-        if found := pattern.search(user_agent):
-            return _name(user_agent, found), category
+    for pattern, category in _crawler_patterns():
+        if match := pattern.search(user_agent):
+            return _name(user_agent, match), category
     return _product(user_agent), HEADLESS if "headless" in user_agent.lower() else "other"
 
 
-def _name(user_agent: str, found: re.Match[str]) -> str:
+def _name(user_agent: str, match: re.Match[str]) -> str:
     """The whole word around the match, without its version. Inside an address it is no name: the first product is."""
-    before, after = _TOKEN.search(user_agent, 0, found.start()), _TOKEN_REST.match(user_agent, found.end())
-    start = before.start() if before else found.start()
-    word = user_agent[start : after.end() if after else found.end()]
+    prefix_match, suffix_match = _TOKEN.search(user_agent, 0, match.start()), _TOKEN_REST.match(user_agent, match.end())
+    start = prefix_match.start() if prefix_match else match.start()
+    word = user_agent[start : suffix_match.end() if suffix_match else match.end()]
     if "://" in word or user_agent[max(0, start - 1) : start] in {"/", "@", "+"}:
         return _product(user_agent)
     name = word.strip(" /(),;.-_").split("/")[0].removesuffix(".com")
@@ -86,25 +86,25 @@ def _name(user_agent: str, found: re.Match[str]) -> str:
 
 
 def _product(user_agent: str) -> str:
-    found = _COMPATIBLE.search(user_agent) or _PRODUCT.search(user_agent)
-    return found.group(1).strip() if found else user_agent[:40]
+    match = _COMPATIBLE_PATTERN.search(user_agent) or _PRODUCT_PATTERN.search(user_agent)
+    return match.group(1).strip() if match else user_agent[:40]
 
 
 @cache
-def _bots() -> re.Pattern[str]:
-    return re.compile("|".join(_read("isbot.json")["patterns"]), re.IGNORECASE | re.ASCII)
+def _bot_pattern() -> re.Pattern[str]:
+    return re.compile("|".join(_read_data("isbot.json")["patterns"]), re.IGNORECASE | re.ASCII)
 
 
 @cache
-def _crawlers() -> list[tuple[re.Pattern[str], str]]:
+def _crawler_patterns() -> list[tuple[re.Pattern[str], str]]:
     """Compiled on the first bot: 1,500 patterns cost a fifth of a second."""
-    return [(re.compile(pattern), _category(tags)) for pattern, *tags in _read("crawlers.json")["crawlers"]]
+    return [(re.compile(pattern), _category(tags)) for pattern, *tags in _read_data("crawlers.json")["crawlers"]]
 
 
 def _category(tags: list[str]) -> str:
-    known = (_TAGS.get(tag, tag) for tag in tags)
-    return min((tag for tag in known if tag in LABELS), key=_ORDER.index, default="other")
+    categories = (_CATEGORY_BY_TAG.get(tag, tag) for tag in tags)
+    return min((tag for tag in categories if tag in CATEGORY_LABELS), key=_CATEGORY_ORDER.index, default="other")
 
 
-def _read(name: str) -> Any:
+def _read_data(name: str) -> Any:
     return json.loads((DATA / name).read_text(encoding="utf-8"))

@@ -9,24 +9,24 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LONGEST = 500
+MAX_CACHED_TEXT_LENGTH = 500
 """Characters. Longer ones are rarely sent twice, and ten thousand of them would be a hundred megabytes."""
 
 
-def remembered(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def bounded_lru_cache(max_entries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """`lru_cache(most)` for a function that is asked anew where one of its texts is a long one."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        cached = lru_cache(most)(function)
+        cached = lru_cache(max_entries)(function)
 
         @wraps(function)
-        def asked(*arguments: P.args, **named: P.kwargs) -> T:
-            for argument in arguments:
-                if type(argument) is str and len(argument) > LONGEST:
-                    return function(*arguments, **named)
-            return cached(*arguments, **named)  # type: ignore[arg-type]
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+            for argument in args:
+                if type(argument) is str and len(argument) > MAX_CACHED_TEXT_LENGTH:
+                    return function(*args, **kwargs)
+            return cached(*args, **kwargs)  # type: ignore[arg-type]
 
-        asked.cache_info = cached.cache_info  # type: ignore[attr-defined]
-        return asked
+        wrapper.cache_info = cached.cache_info  # type: ignore[attr-defined]
+        return wrapper
 
     return decorate

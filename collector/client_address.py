@@ -11,16 +11,16 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from limits.storage import Storage
 
 from collector.acquisition import host_of
-from collector.bounded_cache import remembered
+from collector.bounded_cache import bounded_lru_cache
 
 log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
-FORWARDS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
-_AHEAD = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
+FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+_PREFETCH_HEADERS = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 _PRIVACY_SIGNALS = frozenset({b"sec-gpc", b"dnt"})
-_PRIVATE = [
+_PRIVATE_NETWORKS = [
     ip_network(text)
     for text in (
         "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
@@ -47,20 +47,20 @@ PROXY_HEADER_PREFIXES = (
 )  # fmt: skip
 
 
-class Addresses:
+class ClientAddressResolver:
     """Finds the client's address: the peer, or what a trusted proxy says. It is spoken of nowhere else.
 
     `untrusted_proxy` is a private peer that forwards without being trusted: the owner is told to trust it.
     """
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
-        self._trusted = self._always_trusted = tuple(trusted)
+        self._trusted_networks = self._configured_networks = tuple(trusted)
         self.untrusted_proxy: str | None = None
         self._is_trusted = lru_cache(1_024)(self._is_trusted_uncached)
 
-    def trust(self, also: Sequence[Network]) -> None:
+    def trust(self, networks: Sequence[Network]) -> None:
         """Trusts these beside the ones that were given at the start. Callable while requests come in."""
-        self._trusted = (*self._always_trusted, *also)
+        self._trusted_networks = (*self._configured_networks, *networks)
         self._is_trusted.cache_clear()
         if self.untrusted_proxy and self._is_trusted(self.untrusted_proxy):
             self.untrusted_proxy = None  # so that another one is told of as well
@@ -69,40 +69,40 @@ class Addresses:
         """Whether a canonical address is a trusted proxy's."""
         return self._is_trusted(address)
 
-    def client(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
+    def resolve(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """The client's address; None when nobody trustworthy knows it."""
-        address = normal(peer) if peer else None
-        if address is None or FORWARDS.isdisjoint(headers):
+        address = canonical_ip(peer) if peer else None
+        if address is None or FORWARDING_HEADERS.isdisjoint(headers):
             return address
         if self._is_trusted(address):
-            return self._behind(address, all_headers)
+            return self._forwarded_client(address, all_headers)
         if not is_private(address):
             return address  # a visitor may write what they like into their own headers
-        self._tell_once(address)
+        self._report_untrusted_proxy(address)
         return None
 
-    def _behind(self, proxy: str, headers: Headers) -> str | None:
+    def _forwarded_client(self, proxy: str, headers: Headers) -> str | None:
         """The right-most hop that is not a trusted proxy itself: everything left of it can be invented."""
         hops = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
         client: str | None = proxy
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
-            client = normal(hop)
+            client = canonical_ip(hop)
             if client is None or not self._is_trusted(client):
                 return client
         return client
 
     def _is_trusted_uncached(self, address: str) -> bool:
         ip = ip_address(address)
-        return any(ip in network for network in self._trusted)
+        return any(ip in network for network in self._trusted_networks)
 
-    def _tell_once(self, proxy: str) -> None:
+    def _report_untrusted_proxy(self, proxy: str) -> None:
         if self.untrusted_proxy is None:
             self.untrusted_proxy = proxy
             log.warning("A proxy forwards visitors but is not in PROPRIUM_TRUSTED_PROXIES, so visitors have no place.")
 
 
-@remembered(8_192)
-def normal(text: str) -> str | None:
+@bounded_lru_cache(8_192)
+def canonical_ip(text: str) -> str | None:
     """An address as it is written everywhere; None for what is none. Ports and IPv4 in IPv6 clothes are undone."""
     text = text.strip().strip('"')
     if text.startswith("["):
@@ -120,7 +120,7 @@ def normal(text: str) -> str | None:
 def is_private(address: str) -> bool:
     """True where a proxy of one's own may stand; Python's `is_private` counts documentation blocks and more."""
     ip = ip_address(address)
-    return any(ip in network for network in _PRIVATE)
+    return any(ip in network for network in _PRIVATE_NETWORKS)
 
 
 def origin_host(headers: dict[bytes, bytes]) -> str | None:
@@ -134,9 +134,9 @@ def origin_host(headers: dict[bytes, bytes]) -> str | None:
 
 def is_prefetch(headers: dict[bytes, bytes]) -> bool:
     """True for a page that is fetched or drawn ahead, and that perhaps nobody will see."""
-    if _AHEAD.isdisjoint(headers):
+    if _PREFETCH_HEADERS.isdisjoint(headers):
         return False
-    purpose = b" ".join(headers[name] for name in _AHEAD if name in headers).lower()
+    purpose = b" ".join(headers[name] for name in _PREFETCH_HEADERS if name in headers).lower()
     return any(word in purpose for word in (b"prefetch", b"prerender", b"preview"))
 
 
@@ -161,10 +161,10 @@ class RateLimit:
     KEYS_LIMIT = 50_000  # in each of two generations; a key is forgotten after one or two of them
 
     def __init__(
-        self, rate: float, *, most_at_once: int = 100, monotonic: Callable[[], float] = time.monotonic
+        self, requests_per_second: float, *, most_at_once: int = 100, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._interval_s = 1 / rate if rate else 0.0
-        self._burst_s = max(1, round(rate * BURST_S)) * self._interval_s
+        self._interval_s = 1 / requests_per_second if requests_per_second else 0.0
+        self._burst_s = max(1, round(requests_per_second * BURST_S)) * self._interval_s
         self._generation_s = self._burst_s + most_at_once * self._interval_s  # no debt is forgotten before it is paid
         self._monotonic = monotonic
         # When the bucket of a key will be full again. What is not there is full.
@@ -191,13 +191,13 @@ class RateLimit:
         return True
 
 
-@remembered(8_192)
+@bounded_lru_cache(8_192)
 def rate_limit_key(address: str | None) -> str:
     """The client that every rate limit counts by: an IPv4 address or an IPv6 /64, which is what one subscriber has.
 
     All unknown addresses are one client. IPv4 addresses that a gateway has put into IPv6 (RFC 6052) count as IPv4.
     """
-    canonical = normal(address) if address else None
+    canonical = canonical_ip(address) if address else None
     if canonical is None:
         return UNKNOWN_CLIENT
     ip = ip_address(canonical)
@@ -208,7 +208,7 @@ def rate_limit_key(address: str | None) -> str:
     return str(IPv6Address(int(ip) >> 64 << 64))
 
 
-class BoundedMemory(Storage):
+class BoundedMemoryStorage(Storage):
     """Counters for `limits` in two generations: memory is bounded, and no timer thread walks over them.
 
     A window's counter is forgotten after one or two windows, or when more than twice `generation_size` keys come. Those
@@ -220,12 +220,12 @@ class BoundedMemory(Storage):
     def __init__(self, generation_size: int = 50_000) -> None:
         super().__init__()
         self._generation_size = generation_size
-        self._young: dict[str, tuple[float, int]] = {}
-        self._old: dict[str, tuple[float, int]] = {}
-        self._turn = 0.0
+        self._current_generation: dict[str, tuple[float, int]] = {}
+        self._previous_generation: dict[str, tuple[float, int]] = {}
+        self._next_rotation_s = 0.0
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._current_generation) + len(self._previous_generation)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -233,30 +233,34 @@ class BoundedMemory(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         now = time.monotonic()
-        if now >= self._turn or len(self._young) >= self._generation_size:
-            self._old, self._young, self._turn = self._young, {}, now + expiry
-        until, count = self._young.get(key) or self._old.get(key) or (0.0, 0)
-        if now >= until:
-            until, count = now + expiry, 0
-        self._young[key] = (until, count + amount)
+        if now >= self._next_rotation_s or len(self._current_generation) >= self._generation_size:
+            self._previous_generation, self._current_generation, self._next_rotation_s = (
+                self._current_generation,
+                {},
+                now + expiry,
+            )
+        expires_at_s, count = self._current_generation.get(key) or self._previous_generation.get(key) or (0.0, 0)
+        if now >= expires_at_s:
+            expires_at_s, count = now + expiry, 0
+        self._current_generation[key] = (expires_at_s, count + amount)
         return count + amount
 
     def get(self, key: str) -> int:
-        until, count = self._young.get(key) or self._old.get(key) or (0.0, 0)
-        return count if time.monotonic() < until else 0
+        expires_at_s, count = self._current_generation.get(key) or self._previous_generation.get(key) or (0.0, 0)
+        return count if time.monotonic() < expires_at_s else 0
 
     def get_expiry(self, key: str) -> float:
-        until, _ = self._young.get(key) or self._old.get(key) or (0.0, 0)
-        return time.time() + max(0.0, until - time.monotonic())
+        expires_at_s, _ = self._current_generation.get(key) or self._previous_generation.get(key) or (0.0, 0)
+        return time.time() + max(0.0, expires_at_s - time.monotonic())
 
     def check(self) -> bool:
         return True
 
     def reset(self) -> int | None:
-        count = len(self._young.keys() | self._old.keys())
-        self._young, self._old = {}, {}
+        count = len(self._current_generation.keys() | self._previous_generation.keys())
+        self._current_generation, self._previous_generation = {}, {}
         return count
 
     def clear(self, key: str) -> None:
-        self._young.pop(key, None)
-        self._old.pop(key, None)
+        self._current_generation.pop(key, None)
+        self._previous_generation.pop(key, None)

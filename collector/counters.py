@@ -18,7 +18,7 @@ class Counters:
     rejected: Counter[int] = field(default_factory=Counter)  # by status
 
     @property
-    def accounted(self) -> int:
+    def outcome_count(self) -> int:
         """Equal to `received` whenever no request is on its way."""
         return self.stored + self.duplicate + self.dropped.total() + self.rejected.total()
 
@@ -32,12 +32,12 @@ class Counters:
             "# TYPE proprium_events_duplicate_total counter",
             f"proprium_events_duplicate_total {self.duplicate}",
             "# TYPE proprium_events_dropped_total counter",
-            *_labelled("dropped", "reason", self.dropped),
+            *_labelled_samples("dropped", "reason", self.dropped),
             "# TYPE proprium_events_rejected_total counter",
-            *_labelled("rejected", "status", self.rejected),
+            *_labelled_samples("rejected", "status", self.rejected),
         ]
         return "\n".join(lines) + "\n"
 
 
-def _labelled(name: str, label: str, counts: Mapping[str, int] | Mapping[int, int]) -> list[str]:
+def _labelled_samples(name: str, label: str, counts: Mapping[str, int] | Mapping[int, int]) -> list[str]:
     return [f'proprium_events_{name}_total{{{label}="{key}"}} {count}' for key, count in counts.items()]

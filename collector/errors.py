@@ -7,7 +7,7 @@ from enum import StrEnum
 from collector.event import Event
 
 
-class Reason(StrEnum):
+class DropReason(StrEnum):
     """Why an event was dropped at the door (204 with X-Dropped)."""
 
     EXCLUDED_IP = "excluded_ip"
@@ -18,34 +18,34 @@ class Reason(StrEnum):
     BOT = "bot"
 
 
-class Dropped(Exception):
+class EventDropped(Exception):
     """Raised by a step of the pipeline: the event ends here, on purpose."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: DropReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.event: Event | None = None  # as far as it had come
 
 
-class Rejected(Exception):
+class RequestRejected(Exception):
     """The request is refused; `status` is the HTTP status, the message says which field and what was expected."""
 
     status = 400
 
 
-class TooLarge(Rejected):
+class PayloadTooLarge(RequestRejected):
     status = 413
 
 
-class UnknownProperty(Rejected):
+class UnknownProperty(RequestRejected):
     status = 404
 
 
-class TooFast(Rejected):
+class RateLimited(RequestRejected):
     status = 429
 
 
-class StoreUnavailable(Rejected):
+class StoreUnavailable(RequestRejected):
     """Nothing was stored; the sender may retry."""
 
     status = 503

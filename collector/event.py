@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-BUILT_IN = frozenset({"session_start", "page_view", "click", "scroll", "page_leave"})
+BUILT_IN_EVENTS = frozenset({"session_start", "page_view", "click", "scroll", "page_leave"})
 """The script's own event names; any other name is a custom event."""
 
 
@@ -74,14 +74,14 @@ class Event:
     city: str | None = None
 
 
-class Outcome(NamedTuple):
+class HitOutcome(NamedTuple):
     """What became of a hit: what the install page shows. (A NamedTuple, because one is made for every hit.)"""
 
-    at: datetime
+    received_at: datetime
     event: str
     page: str | None
-    stored: bool
-    duplicate: bool
+    is_stored: bool
+    is_duplicate: bool
     reason: str | None  # why it was dropped or refused: a Reason's value, or a status and a sentence: "400: …"
     has_address: bool
     country: str | None

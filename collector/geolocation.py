@@ -20,22 +20,22 @@ import maxminddb
 log = logging.getLogger(__name__)
 
 Aliases = Mapping[str, Mapping[str, str]]
-CHECK_EVERY_S = 10
-SCRATCH = ".geoip-"
-CACHED_ADDRESSES = 16_384  # they stay in memory only, and go with the file or with the process
+CHECK_INTERVAL_S = 10
+TEMP_FILE_PREFIX = ".geoip-"
+MAX_CACHED_ADDRESSES = 16_384  # they stay in memory only, and go with the file or with the process
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     country: str | None = None  # ISO 3166-1 alpha-2, or XK
     region: str | None = None  # ISO 3166-2 id of our maps, else the name as the database wrote it
     city: str | None = None
 
 
-NOWHERE = Place()
-Lookup = Callable[[str], Place]
+UNKNOWN_LOCATION = Location()
+Lookup = Callable[[str], Location]
 
 
-class Geo:
+class GeoIPDatabase:
     """Looks addresses up in the file at `path`. Never raises: what is missing or broken is logged once, and is NOWHERE.
 
     `aliases` is alpha-2 → {region as databases write it: id of our maps}. A file that is replaced, or written over, is
@@ -46,102 +46,108 @@ class Geo:
         self._path = path
         self._aliases = aliases or {}
         self._signature: tuple[int, ...] | None = None
-        self._next_check = 0.0
-        self._lookup: Lookup = _nowhere
-        self._has_complained = False
+        self._next_check_s = 0.0
+        self._lookup: Lookup = _unknown_location
+        self._has_logged_error = False
         self.is_ready = False
 
-    def place(self, address: str | None) -> Place:
+    def locate(self, address: str | None) -> Location:
         """Where an address is; NOWHERE when it or the database is unknown."""
-        if time.monotonic() >= self._next_check:
+        if time.monotonic() >= self._next_check_s:
             self.reload_if_changed()
-        return self._lookup(address) if address else NOWHERE
+        return self._lookup(address) if address else UNKNOWN_LOCATION
 
     def reload_if_changed(self) -> bool:
         """True when the file was read again."""
-        self._next_check = time.monotonic() + CHECK_EVERY_S
-        signature = _signature(self._path)
+        self._next_check_s = time.monotonic() + CHECK_INTERVAL_S
+        signature = _file_signature(self._path)
         if signature == self._signature:
             return False
-        self._signature, self._has_complained = signature, False
+        self._signature, self._has_logged_error = signature, False
         self._open()
         return True
 
     def _open(self) -> None:
-        self._lookup, self.is_ready = _nowhere, False
+        self._lookup, self.is_ready = _unknown_location, False
         if self._path is None or self._signature is None:
             return
         try:
-            with _copy_of_our_own(self._path) as copy:
-                lookup = self._lookup_for(copy)
+            with _private_copy(self._path) as private_copy:
+                lookup = self._lookup_for(private_copy)
         except Exception as problem:  # whatever a broken file does, visitors are counted
             log.warning("The place database %s cannot be read, so visitors have no place: %s", self._path.name, problem)
             return
-        self._lookup, self.is_ready = lru_cache(CACHED_ADDRESSES)(self._guarded(lookup)), True
+        self._lookup, self.is_ready = lru_cache(MAX_CACHED_ADDRESSES)(self._with_error_handling(lookup)), True
 
     def _lookup_for(self, path: Path) -> Lookup:
         """geoip2 for the nested schema of MaxMind and DB-IP's own files, maxminddb for flat ones."""
-        with maxminddb.open_database(path) as probe:
-            kind = probe.metadata().database_type
-        if "City" in kind or "Enterprise" in kind or "Country" in kind:
+        with maxminddb.open_database(path) as probe_reader:
+            database_type = probe_reader.metadata().database_type
+        if "City" in database_type or "Enterprise" in database_type or "Country" in database_type:
             reader = geoip2.database.Reader(path, locales=["en"])
-            ask = reader.city if "City" in kind else reader.enterprise if "Enterprise" in kind else reader.country
-            return lambda address: self._from_nested(ask(address))
-        flat = maxminddb.open_database(path)
-        return lambda address: self._from_flat(flat.get(address))
+            query = (
+                reader.city
+                if "City" in database_type
+                else reader.enterprise
+                if "Enterprise" in database_type
+                else reader.country
+            )
+            return lambda address: self._from_nested(query(address))
+        flat_reader = maxminddb.open_database(path)
+        return lambda address: self._from_flat(flat_reader.get(address))
 
-    def _guarded(self, lookup: Lookup) -> Lookup:
-        def place(address: str) -> Place:
+    def _with_error_handling(self, lookup: Lookup) -> Lookup:
+        def locate(address: str) -> Location:
             try:
                 return lookup(address)
             except (geoip2.errors.AddressNotFoundError, ValueError):
-                return NOWHERE  # a hole in the database, or IPv6 in a file of IPv4
+                return UNKNOWN_LOCATION  # a hole in the database, or IPv6 in a file of IPv4
             except Exception as problem:
-                if not self._has_complained:
-                    self._has_complained = True
+                if not self._has_logged_error:
+                    self._has_logged_error = True
                     log.warning("A place could not be read from the database: %s", type(problem).__name__)
-                return NOWHERE
+                return UNKNOWN_LOCATION
 
-        return place
+        return locate
 
-    def _from_nested(self, answer: Any) -> Place:
-        country = _code(answer.country.iso_code)
-        subdivisions = getattr(answer, "subdivisions", ())
+    def _from_nested(self, record: Any) -> Location:
+        country = _country_code(record.country.iso_code)
+        subdivisions = getattr(record, "subdivisions", ())
         largest = subdivisions[0] if subdivisions else None
-        city = getattr(answer, "city", None)
-        return Place(
+        city = getattr(record, "city", None)
+        return Location(
             country,
             self._region(country, largest.name, largest.iso_code) if largest else None,
-            _name(city.name) if city else None,
+            _clean_name(city.name) if city else None,
         )
 
-    def _from_flat(self, answer: Any) -> Place:
-        if not isinstance(answer, dict):
-            return NOWHERE
-        country = _code(answer.get("country_code"))
-        return Place(country, self._region(country, answer.get("state1"), None), _name(answer.get("city")))
+    def _from_flat(self, record: Any) -> Location:
+        if not isinstance(record, dict):
+            return UNKNOWN_LOCATION
+        country = _country_code(record.get("country_code"))
+        return Location(country, self._region(country, record.get("state1"), None), _clean_name(record.get("city")))
 
     def _region(self, country: str | None, name: Any, code: Any) -> str | None:
         """By its name in our alias table, else by the database's own ISO code, else the name as it stands."""
-        name = _name(name)
+        name = _clean_name(name)
         if not country:
             return None
-        if name and (known := self._aliases.get(country, {}).get(name)):
-            return known
+        if name and (region_id := self._aliases.get(country, {}).get(name)):
+            return region_id
         return f"{country}-{code}" if code else name
 
 
-def _nowhere(address: str) -> Place:
-    return NOWHERE
+def _unknown_location(address: str) -> Location:
+    return UNKNOWN_LOCATION
 
 
 @contextmanager
-def _copy_of_our_own(path: Path) -> Iterator[Path]:
+def _private_copy(path: Path) -> Iterator[Path]:
     """A copy that only we can reach, once it is open. To read a mapped file that somebody cuts short ends the process.
 
     It takes the room of the file, without a name; where there is no room, the file itself has to do.
     """
-    copy = _copied(path, path.parent) or _copied(path, Path(tempfile.gettempdir()))
+    copy = _copy_file(path, path.parent) or _copy_file(path, Path(tempfile.gettempdir()))
     try:
         yield copy or path
     finally:
@@ -149,9 +155,9 @@ def _copy_of_our_own(path: Path) -> Iterator[Path]:
             copy.unlink()
 
 
-def _copied(path: Path, folder: Path) -> Path | None:
+def _copy_file(path: Path, folder: Path) -> Path | None:
     try:
-        handle, name = tempfile.mkstemp(prefix=SCRATCH, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=TEMP_FILE_PREFIX, dir=folder)
         os.close(handle)
     except OSError:
         return None
@@ -163,18 +169,18 @@ def _copied(path: Path, folder: Path) -> Path | None:
         return None
 
 
-def _signature(path: Path | None) -> tuple[int, ...] | None:
+def _file_signature(path: Path | None) -> tuple[int, ...] | None:
     try:
-        found = path.stat() if path else None
+        file_stat = path.stat() if path else None
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
+    return (file_stat.st_mtime_ns, file_stat.st_size, file_stat.st_ino) if file_stat else None
 
 
-def _code(value: Any) -> str | None:
+def _country_code(value: Any) -> str | None:
     is_code = isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()
     return value.upper() if is_code else None
 
 
-def _name(value: Any) -> str | None:
+def _clean_name(value: Any) -> str | None:
     return (value.strip()[:200] or None) if isinstance(value, str) else None

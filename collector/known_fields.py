@@ -6,51 +6,51 @@ from collections.abc import Callable
 from typing import Any
 
 from collector.acquisition import host_of
-from collector.bounded_cache import remembered
+from collector.bounded_cache import bounded_lru_cache
 from collector.event import Event
 
-PAGE_LIMIT = 2_048  # characters
-CLICK_TEXT_LIMIT = 120
-_EMPTY = frozenset({"", "undefined", "null", "NaN"})  # what scripts write when they have nothing to say
+MAX_PAGE_LENGTH = 2_048  # characters
+MAX_CLICK_TEXT_LENGTH = 120
+_EMPTY_VALUES = frozenset({"", "undefined", "null", "NaN"})  # what scripts write when they have nothing to say
 
 
 def put_fields(event: Event, data: dict[str, Any]) -> None:
     for key, value in data.items():
-        if (typed := TYPED.get(key)) is not None:
-            setattr(event, key, typed(value))
+        if (convert := FIELD_CONVERTERS.get(key)) is not None:
+            setattr(event, key, convert(value))
 
 
-def text(limit: int) -> Callable[[Any], str | None]:
+def bounded_text(max_length: int) -> Callable[[Any], str | None]:
     """A text of at most so many characters; a number counts as its text."""
 
-    def typed(value: Any) -> str | None:
+    def convert(value: Any) -> str | None:
         if type(value) is not str:
             if type(value) is not int:
                 return None
             value = str(value)
         value = value.strip()
-        return None if value in _EMPTY else value[:limit]
+        return None if value in _EMPTY_VALUES else value[:max_length]
 
-    return typed
+    return convert
 
 
-def number(highest: int) -> Callable[[Any], int | None]:
+def bounded_int(maximum: int) -> Callable[[Any], int | None]:
     """A whole number from 0 to `highest`; halves are rounded, and a text of digits counts as its number."""
 
-    def typed(value: Any) -> int | None:
-        kind = type(value)
-        if kind is str and value.isascii() and value.isdigit() and len(value) < 20:
+    def convert(value: Any) -> int | None:
+        value_type = type(value)
+        if value_type is str and value.isascii() and value.isdigit() and len(value) < 20:
             value = int(value)
-        elif kind is float and abs(value) < 1e15:
+        elif value_type is float and abs(value) < 1e15:
             value = round(value)
-        elif kind is not int:
+        elif value_type is not int:
             return None
-        return value if 0 <= value <= highest else None
+        return value if 0 <= value <= maximum else None
 
-    return typed
+    return convert
 
 
-def user_id(value: Any) -> str | None:
+def canonical_user_id(value: Any) -> str | None:
     """One form for every spelling: 42, 42.0 and "42" are one visitor."""
     if type(value) is float:
         return str(int(value)) if value.is_integer() else str(value)
@@ -59,29 +59,29 @@ def user_id(value: Any) -> str | None:
     if type(value) is not str:
         return None
     value = value.strip()
-    return None if value in _EMPTY else value
+    return None if value in _EMPTY_VALUES else value
 
 
-TYPED: dict[str, Callable[[Any], Any]] = {
-    "user_id": user_id,
-    "view_id": text(64),
-    "title": text(1_000),
-    "language": text(35),
-    "utm_source": text(255),
-    "utm_medium": text(255),
-    "utm_campaign": text(255),
-    "utm_term": text(255),
-    "utm_content": text(255),
-    "screen_width": number(100_000),
-    "screen_height": number(100_000),
-    "time_on_page": number((1 << 31) - 1),
-    "scroll_depth": number(100),
+FIELD_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "user_id": canonical_user_id,
+    "view_id": bounded_text(64),
+    "title": bounded_text(1_000),
+    "language": bounded_text(35),
+    "utm_source": bounded_text(255),
+    "utm_medium": bounded_text(255),
+    "utm_campaign": bounded_text(255),
+    "utm_term": bounded_text(255),
+    "utm_content": bounded_text(255),
+    "screen_width": bounded_int(100_000),
+    "screen_height": bounded_int(100_000),
+    "time_on_page": bounded_int((1 << 31) - 1),
+    "scroll_depth": bounded_int(100),
     "automated": lambda value: value is True,
 }
 """How a known key is typed. url, hostname, referrer and user_agent need more than their own value: see pipeline."""
 
 
-@remembered(8_192)
+@bounded_lru_cache(8_192)
 def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | None, str | None]:
     """The page of a path or a full address, and the host of a full one.
 
@@ -96,8 +96,8 @@ def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | Non
         host, rest = host_of(url), url[2:]
     else:
         return (None if _is_opaque(url) else _page(url, query_keys)), None
-    cut = next((place for place, letter in enumerate(rest) if letter in "/?#\\"), len(rest))
-    return _page(rest[cut:], query_keys), host
+    path_start = next((index for index, character in enumerate(rest) if character in "/?#\\"), len(rest))
+    return _page(rest[path_start:], query_keys), host
 
 
 def _is_opaque(url: str) -> bool:
@@ -107,12 +107,12 @@ def _is_opaque(url: str) -> bool:
 
 
 def _page(address: str, query_keys: tuple[str, ...]) -> str:
-    before, _, fragment = address.partition("#")
-    path, _, query = before.partition("?")
+    path_and_query, _, fragment = address.partition("#")
+    path, _, query = path_and_query.partition("?")
     page = path if path.startswith("/") else "/" + path
     if query and query_keys:
         pairs = [pair for pair in query.split("&") if pair.partition("=")[0] in query_keys]
         page += "?" + "&".join(pairs) if pairs else ""
     if fragment.startswith(("/", "!")):
         page += "#" + fragment.partition("?")[0]
-    return page[:PAGE_LIMIT]
+    return page[:MAX_PAGE_LENGTH]

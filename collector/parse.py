@@ -12,35 +12,35 @@ from uuid import UUID
 
 import orjson
 
-from collector.bounded_cache import remembered
-from collector.errors import Rejected, TooLarge
+from collector.bounded_cache import bounded_lru_cache
+from collector.errors import PayloadTooLarge, RequestRejected
 from collector.event import Hit
 
-BODY_LIMIT = 512 * 1024  # bytes
-EVENTS_LIMIT = 100  # in one request
-EVENT_NAME_LIMIT = 255  # characters
-USER_AGENT_LIMIT = 1_000  # characters
-TEXT_LIMIT = 10_000  # characters of one text in data; more is cut
-KEY_LIMIT = 200  # characters of a key in data; more is cut
-DEPTH_LIMIT = 10  # levels inside data; what lies deeper becomes its JSON text
+MAX_BODY_BYTES = 512 * 1024  # bytes
+MAX_EVENTS = 100  # in one request
+MAX_EVENT_NAME_LENGTH = 255  # characters
+MAX_USER_AGENT_LENGTH = 1_000  # characters
+MAX_TEXT_LENGTH = 10_000  # characters of one text in data; more is cut
+MAX_KEY_LENGTH = 200  # characters of a key in data; more is cut
+MAX_DEPTH = 10  # levels inside data; what lies deeper becomes its JSON text
 
 _BOM = b"\xef\xbb\xbf"
-_ESCAPE = re.compile(  # a whole pair of surrogates, half a pair (group 1), or any other escape
+_ESCAPE_PATTERN = re.compile(  # a whole pair of surrogates, half a pair (group 1), or any other escape
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
-_INT64 = 1 << 63
+_INT64_LIMIT = 1 << 63
 _random = random.Random()  # seeded by the system; an id must be unique, not secret
 
 
-class NotReadable(Rejected):
+class InvalidPayload(RequestRejected):
     """400: the body says which field is wrong and what was expected. `events` is how many it held; unreadable: 1."""
 
-    def __init__(self, message: str, events: int = 1) -> None:
+    def __init__(self, message: str, event_count: int = 1) -> None:
         super().__init__(message)
-        self.events = events
+        self.event_count = event_count
 
 
-class Sender(NamedTuple):
+class RequestContext(NamedTuple):
     """What a request says about its sender, beside the body."""
 
     received_at: datetime  # UTC, aware
@@ -51,26 +51,29 @@ class Sender(NamedTuple):
     has_privacy_signal: bool = False  # the browser asks not to be tracked
 
 
-def parse_body(body: bytes, sender: Sender) -> list[Hit]:
+def parse_body(body: bytes, context: RequestContext) -> list[Hit]:
     """The hits of a request, in order. Raises TooLarge or NotReadable; an array is taken or refused as a whole."""
-    if len(body) > BODY_LIMIT:
-        raise TooLarge(f"The body has {len(body)} bytes; expected at most {BODY_LIMIT}.")
-    sent = read_json(body)
-    is_clean = b"\\u0000" not in body
-    if isinstance(sent, dict):
-        return [hit_of(sent, sender, is_clean)]
-    if not isinstance(sent, list):
-        raise NotReadable(f"The body is {_kind(sent)}; expected an object, or an array of objects.")
-    if not 1 <= len(sent) <= EVENTS_LIMIT:
-        raise NotReadable(f"The array has {len(sent)} events; expected 1 to {EVENTS_LIMIT}.", max(1, len(sent)))
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"The body has {len(body)} bytes; expected at most {MAX_BODY_BYTES}.")
+    payload = read_json(body)
+    is_nul_free = b"\\u0000" not in body
+    if isinstance(payload, dict):
+        return [parse_hit(payload, context, is_nul_free)]
+    if not isinstance(payload, list):
+        raise InvalidPayload(f"The body is {_type_name(payload)}; expected an object, or an array of objects.")
+    if not 1 <= len(payload) <= MAX_EVENTS:
+        raise InvalidPayload(f"The array has {len(payload)} events; expected 1 to {MAX_EVENTS}.", max(1, len(payload)))
     try:
-        return [hit_of(one, sender, is_clean, f"[{place}] ") for place, one in enumerate(_completed(sent))]
-    except NotReadable as problem:
-        problem.events = len(sent)
+        return [
+            parse_hit(raw_event, context, is_nul_free, f"[{index}] ")
+            for index, raw_event in enumerate(_fill_missing_fields(payload))
+        ]
+    except InvalidPayload as problem:
+        problem.event_count = len(payload)
         raise
 
 
-def _completed(sent: list[Any]) -> Iterator[Any]:
+def _fill_missing_fields(raw_events: list[Any]) -> Iterator[Any]:
     """The events of an array, each with what it may leave out.
 
     One without collectorId goes on where the one before it stopped: it has its property, and where it says nothing of
@@ -78,26 +81,26 @@ def _completed(sent: list[Any]) -> Iterator[Any]:
     a second time, so that a request cannot grow to more than twice its size.
     """
     property_id: Any = None
-    before: dict[str, Any] = {}
-    for one in sent:
-        if type(one) is not dict:
-            yield one
+    previous_event: dict[str, Any] = {}
+    for raw_event in raw_events:
+        if type(raw_event) is not dict:
+            yield raw_event
             continue
-        named = _collector_id(one)
-        if named is None and property_id is not None:
-            yield {**one, **_words_of(one, before), "collectorId": property_id}
+        collector_id = _collector_id(raw_event)
+        if collector_id is None and property_id is not None:
+            yield {**raw_event, **_inherited_fields(raw_event, previous_event), "collectorId": property_id}
         else:
-            property_id = named
-            yield one
-        before = one
+            property_id = collector_id
+            yield raw_event
+        previous_event = raw_event
 
 
-def _words_of(sent: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+def _inherited_fields(raw_event: dict[str, Any], previous_event: dict[str, Any]) -> dict[str, Any]:
     """What a silent event says with the words of the one before; data is a copy, because the pipeline changes it."""
-    if sent.get("data") is not None or sent.get("user_id") is not None:
+    if raw_event.get("data") is not None or raw_event.get("user_id") is not None:
         return {}
-    data = before.get("data")
-    return {"data": dict(data) if type(data) is dict else data, "user_id": before.get("user_id")}
+    data = previous_event.get("data")
+    return {"data": dict(data) if type(data) is dict else data, "user_id": previous_event.get("user_id")}
 
 
 def read_json(body: bytes) -> Any:
@@ -105,151 +108,155 @@ def read_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as problem:
-        return _read_mended(body, problem)
+        return _read_repaired(body, problem)
 
 
-def _read_mended(body: bytes, problem: orjson.JSONDecodeError) -> Any:
+def _read_repaired(body: bytes, problem: orjson.JSONDecodeError) -> Any:
     """A byte order mark and half an emoji (a title cut by a script) are mended; the rest is the sender's fault."""
-    mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(), body.removeprefix(_BOM))
+    repaired_body = _ESCAPE_PATTERN.sub(
+        lambda match: rb"\ufffd" if match.group(1) else match.group(), body.removeprefix(_BOM)
+    )
     try:
-        return orjson.loads(mended)
+        return orjson.loads(repaired_body)
     except orjson.JSONDecodeError:
-        raise NotReadable(f"The body is not JSON in UTF-8: {problem}.") from None
+        raise InvalidPayload(f"The body is not JSON in UTF-8: {problem}.") from None
 
 
-def hit_of(sent: Any, sender: Sender, is_clean: bool = False, place: str = "") -> Hit:
+def parse_hit(raw_event: Any, context: RequestContext, is_nul_free: bool = False, message_prefix: str = "") -> Hit:
     """One event as it was sent. `is_clean` says that no text has a NUL; `place` begins the message of NotReadable."""
-    if type(sent) is not dict:
-        raise NotReadable(f"{place}An event is {_kind(sent)}; expected an object.")
-    data = clean_data(_data(sent, place), is_clean)
-    if (user_id := sent.get("user_id")) is not None and data.get("user_id") is None:
-        data["user_id"] = clean(user_id, is_clean)
+    if type(raw_event) is not dict:
+        raise InvalidPayload(f"{message_prefix}An event is {_type_name(raw_event)}; expected an object.")
+    data = sanitise_data(_data(raw_event, message_prefix), is_nul_free)
+    if (user_id := raw_event.get("user_id")) is not None and data.get("user_id") is None:
+        data["user_id"] = sanitise(user_id, is_nul_free)
     agent = data.get("user_agent")
     if not (agent and type(agent) is str):
-        agent = sender.user_agent
+        agent = context.user_agent
     return Hit(
-        _property_id(sent, place),
-        _event(sent, place),
+        _property_id(raw_event, message_prefix),
+        _event_name(raw_event, message_prefix),
         data,
-        _id(sent, place) or uuid7(),
-        sender.received_at,
-        sender.address,
-        agent[:USER_AGENT_LIMIT],
-        sender.origin_host,
-        sender.is_prefetch,
+        _event_id(raw_event, message_prefix) or uuid7(),
+        context.received_at,
+        context.address,
+        agent[:MAX_USER_AGENT_LENGTH],
+        context.origin_host,
+        context.is_prefetch,
         None,
-        sender.has_privacy_signal,
+        context.has_privacy_signal,
     )
 
 
-def _property_id(sent: dict[str, Any], place: str) -> UUID:
-    raw = _collector_id(sent)
-    found = uuid_of(raw) if type(raw) is str else None
-    if found is None:
-        raise NotReadable(f"{place}collectorId is {_shown(raw)}; expected the property's UUID.")
-    return found
+def _property_id(raw_event: dict[str, Any], message_prefix: str) -> UUID:
+    raw = _collector_id(raw_event)
+    property_id = parse_uuid(raw) if type(raw) is str else None
+    if property_id is None:
+        raise InvalidPayload(f"{message_prefix}collectorId is {_format_value(raw)}; expected the property's UUID.")
+    return property_id
 
 
-def _collector_id(sent: dict[str, Any]) -> Any:
-    raw = sent.get("collectorId")
-    return sent.get("collector_id") if raw is None else raw
+def _collector_id(raw_event: dict[str, Any]) -> Any:
+    raw = raw_event.get("collectorId")
+    return raw_event.get("collector_id") if raw is None else raw
 
 
-@remembered(4_096)
-def uuid_of(text: str) -> UUID | None:
+@bounded_lru_cache(4_096)
+def parse_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
         return None
 
 
-def _event(sent: dict[str, Any], place: str) -> str:
-    raw = sent.get("event")
+def _event_name(raw_event: dict[str, Any], message_prefix: str) -> str:
+    raw = raw_event.get("event")
     name = raw.replace("\0", "") if type(raw) is str else ""
-    if not 1 <= len(name) <= EVENT_NAME_LIMIT:
-        raise NotReadable(f"{place}event is {_shown(raw)}; expected a text of 1 to {EVENT_NAME_LIMIT} characters.")
+    if not 1 <= len(name) <= MAX_EVENT_NAME_LENGTH:
+        raise InvalidPayload(
+            f"{message_prefix}event is {_format_value(raw)}; expected a text of 1 to {MAX_EVENT_NAME_LENGTH} characters."
+        )
     return name
 
 
-def _data(sent: dict[str, Any], place: str) -> dict[str, Any]:
-    raw = sent.get("data")
+def _data(raw_event: dict[str, Any], message_prefix: str) -> dict[str, Any]:
+    raw = raw_event.get("data")
     if raw is None:
         return {}
     if type(raw) is not dict:
-        raise NotReadable(f"{place}data is {_kind(raw)}; expected an object.")
+        raise InvalidPayload(f"{message_prefix}data is {_type_name(raw)}; expected an object.")
     return raw
 
 
-def _id(sent: dict[str, Any], place: str) -> UUID | None:
-    raw = sent.get("id")
+def _event_id(raw_event: dict[str, Any], message_prefix: str) -> UUID | None:
+    raw = raw_event.get("id")
     if raw is None:
         return None
     try:
         return UUID(raw)
     except (ValueError, TypeError, AttributeError):
-        raise NotReadable(f"{place}id is {_shown(raw)}; expected a UUID, or none.") from None
+        raise InvalidPayload(f"{message_prefix}id is {_format_value(raw)}; expected a UUID, or none.") from None
 
 
 def uuid7() -> UUID:
     """A UUIDv7: ids made one after another lie side by side in storage's index."""
-    stamp, chance = time.time_ns() // 1_000_000, _random.getrandbits(74)
-    return UUID(int=stamp << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & (1 << 62) - 1)
+    timestamp_ms, random_bits = time.time_ns() // 1_000_000, _random.getrandbits(74)
+    return UUID(int=timestamp_ms << 80 | 7 << 76 | (random_bits >> 62) << 64 | 2 << 62 | random_bits & (1 << 62) - 1)
 
 
-def clean_data(data: dict[str, Any], is_clean: bool = False) -> dict[str, Any]:
+def sanitise_data(data: dict[str, Any], is_nul_free: bool = False) -> dict[str, Any]:
     """Data that every store, export and report can hold. `is_clean` says that no text has a NUL, to save the search."""
     for key, value in data.items():
-        kind = type(value)
-        if kind is str:
-            if len(value) > TEXT_LIMIT:
+        value_type = type(value)
+        if value_type is str:
+            if len(value) > MAX_TEXT_LENGTH:
                 break
-        elif kind is int:
-            if not -_INT64 <= value < _INT64:
+        elif value_type is int:
+            if not -_INT64_LIMIT <= value < _INT64_LIMIT:
                 break
-        elif kind is dict or kind is list:
+        elif value_type is dict or value_type is list:
             break
-        if len(key) > KEY_LIMIT:
+        if len(key) > MAX_KEY_LENGTH:
             break
     else:
-        if is_clean:
+        if is_nul_free:
             return data
-    return {_text(key, KEY_LIMIT): clean(value, is_clean) for key, value in data.items()}
+    return {_truncate(key, MAX_KEY_LENGTH): sanitise(value, is_nul_free) for key, value in data.items()}
 
 
-def clean(value: Any, is_clean: bool = False, depth: int = 1) -> Any:
+def sanitise(value: Any, is_nul_free: bool = False, depth: int = 1) -> Any:
     """A value without NUL bytes, huge numbers, huge texts and abysses."""
-    kind = type(value)
-    if kind is str:
-        return _text(value, TEXT_LIMIT)
-    if kind is int:
-        return value if -_INT64 <= value < _INT64 else str(value)
-    if kind is not dict and kind is not list:
+    value_type = type(value)
+    if value_type is str:
+        return _truncate(value, MAX_TEXT_LENGTH)
+    if value_type is int:
+        return value if -_INT64_LIMIT <= value < _INT64_LIMIT else str(value)
+    if value_type is not dict and value_type is not list:
         return value
-    if depth >= DEPTH_LIMIT:
-        return _as_text(value)
-    if kind is dict:
-        return {_text(key, KEY_LIMIT): clean(one, is_clean, depth + 1) for key, one in value.items()}
-    return [clean(one, is_clean, depth + 1) for one in value]
+    if depth >= MAX_DEPTH:
+        return _to_json_text(value)
+    if value_type is dict:
+        return {_truncate(key, MAX_KEY_LENGTH): sanitise(item, is_nul_free, depth + 1) for key, item in value.items()}
+    return [sanitise(item, is_nul_free, depth + 1) for item in value]
 
 
-def _as_text(value: Any) -> str:
+def _to_json_text(value: Any) -> str:
     try:
-        return _text(orjson.dumps(value).decode(), TEXT_LIMIT)
+        return _truncate(orjson.dumps(value).decode(), MAX_TEXT_LENGTH)
     except TypeError:  # orjson writes 254 levels, though it reads 1,024
         return "(nested too deeply)"
 
 
-def _text(text: str, limit: int) -> str:
-    return text.replace("\0", "")[:limit]
+def _truncate(text: str, max_length: int) -> str:
+    return text.replace("\0", "")[:max_length]
 
 
-def _kind(value: Any) -> str:
+def _type_name(value: Any) -> str:
     names = {dict: "an object", list: "an array", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """A value as an error message may show it: short, and never a whole object."""
     if value is None:
         return "missing"
-    return _kind(value) if isinstance(value, dict | list) else orjson.dumps(str(value)[:60]).decode()
+    return _type_name(value) if isinstance(value, dict | list) else orjson.dumps(str(value)[:60]).decode()

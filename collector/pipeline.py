@@ -10,91 +10,91 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 from collector.acquisition import host_of, is_spam, referrer_host
-from collector.errors import Dropped, Reason
+from collector.errors import DropReason, EventDropped
 from collector.event import Event, Hit, Identity
-from collector.geolocation import Place
-from collector.known_fields import CLICK_TEXT_LIMIT, page_and_host, put_fields
-from collector.ports import PropertyRules, SaltSource
+from collector.geolocation import Location
+from collector.known_fields import MAX_CLICK_TEXT_LENGTH, page_and_host, put_fields
+from collector.ports import PropertyRules, VisitorKeySource
 from collector.user_agent import UserAgent, classify
 from collector.visitor import daily_visitor, local_days, visitor_of
 
 
-class Places(Protocol):
-    def place(self, address: str | None) -> Place: ...
+class Geolocator(Protocol):
+    def locate(self, address: str | None) -> Location: ...
 
 
-class Work:
+class PipelineContext:
     """One hit on its way: what the steps may ask."""
 
-    __slots__ = ("agent", "hit", "places", "rules", "salts")
+    __slots__ = ("agent", "geolocator", "hit", "rules", "visitor_keys")
 
-    def __init__(self, hit: Hit, rules: PropertyRules, places: Places, salts: SaltSource) -> None:
+    def __init__(self, hit: Hit, rules: PropertyRules, geolocator: Geolocator, visitor_keys: VisitorKeySource) -> None:
         self.hit = hit
         self.rules = rules
-        self.places = places
-        self.salts = salts
-        self.agent: UserAgent = _NOBODY
+        self.geolocator = geolocator
+        self.visitor_keys = visitor_keys
+        self.agent: UserAgent = _UNKNOWN_AGENT
 
 
-_NOBODY = UserAgent()
-Step = Callable[[Event, Work], Event]
+_UNKNOWN_AGENT = UserAgent()
+PipelineStep = Callable[[Event, PipelineContext], Event]
 
 
-def drop_prefetch(event: Event, work: Work) -> Event:
-    if work.hit.is_prefetch:
-        raise Dropped(Reason.PREFETCH)
+def drop_prefetch(event: Event, context: PipelineContext) -> Event:
+    if context.hit.is_prefetch:
+        raise EventDropped(DropReason.PREFETCH)
     return event
 
 
-def put_place(event: Event, work: Work) -> Event:
-    if work.hit.address:
-        event.country, event.region, event.city = work.places.place(work.hit.address)
+def put_location(event: Event, context: PipelineContext) -> Event:
+    if context.hit.address:
+        event.country, event.region, event.city = context.geolocator.locate(context.hit.address)
     return event
 
 
-def put_user_agent(event: Event, work: Work) -> Event:
-    work.agent = classify(work.hit.user_agent)
-    event.user_agent = work.hit.user_agent
-    if work.agent.is_bot and work.rules.discards_bots:
-        raise Dropped(Reason.BOT)
+def put_user_agent(event: Event, context: PipelineContext) -> Event:
+    context.agent = classify(context.hit.user_agent)
+    event.user_agent = context.hit.user_agent
+    if context.agent.is_bot and context.rules.discards_bots:
+        raise EventDropped(DropReason.BOT)
     return event
 
 
-def put_source(event: Event, work: Work) -> Event:
+def put_source(event: Event, context: PipelineContext) -> Event:
     """Page, hostname, referrer and campaign; the channel is made of them in the warehouse."""
     url = event.data.get("url")
     if type(url) is str:
-        event.page, host = page_and_host(url, work.rules.query_keys)
+        event.page, host = page_and_host(url, context.rules.query_keys)
         if "utm_" in url and event.utm_source is None:
             _put_campaign(event, url)
     else:
         host = None
-    event.hostname = _hostname(event.data.get("hostname")) or host or work.hit.origin_host
+    event.hostname = _hostname(event.data.get("hostname")) or host or context.hit.origin_host
     referrer = event.data.get("referrer")
     if type(referrer) is str and referrer:
         event.referrer = referrer_host(referrer, event.hostname)
     return event
 
 
-def drop_excluded(event: Event, work: Work) -> Event:
-    rules = work.rules
-    if rules.hostnames and event.hostname and not allows(rules.hostnames, event.hostname):
-        raise Dropped(Reason.HOSTNAME)
-    if rules.excluded_addresses and work.hit.address and is_within(work.hit.address, rules.excluded_addresses):
-        raise Dropped(Reason.EXCLUDED_IP)
+def drop_excluded(event: Event, context: PipelineContext) -> Event:
+    rules = context.rules
+    if rules.hostnames and event.hostname and not allows_host(rules.hostnames, event.hostname):
+        raise EventDropped(DropReason.HOSTNAME)
+    if rules.excluded_addresses and context.hit.address and is_within(context.hit.address, rules.excluded_addresses):
+        raise EventDropped(DropReason.EXCLUDED_IP)
     return event
 
 
-def drop_spam(event: Event, work: Work) -> Event:
+def drop_spam(event: Event, context: PipelineContext) -> Event:
     if event.referrer and is_spam(event.referrer):
-        raise Dropped(Reason.SPAM_REFERRER)
+        raise EventDropped(DropReason.SPAM_REFERRER)
     return event
 
 
-def put_visitor(event: Event, work: Work) -> Event:
+def put_visitor(event: Event, context: PipelineContext) -> Event:
     """A cookie's visitor, a server's nobody, or a visitor for one day."""
-    is_server = work.agent.is_library
-    if (work.rules.is_cookieless or work.hit.has_privacy_signal) and not is_server:
+    is_server = context.agent.is_library
+    if (context.rules.is_cookieless or context.hit.has_privacy_signal) and not is_server:
         # The promise of a cookieless property, and the browser's wish, hold for cached scripts and for senders without
         # a script too: what the cookie says is not kept.
         event.user_id = None
@@ -102,33 +102,43 @@ def put_visitor(event: Event, work: Work) -> Event:
     if event.user_id is not None:
         event.identity, event.visitor = Identity.COOKIE, visitor_of(event.user_id)
     elif not is_server or "user_agent" in event.data:
-        _put_daily_visitor(event, work)
+        _put_daily_visitor(event, context)
     return event
 
 
-STEPS: list[Step] = [drop_prefetch, put_place, put_user_agent, put_source, drop_excluded, drop_spam, put_visitor]
+STEPS: list[PipelineStep] = [
+    drop_prefetch,
+    put_location,
+    put_user_agent,
+    put_source,
+    drop_excluded,
+    drop_spam,
+    put_visitor,
+]
 
 
 class Pipeline:
     """Runs the steps. `places` is usually a Geo; `salts` gives the daily keys."""
 
-    def __init__(self, places: Places, salts: SaltSource, steps: Iterable[Step] = STEPS) -> None:
-        self._places = places
-        self._salts = salts
+    def __init__(
+        self, geolocator: Geolocator, visitor_keys: VisitorKeySource, steps: Iterable[PipelineStep] = STEPS
+    ) -> None:
+        self._geolocator = geolocator
+        self._visitor_keys = visitor_keys
         self._steps = tuple(steps)
 
     def run(self, hit: Hit, rules: PropertyRules) -> Event:
         """The event to keep. Raises Dropped. May block once a day and property, for the key of daily visitors."""
-        work = Work(hit, rules, self._places, self._salts)
+        context = PipelineContext(hit, rules, self._geolocator, self._visitor_keys)
         event = Event(hit.id, rules.number, hit.event, hit.happened_at or hit.received_at, hit.data)
         put_fields(event, hit.data)
         if event.event == "click" and "text" in event.data:
             _put_click_text(event, rules)
         try:
             for step in self._steps:
-                event = step(event, work)
-        except Dropped as dropped:
-            dropped.event = event
+                event = step(event, context)
+        except EventDropped as drop:
+            drop.event = event
             raise
         return event
 
@@ -138,26 +148,26 @@ def _put_click_text(event: Event, rules: PropertyRules) -> None:
     if not rules.keeps_click_text:
         del event.data["text"]
     elif type(text) is str:
-        event.data["text"] = text[:CLICK_TEXT_LIMIT]
+        event.data["text"] = text[:MAX_CLICK_TEXT_LENGTH]
 
 
 def _put_campaign(event: Event, url: str) -> None:
     """Senders without a script leave the campaign in the address."""
     query = url.partition("?")[2].partition("#")[0]
     for key, value in parse_qsl(query[:4_096], max_num_fields=None):
-        if key in _CAMPAIGN and getattr(event, key) is None:
+        if key in _CAMPAIGN_FIELDS and getattr(event, key) is None:
             setattr(event, key, value.strip()[:255] or None)
 
 
-_CAMPAIGN = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
+_CAMPAIGN_FIELDS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
 
 
-def _hostname(sent: object) -> str | None:
-    return host_of(sent) if type(sent) is str and sent else None
+def _hostname(value: object) -> str | None:
+    return host_of(value) if type(value) is str and value else None
 
 
 @lru_cache(maxsize=4_096)
-def allows(hostnames: tuple[str, ...], host: str) -> bool:
+def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
     """True when the host is on the list, with or without `www.`; `*.example.com` allows every host below it."""
     for name in hostnames:
         name = name.lower().removeprefix("www.")
@@ -168,25 +178,27 @@ def allows(hostnames: tuple[str, ...], host: str) -> bool:
 
 def is_within(address: str, networks: tuple[str, ...]) -> bool:
     ip = ip_address(address)
-    return any(ip in network for network in _networks(networks))
+    return any(ip in network for network in _parse_networks(networks))
 
 
 @lru_cache(maxsize=512)
-def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+def _parse_networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     """The networks of a property's rules; what is none is passed over, so that one typing error drops nobody."""
-    found = []
+    networks = []
     for text in texts:
         try:
-            found.append(ip_network(text.strip(), strict=False))
+            networks.append(ip_network(text.strip(), strict=False))
         except ValueError:
             continue
-    return tuple(found)
+    return tuple(networks)
 
 
-def _put_daily_visitor(event: Event, work: Work) -> None:
-    hit, rules = work.hit, work.rules
+def _put_daily_visitor(event: Event, context: PipelineContext) -> None:
+    hit, rules = context.hit, context.rules
     today, yesterday = local_days(hit.received_at, rules.timezone)
     event.identity = Identity.DAILY
-    event.visitor = daily_visitor(work.salts.key(rules.number, today), hit.address, hit.user_agent)
+    event.visitor = daily_visitor(context.visitor_keys.key(rules.number, today), hit.address, hit.user_agent)
     if yesterday:
-        event.previous_visitor = daily_visitor(work.salts.key(rules.number, yesterday), hit.address, hit.user_agent)
+        event.previous_visitor = daily_visitor(
+            context.visitor_keys.key(rules.number, yesterday), hit.address, hit.user_agent
+        )

@@ -40,6 +40,6 @@ class EventSink(Protocol):
         """
 
 
-class SaltSource(Protocol):
+class VisitorKeySource(Protocol):
     def key(self, property_number: int, day: date) -> bytes:
         """The random 32-byte key of (property, local day), the same for every process. Cached; may block once a day."""

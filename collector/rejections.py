@@ -14,100 +14,108 @@ from uuid import UUID
 
 import orjson
 
-from collector.errors import Rejected
-from collector.event import Outcome
+from collector.errors import RequestRejected
+from collector.event import HitOutcome
 from collector.known_fields import page_and_host
-from collector.parse import EVENT_NAME_LIMIT, EVENTS_LIMIT, Sender, uuid_of
+from collector.parse import MAX_EVENT_NAME_LENGTH, MAX_EVENTS, RequestContext, parse_uuid
 from collector.request import Receive, Request
 from collector.user_agent import classify
 
-TOLD = frozenset({400, 404, 413, 429})
+NOTIFIED_STATUSES = frozenset({400, 404, 413, 429})
 """404 as well: it takes the other events of its array along. A 503 is told where it happens."""
-A_SECOND = 5  # of each status: a flood must not become work
-PROPERTIES = 3  # of one request
-QUERY_LIMIT = 4_096  # bytes
-PATIENCE_S = 0.2  # for the first bytes of a body that nobody has asked for yet; mostly they came with the headers
+MAX_SAMPLES_PER_SECOND = 5  # of each status: a flood must not become work
+MAX_PROPERTIES_PER_REQUEST = 3  # of one request
+MAX_QUERY_BYTES = 4_096  # bytes
+FIRST_BYTES_TIMEOUT_S = (
+    0.2  # for the first bytes of a body that nobody has asked for yet; mostly they came with the headers
+)
 
-_PROPERTY = re.compile(rb'"collector(?:Id|_id)"\s*:\s*"([^"\\]{32,45})"')
-_EVENT = re.compile(rb'"event"\s*:\s*("(?:[^"\\]|\\.){1,1500}")')
-_URL = re.compile(rb'"url"\s*:\s*("(?:[^"\\]|\\.){1,4096}")')
-_LIKE_AN_ADDRESS = re.compile(r"(?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.]*|\d+(?:\.\d+){3}")
+_PROPERTY_PATTERN = re.compile(rb'"collector(?:Id|_id)"\s*:\s*"([^"\\]{32,45})"')
+_EVENT_PATTERN = re.compile(rb'"event"\s*:\s*("(?:[^"\\]|\\.){1,1500}")')
+_URL_PATTERN = re.compile(rb'"url"\s*:\s*("(?:[^"\\]|\\.){1,4096}")')
+_ADDRESS_PATTERN = re.compile(r"(?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.]*|\d+(?:\.\d+){3}")
 
 
-class Glance(NamedTuple):
+class BodyPreview(NamedTuple):
     """What the first bytes of a request say, whether the rest can be read or not."""
 
-    properties: Sequence[str] = ()
+    property_ids: Sequence[str] = ()
     event: str = ""
     url: str = ""
 
 
-class AFew:
+class RejectionSampler:
     """Says whether one more may be looked at in this second."""
 
     def __init__(self) -> None:
-        self._second = 0
-        self._seen: Counter[int] = Counter()
+        self._current_second = 0
+        self._count_by_status: Counter[int] = Counter()
 
     def admits(self, status: int) -> bool:
-        if status not in TOLD:
+        if status not in NOTIFIED_STATUSES:
             return False
         second = int(time.monotonic())
-        if second != self._second:
-            self._second = second
-            self._seen.clear()
-        self._seen[status] += 1
-        return self._seen[status] <= A_SECOND
+        if second != self._current_second:
+            self._current_second = second
+            self._count_by_status.clear()
+        self._count_by_status[status] += 1
+        return self._count_by_status[status] <= MAX_SAMPLES_PER_SECOND
 
 
-def outcomes(request: Request, sender: Sender, problem: Rejected) -> list[tuple[UUID, Outcome]]:
+def outcomes(request: Request, context: RequestContext, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
     """One for each property that the request names; whether it is one of ours is left to the caller."""
-    seen = _glance(request)
-    ids = list(dict.fromkeys(found for text in seen.properties if (found := uuid_of(text))))
+    preview = _preview(request)
+    ids = list(dict.fromkeys(parsed_id for text in preview.property_ids if (parsed_id := parse_uuid(text))))
     if not ids:
         return []
-    page, host = page_and_host(seen.url) if seen.url else (None, None)
-    agent = classify(sender.user_agent)
-    outcome = Outcome(
-        at=sender.received_at,
-        event=f"{request.events} events" if request.is_array else seen.event[:EVENT_NAME_LIMIT],
+    page, host = page_and_host(preview.url) if preview.url else (None, None)
+    agent = classify(context.user_agent)
+    outcome = HitOutcome(
+        received_at=context.received_at,
+        event=f"{request.event_count} events" if request.is_array else preview.event[:MAX_EVENT_NAME_LENGTH],
         page=page,
-        stored=False,
-        duplicate=False,
-        reason=reason_of(problem),
-        has_address=sender.address is not None,
+        is_stored=False,
+        is_duplicate=False,
+        reason=rejection_reason(problem),
+        has_address=context.address is not None,
         country=None,
         browser=agent.browser,
         is_bot=agent.is_bot,
-        hostname=host or sender.origin_host,
+        hostname=host or context.origin_host,
     )
-    return [(property_id, outcome) for property_id in ids[:PROPERTIES]]
+    return [(property_id, outcome) for property_id in ids[:MAX_PROPERTIES_PER_REQUEST]]
 
 
-def reason_of(problem: Rejected) -> str:
+def rejection_reason(problem: RequestRejected) -> str:
     """The status and the sentence. What looks like an address in it is covered: the sender may have put one there."""
-    sentence = _LIKE_AN_ADDRESS.sub("…", str(problem))
+    sentence = _ADDRESS_PATTERN.sub("…", str(problem))
     return f"{problem.status}: {sentence}"
 
 
-def _glance(request: Request) -> Glance:
-    return _of_body(request.body or b"") if request.query is None else _of_query(request.query)
+def _preview(request: Request) -> BodyPreview:
+    return _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
 
 
-def _of_query(query: bytes) -> Glance:
-    sent = dict(parse_qsl(query[:QUERY_LIMIT].decode("latin-1")))
-    return Glance([sent.get("id", "")], sent.get("event", "page_view"), sent.get("url", ""))
+def _preview_query(query: bytes) -> BodyPreview:
+    parameters = dict(parse_qsl(query[:MAX_QUERY_BYTES].decode("latin-1")))
+    return BodyPreview([parameters.get("id", "")], parameters.get("event", "page_view"), parameters.get("url", ""))
 
 
-def _of_body(body: bytes) -> Glance:
-    found = islice(_PROPERTY.finditer(body), EVENTS_LIMIT)
-    properties = [one.group(1).decode("latin-1") for one in found]
-    return Glance(properties, _text(_EVENT.search(body)), _text(_URL.search(body))) if properties else Glance()
+def _preview_body(body: bytes) -> BodyPreview:
+    matches = islice(_PROPERTY_PATTERN.finditer(body), MAX_EVENTS)
+    property_ids = [match.group(1).decode("latin-1") for match in matches]
+    return (
+        BodyPreview(
+            property_ids, _decode_json_text(_EVENT_PATTERN.search(body)), _decode_json_text(_URL_PATTERN.search(body))
+        )
+        if property_ids
+        else BodyPreview()
+    )
 
 
-def _text(found: re.Match[bytes] | None) -> str:
+def _decode_json_text(match: re.Match[bytes] | None) -> str:
     try:
-        return str(orjson.loads(found.group(1))) if found else ""
+        return str(orjson.loads(match.group(1))) if match else ""
     except orjson.JSONDecodeError:
         return ""
 
@@ -117,7 +125,7 @@ async def first_bytes(request: Request, receive: Receive) -> bytes:
     if b"expect" in request.headers:
         return b""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(FIRST_BYTES_TIMEOUT_S):
             message = await receive()
     except TimeoutError:
         return b""

@@ -13,7 +13,7 @@ from uuid import UUID
 from collector import rejections, responses
 from collector.client_address import (
     UNKNOWN_SENDERS_SHARE,
-    Addresses,
+    ClientAddressResolver,
     Network,
     RateLimit,
     has_privacy_signal,
@@ -22,22 +22,22 @@ from collector.client_address import (
     rate_limit_key,
 )
 from collector.counters import Counters
-from collector.errors import Dropped, Reason, Rejected, StoreUnavailable, TooFast, UnknownProperty
-from collector.event import Event, Hit, Outcome
-from collector.group_commit import Flags, GroupCommit
-from collector.parse import EVENTS_LIMIT, NotReadable, Sender
+from collector.errors import DropReason, EventDropped, RateLimited, RequestRejected, StoreUnavailable, UnknownProperty
+from collector.event import Event, Hit, HitOutcome
+from collector.group_commit import GroupCommit, StoredFlags
+from collector.parse import MAX_EVENTS, InvalidPayload, RequestContext
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, PropertyRules
-from collector.request import Request, hits_of
-from collector.responses import Answer
+from collector.request import Request, parse_hits
+from collector.responses import Response
 from collector.user_agent import classify, is_automated
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[UUID, Outcome], None]
-Done = Callable[[Answer], None]
-Kept = Sequence[tuple[Hit, Event]]
-AllDropped = Sequence[tuple[Hit, Dropped]]
+OutcomeListener = Callable[[UUID, HitOutcome], None]
+ResponseCallback = Callable[[Response], None]
+AcceptedHits = Sequence[tuple[Hit, Event]]
+DroppedHits = Sequence[tuple[Hit, EventDropped]]
 
 
 def utc_now() -> datetime:
@@ -59,8 +59,8 @@ class Collector:
         *,
         trusted_proxies: Sequence[Network] = (),
         collect_rate: float = 100,
-        listener: Listener | None = None,
-        on_refused: Listener | None = None,
+        listener: OutcomeListener | None = None,
+        on_rejected: OutcomeListener | None = None,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,137 +68,149 @@ class Collector:
         self._writer = writer
         self._pipeline = pipeline
         self._listener = listener
-        self._on_refused = on_refused
+        self._on_rejected = on_rejected
         self._now = now
-        self._limit = RateLimit(collect_rate, most_at_once=EVENTS_LIMIT, monotonic=monotonic)
+        self._rate_limit = RateLimit(collect_rate, most_at_once=MAX_EVENTS, monotonic=monotonic)
         self._unknown_limit = RateLimit(
-            collect_rate * UNKNOWN_SENDERS_SHARE, most_at_once=EVENTS_LIMIT, monotonic=monotonic
+            collect_rate * UNKNOWN_SENDERS_SHARE, most_at_once=MAX_EVENTS, monotonic=monotonic
         )
-        self._a_few = rejections.AFew()
-        self.addresses = Addresses(trusted_proxies)
+        self._rejection_sampler = rejections.RejectionSampler()
+        self.client_addresses = ClientAddressResolver(trusted_proxies)
         self.counters = Counters()
 
-    def take(self, request: Request, done: Done) -> None:
+    def handle(self, request: Request, on_response: ResponseCallback) -> None:
         """Answers a request whose body is complete through `done`, now or after its commit.
 
         Whatever goes wrong becomes an answer, never a 500, and is counted.
         """
         try:
-            answer = self._take(request, done)
+            response = self._handle(request, on_response)
         except Exception as problem:
-            answer = self.refuse(request, problem)
-        if answer is not None:
-            done(answer)
+            response = self.reject(request, problem)
+        if response is not None:
+            on_response(response)
 
-    def admit(self, request: Request) -> Sender:
+    def check_client(self, request: Request) -> RequestContext:
         """Looks at who sends; before the body is there, if there may be much of it. Raises TooFast."""
         headers = request.headers
-        sender = request.sender = Sender(
+        context = request.context = RequestContext(
             self._now(),
-            self.addresses.client(request.peer, headers, request.all_headers),
+            self.client_addresses.resolve(request.peer, headers, request.all_headers),
             headers.get(b"user-agent", b"").decode("latin-1"),
             origin_host(headers),
             is_prefetch(headers),
             has_privacy_signal(headers),
         )
-        self._charge(request, sender)
-        return sender
+        self._charge(request, context)
+        return context
 
-    def _charge(self, request: Request, sender: Sender, events: int = 1, *, after: int = 0) -> None:
+    def _charge(self, request: Request, sender: RequestContext, events: int = 1, *, after: int = 0) -> None:
         """Counts events against the rate limit of their sender. Raises TooFast.
 
         Behind a proxy that is not trusted all visitors look the same: their address is unknown, and they share a
         larger limit, which is that of the proxy. Its address is used for nothing else.
         """
         if sender.address is not None:
-            is_within = self._limit.admits(rate_limit_key(sender.address), events, after=after)
+            is_within = self._rate_limit.admits(rate_limit_key(sender.address), events, after=after)
         else:
             is_within = self._unknown_limit.admits(request.peer or "", events, after=after)
         if not is_within:
-            raise TooFast("Too many events from this address. Try again in a second.")
+            raise RateLimited("Too many events from this address. Try again in a second.")
 
-    def tells_of(self, problem: Exception) -> bool:
+    def should_notify(self, problem: Exception) -> bool:
         """Whether this refusal is one of the few a second of which its property is told."""
-        return self._a_few.admits(problem.status) if isinstance(problem, Rejected) else False
+        return self._rejection_sampler.admits(problem.status) if isinstance(problem, RequestRejected) else False
 
-    def refuse(self, request: Request, problem: Exception, tells: bool | None = None) -> Answer:
+    def reject(self, request: Request, problem: Exception, should_notify: bool | None = None) -> Response:
         """Counts it, and tells the properties that the request names."""
-        if not isinstance(problem, Rejected):
+        if not isinstance(problem, RequestRejected):
             log.error("A request to the collector failed", exc_info=problem)
             problem = StoreUnavailable("Something went wrong here. Try again in a moment.")
-        if isinstance(problem, NotReadable):
-            request.events = problem.events
+        if isinstance(problem, InvalidPayload):
+            request.event_count = problem.event_count
         self._count_received(request)
-        self.counters.rejected[problem.status] += request.events
-        if self.tells_of(problem) if tells is None else tells:
-            self._tell_of_request(request, problem)
+        self.counters.rejected[problem.status] += request.event_count
+        if self.should_notify(problem) if should_notify is None else should_notify:
+            self._notify_rejected_request(request, problem)
         return responses.problem(problem)
 
-    def run(self, hit: Hit) -> Event:
+    def run_pipeline(self, hit: Hit) -> Event:
         """The event to keep. Raises UnknownProperty, Dropped."""
-        return self._pipeline.run(hit, self._rules(hit))
+        return self._pipeline.run(hit, self._rules_for(hit))
 
-    async def store(self, kept: Kept) -> Flags:
+    async def store(self, accepted_hits: AcceptedHits) -> StoredFlags:
         """Commits them and counts them. Raises StoreUnavailable: none was stored."""
         try:
-            flags = await self._writer.append([event for _, event in kept])
+            flags = await self._writer.append([event for _, event in accepted_hits])
         except StoreUnavailable as problem:
-            self._tell_of_lost(kept, problem)
+            self._notify_not_stored(accepted_hits, problem)
             raise
-        self._count_stored(kept, flags)
+        self._count_stored(accepted_hits, flags)
         return flags
 
-    def count_dropped(self, dropped: AllDropped) -> Counter[str]:
+    def count_dropped(self, dropped_hits: DroppedHits) -> Counter[str]:
         """By reason, but for bots, who are not told that they are known: it would teach them."""
-        reasons = Counter(reason.reason.value for _, reason in dropped)
+        reasons = Counter(drop.reason.value for _, drop in dropped_hits)
         self.counters.dropped.update(reasons)
-        for hit, reason in dropped:
-            if reason.event:
-                self._tell(hit, reason.event, reason=reason.reason.value)
-        reasons.pop(Reason.BOT.value, None)
+        for hit, drop in dropped_hits:
+            if drop.event:
+                self._notify_outcome(hit, drop.event, reason=drop.reason.value)
+        reasons.pop(DropReason.BOT.value, None)
         return reasons
 
-    def _take(self, request: Request, done: Done) -> Answer | None:
+    def _handle(self, request: Request, on_response: ResponseCallback) -> Response | None:
         """The answer; None when it will come after the commit."""
-        sender = request.sender or self.admit(request)
-        hits = hits_of(request, sender)
-        request.events = len(hits)
+        sender = request.context or self.check_client(request)
+        hits = parse_hits(request, sender)
+        request.event_count = len(hits)
         if len(hits) > 1:  # one was counted before the body was read
             self._charge(request, sender, len(hits) - 1, after=1)
         self._count_received(request)
-        kept: list[tuple[Hit, Event]] = []
-        dropped: list[tuple[Hit, Dropped]] = []
-        for hit, rules in [(hit, self._rules(hit)) for hit in hits]:
+        accepted_hits: list[tuple[Hit, Event]] = []
+        dropped_hits: list[tuple[Hit, EventDropped]] = []
+        for hit, rules in [(hit, self._rules_for(hit)) for hit in hits]:
             try:
-                kept.append((hit, self._pipeline.run(hit, rules)))
-            except Dropped as reason:
-                dropped.append((hit, reason))
-        if not kept:
-            return self._accepted(request, dropped)
+                accepted_hits.append((hit, self._pipeline.run(hit, rules)))
+            except EventDropped as drop:
+                dropped_hits.append((hit, drop))
+        if not accepted_hits:
+            return self._success_response(request, dropped_hits)
         try:
-            self._writer.put([event for _, event in kept], partial(self._committed, request, kept, dropped, done))
+            self._writer.enqueue(
+                [event for _, event in accepted_hits],
+                partial(self._on_committed, request, accepted_hits, dropped_hits, on_response),
+            )
         except StoreUnavailable as problem:
-            self._tell_of_lost(kept, problem)
+            self._notify_not_stored(accepted_hits, problem)
             raise
         return None
 
-    def _committed(
-        self, request: Request, kept: Kept, dropped: AllDropped, done: Done, result: Flags | StoreUnavailable
+    def _on_committed(
+        self,
+        request: Request,
+        accepted_hits: AcceptedHits,
+        dropped_hits: DroppedHits,
+        on_response: ResponseCallback,
+        result: StoredFlags | StoreUnavailable,
     ) -> None:
         if isinstance(result, StoreUnavailable):
-            self._tell_of_lost(kept, result)
-            answer = self.refuse(request, result)
+            self._notify_not_stored(accepted_hits, result)
+            response = self.reject(request, result)
         else:
-            self._count_stored(kept, result)
-            answer = self._accepted(request, dropped)
-        done(answer)
+            self._count_stored(accepted_hits, result)
+            response = self._success_response(request, dropped_hits)
+        on_response(response)
 
-    def _accepted(self, request: Request, dropped: AllDropped) -> Answer:
+    def _success_response(self, request: Request, dropped_hits: DroppedHits) -> Response:
         if request.query is not None:
-            return responses.pixel(self.count_dropped(dropped))
-        return responses.kept(self.count_dropped(dropped), request.is_array) if dropped else responses.NO_CONTENT
+            return responses.pixel(self.count_dropped(dropped_hits))
+        return (
+            responses.success(self.count_dropped(dropped_hits), request.is_array)
+            if dropped_hits
+            else responses.NO_CONTENT
+        )
 
-    def _rules(self, hit: Hit) -> PropertyRules:
+    def _rules_for(self, hit: Hit) -> PropertyRules:
         rules = self._directory.find(hit.property_id)
         if rules is None:
             raise UnknownProperty(
@@ -208,50 +220,50 @@ class Collector:
 
     def _count_received(self, request: Request) -> None:
         """Once; one that cannot be read counts as one, an array as its length."""
-        if not request.is_received:
-            self.counters.received += request.events
-            request.is_received = True
+        if not request.is_counted:
+            self.counters.received += request.event_count
+            request.is_counted = True
 
-    def _count_stored(self, kept: Kept, flags: Flags) -> None:
-        stored = sum(flags)
-        self.counters.stored += stored
-        self.counters.duplicate += len(kept) - stored
+    def _count_stored(self, accepted_hits: AcceptedHits, flags: StoredFlags) -> None:
+        stored_count = sum(flags)
+        self.counters.stored += stored_count
+        self.counters.duplicate += len(accepted_hits) - stored_count
         if self._listener:
-            for (hit, event), is_new in zip(kept, flags, strict=True):
-                self._tell(hit, event, stored=is_new, duplicate=not is_new)
+            for (hit, event), is_new in zip(accepted_hits, flags, strict=True):
+                self._notify_outcome(hit, event, is_stored=is_new, is_duplicate=not is_new)
 
-    def _tell_of_lost(self, kept: Kept, problem: StoreUnavailable) -> None:
-        for hit, event in kept:
-            self._tell(hit, event, reason=rejections.reason_of(problem))
+    def _notify_not_stored(self, accepted_hits: AcceptedHits, problem: StoreUnavailable) -> None:
+        for hit, event in accepted_hits:
+            self._notify_outcome(hit, event, reason=rejections.rejection_reason(problem))
 
-    def _tell_of_request(self, request: Request, problem: Rejected) -> None:
+    def _notify_rejected_request(self, request: Request, problem: RequestRejected) -> None:
         """To the properties whose events were refused with it."""
         try:
-            sender = request.sender or Sender(self._now())
-            for property_id, outcome in rejections.outcomes(request, sender, problem):
+            context = request.context or RequestContext(self._now())
+            for property_id, outcome in rejections.outcomes(request, context, problem):
                 if self._directory.find(property_id) is not None:
                     self._publish(property_id, outcome)
         except Exception:
             log.exception("A refused request could not be told of")
 
-    def _tell(
-        self, hit: Hit, event: Event, *, stored: bool = False, duplicate: bool = False, reason: str | None = None
+    def _notify_outcome(
+        self, hit: Hit, event: Event, *, is_stored: bool = False, is_duplicate: bool = False, reason: str | None = None
     ) -> None:
-        if not (self._listener or (reason and self._on_refused)):
+        if not (self._listener or (reason and self._on_rejected)):
             return
         agent = classify(hit.user_agent)
-        outcome = Outcome(
-            hit.received_at, hit.event, event.page, stored, duplicate, reason,
+        outcome = HitOutcome(
+            hit.received_at, hit.event, event.page, is_stored, is_duplicate, reason,
             hit.address is not None, event.country, agent.browser, agent.is_bot, event.hostname,
             is_automated(agent, event.automated),
         )  # fmt: skip
         self._publish(hit.property_id, outcome)
 
-    def _publish(self, property_id: UUID, outcome: Outcome) -> None:
+    def _publish(self, property_id: UUID, outcome: HitOutcome) -> None:
         try:
             if self._listener:
                 self._listener(property_id, outcome)
-            if self._on_refused and outcome.reason:
-                self._on_refused(property_id, outcome)
+            if self._on_rejected and outcome.reason:
+                self._on_rejected(property_id, outcome)
         except Exception:
             log.exception("Whoever listens to hits failed; the hit itself is safe")

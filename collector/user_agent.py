@@ -11,7 +11,7 @@ import user_agents
 
 from collector import bots
 
-LONGEST = 1_000  # characters; real ones stay under 500
+MAX_PARSED_LENGTH = 1_000  # characters; real ones stay under 500
 
 # One browser is one row on a dashboard, whichever device it runs on: the device has a dimension of its own.
 _BROWSERS = {
@@ -35,7 +35,7 @@ _BROWSERS = {
 }
 _LINUXES = ("Ubuntu", "Fedora", "Debian", "Arch Linux", "Linux Mint", "Red Hat", "SUSE", "Gentoo", "CentOS", "Mandriva")
 _PLATFORMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"} | dict.fromkeys(_LINUXES, "Linux")
-_TV = re.compile(
+_TV_PATTERN = re.compile(
     r"smart-?tv|google ?tv|apple ?tv|android ?tv|hbbtv|netcast|web0s|webos.tv|\btv safari|tizen.+\btv\b|bravia|\bcrkey"
     r"|roku|\bAFT[A-Z]\w*\b|vidaa|viera|aquos|playstation|xbox|nintendo",
     re.IGNORECASE,
@@ -59,45 +59,45 @@ class UserAgent:
 
 def classify(text: str) -> UserAgent:
     """Never raises; an empty text is a server-side sender. Parsing costs 300 µs once, then next to nothing."""
-    return _classified(text[:LONGEST])
+    return _classify_cached(text[:MAX_PARSED_LENGTH])
 
 
 @lru_cache(maxsize=8_192)
-def _classified(text: str) -> UserAgent:
+def _classify_cached(text: str) -> UserAgent:
     if bots.is_library(text):
         return UserAgent(is_library=True)
     parsed = user_agents.parse(text)
-    found = UserAgent(
+    agent = UserAgent(
         browser=_browser(parsed),
-        browser_version=_short(parsed.browser.version_string),
-        platform=_known(_PLATFORMS.get(parsed.os.family, parsed.os.family)),
-        platform_version=_short(parsed.os.version_string),
+        browser_version=_major_minor(parsed.browser.version_string),
+        platform=_name_or_empty(_PLATFORMS.get(parsed.os.family, parsed.os.family)),
+        platform_version=_major_minor(parsed.os.version_string),
     )
     if bots.is_bot(text):
         name, category = bots.name_and_category(text)
-        return replace(found, is_bot=True, bot_name=name, bot_category=category)
-    return replace(found, device=_device(parsed))
+        return replace(agent, is_bot=True, bot_name=name, bot_category=category)
+    return replace(agent, device=_device(parsed))
 
 
-def is_automated(agent: UserAgent, says_so: bool) -> bool:
+def is_automated(agent: UserAgent, reports_automation: bool) -> bool:
     """A program drives the browser, by its name or by its own word: a property may count it like a person's."""
-    return agent.bot_category == bots.HEADLESS if agent.is_bot else says_so
+    return agent.bot_category == bots.HEADLESS if agent.is_bot else reports_automation
 
 
 def _browser(parsed: Any) -> str:
-    return _known(_BROWSERS.get(parsed.browser.family, parsed.browser.family))
+    return _name_or_empty(_BROWSERS.get(parsed.browser.family, parsed.browser.family))
 
 
-def _known(name: str) -> str:
+def _name_or_empty(name: str) -> str:
     return "" if name == "Other" else name
 
 
-def _short(version: str) -> str:
+def _major_minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
 def _device(parsed: Any) -> str:
-    if _TV.search(parsed.ua_string):
+    if _TV_PATTERN.search(parsed.ua_string):
         return "TV"
     if parsed.is_tablet:
         return "Tablet"

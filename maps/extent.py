@@ -9,10 +9,10 @@ from maps.topojson import Ring, Topology
 
 # A polygon further from the main land than this part of its longer side is left out, so that Portugal is not drawn
 # as a speck between the Azores and itself, while Spain keeps the Canaries.
-NEAR = 0.7
-NEAR_DEGREES = 4.0  # at least, or an archipelago would be its largest island
+MAX_GAP_SHARE = 0.7
+MIN_REACH_DEGREES = 4.0  # at least, or an archipelago would be its largest island
 # Nor does a polygon under this part of the main land's area stretch the map (Macquarie Island).
-WORTH_SHOWING = 1 / 500
+MIN_AREA_SHARE = 1 / 500
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Extent:
     def height(self) -> float:
         return self.north - self.south
 
-    def joined(self, other: Extent) -> Extent:
+    def union(self, other: Extent) -> Extent:
         return Extent(
             min(self.west, other.west),
             min(self.south, other.south),
@@ -48,14 +48,14 @@ class Extent:
             max(self.north, other.north),
         )
 
-    def shifted(self, degrees: float) -> Extent:
+    def shift(self, degrees: float) -> Extent:
         return Extent(self.west + degrees, self.south, self.east + degrees, self.north)
 
     def gap(self, other: Extent) -> float:
         """The larger of the two gaps between the boxes; 0 where they overlap."""
-        aside = max(other.west - self.east, self.west - other.east)
-        above = max(other.south - self.north, self.south - other.north)
-        return max(aside, above, 0.0)
+        horizontal_gap = max(other.west - self.east, self.west - other.east)
+        vertical_gap = max(other.south - self.north, self.south - other.north)
+        return max(horizontal_gap, vertical_gap, 0.0)
 
 
 def extent_of(topology: Topology) -> Extent:
@@ -66,24 +66,24 @@ def extent_of(topology: Topology) -> Extent:
     if not boxes:
         raise ValueError("Nothing to show: the topology has no polygon")
     (largest, main), *others = boxes
-    return _grown(main, [box for area, box in others if area >= largest * WORTH_SHOWING])
+    return _grow(main, [box for area, box in others if area >= largest * MIN_AREA_SHARE])
 
 
-def _grown(main: Extent, others: list[Extent]) -> Extent:
+def _grow(main: Extent, others: list[Extent]) -> Extent:
     """Joins what is near until nothing more is."""
     while True:
-        reach = max(NEAR * max(main.width, main.height), NEAR_DEGREES)
-        near = [box for box in (_nearest_turn(main, other) for other in others) if main.gap(box) <= reach]
+        reach = max(MAX_GAP_SHARE * max(main.width, main.height), MIN_REACH_DEGREES)
+        nearby_boxes = [box for box in (_nearest_turn(main, other) for other in others) if main.gap(box) <= reach]
         grown = main
-        for box in near:
-            grown = grown.joined(box)
+        for box in nearby_boxes:
+            grown = grown.union(box)
         if grown == main:
             return main
         main = grown
 
 
 def _nearest_turn(main: Extent, box: Extent) -> Extent:
-    return min((box.shifted(turn) for turn in (-360.0, 0.0, 360.0)), key=main.gap)
+    return min((box.shift(turn) for turn in (-360.0, 0.0, 360.0)), key=main.gap)
 
 
 def _box(ring: Ring) -> Extent:
@@ -99,12 +99,12 @@ def ring_area(ring: Ring) -> float:
 def ring_centre(ring: Ring) -> tuple[float, float]:
     """The centre of gravity; the middle of the box for a ring without area."""
     crosses = [(a, b, a[0] * b[1] - b[0] * a[1]) for a, b in _pairs(ring)]
-    sixfold = 3 * sum(cross for _, _, cross in crosses)
-    if not sixfold:
+    six_times_area = 3 * sum(cross for _, _, cross in crosses)
+    if not six_times_area:
         box = _box(ring)
         return box.lon, box.lat
-    lon = sum((a[0] + b[0]) * cross for a, b, cross in crosses) / sixfold
-    lat = sum((a[1] + b[1]) * cross for a, b, cross in crosses) / sixfold
+    lon = sum((a[0] + b[0]) * cross for a, b, cross in crosses) / six_times_area
+    lat = sum((a[1] + b[1]) * cross for a, b, cross in crosses) / six_times_area
     return lon, lat
 
 

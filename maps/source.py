@@ -14,7 +14,7 @@ from typing import Any
 
 from maps.topojson import Polygon
 
-PROVINCES = "states_provinces"  # the layer's name, or a part of it
+PROVINCES_LAYER = "states_provinces"  # the layer's name, or a part of it
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 _POLYGON, _MULTI_POLYGON = 3, 6
 
@@ -42,26 +42,28 @@ def read_geopackage(path: Path) -> list[Province]:
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
-            table, geometry = _layer(connection)
+            table, geometry = _find_layer(connection)
             rows = connection.execute(f'select * from "{table}"').fetchall()
         except sqlite3.DatabaseError as problem:
             raise SourceError(f"{path} is not a GeoPackage: {problem}.") from None
-    return [_province({key.lower(): row[key] for key in row.keys()}, _polygons(row[geometry])) for row in rows]  # noqa: SIM118
+    return [_province({key.lower(): row[key] for key in row.keys()}, _wkb_polygons(row[geometry])) for row in rows]  # noqa: SIM118
 
 
 def read_geojson(path: Path) -> list[Province]:
     """A FeatureCollection with Natural Earth's field names, in either case."""
     features = json.loads(path.read_text("utf-8"))["features"]
-    return [_province(_lower(feature["properties"]), _rings(feature["geometry"])) for feature in features]
+    return [
+        _province(_lower_keys(feature["properties"]), _geojson_polygons(feature["geometry"])) for feature in features
+    ]
 
 
-def _layer(connection: sqlite3.Connection) -> tuple[str, str]:
+def _find_layer(connection: sqlite3.Connection) -> tuple[str, str]:
     for table, column in connection.execute("select table_name, column_name from gpkg_geometry_columns"):
-        if PROVINCES in table.lower():
+        if PROVINCES_LAYER in table.lower():
             if not re.fullmatch(r"\w+", table):
-                raise SourceError(f"The layer {table!r} has a strange name. Rename it to {PROVINCES}.")
+                raise SourceError(f"The layer {table!r} has a strange name. Rename it to {PROVINCES_LAYER}.")
             return table, column
-    raise SourceError(f"There is no layer {PROVINCES} in the GeoPackage.")
+    raise SourceError(f"There is no layer {PROVINCES_LAYER} in the GeoPackage.")
 
 
 def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Province:
@@ -79,11 +81,11 @@ def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Provi
     )
 
 
-def _lower(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _lower_keys(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in properties.items()}
 
 
-def _rings(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]:
+def _geojson_polygons(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]:
     match geometry:
         case {"type": "Polygon", "coordinates": rings}:
             polygons = [rings]
@@ -94,37 +96,37 @@ def _rings(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]:
     return tuple([[(point[0], point[1]) for point in ring] for ring in polygon] for polygon in polygons)
 
 
-def _polygons(blob: bytes) -> tuple[Polygon, ...]:
+def _wkb_polygons(blob: bytes) -> tuple[Polygon, ...]:
     """GeoPackage's header, then well-known binary. Raises SourceError for other shapes than polygons."""
     if blob[:2] != b"GP":
         raise SourceError("A geometry of the GeoPackage has no GP header.")
-    return tuple(_Binary(blob, 8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 7]).polygons())
+    return tuple(_WkbReader(blob, 8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 7]).polygons())
 
 
-class _Binary:
+class _WkbReader:
     """Well-known binary, read from front to back."""
 
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data, self._at, self._order = data, at, "<"
+    def __init__(self, data: bytes, offset: int) -> None:
+        self._data, self._offset, self._byte_order = data, offset, "<"
 
     def polygons(self) -> Iterator[Polygon]:
-        self._order = "<" if self._take("B") else ">"
-        kind = self._take("I")
-        if kind == _MULTI_POLYGON:
-            for _ in range(self._take("I")):
+        self._byte_order = "<" if self._read_number("B") else ">"
+        geometry_type = self._read_number("I")
+        if geometry_type == _MULTI_POLYGON:
+            for _ in range(self._read_number("I")):
                 yield from self.polygons()
-        elif kind == _POLYGON:
-            yield [self._ring() for _ in range(self._take("I"))]
+        elif geometry_type == _POLYGON:
+            yield [self._ring() for _ in range(self._read_number("I"))]
         else:
-            raise SourceError(f"A geometry of the GeoPackage is of type {kind}; expected polygons.")
+            raise SourceError(f"A geometry of the GeoPackage is of type {geometry_type}; expected polygons.")
 
     def _ring(self) -> list[tuple[float, float]]:
-        count = self._take("I")
-        numbers = struct.unpack_from(f"{self._order}{2 * count}d", self._data, self._at)
-        self._at += 16 * count
+        count = self._read_number("I")
+        numbers = struct.unpack_from(f"{self._byte_order}{2 * count}d", self._data, self._offset)
+        self._offset += 16 * count
         return list(zip(numbers[::2], numbers[1::2], strict=True))
 
-    def _take(self, kind: str) -> int:
-        (value,) = struct.unpack_from(self._order + kind, self._data, self._at)
-        self._at += struct.calcsize("=" + kind)
+    def _read_number(self, struct_format: str) -> int:
+        (value,) = struct.unpack_from(self._byte_order + struct_format, self._data, self._offset)
+        self._offset += struct.calcsize("=" + struct_format)
         return int(value)

@@ -18,7 +18,7 @@ class Topology:
         if topology.get("type") != "Topology" or len(topology.get("objects", {})) != 1:
             raise ValueError("Not a TopoJSON file with exactly one object")
         (self._collection,) = topology["objects"].values()
-        self._arcs = [list(_absolute(arc, topology.get("transform"))) for arc in topology["arcs"]]
+        self._arcs = [list(_decode_arc(arc, topology.get("transform"))) for arc in topology["arcs"]]
 
     @property
     def ids(self) -> list[str]:
@@ -26,8 +26,8 @@ class Topology:
 
     def names(self) -> dict[str, str]:
         """id → the property `n`, where it is there."""
-        named = ((g["id"], g.get("properties", {}).get("n")) for g in self._geometries())
-        return {str(id_): name for id_, name in named if name}
+        ids_and_names = ((geometry["id"], geometry.get("properties", {}).get("n")) for geometry in self._geometries())
+        return {str(id_): name for id_, name in ids_and_names if name}
 
     def polygons(self) -> Iterator[tuple[str, Polygon]]:
         """Every polygon with the id of the feature it belongs to."""
@@ -41,11 +41,13 @@ class Topology:
         for id_, polygon in self.polygons():
             rounded = [[(round(lon, 3), round(lat, 3)) for lon, lat in ring] for ring in polygon]
             shapes.setdefault(id_, []).append(rounded)
-        features = [{"type": "Feature", "id": id_, "geometry": _shape(polygons)} for id_, polygons in shapes.items()]
+        features = [
+            {"type": "Feature", "id": id_, "geometry": _geojson_geometry(polygons)} for id_, polygons in shapes.items()
+        ]
         return {"type": "FeatureCollection", "features": features}
 
     def _geometries(self) -> Iterator[dict[str, Any]]:
-        return (g for g in self._collection["geometries"] if g.get("id") and g.get("arcs"))
+        return (geometry for geometry in self._collection["geometries"] if geometry.get("id") and geometry.get("arcs"))
 
     def _ring(self, indexes: list[int]) -> Ring:
         ring: Ring = []
@@ -55,7 +57,7 @@ class Topology:
         return ring
 
 
-def _shape(polygons: list[Polygon]) -> dict[str, Any]:
+def _geojson_geometry(polygons: list[Polygon]) -> dict[str, Any]:
     # A lone polygon stays one: older versions of plotly.js fail on a MultiPolygon without area (Tokelau at this scale).
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
@@ -71,7 +73,7 @@ def _polygon_arcs(geometry: dict[str, Any]) -> list[list[list[int]]]:
     return []
 
 
-def _absolute(arc: list[list[float]], transform: dict[str, Any] | None) -> Iterator[Point]:
+def _decode_arc(arc: list[list[float]], transform: dict[str, Any] | None) -> Iterator[Point]:
     if transform is None:
         yield from ((point[0], point[1]) for point in arc)
         return

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from proprium.errors import ProblemForOperator, ProblemForReader
+from proprium.errors import OperatorError, UserFacingError
 
 COMMANDS = {  # name → module; each is loaded only when it is asked for, so that small commands start fast
     "serve": "proprium.commands.serve",
@@ -25,7 +25,7 @@ COMMANDS = {  # name → module; each is loaded only when it is asked for, so th
 }
 
 
-class Commands(click.Group):
+class LazyCommandGroup(click.Group):
     """Loads a command's module when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -38,7 +38,7 @@ class Commands(click.Group):
         return command
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyCommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="proprium")
 def cli() -> None:
     """Self-hosted website analytics. Settings come from PROPRIUM_* and from .env; see README.md."""
@@ -52,7 +52,7 @@ def main() -> None:
     user_umask = os.umask(0o077)
     try:
         cli(prog_name="proprium", obj=user_umask)
-    except (ProblemForOperator, ProblemForReader) as problem:
+    except (OperatorError, UserFacingError) as problem:
         click.echo(str(problem), err=True)
         sys.exit(1)
     finally:

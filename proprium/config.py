@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 
-PREFIX = "PROPRIUM_"
+ENV_PREFIX = "PROPRIUM_"
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 """What browsers are served; `build` in it is made at set-up."""
 
-SECRETS = frozenset({f"{PREFIX}METRICS_TOKEN"})
+SECRET_SETTINGS = frozenset({f"{ENV_PREFIX}METRICS_TOKEN"})
 """Settings whose value no message repeats."""
 
 RETENTION_DAYS = 730
@@ -38,7 +38,7 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """Every `PROPRIUM_*` name; also read from `.env` in the working folder."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", frozen=True)
 
     env: Env = Env.DEVELOPMENT
     data_dir: Path = Path("data")
@@ -59,33 +59,33 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _comma_separated(cls, value: Any) -> Any:
+    def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("metrics_token")
     @classmethod
-    def _fits_into_a_header(cls, value: str) -> str:
+    def _validate_metrics_token(cls, value: str) -> str:
         if not value.isascii() or not value.isprintable() or " " in value:
             raise ValueError("expected letters, digits and signs of ASCII, without spaces")
         return value
 
     @field_validator("log_level")
     @classmethod
-    def _known_level(cls, value: str) -> str:
+    def _validate_log_level(cls, value: str) -> str:
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("expected DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
     @field_validator("base_url")
     @classmethod
-    def _absolute(cls, value: str) -> str:
+    def _validate_base_url(cls, value: str) -> str:
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("expected an address like https://stats.example.com")
         return value.rstrip("/")
 
     @model_validator(mode="after")
-    def _production_names_itself(self) -> Settings:
+    def _require_base_url(self) -> Settings:
         if self.env is Env.PRODUCTION and not self.base_url:
             raise ValueError("PROPRIUM_BASE_URL is required in production, e.g. https://stats.example.com")
         return self
@@ -128,27 +128,27 @@ class Settings(BaseSettings):
         return self.data_dir / "serve.sock"
 
 
-def load(**overrides: Any) -> Settings:
+def load_settings(**overrides: Any) -> Settings:
     """The settings of this process. Raises ProblemForOperator with the name, the value and what was expected."""
-    in_file = (name.upper() for name in DotEnvSettingsSource(Settings).env_vars)
-    unknown = sorted(
+    env_file_names = (name.upper() for name in DotEnvSettingsSource(Settings).env_vars)
+    unknown_names = sorted(
         name
-        for name in {*os.environ, *in_file}
-        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
+        for name in {*os.environ, *env_file_names}
+        if name.startswith(ENV_PREFIX) and name[len(ENV_PREFIX) :].lower() not in Settings.model_fields
     )
-    if unknown:
-        known = ", ".join(PREFIX + name.upper() for name in Settings.model_fields)
-        raise ProblemForOperator(f"{unknown[0]} is not a setting. Known are: {known}.")
+    if unknown_names:
+        setting_names = ", ".join(ENV_PREFIX + name.upper() for name in Settings.model_fields)
+        raise OperatorError(f"{unknown_names[0]} is not a setting. Known are: {setting_names}.")
     try:
         return Settings(**overrides)
     except ValidationError as problem:
-        raise ProblemForOperator(_first_sentence(problem)) from None
+        raise OperatorError(_first_error_message(problem)) from None
 
 
-def _first_sentence(problem: ValidationError) -> str:
+def _first_error_message(problem: ValidationError) -> str:
     error = problem.errors()[0]
     if not error["loc"]:
         return str(error["msg"]).removeprefix("Value error, ")
-    name = PREFIX + str(error["loc"][0]).upper()
-    value = "not usable" if name in SECRETS else repr(error["input"])
+    name = ENV_PREFIX + str(error["loc"][0]).upper()
+    value = "not usable" if name in SECRET_SETTINGS else repr(error["input"])
     return f"{name} is {value}: {str(error['msg']).removeprefix('Value error, ')}."

@@ -32,7 +32,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 
-class ProblemForReader(Exception):
+class UserFacingError(Exception):
     """Shown to the person at the browser or the API client as it is: the value at fault and the way out."""
 
     status = 400
@@ -40,11 +40,11 @@ class ProblemForReader(Exception):
     headers: Mapping[str, str] = MappingProxyType({})  # of the HTTP answer
 
 
-class BadQuery(ProblemForReader):
+class BadQuery(UserFacingError):
     title = "That question cannot be answered"
 
 
-class SqlRefused(ProblemForReader):
+class SqlRefused(UserFacingError):
     """`line` and `column` count from 1, where the place is known."""
 
     title = "That statement does not work"
@@ -54,43 +54,43 @@ class SqlRefused(ProblemForReader):
         self.line, self.column = line, column
 
 
-class SignInNeeded(ProblemForReader):
+class SignInRequired(UserFacingError):
     status = 401
     title = "Please sign in"
 
 
-class KeyNeeded(ProblemForReader):
+class ApiKeyRequired(UserFacingError):
     status = 401
     title = "An API key is needed"
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
-class KeyTooWeak(ProblemForReader):
+class InsufficientScope(UserFacingError):
     status = 403
     title = "This key may not do that"
 
 
-class NotForReaders(ProblemForReader):
+class Forbidden(UserFacingError):
     status = 403
     title = "That is not yours to take"
 
 
-class DataKeyNotPublic(NotForReaders):
+class DataKeyNotPublic(Forbidden):
     """`dimension` is data.<key>; the message does not depend on whether the key was ever sent."""
 
     title = "That data is not public"
 
     def __init__(self, dimension: str, *, can_be_public: bool) -> None:
-        shown = dimension if len(dimension) <= 60 else dimension[:60] + "…"
+        shortened = dimension if len(dimension) <= 60 else dimension[:60] + "…"
         way_out = (
             "Its owner can make the key public in the settings of the property."
             if can_be_public
             else "It identifies single visitors or page views, so it cannot be made public."
         )
-        super().__init__(f"{shown} is only for those who may change this property. {way_out}")
+        super().__init__(f"{shortened} is only for those who may change this property. {way_out}")
 
 
-class NotFound(ProblemForReader):
+class NotFound(UserFacingError):
     status = 404
     title = "Not found"
 
@@ -100,17 +100,17 @@ class PropertyNotFound(NotFound):
         super().__init__(f"No property {property_id}. It may have been deleted.")
 
 
-class Conflict(ProblemForReader):
+class Conflict(UserFacingError):
     status = 409
     title = "That is taken or protected"
 
 
-class TooManyAttempts(ProblemForReader):
+class TooManyAttempts(UserFacingError):
     status = 429
     title = "Too many attempts"
 
 
-class TooManyRequests(ProblemForReader):
+class TooManyRequests(UserFacingError):
     status = 429
     title = "Too many requests"
 
@@ -119,7 +119,7 @@ class TooManyRequests(ProblemForReader):
         self.headers = {"Retry-After": str(max(1, retry_after_s))}
 
 
-class PasswordQueueFull(ProblemForReader):
+class PasswordQueueFull(UserFacingError):
     status = 503
     title = "Too many sign-ins at once"
     headers = MappingProxyType({"Retry-After": "5"})
@@ -128,17 +128,17 @@ class PasswordQueueFull(ProblemForReader):
         super().__init__("Too many passwords are being checked right now. Go back and try again in a few seconds.")
 
 
-class ChromiumMissing(ProblemForReader):
+class ChromiumMissing(UserFacingError):
     status = 503
     title = "No Chromium"
 
 
-class PrintFailed(ProblemForReader):
+class PrintFailed(UserFacingError):
     status = 503
     title = "The report could not be printed"
 
 
-class ReportsBusy(ProblemForReader):
+class ReportsBusy(UserFacingError):
     status = 503
     title = "Too many reports at once"
 
@@ -147,22 +147,22 @@ class ReportsBusy(ProblemForReader):
         self.headers = {"Retry-After": str(max(1, retry_after_s))}
 
 
-class TooSlow(ProblemForReader):
+class QueryTimeout(UserFacingError):
     status = 503
     title = "That takes too long"
 
 
-class TooLarge(ProblemForReader):
+class QueryTooLarge(UserFacingError):
     status = 503
     title = "That takes too much memory"
 
 
-class SqlBusy(ProblemForReader):
+class SqlBusy(UserFacingError):
     status = 503
     title = "Too many statements"
 
 
-class WarehouseBusy(ProblemForReader):
+class WarehouseBusy(UserFacingError):
     status = 503
     title = "The warehouse is busy"
 
@@ -175,5 +175,5 @@ class WarehouseRebuilding(WarehouseBusy):
         super().__init__(f"The warehouse is being rebuilt: {percent} %. Numbers can be asked for when it is done.")
 
 
-class ProblemForOperator(Exception):
+class OperatorError(Exception):
     """One plain sentence with the way out, for the terminal."""

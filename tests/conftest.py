@@ -32,7 +32,7 @@ def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "proprium.sqlite3"
     database = Database(f"sqlite:///{path}")
     migrate(database)
-    database.forget_log()
+    database.truncate_wal()
     database.close()
     return path
 

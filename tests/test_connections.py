@@ -19,19 +19,26 @@ import uvicorn
 from fastapi import FastAPI, Form, Request, WebSocket
 from websockets.asyncio.client import connect
 
-from collector.asgi import wrap
-from collector.client_address import Addresses
-from collector.geolocation import Geo
+from collector.asgi import collector_middleware
+from collector.client_address import ClientAddressResolver
+from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.service import Collector
-from proprium.server.body_limit import BodyLimit
-from proprium.server.connections import BACKLOG, ConnectionLimits, Connections, backlog_for, limits_for
+from proprium.server.body_limit import BodyLimitMiddleware
+from proprium.server.connections import MAX_BACKLOG, ConnectionLimits, ConnectionRegistry, backlog_for, limits_for
 from proprium.server.limited_connection import LimitedConnection
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
-SHORT = ConnectionLimits(head_s=0.4, body_s=0.4, drain_s=0.4, close_s=0.4, write_s=0.4, sweep_s=0.05)
+SHORT = ConnectionLimits(
+    head_timeout_s=0.4,
+    body_timeout_s=0.4,
+    drain_timeout_s=0.4,
+    close_timeout_s=0.4,
+    write_timeout_s=0.4,
+    sweep_interval_s=0.05,
+)
 GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 HALF = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: "
@@ -40,7 +47,7 @@ HALF = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: "
 @dataclass
 class House:
     server: uvicorn.Server
-    connections: Connections
+    connections: ConnectionRegistry
     collector: Collector
     sink: Sink
 
@@ -128,10 +135,10 @@ async def opened(limits: ConnectionLimits = SHORT, **options: Any) -> AsyncItera
     sink = Sink()
     writer = GroupCommit(sink)
     writer.start()
-    collector = Collector(Directory(), writer, Pipeline(Geo(None), Salts()), collect_rate=0, **options)
-    connections = Connections(collector.addresses, limits)
+    collector = Collector(Directory(), writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0, **options)
+    connections = ConnectionRegistry(collector.client_addresses, limits)
     config = uvicorn.Config(
-        wrap(BodyLimit(app()), collector),
+        collector_middleware(BodyLimitMiddleware(app()), collector),
         http=partial(LimitedConnection, collector, connections),  # type: ignore[arg-type]
         port=0,
         log_level="critical",
@@ -149,8 +156,8 @@ async def opened(limits: ConnectionLimits = SHORT, **options: Any) -> AsyncItera
         server.should_exit = True
         await serving
         writer.stop()
-        assert collector.counters.received == collector.counters.accounted
-        assert connections.total == 0
+        assert collector.counters.received == collector.counters.outcome_count
+        assert connections.open_count == 0
 
 
 @pytest.fixture
@@ -275,7 +282,7 @@ async def test_a_body_byte_by_byte_is_no_way_around_it(house: House) -> None:
 
 
 async def test_who_sends_much_has_more_time() -> None:
-    async with opened(replace(SHORT, body_s=0.6)) as house:
+    async with opened(replace(SHORT, body_timeout_s=0.6)) as house:
         client = await house.open(post("/_nicegui/upload", length=1 << 20))
         for _ in range(16):
             await client.send(b"a" * (1 << 16))
@@ -326,7 +333,7 @@ async def test_a_chunk_that_only_has_a_name_is_no_way_around_the_limits(house: H
 async def test_an_answer_that_is_not_read_is_given_up(house: House) -> None:
     client = await house.open(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    await until(lambda: house.connections.total == 0)
+    await until(lambda: house.connections.open_count == 0)
     client.writer.close()
 
 
@@ -334,18 +341,18 @@ async def test_an_answer_that_is_not_read_is_given_up(house: House) -> None:
 
 
 async def test_each_address_has_its_share_and_there_is_a_total() -> None:
-    async with opened(replace(SHORT, head_s=5, total=8)) as house:
+    async with opened(replace(SHORT, head_timeout_s=5, max_total=8)) as house:
         one = [await house.open(source="127.0.0.2") for _ in range(6)]
-        await until(lambda: house.connections.total == 4)
+        await until(lambda: house.connections.open_count == 4)
         assert sum([await is_open(client) for client in one]) == 4  # half of all: it may be somebody's proxy
         other = await house.open(post("/collect", HIT), source="127.0.0.3")
         assert await other.status() == 204
         more = [await house.open(source=f"127.0.0.{last}") for last in (4, 5, 6, 7, 8)]
-        await until(lambda: house.connections.total == 8)
+        await until(lambda: house.connections.open_count == 8)
         assert sum([await is_open(client) for client in more]) == 3
         for client in (*one, *more, other):
             client.writer.close()
-        await until(lambda: house.connections.total == 0)
+        await until(lambda: house.connections.open_count == 0)
         assert await (await house.open(GET, source="127.0.0.2")).status() == 200
 
 
@@ -361,7 +368,7 @@ async def is_open(client: Client) -> bool:
 
 def test_the_share_of_a_visitor_of_a_proxy_and_of_nobody() -> None:
     loop = asyncio.new_event_loop()
-    limits = ConnectionLimits(total=40, per_address=3)
+    limits = ConnectionLimits(max_total=40, max_per_address=3)
     for peer, neighbour, share in (
         ("203.0.113.9", "203.0.113.9", 3),
         ("::ffff:203.0.113.9", "203.0.113.9", 3),
@@ -371,19 +378,19 @@ def test_the_share_of_a_visitor_of_a_proxy_and_of_nobody() -> None:
         ("10.1.0.9", "10.1.0.9", 40),  # trusted
         (None, None, 40),  # a unix socket
     ):
-        connections = Connections(Addresses([ip_network("10.1.0.0/16")]), limits)
-        opened = [connections.open(peer if number % 2 else neighbour, loop) for number in range(50)]
+        connections = ConnectionRegistry(ClientAddressResolver([ip_network("10.1.0.0/16")]), limits)
+        opened = [connections.register(peer if number % 2 else neighbour, loop) for number in range(50)]
         keys = [key for key in opened if key is not None]
         assert len(keys) == share, peer
         for key in keys:
-            connections.close(key)
-        assert (connections.total, dict(connections._by_key)) == (0, {})
+            connections.unregister(key)
+        assert (connections.open_count, dict(connections._count_by_key)) == (0, {})
     loop.close()
 
 
 async def test_a_refusal_is_logged_once_a_minute_and_names_no_address(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "proprium.server.connections"):
-        async with opened(replace(SHORT, total=1)) as house:
+        async with opened(replace(SHORT, max_total=1)) as house:
             for _ in range(5):
                 await house.open(source="127.0.0.2")
             await until(lambda: bool(caplog.records))
@@ -394,21 +401,21 @@ async def test_a_refusal_is_logged_once_a_minute_and_names_no_address(caplog: py
 
 
 async def test_a_websocket_counts_until_it_ends_and_has_no_deadline() -> None:
-    async with opened(replace(SHORT, total=2)) as house:
+    async with opened(replace(SHORT, max_total=2)) as house:
         async with connect(f"ws://127.0.0.1:{house.port}/socket") as socket:
             await asyncio.sleep(0.8)
             await socket.send("still here")
             assert await socket.recv() == "still here"
-            assert house.connections.total == 1
-            assert not house.connections._swept
-        await until(lambda: house.connections.total == 0)
+            assert house.connections.open_count == 1
+            assert not house.connections._monitored
+        await until(lambda: house.connections.open_count == 0)
 
 
 @pytest.mark.parametrize("files", [64, 1_024, 4_096, 65_536])
 def test_connections_and_what_else_is_open_fit_into_the_files_of_the_process(files: int) -> None:
     limits = limits_for(files)
-    assert 16 <= limits.total <= 10_000
-    assert limits.per_address <= limits.per_private_address or limits.total < 64
+    assert 16 <= limits.max_total <= 10_000
+    assert limits.max_per_address <= limits.max_per_private_address or limits.max_total < 64
     if files >= 1_024:
-        assert limits.total + backlog_for(files) + 256 <= files
-    assert backlog_for(65_536) == BACKLOG
+        assert limits.max_total + backlog_for(files) + 256 <= files
+    assert backlog_for(65_536) == MAX_BACKLOG

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from proprium.config import Settings
-from proprium.errors import BadQuery, ProblemForOperator, PropertyNotFound
+from proprium.errors import BadQuery, OperatorError, PropertyNotFound
 from proprium.reports.renderer import ReportFile
-from proprium.server.control_socket import Controls, listening, running_server
+from proprium.server.control_socket import ServerControls, running_server, serve_control_socket
 from proprium.warehouse.projection.projector import WarehouseStatus
 
 STATUS = WarehouseStatus(12, 10, 1.5, False)
@@ -34,14 +34,14 @@ def rebuild(progress: Callable[[int, int], None]) -> None:
         progress(done, 10)
 
 
-def controls(**other: Any) -> Controls:
-    return Controls(**{"status": lambda: STATUS, "rebuild": rebuild, "report": make_report, **other})
+def controls(**other: Any) -> ServerControls:
+    return ServerControls(**{"status": lambda: STATUS, "rebuild": rebuild, "report": make_report, **other})
 
 
 @asynccontextmanager
 async def server(folder: Path, **other: Any) -> AsyncIterator[Settings]:
     settings = Settings(data_dir=folder)
-    async with listening(settings, controls(**other)):
+    async with serve_control_socket(settings, controls(**other)):
         while not await asyncio.to_thread(is_there, settings):
             await asyncio.sleep(0.01)
         yield settings
@@ -73,14 +73,14 @@ async def test_a_rebuild_tells_how_far_it_is(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("problem", "told"), [(ProblemForOperator("The disk is full."), "The disk is full."), (OSError("odd"), "odd")]
+    ("problem", "told"), [(OperatorError("The disk is full."), "The disk is full."), (OSError("odd"), "odd")]
 )
 async def test_a_rebuild_that_fails_says_why(tmp_path: Path, problem: Exception, told: str):
     def fail(_: object) -> None:
         raise problem
 
     async with server(tmp_path, rebuild=fail) as settings:
-        with pytest.raises(ProblemForOperator, match=told):
+        with pytest.raises(OperatorError, match=told):
             await ask(settings, lambda found: found.rebuild(lambda *_: None))
 
 
@@ -96,7 +96,7 @@ async def test_a_report_is_made_by_the_running_server(tmp_path: Path):
 @pytest.mark.parametrize(("kind", "told"), [("odd", "period=soon"), ("none", "No property")])
 async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path, kind: str, told: str):
     async with server(tmp_path) as settings:
-        with pytest.raises(ProblemForOperator, match=told):
+        with pytest.raises(OperatorError, match=told):
             await ask(settings, lambda found: found.report(uuid4(), [], kind))
 
 

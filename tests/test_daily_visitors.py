@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from collector.event import Event
-from collector.geolocation import Geo
+from collector.geolocation import GeoIPDatabase
 from collector.pipeline import Pipeline
 from proprium.config import Settings
-from proprium.properties.rules_cache import Directory
+from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import update_settings
 from proprium.server.scheduled_jobs import run_once, standard_jobs
-from proprium.storage.backups import keep_copy
+from proprium.storage.backups import create_backup
 from proprium.storage.database import Database
 from proprium.storage.tables import VisitorKey
 from proprium.storage.visitor_keys import VisitorKeys
@@ -31,8 +31,8 @@ class Door:
     """A collector's process: keys and rules of its own, storage that all share."""
 
     def __init__(self, database: Database, property_id: UUID) -> None:
-        self._directory = Directory(database)
-        self._pipeline = Pipeline(Geo(None), VisitorKeys(database))
+        self._directory = PropertyRulesCache(database)
+        self._pipeline = Pipeline(GeoIPDatabase(None), VisitorKeys(database))
         self._property_id = property_id
 
     def event(self, at: str, page: str, address: str = "192.0.2.7") -> Event:
@@ -87,10 +87,10 @@ def test_keys_are_gone_from_file_free_pages_log_and_copies(database: Database, t
     keys = VisitorKeys(database)
     known = {keys.key(number, MONDAY) for number in range(1, 301)}
     assert holding(tmp_path, known) == {database.path.name + "-wal"}
-    copy = keep_copy(database, tmp_path, "test")
+    copy = create_backup(database, tmp_path, "test")
     with database.engine.connect() as reader:  # a report, a backup: the log cannot be emptied under it
         assert len(reader.execute(select(VisitorKey.key)).all()) == 300
-        keys.destroy_old(moment("2026-11-04 00:00"))
+        keys.destroy_expired(moment("2026-11-04 00:00"))
         assert holding(tmp_path, known)
     settings = Settings(data_dir=tmp_path, geoip_path=tmp_path / "own.mmdb")
     for job in standard_jobs(settings, database, keys, lambda: moment("2026-11-04 01:00")):
@@ -104,9 +104,9 @@ def test_keys_are_gone_from_file_free_pages_log_and_copies(database: Database, t
 def test_the_key_of_a_day_that_may_still_be_needed_is_kept_but_in_no_copy(database: Database, tmp_path: Path) -> None:
     keys = VisitorKeys(database)
     yesterday, today = keys.key(1, MONDAY), keys.key(1, MONDAY + timedelta(days=1))
-    keys.destroy_old(moment("2026-11-03 23:59"))
-    database.forget_log()
-    copy = keep_copy(database, tmp_path, "test")
+    keys.destroy_expired(moment("2026-11-03 23:59"))
+    database.truncate_wal()
+    copy = create_backup(database, tmp_path, "test")
     assert holding(tmp_path, {yesterday, today}) == {database.path.name}
     assert copy.name not in holding(tmp_path, {yesterday, today})
 

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from collector import batch_import
-from collector.parse import BODY_LIMIT
-from proprium.config import PREFIX, Settings
+from collector.parse import MAX_BODY_BYTES
+from proprium.config import ENV_PREFIX, Settings
 from proprium.server import body_limit
 from proprium.server.connections import ConnectionLimits
 
@@ -28,18 +28,18 @@ TELLING = ("README.md", "Dockerfile", "deploy/compose.yaml", "deploy/proprium.se
 
 @pytest.mark.parametrize("name", TELLING)
 def test_every_setting_that_is_named_exists(name: str):
-    named = set(re.findall(rf"{PREFIX}([A-Z_]+[A-Z])", (ROOT / name).read_text()))
+    named = set(re.findall(rf"{ENV_PREFIX}([A-Z_]+[A-Z])", (ROOT / name).read_text()))
     assert named
     assert {setting.lower() for setting in named} <= Settings.model_fields.keys()
 
 
 def test_the_readme_knows_every_setting_that_does_something():
-    told = set(re.findall(rf"{PREFIX}([A-Z_]+[A-Z])", (ROOT / "README.md").read_text()))
+    told = set(re.findall(rf"{ENV_PREFIX}([A-Z_]+[A-Z])", (ROOT / "README.md").read_text()))
     used = "\n".join(path.read_text() for path in (ROOT / "proprium").rglob("*.py") if path.name != "config.py")
     derived = {"database_url": "storage_url", "base_url": "public_url", "geoip_path": "geoip_file"}
     for name in Settings.model_fields:
         if re.search(rf"settings\.({name}|{derived.get(name, name)})\b", used):
-            assert name.upper() in told, f"{PREFIX}{name.upper()} is not in README.md"
+            assert name.upper() in told, f"{ENV_PREFIX}{name.upper()} is not in README.md"
 
 
 def test_the_dockerfile_is_clean():
@@ -133,14 +133,14 @@ def test_proxies_and_the_server_agree_about_limits():
     """A body that a route takes must pass the proxies, and a head that they pass must be taken."""
     nginx, caddy = ((ROOT / "deploy" / name).read_text() for name in ("nginx.conf", "Caddyfile"))
     limits = ConnectionLimits()
-    assert f"client_header_timeout {limits.head_s:.0f}s;" in nginx
-    assert f"read_header {limits.head_s:.0f}s" in caddy
-    assert f"limit_conn proprium {limits.per_address};" in nginx
+    assert f"client_header_timeout {limits.head_timeout_s:.0f}s;" in nginx
+    assert f"read_header {limits.head_timeout_s:.0f}s" in caddy
+    assert f"limit_conn proprium {limits.max_per_address};" in nginx
     assert "large_client_header_buffers 4 16k;" in nginx
     assert "max_header_size 64KB" in caddy
-    assert limits.head_bytes == 64 << 10
-    assert batch_import.BODY_LIMIT < 5_000_000 <= limits.body_bytes  # 5m and 5MB
-    assert max(BODY_LIMIT, body_limit.DEFAULT_BYTES, body_limit.NICEGUI_BYTES) <= 1 << 20  # 1m and 1MiB
+    assert limits.max_head_bytes == 64 << 10
+    assert batch_import.MAX_BATCH_BODY_BYTES < 5_000_000 <= limits.max_body_bytes  # 5m and 5MB
+    assert max(MAX_BODY_BYTES, body_limit.DEFAULT_MAX_BYTES, body_limit.NICEGUI_MAX_BYTES) <= 1 << 20  # 1m and 1MiB
 
 
 # The set-up script, with a system made up of a few stand-ins for commands

@@ -14,14 +14,14 @@ from functools import partial
 import pytest
 import uvicorn
 
-from collector.asgi import wrap
+from collector.asgi import collector_middleware
 from collector.event import Event, Identity
-from collector.geolocation import Geo
+from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.parse import uuid7
 from collector.pipeline import Pipeline
 from collector.service import Collector
-from proprium.server.collect_protocol import Doorstep, ShortRequest
+from proprium.server.collect_protocol import CollectProtocol, FastRequest
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink, not_found
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
@@ -51,7 +51,7 @@ class Street:
     sink: SlowSink
     directory: Directory
     collector: Collector
-    short: list[ShortRequest] = field(default_factory=list)
+    short: list[FastRequest] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -90,16 +90,16 @@ async def opened() -> AsyncIterator[Street]:
     sink, directory = SlowSink(), Directory()
     writer = GroupCommit(sink, queue_limit=200)
     writer.start()
-    collector = Collector(directory, writer, Pipeline(Geo(None), Salts()), collect_rate=0)
-    short: list[ShortRequest] = []
+    collector = Collector(directory, writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0)
+    short: list[FastRequest] = []
 
-    class Watched(Doorstep):
-        def _take(self, hit: ShortRequest) -> None:
+    class Watched(CollectProtocol):
+        def _take(self, hit: FastRequest) -> None:
             short.append(hit)
             super()._take(hit)
 
     config = uvicorn.Config(
-        wrap(not_found, collector),
+        collector_middleware(not_found, collector),
         http=partial(Watched, collector),  # type: ignore[arg-type]
         port=0,
         log_level="critical",
@@ -118,7 +118,7 @@ async def opened() -> AsyncIterator[Street]:
         server.should_exit = True
         await serving
         writer.stop()
-        assert collector.counters.received == collector.counters.accounted
+        assert collector.counters.received == collector.counters.outcome_count
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from proprium.config import Settings
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 from proprium.server import geoip_update
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_a_month_that_is_not_there_yet_gives_the_one_before(server, refresh, pla
 
 
 def test_three_months_are_tried_and_no_more(server, refresh):
-    with pytest.raises(ProblemForOperator, match="2025-11: the server answered 404"):
+    with pytest.raises(OperatorError, match="2025-11: the server answered 404"):
         refresh()
     assert server.asked == [THIS_MONTH, BEFORE, BEFORE_THAT]
 
@@ -137,7 +137,7 @@ def test_what_is_no_place_database_never_replaces_one(server, refresh, places, s
     file = refresh()
     for month in (THIS_MONTH, BEFORE, BEFORE_THAT):
         server.answers[month] = (status, spoil(gzip.compress(places)))
-    with pytest.raises(ProblemForOperator, match=why):
+    with pytest.raises(OperatorError, match=why):
         refresh(force=True)
     assert country_of(file) == "DE"
     assert [left.name for left in file.parent.iterdir()] == [file.name]
@@ -148,20 +148,20 @@ def test_a_database_without_places_is_refused(server, refresh, tmp_path):
     writer.insert_network(IPSet(["127.0.0.0/8"]), {"autonomous_system_number": 1})
     writer.to_db_file(str(tmp_path / "asn.mmdb"))
     server.answers[THIS_MONTH] = (200, gzip.compress((tmp_path / "asn.mmdb").read_bytes()))
-    with pytest.raises(ProblemForOperator, match="holds no places"):
+    with pytest.raises(OperatorError, match="holds no places"):
         refresh()
 
 
 def test_a_server_that_hangs_is_given_up_once(server, refresh):
     server.may_answer.clear()
-    with pytest.raises(ProblemForOperator, match="could not be fetched"):
+    with pytest.raises(OperatorError, match="could not be fetched"):
         refresh(timeout_s=0.3)
     assert server.asked == [THIS_MONTH]
 
 
 def test_a_server_that_is_not_there_is_one_sentence(server, refresh):
     server.close()
-    with pytest.raises(ProblemForOperator, match="could not be fetched"):
+    with pytest.raises(OperatorError, match="could not be fetched"):
         refresh()
 
 
@@ -169,7 +169,7 @@ def test_a_file_of_the_operators_own_is_never_overwritten(server, tmp_path, plac
     own = tmp_path / "own.mmdb"
     own.write_bytes(places)
     os.utime(own, (0, 0))
-    with pytest.raises(ProblemForOperator, match="yours to renew"):
+    with pytest.raises(OperatorError, match="yours to renew"):
         geoip_update.refresh(Settings(geoip_path=own, data_dir=tmp_path), NOW, force=True, base_url=server.url)
     assert server.asked == []
     assert own.stat().st_mtime == 0

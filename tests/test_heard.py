@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from proprium.live.hit_feed import Heard
+from proprium.live.hit_feed import HitFeed
 
 
 async def test_the_listener_hears_hits_of_its_property_only() -> None:
-    heard: Heard[str] = Heard()
+    heard: HitFeed[str] = HitFeed()
     ours, theirs, seen = uuid4(), uuid4(), []
     unsubscribe = heard.subscribe(ours, seen.append)
     await asyncio.to_thread(heard.publish, ours, "stored")
@@ -27,7 +27,7 @@ async def test_the_listener_hears_hits_of_its_property_only() -> None:
 
 @pytest.mark.parametrize(("sent", "kept"), [(3, 3), (50, 20)])
 async def test_a_page_that_comes_late_sees_the_latest_hits(sent: int, kept: int) -> None:
-    heard: Heard[int] = Heard(per_property=20)
+    heard: HitFeed[int] = HitFeed(max_hits_per_property=20)
     property_id = uuid4()
     for number in range(sent):
         heard.publish(property_id, number)
@@ -35,7 +35,7 @@ async def test_a_page_that_comes_late_sees_the_latest_hits(sent: int, kept: int)
 
 
 async def test_the_memory_of_hits_is_bounded() -> None:
-    heard: Heard[int] = Heard(properties=2)
+    heard: HitFeed[int] = HitFeed(max_properties=2)
     ids = [uuid4() for _ in range(3)]
     for property_id in ids:
         heard.publish(property_id, 1)

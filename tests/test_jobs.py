@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Event
 
 from proprium.config import Settings
-from proprium.errors import ProblemForOperator
-from proprium.server.scheduled_jobs import DAY, Job, Jobs, refresh_places, run_once, standard_jobs
+from proprium.errors import OperatorError
+from proprium.server.scheduled_jobs import DAY, Job, JobScheduler, refresh_geoip, run_once, standard_jobs
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.visitor_keys import VisitorKeys
@@ -26,7 +26,7 @@ def test_a_job_runs_at_the_start_and_comes_round_again():
         if len(times) == 3:
             enough.set()
 
-    jobs = Jobs([Job("count", timedelta(milliseconds=5), count)])
+    jobs = JobScheduler([Job("count", timedelta(milliseconds=5), count)])
     jobs.start()
     assert enough.wait(10)
     jobs.stop()
@@ -45,7 +45,7 @@ def test_a_failing_job_is_logged_and_stops_neither_itself_nor_the_others(caplog)
             tried_twice.set()
         raise ValueError("out of paper")
 
-    jobs = Jobs([Job("bad", timedelta(milliseconds=5), fail), Job("good", DAY, good.set)])
+    jobs = JobScheduler([Job("bad", timedelta(milliseconds=5), fail), Job("good", DAY, good.set)])
     jobs.start()
     assert good.wait(10)
     assert tried_twice.wait(10)
@@ -56,7 +56,7 @@ def test_a_failing_job_is_logged_and_stops_neither_itself_nor_the_others(caplog)
 
 def test_a_job_that_hangs_holds_up_neither_the_others_nor_the_stop():
     never, good = Event(), Event()
-    jobs = Jobs([Job("hang", DAY, never.wait), Job("good", DAY, good.set)])
+    jobs = JobScheduler([Job("hang", DAY, never.wait), Job("good", DAY, good.set)])
     jobs.start()
     assert good.wait(10)
     jobs.stop(timeout_s=0.01)
@@ -65,7 +65,7 @@ def test_a_job_that_hangs_holds_up_neither_the_others_nor_the_stop():
 
 def test_a_problem_of_the_operator_is_one_line_without_a_traceback(caplog):
     def refuse() -> None:
-        raise ProblemForOperator("The disk is full.")
+        raise OperatorError("The disk is full.")
 
     with caplog.at_level(logging.WARNING):
         assert not run_once(Job("copy", DAY, refuse))
@@ -99,7 +99,7 @@ def test_the_log_of_storage_is_shortened(database: Database, tmp_path: Path):
 
 def test_a_place_database_of_the_operators_own_is_left_in_peace(tmp_path: Path):
     own = tmp_path / "own.mmdb"
-    refresh_places(Settings(geoip_path=own, data_dir=tmp_path), base_url="http://127.0.0.1:9")
+    refresh_geoip(Settings(geoip_path=own, data_dir=tmp_path), base_url="http://127.0.0.1:9")
     assert not own.exists()
 
 

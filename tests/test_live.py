@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from proprium.live import subscriptions
-from proprium.live.subscriptions import Hub
+from proprium.live.subscriptions import LiveQueries
 
 GAP_S = 0.05
 
@@ -33,8 +33,8 @@ class Question:
 
 
 @pytest_asyncio.fixture
-async def hub() -> AsyncIterator[Hub]:
-    hub = Hub(gap_s=GAP_S)
+async def hub() -> AsyncIterator[LiveQueries]:
+    hub = LiveQueries(min_interval_s=GAP_S)
     yield hub
     hub.close()
 
@@ -50,34 +50,34 @@ async def until(happened: object, timeout_s: float = 5) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_a_page_gets_the_answer_when_it_opens_and_when_it_changes(hub: Hub) -> None:
+async def test_a_page_gets_the_answer_when_it_opens_and_when_it_changes(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen == [1])
     question.answer = 2
-    hub.touch([7])
+    hub.invalidate([7])
     await until(lambda: seen == [1, 2])
 
 
-async def test_the_computing_happens_beside_the_event_loop(hub: Hub) -> None:
+async def test_the_computing_happens_beside_the_event_loop(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
     assert threading.current_thread().name not in question.threads
 
 
-async def test_a_burst_of_changes_is_computed_once_and_ends_with_the_newest_answer(hub: Hub) -> None:
+async def test_a_burst_of_changes_is_computed_once_and_ends_with_the_newest_answer(hub: LiveQueries) -> None:
     question, seen = Question(0), []
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
     for question.answer in range(1, 201):
-        hub.touch([7])
+        hub.invalidate([7])
     await until(lambda: seen[-1] == 200)
     await settle()
     assert question.computed <= 3, "the first, and at most two for the burst"
 
 
-async def test_a_change_during_the_computing_is_not_lost(hub: Hub) -> None:
+async def test_a_change_during_the_computing_is_not_lost(hub: LiveQueries) -> None:
     is_computing, may_end, seen = threading.Event(), threading.Event(), []
     answers = iter([1, 2])
 
@@ -87,26 +87,26 @@ async def test_a_change_during_the_computing_is_not_lost(hub: Hub) -> None:
         may_end.wait(5)
         return answer
 
-    hub.watch(7, "visitors", slowly, seen.append)
+    hub.subscribe(7, "visitors", slowly, seen.append)
     await until(is_computing.is_set)
-    hub.touch([7])
+    hub.invalidate([7])
     await asyncio.sleep(0)
     may_end.set()
     await until(lambda: seen == [1, 2])
 
 
-async def test_pages_with_the_same_question_share_one_computation(hub: Hub) -> None:
+async def test_pages_with_the_same_question_share_one_computation(hub: LiveQueries) -> None:
     question, seen = Question("all the same"), []
     for _ in range(20):
-        hub.watch(7, "visitors", question, seen.append)
+        hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: len(seen) == 20)
     assert question.computed == 1
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     assert len(seen) == 21, "a late page gets what is known already"
     assert question.computed == 1
 
 
-async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: Hub) -> None:
+async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: LiveQueries) -> None:
     is_computing, may_end, early, late = threading.Event(), threading.Event(), [], []
 
     def slowly() -> str:
@@ -114,9 +114,9 @@ async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: 
         may_end.wait(5)
         return "the answer"
 
-    hub.watch(7, "visitors", slowly, early.append)
+    hub.subscribe(7, "visitors", slowly, early.append)
     await until(is_computing.is_set)
-    hub.watch(7, "visitors", slowly, late.append)
+    hub.subscribe(7, "visitors", slowly, late.append)
     assert late == [], "nothing is known yet"
     may_end.set()
     await until(lambda: early and late)
@@ -124,19 +124,19 @@ async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: 
 
 
 async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_others_see() -> None:
-    hub, early, late = Hub(gap_s=60), [], []
+    hub, early, late = LiveQueries(min_interval_s=60), [], []
     question = Question("known")
-    hub.watch(7, "visitors", question, early.append)
+    hub.subscribe(7, "visitors", question, early.append)
     await until(lambda: early)
-    hub.touch([7])
+    hub.invalidate([7])
     await asyncio.sleep(0)
-    hub.watch(7, "visitors", question, late.append)
+    hub.subscribe(7, "visitors", question, late.append)
     assert late == ["known"], "though the next one may be a minute away"
     hub.close()
 
 
 async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another() -> None:
-    hub, order, may_end = Hub(gap_s=0.01, threads=1), [], threading.Event()
+    hub, order, may_end = LiveQueries(min_interval_s=0.01, thread_count=1), [], threading.Event()
 
     def known() -> int:
         order.append("known")
@@ -148,14 +148,14 @@ async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another
         return name
 
     seen: list[object] = []
-    hub.watch(8, "known", known, seen.append)
+    hub.subscribe(8, "known", known, seen.append)
     await until(lambda: seen == [1])
-    hub.watch(7, "first", lambda: asked("first"), seen.append)
+    hub.subscribe(7, "first", lambda: asked("first"), seen.append)
     await settle(1)
-    hub.touch([8])
+    hub.invalidate([8])
     await settle(1)
     for name in ("second", "third"):
-        hub.watch(7, name, lambda name=name: asked(name), seen.append)  # type: ignore[misc]
+        hub.subscribe(7, name, lambda name=name: asked(name), seen.append)  # type: ignore[misc]
     await settle(1)
     may_end.set()
     await until(lambda: order.count("known") == 2)
@@ -163,7 +163,7 @@ async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another
     hub.close()
 
 
-async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: Hub) -> None:
+async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: LiveQueries) -> None:
     happened: list[str] = []
     loop = asyncio.get_running_loop()
 
@@ -172,30 +172,30 @@ async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: Hub
         loop.call_soon(happened.append, "event")
 
     for _ in range(3):
-        hub.watch(7, "visitors", Question("the answer"), draw)
+        hub.subscribe(7, "visitors", Question("the answer"), draw)
     await until(lambda: len(happened) == 6)
     assert happened == ["page", "event"] * 3
 
 
-async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub: Hub) -> None:
+async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub: LiveQueries) -> None:
     seen: list[str] = []
     question = Question("the answer")
-    hub.watch(7, "visitors", question, lambda _: (seen.append("first"), second.close()))  # type: ignore[func-returns-value]
-    second = hub.watch(7, "visitors", question, lambda _: seen.append("second"))
+    hub.subscribe(7, "visitors", question, lambda _: (seen.append("first"), second.close()))  # type: ignore[func-returns-value]
+    second = hub.subscribe(7, "visitors", question, lambda _: seen.append("second"))
     await until(lambda: seen)
     await settle(1)
     assert seen == ["first"]
 
 
 async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
+    hub: LiveQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proprium.live.subscriptions.SLOWEST_S", 0.0)
+    monkeypatch.setattr("proprium.live.subscriptions.MAX_INTERVAL_S", 0.0)
     question, early, late = Question("still true"), [], []
-    hub.watch(7, "visitors", question, early.append)
+    hub.subscribe(7, "visitors", question, early.append)
     await until(lambda: early)
     await settle(1)
-    hub.watch(7, "visitors", question, late.append)
+    hub.subscribe(7, "visitors", question, late.append)
     assert (late, question.computed) == (["still true"], 1)
 
 
@@ -203,12 +203,12 @@ async def times_of(questions: int, monkeypatch: pytest.MonkeyPatch, seconds: flo
     """When each was computed, while everything moves all the time and the thread's clock says that each took 50 ms."""
     ticks = count()
     monkeypatch.setattr(subscriptions, "thread_time", lambda: next(ticks) * 0.05)
-    hub, times = Hub(gap_s=0.01, threads=1), [[] for _ in range(questions)]
+    hub, times = LiveQueries(min_interval_s=0.01, thread_count=1), [[] for _ in range(questions)]
     for number, computed in enumerate(times):
-        hub.watch(number, "visitors", lambda computed=computed: computed.append(time.monotonic()), print)  # type: ignore[misc]
+        hub.subscribe(number, "visitors", lambda computed=computed: computed.append(time.monotonic()), print)  # type: ignore[misc]
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        hub.touch(range(questions))
+        hub.invalidate(range(questions))
         await asyncio.sleep(0.01)
     hub.close()
     return times
@@ -228,106 +228,106 @@ async def test_many_dashboards_together_are_asked_less_often_still(monkeypatch: 
     assert shortest_gap_s(times) > 0.9, "twice what all of them took"
 
 
-async def test_another_propertys_change_computes_nothing(hub: Hub) -> None:
+async def test_another_propertys_change_computes_nothing(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
-    hub.touch([8])
+    hub.invalidate([8])
     await settle()
     assert question.computed == 1
 
 
-async def test_nothing_is_sent_when_the_answer_is_the_same(hub: Hub) -> None:
+async def test_nothing_is_sent_when_the_answer_is_the_same(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
-    hub.touch([7])
+    hub.invalidate([7])
     await until(lambda: question.computed == 2)
     await settle()
     assert seen == [1]
 
 
-async def test_a_page_may_say_what_the_same_answer_is(hub: Hub) -> None:
+async def test_a_page_may_say_what_the_same_answer_is(hub: LiveQueries) -> None:
     question, seen = Question({"visitors": 1, "took": 0.1}), []
-    hub.watch(7, "k", question, seen.append, is_same=lambda a, b: a["visitors"] == b["visitors"])
+    hub.subscribe(7, "k", question, seen.append, is_same=lambda a, b: a["visitors"] == b["visitors"])
     await until(lambda: seen)
     question.answer = {"visitors": 1, "took": 0.2}
-    hub.touch([7])
+    hub.invalidate([7])
     await until(lambda: question.computed == 2)
     await settle()
     assert len(seen) == 1
 
 
-async def test_a_hidden_page_costs_nothing_and_catches_up_when_shown(hub: Hub) -> None:
+async def test_a_hidden_page_costs_nothing_and_catches_up_when_shown(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    watch = hub.watch(7, "visitors", question, seen.append, every_s=GAP_S)
+    watch = hub.subscribe(7, "visitors", question, seen.append, refresh_interval_s=GAP_S)
     await until(lambda: seen)
     watch.pause()
     await settle(1)
     computed, question.answer = question.computed, 2
-    hub.touch([7])
+    hub.invalidate([7])
     await settle()
     assert (seen, question.computed) == ([1], computed)
     watch.resume()
     await until(lambda: seen == [1, 2])
 
 
-async def test_a_hidden_page_does_not_stop_one_that_is_seen(hub: Hub) -> None:
+async def test_a_hidden_page_does_not_stop_one_that_is_seen(hub: LiveQueries) -> None:
     question, hidden, shown = Question(1), [], []
-    first = hub.watch(7, "visitors", question, hidden.append)
-    hub.watch(7, "visitors", question, shown.append)
+    first = hub.subscribe(7, "visitors", question, hidden.append)
+    hub.subscribe(7, "visitors", question, shown.append)
     await until(lambda: hidden and shown)
     first.pause()
     question.answer = 2
-    hub.touch([7])
+    hub.invalidate([7])
     await until(lambda: shown == [1, 2])
     assert hidden == [1]
     first.resume()
     assert hidden == [1, 2], "it is known already: no need to compute it again"
 
 
-async def test_a_closed_page_is_forgotten(hub: Hub) -> None:
+async def test_a_closed_page_is_forgotten(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    watch = hub.watch(7, "visitors", question, seen.append)
+    watch = hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
     watch.close()
     watch.close()
-    hub.touch([7])
+    hub.invalidate([7])
     await settle()
-    assert (seen, question.computed, hub.watched) == ([1], 1, 0)
+    assert (seen, question.computed, hub.topic_count) == ([1], 1, 0)
 
 
-async def test_a_number_that_time_alone_changes_is_computed_without_an_event(hub: Hub) -> None:
+async def test_a_number_that_time_alone_changes_is_computed_without_an_event(hub: LiveQueries) -> None:
     question, seen = Question(5), []
-    watch = hub.watch(7, "live", question, seen.append, every_s=GAP_S)
+    watch = hub.subscribe(7, "live", question, seen.append, refresh_interval_s=GAP_S)
     await until(lambda: seen)
     question.answer = 4
     await until(lambda: seen == [5, 4])
     watch.close()
 
 
-async def test_a_failed_computation_is_told_and_tried_again_at_the_next_change(hub: Hub) -> None:
+async def test_a_failed_computation_is_told_and_tried_again_at_the_next_change(hub: LiveQueries) -> None:
     question, seen, problems = Question(ValueError("no such column")), [], []
-    hub.watch(7, "visitors", question, seen.append, on_error=problems.append)
+    hub.subscribe(7, "visitors", question, seen.append, on_error=problems.append)
     await until(lambda: problems)
     await settle()
     assert question.computed == 1
     question.answer = 3
-    hub.touch([7])
+    hub.invalidate([7])
     await until(lambda: seen == [3])
 
 
-async def test_a_page_that_breaks_does_not_keep_others_from_their_numbers(hub: Hub) -> None:
+async def test_a_page_that_breaks_does_not_keep_others_from_their_numbers(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    hub.watch(7, "visitors", question, lambda _: 1 / 0)
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, lambda _: 1 / 0)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen == [1])
 
 
-async def test_a_change_is_heard_from_another_thread(hub: Hub) -> None:
+async def test_a_change_is_heard_from_another_thread(hub: LiveQueries) -> None:
     question, seen = Question(1), []
-    hub.watch(7, "visitors", question, seen.append)
+    hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
     question.answer = 2
-    await asyncio.to_thread(hub.touch, frozenset({7}))
+    await asyncio.to_thread(hub.invalidate, frozenset({7}))
     await until(lambda: seen == [1, 2])

@@ -15,7 +15,7 @@ import pytest
 from maps.atlas import Atlas
 from proprium.config import Settings
 from proprium.properties.service import update_settings
-from proprium.server.collector_app import Ingestion, ingestion
+from proprium.server.collector_app import CollectorParts, build_collector_parts
 from proprium.storage import rejected_events, trusted_proxies
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
@@ -26,13 +26,13 @@ OPEN = "www.example.com"
 
 
 @pytest.fixture
-def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], Ingestion]]:
+def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], CollectorParts]]:
     """Opens one collector more on the same file, as another process would."""
-    opened: list[Ingestion] = []
+    opened: list[CollectorParts] = []
 
-    def another(collect_rate: float = 0) -> Ingestion:
+    def another(collect_rate: float = 0) -> CollectorParts:
         settings = Settings(data_dir=tmp_path, collect_rate=collect_rate, _env_file=None)  # type: ignore[call-arg]
-        opened.append(ingestion(settings, Database(database.url), Atlas()))
+        opened.append(build_collector_parts(settings, Database(database.url), Atlas()))
         opened[-1].start()
         return opened[-1]
 
@@ -43,7 +43,7 @@ def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], Ingestion
 
 
 async def send(
-    doors: Ingestion,
+    doors: CollectorParts,
     found: Property,
     *,
     peer: str = ADDRESS,
@@ -74,7 +74,7 @@ def listed(database: Database, found: Property) -> set[tuple[str, str | None]]:
 
 
 async def test_every_collector_lists_what_it_refused_and_nothing_else(
-    database: Database, doors: Callable[[], Ingestion]
+    database: Database, doors: Callable[[], CollectorParts]
 ) -> None:
     found = a_property(database, "Shop")
     update_settings(database, found.id, hostnames=[OPEN], discards_bots=True)
@@ -87,7 +87,7 @@ async def test_every_collector_lists_what_it_refused_and_nothing_else(
 
 
 async def test_an_excluded_address_is_named_nowhere(
-    database: Database, doors: Callable[[], Ingestion], tmp_path: Path
+    database: Database, doors: Callable[[], CollectorParts], tmp_path: Path
 ) -> None:
     found = a_property(database, "Shop")
     update_settings(database, found.id, excluded_addresses=["203.0.113.0/24"])
@@ -101,14 +101,14 @@ async def test_an_excluded_address_is_named_nowhere(
 
 
 async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
-    database: Database, doors: Callable[[], Ingestion]
+    database: Database, doors: Callable[[], CollectorParts]
 ) -> None:
     found = a_property(database, "Shop")
     update_settings(database, found.id, excluded_addresses=[ADDRESS])
     one, other = doors(), doors()
     assert await send(one, found, peer=PROXY) == 204
     assert listed(database, found) == set()  # an unknown address is in nobody's range
-    assert until(lambda: trusted_proxies.waiting(database) == PROXY)
+    assert until(lambda: trusted_proxies.pending_proxy(database) == PROXY)
     trusted_proxies.trust(database, PROXY)
     for door, page in ((one, "/one"), (other, "/other")):
         assert until(partial(believes, door))
@@ -118,12 +118,12 @@ async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
 
 def test_a_collector_that_hears_of_the_trust_too_late_does_not_ask_again(database: Database) -> None:
     trusted_proxies.trust(database, PROXY)
-    trusted_proxies.report(database, PROXY)
-    assert trusted_proxies.waiting(database) is None
+    trusted_proxies.report_untrusted(database, PROXY)
+    assert trusted_proxies.pending_proxy(database) is None
 
 
 async def test_a_request_that_is_refused_as_a_whole_is_listed_with_status_and_sentence(
-    database: Database, doors: Callable[..., Ingestion]
+    database: Database, doors: Callable[..., CollectorParts]
 ) -> None:
     found = a_property(database, "Shop")
     one = doors(collect_rate=2)  # four in the two seconds of a window
@@ -138,6 +138,6 @@ async def test_a_request_that_is_refused_as_a_whole_is_listed_with_status_and_se
     assert ADDRESS not in repr(rejected_events.newest(database, found.number or 0))
 
 
-def believes(door: Ingestion) -> bool:
+def believes(door: CollectorParts) -> bool:
     headers = [(b"x-forwarded-for", ADDRESS.encode())]
-    return door.collector.addresses.client(PROXY, dict(headers), headers) == ADDRESS
+    return door.collector.client_addresses.resolve(PROXY, dict(headers), headers) == ADDRESS

@@ -17,12 +17,12 @@ from starlette.responses import JSONResponse
 
 from maps.atlas import Atlas
 from proprium.accounts import api_keys
-from proprium.config import load
-from proprium.errors import ProblemForOperator, ProblemForReader
+from proprium.config import load_settings
+from proprium.errors import OperatorError, UserFacingError
 from proprium.properties.service import set_public
-from proprium.reports.renderer import Printer
+from proprium.reports.renderer import ReportRenderer
 from proprium.server import http_routes
-from proprium.server.health import health
+from proprium.server.health import health_routes
 from proprium.storage.tables import User
 from tests.support.builders import DAY, a_property, a_user, an_event, moment
 from tests.support.warehouse_fixture import FilledWarehouse
@@ -34,17 +34,17 @@ def client_of(*routers: Any, peer: str = "127.0.0.1") -> httpx.AsyncClient:
     app = FastAPI()
     for router in routers:
         app.include_router(router)
-    app.add_exception_handler(ProblemForReader, lambda _, e: JSONResponse({"detail": str(e)}, e.status))  # type: ignore[attr-defined]
+    app.add_exception_handler(UserFacingError, lambda _, e: JSONResponse({"detail": str(e)}, e.status))  # type: ignore[attr-defined]
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 1)), base_url="http://test")
 
 
 async def test_the_process_lives_whatever_else_is_wrong():
-    answer = await client_of(health({"queue": lambda: "full"}, str)).get("/healthz")
+    answer = await client_of(health_routes({"queue": lambda: "full"}, str)).get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
 async def test_ready_when_every_check_is_content():
-    answer = await client_of(health({"queue": lambda: None}, str)).get("/readyz")
+    answer = await client_of(health_routes({"queue": lambda: None}, str)).get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "wrong": {}})
 
 
@@ -53,13 +53,13 @@ async def test_not_ready_says_what_is_wrong_even_when_a_check_cannot_look():
         raise OSError("no such file")
 
     checks = {"queue": lambda: None, "warehouse": lambda: "90 s behind", "storage": broken}
-    answer = await client_of(health(checks, str)).get("/readyz")
+    answer = await client_of(health_routes(checks, str)).get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["wrong"] == {"warehouse": "90 s behind", "storage": "OSError: no such file"}
 
 
 async def test_metrics_are_for_this_machine_and_its_network():
-    router = health({}, lambda: "proprium_events_received_total 3\n")
+    router = health_routes({}, lambda: "proprium_events_received_total 3\n")
     answer = await client_of(router, peer="172.17.0.2").get("/metrics")
     assert answer.text == "proprium_events_received_total 3\n"
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -69,7 +69,7 @@ async def test_metrics_are_for_this_machine_and_its_network():
     ("peer", "headers"), [("93.184.216.34", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.1"}), ("unix", {})]
 )
 async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str, str]):
-    answer = await client_of(health({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
+    answer = await client_of(health_routes({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
     assert answer.status_code == 404
     assert "secret" not in answer.text
 
@@ -83,7 +83,7 @@ async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str
     ],
 )  # fmt: skip
 async def test_metrics_are_not_there_through_any_proxy(name: str):
-    answer = await client_of(health({}, lambda: "secret 1")).get("/metrics", headers={name: "1"})
+    answer = await client_of(health_routes({}, lambda: "secret 1")).get("/metrics", headers={name: "1"})
     assert answer.status_code == 404
     assert "secret" not in answer.text
 
@@ -94,7 +94,7 @@ TOKEN = "correct-horse-battery"
 @pytest.mark.parametrize("peer", ["127.0.0.1", "93.184.216.34"])
 @pytest.mark.parametrize("headers", [{}, {"X-Forwarded-For": "203.0.113.9"}], ids=["direct", "proxied"])
 async def test_a_token_opens_metrics_from_everywhere(peer: str, headers: dict[str, str]):
-    client = client_of(health({}, lambda: "secret 1", TOKEN), peer=peer)
+    client = client_of(health_routes({}, lambda: "secret 1", TOKEN), peer=peer)
     answer = await client.get("/metrics", headers=headers | {"Authorization": f"Bearer {TOKEN}"})
     assert (answer.status_code, answer.text) == (200, "secret 1")
 
@@ -102,7 +102,7 @@ async def test_a_token_opens_metrics_from_everywhere(peer: str, headers: dict[st
 @pytest.mark.parametrize("sent", ["", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"])
 async def test_with_a_token_metrics_are_closed_to_all_who_do_not_have_it(sent: str):
     headers = {"Authorization": sent.encode("latin-1")} if sent else {}
-    answer = await client_of(health({}, lambda: "secret 1", TOKEN)).get("/metrics", headers=headers)
+    answer = await client_of(health_routes({}, lambda: "secret 1", TOKEN)).get("/metrics", headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert "secret" not in answer.text
 
@@ -110,8 +110,8 @@ async def test_with_a_token_metrics_are_closed_to_all_who_do_not_have_it(sent: s
 @pytest.mark.parametrize("value", ["two words", "naïve-token", "line\nbreak"])
 def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, value: str):
     monkeypatch.setenv("PROPRIUM_METRICS_TOKEN", value)
-    with pytest.raises(ProblemForOperator) as refused:
-        load()
+    with pytest.raises(OperatorError) as refused:
+        load_settings()
     assert "PROPRIUM_METRICS_TOKEN" in str(refused.value)
     assert value not in str(refused.value)
 
@@ -154,7 +154,7 @@ def reports(warehouse: FilledWarehouse) -> Callable[..., httpx.AsyncClient]:
         def user_of(_: Request) -> User | None:
             return user
 
-        printer = Printer(warehouse.warehouse, ATLAS)
+        printer = ReportRenderer(warehouse.warehouse, ATLAS)
         return client_of(http_routes.reports(warehouse.database, printer, user_of, lambda: moment("12:00")))
 
     return client

@@ -14,19 +14,19 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from proprium.accounts import users
-from proprium.accounts.login_throttle import Attempts
+from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import Clock, utc_now
-from proprium.errors import SignInNeeded
+from proprium.errors import SignInRequired
 from proprium.storage.database import Database
 from proprium.storage.tables import LoginSession, Role, User
 
-LIFETIME = timedelta(days=30)
-SEEN_EVERY = timedelta(minutes=5)
+SESSION_LIFETIME = timedelta(days=30)
+LAST_SEEN_UPDATE_INTERVAL = timedelta(minutes=5)
 """How exactly the account page knows when a session was last used; each note of it is a write."""
 
-LONGEST_BROWSER = 100
+MAX_BROWSER_LENGTH = 100
 
-_PRINCIPALS = (  # built once: to build it takes as long as to ask it
+_SELECT_SIGNED_IN_USERS = (  # built once: to build it takes as long as to ask it
     select(col(LoginSession.token_hash), col(User.id), col(User.role))
     .join(LoginSession, col(LoginSession.user_id) == col(User.id))
     .where(
@@ -36,7 +36,7 @@ _PRINCIPALS = (  # built once: to build it takes as long as to ask it
 )
 
 
-class Principal(NamedTuple):
+class SignedInUser(NamedTuple):
     """A signed-in user, as far as authorization needs it."""
 
     id: UUID
@@ -49,8 +49,8 @@ def log_in(
     password: str,
     browser: str = "",
     *,
-    attempts: Attempts,
-    replaces: str | None = None,
+    throttle: LoginThrottle,
+    replaced_token: str | None = None,
     address: str | None = None,
     device: str | None = None,
     clock: Clock = utc_now,
@@ -61,31 +61,31 @@ def log_in(
     Raises SignInNeeded when address and password do not belong together, TooManyAttempts.
     """
     email = email.strip().lower()
-    attempts.begin(email, address, device)
+    throttle.count_attempt(email, address, device)
     if (user := users.check_password(database, email, password)) is None:
-        raise SignInNeeded("No account has this e-mail address and password.")
-    attempts.succeeded(email, address, device)
-    return start(database, user.id, browser, replaces=replaces, clock=clock)
+        raise SignInRequired("No account has this e-mail address and password.")
+    throttle.record_success(email, address, device)
+    return start_session(database, user.id, browser, replaced_token=replaced_token, clock=clock)
 
 
-def start(
-    database: Database, user_id: UUID, browser: str = "", *, replaces: str | None = None, clock: Clock = utc_now
+def start_session(
+    database: Database, user_id: UUID, browser: str = "", *, replaced_token: str | None = None, clock: Clock = utc_now
 ) -> str:
     """A session for a user who has just proved who they are: its token."""
     token, now = secrets.token_urlsafe(32), clock()
-    login = LoginSession(
+    login_session = LoginSession(
         token_hash=_hash(token),
         user_id=user_id,
-        browser=browser[:LONGEST_BROWSER],
+        browser=browser[:MAX_BROWSER_LENGTH],
         created_at=now,
         seen_at=now,
-        expires_at=now + LIFETIME,
+        expires_at=now + SESSION_LIFETIME,
     )
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.execute(delete(LoginSession).where(col(LoginSession.expires_at) <= now))
-        if replaces:
-            session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaces)))
-        session.add(login)
+        if replaced_token:
+            session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaced_token)))
+        session.add(login_session)
     return token
 
 
@@ -94,52 +94,52 @@ def user_of(database: Database, token: str | None, *, clock: Clock = utc_now) ->
     if not token:
         return None
     now = clock()
-    question = (
+    statement = (
         select(User, LoginSession)
         .join(LoginSession, col(LoginSession.user_id) == col(User.id))
         .where(col(LoginSession.token_hash) == _hash(token), col(LoginSession.expires_at) > now)
     )
     with database.session() as session:
-        row = session.execute(question).first()
+        row = session.execute(statement).first()
     if row is None:
         return None
-    user, login = row
-    if now - login.seen_at >= SEEN_EVERY:
-        _note_use(database, login.id, clock)
+    user, login_session = row
+    if now - login_session.seen_at >= LAST_SEEN_UPDATE_INTERVAL:
+        _record_use(database, login_session.id, clock)
     return user  # type: ignore[no-any-return]
 
 
-def principals(database: Database, tokens: Collection[str], *, clock: Clock = utc_now) -> dict[str, Principal]:
+def signed_in_users(database: Database, tokens: Collection[str], *, clock: Clock = utc_now) -> dict[str, SignedInUser]:
     """Maps each token of an unexpired session to its user, in one indexed read. Writes nothing."""
     token_by_hash = {_hash(token): token for token in tokens if token}
     if not token_by_hash:
         return {}
     with database.engine.connect() as connection:
-        rows = connection.execute(_PRINCIPALS, {"hashes": list(token_by_hash), "now": clock()}).all()
-    return {token_by_hash[token_hash]: Principal(user_id, Role(role)) for token_hash, user_id, role in rows}
+        rows = connection.execute(_SELECT_SIGNED_IN_USERS, {"hashes": list(token_by_hash), "now": clock()}).all()
+    return {token_by_hash[token_hash]: SignedInUser(user_id, Role(role)) for token_hash, user_id, role in rows}
 
 
-def sessions_of(database: Database, user_id: UUID, *, clock: Clock = utc_now) -> list[LoginSession]:
+def list_sessions(database: Database, user_id: UUID, *, clock: Clock = utc_now) -> list[LoginSession]:
     """Those that still hold, last used first."""
-    question = (
+    statement = (
         select(LoginSession)
         .where(col(LoginSession.user_id) == user_id, col(LoginSession.expires_at) > clock())
         .order_by(col(LoginSession.seen_at).desc())
     )
     with database.session() as session:
-        return list(session.scalars(question))
+        return list(session.scalars(statement))
 
 
-def is_of(login: LoginSession, token: str | None) -> bool:
+def is_session_of_token(login_session: LoginSession, token: str | None) -> bool:
     """True for the session that the browser with this token is in."""
-    return bool(token) and secrets.compare_digest(login.token_hash, _hash(token or ""))
+    return bool(token) and secrets.compare_digest(login_session.token_hash, _hash(token or ""))
 
 
-def revoke(database: Database, user_id: UUID, login_id: UUID) -> None:
+def revoke(database: Database, user_id: UUID, login_session_id: UUID) -> None:
     """Ends one session of a user; nothing happens when it is somebody else's."""
-    mine = (col(LoginSession.id) == login_id, col(LoginSession.user_id) == user_id)
-    with database.writing() as session:
-        session.execute(delete(LoginSession).where(*mine))
+    conditions = (col(LoginSession.id) == login_session_id, col(LoginSession.user_id) == user_id)
+    with database.write_transaction() as session:
+        session.execute(delete(LoginSession).where(*conditions))
 
 
 def revoke_token(database: Database, token: str) -> None:
@@ -147,24 +147,24 @@ def revoke_token(database: Database, token: str) -> None:
     with database.session() as session:
         if session.scalar(select(col(LoginSession.id)).where(col(LoginSession.token_hash) == _hash(token))) is None:
             return
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(token)))
 
 
-def revoke_all(database: Database, user_id: UUID, *, but: str | None = None) -> None:
+def revoke_all(database: Database, user_id: UUID, *, except_token: str | None = None) -> None:
     """Ends every session of a user, except the one with the token `but`."""
-    question = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
-    if but:
-        question = question.where(col(LoginSession.token_hash) != _hash(but))
-    with database.writing() as session:
-        session.execute(question)
+    statement = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
+    if except_token:
+        statement = statement.where(col(LoginSession.token_hash) != _hash(except_token))
+    with database.write_transaction() as session:
+        session.execute(statement)
 
 
-def _note_use(database: Database, login_id: UUID, clock: Clock) -> None:
+def _record_use(database: Database, login_session_id: UUID, clock: Clock) -> None:
     try:
-        with database.writing() as session:
-            if (login := session.get(LoginSession, login_id)) is not None:
-                login.seen_at = clock()
+        with database.write_transaction() as session:
+            if (login_session := session.get(LoginSession, login_session_id)) is not None:
+                login_session.seen_at = clock()
     except OperationalError:
         pass  # a busy store is no reason to send somebody away
 

@@ -15,51 +15,58 @@ from threading import Lock
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from collector.client_address import BoundedMemory, rate_limit_key
+from collector.client_address import BoundedMemoryStorage, rate_limit_key
 from proprium.errors import TooManyAttempts, TooManyRequests
 
-PER_ADDRESS = RateLimitItemPerMinute(50, 5, "address")
+LIMIT_PER_ADDRESS = RateLimitItemPerMinute(50, 5, "address")
 """Any accounts from one address."""
 
-PER_PAIR = RateLimitItemPerMinute(10, 5, "pair")
+LIMIT_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerMinute(10, 5, "pair")
 """One account from one address."""
 
-PER_ACCOUNT = RateLimitItemPerMinute(100, 5, "account")
+LIMIT_PER_ACCOUNT = RateLimitItemPerMinute(100, 5, "account")
 """One account from anywhere: ten guessing addresses reach it. It does not hold for browsers that are known."""
 
-PER_DEVICE = RateLimitItemPerMinute(10, 5, "device")
+LIMIT_PER_DEVICE = RateLimitItemPerMinute(10, 5, "device")
 """One account from a browser that has signed in to it before."""
 
-PER_CLIENT_UNKNOWN_KEYS = RateLimitItemPerMinute(60, 1, "unknown API keys")
+LIMIT_UNKNOWN_KEYS_PER_CLIENT = RateLimitItemPerMinute(60, 1, "unknown API keys")
 
-MOST_COUNTERS = 10_000
+MAX_COUNTERS = 10_000
 """Of one limit, twice. The server checks some 6,000 passwords in the five minutes that a counter lives."""
 
-MOST_VALID_KEYS = 1_000
+MAX_VALID_KEYS = 1_000
 
 
-class Attempts:
+class LoginThrottle:
     """Counts an attempt before its password is checked: sending many at once is no way around the limits.
 
     A refused attempt counts for nothing, so that one guesser cannot use up what an account admits. Thread-safe.
     """
 
     def __init__(self) -> None:
-        items: tuple[RateLimitItem, ...] = (PER_ADDRESS, PER_PAIR, PER_ACCOUNT, PER_DEVICE)
-        self._memories = {item: BoundedMemory(MOST_COUNTERS) for item in items}  # apart: one's flood leaves the others
-        self._limiters = {item: FixedWindowRateLimiter(memory) for item, memory in self._memories.items()}
+        items: tuple[RateLimitItem, ...] = (
+            LIMIT_PER_ADDRESS,
+            LIMIT_PER_ACCOUNT_AND_ADDRESS,
+            LIMIT_PER_ACCOUNT,
+            LIMIT_PER_DEVICE,
+        )
+        self._storages = {
+            item: BoundedMemoryStorage(MAX_COUNTERS) for item in items
+        }  # apart: one's flood leaves the others
+        self._limiters = {item: FixedWindowRateLimiter(storage) for item, storage in self._storages.items()}
         self._lock = Lock()
 
     @property
-    def counters(self) -> int:
+    def counter_count(self) -> int:
         """Number of counters in memory."""
-        return sum(len(memory) for memory in self._memories.values())
+        return sum(len(storage) for storage in self._storages.values())
 
     def check(self, email: str | None, address: str | None = None, device: str | None = None) -> None:
         """Raises TooManyAttempts when `begin` would. Counts nothing."""
         self._check(_limits_of(email, address, device))
 
-    def begin(self, email: str | None, address: str | None = None, device: str | None = None) -> None:
+    def count_attempt(self, email: str | None, address: str | None = None, device: str | None = None) -> None:
         """Counts an attempt. Raises TooManyAttempts.
 
         `email` is None for the set-up link. `device` is set only when the browser has proved that it is known.
@@ -70,10 +77,10 @@ class Attempts:
             for item, key in limits:
                 self._limiters[item].hit(item, key)
 
-    def succeeded(self, email: str, address: str | None = None, device: str | None = None) -> None:
+    def record_success(self, email: str, address: str | None = None, device: str | None = None) -> None:
         """Forgets the attempts of a client that has proved to know the password."""
         for item, key in _limits_of(email, address, device):
-            if item in {PER_PAIR, PER_DEVICE}:
+            if item in {LIMIT_PER_ACCOUNT_AND_ADDRESS, LIMIT_PER_DEVICE}:
                 self._limiters[item].clear(item, key)
 
     def _check(self, limits: Sequence[tuple[RateLimitItem, str]]) -> None:
@@ -81,49 +88,53 @@ class Attempts:
             raise TooManyAttempts("Too many attempts to sign in. Wait five minutes and try again.")
 
 
-class KeyAttempts:
+class ApiKeyThrottle:
     """Limits requests with unknown API keys by client. Keys that were valid before pass, whoever shares the address.
 
     The keys are too long to be guessed; what is limited is the work of looking them up.
     """
 
     def __init__(self) -> None:
-        self._memory = BoundedMemory(MOST_COUNTERS)
-        self._limiter = FixedWindowRateLimiter(self._memory)
-        self._valid: OrderedDict[str, None] = OrderedDict()
+        self._storage = BoundedMemoryStorage(MAX_COUNTERS)
+        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._valid_key_digests: OrderedDict[str, None] = OrderedDict()
 
     @property
-    def counters(self) -> int:
+    def counter_count(self) -> int:
         """Number of counters and keys in memory."""
-        return len(self._memory) + len(self._valid)
+        return len(self._storage) + len(self._valid_key_digests)
 
     def check(self, token: str, address: str | None) -> None:
         """Raises TooManyRequests. Call it before the key is looked up."""
-        item, client = PER_CLIENT_UNKNOWN_KEYS, rate_limit_key(address)
-        if _digest(token) not in self._valid and not self._limiter.test(item, client):
+        item, client = LIMIT_UNKNOWN_KEYS_PER_CLIENT, rate_limit_key(address)
+        if _digest(token) not in self._valid_key_digests and not self._limiter.test(item, client):
             raise TooManyRequests(
                 "Too many requests without a valid API key from this address. Ask again in a minute.", 60
             )
 
-    def failed(self, token: str, address: str | None) -> None:
-        self._valid.pop(_digest(token), None)  # it was revoked
-        self._limiter.hit(PER_CLIENT_UNKNOWN_KEYS, rate_limit_key(address))
+    def record_failure(self, token: str, address: str | None) -> None:
+        self._valid_key_digests.pop(_digest(token), None)  # it was revoked
+        self._limiter.hit(LIMIT_UNKNOWN_KEYS_PER_CLIENT, rate_limit_key(address))
 
-    def succeeded(self, token: str) -> None:
-        self._valid[_digest(token)] = None
-        self._valid.move_to_end(_digest(token))
-        while len(self._valid) > MOST_VALID_KEYS:
-            self._valid.popitem(last=False)
+    def record_success(self, token: str) -> None:
+        self._valid_key_digests[_digest(token)] = None
+        self._valid_key_digests.move_to_end(_digest(token))
+        while len(self._valid_key_digests) > MAX_VALID_KEYS:
+            self._valid_key_digests.popitem(last=False)
 
 
 def _limits_of(email: str | None, address: str | None, device: str | None) -> list[tuple[RateLimitItem, str]]:
     client = rate_limit_key(address)
     if email is None:
-        return [(PER_ADDRESS, client)]
+        return [(LIMIT_PER_ADDRESS, client)]
     email = email.strip().lower()
     if device is not None:
-        return [(PER_DEVICE, _digest(email, device))]
-    return [(PER_ADDRESS, client), (PER_PAIR, _digest(email, client)), (PER_ACCOUNT, _digest(email))]
+        return [(LIMIT_PER_DEVICE, _digest(email, device))]
+    return [
+        (LIMIT_PER_ADDRESS, client),
+        (LIMIT_PER_ACCOUNT_AND_ADDRESS, _digest(email, client)),
+        (LIMIT_PER_ACCOUNT, _digest(email)),
+    ]
 
 
 def _digest(*parts: str) -> str:

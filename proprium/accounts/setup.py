@@ -13,16 +13,16 @@ from proprium.storage import instance_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
 
-SETUP_TOKEN = "setup_token_hash"
+SETUP_TOKEN_SETTING = "setup_token_hash"
 
 
-def setup_token(database: Database) -> str | None:
+def create_setup_token(database: Database) -> str | None:
     """A new token for the link, while there is no user; None afterwards. The one before it stops working."""
     token = secrets.token_urlsafe(24)
-    with database.writing() as session:
+    with database.write_transaction() as session:
         if _has_users(session):
             return None
-        instance_settings.write(session, SETUP_TOKEN, _hash(token))
+        instance_settings.write(session, SETUP_TOKEN_SETTING, _hash(token))
     return token
 
 
@@ -34,26 +34,26 @@ def is_valid(database: Database, token: str) -> bool:
 def complete_setup(database: Database, token: str, email: str, name: str, password: str) -> User:
     """Makes the owner, once. Raises NotFound for a wrong or used token, ProblemForReader as users.create_user does."""
     if not is_valid(database, token):
-        raise _not_valid()
-    owner = users.new_user(email, name, password, Role.OWNER)
-    with database.writing() as session:
+        raise _invalid_link_error()
+    owner = users.build_user(email, name, password, Role.OWNER)
+    with database.write_transaction() as session:
         if not _is_valid(session, token):  # somebody else was faster
-            raise _not_valid()
+            raise _invalid_link_error()
         users.add(session, owner)
-        instance_settings.erase(session, SETUP_TOKEN)
+        instance_settings.erase(session, SETUP_TOKEN_SETTING)
     return owner
 
 
 def _is_valid(session: Session, token: str) -> bool:
-    kept = instance_settings.read(session, SETUP_TOKEN)
-    return kept is not None and secrets.compare_digest(kept, _hash(token)) and not _has_users(session)
+    stored_hash = instance_settings.read(session, SETUP_TOKEN_SETTING)
+    return stored_hash is not None and secrets.compare_digest(stored_hash, _hash(token)) and not _has_users(session)
 
 
 def _has_users(session: Session) -> bool:
     return session.exec(select(User.id).limit(1)).first() is not None
 
 
-def _not_valid() -> NotFound:
+def _invalid_link_error() -> NotFound:
     return NotFound("This setup link is not valid any more. Restart the server for a new one, or sign in.")
 
 

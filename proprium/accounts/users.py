@@ -9,30 +9,30 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from proprium.accounts import passwords
-from proprium.errors import Conflict, NotFound, ProblemForReader
+from proprium.errors import Conflict, NotFound, UserFacingError
 from proprium.storage.database import Database
 from proprium.storage.tables import LoginSession, Role, User
 
-LONGEST_EMAIL = 254
-LONGEST_NAME = 100
+MAX_EMAIL_LENGTH = 254
+MAX_NAME_LENGTH = 100
 
-_EMAIL = re.compile(
+_EMAIL_PATTERN = re.compile(
     r"[^@\s\x00-\x1f\x7f,;<>()\"]+@[^@\s\x00-\x1f\x7f,;<>()\"]+\.[^@\s\x00-\x1f\x7f,;<>()\".]+|[^@\s]+@localhost"
 )
 
 
 def create_user(database: Database, email: str, name: str, password: str, role: Role = Role.EDITOR) -> User:
     """Raises ProblemForReader for an address or password that will not do, Conflict for a taken address."""
-    made = new_user(email, name, password, role)
-    with database.writing() as session:
-        add(session, made)
-    return made
+    user = build_user(email, name, password, role)
+    with database.write_transaction() as session:
+        add(session, user)
+    return user
 
 
 def find(database: Database, email: str) -> User:
     """By e-mail address, whatever its case. Raises NotFound."""
     with database.session() as session:
-        return _by_email(session, email)
+        return _find_by_email(session, email)
 
 
 def list_users(database: Database) -> list[User]:
@@ -48,8 +48,8 @@ def has_users(database: Database) -> bool:
 
 def remove(database: Database, email: str) -> None:
     """With their login sessions; their properties stay, for the owner. Raises Conflict for the last owner."""
-    with database.writing() as session:
-        user = _by_email(session, email)
+    with database.write_transaction() as session:
+        user = _find_by_email(session, email)
         if user.role == Role.OWNER and len(_owners(session)) == 1:
             raise Conflict(f"{user.email} is the only owner. Make another owner first.")
         session.delete(user)
@@ -58,22 +58,22 @@ def remove(database: Database, email: str) -> None:
 def set_password(database: Database, email: str, password: str) -> User:
     """Ends every login session of theirs: whoever knew the old password is out."""
     password_hash = passwords.hash_password(password)
-    with database.writing() as session:
-        user = _by_email(session, email)
+    with database.write_transaction() as session:
+        user = _find_by_email(session, email)
         user.password_hash = password_hash
-        for login in session.scalars(select(LoginSession).where(col(LoginSession.user_id) == user.id)):
-            session.delete(login)
+        for login_session in session.scalars(select(LoginSession).where(col(LoginSession.user_id) == user.id)):
+            session.delete(login_session)
     return user
 
 
 def set_profile(database: Database, user_id: UUID, *, name: str, email: str) -> User:
     """Raises Conflict when the address is somebody else's."""
-    name, email = checked_name(name), checked_email(email)
-    with database.writing() as session:
+    name, email = validate_name(name), validate_email(email)
+    with database.write_transaction() as session:
         if (user := session.get(User, user_id)) is None:
             raise NotFound("This account does not exist any more.")
         if email != user.email:
-            _refuse_taken(session, email)
+            _check_email_is_free(session, email)
         user.name, user.email = name, email
     return user
 
@@ -82,51 +82,51 @@ def check_password(database: Database, email: str, password: str) -> User | None
     """The user whose password it is. Takes the same time whether or not the address is known."""
     with database.session() as session:
         user = session.scalars(select(User).where(col(User.email) == email.strip().lower())).first()
-    if not passwords.is_right(user.password_hash if user else None, password) or user is None:
+    if not passwords.is_correct(user.password_hash if user else None, password) or user is None:
         return None
-    if passwords.is_outdated(user.password_hash):
+    if passwords.needs_rehash(user.password_hash):
         password_hash = passwords.hash_password(password)  # before the lock: events wait for it too
-        with database.writing() as session:
+        with database.write_transaction() as session:
             session.merge(user).password_hash = password_hash
     return user
 
 
-def new_user(email: str, name: str, password: str, role: Role) -> User:
+def build_user(email: str, name: str, password: str, role: Role) -> User:
     """Checked and with its password hashed, not stored yet."""
-    email, name = checked_email(email), checked_name(name)
+    email, name = validate_email(email), validate_name(name)
     return User(email=email, name=name, password_hash=passwords.hash_password(password), role=role)
 
 
 def add(session: Session, user: User) -> None:
     """Inside a transaction of the caller's. Raises Conflict when the address is taken."""
-    _refuse_taken(session, user.email)
+    _check_email_is_free(session, user.email)
     session.add(user)
 
 
-def checked_email(email: str) -> str:
+def validate_email(email: str) -> str:
     """Lower case, without blanks around it. Raises ProblemForReader when it is no address."""
     email = email.strip().lower()
-    if len(email) > LONGEST_EMAIL or not _EMAIL.fullmatch(email):
-        shown = email if len(email) <= 60 else email[:60] + "…"
-        raise ProblemForReader(f"{shown!r} is no e-mail address; expected one like ada@example.com.")
+    if len(email) > MAX_EMAIL_LENGTH or not _EMAIL_PATTERN.fullmatch(email):
+        shortened = email if len(email) <= 60 else email[:60] + "…"
+        raise UserFacingError(f"{shortened!r} is no e-mail address; expected one like ada@example.com.")
     return email
 
 
-def checked_name(name: str) -> str:
-    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    if len(name) > LONGEST_NAME:
-        raise ProblemForReader(f"A name has at most {LONGEST_NAME} characters; this one has {len(name)}.")
+def validate_name(name: str) -> str:
+    name = " ".join("".join(character if character.isprintable() else " " for character in name).split())
+    if len(name) > MAX_NAME_LENGTH:
+        raise UserFacingError(f"A name has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}.")
     return name
 
 
-def _by_email(session: Session, email: str) -> User:
+def _find_by_email(session: Session, email: str) -> User:
     user = session.scalars(select(User).where(col(User.email) == email.strip().lower())).first()
     if user is None:
         raise NotFound(f"No user {email.strip().lower()}.")
     return user
 
 
-def _refuse_taken(session: Session, email: str) -> None:
+def _check_email_is_free(session: Session, email: str) -> None:
     if session.scalars(select(User).where(col(User.email) == email)).first() is not None:
         raise Conflict(f"{email} has an account already.")
 

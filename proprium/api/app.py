@@ -12,16 +12,23 @@ from starlette.responses import HTMLResponse, Response
 
 from collector.service import Collector
 from proprium.api import docs, event_routes, export_routes, metrics_routes, problems
-from proprium.api.authentication import READS_PER_MINUTE, AddressOf, Door, UserOf, nobody, peer_address
+from proprium.api.authentication import (
+    MAX_READS_PER_MINUTE,
+    AddressOf,
+    ApiAuthenticator,
+    UserOf,
+    anonymous,
+    peer_address,
+)
 from proprium.api.models import Event
 from proprium.clock import Clock, utc_now
-from proprium.figures.names import NameOf
+from proprium.figures.names import NameLookup
 from proprium.storage.database import Database
 from proprium.warehouse.warehouse import Warehouse
 
 PREFIX = "/api/v1"
 TITLE = "Proprium"
-ABOUT = (
+DESCRIPTION = (
     "Read the numbers of the dashboard, take raw events away, and send events from back ends and imports. Every "
     "request carries a key, Authorization: Bearer …; it opens what its owner may see, or one property. "
     "A whole dashboard as one file, with the parameters of its address and the same key: GET "
@@ -33,35 +40,35 @@ def build(
     database: Database,
     collector: Collector,
     warehouse: Warehouse,
-    name: NameOf,
+    lookup_name: NameLookup,
     public_url: str,
-    look: Callable[[], str] = str,
+    render_head: Callable[[], str] = str,
     *,
-    user_of: UserOf = nobody,
+    user_of: UserOf = anonymous,
     address_of: AddressOf = peer_address,
     clock: Clock = utc_now,
-    reads_per_minute: int = READS_PER_MINUTE,
+    reads_per_minute: int = MAX_READS_PER_MINUTE,
 ) -> FastAPI:
     """Mount it at PREFIX. `name` calls places by name, `look` is what every page has in its head."""
     api = FastAPI(title=TITLE, version=version("proprium"), docs_url=None, redoc_url=None)
-    door = Door(database, clock, user_of, address_of, reads_per_minute=reads_per_minute)
-    api.include_router(metrics_routes.routes(warehouse, door, name))
-    api.include_router(export_routes.routes(warehouse, door))
-    api.include_router(event_routes.routes(door, collector))
+    authenticator = ApiAuthenticator(database, clock, user_of, address_of, reads_per_minute=reads_per_minute)
+    api.include_router(metrics_routes.routes(warehouse, authenticator, lookup_name))
+    api.include_router(export_routes.routes(warehouse, authenticator))
+    api.include_router(event_routes.routes(authenticator, collector))
     problems.install(api)
-    api.openapi = lambda: _described(api)  # type: ignore[method-assign]
+    api.openapi = lambda: _openapi_schema(api)  # type: ignore[method-assign]
 
     @api.get("/docs", include_in_schema=False)
     def documentation() -> Response:
-        return HTMLResponse(docs.page(api.openapi(), public_url + PREFIX, look()))
+        return HTMLResponse(docs.page(api.openapi(), public_url + PREFIX, render_head()))
 
     return api
 
 
-def _described(api: FastAPI) -> dict[str, Any]:
+def _openapi_schema(api: FastAPI) -> dict[str, Any]:
     if api.openapi_schema is None:
-        schema = get_openapi(title=api.title, version=api.version, description=ABOUT, routes=api.routes)
-        known = schema["components"]["schemas"]
-        known |= {model.__name__: model.model_json_schema() for model in (Event, problems.Problem)}
+        schema = get_openapi(title=api.title, version=api.version, description=DESCRIPTION, routes=api.routes)
+        component_schemas = schema["components"]["schemas"]
+        component_schemas |= {model.__name__: model.model_json_schema() for model in (Event, problems.Problem)}
         api.openapi_schema = schema
     return api.openapi_schema

@@ -12,27 +12,27 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import HTTPConnection, Request
 
-from collector.client_address import BoundedMemory
+from collector.client_address import BoundedMemoryStorage
 from proprium.accounts import api_keys, authorization
-from proprium.accounts.authorization import Asker
-from proprium.accounts.login_throttle import KeyAttempts
+from proprium.accounts.authorization import Principal
+from proprium.accounts.login_throttle import ApiKeyThrottle
 from proprium.clock import Clock, utc_now
-from proprium.errors import KeyNeeded, TooManyRequests
+from proprium.errors import ApiKeyRequired, TooManyRequests
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey, User
 
 T = TypeVar("T")
-READS_PER_MINUTE = 300
+MAX_READS_PER_MINUTE = 300
 """Of one key: a screen of twelve numbers that is drawn anew every three seconds."""
-MOST_COUNTERS = 10_000  # keys and people, twice
-AT_ONCE = 4
+MAX_COUNTERS = 10_000  # keys and people, twice
+MAX_CONCURRENT_REQUESTS = 4
 """Questions that are answered at one time; the pages' own must find room beside them."""
 
 UserOf = Callable[[Request], User | None]
 AddressOf = Callable[[HTTPConnection], str | None]
 
 
-def nobody(_: Request) -> User | None:
+def anonymous(_: Request) -> User | None:
     return None
 
 
@@ -40,64 +40,66 @@ def peer_address(connection: HTTPConnection) -> str | None:
     return connection.client.host if connection.client else None
 
 
-class Door:
+class ApiAuthenticator:
     """`user_of` says who is signed in, for the few answers that a page links to; `address_of` names the client."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock = utc_now,
-        user_of: UserOf = nobody,
+        user_of: UserOf = anonymous,
         address_of: AddressOf = peer_address,
         *,
-        reads_per_minute: int = READS_PER_MINUTE,
+        reads_per_minute: int = MAX_READS_PER_MINUTE,
     ) -> None:
         self.database, self.clock, self._user_of, self._address_of = database, clock, user_of, address_of
-        self._key_attempts = KeyAttempts()
-        self._item: RateLimitItem = RateLimitItemPerMinute(reads_per_minute)
-        self._limiter = FixedWindowRateLimiter(BoundedMemory(MOST_COUNTERS))
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._key_throttle = ApiKeyThrottle()
+        self._rate_limit: RateLimitItem = RateLimitItemPerMinute(reads_per_minute)
+        self._limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MAX_COUNTERS))
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
-    async def work(self, request: Request, answer: Callable[[Asker], T], *, or_signed_in: bool = False) -> T:
+    async def run(self, request: Request, handler: Callable[[Principal], T], *, allow_session: bool = False) -> T:
         """What `answer` gives, from a thread. Raises KeyNeeded and TooManyRequests before it is asked."""
-        with self._counting_unknown_keys(request):
-            asker = await asyncio.to_thread(self._asker, request, or_signed_in)
-        self._count(asker)
+        with self._limit_unknown_keys(request):
+            principal = await asyncio.to_thread(self._authenticate, request, allow_session)
+        self._check_rate_limit(principal)
         async with self._slots:
-            return await asyncio.to_thread(answer, asker)
+            return await asyncio.to_thread(handler, principal)
 
-    async def writer(self, request: Request) -> ApiKey:
+    async def require_write_key(self, request: Request) -> ApiKey:
         """The key that a sender of events shows. Raises KeyNeeded, KeyTooWeak and TooManyRequests."""
-        with self._counting_unknown_keys(request):
-            token = authorization.bearer(request.headers) or ""
+        with self._limit_unknown_keys(request):
+            token = authorization.bearer_token(request.headers) or ""
             return await asyncio.to_thread(api_keys.require_writer, self.database, token, clock=self.clock)
 
     @contextmanager
-    def _counting_unknown_keys(self, request: Request) -> Iterator[None]:
+    def _limit_unknown_keys(self, request: Request) -> Iterator[None]:
         """Raises TooManyRequests before a key is looked up, where too many were unknown."""
-        token, address = authorization.bearer(request.headers), self._address_of(request)
+        token, address = authorization.bearer_token(request.headers), self._address_of(request)
         if not token:
             yield  # nothing is looked up for it
             return
-        self._key_attempts.check(token, address)
+        self._key_throttle.check(token, address)
         try:
             yield
-        except KeyNeeded:
-            self._key_attempts.failed(token, address)
+        except ApiKeyRequired:
+            self._key_throttle.record_failure(token, address)
             raise
-        self._key_attempts.succeeded(token)
+        self._key_throttle.record_success(token)
 
-    def _asker(self, request: Request, or_signed_in: bool) -> Asker:
-        token = authorization.bearer(request.headers)
-        if token is None and or_signed_in and (user := self._user_of(request)) is not None:
-            return authorization.of_person(user)
-        return authorization.of_token(self.database, token or "", clock=self.clock)
+    def _authenticate(self, request: Request, allow_session: bool) -> Principal:
+        token = authorization.bearer_token(request.headers)
+        if token is None and allow_session and (user := self._user_of(request)) is not None:
+            return authorization.principal_of_user(user)
+        return authorization.principal_of_token(self.database, token or "", clock=self.clock)
 
-    def _count(self, asker: Asker) -> None:
-        if asker.id is None:
-            raise KeyNeeded("This needs a key, or a person who is signed in.")
-        if not self._limiter.hit(self._item, str(asker.id)):
-            ends = self._limiter.get_window_stats(self._item, str(asker.id)).reset_time
-            wait_s = round(ends - time.time()) + 1
-            most = self._item.amount
-            raise TooManyRequests(f"More than {most} requests in a minute. Ask again in {wait_s} seconds.", wait_s)
+    def _check_rate_limit(self, principal: Principal) -> None:
+        if principal.id is None:
+            raise ApiKeyRequired("This needs a key, or a person who is signed in.")
+        if not self._limiter.hit(self._rate_limit, str(principal.id)):
+            reset_s = self._limiter.get_window_stats(self._rate_limit, str(principal.id)).reset_time
+            wait_s = round(reset_s - time.time()) + 1
+            max_requests = self._rate_limit.amount
+            raise TooManyRequests(
+                f"More than {max_requests} requests in a minute. Ask again in {wait_s} seconds.", wait_s
+            )

@@ -13,19 +13,19 @@ TEMPLATE = Path(__file__).parent / "docs.html"
 Schema = Mapping[str, Any]
 
 
-class Row(NamedTuple):
+class DocsRow(NamedTuple):
     name: str
     kind: str
     about: str
     object: str = ""  # the name of what it is or holds, which the page tells of once
 
 
-class Table(NamedTuple):
+class DocsTable(NamedTuple):
     """The fields of one object."""
 
     title: str
     about: str
-    rows: list[Row]
+    rows: list[DocsRow]
 
 
 class Operation(NamedTuple):
@@ -34,91 +34,100 @@ class Operation(NamedTuple):
     path: str
     summary: str
     description: str
-    body: Row | None
-    parameters: list[Row]
-    answers: list[Row]
+    body: DocsRow | None
+    parameters: list[DocsRow]
+    answers: list[DocsRow]
 
 
-def page(openapi: Schema, server: str, look: str) -> str:
+def page(openapi: Schema, server: str, head_html: str) -> str:
     operations = list(_operations(openapi, server))
-    objects = [_table(openapi, name) for name in _objects(openapi)]
+    objects = [_object_table(openapi, name) for name in _object_names(openapi)]
     about = openapi["info"].get("description", "")
-    return _template().render(about=about, server=server, look=look, operations=operations, objects=objects)
+    return _template().render(about=about, server=server, look=head_html, operations=operations, objects=objects)
 
 
 def _operations(openapi: Schema, server: str) -> Iterator[Operation]:
     for path, methods in openapi["paths"].items():
-        for method, told in methods.items():
+        for method, operation in methods.items():
             yield Operation(
-                told["operationId"],
+                operation["operationId"],
                 method.upper(),
                 server + path,
-                told.get("summary", ""),
-                told.get("description", ""),
-                _content("body", told["requestBody"]) if "requestBody" in told else None,
-                [_parameter(one) for one in told.get("parameters", ())],
-                [_content(status, answer) for status, answer in told["responses"].items()],
+                operation.get("summary", ""),
+                operation.get("description", ""),
+                _content_row("body", operation["requestBody"]) if "requestBody" in operation else None,
+                [_parameter_row(parameter) for parameter in operation.get("parameters", ())],
+                [_content_row(status, response) for status, response in operation["responses"].items()],
             )
 
 
-def _parameter(told: Schema) -> Row:
-    return Row(told["name"], _kind(told["schema"]) + (", required" if told["required"] else ""), told["description"])
+def _parameter_row(parameter: Schema) -> DocsRow:
+    return DocsRow(
+        parameter["name"],
+        _type_text(parameter["schema"]) + (", required" if parameter["required"] else ""),
+        parameter["description"],
+    )
 
 
-def _content(name: str, told: Schema) -> Row:
+def _content_row(name: str, content: Schema) -> DocsRow:
     """What is sent or answered: its media type, and the object that it holds."""
-    return Row(name, ", ".join(told.get("content", {})), told["description"], _held(told))
+    return DocsRow(name, ", ".join(content.get("content", {})), content["description"], _referenced_name(content))
 
 
-def _objects(openapi: Schema) -> list[str]:
+def _object_names(openapi: Schema) -> list[str]:
     """The names of all objects that are taken or given, in the order in which they are first met."""
-    found: list[str] = []
-    waiting: list[Any] = [openapi["paths"]]
-    while waiting:
-        for name in _references(waiting.pop(0)):
-            if name not in found:
-                found.append(name)
-                waiting.append(openapi["components"]["schemas"][name])
-    return found
+    object_names: list[str] = []
+    pending_nodes: list[Any] = [openapi["paths"]]
+    while pending_nodes:
+        for name in _references(pending_nodes.pop(0)):
+            if name not in object_names:
+                object_names.append(name)
+                pending_nodes.append(openapi["components"]["schemas"][name])
+    return object_names
 
 
-def _references(part: Any) -> Iterator[str]:
-    if isinstance(part, Mapping):
-        if "$ref" in part:
-            yield part["$ref"].rpartition("/")[2]
-        for value in part.values():
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if "$ref" in node:
+            yield node["$ref"].rpartition("/")[2]
+        for value in node.values():
             yield from _references(value)
-    elif isinstance(part, list):
-        for value in part:
+    elif isinstance(node, list):
+        for value in node:
             yield from _references(value)
 
 
-def _table(openapi: Schema, name: str) -> Table:
+def _object_table(openapi: Schema, name: str) -> DocsTable:
     schema = openapi["components"]["schemas"][name]
-    needed = schema.get("required", ())
+    required_fields = schema.get("required", ())
     rows = [
-        Row(field, _kind(of) + (", required" if field in needed else ""), of.get("description", ""), _held(of))
-        for field, of in schema.get("properties", {}).items()
+        DocsRow(
+            field,
+            _type_text(field_schema) + (", required" if field in required_fields else ""),
+            field_schema.get("description", ""),
+            _referenced_name(field_schema),
+        )
+        for field, field_schema in schema.get("properties", {}).items()
     ]
-    return Table(name, schema.get("description", ""), rows)
+    return DocsTable(name, schema.get("description", ""), rows)
 
 
-def _held(schema: Schema) -> str:
+def _referenced_name(schema: Schema) -> str:
     return next(_references(schema), "")
 
 
-def _kind(schema: Schema) -> str:
+def _type_text(schema: Schema) -> str:
     """ "text or number": what a field may hold."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
-    if kinds := [_kind(one) for one in schema.get("anyOf", ()) if one.get("type") != "null"]:
-        return " or ".join(kinds)
+    if type_texts := [_type_text(option) for option in schema.get("anyOf", ()) if option.get("type") != "null"]:
+        return " or ".join(type_texts)
     if schema.get("type") == "array":
-        return f"array of {_kind(schema['items'])}"
+        return f"array of {_type_text(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), Mapping):
-        return f"by name: {_kind(schema['additionalProperties'])}"
+        return f"by name: {_type_text(schema['additionalProperties'])}"
     return str(schema.get("format") or {"string": "text"}.get(schema.get("type", ""), schema.get("type", "anything")))
 
 

@@ -13,35 +13,47 @@ from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse, Response
 
-from collector.batch_import import BODY_LIMIT, EVENTS_LIMIT, Reader, Received, Result, keep_each
-from collector.errors import Rejected, TooLarge, UnknownProperty
+from collector.batch_import import (
+    MAX_BATCH_BODY_BYTES,
+    MAX_BATCH_EVENTS,
+    BatchReader,
+    EventResult,
+    ParsedEvent,
+    store_events,
+)
+from collector.errors import PayloadTooLarge, RequestRejected, UnknownProperty
 from collector.event import Hit
 from collector.service import Collector
 from proprium.accounts import authorization
 from proprium.api import problems
-from proprium.api.authentication import Door
+from proprium.api.authentication import ApiAuthenticator
 from proprium.api.models import Results
 from proprium.config import RETENTION_DAYS
-from proprium.errors import ProblemForReader
+from proprium.errors import UserFacingError
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey
 
 BEARER = HTTPBearer(auto_error=False, description="A key of the account page, or of `proprium key add NAME --write`.")
-_EVENT = {"$ref": "#/components/schemas/Event"}
-_BODY = {
+_EVENT_SCHEMA = {"$ref": "#/components/schemas/Event"}
+_OPENAPI_BODY = {
     "requestBody": {
         "required": True,
-        "description": f"An event, or an array of 1 to {EVENTS_LIMIT} events; at most {BODY_LIMIT >> 20} MiB.",
+        "description": f"An event, or an array of 1 to {MAX_BATCH_EVENTS} events; at most {MAX_BATCH_BODY_BYTES >> 20} MiB.",
         "content": {
             "application/json": {
-                "schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": 1_000}]}
+                "schema": {
+                    "anyOf": [
+                        _EVENT_SCHEMA,
+                        {"type": "array", "items": _EVENT_SCHEMA, "minItems": 1, "maxItems": 1_000},
+                    ]
+                }
             }
         },
     }
 }
 
 
-def routes(door: Door, collector: Collector) -> APIRouter:
+def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
     router = APIRouter()
 
     @router.post(
@@ -50,76 +62,90 @@ def routes(door: Door, collector: Collector) -> APIRouter:
         description="Each event has its own result; one that is wrong takes no other along. Events with an id may be "
         "sent again after an error. 400 when not a single one could be read.",
         response_model=Results,
-        responses=problems.told(400, 401, 403, 413, 429, 503),
-        openapi_extra=_BODY,
+        responses=problems.openapi_responses(400, 401, 403, 413, 429, 503),
+        openapi_extra=_OPENAPI_BODY,
         dependencies=[Security(BEARER)],
     )
     async def send_events(request: Request) -> Response:
         try:
-            key = await door.writer(request)
-            body = await _body(request)
-            now = door.clock()
-            reader = Reader(now, now - timedelta(days=RETENTION_DAYS), key.property_id)
-            received = _within(reader.read(body), await asyncio.to_thread(_writable, door.database, key))
-        except (Rejected, ProblemForReader) as problem:
-            _count(collector, problem)
+            key = await authenticator.require_write_key(request)
+            body = await _read_body(request)
+            now = authenticator.clock()
+            reader = BatchReader(now, now - timedelta(days=RETENTION_DAYS), key.property_id)
+            parsed_events = _reject_foreign_properties(
+                reader.read(body), await asyncio.to_thread(_writable_property_ids, authenticator.database, key)
+            )
+        except (RequestRejected, UserFacingError) as problem:
+            _count_rejected(collector, problem)
             raise
-        return _answer(await keep_each(collector, received))
+        return _results_response(await store_events(collector, parsed_events))
 
     return router
 
 
-async def _body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     """Raises TooLarge before more than the limit is held in memory."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and (len(announced) > 9 or int(announced) > BODY_LIMIT):
-        raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > BODY_LIMIT:
-            raise TooLarge(f"The body is too large; expected at most {BODY_LIMIT} bytes.")
-    return b"".join(parts)
+    content_length = request.headers.get("content-length", "")
+    if content_length.isdigit() and (len(content_length) > 9 or int(content_length) > MAX_BATCH_BODY_BYTES):
+        raise PayloadTooLarge(f"The body is too large; expected at most {MAX_BATCH_BODY_BYTES} bytes.")
+    chunks: list[bytes] = []
+    size_bytes = 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > MAX_BATCH_BODY_BYTES:
+            raise PayloadTooLarge(f"The body is too large; expected at most {MAX_BATCH_BODY_BYTES} bytes.")
+    return b"".join(chunks)
 
 
-def _writable(database: Database, key: ApiKey) -> Collection[UUID]:
+def _writable_property_ids(database: Database, api_key: ApiKey) -> Collection[UUID]:
     """The properties that this key may send to: never more than its user may edit."""
-    return {one.id for one in authorization.editable(database, authorization.of_key(database, key))}
+    return {
+        property_.id
+        for property_ in authorization.editable_properties(database, authorization.principal_of_key(database, api_key))
+    }
 
 
-def _within(received: Sequence[Received], allowed: Collection[UUID]) -> list[Received]:
+def _reject_foreign_properties(
+    parsed_events: Sequence[ParsedEvent], allowed_ids: Collection[UUID]
+) -> list[ParsedEvent]:
     """Somebody else's property looks like a missing one."""
-    return [_unknown(one) if isinstance(one, Hit) and one.property_id not in allowed else one for one in received]
+    return [
+        _unknown_property(parsed_event)
+        if isinstance(parsed_event, Hit) and parsed_event.property_id not in allowed_ids
+        else parsed_event
+        for parsed_event in parsed_events
+    ]
 
 
-def _unknown(hit: Hit) -> UnknownProperty:
+def _unknown_property(hit: Hit) -> UnknownProperty:
     return UnknownProperty(f"collectorId is {hit.property_id}; this key knows no such property.")
 
 
-def _count(collector: Collector, problem: Rejected | ProblemForReader) -> None:
+def _count_rejected(collector: Collector, problem: RequestRejected | UserFacingError) -> None:
     """A request that cannot be read counts as one event, an array that is too long as its length."""
-    events = getattr(problem, "events", 1)
-    collector.counters.received += events
-    collector.counters.rejected[problem.status] += events
+    event_count = getattr(problem, "event_count", 1)
+    collector.counters.received += event_count
+    collector.counters.rejected[problem.status] += event_count
 
 
-def _answer(results: Sequence[Result]) -> Response:
-    words = Counter(one.word for one in results)
-    told = [_told(one) for one in results]
-    if words["rejected"] == len(results):
-        return problems.answer(400, "Bad Request", f"No event could be read. {results[0].problem}", results=told)
-    counts = {word: words[word] for word in ("stored", "duplicate", "dropped", "rejected")}
-    return JSONResponse({**counts, "results": told}, headers={"Cache-Control": "no-store"})
+def _results_response(results: Sequence[EventResult]) -> Response:
+    count_by_status = Counter(result.status for result in results)
+    result_objects = [_result_object(result) for result in results]
+    if count_by_status["rejected"] == len(results):
+        return problems.problem_response(
+            400, "Bad Request", f"No event could be read. {results[0].problem}", results=result_objects
+        )
+    counts = {status: count_by_status[status] for status in ("stored", "duplicate", "dropped", "rejected")}
+    return JSONResponse({**counts, "results": result_objects}, headers={"Cache-Control": "no-store"})
 
 
-def _told(one: Result) -> dict[str, Any]:
-    told: dict[str, Any] = {"result": one.word}
-    if one.id:
-        told["id"] = str(one.id)
-    if one.reason:
-        told["reason"] = one.reason
-    if one.problem:
-        told |= {"status": one.problem.status, "detail": str(one.problem)}
-    return told
+def _result_object(result: EventResult) -> dict[str, Any]:
+    json_object: dict[str, Any] = {"result": result.status}
+    if result.id:
+        json_object["id"] = str(result.id)
+    if result.reason:
+        json_object["reason"] = result.reason
+    if result.problem:
+        json_object |= {"status": result.problem.status, "detail": str(result.problem)}
+    return json_object

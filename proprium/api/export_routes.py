@@ -13,29 +13,29 @@ from fastapi import APIRouter, Request, Security
 from starlette.responses import Response, StreamingResponse
 
 from proprium.accounts import authorization
-from proprium.accounts.authorization import Asker
+from proprium.accounts.authorization import Principal
 from proprium.api import parameters, problems
-from proprium.api.authentication import Door
+from proprium.api.authentication import ApiAuthenticator
 from proprium.api.event_routes import BEARER
-from proprium.api.metrics_routes import NOT_KEPT
+from proprium.api.metrics_routes import NO_STORE_HEADERS
 from proprium.api.parameters import PERIOD, PROPERTY, Pairs
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.period import Period
 from proprium.serialization import queries, raw_events
-from proprium.serialization.raw_events import MEDIA_TYPES, Format
+from proprium.serialization.raw_events import MEDIA_TYPES, ExportFormat
 from proprium.storage.tables import Property
 from proprium.warehouse.warehouse import Warehouse
 
-PIECES_AT_ONCE = 1
+MAX_CONCURRENT_CHUNKS = 1
 """One piece of one download is made at a time, so that a collector in this process is not kept waiting by many."""
-TOLD = (PROPERTY, *PERIOD)
-ABOUT = {
-    Format.CSV: "A column for each known key, for what was found out about the sender, and one with all data as JSON. "
+PARAMETERS = (PROPERTY, *PERIOD)
+FORMAT_DESCRIPTIONS = {
+    ExportFormat.CSV: "A column for each known key, for what was found out about the sender, and one with all data as JSON. "
     "Text that a spreadsheet would run has an apostrophe before it, also after ; | tab and line breaks in a cell.",
-    Format.JSON_LINES: "One JSON object a line: id, created_at, event, data, and what was found out about the sender.",
-    Format.PARQUET: "The columns of the CSV with types; times in UTC.",
+    ExportFormat.JSON_LINES: "One JSON object a line: id, created_at, event, data, and what was found out about the sender.",
+    ExportFormat.PARQUET: "The columns of the CSV with types; times in UTC.",
 }
-WHO = (
+ACCESS_DESCRIPTION = (
     " As they are stored, in the order in which they arrived; without a period: all of them. For keys of a person who "
     "may change the property, keys of the property itself, and for such a person in a browser where they are signed "
     "in. A file that could not be finished breaks off with an error of the connection, never silently."
@@ -43,85 +43,87 @@ WHO = (
 
 
 @dataclass(frozen=True)
-class _File:
+class _EventFile:
     name: str
-    kind: Format
-    pieces: Iterator[bytes]
+    kind: ExportFormat
+    chunks: Iterator[bytes]
 
 
-def routes(warehouse: Warehouse, door: Door) -> APIRouter:
+def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
     router = APIRouter(prefix="/properties", dependencies=[Security(BEARER)])
-    slots = asyncio.Semaphore(PIECES_AT_ONCE)
+    slots = asyncio.Semaphore(MAX_CONCURRENT_CHUNKS)
 
-    def file(request: Request, asker: Asker, kind: Format) -> _File:
-        found = authorization.find_exportable(door.database, asker, parameters.property_id(request))
-        pairs = parameters.asked(request, TOLD)
-        period = _period(warehouse, found, pairs, door.clock())
-        pieces = raw_events.stream(raw_events.events_of(door.database, found, period), kind)
-        return _File(raw_events.file_name(found, period, kind), kind, pieces)
+    def open_file(request: Request, principal: Principal, kind: ExportFormat) -> _EventFile:
+        property_ = authorization.find_exportable(authenticator.database, principal, parameters.property_id(request))
+        pairs = parameters.query_pairs(request, PARAMETERS)
+        period = _chosen_period(warehouse, property_, pairs, authenticator.clock())
+        chunks = raw_events.stream(raw_events.events_of(authenticator.database, property_, period), kind)
+        return _EventFile(raw_events.file_name(property_, period, kind), kind, chunks)
 
-    def add(kind: Format) -> None:
-        @router.get(f"/{{property_id}}/events.{kind}", **_told(kind))
+    def add_route(kind: ExportFormat) -> None:
+        @router.get(f"/{{property_id}}/events.{kind}", **_openapi_options(kind))
         async def export(request: Request) -> Response:
-            made = await door.work(request, lambda asker: file(request, asker, kind), or_signed_in=True)
-            pieces = _made(made.pieces, slots)
+            event_file = await authenticator.run(
+                request, lambda principal: open_file(request, principal, kind), allow_session=True
+            )
+            chunks = _stream_chunks(event_file.chunks, slots)
             if request.scope.get("http_version") == "1.0":  # it ends where the connection does, whole or not
-                return await _whole(made, pieces)
-            return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind], headers=_headers(made))
+                return await _response_with_length(event_file, chunks)
+            return StreamingResponse(chunks, media_type=MEDIA_TYPES[kind], headers=_file_headers(event_file))
 
-    for kind in Format:
-        add(kind)
+    for kind in ExportFormat:
+        add_route(kind)
     return router
 
 
-def _period(warehouse: Warehouse, found: Property, pairs: Pairs, now: datetime) -> Period | None:
+def _chosen_period(warehouse: Warehouse, property_: Property, pairs: Pairs, now: datetime) -> Period | None:
     """None: all that there is."""
     is_chosen = not {"period", "from", "to"}.isdisjoint(name for name, _ in pairs)
     period = queries.query_of(
-        warehouse, found, pairs if is_chosen else [*pairs, ("period", "all")], now, EVERY_KEY
+        warehouse, property_, pairs if is_chosen else [*pairs, ("period", "all")], now, EVERY_KEY
     ).period
     return None if period.key == "all" else period
 
 
-def _told(kind: Format) -> dict[str, Any]:
-    schema = {"type": "string", "format": "binary"} if kind is Format.PARQUET else {"type": "string"}
-    answer = {"description": "The file.", "content": {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema}}}
+def _openapi_options(kind: ExportFormat) -> dict[str, Any]:
+    schema = {"type": "string", "format": "binary"} if kind is ExportFormat.PARQUET else {"type": "string"}
+    response = {"description": "The file.", "content": {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema}}}
     return {
         "operation_id": f"events_{kind}",
-        "summary": f"Raw events as {kind.upper() if kind is Format.CSV else kind.capitalize()}",
-        "description": ABOUT[kind] + WHO,
+        "summary": f"Raw events as {kind.upper() if kind is ExportFormat.CSV else kind.capitalize()}",
+        "description": FORMAT_DESCRIPTIONS[kind] + ACCESS_DESCRIPTION,
         "response_class": Response,
-        "responses": {200: answer, **problems.told(400, 401, 403, 404, 429, 503)},
-        "openapi_extra": {"parameters": list(TOLD)},
+        "responses": {200: response, **problems.openapi_responses(400, 401, 403, 404, 429, 503)},
+        "openapi_extra": {"parameters": list(PARAMETERS)},
     }
 
 
-def _headers(made: _File) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{made.name}"', **NOT_KEPT}
+def _file_headers(event_file: _EventFile) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{event_file.name}"', **NO_STORE_HEADERS}
 
 
-async def _made(pieces: Iterator[bytes], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
+async def _stream_chunks(chunks: Iterator[bytes], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
     """Each in a thread. What goes wrong ends the connection before the last chunk, so that the reader knows."""
     while True:
         async with slots:
-            piece = await asyncio.to_thread(next, pieces, None)
-        if piece is None:
+            chunk = await asyncio.to_thread(next, chunks, None)
+        if chunk is None:
             return
-        yield piece
+        yield chunk
 
 
-async def _whole(made: _File, pieces: AsyncIterator[bytes]) -> Response:
+async def _response_with_length(event_file: _EventFile, chunks: AsyncIterator[bytes]) -> Response:
     """The same with its length told, from a file in the temporary folder."""
-    kept = tempfile.TemporaryFile()  # noqa: SIM115 (`_read` closes it when it was sent)
-    size = 0
-    async for piece in pieces:
-        size += await asyncio.to_thread(kept.write, piece)
-    kept.seek(0)
-    headers = {**_headers(made), "Content-Length": str(size)}
-    return StreamingResponse(_read(kept), media_type=MEDIA_TYPES[made.kind], headers=headers)
+    temp_file = tempfile.TemporaryFile()  # noqa: SIM115 (`_read` closes it when it was sent)
+    size_bytes = 0
+    async for chunk in chunks:
+        size_bytes += await asyncio.to_thread(temp_file.write, chunk)
+    temp_file.seek(0)
+    headers = {**_file_headers(event_file), "Content-Length": str(size_bytes)}
+    return StreamingResponse(_read_and_close(temp_file), media_type=MEDIA_TYPES[event_file.kind], headers=headers)
 
 
-def _read(kept: BinaryIO) -> Iterator[bytes]:
-    with kept:
-        while piece := kept.read(1 << 18):
-            yield piece
+def _read_and_close(temp_file: BinaryIO) -> Iterator[bytes]:
+    with temp_file:
+        while chunk := temp_file.read(1 << 18):
+            yield chunk

@@ -11,111 +11,131 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from proprium.accounts import authorization
-from proprium.accounts.authorization import Asker
+from proprium.accounts.authorization import Principal
 from proprium.api import parameters, problems
-from proprium.api.authentication import Door
+from proprium.api.authentication import ApiAuthenticator
 from proprium.api.event_routes import BEARER
 from proprium.api.parameters import COMPARE, DIMENSION, FILTERS, INTERVAL, METRICS, PERIOD, PROPERTY, ROWS, Pairs
-from proprium.figures.names import NameOf
-from proprium.metrics.live import live
+from proprium.figures.names import NameLookup
+from proprium.metrics.live import live_visitors
 from proprium.metrics.query.data_access import DataAccess
 from proprium.serialization import queries, schemas, serializers
-from proprium.serialization.queries import chosen
+from proprium.serialization.queries import metrics_or_all
 from proprium.storage.tables import Property
 from proprium.warehouse.warehouse import Warehouse
 
-NOT_KEPT = {"Cache-Control": "private, no-store"}
+NO_STORE_HEADERS = {"Cache-Control": "private, no-store"}
 MEDIA_TYPE = "application/json"
 
-ONE = (PROPERTY,)
-QUERY = (*PERIOD, COMPARE, INTERVAL, *FILTERS)  # everywhere, so that one address asks for everything
-NUMBERS = (PROPERTY, *QUERY, METRICS)
-BREAKDOWN = (PROPERTY, DIMENSION, *QUERY, METRICS, *ROWS)
+PROPERTY_PARAMETERS = (PROPERTY,)
+QUERY_PARAMETERS = (*PERIOD, COMPARE, INTERVAL, *FILTERS)  # everywhere, so that one address asks for everything
+METRICS_PARAMETERS = (PROPERTY, *QUERY_PARAMETERS, METRICS)
+BREAKDOWN_PARAMETERS = (PROPERTY, DIMENSION, *QUERY_PARAMETERS, METRICS, *ROWS)
 
-Answered = Callable[[Property, Pairs, datetime, DataAccess], BaseModel]
+PropertyHandler = Callable[[Property, Pairs, datetime, DataAccess], BaseModel]
 
 
-def routes(warehouse: Warehouse, door: Door, name: NameOf) -> APIRouter:
+def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: NameLookup) -> APIRouter:
     """`name` knows what places are called."""
     router = APIRouter(prefix="/properties", dependencies=[Security(BEARER)])
 
-    async def answered(request: Request, told: Sequence[parameters.Parameter], answer: Answered) -> Response:
+    async def respond(
+        request: Request, allowed_parameters: Sequence[parameters.Parameter], handler: PropertyHandler
+    ) -> Response:
         """The answer about the property in the address."""
 
-        def work(asker: Asker) -> BaseModel:
-            found = authorization.find_readable(door.database, asker, parameters.property_id(request))
-            return answer(found, parameters.asked(request, told), door.clock(), authorization.data_access(asker, found))
+        def handle(principal: Principal) -> BaseModel:
+            property_ = authorization.find_readable(authenticator.database, principal, parameters.property_id(request))
+            return handler(
+                property_,
+                parameters.query_pairs(request, allowed_parameters),
+                authenticator.clock(),
+                authorization.data_access(principal, property_),
+            )
 
-        return _json(await door.work(request, work))
+        return _json_response(await authenticator.run(request, handle))
 
-    @router.get("", **_told("properties", "The properties that a key opens", schemas.Properties, ()))
+    @router.get("", **_openapi_options("properties", "The properties that a key opens", schemas.Properties, ()))
     async def properties(request: Request) -> Response:
-        def work(asker: Asker) -> BaseModel:
-            parameters.asked(request, ())
-            found = authorization.readable(door.database, asker)
-            return schemas.Properties(properties=[serializers.property_shape(one) for one in found])
+        def handle(principal: Principal) -> BaseModel:
+            parameters.query_pairs(request, ())
+            property_list = authorization.readable_properties(authenticator.database, principal)
+            return schemas.Properties(
+                properties=[serializers.serialize_property(property_) for property_ in property_list]
+            )
 
-        return _json(await door.work(request, work))
+        return _json_response(await authenticator.run(request, handle))
 
-    @router.get("/{property_id}", **_told("property", "One property", schemas.Property, ONE))
+    @router.get("/{property_id}", **_openapi_options("property", "One property", schemas.Property, PROPERTY_PARAMETERS))
     async def property_(request: Request) -> Response:
-        return await answered(request, ONE, lambda found, *_: serializers.property_shape(found))
+        return await respond(
+            request, PROPERTY_PARAMETERS, lambda property_, *_: serializers.serialize_property(property_)
+        )
 
-    @router.get("/{property_id}/totals", **_told("totals", "Headline numbers", schemas.Totals, NUMBERS))
+    @router.get(
+        "/{property_id}/totals", **_openapi_options("totals", "Headline numbers", schemas.Totals, METRICS_PARAMETERS)
+    )
     async def totals(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
-            wanted = chosen(parameters.metrics(pairs))
-            query = queries.query_of(warehouse, found, pairs, now, data_access)
-            return serializers.totals_shape(queries.totals(warehouse, query), wanted)
+        def handle(property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
+            metrics = metrics_or_all(parameters.metrics(pairs))
+            query = queries.query_of(warehouse, property_, pairs, now, data_access)
+            return serializers.serialize_totals(queries.totals(warehouse, query), metrics)
 
-        return await answered(request, NUMBERS, answer)
+        return await respond(request, METRICS_PARAMETERS, handle)
 
-    @router.get("/{property_id}/timeline", **_told("timeline", "Numbers over time", schemas.Timeline, NUMBERS))
+    @router.get(
+        "/{property_id}/timeline",
+        **_openapi_options("timeline", "Numbers over time", schemas.Timeline, METRICS_PARAMETERS),
+    )
     async def timeline(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
-            wanted = chosen(parameters.metrics(pairs))
-            query = queries.query_of(warehouse, found, pairs, now, data_access)
-            return serializers.timeline_shape(queries.timeline(warehouse, query), wanted)
+        def handle(property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
+            metrics = metrics_or_all(parameters.metrics(pairs))
+            query = queries.query_of(warehouse, property_, pairs, now, data_access)
+            return serializers.serialize_timeline(queries.timeline(warehouse, query), metrics)
 
-        return await answered(request, NUMBERS, answer)
+        return await respond(request, METRICS_PARAMETERS, handle)
 
     @router.get(
         "/{property_id}/breakdown/{dimension:path}",
-        **_told("breakdown", "The values of one dimension", schemas.Breakdown, BREAKDOWN),
+        **_openapi_options("breakdown", "The values of one dimension", schemas.Breakdown, BREAKDOWN_PARAMETERS),
     )
     async def breakdown(request: Request) -> Response:
-        def answer(found: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
-            wanted = parameters.slice_of(pairs)
-            query = queries.query_of(warehouse, found, pairs, now, data_access)
+        def handle(property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
+            slice_ = parameters.parse_slice(pairs)
+            query = queries.query_of(warehouse, property_, pairs, now, data_access)
             dimension = request.path_params["dimension"]
-            return serializers.breakdown_shape(queries.breakdown(warehouse, query, dimension, wanted, name))
+            return serializers.serialize_breakdown(queries.breakdown(warehouse, query, dimension, slice_, lookup_name))
 
-        return await answered(request, BREAKDOWN, answer)
+        return await respond(request, BREAKDOWN_PARAMETERS, handle)
 
-    @router.get("/{property_id}/live", **_told("live", "Who is here right now", schemas.Live, ONE))
+    @router.get(
+        "/{property_id}/live", **_openapi_options("live", "Who is here right now", schemas.Live, PROPERTY_PARAMETERS)
+    )
     async def live_(request: Request) -> Response:
-        def answer(found: Property, _: Pairs, now: datetime, __: DataAccess) -> BaseModel:
-            assert found.number is not None
-            return serializers.live_shape(live(warehouse, found.number, now), now)
+        def handle(property_: Property, _: Pairs, now: datetime, __: DataAccess) -> BaseModel:
+            assert property_.number is not None
+            return serializers.serialize_live(live_visitors(warehouse, property_.number, now), now)
 
-        return await answered(request, ONE, answer)
+        return await respond(request, PROPERTY_PARAMETERS, handle)
 
     return router
 
 
-def _told(name: str, summary: str, model: type[BaseModel], told: Sequence[parameters.Parameter]) -> dict[str, Any]:
+def _openapi_options(
+    name: str, summary: str, model: type[BaseModel], allowed_parameters: Sequence[parameters.Parameter]
+) -> dict[str, Any]:
     """What OpenAPI says of a route. Parameters are read by us: a message of ours says what would be right."""
-    wrong = (400, 401, 403, 404, 429, 503) if told else (400, 401, 429)
+    error_statuses = (400, 401, 403, 404, 429, 503) if allowed_parameters else (400, 401, 429)
     return {
         "operation_id": name,
         "summary": summary,
         "description": " ".join((model.__doc__ or "").split()),
         "response_model": model,
         "response_description": f"{summary}.",
-        "responses": problems.told(*wrong),
-        "openapi_extra": {"parameters": list(told)} if told else None,
+        "responses": problems.openapi_responses(*error_statuses),
+        "openapi_extra": {"parameters": list(allowed_parameters)} if allowed_parameters else None,
     }
 
 
-def _json(answer: BaseModel) -> Response:
-    return Response(answer.model_dump_json(), media_type=MEDIA_TYPE, headers=NOT_KEPT)
+def _json_response(model: BaseModel) -> Response:
+    return Response(model.model_dump_json(), media_type=MEDIA_TYPE, headers=NO_STORE_HEADERS)

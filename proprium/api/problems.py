@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from collector.errors import Rejected
-from proprium.errors import ProblemForReader
+from collector.errors import RequestRejected
+from proprium.errors import UserFacingError
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +31,23 @@ class Problem(BaseModel):
 
 
 def install(api: FastAPI) -> None:
-    api.add_exception_handler(ProblemForReader, _problem)
-    api.add_exception_handler(Rejected, _rejected)
-    api.add_exception_handler(HTTPException, _http)
-    api.add_exception_handler(ClientDisconnect, _nobody)
-    api.add_exception_handler(Exception, _broken)
+    api.add_exception_handler(UserFacingError, _user_facing_error_response)
+    api.add_exception_handler(RequestRejected, _request_rejected_response)
+    api.add_exception_handler(HTTPException, _http_error_response)
+    api.add_exception_handler(ClientDisconnect, _client_disconnected_response)
+    api.add_exception_handler(Exception, _internal_error_response)
 
 
-def told(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def openapi_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same for OpenAPI."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-def answer(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
-    body = {"type": "about:blank", "title": title, "detail": detail, "status": status, **more}
+def problem_response(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra_fields: Any
+) -> Response:
+    body = {"type": "about:blank", "title": title, "detail": detail, "status": status, **extra_fields}
     headers = {"Cache-Control": "no-store", **(headers or {})}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -54,22 +56,24 @@ def answer(status: int, title: str, detail: str, headers: Mapping[str, str] | No
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
-def _problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemForReader)
-    return answer(error.status, error.title, str(error), error.headers)
+def _user_facing_error_response(_: Request, error: Exception) -> Response:
+    assert isinstance(error, UserFacingError)
+    return problem_response(error.status, error.title, str(error), error.headers)
 
 
-def _rejected(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Rejected)
-    return answer(error.status, HTTPStatus(error.status).phrase, str(error))
+def _request_rejected_response(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestRejected)
+    return problem_response(error.status, HTTPStatus(error.status).phrase, str(error))
 
 
-def _http(_: Request, error: Exception) -> Response:
+def _http_error_response(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return answer(error.status_code, HTTPStatus(error.status_code).phrase, _said(error), error.headers)
+    return problem_response(
+        error.status_code, HTTPStatus(error.status_code).phrase, _http_error_message(error), error.headers
+    )
 
 
-def _said(error: HTTPException) -> str:
+def _http_error_message(error: HTTPException) -> str:
     if error.status_code == 404:
         return "There is nothing at this address. What there is stands at /api/v1/docs."
     if error.status_code == 405:
@@ -77,10 +81,10 @@ def _said(error: HTTPException) -> str:
     return str(error.detail)
 
 
-def _nobody(_: Request, error: Exception) -> Response:
+def _client_disconnected_response(_: Request, error: Exception) -> Response:
     return Response(status_code=400)  # the sender has gone
 
 
-def _broken(request: Request, error: Exception) -> Response:
+def _internal_error_response(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(500, "Something broke", "The server could not answer. What happened is in its log.")
+    return problem_response(500, "Something broke", "The server could not answer. What happened is in its log.")

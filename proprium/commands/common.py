@@ -11,8 +11,8 @@ from uuid import UUID
 
 import click
 
-from proprium.config import Settings, load
-from proprium.errors import ProblemForOperator, PropertyNotFound
+from proprium.config import Settings, load_settings
+from proprium.errors import OperatorError, PropertyNotFound
 
 if TYPE_CHECKING:
     from proprium.storage.database import Database
@@ -20,59 +20,57 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def storage() -> Iterator[tuple[Settings, Database]]:
+def open_storage() -> Iterator[tuple[Settings, Database]]:
     """The settings and the open storage. A new one is made; one of another version is `serve`'s to migrate."""
     from proprium.storage.database import Database
     from proprium.storage.migrate import current_revision, migrate, newest_revision
 
-    settings = load()
+    settings = load_settings()
     database = Database(settings.storage_url)
     try:
-        if (found := current_revision(database)) is None:
+        if (revision := current_revision(database)) is None:
             migrate(database, settings.data_dir)
-        elif found != newest_revision():
-            raise ProblemForOperator(
-                f"{database.path} is of another version. Start `proprium serve` once; it migrates it."
-            )
+        elif revision != newest_revision():
+            raise OperatorError(f"{database.path} is of another version. Start `proprium serve` once; it migrates it.")
         yield settings, database
     finally:
         database.close()
 
 
-def property_of(database: Database, property_id: UUID) -> Property:
+def find_property(database: Database, property_id: UUID) -> Property:
     """Whoever may run a command on this machine sees every property. Raises PropertyNotFound."""
     from sqlmodel import select
 
     from proprium.storage.tables import Property
 
     with database.session() as session:
-        if (found := session.exec(select(Property).where(Property.id == property_id)).first()) is None:
+        if (property_ := session.exec(select(Property).where(Property.id == property_id)).first()) is None:
             raise PropertyNotFound(property_id)
-    return found
+    return property_
 
 
-def password(from_stdin: bool) -> str:
+def read_password(from_stdin: bool) -> str:
     """One line of standard input, or asked for twice at the terminal."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask for the password; use --password-stdin.")
-    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return answer
+    text: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return text
 
 
 @contextmanager
 def user_umask() -> Iterator[None]:
     """Gives files that the user asked for the mode of the user's own umask; all others are private."""
-    asked = click.get_current_context().obj
-    if asked is None:
+    umask = click.get_current_context().obj
+    if umask is None:
         yield
         return
-    private = os.umask(asked)
+    private_umask = os.umask(umask)
     try:
         yield
     finally:
-        os.umask(private)
+        os.umask(private_umask)
 
 
 @contextmanager
@@ -80,8 +78,8 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Draws on stderr, and only for a person. The callable takes (done, in all)."""
     with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
-        def show(done: int, in_all: int) -> None:
-            bar.length = max(in_all, done, 1)
+        def show_progress(done: int, total: int) -> None:
+            bar.length = max(total, done, 1)
             bar.update(done - bar.pos)
 
-        yield show
+        yield show_progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from proprium.config import load
+from proprium.config import load_settings
 
 
 @click.group()
@@ -19,6 +19,6 @@ def refresh(force: bool) -> None:
     from proprium.clock import utc_now
     from proprium.server import geoip_update as places
 
-    settings = load()
+    settings = load_settings()
     places.refresh(settings, utc_now(), force=force)
     click.echo(settings.geoip_file)

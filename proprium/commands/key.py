@@ -6,8 +6,8 @@ from uuid import UUID
 
 import click
 
-from proprium.commands.common import property_of, storage
-from proprium.errors import ProblemForOperator
+from proprium.commands.common import find_property, open_storage
+from proprium.errors import OperatorError
 
 
 @click.group()
@@ -27,14 +27,16 @@ def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> 
 
     if property_id and email:
         raise click.UsageError("A key is for one property or for a user's: --property or --user.")
-    with storage() as (_, database):
+    with open_storage() as (_, database):
         if property_id:
-            token = api_keys.create(database, name, property_id=property_of(database, property_id).id, may_write=write)
+            token = api_keys.create(
+                database, name, property_id=find_property(database, property_id).id, may_write=write
+            )
         else:
-            owners = [one for one in users.list_users(database) if one.role == Role.OWNER]
+            owners = [account for account in users.list_users(database) if account.role == Role.OWNER]
             user = users.find(database, email) if email else next(iter(owners), None)
             if user is None:
-                raise ProblemForOperator("There is no account yet whose properties a key could be for; use --property.")
+                raise OperatorError("There is no account yet whose properties a key could be for; use --property.")
             token = api_keys.create(database, name, user_id=user.id, may_write=write)
     click.echo(token)
 
@@ -44,11 +46,11 @@ def list_() -> None:
     """Every key: id, read or write, whose it is, name; separated by tabs."""
     from proprium.accounts import api_keys, users
 
-    with storage() as (_, database):
-        emails = {one.id: one.email for one in users.list_users(database)}
-        for one in api_keys.keys_of(database):
-            whose = emails.get(one.user_id) if one.user_id else one.property_id
-            click.echo(f"{one.id}\t{'write' if one.may_write else 'read'}\t{whose}\t{one.name}")
+    with open_storage() as (_, database):
+        emails = {record.id: record.email for record in users.list_users(database)}
+        for record in api_keys.list_keys(database):
+            owner = emails.get(record.user_id) if record.user_id else record.property_id
+            click.echo(f"{record.id}\t{'write' if record.may_write else 'read'}\t{owner}\t{record.name}")
 
 
 @key.command()
@@ -57,5 +59,5 @@ def revoke(key_id: UUID) -> None:
     """End a key: it stops working at once."""
     from proprium.accounts import api_keys
 
-    with storage() as (_, database):
+    with open_storage() as (_, database):
         api_keys.revoke(database, key_id)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from proprium.commands.common import storage
-from proprium.errors import ProblemForOperator
+from proprium.commands.common import open_storage
+from proprium.errors import OperatorError
 
 if TYPE_CHECKING:
     from proprium.config import Settings
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Database, Warehouse, Projector]]:
+def open_local_warehouse() -> Iterator[tuple[Database, Warehouse, Projector]]:
     """Raises ProblemForOperator when another process has the warehouse open."""
-    from proprium.storage.change_feed import Tail
+    from proprium.storage.change_feed import ChangeFeed
     from proprium.warehouse.projection.projector import Projector
     from proprium.warehouse.projection.rules import stored_rules
     from proprium.warehouse.warehouse import open_warehouse
 
-    with storage() as (settings, database):
+    with open_storage() as (settings, database):
         warehouse = open_warehouse(settings.warehouse_path, settings.warehouse_memory)
-        tail = Tail(database)
+        change_feed = ChangeFeed(database)
         try:
-            rules = stored_rules(database, counts_automated=settings.is_loopback)
-            yield database, warehouse, Projector(tail, warehouse, rules)
+            rules_source = stored_rules(database, counts_automated=settings.is_loopback)
+            yield database, warehouse, Projector(change_feed, warehouse, rules_source)
         finally:
-            tail.close()
+            change_feed.close()
             warehouse.close()
 
 
-def erase_deleted(settings: Settings, database: Database) -> None:
+def erase_deleted_data(settings: Settings, database: Database) -> None:
     """Removes what was deleted from every file, where no server runs: a running one does it within a minute."""
     from proprium.server.control_socket import running_server
     from proprium.storage.erasure import finish_deletions
@@ -44,16 +44,16 @@ def erase_deleted(settings: Settings, database: Database) -> None:
     with running_server(settings) as server:
         if server:
             return
-    erased_to = 0
+    erased_seq = 0
     if settings.warehouse_path.exists():
         try:
-            with opened() as (_, _, projector):
+            with open_local_warehouse() as (_, _, projector):
                 projector.catch_up()
                 projector.compact()
-                erased_to = projector.erased_to()
-        except ProblemForOperator as problem:
-            raise ProblemForOperator(
+                erased_seq = projector.erased_to()
+        except OperatorError as problem:
+            raise OperatorError(
                 f"The events are deleted, but not yet overwritten in the warehouse's file; the next"
                 f" `proprium serve` does that. {problem}"
             ) from None
-    finish_deletions(database, settings.data_dir, erased_to, quiet=timedelta(0))
+    finish_deletions(database, settings.data_dir, erased_seq, quiet_period=timedelta(0))

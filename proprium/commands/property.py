@@ -6,8 +6,8 @@ from uuid import UUID
 
 import click
 
-from proprium.commands.common import property_of, storage
-from proprium.commands.open_warehouse import erase_deleted
+from proprium.commands.common import find_property, open_storage
+from proprium.commands.open_warehouse import erase_deleted_data
 
 
 @click.group()
@@ -29,18 +29,18 @@ def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, 
     from proprium.properties.service import create_property
     from proprium.storage.tables import Role
 
-    with storage() as (_, database):
-        owners = [one for one in users.list_users(database) if one.role == Role.OWNER]
-        maker = users.find(database, owner) if owner else next(iter(owners), None)
-        made = create_property(
+    with open_storage() as (_, database):
+        owners = [account for account in users.list_users(database) if account.role == Role.OWNER]
+        owner_account = users.find(database, owner) if owner else next(iter(owners), None)
+        property_ = create_property(
             database,
             name,
-            maker.id if maker else None,
+            owner_account.id if owner_account else None,
             timezone=timezone,
             hostnames=hostnames,
             is_cookieless=cookieless,
         )
-    click.echo(made.id)
+    click.echo(property_.id)
 
 
 @property.command(name="list")
@@ -50,9 +50,9 @@ def list_() -> None:
 
     from proprium.storage.tables import Property
 
-    with storage() as (_, database), database.session() as session:
-        for one in session.exec(select(Property).order_by(col(Property.number))):
-            click.echo(f"{one.id}\t{'public' if one.is_public else 'private'}\t{one.name}")
+    with open_storage() as (_, database), database.session() as session:
+        for property_ in session.exec(select(Property).order_by(col(Property.number))):
+            click.echo(f"{property_.id}\t{'public' if property_.is_public else 'private'}\t{property_.name}")
 
 
 @property.command()
@@ -62,7 +62,7 @@ def rename(property_id: UUID, name: str) -> None:
     """Give a property another name."""
     from proprium.properties import service
 
-    with storage() as (_, database):
+    with open_storage() as (_, database):
         service.rename(database, property_id, name)
 
 
@@ -73,9 +73,9 @@ def delete(property_id: UUID, yes: bool) -> None:
     """Delete a property with all its events."""
     from proprium.properties import service
 
-    with storage() as (settings, database):
-        found = property_of(database, property_id)
+    with open_storage() as (settings, database):
+        property_ = find_property(database, property_id)
         if not yes:
-            click.confirm(f"Delete {found.name} with all its events?", abort=True, err=True)
+            click.confirm(f"Delete {property_.name} with all its events?", abort=True, err=True)
         service.delete_property(database, property_id)
-        erase_deleted(settings, database)
+        erase_deleted_data(settings, database)

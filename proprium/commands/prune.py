@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import click
 
-from proprium.commands.common import storage
-from proprium.commands.open_warehouse import erase_deleted
+from proprium.commands.common import open_storage
+from proprium.commands.open_warehouse import erase_deleted_data
 from proprium.config import RETENTION_DAYS
 
 
@@ -21,10 +21,10 @@ def prune(days: int, dry_run: bool) -> None:
     from proprium.clock import utc_now
     from proprium.storage import retention
 
-    with storage() as (settings, database):
-        before = utc_now() - timedelta(days=days)
+    with open_storage() as (settings, database):
+        cutoff = utc_now() - timedelta(days=days)
         if dry_run:
-            click.echo(retention.count_before(database, before))
+            click.echo(retention.count_before(database, cutoff))
             return
-        click.echo(retention.prune(database, before))
-        erase_deleted(settings, database)
+        click.echo(retention.prune(database, cutoff))
+        erase_deleted_data(settings, database)

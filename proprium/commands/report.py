@@ -8,13 +8,13 @@ from uuid import UUID
 
 import click
 
-from proprium.commands.common import progress_bar, property_of, user_umask
-from proprium.commands.open_warehouse import opened
-from proprium.config import load
-from proprium.reports.renderer import Format
+from proprium.commands.common import find_property, progress_bar, user_umask
+from proprium.commands.open_warehouse import open_local_warehouse
+from proprium.config import load_settings
+from proprium.reports.renderer import ReportFormat
 from proprium.server.control_socket import running_server
 
-FORMATS = click.Choice([kind.value for kind in Format])
+FORMATS = click.Choice([kind.value for kind in ReportFormat])
 
 
 @click.command()
@@ -27,20 +27,24 @@ def report(property_id: UUID, period: str, kind: str | None, file: Path) -> None
     ending = file.suffix.removeprefix(".")
     kind = FORMATS.convert(kind or ("csv" if ending == "zip" else ending), None, None)
     pairs = [("period", period)]
-    with running_server(load()) as server:
-        content = server.report(property_id, pairs, kind) if server else _made_here(property_id, pairs, Format(kind))
+    with running_server(load_settings()) as server:
+        content = (
+            server.report(property_id, pairs, kind)
+            if server
+            else _render_locally(property_id, pairs, ReportFormat(kind))
+        )
     with user_umask():
         file.write_bytes(content)
 
 
-def _made_here(property_id: UUID, pairs: list[tuple[str, str]], kind: Format) -> bytes:
+def _render_locally(property_id: UUID, pairs: list[tuple[str, str]], kind: ReportFormat) -> bytes:
     from maps.atlas import Atlas
     from proprium.clock import utc_now
     from proprium.metrics.query.data_access import EVERY_KEY
-    from proprium.reports.renderer import Printer
+    from proprium.reports.renderer import ReportRenderer
 
-    with opened() as (database, warehouse, projector), progress_bar("Reading events") as progress:
-        found = property_of(database, property_id)
+    with open_local_warehouse() as (database, warehouse, projector), progress_bar("Reading events") as progress:
+        property_ = find_property(database, property_id)
         projector.catch_up(progress)
-        printer = Printer(warehouse, Atlas(), load().chromium)
-        return asyncio.run(printer.report(found, pairs, kind, utc_now(), EVERY_KEY)).content
+        renderer = ReportRenderer(warehouse, Atlas(), load_settings().chromium)
+        return asyncio.run(renderer.render(property_, pairs, kind, utc_now(), EVERY_KEY)).content

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from proprium.config import Settings, load
+from proprium.config import Settings, load_settings
 
 HOST = click.option("--host", metavar="H", help="Address to listen on (PROPRIUM_HOST).")
 PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port to listen on (PROPRIUM_PORT).")
@@ -15,33 +15,33 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="
 @click.command()
 @HOST
 @PORT
-def serve(**given: Any) -> None:
+def serve(**options: Any) -> None:
     """Everything in one process: collecting, the dashboard, reports."""
     from proprium.server import app
 
-    app.serve(_begin(given))
+    app.serve(_load_settings(options))
 
 
 @click.command()
 @HOST
 @PORT
-def collect(**given: Any) -> None:
+def collect(**options: Any) -> None:
     """Only /collect, /collector.js and health: as many as wanted beside one `serve`."""
     from proprium.server import collector_app
 
-    collector_app.collect(_begin(given))
+    collector_app.collect(_load_settings(options))
 
 
 @click.command()
 @HOST
 @PORT
-def demo(**given: Any) -> None:
+def demo(**options: Any) -> None:
     """`serve` with the property "Exemplar", a year of sample events and live traffic."""
     from proprium.server import app
 
-    app.serve(_begin(given), demo=True)
+    app.serve(_load_settings(options), demo=True)
 
 
-def _begin(given: dict[str, Any]) -> Settings:
+def _load_settings(options: dict[str, Any]) -> Settings:
     """The settings; an option that was not given leaves the word to the environment."""
-    return load(**{name: value for name, value in given.items() if value is not None})
+    return load_settings(**{name: value for name, value in options.items() if value is not None})

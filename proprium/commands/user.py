@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from proprium.commands.common import password, storage
+from proprium.commands.common import open_storage, read_password
 from proprium.storage.tables import Role
 
 PASSWORD_STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -24,9 +24,9 @@ def add(email: str, role: str, name: str, password_stdin: bool) -> None:
     """Create an account."""
     from proprium.accounts import users
 
-    with storage() as (_, database):
-        made = users.create_user(database, email, name, password(password_stdin), Role(role))
-    click.echo(made.email)
+    with open_storage() as (_, database):
+        account = users.create_user(database, email, name, read_password(password_stdin), Role(role))
+    click.echo(account.email)
 
 
 @user.command(name="list")
@@ -34,9 +34,9 @@ def list_() -> None:
     """Every account: e-mail address, role, name; separated by tabs."""
     from proprium.accounts import users
 
-    with storage() as (_, database):
-        for one in users.list_users(database):
-            click.echo(f"{one.email}\t{one.role}\t{one.name}")
+    with open_storage() as (_, database):
+        for account in users.list_users(database):
+            click.echo(f"{account.email}\t{account.role}\t{account.name}")
 
 
 @user.command()
@@ -45,7 +45,7 @@ def remove(email: str) -> None:
     """Delete an account. Its properties stay, for the owner."""
     from proprium.accounts import users
 
-    with storage() as (_, database):
+    with open_storage() as (_, database):
         users.remove(database, email)
 
 
@@ -56,6 +56,6 @@ def password_(email: str, password_stdin: bool) -> None:
     """Set a new password, and end the account's login sessions."""
     from proprium.accounts import users
 
-    with storage() as (_, database):
+    with open_storage() as (_, database):
         users.find(database, email)  # an unknown address is told before a password is asked for
-        users.set_password(database, email, password(password_stdin))
+        users.set_password(database, email, read_password(password_stdin))

@@ -19,10 +19,10 @@ from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import Property
 
-NAME = "Exemplar"
-EVENTS = 200_000
-BATCH = 5_000  # events in one commit
-CARDS = ("signup", "download")
+PROPERTY_NAME = "Exemplar"
+EVENT_COUNT = 200_000
+COMMIT_BATCH_SIZE = 5_000  # events in one commit
+CUSTOM_CARDS = ("signup", "download")
 
 
 def add_exemplar(
@@ -30,50 +30,56 @@ def add_exemplar(
     owner_id: UUID | None,
     *,
     until: datetime | None = None,
-    count: int = EVENTS,
-    progress: Callable[[int, int], None] | None = None,
+    count: int = EVENT_COUNT,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Property:
     """The sample property with a year of events up to `until` (now). Takes seconds: not for the event loop.
 
     `progress` is told how many events are written, and of how many.
     """
-    made = make_exemplar(database, owner_id)
-    assert made.number is not None
-    write_history(database, made.number, until or utc_now(), count, progress)
-    return made
+    property_ = make_exemplar(database, owner_id)
+    assert property_.number is not None
+    write_history(database, property_.number, until or utc_now(), count, on_progress)
+    return property_
 
 
 def make_exemplar(database: Database, owner_id: UUID | None) -> Property:
     """The sample property alone, without an event."""
-    made = create_property(database, NAME, owner_id, hostnames=[HOSTNAME])
-    return set_custom_cards(database, made.id, CARDS)
+    property_ = create_property(database, PROPERTY_NAME, owner_id, hostnames=[HOSTNAME])
+    return set_custom_cards(database, property_.id, CUSTOM_CARDS)
 
 
 def find_exemplar(database: Database) -> Property | None:
     """The oldest property of that name."""
     with database.session() as session:
-        return session.exec(select(Property).where(Property.name == NAME).order_by(col(Property.number))).first()
+        return session.exec(
+            select(Property).where(Property.name == PROPERTY_NAME).order_by(col(Property.number))
+        ).first()
 
 
 def write_history(
-    database: Database, number: int, until: datetime, count: int, progress: Callable[[int, int], None] | None = None
+    database: Database,
+    property_number: int,
+    until: datetime,
+    count: int,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """How many events were written."""
     store = EventStore(database)
-    written = 0
-    waiting = []
-    for day in history(population(), number, until, count):
-        waiting += day
-        if len(waiting) >= BATCH:
-            written += sum(store.append(waiting))
-            waiting = []
-            if progress:
-                progress(written, count)
-    written += sum(store.append(waiting))
+    written_count = 0
+    pending_events = []
+    for day_events in history(population(), property_number, until, count):
+        pending_events += day_events
+        if len(pending_events) >= COMMIT_BATCH_SIZE:
+            written_count += sum(store.append(pending_events))
+            pending_events = []
+            if on_progress:
+                on_progress(written_count, count)
+    written_count += sum(store.append(pending_events))
     store.close()
-    if progress:
-        progress(written, written)
-    return written
+    if on_progress:
+        on_progress(written_count, written_count)
+    return written_count
 
 
 def population() -> Population:

@@ -11,21 +11,21 @@ from random import Random
 
 from collector.event import Event
 from proprium.demo.people import People, Person
-from proprium.demo.visits import Step, crawl, to_event, visit
+from proprium.demo.visits import VisitStep, crawl, to_event, visit
 
 DAYS = 365
 SEED = 1729
 EVENTS_PER_VISIT = 6.15  # measured over the whole year; crawls included
-BOTS = 0.09  # of the visits
-COMES_BACK = 0.38  # of the visits are by somebody who was there before
-REMEMBERED = 900  # people who may come back
+BOT_VISIT_SHARE = 0.09  # of the visits
+RETURNING_VISIT_SHARE = 0.38  # of the visits are by somebody who was there before
+MAX_RETURNING_PEOPLE = 900  # people who may come back
 
-WEEKDAYS = (1.05, 1.12, 1.1, 1.06, 0.92, 0.55, 0.62)  # from Monday
+WEEKDAY_WEIGHTS = (1.05, 1.12, 1.1, 1.06, 0.92, 0.55, 0.62)  # from Monday
 # From midnight, UTC; most readers are European.
-HOURS = (2, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 9, 10, 11, 11, 10, 9, 9, 9, 8, 7, 5, 3)
-TALKED_ABOUT = {0.31: 3.4, 0.58: 2.2, 0.87: 4.0}  # share of the year: how much more on that day; it wears off
+HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 9, 10, 11, 11, 10, 9, 9, 9, 8, 7, 5, 3)
+TRAFFIC_PEAKS = {0.31: 3.4, 0.58: 2.2, 0.87: 4.0}  # share of the year: how much more on that day; it wears off
 
-_HOURS = list(accumulate(HOURS))
+_CUMULATIVE_HOUR_WEIGHTS = list(accumulate(HOUR_WEIGHTS))
 
 
 class Population:
@@ -34,20 +34,22 @@ class Population:
     def __init__(self, people: People) -> None:
         self.people = people
         self.places = people.places
-        self._known: deque[Person] = deque(maxlen=REMEMBERED)
+        self._returning_people: deque[Person] = deque(maxlen=MAX_RETURNING_PEOPLE)
 
-    def visit(self, chance: Random, at: datetime) -> tuple[Person, list[Step]]:
+    def visit(self, rng: Random, moment: datetime) -> tuple[Person, list[VisitStep]]:
         """Somebody's next visit: a stranger's, a regular's or a crawler's."""
-        dice = chance.random()
-        if dice < BOTS:
-            bot = self.people.bot(chance)
-            return bot, crawl(chance, at, bot)
-        if dice < BOTS + COMES_BACK and self._known:
-            person = self._known[int(len(self._known) * math.sqrt(chance.random()))]  # rather those who came lately
-            return person, visit(chance, at, person, is_new=False)
-        person = self.people.person(chance)
-        self._known.append(person)
-        return person, visit(chance, at, person, is_new=True)
+        roll = rng.random()
+        if roll < BOT_VISIT_SHARE:
+            bot = self.people.bot(rng)
+            return bot, crawl(rng, moment, bot)
+        if roll < BOT_VISIT_SHARE + RETURNING_VISIT_SHARE and self._returning_people:
+            person = self._returning_people[
+                int(len(self._returning_people) * math.sqrt(rng.random()))
+            ]  # rather those who came lately
+            return person, visit(rng, moment, person, is_new=False)
+        person = self.people.person(rng)
+        self._returning_people.append(person)
+        return person, visit(rng, moment, person, is_new=True)
 
 
 def history(
@@ -57,45 +59,45 @@ def history(
 
     The same ones for the same `until` and seed.
     """
-    chance = Random(seed)
+    rng = Random(seed)
     today = until.replace(hour=0, minute=0, second=0, microsecond=0)
-    first = today - timedelta(days=days)
-    shares = day_shares(chance, first, days + 1)
+    first_day = today - timedelta(days=days)
+    shares = day_shares(rng, first_day, days + 1)
     visits_per_share = count / EVENTS_PER_VISIT / sum(shares[:-1])
-    running_on: list[Event] = []  # visits that last into the next day
-    for number, share in enumerate(shares):
-        starts = first + timedelta(days=number)
-        events = running_on
-        for at in moments(chance, starts, int(share * visits_per_share + chance.random())):
-            person, steps = population.visit(chance, at)
-            events += [to_event(chance, step, person, property_number) for step in steps]
-        events.sort(key=_when)
-        ends = min(starts + timedelta(days=1), until)
-        yield [event for event in events if event.created_at < ends]
-        running_on = [event for event in events if event.created_at >= ends]
+    carried_over: list[Event] = []  # visits that last into the next day
+    for day_index, share in enumerate(shares):
+        day_start = first_day + timedelta(days=day_index)
+        events = carried_over
+        for moment in visit_times(rng, day_start, int(share * visits_per_share + rng.random())):
+            person, steps = population.visit(rng, moment)
+            events += [to_event(rng, step, person, property_number) for step in steps]
+        events.sort(key=_created_at)
+        day_end = min(day_start + timedelta(days=1), until)
+        yield [event for event in events if event.created_at < day_end]
+        carried_over = [event for event in events if event.created_at >= day_end]
 
 
-def day_shares(chance: Random, first: datetime, days: int) -> list[float]:
+def day_shares(rng: Random, first_day: datetime, days: int) -> list[float]:
     """How busy each day is, relative to the others."""
     shares = []
-    for number in range(days):
-        year = number / days
+    for day_index in range(days):
+        year = day_index / days
         growth = 0.45 + 0.75 * year + 0.08 * math.sin(year * 4 * math.pi)
-        talk = sum((times - 1) * _wears_off((year - at) * days) for at, times in TALKED_ABOUT.items())
-        weekday = WEEKDAYS[(first + timedelta(days=number)).weekday()]
-        shares.append(growth * weekday * (1 + talk) * chance.lognormvariate(0, 0.09))
+        peak_factor = sum((factor - 1) * _decay((year - peak) * days) for peak, factor in TRAFFIC_PEAKS.items())
+        weekday = WEEKDAY_WEIGHTS[(first_day + timedelta(days=day_index)).weekday()]
+        shares.append(growth * weekday * (1 + peak_factor) * rng.lognormvariate(0, 0.09))
     return shares
 
 
-def moments(chance: Random, day: datetime, count: int) -> list[datetime]:
+def visit_times(rng: Random, day: datetime, count: int) -> list[datetime]:
     """`count` times of a day, more of them in the busy hours, in order."""
-    hours = chance.choices(range(24), cum_weights=_HOURS, k=count)
-    return sorted(day + timedelta(hours=hour, seconds=chance.random() * 3600) for hour in hours)
+    hours = rng.choices(range(24), cum_weights=_CUMULATIVE_HOUR_WEIGHTS, k=count)
+    return sorted(day + timedelta(hours=hour, seconds=rng.random() * 3600) for hour in hours)
 
 
-def _wears_off(days_since: float) -> float:
+def _decay(days_since: float) -> float:
     return math.exp(-days_since / 2.2) if days_since >= 0 else 0.0
 
 
-def _when(event: Event) -> datetime:
+def _created_at(event: Event) -> datetime:
     return event.created_at

@@ -11,9 +11,9 @@ from random import Random
 from typing import Any
 
 DATA = Path(__file__).parent / "data"
-SPEAKS_ENGLISH = 0.25  # share of readers whose browser asks for English wherever they live
+ENGLISH_SHARE = 0.25  # share of readers whose browser asks for English wherever they live
 
-BOTS = (  # (share, User-Agent)
+BOT_AGENTS = (  # (share, User-Agent)
     (8, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
     (4, "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
     (6, "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)"),
@@ -60,33 +60,35 @@ class People:
         self.places, weights = _places(json.loads((DATA / "places.json").read_text()), regions)
         self._place_weights = list(accumulate(weights))
 
-    def person(self, chance: Random) -> Person:
-        place = chance.choices(self.places, cum_weights=self._place_weights)[0]
-        text, screens = chance.choices(self._agents, cum_weights=self._agent_weights)[0]
+    def person(self, rng: Random) -> Person:
+        place = rng.choices(self.places, cum_weights=self._place_weights)[0]
+        text, screens = rng.choices(self._agents, cum_weights=self._agent_weights)[0]
         return Person(
-            user_id=f"{chance.getrandbits(128):032x}",
+            user_id=f"{rng.getrandbits(128):032x}",
             user_agent=text,
-            screen=chance.choice(screens),
-            language="en-US" if chance.random() < SPEAKS_ENGLISH else place.language,
+            screen=rng.choice(screens),
+            language="en-US" if rng.random() < ENGLISH_SHARE else place.language,
             place=place,
         )
 
-    def bot(self, chance: Random) -> Person:
+    def bot(self, rng: Random) -> Person:
         """Most crawlers come from the same few data centres and keep no cookie, so each is somebody new."""
-        text = chance.choices([text for _, text in BOTS], weights=[share for share, _ in BOTS])[0]
-        place = chance.choice([place for place in self.places if place.city in {"Ashburn", "Frankfurt am Main"}])
-        return Person(f"{chance.getrandbits(128):032x}", text, (1024, 768), "en-US", place)
+        text = rng.choices([text for _, text in BOT_AGENTS], weights=[share for share, _ in BOT_AGENTS])[0]
+        place = rng.choice([place for place in self.places if place.city in {"Ashburn", "Frankfurt am Main"}])
+        return Person(f"{rng.getrandbits(128):032x}", text, (1024, 768), "en-US", place)
 
 
 def _places(
     countries: dict[str, dict[str, Any]], regions: Callable[[str], Sequence[str]]
 ) -> tuple[list[Place], list[float]]:
     places, weights = [], []
-    for country, told in countries.items():
-        spots = told["cities"] or [(region, None, 1 / rank) for rank, region in enumerate(regions(country), 1)]
-        spots = spots or [(None, None, 1)]
-        whole = sum(weight for _, _, weight in spots)
-        for region, city, weight in spots:
-            places.append(Place(country, region, city, told["language"]))
-            weights.append(told["weight"] * weight / whole)
+    for country, country_data in countries.items():
+        weighted_places = country_data["cities"] or [
+            (region, None, 1 / rank) for rank, region in enumerate(regions(country), 1)
+        ]
+        weighted_places = weighted_places or [(None, None, 1)]
+        total_weight = sum(weight for _, _, weight in weighted_places)
+        for region, city, weight in weighted_places:
+            places.append(Place(country, region, city, country_data["language"]))
+            weights.append(country_data["weight"] * weight / total_weight)
     return places, weights

@@ -42,7 +42,7 @@ class Action:
 
     event: str
     path: str
-    chance: float
+    probability: float
     data: tuple[dict[str, Any], ...] = ({},)
 
 
@@ -122,7 +122,7 @@ ACTIONS = (
     Action("play_video", "/features/live-preview", 0.5, ({"video": "tour"},)),
 )
 
-NEXT = {  # where a reader goes from here, beside anywhere
+NEXT_PAGES = {  # where a reader goes from here, beside anywhere
     "/": ("/features", "/pricing", "/docs/quick-start", "/download"),
     "/features": ("/pricing", "/features/live-preview", "/signup"),
     "/pricing": ("/signup", "/signup", "/docs/faq", "/features"),
@@ -136,33 +136,37 @@ NEXT = {  # where a reader goes from here, beside anywhere
 }
 
 _BY_PATH = {page.path: page for page in PAGES}
-_ZIPF = [1 / rank for rank in range(1, len(PAGES) + 1)]
-_READ = list(accumulate(_ZIPF))
-_ENTRIES = [page for page in PAGES if page.is_entry]
-_ENTERED = list(accumulate(weight for page, weight in zip(PAGES, _ZIPF, strict=True) if page.is_entry))
-_ACTIONS = {path: tuple(action for action in ACTIONS if action.path == path) for path in {a.path for a in ACTIONS}}
-_SOURCES = {
+_ZIPF_WEIGHTS = [1 / rank for rank in range(1, len(PAGES) + 1)]
+_CUMULATIVE_PAGE_WEIGHTS = list(accumulate(_ZIPF_WEIGHTS))
+_ENTRY_PAGES = [page for page in PAGES if page.is_entry]
+_CUMULATIVE_ENTRY_WEIGHTS = list(
+    accumulate(weight for page, weight in zip(PAGES, _ZIPF_WEIGHTS, strict=True) if page.is_entry)
+)
+_ACTIONS_BY_PATH = {
+    path: tuple(action for action in ACTIONS if action.path == path) for path in {a.path for a in ACTIONS}
+}
+_SOURCES_BY_MONTH = {
     month: ([s for s in SOURCES if month in s.months], list(accumulate(s.share for s in SOURCES if month in s.months)))
     for month in range(1, 13)
 }
 
 
-def source(chance: Random, day: date) -> Source:
-    sources, shares = _SOURCES[day.month]
-    return chance.choices(sources, cum_weights=shares)[0]
+def pick_source(rng: Random, day: date) -> Source:
+    sources, shares = _SOURCES_BY_MONTH[day.month]
+    return rng.choices(sources, cum_weights=shares)[0]
 
 
-def entry(chance: Random, source: Source) -> Page:
-    if source.landing and chance.random() < 0.85:
-        return _BY_PATH[chance.choice(source.landing)]
-    return chance.choices(_ENTRIES, cum_weights=_ENTERED)[0]
+def pick_entry_page(rng: Random, source: Source) -> Page:
+    if source.landing and rng.random() < 0.85:
+        return _BY_PATH[rng.choice(source.landing)]
+    return rng.choices(_ENTRY_PAGES, cum_weights=_CUMULATIVE_ENTRY_WEIGHTS)[0]
 
 
-def following(chance: Random, page: Page) -> Page:
-    if page.path in NEXT and chance.random() < 0.65:
-        return _BY_PATH[chance.choice(NEXT[page.path])]
-    return chance.choices(PAGES, cum_weights=_READ)[0]
+def pick_next_page(rng: Random, page: Page) -> Page:
+    if page.path in NEXT_PAGES and rng.random() < 0.65:
+        return _BY_PATH[rng.choice(NEXT_PAGES[page.path])]
+    return rng.choices(PAGES, cum_weights=_CUMULATIVE_PAGE_WEIGHTS)[0]
 
 
 def actions(page: Page) -> tuple[Action, ...]:
-    return _ACTIONS.get(page.path, ())
+    return _ACTIONS_BY_PATH.get(page.path, ())

@@ -12,54 +12,57 @@ from random import Random
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from collector.errors import Dropped, StoreUnavailable
+from collector.errors import EventDropped, StoreUnavailable
 from collector.event import Event, Hit
-from collector.geolocation import NOWHERE, Place
+from collector.geolocation import UNKNOWN_LOCATION, Location
 from collector.pipeline import Pipeline
-from collector.ports import PropertyDirectory, SaltSource
+from collector.ports import PropertyDirectory, VisitorKeySource
 from proprium.clock import Clock, utc_now
 from proprium.demo.history import Population
 from proprium.demo.people import Person
 from proprium.demo.site import HOSTNAME
-from proprium.demo.visits import Step
+from proprium.demo.visits import VisitStep
 
 log = logging.getLogger(__name__)
 
 VISITS_PER_MINUTE = 30.0  # about three events a second
-UNDER_WAY = timedelta(minutes=5)  # visits that began before the start, so that it does not start with silence
-LONGEST_NAP_S = 1.0
+WARM_UP = timedelta(minutes=5)  # visits that began before the start, so that it does not start with silence
+MAX_SLEEP_S = 1.0
 
 
-class Writer(Protocol):
+class EventWriter(Protocol):
     async def append(self, events: Sequence[Event]) -> Sequence[bool]: ...
 
 
 @dataclass(order=True, slots=True)
-class Due:
+class ScheduledStep:
     """A step that somebody will take at a moment."""
 
-    at: datetime
-    number: int
+    due_at: datetime
+    sequence_number: int
     person: Person = field(compare=False)
-    step: Step = field(compare=False)
+    step: VisitStep = field(compare=False)
 
 
-class SamplePlaces:
+class SampleGeolocator:
     """Stands in for the place database: an address of the block for benchmarks (198.18/15) tells the place."""
 
     def __init__(self, population: Population) -> None:
-        self._places = {address_of(n): Place(p.country, p.region, p.city) for n, p in enumerate(population.places)}
-        self._addresses = {place: address_of(n) for n, place in enumerate(population.places)}
+        self._location_by_address = {
+            address_of(index): Location(place.country, place.region, place.city)
+            for index, place in enumerate(population.places)
+        }
+        self._address_by_place = {place: address_of(index) for index, place in enumerate(population.places)}
 
-    def place(self, address: str | None) -> Place:
-        return self._places.get(address or "", NOWHERE)
+    def locate(self, address: str | None) -> Location:
+        return self._location_by_address.get(address or "", UNKNOWN_LOCATION)
 
     def address(self, person: Person) -> str:
-        return self._addresses[person.place]
+        return self._address_by_place[person.place]
 
 
-def address_of(number: int) -> str:
-    return f"198.18.{number >> 8}.{number & 255}"
+def address_of(index: int) -> str:
+    return f"198.18.{index >> 8}.{index & 255}"
 
 
 class Traffic:
@@ -70,8 +73,8 @@ class Traffic:
         population: Population,
         property_id: UUID,
         directory: PropertyDirectory,
-        salts: SaltSource,
-        writer: Writer,
+        visitor_keys: VisitorKeySource,
+        writer: EventWriter,
         *,
         visits_per_minute: float = VISITS_PER_MINUTE,
         clock: Clock = utc_now,
@@ -82,59 +85,66 @@ class Traffic:
         self._directory = directory
         self._writer = writer
         self._clock = clock
-        self._chance = Random(seed)
-        self._places = SamplePlaces(population)
-        self._pipeline = Pipeline(self._places, salts)
-        self._gap_s = 60 / visits_per_minute
-        self._due: list[Due] = []
-        self._next_visit = clock() - UNDER_WAY
-        self._number = 0
+        self._rng = Random(seed)
+        self._geolocator = SampleGeolocator(population)
+        self._pipeline = Pipeline(self._geolocator, visitor_keys)
+        self._visit_interval_s = 60 / visits_per_minute
+        self._scheduled_steps: list[ScheduledStep] = []
+        self._next_visit = clock() - WARM_UP
+        self._last_sequence_number = 0
 
     async def run(self) -> None:
-        began = self._clock()
+        started_at = self._clock()
         while True:
             now = self._clock()
-            self._let_visitors_in(now)
-            await self._send([due for due in self._taken(now) if due.at >= began], now)
-            soon = min(self._next_visit, self._due[0].at) if self._due else self._next_visit
-            await asyncio.sleep(min(max((soon - self._clock()).total_seconds(), 0.05), LONGEST_NAP_S))
+            self._start_visits(now)
+            await self._send(
+                [scheduled_step for scheduled_step in self._pop_due_steps(now) if scheduled_step.due_at >= started_at],
+                now,
+            )
+            next_due_at = (
+                min(self._next_visit, self._scheduled_steps[0].due_at) if self._scheduled_steps else self._next_visit
+            )
+            await asyncio.sleep(min(max((next_due_at - self._clock()).total_seconds(), 0.05), MAX_SLEEP_S))
 
-    def _let_visitors_in(self, now: datetime) -> None:
+    def _start_visits(self, now: datetime) -> None:
         while self._next_visit <= now:
-            person, steps = self._population.visit(self._chance, self._next_visit)
+            person, steps = self._population.visit(self._rng, self._next_visit)
             for step in steps:
-                self._number += 1
-                heapq.heappush(self._due, Due(step.at, self._number, person, step))
-            self._next_visit += timedelta(seconds=self._chance.expovariate(1 / self._gap_s))
+                self._last_sequence_number += 1
+                heapq.heappush(
+                    self._scheduled_steps, ScheduledStep(step.moment, self._last_sequence_number, person, step)
+                )
+            self._next_visit += timedelta(seconds=self._rng.expovariate(1 / self._visit_interval_s))
 
-    def _taken(self, now: datetime) -> list[Due]:
-        taken = []
-        while self._due and self._due[0].at <= now:
-            taken.append(heapq.heappop(self._due))
-        return taken
+    def _pop_due_steps(self, now: datetime) -> list[ScheduledStep]:
+        due_steps = []
+        while self._scheduled_steps and self._scheduled_steps[0].due_at <= now:
+            due_steps.append(heapq.heappop(self._scheduled_steps))
+        return due_steps
 
-    async def _send(self, taken: list[Due], now: datetime) -> None:
-        if not taken or (rules := self._directory.find(self._property_id)) is None:
+    async def _send(self, due_steps: list[ScheduledStep], now: datetime) -> None:
+        if not due_steps or (rules := self._directory.find(self._property_id)) is None:
             return
         events = []
-        for due in taken:
+        for scheduled_step in due_steps:
             try:
-                events.append(self._pipeline.run(self._hit(due, now), rules))
-            except Dropped:
+                events.append(self._pipeline.run(self._build_hit(scheduled_step, now), rules))
+            except EventDropped:
                 continue  # somebody changed the property's rules
         try:
             await self._writer.append(events)
         except StoreUnavailable as problem:
             log.info("sample traffic was not stored: %s", problem)
 
-    def _hit(self, due: Due, now: datetime) -> Hit:
+    def _build_hit(self, scheduled_step: ScheduledStep, now: datetime) -> Hit:
         return Hit(
             property_id=self._property_id,
-            event=due.step.event,
-            data=dict(due.step.data),
+            event=scheduled_step.step.event,
+            data=dict(scheduled_step.step.data),
             id=uuid4(),
             received_at=now,
-            address=self._places.address(due.person),
-            user_agent=due.person.user_agent,
+            address=self._geolocator.address(scheduled_step.person),
+            user_agent=scheduled_step.person.user_agent,
             origin_host=HOSTNAME,
         )

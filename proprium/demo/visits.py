@@ -15,59 +15,66 @@ from collector.visitor import visitor_of
 from proprium.demo import site
 from proprium.demo.people import Person
 
-FOLLOWS_ON = 0.52  # of the readers of a page read another
-LEAVES_AT_ONCE = 0.38  # of the visits are over within seconds
-LONGEST_S = 900.0
-CLICKED = (("a", "github.com"), ("a", ""), ("a", ""), ("button", ""), ("img", ""), ("summary", ""))  # tag, href host
+NEXT_PAGE_PROBABILITY = 0.52  # of the readers of a page read another
+BOUNCE_PROBABILITY = 0.38  # of the visits are over within seconds
+MAX_READING_S = 900.0
+CLICK_TARGETS = (
+    ("a", "github.com"),
+    ("a", ""),
+    ("a", ""),
+    ("button", ""),
+    ("img", ""),
+    ("summary", ""),
+)  # tag, href host
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class VisitStep:
     """One event of a visit, `data` as the script sends it."""
 
-    at: datetime
+    moment: datetime
     event: str
     data: dict[str, Any]
 
 
-def visit(chance: Random, at: datetime, person: Person, *, is_new: bool) -> list[Step]:
+def visit(rng: Random, moment: datetime, person: Person, *, is_new: bool) -> list[VisitStep]:
     """All steps of one visit, in order."""
-    came_by = site.source(chance, at.date())
-    page = site.entry(chance, came_by)
-    told = {**_about(person), **came_by.utm()}
-    steps: list[Step] = []
+    source = site.pick_source(rng, moment.date())
+    page = site.pick_entry_page(rng, source)
+    visitor_data = {**_visitor_data(person), **source.utm()}
+    steps: list[VisitStep] = []
     if is_new:
-        steps.append(Step(at, "session_start", _view(chance, page, told, came_by.referrer)))
-    referrer = came_by.referrer
-    is_glance = chance.random() < LEAVES_AT_ONCE
+        steps.append(VisitStep(moment, "session_start", _view_data(rng, page, visitor_data, source.referrer)))
+    referrer = source.referrer
+    is_bounce = rng.random() < BOUNCE_PROBABILITY
     while True:
-        data = steps[0].data if is_new and len(steps) == 1 else _view(chance, page, told, referrer)
-        at = _read(chance, at, page, data, steps, is_glance=is_glance)
-        if is_glance or chance.random() > FOLLOWS_ON or len(steps) > 80:
+        data = steps[0].data if is_new and len(steps) == 1 else _view_data(rng, page, visitor_data, referrer)
+        moment = _read_page(rng, moment, page, data, steps, is_bounce=is_bounce)
+        if is_bounce or rng.random() > NEXT_PAGE_PROBABILITY or len(steps) > 80:
             return steps
         referrer = f"https://{site.HOSTNAME}{page.path}"
-        page = site.following(chance, page)
-        at += timedelta(seconds=chance.uniform(0.3, 4))
+        page = site.pick_next_page(rng, page)
+        moment += timedelta(seconds=rng.uniform(0.3, 4))
 
 
-def crawl(chance: Random, at: datetime, bot: Person) -> list[Step]:
+def crawl(rng: Random, moment: datetime, bot: Person) -> list[VisitStep]:
     """A crawler that runs scripts: it opens some pages, and does nothing there."""
     steps = []
-    for _ in range(chance.randint(1, 6)):
-        page = chance.choice(site.PAGES)
-        steps.append(Step(at, "page_view", _view(chance, page, _about(bot), "")))
-        at += timedelta(seconds=chance.uniform(2, 40))
+    for _ in range(rng.randint(1, 6)):
+        page = rng.choice(site.PAGES)
+        steps.append(VisitStep(moment, "page_view", _view_data(rng, page, _visitor_data(bot), "")))
+        moment += timedelta(seconds=rng.uniform(2, 40))
     return steps
 
 
-def to_event(chance: Random, step: Step, person: Person, property_number: int) -> Event:
+def to_event(rng: Random, step: VisitStep, person: Person, property_number: int) -> Event:
     """What the collector would have made of it."""
     data, place = step.data, person.place
     return Event(
-        id=UUID(int=chance.getrandbits(128)),
+        id=UUID(int=rng.getrandbits(128)),
         property=property_number,
         event=step.event,
-        created_at=step.at,
+        created_at=step.moment,
         data=data,
         identity=Identity.COOKIE,
         visitor=visitor_of(person.user_id),
@@ -77,7 +84,7 @@ def to_event(chance: Random, step: Step, person: Person, property_number: int) -
         page=data["url"],
         title=data.get("title"),
         hostname=data["hostname"],
-        referrer=_host(data.get("referrer", "")),
+        referrer=_referrer_host(data.get("referrer", "")),
         screen_width=data.get("screen_width"),
         screen_height=data.get("screen_height"),
         language=data.get("language"),
@@ -92,7 +99,7 @@ def to_event(chance: Random, step: Step, person: Person, property_number: int) -
     )
 
 
-def _about(person: Person) -> dict[str, Any]:
+def _visitor_data(person: Person) -> dict[str, Any]:
     width, height = person.screen
     return {
         "user_id": person.user_id,
@@ -103,43 +110,52 @@ def _about(person: Person) -> dict[str, Any]:
     }
 
 
-def _view(chance: Random, page: site.Page, told: dict[str, Any], referrer: str) -> dict[str, Any]:
-    data = {**told, "url": page.path, "title": page.title, "view_id": f"{chance.getrandbits(64):016x}"}
+def _view_data(rng: Random, page: site.Page, visitor_data: dict[str, Any], referrer: str) -> dict[str, Any]:
+    data = {**visitor_data, "url": page.path, "title": page.title, "view_id": f"{rng.getrandbits(64):016x}"}
     return {**data, "referrer": referrer} if referrer else data
 
 
-def _read(
-    chance: Random, at: datetime, page: site.Page, data: dict[str, Any], steps: list[Step], *, is_glance: bool
+def _read_page(
+    rng: Random, opened_at: datetime, page: site.Page, data: dict[str, Any], steps: list[VisitStep], *, is_bounce: bool
 ) -> datetime:
     """Adds what happens between opening a page and leaving it; returns when it was left."""
-    spent_s = chance.uniform(0.5, 5) if is_glance else min(chance.lognormvariate(0, 0.9) * page.reading_s, LONGEST_S)
-    depth = 0 if is_glance else min(100, int(chance.triangular(15, 125, 60 if page.reading_s > 60 else 100)))
-    steps.append(Step(at, "page_view", data))
-    done = [_deed(data, "scroll", scroll_depth=depth - depth % 25)] if depth >= 25 else []
-    if not is_glance:
-        done += [_deed(data, "click", **_click(chance)) for _ in range(chance.choice((0, 0, 1, 1, 2)))]
+    spent_s = rng.uniform(0.5, 5) if is_bounce else min(rng.lognormvariate(0, 0.9) * page.reading_s, MAX_READING_S)
+    scroll_depth = 0 if is_bounce else min(100, int(rng.triangular(15, 125, 60 if page.reading_s > 60 else 100)))
+    steps.append(VisitStep(opened_at, "page_view", data))
+    page_events = (
+        [_page_event(data, "scroll", scroll_depth=scroll_depth - scroll_depth % 25)] if scroll_depth >= 25 else []
+    )
+    if not is_bounce:
+        page_events += [_page_event(data, "click", **_click_details(rng)) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
         for action in site.actions(page):
-            if chance.random() < action.chance:
-                done.append(_deed(data, action.event, **chance.choice(action.data)))
-    moments = sorted(chance.uniform(0.1, 0.95) * spent_s for _ in done)
-    steps += [Step(at + timedelta(seconds=moment), *deed) for moment, deed in zip(moments, done, strict=True)]
-    left_at = at + timedelta(seconds=spent_s)
+            if rng.random() < action.probability:
+                page_events.append(_page_event(data, action.event, **rng.choice(action.data)))
+    offsets_s = sorted(rng.uniform(0.1, 0.95) * spent_s for _ in page_events)
+    steps += [
+        VisitStep(opened_at + timedelta(seconds=offset_s), *page_event)
+        for offset_s, page_event in zip(offsets_s, page_events, strict=True)
+    ]
+    left_at = opened_at + timedelta(seconds=spent_s)
     if spent_s >= 1:  # the script sends no shorter ones
-        steps.append(Step(left_at, *_deed(data, "page_leave", time_on_page=int(spent_s * 1000), scroll_depth=depth)))
+        steps.append(
+            VisitStep(
+                left_at, *_page_event(data, "page_leave", time_on_page=int(spent_s * 1000), scroll_depth=scroll_depth)
+            )
+        )
     return left_at
 
 
-def _deed(view: dict[str, Any], event: str, **details: Any) -> tuple[str, dict[str, Any]]:
+def _page_event(view: dict[str, Any], event: str, **details: Any) -> tuple[str, dict[str, Any]]:
     """An event of a view that is open already carries what ties it to the view, and its own details."""
     return event, {key: view[key] for key in ("user_id", "view_id", "url", "hostname")} | details
 
 
-def _click(chance: Random) -> dict[str, Any]:
-    target, href = chance.choice(CLICKED)
-    details = {"target": target, "x": chance.randrange(1200), "y": chance.randrange(2400)}
+def _click_details(rng: Random) -> dict[str, Any]:
+    target, href = rng.choice(CLICK_TARGETS)
+    details = {"target": target, "x": rng.randrange(1200), "y": rng.randrange(2400)}
     return {**details, "href": href} if href else details
 
 
 @lru_cache(maxsize=256)
-def _host(referrer: str) -> str | None:
+def _referrer_host(referrer: str) -> str | None:
     return referrer_host(referrer, site.HOSTNAME) if referrer else None

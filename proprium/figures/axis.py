@@ -11,9 +11,9 @@ from proprium.figures import numbers
 from proprium.metrics.query.period import Interval
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
-MOST_LABELS = 6  # what fits on a phone
-_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-_STEPS: dict[Interval, tuple[int, ...]] = {
+MAX_LABELS = 6  # what fits on a phone
+_DURATION_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_STEPS_BY_INTERVAL: dict[Interval, tuple[int, ...]] = {
     Interval.MINUTE: (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440),
     Interval.HOUR: (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168),
     Interval.DAY: (1, 2, 3, 7, 14, 28, 56, 91, 182),
@@ -54,12 +54,12 @@ def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
 
 def time_ticks(starts: Sequence[datetime], interval: Interval) -> list[datetime]:
     """The buckets that are labelled: regular, at most MOST_LABELS, on round hours, months and quarters."""
-    for step in _STEPS[interval]:
-        chosen = [start for index, start in enumerate(starts) if _is_round(start, index, step, interval)]
-        if len(chosen) <= MOST_LABELS:
-            return chosen
-    every = math.ceil(len(starts) / MOST_LABELS)
-    return list(starts[::every])
+    for step in _STEPS_BY_INTERVAL[interval]:
+        ticks = [start for index, start in enumerate(starts) if _is_round(start, index, step, interval)]
+        if len(ticks) <= MAX_LABELS:
+            return ticks
+    stride = math.ceil(len(starts) / MAX_LABELS)
+    return list(starts[::stride])
 
 
 def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:
@@ -67,19 +67,19 @@ def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:
     return [_label(tick, interval, previous) for previous, tick in pairwise([None, *ticks]) if tick is not None]
 
 
-def _step(wanted: float, metric: Metric) -> float:
-    if metric in DURATIONS and wanted <= _SECONDS[-1]:
-        return next(step for step in _SECONDS if step >= wanted)
-    size = 10.0 ** math.floor(math.log10(wanted))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= wanted * (1 - 1e-9))
+def _step(minimum: float, metric: Metric) -> float:
+    if metric in DURATIONS and minimum <= _DURATION_STEPS_S[-1]:
+        return next(step for step in _DURATION_STEPS_S if step >= minimum)
+    size = 10.0 ** math.floor(math.log10(minimum))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= minimum * (1 - 1e-9))
     return step if metric is Metric.VIEWS_PER_SESSION else float(max(math.ceil(step), 1))
 
 
 def _is_round(start: datetime, index: int, step: int, interval: Interval) -> bool:
-    return _place(start, index, step, interval) % step == 0
+    return _bucket_index(start, index, step, interval) % step == 0
 
 
-def _place(start: datetime, index: int, step: int, interval: Interval) -> int:
+def _bucket_index(start: datetime, index: int, step: int, interval: Interval) -> int:
     match interval:
         case Interval.MINUTE:
             return start.hour * 60 + start.minute
@@ -91,17 +91,17 @@ def _place(start: datetime, index: int, step: int, interval: Interval) -> int:
     return index - 1 if step > 1 else index
 
 
-def _label(tick: datetime, interval: Interval, before: datetime | None) -> str:
+def _label(tick: datetime, interval: Interval, previous: datetime | None) -> str:
     if interval is Interval.MONTH:
         return f"{tick:%b %Y}"
     if interval in (Interval.MINUTE, Interval.HOUR) and (tick.hour, tick.minute) != (0, 0):
         return f"{tick:%H:%M}"
-    year = f" {tick.year}" if before is not None and before.year != tick.year else ""
+    year = f" {tick.year}" if previous is not None and previous.year != tick.year else ""
     return f"{tick.day} {tick:%b}{year}"
 
 
 def _plain_duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60 or whole % 60:
+    whole_seconds = round(seconds)
+    if whole_seconds < 60 or whole_seconds % 60:
         return numbers.duration(seconds)
-    return f"{whole // 60}m" if whole < 3600 or whole % 3600 else f"{whole // 3600}h"
+    return f"{whole_seconds // 60}m" if whole_seconds < 3600 or whole_seconds % 3600 else f"{whole_seconds // 3600}h"

@@ -8,44 +8,44 @@ from typing import TypeVar
 
 from collector import bots
 from maps.atlas import Atlas
-from proprium.metrics.results import Breakdown, Dimension, Row, TableRow
+from proprium.metrics.results import Breakdown, BreakdownRow, BreakdownTableRow, Dimension
 
-NameOf = Callable[[str, str], str]
-NAMED = frozenset({Dimension.COUNTRY.value, Dimension.REGION.value, Dimension.BOT_CATEGORY.value})
+NameLookup = Callable[[str, str], str]
+NAMED_DIMENSIONS = frozenset({Dimension.COUNTRY.value, Dimension.REGION.value, Dimension.BOT_CATEGORY.value})
 """The warehouse knows codes of these; people read, and search for, names."""
 
-R = TypeVar("R", Row, TableRow)
+R = TypeVar("R", BreakdownRow, BreakdownTableRow)
 
 
-def name_of(atlas: Atlas) -> NameOf:
+def name_lookup(atlas: Atlas) -> NameLookup:
     """(dimension, value) → what a person reads; the value itself where it has no other name."""
-    names: dict[str, Callable[[str], str]] = {
+    lookups: dict[str, Callable[[str], str]] = {
         Dimension.COUNTRY.value: atlas.name,
         Dimension.REGION.value: atlas.region_name,
-        Dimension.BOT_CATEGORY.value: _kind_of_bot,
+        Dimension.BOT_CATEGORY.value: _bot_category_name,
     }
 
-    def name(dimension: str, value: str) -> str:
-        of = names.get(dimension)
-        return of(value) if of and value else value
+    def lookup_name(dimension: str, value: str) -> str:
+        lookup = lookups.get(dimension)
+        return lookup(value) if lookup and value else value
 
-    return name
+    return lookup_name
 
 
-def named(breakdowns: Mapping[Dimension, Breakdown], name: NameOf) -> dict[Dimension, Breakdown]:
+def with_labels(breakdowns: Mapping[Dimension, Breakdown], lookup_name: NameLookup) -> dict[Dimension, Breakdown]:
     """The same with every value called by its name, where it has another one."""
-    return {key: _renamed(breakdown, name) for key, breakdown in breakdowns.items()}
+    return {key: _with_row_labels(breakdown, lookup_name) for key, breakdown in breakdowns.items()}
 
 
-def called(row: R, dimension: str, name: NameOf) -> R:
+def with_label(row: R, dimension: str, lookup_name: NameLookup) -> R:
     """The row with its value's name for a label."""
-    found = name(dimension, row.value or "")
-    return row if found in {row.value, ""} else replace(row, label=found)
+    label = lookup_name(dimension, row.value or "")
+    return row if label in {row.value, ""} else replace(row, label=label)
 
 
-def _renamed(breakdown: Breakdown, name: NameOf) -> Breakdown:
-    return replace(breakdown, rows=tuple(called(row, breakdown.dimension, name) for row in breakdown.rows))
+def _with_row_labels(breakdown: Breakdown, lookup_name: NameLookup) -> Breakdown:
+    return replace(breakdown, rows=tuple(with_label(row, breakdown.dimension, lookup_name) for row in breakdown.rows))
 
 
-def _kind_of_bot(category: str) -> str:
-    return bots.LABELS.get(category, category)
+def _bot_category_name(category: str) -> str:
+    return bots.CATEGORY_LABELS.get(category, category)

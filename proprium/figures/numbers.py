@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
-NOTHING = "–"
+NO_VALUE = "–"
 MINUS = "\u2212"
 
-TITLES: dict[Metric, str] = {
+METRIC_TITLES: dict[Metric, str] = {
     Metric.VISITORS: "Visitors",
     Metric.NEW_VISITORS: "New visitors",
     Metric.SESSIONS: "Sessions",
@@ -25,21 +25,21 @@ TITLES: dict[Metric, str] = {
     Metric.CONVERSIONS: "Conversions",
     Metric.CONVERSION_RATE: "Conversion rate",
 }
-OF_GOALS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
-OF_TABLES = frozenset({Metric.EXIT_RATE})
+GOAL_METRICS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
+TABLE_METRICS = frozenset({Metric.EXIT_RATE})
 """Says something of a page, and little of a whole site."""
 
 
-def cards(*, has_goals: bool) -> tuple[Metric, ...]:
+def card_metrics(*, has_goals: bool) -> tuple[Metric, ...]:
     """The metrics that a dashboard and a report show on cards, in their order."""
-    left_out = OF_TABLES if has_goals else OF_TABLES | OF_GOALS
-    return tuple(metric for metric in TITLES if metric not in left_out)
+    hidden_metrics = TABLE_METRICS if has_goals else TABLE_METRICS | GOAL_METRICS
+    return tuple(metric for metric in METRIC_TITLES if metric not in hidden_metrics)
 
 
-def of_metric(metric: Metric, value: float | None) -> str:
+def format_metric(metric: Metric, value: float | None) -> str:
     """A card's value, rounded once: "12.4k", "41.8 %", "2m 14s", "2.37"."""
     if value is None:
-        return NOTHING
+        return NO_VALUE
     if metric in RATES:
         return percent(value)
     if metric in DURATIONS:
@@ -49,10 +49,10 @@ def of_metric(metric: Metric, value: float | None) -> str:
     return short(value)
 
 
-def exact_of_metric(metric: Metric, value: float | None) -> str:
+def format_metric_exact(metric: Metric, value: float | None) -> str:
     """The same unrounded, for a tooltip and for tables: "12,431"."""
     if value is None or metric in RATES | DURATIONS or metric is Metric.VIEWS_PER_SESSION:
-        return of_metric(metric, value)
+        return format_metric(metric, value)
     return exact(value)
 
 
@@ -76,11 +76,11 @@ def short(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """ "0s", "48s", "2m 14s", "1h 03m"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
+    whole_seconds = round(seconds)
+    if whole_seconds < 60:
+        return f"{whole_seconds}s"
+    if whole_seconds < 3600:
+        return f"{whole_seconds // 60}m {whole_seconds % 60:02d}s"
     minutes = round(seconds / 60)
     return f"{minutes // 60}h {minutes % 60:02d}m"
 

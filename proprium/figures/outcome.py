@@ -9,121 +9,130 @@ from html import escape
 from typing import Any
 
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
-from proprium.sql_console.results import Result, ResultColumn
+from proprium.sql_console.results import ResultColumn, SqlResult
 
 HEIGHT = 300
-MOST_POINTS = 2_000
-LONGEST_LABEL = 24
-MOST_LABELS = 40
-MOST_COLUMNS = 8
+MAX_POINTS = 2_000
+MAX_LABEL_LENGTH = 24
+MAX_LABELS = 40
+MAX_COLUMNS = 8
 """With more it is a list of something, not a comparison."""
 
 
-class Kind(StrEnum):
+class ChartKind(StrEnum):
     NONE = "none"
     BAR = "bar"
     LINE = "line"
     SCATTER = "scatter"
 
 
-KINDS = {Kind.NONE: "No chart", Kind.BAR: "Bars", Kind.LINE: "Line", Kind.SCATTER: "Dots"}
+CHART_KIND_LABELS = {
+    ChartKind.NONE: "No chart",
+    ChartKind.BAR: "Bars",
+    ChartKind.LINE: "Line",
+    ChartKind.SCATTER: "Dots",
+}
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChartPlan:
     """Which columns, by their place, are drawn how."""
 
-    kind: Kind
+    kind: ChartKind
     x: int = 0
     y: int = 0
 
 
-def guess(result: Result) -> Plan:
+def guess_chart(result: SqlResult) -> ChartPlan:
     """The first column that names each row along the axis, the first number as height; times as a line.
 
     Rows that are no groups, such as all columns of all events, are drawn only when somebody asks for it.
     """
-    numbers = [at for at, column in enumerate(result.columns) if column.is_number]
-    labels = [at for at, column in enumerate(result.columns) if not column.is_number]
-    names = [at for at in labels if _names_rows(result, at)]
-    if not numbers:
-        return Plan(Kind.NONE)
-    x, y = (names or labels or numbers)[0], numbers[0]
-    if len(result.rows) < 2 or len(result.columns) > MOST_COLUMNS:
-        return Plan(Kind.NONE, x, y)
-    if names:
-        return Plan(Kind.LINE if result.columns[x].is_time else Kind.BAR, x, y)
-    return Plan(Kind.NONE, x, y) if labels or len(numbers) == 1 else Plan(Kind.SCATTER, numbers[0], numbers[1])
+    number_indexes = [index for index, column in enumerate(result.columns) if column.is_number]
+    label_indexes = [index for index, column in enumerate(result.columns) if not column.is_number]
+    name_indexes = [index for index in label_indexes if _has_unique_values(result, index)]
+    if not number_indexes:
+        return ChartPlan(ChartKind.NONE)
+    x, y = (name_indexes or label_indexes or number_indexes)[0], number_indexes[0]
+    if len(result.rows) < 2 or len(result.columns) > MAX_COLUMNS:
+        return ChartPlan(ChartKind.NONE, x, y)
+    if name_indexes:
+        return ChartPlan(ChartKind.LINE if result.columns[x].is_time else ChartKind.BAR, x, y)
+    return (
+        ChartPlan(ChartKind.NONE, x, y)
+        if label_indexes or len(number_indexes) == 1
+        else ChartPlan(ChartKind.SCATTER, number_indexes[0], number_indexes[1])
+    )
 
 
-def _names_rows(result: Result, at: int) -> bool:
-    values = [str(row[at]) for row in result.rows]
+def _has_unique_values(result: SqlResult, index: int) -> bool:
+    values = [str(row[index]) for row in result.rows]
     return len(set(values)) == len(values)
 
 
-def outcome(result: Result, plan: Plan, look: Look) -> Figure:
+def result_chart(result: SqlResult, plan: ChartPlan, look: Look) -> Figure:
     """The first MOST_POINTS rows, in their order."""
-    rows = result.rows[:MOST_POINTS]
+    rows = result.rows[:MAX_POINTS]
     x, y = result.columns[plan.x], result.columns[plan.y]
     trace = {
-        **_mark(plan.kind, look),
-        "x": [_place(row[plan.x], x) for row in rows],
-        "y": [_height(row[plan.y]) for row in rows],
+        **_trace_style(plan.kind, look),
+        "x": [_x_value(row[plan.x], x) for row in rows],
+        "y": [_y_value(row[plan.y]) for row in rows],
         "hovertemplate": f"%{{x}}<br><b>%{{y:,}}</b> {escape(y.name)}<extra></extra>",
     }
     return {"data": [trace], "layout": _layout(x, [row[plan.x] for row in rows], plan, look), "config": CONFIG}
 
 
-def _mark(kind: Kind, look: Look) -> Figure:
+def _trace_style(kind: ChartKind, look: Look) -> Figure:
     accent = look.value.accent
-    if kind is Kind.BAR:
+    if kind is ChartKind.BAR:
         return {"type": "bar", "marker": {"color": accent, "cornerradius": 4}}
-    if kind is Kind.LINE:
+    if kind is ChartKind.LINE:
         line = {"color": accent, "width": 2.2}
         return {"type": "scatter", "mode": "lines+markers", "line": line, "marker": {"color": accent, "size": 5}}
     return {"type": "scatter", "mode": "markers", "marker": {"color": accent, "size": 7, "opacity": 0.7}}
 
 
-def _place(value: Any, column: ResultColumn) -> Any:
+def _x_value(value: Any, column: ResultColumn) -> Any:
     if column.is_number:
-        return _height(value)
+        return _y_value(value)
     if value is None:
         return None if column.is_time else "NULL"
     # A time as the clock there shows it: Plotly knows no zones.
-    return str(value)[:26].partition("+")[0] if column.is_time else escape(_text(value))
+    return str(value)[:26].partition("+")[0] if column.is_time else escape(_value_text(value))
 
 
-def _height(value: Any) -> float | int | None:
+def _y_value(value: Any) -> float | int | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _text(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _layout(x: ResultColumn, values: Sequence[Any], plan: Plan, look: Look) -> Figure:
+def _layout(x: ResultColumn, values: Sequence[Any], plan: ChartPlan, look: Look) -> Figure:
     return layout(
         look,
         height=HEIGHT,
         bargap=0.28,
-        hovermode="closest" if plan.kind is Kind.SCATTER else "x",
-        xaxis=time_axis(look, automargin=True, **_along(x, values)),
+        hovermode="closest" if plan.kind is ChartKind.SCATTER else "x",
+        xaxis=time_axis(look, automargin=True, **_x_axis(x, values)),
         yaxis=value_axis(look, automargin=True, separatethousands=True),
     )
 
 
-def _along(x: ResultColumn, values: Sequence[Any]) -> Figure:
+def _x_axis(x: ResultColumn, values: Sequence[Any]) -> Figure:
     """Numbers and times have an axis of their own; texts stand side by side, long ones cut."""
     if x.is_number:
         return {"type": "linear", "nticks": 12}
     if x.is_time:
         return {"type": "date", "nticks": 12}
-    named = list(dict.fromkeys("NULL" if value is None else _text(value) for value in values))
-    if len(named) > MOST_LABELS:
+    category_names = list(dict.fromkeys("NULL" if value is None else _value_text(value) for value in values))
+    if len(category_names) > MAX_LABELS:
         return {"type": "category", "nticks": 12}
-    shown = [_short(name) for name in named]
-    return {"type": "category", "tickvals": [escape(name) for name in named], "ticktext": shown}
+    short_labels = [_short_label(name) for name in category_names]
+    return {"type": "category", "tickvals": [escape(name) for name in category_names], "ticktext": short_labels}
 
 
-def _short(name: str) -> str:
-    return escape(name if len(name) <= LONGEST_LABEL else name[: LONGEST_LABEL - 1] + "…")
+def _short_label(name: str) -> str:
+    return escape(name if len(name) <= MAX_LABEL_LENGTH else name[: MAX_LABEL_LENGTH - 1] + "…")

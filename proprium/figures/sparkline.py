@@ -27,5 +27,7 @@ def path(values: Sequence[float]) -> str:
     highest = max(*points, 0) or 1
     step = (WIDTH - 2 * EDGE) / (len(points) - 1)
     height = HEIGHT - 2 * EDGE
-    places = [(EDGE + i * step, EDGE + height * (1 - max(value, 0) / highest)) for i, value in enumerate(points)]
-    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+    coordinates = [
+        (EDGE + index * step, EDGE + height * (1 - max(value, 0) / highest)) for index, value in enumerate(points)
+    ]
+    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in coordinates)

@@ -12,10 +12,10 @@ from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Metric, Series
 
 HEIGHT = 280
-SMOOTH_UP_TO = 200  # buckets; above, a spline costs time and shows nothing more
-SMOOTH_ABOVE = 0.1  # of the highest value; with a lower one among them a spline would swing below zero
+MAX_SMOOTH_BUCKETS = 200  # buckets; above, a spline costs time and shows nothing more
+MIN_SMOOTH_SHARE = 0.1  # of the highest value; with a lower one among them a spline would swing below zero
 
-_Points = Sequence[float | None]
+_Values = Sequence[float | None]
 
 
 def timeline(
@@ -31,59 +31,59 @@ def timeline(
 
     `title` names what is counted when it is not the metric itself: a custom event.
     """
-    name = escape(title) if title is not None else numbers.TITLES[metric].lower()
+    name = escape(title) if title is not None else numbers.METRIC_TITLES[metric].lower()
     times = [_wall_clock(start) for start in series.starts]
     data = [
-        *([_previous(times, previous, metric, look)] if previous is not None else []),
-        *_current(times, series, metric, name, look),
+        *([_previous_trace(times, previous, metric, look)] if previous is not None else []),
+        *_current_traces(times, series, metric, name, look),
     ]
     return {"data": data, "layout": _layout(series, previous, metric, look, interval), "config": CONFIG}
 
 
-def _current(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
+def _current_traces(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
     """Fill and hover over all buckets; on top of it the line, whose last piece is dashed while its bucket runs."""
-    solid = len(times) - 1 if series.running else len(times)
-    shape = _shape(series.values[:solid])
+    solid_count = len(times) - 1 if series.is_running else len(times)
+    shape = _line_shape(series.values[:solid_count])
     traces = [
         {
-            **_line(times, series.values, shape, look.value.accent, 0),
+            **_line_trace(times, series.values, shape, look.value.accent, 0),
             "fill": "tozeroy",
             "fillcolor": look.value.fill_bottom,
             "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
             "name": name,
-            "customdata": [numbers.exact_of_metric(metric, value) for value in series.values],
+            "customdata": [numbers.format_metric_exact(metric, value) for value in series.values],
             "hovertemplate": f"<b>%{{customdata}}</b> {name}<extra></extra>",
         },
         {
-            **_line(times[:solid], series.values[:solid], shape, look.value.accent, 2.4),
+            **_line_trace(times[:solid_count], series.values[:solid_count], shape, look.value.accent, 2.4),
             "mode": "lines+markers",
-            "marker": {"color": look.value.accent, "size": _dots(series.values[:solid]), "opacity": 1},
+            "marker": {"color": look.value.accent, "size": _dot_sizes(series.values[:solid_count]), "opacity": 1},
             "hoverinfo": "skip",
         },
     ]
-    if series.running and len(times) > 1:
+    if series.is_running and len(times) > 1:
         dashed = {"dash": "3px 4px", "shape": "linear"}
-        running = _line(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
-        traces.append({**running, "hoverinfo": "skip"})
-    if series.running:
-        traces.append(_running_dot(times, series, look))
+        running_trace = _line_trace(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
+        traces.append({**running_trace, "hoverinfo": "skip"})
+    if series.is_running:
+        traces.append(_running_dot_trace(times, series, look))
     return traces
 
 
-def _previous(times: list[str], previous: Series, metric: Metric, look: Look) -> Figure:
+def _previous_trace(times: list[str], previous: Series, metric: Metric, look: Look) -> Figure:
     count = min(len(times), len(previous.values))
     values = previous.values[:count]
-    trace = _line(times[:count], values, {**_shape(values), "dash": "dot"}, look.value.muted, 1.4)
+    trace = _line_trace(times[:count], values, {**_line_shape(values), "dash": "dot"}, look.value.muted, 1.4)
     return {
         **trace,
         "opacity": 0.65,
         "name": "Before",
-        "customdata": [numbers.exact_of_metric(metric, value) for value in values],
+        "customdata": [numbers.format_metric_exact(metric, value) for value in values],
         "hovertemplate": "%{customdata} before<extra></extra>",
     }
 
 
-def _line(times: Sequence[str], values: _Points, shape: Figure, colour: str, width: float) -> Figure:
+def _line_trace(times: Sequence[str], values: _Values, shape: Figure, colour: str, width: float) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -93,14 +93,16 @@ def _line(times: Sequence[str], values: _Points, shape: Figure, colour: str, wid
     }
 
 
-def _shape(values: _Points) -> Figure:
+def _line_shape(values: _Values) -> Figure:
     """Smooth where a smooth line stays between the values it joins."""
-    known = [value for value in values if value is not None]
-    is_even = min(known, default=0) > SMOOTH_ABOVE * max(known, default=0)
-    return {"shape": "spline", "smoothing": 0.6} if is_even and len(values) <= SMOOTH_UP_TO else {"shape": "linear"}
+    known_values = [value for value in values if value is not None]
+    is_even = min(known_values, default=0) > MIN_SMOOTH_SHARE * max(known_values, default=0)
+    return (
+        {"shape": "spline", "smoothing": 0.6} if is_even and len(values) <= MAX_SMOOTH_BUCKETS else {"shape": "linear"}
+    )
 
 
-def _running_dot(times: list[str], series: Series, look: Look) -> Figure:
+def _running_dot_trace(times: list[str], series: Series, look: Look) -> Figure:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -112,17 +114,20 @@ def _running_dot(times: list[str], series: Series, look: Look) -> Figure:
     }
 
 
-def _dots(values: _Points) -> list[int]:
+def _dot_sizes(values: _Values) -> list[int]:
     """A value without neighbours would be a line of no length: it is drawn as a dot, all others are not."""
     padded = [None, *values, None]
-    lonely = [padded[i] is None and padded[i + 2] is None for i in range(len(values))]
-    return [6 if alone and value is not None else 0 for alone, value in zip(lonely, values, strict=True)]
+    isolation_flags = [padded[index] is None and padded[index + 2] is None for index in range(len(values))]
+    return [
+        6 if is_isolated and value is not None else 0
+        for is_isolated, value in zip(isolation_flags, values, strict=True)
+    ]
 
 
 def _layout(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
-    shown = [*series.values, *(previous.values[: len(series.values)] if previous else ())]
-    ticks, end = axis.value_ticks(max((value for value in shown if value is not None), default=0), metric)
-    labelled = axis.time_ticks(series.starts, interval)
+    shown_values = [*series.values, *(previous.values[: len(series.values)] if previous else ())]
+    ticks, end = axis.value_ticks(max((value for value in shown_values if value is not None), default=0), metric)
+    labelled_starts = axis.time_ticks(series.starts, interval)
     return layout(
         look,
         height=HEIGHT,
@@ -131,9 +136,9 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
         xaxis=time_axis(
             look,
             type="date",
-            range=_edges(series),
-            tickvals=[_wall_clock(start) for start in labelled],
-            ticktext=axis.time_labels(labelled, interval),
+            range=_x_range(series),
+            tickvals=[_wall_clock(start) for start in labelled_starts],
+            ticktext=axis.time_labels(labelled_starts, interval),
             tickangle=0,
             hoverformat=axis.HOVER_FORMATS[interval],
             unifiedhovertitle={"text": f"%{{x|{axis.HOVER_FORMATS[interval]}}}"},
@@ -147,7 +152,7 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
     )
 
 
-def _edges(series: Series) -> list[str] | None:
+def _x_range(series: Series) -> list[str] | None:
     """From the first bucket to the last; a single bucket gets air on both sides."""
     if len(series.starts) < 2:
         return None

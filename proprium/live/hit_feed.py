@@ -13,14 +13,14 @@ from uuid import UUID
 T = TypeVar("T")
 
 
-class Heard(Generic[T]):
+class HitFeed(Generic[T]):
     """The latest outcomes of hits per property, for the page that waits for the first one.
 
     `publish` is called by the collector, from whatever thread; it costs a dictionary look-up and an append.
     """
 
-    def __init__(self, per_property: int = 20, properties: int = 500) -> None:
-        self._per_property, self._properties = per_property, properties
+    def __init__(self, max_hits_per_property: int = 20, max_properties: int = 500) -> None:
+        self._max_hits_per_property, self._max_properties = max_hits_per_property, max_properties
         self._recent: OrderedDict[UUID, deque[T]] = OrderedDict()
         self._listeners: dict[UUID, list[_Listener[T]]] = {}
         self._lock = Lock()
@@ -29,13 +29,13 @@ class Heard(Generic[T]):
         with self._lock:
             recent = self._recent.get(property_id)
             if recent is None:
-                recent = self._recent[property_id] = deque(maxlen=self._per_property)
-                if len(self._recent) > self._properties:
+                recent = self._recent[property_id] = deque(maxlen=self._max_hits_per_property)
+                if len(self._recent) > self._max_properties:
                     self._recent.popitem(last=False)
             recent.append(outcome)
             listeners = tuple(self._listeners.get(property_id, ()))
         for listener in listeners:
-            listener.tell(outcome)
+            listener.notify(outcome)
 
     def recent(self, property_id: UUID) -> list[T]:
         """Oldest first; since the start of this process, and only the latest few."""
@@ -64,6 +64,6 @@ class _Listener(Generic[T]):
     loop: asyncio.AbstractEventLoop
     callback: Callable[[T], None]
 
-    def tell(self, outcome: T) -> None:
+    def notify(self, outcome: T) -> None:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.callback, outcome)

@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from time import thread_time
 from typing import Any, Generic, TypeVar
 
-from proprium.errors import ProblemForReader
-from proprium.warehouse.query_timeout import Patience, asking
+from proprium.errors import UserFacingError
+from proprium.warehouse.query_timeout import QueryDeadline, with_deadline
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-NOTHING = object()  # no result yet; None may be a result
+NO_RESULT = object()  # no result yet; None may be a result
 
-REST_PER_WORK = 8
+IDLE_PER_CPU_SECOND = 8
 """Of one thread's seconds of CPU, beside whom the engine has another one at work: a quarter of a core."""
-REST_PER_WORK_TOGETHER = 2
+TOTAL_IDLE_PER_CPU_SECOND = 2
 """The same for all questions that are looked at: one core is theirs, however many dashboards are open."""
-SLOWEST_S = 10.0
-NEWCOMERS_S = 0.1
+MAX_INTERVAL_S = 10.0
+FIRST_RESULTS_POLL_INTERVAL_S = 0.1
 """How soon an answer that only is to be newer looks again whether nobody waits for a first one."""
 
 
-class Hub:
+class LiveQueries:
     """Tells open pages what their question's answer has become.
 
     The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch` runs
@@ -37,22 +37,24 @@ class Hub:
     result that equals the one a page has is not sent again; what nobody waits for any more is given up.
     """
 
-    def __init__(self, gap_s: float = 1.0, threads: int = 2) -> None:
-        self.gap_s = gap_s
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="live")
-        self._channels: dict[tuple[int, Hashable], _Channel] = {}
-        self._by_property: dict[int, list[_Channel]] = {}
+    def __init__(self, min_interval_s: float = 1.0, thread_count: int = 2) -> None:
+        self.min_interval_s = min_interval_s
+        self._executor = ThreadPoolExecutor(thread_count, thread_name_prefix="live")
+        self._topics: dict[tuple[int, Hashable], _Topic] = {}
+        self._topics_by_property: dict[int, list[_Topic]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._newcomers = 0
+        self._pending_first_results = 0
 
-    def touch(self, numbers: Iterable[int]) -> None:
+    def invalidate(self, property_numbers: Iterable[int]) -> None:
         """The warehouse moved for these properties. Callable from any thread; cheap when nobody looks."""
-        loop, watched = self._loop, self._by_property
-        moved = [number for number in numbers if number in watched]
-        if moved and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._mark, moved)
+        loop, topics_by_property = self._loop, self._topics_by_property
+        watched_numbers = [
+            property_number for property_number in property_numbers if property_number in topics_by_property
+        ]
+        if watched_numbers and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._schedule, watched_numbers)
 
-    def watch(
+    def subscribe(
         self,
         property_number: int,
         key: Hashable,
@@ -61,8 +63,8 @@ class Hub:
         *,
         on_error: Callable[[Exception], None] | None = None,
         is_same: Callable[[T, T], bool] | None = None,
-        every_s: float | None = None,
-    ) -> Watch[T]:
+        refresh_interval_s: float | None = None,
+    ) -> Subscription[T]:
         """Gives `callback` the answer now, and again whenever it is another one; both on the event loop.
 
         `compute` runs in a thread. Watchers of one (property, key) share it, so the key must name everything that
@@ -70,234 +72,242 @@ class Hub:
         `is_same` (default: equal) as the one before is kept back.
         """
         self._loop = asyncio.get_running_loop()
-        channel = self._channels.get((property_number, key))
-        if channel is None:
-            channel = _Channel(self, property_number, key, compute, is_same or _equal, every_s)
-            self._channels[property_number, key] = channel
-            self._by_property.setdefault(property_number, []).append(channel)
-        watch: Watch[T] = Watch(channel, callback, on_error)
-        channel.join(watch)
-        return watch
+        topic = self._topics.get((property_number, key))
+        if topic is None:
+            topic = _Topic(self, property_number, key, compute, is_same or _is_equal, refresh_interval_s)
+            self._topics[property_number, key] = topic
+            self._topics_by_property.setdefault(property_number, []).append(topic)
+        subscription: Subscription[T] = Subscription(topic, callback, on_error)
+        topic.add(subscription)
+        return subscription
 
     @property
-    def watched(self) -> int:
+    def topic_count(self) -> int:
         """How many different questions pages are open for."""
-        return len(self._channels)
+        return len(self._topics)
 
     @property
-    def looked_at(self) -> int:
+    def active_count(self) -> int:
         """How many of these somebody sees right now: the others cost nothing."""
-        return sum(channel.is_looked_at() for channel in self._channels.values())
+        return sum(topic.is_active() for topic in self._topics.values())
 
     @property
-    def work_s(self) -> float:
+    def active_cpu_s(self) -> float:
         """What answering everything that is looked at once would take, by what it took the last time."""
-        return sum(channel.took_s for channel in self._channels.values() if channel.is_looked_at())
+        return sum(topic.last_cpu_s for topic in self._topics.values() if topic.is_active())
 
     def close(self) -> None:
-        for channel in list(self._channels.values()):
-            channel.stop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for topic in list(self._topics.values()):
+            topic.stop()
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _mark(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            for channel in self._by_property.get(number, ()):
-                channel.mark()
+    def _schedule(self, property_numbers: Iterable[int]) -> None:
+        for property_number in property_numbers:
+            for topic in self._topics_by_property.get(property_number, ()):
+                topic.schedule()
 
-    def _forget(self, channel: _Channel) -> None:
-        if self._channels.pop((channel.number, channel.key), None) is None:
+    def _remove_topic(self, topic: _Topic) -> None:
+        if self._topics.pop((topic.property_number, topic.key), None) is None:
             return
-        left = [other for other in self._by_property[channel.number] if other is not channel]
-        if left:
-            self._by_property[channel.number] = left
+        remaining_topics = [
+            other_topic for other_topic in self._topics_by_property[topic.property_number] if other_topic is not topic
+        ]
+        if remaining_topics:
+            self._topics_by_property[topic.property_number] = remaining_topics
         else:
-            del self._by_property[channel.number]
+            del self._topics_by_property[topic.property_number]
 
 
 @dataclass(eq=False)
-class Watch(Generic[T]):
+class Subscription(Generic[T]):
     """One page's interest in one answer."""
 
-    _channel: _Channel
+    _topic: _Topic
     _callback: Callable[[T], None]
     _on_error: Callable[[Exception], None] | None = None
     is_paused: bool = False
-    _has: Any = field(default=NOTHING, repr=False)  # what the page shows
+    _shown_result: Any = field(default=NO_RESULT, repr=False)  # what the page shows
 
     def pause(self) -> None:
         """Nobody sees the page: it costs nothing until `resume`."""
         self.is_paused = True
-        self._channel.rest()
+        self._topic.cancel_timer_if_idle()
 
     def resume(self) -> None:
         """Catches up with what was missed, at once."""
         if self.is_paused:
             self.is_paused = False
-            self._channel.catch_up(self)
+            self._topic.catch_up(self)
 
     def close(self) -> None:
-        self._channel.leave(self)
+        self._topic.remove(self)
 
-    def give(self, result: Any) -> None:
-        if self._has is not NOTHING and self._channel.is_same(self._has, result):
+    def deliver(self, result: Any) -> None:
+        if self._shown_result is not NO_RESULT and self._topic.is_same(self._shown_result, result):
             return
-        self._has = result
-        self._call(self._callback, result)
+        self._shown_result = result
+        self._run_callback(self._callback, result)
 
-    def fail(self, problem: Exception) -> None:
+    def report_error(self, problem: Exception) -> None:
         if self._on_error is not None:
-            self._call(self._on_error, problem)
+            self._run_callback(self._on_error, problem)
 
     @staticmethod
-    def _call(callback: Callable[[Any], None], value: Any) -> None:
+    def _run_callback(callback: Callable[[Any], None], value: Any) -> None:
         try:
             callback(value)
         except Exception:  # one broken page must not keep the others from their numbers
             log.exception("A page could not show its numbers")
 
 
-class _Channel:
+class _Topic:
     """One question of one property, and everyone who wants its answer. Lives on the event loop."""
 
     def __init__(
         self,
-        hub: Hub,
-        number: int,
+        live_queries: LiveQueries,
+        property_number: int,
         key: Hashable,
         compute: Callable[[], Any],
         is_same: Callable[[Any, Any], bool],
-        every_s: float | None,
+        refresh_interval_s: float | None,
     ) -> None:
-        self.number, self.key, self.is_same = number, key, is_same
-        self._hub, self._compute, self._every_s = hub, compute, every_s
+        self.property_number, self.key, self.is_same = property_number, key, is_same
+        self._live_queries, self._compute, self._refresh_interval_s = live_queries, compute, refresh_interval_s
         self._loop = asyncio.get_running_loop()
-        self._watches: list[Watch[Any]] = []
-        self._result: Any = NOTHING
+        self._subscriptions: list[Subscription[Any]] = []
+        self._result: Any = NO_RESULT
         self._is_stale = True
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._began = float("-inf")  # the latest computation
-        self._read = float("-inf")  # the one that gave the result
-        self.took_s = 0.0
-        self._patience = Patience()
+        self._started_s = float("-inf")  # the latest computation
+        self._result_started_s = float("-inf")  # the one that gave the result
+        self.last_cpu_s = 0.0
+        self._deadline = QueryDeadline()
 
-    def join(self, watch: Watch[Any]) -> None:
-        self._watches.append(watch)
-        self.catch_up(watch)
+    def add(self, subscription: Subscription[Any]) -> None:
+        self._subscriptions.append(subscription)
+        self.catch_up(subscription)
 
-    def leave(self, watch: Watch[Any]) -> None:
-        if watch in self._watches:
-            self._watches.remove(watch)
-        if not self._watches:
+    def remove(self, subscription: Subscription[Any]) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+        if not self._subscriptions:
             self.stop()
         else:
-            self.rest()
+            self.cancel_timer_if_idle()
 
-    def catch_up(self, watch: Watch[Any]) -> None:
+    def catch_up(self, subscription: Subscription[Any]) -> None:
         """What the others see is seen at once; a newer answer comes when it is due, or when it is there."""
-        self._is_stale = self._is_stale or self._is_old()
-        is_recent = self._loop.time() - self._read < SLOWEST_S
-        if self._result is not NOTHING and (is_recent or not self._is_stale):
-            watch.give(self._result)
-        self._plan()
+        self._is_stale = self._is_stale or self._is_refresh_due()
+        is_recent = self._loop.time() - self._result_started_s < MAX_INTERVAL_S
+        if self._result is not NO_RESULT and (is_recent or not self._is_stale):
+            subscription.deliver(self._result)
+        self._set_timer()
 
-    def mark(self) -> None:
+    def schedule(self) -> None:
         """The answer may be another one now."""
         if self._is_stale and (self._timer is not None or self._task is not None):
             return  # known already: a busy property is marked twice a second, by every commit's projection
         self._is_stale = True
-        self._plan()
+        self._set_timer()
 
-    def rest(self) -> None:
+    def cancel_timer_if_idle(self) -> None:
         """Stops the clock when nobody looks."""
-        if self._timer is not None and not self.is_looked_at():
+        if self._timer is not None and not self.is_active():
             self._timer.cancel()
             self._timer = None
 
     def stop(self) -> None:
-        self._watches.clear()
-        self._patience.cancel()
-        self.rest()
-        self._hub._forget(self)
+        self._subscriptions.clear()
+        self._deadline.cancel()
+        self.cancel_timer_if_idle()
+        self._live_queries._remove_topic(self)
 
-    def is_looked_at(self) -> bool:
-        return any(not watch.is_paused for watch in self._watches)
+    def is_active(self) -> bool:
+        return any(not subscription.is_paused for subscription in self._subscriptions)
 
-    def _is_old(self) -> bool:
-        return self._every_s is not None and self._loop.time() - self._began >= self._every_s
+    def _is_refresh_due(self) -> bool:
+        return self._refresh_interval_s is not None and self._loop.time() - self._started_s >= self._refresh_interval_s
 
-    def _plan(self) -> None:
+    def _set_timer(self) -> None:
         """Sets the one timer to the moment when the next computation is due; none while one runs."""
-        if self._task is not None or not self.is_looked_at():
+        if self._task is not None or not self.is_active():
             return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._is_stale:
-            due = max(self._began + self._gap_s(), self._loop.time())
-        elif self._every_s is not None:
-            due = self._began + self._every_s
+            due_s = max(self._started_s + self._interval_s(), self._loop.time())
+        elif self._refresh_interval_s is not None:
+            due_s = self._started_s + self._refresh_interval_s
         else:
             return
-        self._timer = self._loop.call_at(due, self._start)
+        self._timer = self._loop.call_at(due_s, self._start_computation)
 
-    def _gap_s(self) -> float:
-        rest_s = max(REST_PER_WORK * self.took_s, REST_PER_WORK_TOGETHER * self._hub.work_s)
-        return max(self._hub.gap_s, min(SLOWEST_S, rest_s))
+    def _interval_s(self) -> float:
+        idle_s = max(IDLE_PER_CPU_SECOND * self.last_cpu_s, TOTAL_IDLE_PER_CPU_SECOND * self._live_queries.active_cpu_s)
+        return max(self._live_queries.min_interval_s, min(MAX_INTERVAL_S, idle_s))
 
-    def _start(self) -> None:
+    def _start_computation(self) -> None:
         self._timer = None
-        if self._result is not NOTHING and self._hub._newcomers and self._loop.time() - self._read < SLOWEST_S:
-            self._timer = self._loop.call_later(NEWCOMERS_S, self._start)
+        if (
+            self._result is not NO_RESULT
+            and self._live_queries._pending_first_results
+            and self._loop.time() - self._result_started_s < MAX_INTERVAL_S
+        ):
+            self._timer = self._loop.call_later(FIRST_RESULTS_POLL_INTERVAL_S, self._start_computation)
             return
-        self._began = self._loop.time()
-        self._task = self._loop.create_task(self._run())
+        self._started_s = self._loop.time()
+        self._task = self._loop.create_task(self._compute_and_deliver())
 
-    async def _run(self) -> None:
+    async def _compute_and_deliver(self) -> None:
         self._is_stale = False
-        self._patience = Patience()
-        is_first = self._result is NOTHING
-        self._hub._newcomers += is_first
+        self._deadline = QueryDeadline()
+        is_first = self._result is NO_RESULT
+        self._live_queries._pending_first_results += is_first
         try:
-            took = self._loop.run_in_executor(self._hub._threads, _patiently, self._patience, self._compute)
-            result, self.took_s = await took
+            future = self._loop.run_in_executor(
+                self._live_queries._executor, _compute_with_deadline, self._deadline, self._compute
+            )
+            result, self.last_cpu_s = await future
         except Exception as problem:
-            if self._patience.is_cancelled:
+            if self._deadline.is_cancelled:
                 return
             self._is_stale = True
             self._task = None
-            is_defect = not isinstance(problem, ProblemForReader)
-            log.warning("A question of property %s failed: %s", self.number, problem, exc_info=is_defect)
-            for watch in self._looking():
-                watch.fail(problem)
+            is_defect = not isinstance(problem, UserFacingError)
+            log.warning("A question of property %s failed: %s", self.property_number, problem, exc_info=is_defect)
+            for subscription in self._active_subscriptions():
+                subscription.report_error(problem)
             return  # the next change asks again; trying in a circle would help nobody
         finally:
-            self._hub._newcomers -= is_first
-        self._result, self._read = result, self._began
+            self._live_queries._pending_first_results -= is_first
+        self._result, self._result_started_s = result, self._started_s
         try:
-            await self._tell(result)
+            await self._deliver(result)
         finally:
             self._task = None
-            self._plan()
+            self._set_timer()
 
-    async def _tell(self, result: Any) -> None:
+    async def _deliver(self, result: Any) -> None:
         """Page by page, since each of them draws it: whatever else the loop has to do comes in between."""
-        for watch in self._looking():
-            if watch in self._watches and not watch.is_paused:
-                watch.give(result)
+        for subscription in self._active_subscriptions():
+            if subscription in self._subscriptions and not subscription.is_paused:
+                subscription.deliver(result)
                 await asyncio.sleep(0)
 
-    def _looking(self) -> list[Watch[Any]]:
-        return [watch for watch in self._watches if not watch.is_paused]
+    def _active_subscriptions(self) -> list[Subscription[Any]]:
+        return [subscription for subscription in self._subscriptions if not subscription.is_paused]
 
 
-def _patiently(patience: Patience, compute: Callable[[], T]) -> tuple[T, float]:
+def _compute_with_deadline(deadline: QueryDeadline, compute: Callable[[], T]) -> tuple[T, float]:
     """In a thread of the hub: the answer, and the seconds of CPU that it took this thread."""
-    began = thread_time()
-    with asking(patience):
-        patience.check()
-        return compute(), thread_time() - began
+    started_s = thread_time()
+    with with_deadline(deadline):
+        deadline.check()
+        return compute(), thread_time() - started_s
 
 
-def _equal(before: Any, now: Any) -> bool:
-    return bool(before == now)
+def _is_equal(previous: Any, current: Any) -> bool:
+    return bool(previous == current)

@@ -16,18 +16,18 @@ from proprium.metrics.results import Metric
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
-DAILY = 2  # event.identity: a visitor known for a day only
+DAILY_IDENTITY = 2  # event.identity: a visitor known for a day only
 
 Column = ColumnElement[Any]
 
 
-def hit_rows(query: Query, *more: Column) -> Select[Any]:
+def hit_rows(query: Query, *extra_columns: Column) -> Select[Any]:
     return select(
-        *more,
+        *extra_columns,
         event.c.visitor,
         event.c.event,
         event.c.is_view,
-        (event.c.identity == DAILY).label("is_daily"),
+        (event.c.identity == DAILY_IDENTITY).label("is_daily"),
         _is_exit(query).label("is_exit"),
     ).where(where.chosen_hits(query))
 
@@ -48,9 +48,9 @@ def hit_counts(rows: Subquery) -> dict[str, Column]:
     }
 
 
-def session_rows(query: Query, *more: Column) -> Select[Any]:
+def session_rows(query: Query, *extra_columns: Column) -> Select[Any]:
     return select(
-        *more,
+        *extra_columns,
         session.c.is_bounce,
         dialect.seconds_between(session.c.started_at, session.c.ended_at).label("duration"),
         *reached_goals(query).values(),
@@ -78,20 +78,20 @@ def view_counts(rows: Subquery) -> dict[str, Column]:
 def view_sums(rows: Subquery) -> dict[str, Column]:
     """What makes the means of view_counts, and adds up."""
     return {
-        f"{name}_{what}": of(rows.c[name])
+        f"{name}_{suffix}": aggregate(rows.c[name])
         for name in ("engaged_ms", "depth")
-        for what, of in (("sum", _sum), ("number", func.count))
+        for suffix, aggregate in (("sum", _sum), ("number", func.count))
     }
 
 
-def view_means(counted: Mapping[str, Any]) -> dict[str, float | None]:
+def view_means(sums: Mapping[str, Any]) -> dict[str, float | None]:
     """view_counts, of view_sums."""
-    return {name: _mean(counted, name) for name in ("engaged_ms", "depth")}
+    return {name: _mean(sums, name) for name in ("engaged_ms", "depth")}
 
 
-def _mean(counted: Mapping[str, Any], name: str) -> float | None:
-    number = counted.get(f"{name}_number")
-    return counted[f"{name}_sum"] / number if number else None
+def _mean(sums: Mapping[str, Any], name: str) -> float | None:
+    count = sums.get(f"{name}_number")
+    return sums[f"{name}_sum"] / count if count else None
 
 
 def _sum(column: Column) -> Column:
@@ -100,36 +100,44 @@ def _sum(column: Column) -> Column:
 
 def reached_goals(query: Query) -> dict[str, Column]:
     """For a session: which goals it reached, and whether it is converted. Labels are the keys."""
-    each = {f"goal_{i}": session.c.session.in_(where.sessions_with(query, goal)) for i, goal in enumerate(query.goals)}
-    asked = [each[f"goal_{i}"] for i, goal in enumerate(query.goals) if query.goal in {"", goal.name}]
-    return {name: reached.label(name) for name, reached in {**each, "is_converted": or_(false(), *asked)}.items()}
+    goal_conditions = {
+        f"goal_{index}": session.c.session.in_(where.sessions_reaching_goal(query, goal))
+        for index, goal in enumerate(query.goals)
+    }
+    chosen_conditions = [
+        goal_conditions[f"goal_{index}"] for index, goal in enumerate(query.goals) if query.goal in {"", goal.name}
+    ]
+    return {
+        name: condition.label(name)
+        for name, condition in {**goal_conditions, "is_converted": or_(false(), *chosen_conditions)}.items()
+    }
 
 
 def count_if(condition: Column) -> Column:
     return func.count().filter(condition)
 
 
-def numbers_of(query: Query, counted: Mapping[str, Any]) -> dict[Metric, float | None]:
+def metric_values(query: Query, counts: Mapping[str, Any]) -> dict[Metric, float | None]:
     """The metrics of one bucket or of one row. A count of nothing is 0, a rate of nothing None."""
-    sessions, views = counted.get("sessions") or 0, counted.get("page_views") or 0
-    bounce_rate = _percent(counted.get("bounces"), sessions)
-    engaged_ms = counted.get("engaged_ms")
-    converted = int(counted.get("converted") or 0) if query.goals else None
+    session_count, view_count = counts.get("sessions") or 0, counts.get("page_views") or 0
+    bounce_rate = _percent(counts.get("bounces"), session_count)
+    engaged_ms = counts.get("engaged_ms")
+    converted_count = int(counts.get("converted") or 0) if query.goals else None
     return {
-        **{metric: int(counted.get(metric.value) or 0) for metric in COUNTS},
-        Metric.VIEWS_PER_SESSION: views / sessions if sessions else None,
+        **{metric: int(counts.get(metric.value) or 0) for metric in SIMPLE_COUNT_METRICS},
+        Metric.VIEWS_PER_SESSION: view_count / session_count if session_count else None,
         Metric.BOUNCE_RATE: bounce_rate,
         Metric.ENGAGEMENT_RATE: None if bounce_rate is None else 100 - bounce_rate,
-        Metric.VISIT_DURATION: counted.get("duration_median"),
+        Metric.VISIT_DURATION: counts.get("duration_median"),
         Metric.TIME_ON_PAGE: None if engaged_ms is None else engaged_ms / 1000,
-        Metric.SCROLL_DEPTH: counted.get("depth"),
-        Metric.EXIT_RATE: _percent(counted.get("exits"), views) if query.with_exits else None,
-        Metric.CONVERSIONS: converted,
-        Metric.CONVERSION_RATE: None if converted is None else _percent(converted, sessions),
+        Metric.SCROLL_DEPTH: counts.get("depth"),
+        Metric.EXIT_RATE: _percent(counts.get("exits"), view_count) if query.with_exits else None,
+        Metric.CONVERSIONS: converted_count,
+        Metric.CONVERSION_RATE: None if converted_count is None else _percent(converted_count, session_count),
     }
 
 
-COUNTS = (
+SIMPLE_COUNT_METRICS = (
     Metric.VISITORS,
     Metric.NEW_VISITORS,
     Metric.SESSIONS,
@@ -140,8 +148,8 @@ COUNTS = (
 )
 
 
-COLUMNS: dict[Metric, tuple[str, ...]] = {
-    **{metric: (metric.value,) for metric in COUNTS},
+COLUMNS_BY_METRIC: dict[Metric, tuple[str, ...]] = {
+    **{metric: (metric.value,) for metric in SIMPLE_COUNT_METRICS},
     Metric.VIEWS_PER_SESSION: ("page_views", "sessions"),
     Metric.BOUNCE_RATE: ("bounces", "sessions"),
     Metric.ENGAGEMENT_RATE: ("bounces", "sessions"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def automated_hits(warehouse: Warehouse, property_number: int, since: datetime) -> int:
     """Events since then that are kept apart for that reason alone: 0 where the property counts them."""
-    question = (
+    statement = (
         select(func.count())
         .select_from(event)
         .where(
@@ -26,4 +26,4 @@ def automated_hits(warehouse: Warehouse, property_number: int, since: datetime) 
         )
     )
     with warehouse.read() as connection:
-        return int(connection.scalar(question) or 0)
+        return int(connection.scalar(statement) or 0)

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from proprium.metrics.breakdown_query import MAX_LIMIT, OF_BOTS, dimension_from, own_count, table
+from proprium.metrics.breakdown_query import BOT_DIMENSIONS, MAX_LIMIT, breakdown_table, default_metric, dimension_from
 from proprium.metrics.labels import label_of
 from proprium.metrics.query.filters import DATA_PREFIX
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import Breakdown, Dimension, Metric, Row
+from proprium.metrics.results import Breakdown, BreakdownRow, Dimension, Metric
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
-__all__ = ["LIMIT", "MAX_LIMIT", "breakdown", "breakdown_of", "dimension_from", "unit_of"]
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "breakdown", "breakdown_of", "dimension_from", "unit_of"]
 
-LIMIT = 10
+DEFAULT_LIMIT = 10
 
 VISITORS, SESSIONS, PAGE_VIEWS, EVENTS, HITS = "visitors", "sessions", "page views", "events", "hits"
-UNITS = {Metric.VISITORS: VISITORS, Metric.PAGE_VIEWS: PAGE_VIEWS, Metric.EVENTS: EVENTS, Metric.SESSIONS: SESSIONS}
+UNIT_BY_METRIC = {
+    Metric.VISITORS: VISITORS,
+    Metric.PAGE_VIEWS: PAGE_VIEWS,
+    Metric.EVENTS: EVENTS,
+    Metric.SESSIONS: SESSIONS,
+}
 
 
 def breakdown(
@@ -27,7 +32,7 @@ def breakdown(
     query: Query,
     dimension: Dimension | str,
     *,
-    limit: int = LIMIT,
+    limit: int = DEFAULT_LIMIT,
     offset: int = 0,
     search: str = "",
 ) -> Breakdown:
@@ -35,25 +40,26 @@ def breakdown(
 
     Raises BadQuery for a dimension that does not exist.
     """
-    wanted = dimension_from(dimension)
-    metric = own_count(wanted)
-    found = table(warehouse, query, wanted, metrics=(metric,), search=search, limit=limit, offset=offset)
-    counted = [(row.value, int(row.numbers[metric] or 0)) for row in found.rows]
-    return breakdown_of(wanted, unit_of(wanted), counted, found.total, found.distinct)
+    dimension_ = dimension_from(dimension)
+    metric = default_metric(dimension_)
+    result = breakdown_table(warehouse, query, dimension_, metrics=(metric,), search=search, limit=limit, offset=offset)
+    counts = [(row.value, int(row.numbers[metric] or 0)) for row in result.rows]
+    return breakdown_of(dimension_, unit_of(dimension_), counts, result.total, result.distinct)
 
 
 def unit_of(dimension: str) -> str:
     """What a tile counts."""
-    if dimension in OF_BOTS:
+    if dimension in BOT_DIMENSIONS:
         return HITS
-    return EVENTS if dimension.startswith(DATA_PREFIX) else UNITS[own_count(dimension)]
+    return EVENTS if dimension.startswith(DATA_PREFIX) else UNIT_BY_METRIC[default_metric(dimension)]
 
 
 def breakdown_of(
-    dimension: str, unit: str, counted: Sequence[tuple[str | None, int]], total: int, distinct: int
+    dimension: str, unit: str, counts: Sequence[tuple[str | None, int]], total: int, distinct: int
 ) -> Breakdown:
     """The rows with labels and shares."""
     rows = tuple(
-        Row(value, label_of(dimension, value), count, 100 * count / total if total else 0.0) for value, count in counted
+        BreakdownRow(value, label_of(dimension, value), count, 100 * count / total if total else 0.0)
+        for value, count in counts
     )
     return Breakdown(str(dimension), unit, rows, total, distinct)

@@ -31,20 +31,20 @@ from sqlalchemy.sql.elements import Label
 from proprium.errors import BadQuery
 from proprium.metrics import where
 from proprium.metrics.aggregates import (
-    COUNTS,
+    SIMPLE_COUNT_METRICS,
     hit_counts,
     hit_rows,
-    numbers_of,
+    metric_values,
     session_counts,
     session_rows,
     view_counts,
 )
-from proprium.metrics.columns import hit_column, is_of_sessions, session_column
+from proprium.metrics.columns import hit_column, is_session_dimension, session_column
 from proprium.metrics.labels import label_of
-from proprium.metrics.page_engagement import views
-from proprium.metrics.query.filters import DATA_PREFIX, NOT_KEPT, Filter, Operator, is_filterable
+from proprium.metrics.page_engagement import reported_views
+from proprium.metrics.query.filters import DATA_PREFIX, UNSUPPORTED_DATA_KEYS, Filter, Operator, is_filterable
 from proprium.metrics.query.query import Audience, Query
-from proprium.metrics.results import Dimension, Metric, Table, TableRow
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Dimension, Metric
 from proprium.warehouse.schema import event, session
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 1000
 """Rows that a program may ask for at once."""
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 """Of one answer: a whole file of them, so that it is of one moment."""
 
-CAMPAIGN = frozenset(
+CAMPAIGN_DIMENSIONS = frozenset(
     {
         Dimension.UTM_SOURCE,
         Dimension.UTM_MEDIUM,
@@ -66,13 +66,13 @@ CAMPAIGN = frozenset(
 )
 """Most visits have none, so that "not set" would hide the rest: these list only what was set."""
 
-PLACES_IN_A_COUNTRY = frozenset({Dimension.REGION, Dimension.CITY})
-OF_BOTS = frozenset({Dimension.BOT, Dimension.BOT_CATEGORY, Dimension.BOT_PAGE})
+SUBDIVISION_DIMENSIONS = frozenset({Dimension.REGION, Dimension.CITY})
+BOT_DIMENSIONS = frozenset({Dimension.BOT, Dimension.BOT_CATEGORY, Dimension.BOT_PAGE})
 
-VIEWED = frozenset(
+PAGE_VIEW_DIMENSIONS = frozenset(
     {Dimension.PAGE, Dimension.TITLE, Dimension.SECTION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
 )
-COLUMN_NAMES = {
+COLUMN_BY_DIMENSION = {
     Dimension.EVENT_PAGE: "page",
     Dimension.EVENT_NAME: "event",
     Dimension.BOT: "bot_name",
@@ -82,7 +82,7 @@ COLUMN_NAMES = {
 Column = ColumnElement[Any]
 
 
-def table(
+def breakdown_table(
     warehouse: Warehouse,
     query: Query,
     dimension: Dimension | str,
@@ -93,63 +93,76 @@ def table(
     search: str = "",
     limit: int = 100,
     offset: int = 0,
-) -> Table:
+) -> BreakdownTable:
     """Values that have the dimension's own count, by `sort` (default: that count), unknown numbers and ties last.
 
     `metrics` default to all that make sense. Raises BadQuery for a dimension that does not exist, and
     DataKeyNotPublic for a data key that the query's principal may not see.
     """
-    wanted = dimension_from(dimension)
-    query.data_access.require(wanted)
+    dimension_ = dimension_from(dimension)
+    query.data_access.require(dimension_)
     columns = tuple(metrics) or tuple(Metric)
-    order = sort or own_count(wanted)
-    asked = _Asked(about(query, wanted), wanted, tuple(dict.fromkeys((*columns, order, own_count(wanted)))))
+    sort_metric = sort or default_metric(dimension_)
+    breakdown_sql = _BreakdownSql(
+        query_for_dimension(query, dimension_),
+        dimension_,
+        tuple(dict.fromkeys((*columns, sort_metric, default_metric(dimension_)))),
+    )
     with warehouse.read() as connection:
-        question = asked.page(order, ascending, search.strip(), max(1, min(limit, MOST_ROWS)), max(0, offset))
-        answer = [dict(row) for row in connection.execute(question).mappings()]
-        if not answer and offset:  # past the last row: the sizes are still to be told
-            first = connection.execute(asked.page(order, ascending, search.strip(), 1, 0)).mappings()
-            answer = [dict(row) for row in first]
-            return Table(str(wanted), columns, order, (), *_sizes(answer))
-    rows = tuple(TableRow(row["value"], label_of(wanted, row["value"]), asked.numbers(row, columns)) for row in answer)
-    return Table(str(wanted), columns, order, rows, *_sizes(answer))
+        statement = breakdown_sql.page(
+            sort_metric, ascending, search.strip(), max(1, min(limit, MAX_ROWS)), max(0, offset)
+        )
+        result_rows = [dict(row) for row in connection.execute(statement).mappings()]
+        if not result_rows and offset:  # past the last row: the sizes are still to be told
+            first_rows = connection.execute(breakdown_sql.page(sort_metric, ascending, search.strip(), 1, 0)).mappings()
+            result_rows = [dict(row) for row in first_rows]
+            return BreakdownTable(str(dimension_), columns, sort_metric, (), *_total_and_distinct(result_rows))
+    rows = tuple(
+        BreakdownTableRow(row["value"], label_of(dimension_, row["value"]), breakdown_sql.row_metrics(row, columns))
+        for row in result_rows
+    )
+    return BreakdownTable(str(dimension_), columns, sort_metric, rows, *_total_and_distinct(result_rows))
 
 
 def dimension_from(name: str) -> str:
     """A Dimension, or data.<key>. Raises BadQuery with the names there are."""
-    if (why := NOT_KEPT.get(name.removeprefix(DATA_PREFIX))) is not None and name.startswith(DATA_PREFIX):
-        raise BadQuery(f"{name} cannot be broken down by. {why}")
+    if (advice := UNSUPPORTED_DATA_KEYS.get(name.removeprefix(DATA_PREFIX))) is not None and name.startswith(
+        DATA_PREFIX
+    ):
+        raise BadQuery(f"{name} cannot be broken down by. {advice}")
     if name.startswith(DATA_PREFIX) and is_filterable(name):
         return name
     try:
         return Dimension(name)
     except ValueError:
-        known = ", ".join(Dimension)
-        raise BadQuery(f"There is no dimension {name[:60]!r}. Choose one of {known}, or data.<key>.") from None
+        dimension_names = ", ".join(Dimension)
+        raise BadQuery(
+            f"There is no dimension {name[:60]!r}. Choose one of {dimension_names}, or data.<key>."
+        ) from None
 
 
-def own_count(dimension: str) -> Metric:
+def default_metric(dimension: str) -> Metric:
     """What a dimension's values are listed for: without it there is no row."""
-    if dimension in VIEWED:
+    if dimension in PAGE_VIEW_DIMENSIONS:
         return Metric.PAGE_VIEWS
-    return Metric.VISITORS if is_of_sessions(dimension) else Metric.EVENTS
+    return Metric.VISITORS if is_session_dimension(dimension) else Metric.EVENTS
 
 
-def about(query: Query, dimension: str) -> Query:
+def query_for_dimension(query: Query, dimension: str) -> Query:
     """The query that a dimension's values answer: those of bots are about bots, and regions about the open country."""
-    if dimension in OF_BOTS:
+    if dimension in BOT_DIMENSIONS:
         return replace(query, audience=Audience.BOTS)
-    if dimension in PLACES_IN_A_COUNTRY and query.open_country:
+    if dimension in SUBDIVISION_DIMENSIONS and query.open_country:
         return query.with_filters(*query.filters, Filter(Dimension.COUNTRY, Operator.IS, (query.open_country,)))
     return query
 
 
-def _sizes(answer: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    return (int(answer[0]["total"]), answer[0]["distinct_values"]) if answer else (0, 0)
+def _total_and_distinct(result_rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    return (int(result_rows[0]["total"]), result_rows[0]["distinct_values"]) if result_rows else (0, 0)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _BreakdownSql:
     """One table's SQL."""
 
     query: Query
@@ -157,113 +170,126 @@ class _Asked:
     metrics: tuple[Metric, ...]
 
     @property
-    def is_of_sessions(self) -> bool:
-        return is_of_sessions(self.dimension)
+    def is_session_dimension(self) -> bool:
+        return is_session_dimension(self.dimension)
 
-    def page(self, order: Metric, ascending: bool, search: str, limit: int, offset: int) -> Select[Any]:
-        listed = self._listed()
-        found = cast(listed.c.value, Text).icontains(search, autoescape=True) if search else true()
-        by = SORTED_BY[order](listed.c)
+    def page(self, sort_metric: Metric, ascending: bool, search: str, limit: int, offset: int) -> Select[Any]:
+        listed_rows = self._listed_rows()
+        matches_search = cast(listed_rows.c.value, Text).icontains(search, autoescape=True) if search else true()
+        sort_expression = SORT_EXPRESSIONS[sort_metric](listed_rows.c)
         return (
-            select(listed, func.count().over().label("distinct_values"))
-            .where(found)
-            .order_by((by.asc() if ascending else by.desc()).nulls_last(), listed.c.value.asc().nulls_last())
+            select(listed_rows, func.count().over().label("distinct_values"))
+            .where(matches_search)
+            .order_by(
+                (sort_expression.asc() if ascending else sort_expression.desc()).nulls_last(),
+                listed_rows.c.value.asc().nulls_last(),
+            )
             .limit(limit)
             .offset(offset)
         )
 
-    def numbers(self, row: Mapping[str, Any], columns: Sequence[Metric]) -> dict[Metric, float | None]:
-        every = numbers_of(self.query, row)
-        return {metric: every[metric] for metric in columns}
+    def row_metrics(self, row: Mapping[str, Any], columns: Sequence[Metric]) -> dict[Metric, float | None]:
+        values = metric_values(self.query, row)
+        return {metric: values[metric] for metric in columns}
 
-    def _listed(self) -> Subquery:
+    def _listed_rows(self) -> Subquery:
         """Side by side, without the values that have nothing of the dimension's own count."""
-        together = union_all(*self._parts()).subquery("parts")
-        counted = (
-            select(together.c.value, *(func.max(together.c[name]).label(name) for name in COUNTED))
-            .group_by(together.c.value)
+        parts = union_all(*self._part_statements()).subquery("parts")
+        merged = (
+            select(parts.c.value, *(func.max(parts.c[name]).label(name) for name in AGGREGATE_COLUMNS))
+            .group_by(parts.c.value)
             .subquery("counted")
         )
-        own = counted.c[own_count(self.dimension).value]
-        is_row = and_(own > 0, counted.c.value.is_not(None)) if _lists_only_what_is_set(self.dimension) else own > 0
-        return select(counted, func.sum(own).over().label("total")).where(is_row).subquery("listed")
+        default_count = merged.c[default_metric(self.dimension).value]
+        is_listed = (
+            and_(default_count > 0, merged.c.value.is_not(None)) if _hides_unset(self.dimension) else default_count > 0
+        )
+        return select(merged, func.sum(default_count).over().label("total")).where(is_listed).subquery("listed")
 
-    def _parts(self) -> list[Select[Any]]:
+    def _part_statements(self) -> list[Select[Any]]:
         """Only those that the metrics need."""
-        wanted = set(self.metrics)
-        of_hits = OF_HITS if self.is_of_sessions else OF_HITS | {Metric.VISITORS}
-        makers = ((of_hits, self._hits), (OF_SESSIONS, self._sessions), (OF_VIEWS, self._views))
-        parts = [make() for made, make in makers if made & wanted]
-        return [*parts, self._visitors()] if self.is_of_sessions and Metric.VISITORS in wanted else parts
+        required_metrics = set(self.metrics)
+        hit_metrics = HIT_METRICS if self.is_session_dimension else HIT_METRICS | {Metric.VISITORS}
+        builders = (
+            (hit_metrics, self._hit_statement),
+            (SESSION_METRICS, self._session_statement),
+            (VIEW_METRICS, self._view_statement),
+        )
+        parts = [build() for part_metrics, build in builders if part_metrics & required_metrics]
+        return (
+            [*parts, self._visitor_statement()]
+            if self.is_session_dimension and Metric.VISITORS in required_metrics
+            else parts
+        )
 
-    def _hits(self) -> Select[Any]:
-        rows = self._of_sessions_too(hit_rows(self.query, self._value()).where(self._counts())).subquery("hits")
+    def _hit_statement(self) -> Select[Any]:
+        rows = self._join_sessions(hit_rows(self.query, self._value()).where(self._is_counted())).subquery("hits")
         counts = hit_counts(rows)
-        if not self.is_of_sessions:
+        if not self.is_session_dimension:
             counts["visitors"] = func.count(rows.c.visitor.distinct())
-        return _by_value(rows, counts)
+        return _group_by_value(rows, counts)
 
-    def _visitors(self) -> Select[Any]:
+    def _visitor_statement(self) -> Select[Any]:
         rows = select(self._value(), session.c.visitor).where(where.active_sessions(self.query)).subquery("active")
-        return _by_value(rows, {"visitors": func.count(rows.c.visitor.distinct())})
+        return _group_by_value(rows, {"visitors": func.count(rows.c.visitor.distinct())})
 
-    def _sessions(self) -> Select[Any]:
-        if self.is_of_sessions:
-            question = session_rows(self.query, self._value()).where(where.chosen_sessions(self.query))
+    def _session_statement(self) -> Select[Any]:
+        if self.is_session_dimension:
+            statement = session_rows(self.query, self._value()).where(where.chosen_sessions(self.query))
         else:
-            question = self._sessions_of_hits()
-        rows = question.subquery("sessions")
-        return _by_value(rows, session_counts(rows))
+            statement = self._hit_session_statement()
+        rows = statement.subquery("sessions")
+        return _group_by_value(rows, session_counts(rows))
 
-    def _sessions_of_hits(self) -> Select[Any]:
+    def _hit_session_statement(self) -> Select[Any]:
         """Each session once for every value that one of its hits has."""
         has_session = event.c.session.is_not(None)
         pairs = (
             select(self._value(), event.c.session)
-            .where(where.chosen_hits(self.query), self._counts(), has_session)
+            .where(where.chosen_hits(self.query), self._is_counted(), has_session)
             .distinct()
             .subquery("pairs")
         )
-        its_own = and_(pairs.c.session == session.c.session, _about_then(self.query))
-        return session_rows(self.query, pairs.c.value).select_from(session.join(pairs, its_own))
+        is_same_session = and_(pairs.c.session == session.c.session, _is_session_in_reach(self.query))
+        return session_rows(self.query, pairs.c.value).select_from(session.join(pairs, is_same_session))
 
-    def _views(self) -> Select[Any]:
-        rows = views(self.query, self._value().element, of_sessions=self.is_of_sessions)
-        return _by_value(rows, view_counts(rows))
+    def _view_statement(self) -> Select[Any]:
+        rows = reported_views(self.query, self._value().element, of_sessions=self.is_session_dimension)
+        return _group_by_value(rows, view_counts(rows))
 
     @property
     def _column(self) -> str:
         """What the dimension is called where it is kept."""
-        return COLUMN_NAMES.get(self.dimension, self.dimension)  # type: ignore[call-overload, no-any-return]
+        return COLUMN_BY_DIMENSION.get(self.dimension, self.dimension)  # type: ignore[call-overload, no-any-return]
 
     def _value(self) -> Label[Any]:
-        if self.is_of_sessions:
+        if self.is_session_dimension:
             return session_column(self._column).label("value")
         return hit_column(self._column, self.query).label("value")
 
-    def _of_sessions_too(self, question: Select[Any]) -> Select[Any]:
-        if not self.is_of_sessions:
-            return question
-        return question.select_from(
-            event.join(session, and_(event.c.session == session.c.session, _about_then(self.query)))
+    def _join_sessions(self, statement: Select[Any]) -> Select[Any]:
+        if not self.is_session_dimension:
+            return statement
+        return statement.select_from(
+            event.join(session, and_(event.c.session == session.c.session, _is_session_in_reach(self.query)))
         )
 
-    def _counts(self) -> Column:
+    def _is_counted(self) -> Column:
         return event.c.is_custom if self.dimension == Dimension.EVENT else true()
 
 
-def _about_then(query: Query) -> Column:
-    return where.sessions_from(query, where.LONGEST_SESSION)
+def _is_session_in_reach(query: Query) -> Column:
+    return where.sessions_from(query, where.MAX_SESSION_LENGTH)
 
 
-def _lists_only_what_is_set(dimension: str) -> bool:
-    return dimension in CAMPAIGN or dimension.startswith(DATA_PREFIX)
+def _hides_unset(dimension: str) -> bool:
+    return dimension in CAMPAIGN_DIMENSIONS or dimension.startswith(DATA_PREFIX)
 
 
-def _by_value(rows: Subquery, counts: Mapping[str, Column]) -> Select[Any]:
+def _group_by_value(rows: Subquery, counts: Mapping[str, Column]) -> Select[Any]:
     """One row a value, with a column for everything that is counted anywhere."""
-    own = {name: cast(count, Double) for name, count in counts.items()}
-    columns = (own.get(name, cast(null(), Double)).label(name) for name in COUNTED)
+    column_by_name = {name: cast(count, Double) for name, count in counts.items()}
+    columns = (column_by_name.get(name, cast(null(), Double)).label(name) for name in AGGREGATE_COLUMNS)
     return select(cast(rows.c.value, String).label("value"), *columns).group_by(rows.c.value)
 
 
@@ -271,12 +297,12 @@ def _ratio(part: Column, whole: Column) -> Column:
     return part / func.nullif(whole, 0.0)
 
 
-COUNTED = (
+AGGREGATE_COLUMNS = (
     *("visitors", "new_visitors", "page_views", "clicks", "scrolls", "events", "exits"),
     *("sessions", "bounces", "duration_median", "duration_mean", "converted"),
     *("engaged_ms", "depth"),
 )
-OF_SESSIONS = frozenset(
+SESSION_METRICS = frozenset(
     {
         Metric.SESSIONS,
         Metric.VIEWS_PER_SESSION,
@@ -287,8 +313,8 @@ OF_SESSIONS = frozenset(
         Metric.CONVERSION_RATE,
     }
 )
-OF_VIEWS = frozenset({Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH})
-OF_HITS = frozenset(
+VIEW_METRICS = frozenset({Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH})
+HIT_METRICS = frozenset(
     {
         Metric.NEW_VISITORS,
         Metric.PAGE_VIEWS,
@@ -301,8 +327,8 @@ OF_HITS = frozenset(
 )
 """Which rows a metric needs; views per session need both."""
 
-SORTED_BY: dict[Metric, Callable[[Any], Column]] = {
-    **{metric: itemgetter(metric.value) for metric in COUNTS},
+SORT_EXPRESSIONS: dict[Metric, Callable[[Any], Column]] = {
+    **{metric: itemgetter(metric.value) for metric in SIMPLE_COUNT_METRICS},
     Metric.VIEWS_PER_SESSION: lambda counted: _ratio(counted.page_views, counted.sessions),
     Metric.BOUNCE_RATE: lambda counted: _ratio(counted.bounces, counted.sessions),
     Metric.ENGAGEMENT_RATE: lambda counted: -_ratio(counted.bounces, counted.sessions),

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, func, literal, or_
 
-from proprium.metrics.query.buckets import DAY, HOUR, local_clock
+from proprium.metrics.query.buckets import DAY_US, HOUR_US, local_clock
 from proprium.metrics.query.filters import DATA_PREFIX, SESSION_DIMENSIONS
 from proprium.metrics.query.period import Period
 from proprium.metrics.query.query import Query
@@ -15,7 +15,7 @@ from proprium.warehouse.schema import event, session
 
 Column = ColumnElement[Any]
 
-DATA_COLUMNS: dict[str, Column] = {
+COLUMN_BY_DATA_KEY: dict[str, Column] = {
     "user_id": event.c.user_id,
     "url": event.c.page,
     "screen_width": dialect.text_part(event.c.screen, "×", 1),
@@ -38,16 +38,16 @@ _LINKS = frozenset({"href", "link", "src", "action", "location", "uri"})
 
 SCREEN_CLASSES = ((576, "Phone"), (992, "Tablet"), (1440, "Laptop"))
 """CSS pixels below which a screen is one of these; the rest is Desktop. Bootstrap's break points, and a laptop's."""
-LARGEST_SCREEN = "Desktop"
+LARGEST_SCREEN_CLASS = "Desktop"
 
 
-def is_of_sessions(dimension: str) -> bool:
+def is_session_dimension(dimension: str) -> bool:
     return dimension in SESSION_DIMENSIONS
 
 
 def session_column(dimension: str) -> Column:
-    made = _MADE_OF_SESSIONS.get(dimension)
-    return session.c[dimension] if made is None else made
+    derived = _DERIVED_SESSION_COLUMNS.get(dimension)
+    return session.c[dimension] if derived is None else derived
 
 
 def hit_column(dimension: str, query: Query) -> Column:
@@ -55,16 +55,16 @@ def hit_column(dimension: str, query: Query) -> Column:
     if dimension.startswith(DATA_PREFIX):
         key = dimension.removeprefix(DATA_PREFIX)
         return data_column(key) if query.data_access.is_full else public_data_column(key)
-    if dimension in _OF_THE_CLOCK:
+    if dimension in _CLOCK_DIMENSIONS:
         return _clock_column(dimension, query.period)
     return _SECTION if dimension == "section" else event.c[dimension]
 
 
 def data_column(key: str) -> Column:
     """The text of data.<key> of a hit, as it was sent; NULL: not sent."""
-    sent = dialect.data_value(event.c.data, key)
-    column = DATA_COLUMNS.get(key)
-    return sent if column is None else func.coalesce(sent, cast(column, Text))
+    json_value = dialect.data_value(event.c.data, key)
+    column = COLUMN_BY_DATA_KEY.get(key)
+    return json_value if column is None else func.coalesce(json_value, cast(column, Text))
 
 
 def public_data_column(key: str) -> Column:
@@ -73,7 +73,7 @@ def public_data_column(key: str) -> Column:
     `url` is the page, which keeps the query keys that the property allows; `referrer` is the bare host.
     """
     if key in _ADDRESSES:
-        return DATA_COLUMNS[key]
+        return COLUMN_BY_DATA_KEY[key]
     sent = data_column(key)
     plain = dialect.text_part(dialect.text_part(sent, "?", 1), "#", 1)
     if key.casefold() in _LINKS:  # relative ones have no sign that tells them from other text
@@ -81,15 +81,15 @@ def public_data_column(key: str) -> Column:
     return case((or_(sent.like("%://%"), sent.like("/%"), sent.like("?%")), plain), else_=sent)
 
 
-def _versioned(name: Column, version: Column) -> Column:
+def _name_with_version(name: Column, version: Column) -> Column:
     """ "Firefox 145", "iOS 26.1"; the name alone where no version was told."""
     return case((version.is_(None), name), else_=name + " " + version)
 
 
 def _screen_class(screen: Column) -> Column:
     width = cast(dialect.text_part(screen, "×", 1), BigInteger)
-    classes = [(width < below, literal(name)) for below, name in SCREEN_CLASSES]
-    return case((screen.is_(None), literal(None, Text)), *classes, else_=literal(LARGEST_SCREEN))
+    cases = [(width < limit_px, literal(name)) for limit_px, name in SCREEN_CLASSES]
+    return case((screen.is_(None), literal(None, Text)), *cases, else_=literal(LARGEST_SCREEN_CLASS))
 
 
 def _section(page: Column) -> Column:
@@ -99,22 +99,22 @@ def _section(page: Column) -> Column:
 
 
 _SECTION = _section(event.c.page)
-COOKIE = 1  # session.identity: the sender's own user_id
-_VISITOR_KIND = case((session.c.is_new, literal("new")), (session.c.identity == COOKIE, literal("returning")))
+COOKIE_IDENTITY = 1  # session.identity: the sender's own user_id
+_VISITOR_KIND = case((session.c.is_new, literal("new")), (session.c.identity == COOKIE_IDENTITY, literal("returning")))
 
-_MADE_OF_SESSIONS: dict[str, Column] = {
+_DERIVED_SESSION_COLUMNS: dict[str, Column] = {
     "visitor_kind": _VISITOR_KIND,
-    "browser_version": _versioned(session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)),
-    "platform_version": _versioned(session.c.platform, session.c.platform_version),
+    "browser_version": _name_with_version(session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)),
+    "platform_version": _name_with_version(session.c.platform, session.c.platform_version),
     "screen_class": _screen_class(session.c.screen),
 }
-_OF_THE_CLOCK = frozenset({"weekday", "hour", "weekday_hour"})
-_FROM_MONDAY = 3  # 1970 began on a Thursday
+_CLOCK_DIMENSIONS = frozenset({"weekday", "hour", "weekday_hour"})
+_EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 def _clock_column(dimension: str, period: Period) -> Column:
-    local = local_clock(event.c.created_at, period)
-    weekday = cast((dialect.divided(local, DAY) + _FROM_MONDAY) % 7 + 1, Text)
-    hour = func.lpad(cast(dialect.divided(local, HOUR) % 24, Text), 2, "0", type_=Text)
-    parts: dict[str, Column] = {"weekday": weekday, "hour": hour, "weekday_hour": weekday + "-" + hour}
-    return parts[dimension]
+    local_us = local_clock(event.c.created_at, period)
+    weekday = cast((dialect.integer_divide(local_us, DAY_US) + _EPOCH_WEEKDAY) % 7 + 1, Text)
+    hour = func.lpad(cast(dialect.integer_divide(local_us, HOUR_US) % 24, Text), 2, "0", type_=Text)
+    column_by_dimension: dict[str, Column] = {"weekday": weekday, "hour": hour, "weekday_hour": weekday + "-" + hour}
+    return column_by_dimension[dimension]

@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
-SMALL = 30
+MIN_COUNT_FOR_PERCENT = 30
 """Under this a percentage would be noise: the difference is shown instead."""
 
-DOWN_IS_GOOD = frozenset({Metric.BOUNCE_RATE, Metric.EXIT_RATE})
-COUNTED = frozenset(Metric) - RATES - DURATIONS - {Metric.VIEWS_PER_SESSION}
+LOWER_IS_BETTER = frozenset({Metric.BOUNCE_RATE, Metric.EXIT_RATE})
+COUNT_METRICS = frozenset(Metric) - RATES - DURATIONS - {Metric.VIEWS_PER_SESSION}
 
 
-class Kind(StrEnum):
+class ChangeFormat(StrEnum):
     NONE = "none"  # nothing to compare, or both are 0
     NEW = "new"
     DIFFERENCE = "difference"
@@ -23,29 +23,29 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    kind: Kind
+    kind: ChangeFormat
     text: str  # "+12.4%", "−3", "new", "–"
     is_good: bool | None  # None: neither
     value: float = 0.0  # the difference or the percentage behind the text
 
 
-def change(now: float | None, before: float | None, metric: Metric | None = None) -> Change:
+def change(current: float | None, previous: float | None, metric: Metric | None = None) -> Change:
     """`metric` None: a plain count, such as a custom card's. Rates change by percentage points."""
-    if now is None or before is None or (now == 0 and before == 0):
-        return Change(Kind.NONE, "–", None)
+    if current is None or previous is None or (current == 0 and previous == 0):
+        return Change(ChangeFormat.NONE, "–", None)
     if metric in RATES:
-        return _change(Kind.DIFFERENCE, now - before, metric, " pp")
-    if before == 0:
-        return Change(Kind.NEW, "new", metric not in DOWN_IS_GOOD)
-    if (metric is None or metric in COUNTED) and max(now, before) < SMALL:
-        return _change(Kind.DIFFERENCE, now - before, metric)
-    return _change(Kind.PERCENT, 100 * (now - before) / before, metric, "%")
+        return _format_change(ChangeFormat.DIFFERENCE, current - previous, metric, " pp")
+    if previous == 0:
+        return Change(ChangeFormat.NEW, "new", metric not in LOWER_IS_BETTER)
+    if (metric is None or metric in COUNT_METRICS) and max(current, previous) < MIN_COUNT_FOR_PERCENT:
+        return _format_change(ChangeFormat.DIFFERENCE, current - previous, metric)
+    return _format_change(ChangeFormat.PERCENT, 100 * (current - previous) / previous, metric, "%")
 
 
-def _change(kind: Kind, value: float, metric: Metric | None, unit: str = "") -> Change:
-    whole = (kind is Kind.DIFFERENCE and not unit) or abs(value) >= 1000
-    shown = f"{abs(value):,.0f}" if whole else f"{abs(value):,.1f}"
-    if not shown.strip("0."):
+def _format_change(kind: ChangeFormat, value: float, metric: Metric | None, unit: str = "") -> Change:
+    is_whole_number = (kind is ChangeFormat.DIFFERENCE and not unit) or abs(value) >= 1000
+    digits = f"{abs(value):,.0f}" if is_whole_number else f"{abs(value):,.1f}"
+    if not digits.strip("0."):
         return Change(kind, "0" + unit, None, 0.0)
-    is_good = (value > 0) != (metric in DOWN_IS_GOOD)
-    return Change(kind, ("+" if value > 0 else "−") + shown + unit, is_good, value)
+    is_good = (value > 0) != (metric in LOWER_IS_BETTER)
+    return Change(kind, ("+" if value > 0 else "−") + digits + unit, is_good, value)

@@ -8,45 +8,57 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from proprium.metrics.cached_reader import Reader
-from proprium.metrics.live import live_of
-from proprium.metrics.query.buckets import buckets
+from proprium.metrics.cached_reader import CachedReader
+from proprium.metrics.live import live_visitors_from
+from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Dashboard, Dimension, rows_read
 from proprium.metrics.timeline import custom_series_of, series_of
-from proprium.metrics.top_lists import TILED
-from proprium.metrics.totals_query import WHOLE
+from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS
+from proprium.metrics.totals_query import WHOLE_PERIOD
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
 
-def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = TILED) -> Dashboard:
+def dashboard(
+    warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = DASHBOARD_DIMENSIONS
+) -> Dashboard:
     """Cards, chart, map and the tiles of these dimensions; about ten statements, on one snapshot."""
-    began = perf_counter()
-    before = query.before()
-    spans = buckets(query.period, query.interval, query.now)
-    reader = Reader(warehouse, query.property)
+    started_s = perf_counter()
+    comparison_query = query.comparison_query()
+    buckets = calendar_buckets(query.period, query.interval, query.now)
+    reader = CachedReader(warehouse, query.property_number)
     with warehouse.read() as connection:
-        measured = reader.measure(connection, query, spans)
-        earlier_spans = buckets(before.period, query.interval, query.now) if before else None
-        earlier = reader.measure(connection, before, earlier_spans) if before and earlier_spans else None
-        totals = measured[WHOLE]
+        totals_by_bucket = reader.totals(connection, query, buckets)
+        comparison_buckets = (
+            calendar_buckets(comparison_query.period, query.interval, query.now) if comparison_query else None
+        )
+        comparison_totals = (
+            reader.totals(connection, comparison_query, comparison_buckets)
+            if comparison_query and comparison_buckets
+            else None
+        )
+        totals = totals_by_bucket[WHOLE_PERIOD]
         return Dashboard(
             query=query,
             totals=totals,
-            previous=earlier[WHOLE] if earlier else None,
-            timelines=series_of(query, spans, measured),
-            previous_timelines=series_of(query, earlier_spans, earlier) if earlier_spans and earlier else {},
-            breakdowns=reader.tiles(connection, query, dimensions),
-            live=live_of(connection, query.property, query.now, query.live_min),
+            previous=comparison_totals[WHOLE_PERIOD] if comparison_totals else None,
+            timelines=series_of(query, buckets, totals_by_bucket),
+            previous_timelines=series_of(query, comparison_buckets, comparison_totals)
+            if comparison_buckets and comparison_totals
+            else {},
+            breakdowns=reader.top_lists(connection, query, dimensions),
+            live=live_visitors_from(connection, query.property_number, query.now, query.live_min),
             custom_events=reader.custom_events(connection),
-            is_empty=not has_events(connection, query.property),
+            is_empty=not has_events(connection, query.property_number),
             rows_read=rows_read(query, totals),
-            custom_timelines=custom_series_of(spans, measured),
-            previous_custom_timelines=custom_series_of(earlier_spans, earlier) if earlier_spans and earlier else {},
-            computed_s=perf_counter() - began,
+            custom_timelines=custom_series_of(buckets, totals_by_bucket),
+            previous_custom_timelines=custom_series_of(comparison_buckets, comparison_totals)
+            if comparison_buckets and comparison_totals
+            else {},
+            computed_s=perf_counter() - started_s,
         )
 
 

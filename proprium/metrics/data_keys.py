@@ -16,7 +16,7 @@ from proprium.warehouse.schema import event
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
-MOST = 100
+DEFAULT_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class DataKey:
     count: int  # hits that carried it
 
 
-def data_keys(warehouse: Warehouse, query: Query, *, limit: int = MOST) -> tuple[DataKey, ...]:
+def data_keys(warehouse: Warehouse, query: Query, *, limit: int = DEFAULT_LIMIT) -> tuple[DataKey, ...]:
     """Lists the keys of the query's hits that its principal may see, most first.
 
     Those that stand in a column of their own (url, title …) are left out.
@@ -33,11 +33,15 @@ def data_keys(warehouse: Warehouse, query: Query, *, limit: int = MOST) -> tuple
     public = query.data_access.keys
     if public is not None and not public:
         return ()
-    sent = select(dialect.json_keys(event.c.data).label("key")).where(chosen_hits(query), event.c.data.is_not(None))
-    keys = sent.subquery("sent")
-    counted = func.count().label("count")
-    question = select(keys.c.key, counted).group_by(keys.c.key).order_by(counted.desc(), keys.c.key).limit(limit)
+    keys_statement = select(dialect.json_keys(event.c.data).label("key")).where(
+        chosen_hits(query), event.c.data.is_not(None)
+    )
+    keys = keys_statement.subquery("sent")
+    count_column = func.count().label("count")
+    statement = (
+        select(keys.c.key, count_column).group_by(keys.c.key).order_by(count_column.desc(), keys.c.key).limit(limit)
+    )
     if public is not None:
-        question = question.where(keys.c.key.in_([key for key in public if can_be_public(key)]))
+        statement = statement.where(keys.c.key.in_([key for key in public if can_be_public(key)]))
     with warehouse.read() as connection:
-        return tuple(DataKey(row.key, int(row[1])) for row in connection.execute(question))
+        return tuple(DataKey(row.key, int(row[1])) for row in connection.execute(statement))

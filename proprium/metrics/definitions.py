@@ -22,4 +22,4 @@ DEFINITIONS: dict[Metric, str] = {
     Metric.CONVERSIONS: "Sessions in which a goal was reached, each counted once.",
     Metric.CONVERSION_RATE: "Sessions in which a goal was reached, of all sessions under the same filter.",
 }
-DAILY_VISITORS = "The sum of daily visitors: without a cookie nobody is known for longer than a day."
+DAILY_VISITORS_DEFINITION = "The sum of daily visitors: without a cookie nobody is known for longer than a day."

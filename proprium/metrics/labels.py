@@ -6,7 +6,7 @@ from calendar import day_name
 
 from proprium.metrics.results import Dimension
 
-WITHOUT = {
+UNSET_LABELS = {
     Dimension.REFERRER: "Direct / none",
     Dimension.SOURCE: "Direct / none",
     Dimension.VISITOR_KIND: "Unknown, without a cookie",
@@ -21,16 +21,16 @@ WITHOUT = {
 
 def label_of(dimension: str, value: str | None) -> str:
     if value is None:
-        return WITHOUT.get(dimension, "(not set)")  # type: ignore[call-overload, no-any-return]
-    return _of_the_clock(value) if dimension in _CLOCK else value
+        return UNSET_LABELS.get(dimension, "(not set)")  # type: ignore[call-overload, no-any-return]
+    return _clock_label(value) if dimension in _CLOCK_DIMENSIONS else value
 
 
-_CLOCK = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
+_CLOCK_DIMENSIONS = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
 
 
-def _of_the_clock(value: str) -> str:
+def _clock_label(value: str) -> str:
     """ "Monday" of "1", "09:00" of "09", "Monday 09:00" of "1-09"."""
-    weekday, sign, hour = value.partition("-")
-    if sign:
+    weekday, separator, hour = value.partition("-")
+    if separator:
         return f"{day_name[int(weekday) - 1]} {hour}:00"
     return f"{value}:00" if len(value) == 2 else day_name[int(value) - 1]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, case, func, not_, select, tuple_
 
-from proprium.metrics.live import NOW_MIN
-from proprium.metrics.query.buckets import HOUR
+from proprium.metrics.live import DEFAULT_LIVE_MINUTES
+from proprium.metrics.query.buckets import HOUR_US
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
 SPARKLINE_HOURS = 24
-DAY = timedelta(hours=24)
-LIVELY = timedelta(days=7)
+ONE_DAY = timedelta(hours=24)
+QUIET_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -38,38 +38,38 @@ class PropertyOverview:
 
     def is_quiet(self, now: datetime) -> bool:
         """No event in the last 7 days."""
-        return self.last_event_at is None or now - self.last_event_at > LIVELY
+        return self.last_event_at is None or now - self.last_event_at > QUIET_AFTER
 
 
-def overview(warehouse: Warehouse, numbers: Sequence[int], now: datetime) -> Mapping[int, PropertyOverview]:
+def overview(warehouse: Warehouse, property_numbers: Sequence[int], now: datetime) -> Mapping[int, PropertyOverview]:
     """By the properties' numbers; one without any event has an overview of zeros."""
-    if not numbers:
+    if not property_numbers:
         return {}
     with warehouse.read() as connection:
-        found = _all_time(connection, numbers)
-        found = _with_sessions(connection, found)
-        return _with_last_hours(connection, found, now)
+        overviews = _all_time(connection, property_numbers)
+        overviews = _with_sessions(connection, overviews)
+        return _with_last_hours(connection, overviews, now)
 
 
 def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
     """Where "all time" begins. Remembered, since every page asks and only an earlier event can change it."""
-    memo, key = warehouse.memo, ("first event", property_number)
-    known: datetime | None = memo.find(key)
-    if known is None:
-        tick = memo.tick()
-        known = _first_event_at(warehouse, property_number)
-        memo.keep(key, property_number, known, tick, known)
-    return known
+    query_cache, key = warehouse.query_cache, ("first event", property_number)
+    first_event: datetime | None = query_cache.get(key)
+    if first_event is None:
+        cache_version = query_cache.current_version()
+        first_event = _read_first_event_at(warehouse, property_number)
+        query_cache.put(key, property_number, first_event, cache_version, first_event)
+    return first_event
 
 
-def _first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
-    question = select(func.min(event.c.created_at)).where(event.c.property == property_number)
+def _read_first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
+    statement = select(func.min(event.c.created_at)).where(event.c.property == property_number)
     with warehouse.read() as connection:
-        return _aware(connection.scalar(question))
+        return _to_utc(connection.scalar(statement))
 
 
-def _all_time(connection: Connection, numbers: Sequence[int]) -> dict[int, PropertyOverview]:
-    question = (
+def _all_time(connection: Connection, property_numbers: Sequence[int]) -> dict[int, PropertyOverview]:
+    statement = (
         select(
             event.c.property,
             func.count().label("events"),
@@ -77,61 +77,65 @@ def _all_time(connection: Connection, numbers: Sequence[int]) -> dict[int, Prope
             func.min(event.c.created_at).label("first"),
             func.max(event.c.created_at).label("last"),
         )
-        .where(event.c.property.in_(numbers), not_(event.c.is_bot))
+        .where(event.c.property.in_(property_numbers), not_(event.c.is_bot))
         .group_by(event.c.property)
     )
-    found = dict.fromkeys(numbers, PropertyOverview())
-    for row in connection.execute(question):
-        found[row.property] = PropertyOverview(
+    overviews = dict.fromkeys(property_numbers, PropertyOverview())
+    for row in connection.execute(statement):
+        overviews[row.property] = PropertyOverview(
             events=row.events,
             page_views=row.page_views,
-            first_event_at=_aware(row.first),
-            last_event_at=_aware(row.last),
+            first_event_at=_to_utc(row.first),
+            last_event_at=_to_utc(row.last),
         )
-    return found
+    return overviews
 
 
-def _with_sessions(connection: Connection, found: Mapping[int, PropertyOverview]) -> dict[int, PropertyOverview]:
-    question = (
-        select(session.c.property, func.count()).where(session.c.property.in_(found)).group_by(session.c.property)
+def _with_sessions(connection: Connection, overviews: Mapping[int, PropertyOverview]) -> dict[int, PropertyOverview]:
+    statement = (
+        select(session.c.property, func.count()).where(session.c.property.in_(overviews)).group_by(session.c.property)
     )
-    counts = {number: count for number, count in connection.execute(question)}  # noqa: C416
-    return {number: replace(each, sessions=counts.get(number, 0)) for number, each in found.items()}
-
-
-def _with_last_hours(
-    connection: Connection, found: Mapping[int, PropertyOverview], now: datetime
-) -> dict[int, PropertyOverview]:
-    answer = connection.execute(_last_hours(sorted(found), now)).all()
-    running_hour = _micros(now) // HOUR
-    hours = {(row.property, row.hour): row.visitors for row in answer if row.hour is not None}
-    sums = {row.property: row for row in answer if row.hour is None}
+    counts = {property_number: count for property_number, count in connection.execute(statement)}  # noqa: C416
     return {
-        number: replace(
-            each,
-            live=sums[number].live if number in sums else 0,
-            visitors_24h=sums[number].last_day if number in sums else 0,
-            previous_24h=sums[number].day_before if number in sums else 0,
-            sparkline=tuple(
-                hours.get((number, hour), 0) for hour in range(running_hour - SPARKLINE_HOURS + 1, running_hour + 1)
-            ),
-        )
-        for number, each in found.items()
+        property_number: replace(property_overview, sessions=counts.get(property_number, 0))
+        for property_number, property_overview in overviews.items()
     }
 
 
-def _last_hours(numbers: Sequence[int], now: datetime) -> Select[Any]:
-    at = event.c.created_at
+def _with_last_hours(
+    connection: Connection, overviews: Mapping[int, PropertyOverview], now: datetime
+) -> dict[int, PropertyOverview]:
+    rows = connection.execute(_last_hours_statement(sorted(overviews), now)).all()
+    running_hour = _to_us(now) // HOUR_US
+    visitors_by_hour = {(row.property, row.hour): row.visitors for row in rows if row.hour is not None}
+    row_by_property = {row.property: row for row in rows if row.hour is None}
+    return {
+        property_number: replace(
+            property_overview,
+            live=row_by_property[property_number].live if property_number in row_by_property else 0,
+            visitors_24h=row_by_property[property_number].last_day if property_number in row_by_property else 0,
+            previous_24h=row_by_property[property_number].day_before if property_number in row_by_property else 0,
+            sparkline=tuple(
+                visitors_by_hour.get((property_number, hour), 0)
+                for hour in range(running_hour - SPARKLINE_HOURS + 1, running_hour + 1)
+            ),
+        )
+        for property_number, property_overview in overviews.items()
+    }
+
+
+def _last_hours_statement(property_numbers: Sequence[int], now: datetime) -> Select[Any]:
+    created_at = event.c.created_at
     hits = (
         select(
             event.c.property,
-            dialect.divided(dialect.micros(at), HOUR).label("hour"),
+            dialect.integer_divide(dialect.epoch_us(created_at), HOUR_US).label("hour"),
             event.c.visitor,
-            case((at > now - timedelta(minutes=NOW_MIN), event.c.visitor)).label("live"),
-            case((at > now - DAY, event.c.visitor)).label("last_day"),
-            case((at <= now - DAY, event.c.visitor)).label("day_before"),
+            case((created_at > now - timedelta(minutes=DEFAULT_LIVE_MINUTES), event.c.visitor)).label("live"),
+            case((created_at > now - ONE_DAY, event.c.visitor)).label("last_day"),
+            case((created_at <= now - ONE_DAY, event.c.visitor)).label("day_before"),
         )
-        .where(event.c.property.in_(numbers), at > now - 2 * DAY, not_(event.c.is_bot))
+        .where(event.c.property.in_(property_numbers), created_at > now - 2 * ONE_DAY, not_(event.c.is_bot))
         .subquery("hits")
     )
     return select(
@@ -142,10 +146,10 @@ def _last_hours(numbers: Sequence[int], now: datetime) -> Select[Any]:
     ).group_by(func.grouping_sets(tuple_(hits.c.property, hits.c.hour), tuple_(hits.c.property)))
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def _to_utc(moment: datetime | None) -> datetime | None:
     """Engines name UTC in their own ways."""
     return moment.astimezone(UTC) if moment else None
 
 
-def _micros(at: datetime) -> int:
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def _to_us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

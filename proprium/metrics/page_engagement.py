@@ -29,78 +29,85 @@ from sqlalchemy.sql.elements import ColumnElement
 from proprium.metrics import where
 from proprium.metrics.query.query import Query
 from proprium.warehouse import dialect
-from proprium.warehouse.projection.page_engagement import TOLD_FOR
-from proprium.warehouse.projection.view_updates import REPORTS
+from proprium.warehouse.projection.page_engagement import VIEW_WINDOW_US
+from proprium.warehouse.projection.view_updates import REPORT_EVENTS
 from proprium.warehouse.schema import event, session
 
-LONGEST_VIEW_MS = 1_800_000
-SHORTEST_VIEW_MS = 1_000
+MAX_VIEW_MS = 1_800_000
+MIN_VIEW_MS = 1_000
 
 NO_VALUE = literal(None, String)
 
 Column = ColumnElement[Any]
 
 
-def views(query: Query, value: Column | None = None, *, of_sessions: bool = False) -> Subquery:
+def reported_views(query: Query, value: Column | None = None, *, of_sessions: bool = False) -> Subquery:
     """The query's page views that reported something: at, value, engaged_ms (NULL: under a second), depth (percent).
 
     `value` is an expression over the view's hit, or over its session where `of_sessions`.
     """
     value = NO_VALUE if value is None else value
-    each = union_all(_named(query, value, of_sessions), _nameless(query, value, of_sessions)).subquery("each_view")
-    is_read = each.c.engaged_ms >= SHORTEST_VIEW_MS
+    all_views = union_all(_views_by_id(query, value, of_sessions), _views_by_path(query, value, of_sessions)).subquery(
+        "each_view"
+    )
+    is_read = all_views.c.engaged_ms >= MIN_VIEW_MS
     return (
-        select(each.c.at, each.c.value, case((is_read, each.c.engaged_ms)).label("engaged_ms"), each.c.depth)
-        .where(or_(is_read, each.c.depth.is_not(None)))
+        select(
+            all_views.c.at,
+            all_views.c.value,
+            case((is_read, all_views.c.engaged_ms)).label("engaged_ms"),
+            all_views.c.depth,
+        )
+        .where(or_(is_read, all_views.c.depth.is_not(None)))
         .subquery("views")
     )
 
 
-def _named(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+def _views_by_id(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
     """The projector wrote into the view's row what was told of it."""
-    question = select(
+    statement = select(
         event.c.created_at.label("at"),
         value.label("value"),
         event.c.read_ms.label("engaged_ms"),
         event.c.read_depth.label("depth"),
     ).where(event.c.read_ms.is_not(None), event.c.is_view, where.chosen_hits(query))
-    return question.select_from(_with_sessions(query)) if of_sessions else question
+    return statement.select_from(_with_sessions(query)) if of_sessions else statement
 
 
-def _nameless(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+def _views_by_path(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
     parts = _parts_by_path(query, value, of_sessions)
     # Without coalesce a view that reported nothing would have read for half an hour: LEAST skips NULL.
-    engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), LONGEST_VIEW_MS, type_=BigInteger)
-    began = func.min(parts.c.at)
+    engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), MAX_VIEW_MS, type_=BigInteger)
+    started_at = func.min(parts.c.at)
     columns: tuple[Column, ...] = (
-        began.label("at"),
+        started_at.label("at"),
         # The maximum of nothing but NULL costs as much as that of texts.
         (value if value is NO_VALUE else func.max(parts.c.value)).label("value"),
         engaged_ms.label("engaged_ms"),
         func.max(parts.c.depth).label("depth"),
     )
-    view = (parts.c.visitor, parts.c.page, parts.c.view)
-    return select(*columns).group_by(*view).having(began.is_not(None))  # else the view is none of the query's
+    view_key = (parts.c.visitor, parts.c.page, parts.c.view)
+    return select(*columns).group_by(*view_key).having(started_at.is_not(None))  # else the view is none of the query's
 
 
 def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
     """`view` counts a visitor's views of a path: what is reported later has the number of the latest one."""
-    until_now: dict[str, Any] = {
+    window: dict[str, Any] = {
         "partition_by": (event.c.visitor, event.c.page),
         "order_by": (event.c.created_at, event.c.seq),
         "rows": (None, 0),
     }
-    number = func.count(case((event.c.is_view, 1))).over(**until_now)
-    at = dialect.micros(event.c.created_at)
-    since = func.max(case((event.c.is_view, at))).over(**until_now)
+    view_number = func.count(case((event.c.is_view, 1))).over(**window)
+    timestamp_us = dialect.epoch_us(event.c.created_at)
+    view_start_us = func.max(case((event.c.is_view, timestamp_us))).over(**window)
     is_chosen = and_(event.c.is_view, where.chosen_hits(query))
     if of_sessions:
         is_chosen = and_(is_chosen, session.c.session.is_not(None))
-    question = select(
+    statement = select(
         event.c.visitor,
         event.c.page,
-        number.label("view"),
-        (at - since <= TOLD_FOR).label("is_told"),
+        view_number.label("view"),
+        (timestamp_us - view_start_us <= VIEW_WINDOW_US).label("is_told"),
         case((is_chosen, event.c.created_at)).label("at"),
         case((is_chosen, value)).label("value"),
         case((_is_report(), event.c.engaged_ms)).label("engaged_ms"),
@@ -108,26 +115,28 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
     ).where(
         event.c.view_id.is_(None),
         event.c.visitor.is_not(None),
-        _until_the_last_part(query),
+        _in_report_window(query),
         or_(event.c.is_view, _is_report()),
     )
-    numbered = (question.select_from(_with_sessions(query, outer=True)) if of_sessions else question).subquery("parts")
-    return select(numbered).where(numbered.c.view > 0, numbered.c.is_told).subquery("by_path")
+    numbered_parts = (statement.select_from(_with_sessions(query, outer=True)) if of_sessions else statement).subquery(
+        "parts"
+    )
+    return select(numbered_parts).where(numbered_parts.c.view > 0, numbered_parts.c.is_told).subquery("by_path")
 
 
 def _with_sessions(query: Query, *, outer: bool = False) -> FromClause:
     """Hits with their sessions, which may have begun before the period."""
-    its_own = and_(event.c.session == session.c.session, where.sessions_from(query, where.LONGEST_SESSION))
-    return event.join(session, its_own, isouter=outer)
+    is_same_session = and_(event.c.session == session.c.session, where.sessions_from(query, where.MAX_SESSION_LENGTH))
+    return event.join(session, is_same_session, isouter=outer)
 
 
-def _until_the_last_part(query: Query) -> Column:
+def _in_report_window(query: Query) -> Column:
     return and_(
-        event.c.property == query.property,
+        event.c.property == query.property_number,
         event.c.created_at >= query.period.start_utc,
-        event.c.created_at < query.period.end_utc + timedelta(microseconds=TOLD_FOR),
+        event.c.created_at < query.period.end_utc + timedelta(microseconds=VIEW_WINDOW_US),
     )
 
 
 def _is_report() -> Column:
-    return and_(event.c.event.in_(REPORTS), not_(event.c.is_bot))
+    return and_(event.c.event.in_(REPORT_EVENTS), not_(event.c.is_bot))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dimension
-from proprium.metrics.top_lists import PLACES_LIMIT
+from proprium.metrics.top_lists import MAX_MAP_ROWS
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
@@ -26,7 +26,7 @@ class Places:
 def places(warehouse: Warehouse, query: Query) -> Places:
     """Visitors by where they are; every country and region, the first cities."""
     return Places(
-        countries=breakdown(warehouse, query, Dimension.COUNTRY, limit=PLACES_LIMIT),
-        regions=breakdown(warehouse, query, Dimension.REGION, limit=PLACES_LIMIT),
+        countries=breakdown(warehouse, query, Dimension.COUNTRY, limit=MAX_MAP_ROWS),
+        regions=breakdown(warehouse, query, Dimension.REGION, limit=MAX_MAP_ROWS),
         cities=breakdown(warehouse, query, Dimension.CITY),
     )

@@ -109,9 +109,9 @@ class Totals:
         return getattr(self, metric.value)  # type: ignore[no-any-return]
 
 
-def rows_read(query: Query, found: Totals) -> int:
+def rows_read(query: Query, totals: Totals) -> int:
     """Events of the period that were looked at, bots included."""
-    return found.events + found.bots if query.audience is Audience.HUMANS else found.events
+    return totals.events + totals.bots if query.audience is Audience.HUMANS else totals.events
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ class Series:
 
     starts: tuple[datetime, ...]  # of the buckets: aware, in the query's time zone
     values: tuple[float | None, ...]
-    running: bool = False  # True: the last bucket has not ended yet
+    is_running: bool = False  # True: the last bucket has not ended yet
 
 
 @dataclass(frozen=True)
-class Row:
+class BreakdownRow:
     value: str | None  # what a filter takes; None: not set
     label: str  # what a person reads ("Germany", "Direct")
     count: int
@@ -137,32 +137,32 @@ class Breakdown:
 
     dimension: str  # a Dimension's value, or data.<key>
     unit: str  # what is counted: "visitors", "page views", "events", "hits"
-    rows: tuple[Row, ...]
+    rows: tuple[BreakdownRow, ...]
     total: int  # what the shares are of
     distinct: int  # how many rows there are in all
 
 
 @dataclass(frozen=True)
-class TableRow:
+class BreakdownTableRow:
     value: str | None  # what a filter takes; None: not set
     label: str
     numbers: Mapping[Metric, float | None]
 
 
 @dataclass(frozen=True)
-class Table:
+class BreakdownTable:
     """Values of one dimension with any number of metrics. Each row says what the cards say under its filter."""
 
     dimension: str  # a Dimension's value, or data.<key>
     metrics: tuple[Metric, ...]  # the columns
     sort: Metric
-    rows: tuple[TableRow, ...]
+    rows: tuple[BreakdownTableRow, ...]
     total: int  # what shares are of: the sum of the dimension's own count over all rows, found or not
     distinct: int  # how many rows the search found in all
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveVisitors:
     """Distinct visitors with any hit; unfiltered."""
 
     now: int  # in the last `minutes`
@@ -180,7 +180,7 @@ class Dashboard:
     timelines: Mapping[Metric, Series]
     previous_timelines: Mapping[Metric, Series]  # empty without a comparison
     breakdowns: Mapping[Dimension, Breakdown]
-    live: Live
+    live: LiveVisitors
     custom_events: tuple[str, ...]  # every custom event ever seen, for the "Custom cards" menu
     is_empty: bool  # the property has no event at all
     rows_read: int  # events of the period, bots included

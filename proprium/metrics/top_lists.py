@@ -28,19 +28,19 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from proprium.metrics import where
-from proprium.metrics.breakdown import LIMIT, VISITORS, breakdown_of, unit_of
-from proprium.metrics.breakdown_query import CAMPAIGN, PLACES_IN_A_COUNTRY, about
+from proprium.metrics.breakdown import DEFAULT_LIMIT, VISITORS, breakdown_of, unit_of
+from proprium.metrics.breakdown_query import CAMPAIGN_DIMENSIONS, SUBDIVISION_DIMENSIONS, query_for_dimension
 from proprium.metrics.columns import session_column
-from proprium.metrics.query.query import KEPT, Audience, Query, timeless
+from proprium.metrics.query.query import MAX_CACHED_STATEMENTS, Audience, Query, normalised_query
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
-PLACES_LIMIT = 300
+MAX_MAP_ROWS = 300
 """A map shows every country, and every region of the open one."""
 
-MAPPED = frozenset({Dimension.COUNTRY, Dimension.REGION})
-OF_SESSIONS = (
+MAP_DIMENSIONS = frozenset({Dimension.COUNTRY, Dimension.REGION})
+SESSION_TOP_LISTS = (
     Dimension.ENTRY_PAGE,
     Dimension.EXIT_PAGE,
     Dimension.REFERRER,
@@ -63,10 +63,10 @@ OF_SESSIONS = (
     Dimension.PLATFORM_VERSION,
     Dimension.SCREEN_CLASS,
 )
-UNREPORTED = (Dimension.BROWSER_VERSION, Dimension.PLATFORM_VERSION, Dimension.SCREEN_CLASS)
+ON_DEMAND_DIMENSIONS = (Dimension.BROWSER_VERSION, Dimension.PLATFORM_VERSION, Dimension.SCREEN_CLASS)
 """Nobody asks for these unless their tab is open."""
 
-OF_HITS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
+HIT_TOP_LISTS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
     Dimension.PAGE: (event.c.page, event.c.is_view),
     Dimension.EVENT_PAGE: (event.c.page, true()),
     Dimension.BOT_PAGE: (event.c.page, true()),
@@ -75,97 +75,103 @@ OF_HITS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
     Dimension.BOT_CATEGORY: (event.c.bot_category, true()),
 }
 """What the rows are called, and which hits count."""
-TILED = (*(name for name in OF_SESSIONS if name not in UNREPORTED), *OF_HITS)
+DASHBOARD_DIMENSIONS = (*(name for name in SESSION_TOP_LISTS if name not in ON_DEMAND_DIMENSIONS), *HIT_TOP_LISTS)
 
 
-def tiles(
-    connection: Connection, query: Query, dimensions: Collection[Dimension] = TILED
+def top_lists(
+    connection: Connection, query: Query, dimensions: Collection[Dimension] = DASHBOARD_DIMENSIONS
 ) -> Mapping[Dimension, Breakdown]:
     """The first rows of each. Regions and cities are the open country's, where one is open."""
-    query = timeless(query)
-    of_sessions = [name for name in OF_SESSIONS if name in dimensions]
-    there = tuple(name for name in of_sessions if query.open_country and name in PLACES_IN_A_COUNTRY)
-    everywhere = tuple(name for name in of_sessions if name not in there)
+    query = normalised_query(query)
+    session_dimensions = [name for name in SESSION_TOP_LISTS if name in dimensions]
+    subdivisions = tuple(name for name in session_dimensions if query.open_country and name in SUBDIVISION_DIMENSIONS)
+    global_dimensions = tuple(name for name in session_dimensions if name not in subdivisions)
     return {
-        **_session_tiles(connection, replace(query, open_country=None), everywhere),
-        **_session_tiles(connection, query, there),
-        **_hit_tiles(connection, query, tuple(name for name in OF_HITS if name in dimensions)),
+        **_session_top_lists(connection, replace(query, open_country=None), global_dimensions),
+        **_session_top_lists(connection, query, subdivisions),
+        **_hit_top_lists(connection, query, tuple(name for name in HIT_TOP_LISTS if name in dimensions)),
     }
 
 
-def _session_tiles(
+def _session_top_lists(
     connection: Connection, query: Query, dimensions: tuple[Dimension, ...]
 ) -> dict[Dimension, Breakdown]:
     """Of the open country, where one is."""
     if query.audience is Audience.BOTS or not dimensions:
         return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
-    by_set = _by_set(connection, _session_question(query, dimensions))
-    return {name: _tile(name, by_set.get(_set_number(dimensions, name), [])) for name in dimensions}
+    rows_by_set = _rows_by_set(connection, _session_statement(query, dimensions))
+    return {name: _to_breakdown(name, rows_by_set.get(_grouping_set_id(dimensions, name), [])) for name in dimensions}
 
 
-@lru_cache(maxsize=KEPT)
-def _session_question(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
-    chosen = where.active_sessions(query)
+@lru_cache(maxsize=MAX_CACHED_STATEMENTS)
+def _session_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
+    condition = where.active_sessions(query)
     if query.open_country:
-        chosen = and_(chosen, session.c.country == query.open_country)
+        condition = and_(condition, session.c.country == query.open_country)
     columns = (session_column(name.value).label(name.value) for name in dimensions)
-    rows = select(*columns, session.c.visitor).where(chosen).subquery("rows")
-    counted = _visitors(rows, [rows.c[name.value] for name in dimensions])
+    rows = select(*columns, session.c.visitor).where(condition).subquery("rows")
+    counts = _count_visitors(rows, [rows.c[name.value] for name in dimensions])
     # Where most rows have none, "not set" is no row of the tile.
-    campaigns = [_set_number(dimensions, name) for name in dimensions if name in CAMPAIGN]
-    listed = select(counted).where(or_(counted.c.grouping_set.not_in(campaigns), counted.c.value.is_not(None)))
-    ranked = _ranked(listed.subquery("listed"))
-    mapped = [_set_number(dimensions, name) for name in dimensions if name in MAPPED]
-    many = and_(ranked.c.grouping_set.in_(mapped), ranked.c.n_rank <= PLACES_LIMIT)
-    return select(ranked).where(or_(ranked.c.n_rank <= LIMIT, many)).order_by(ranked.c.grouping_set, ranked.c.n_rank)
+    campaign_sets = [_grouping_set_id(dimensions, name) for name in dimensions if name in CAMPAIGN_DIMENSIONS]
+    listed_rows = select(counts).where(or_(counts.c.grouping_set.not_in(campaign_sets), counts.c.value.is_not(None)))
+    ranked = _rank(listed_rows.subquery("listed"))
+    map_sets = [_grouping_set_id(dimensions, name) for name in dimensions if name in MAP_DIMENSIONS]
+    is_map_row = and_(ranked.c.grouping_set.in_(map_sets), ranked.c.n_rank <= MAX_MAP_ROWS)
+    return (
+        select(ranked)
+        .where(or_(ranked.c.n_rank <= DEFAULT_LIMIT, is_map_row))
+        .order_by(ranked.c.grouping_set, ranked.c.n_rank)
+    )
 
 
-def _tile(dimension: Dimension, rows: Sequence[Row[Any]]) -> Breakdown:
+def _to_breakdown(dimension: Dimension, rows: Sequence[Row[Any]]) -> Breakdown:
     total, distinct = (int(rows[0].n_total), int(rows[0].n_values)) if rows else (0, 0)
     return breakdown_of(dimension, unit_of(dimension), [(row.value, row.n) for row in rows], total, distinct)
 
 
-def _hit_tiles(connection: Connection, query: Query, dimensions: tuple[Dimension, ...]) -> dict[Dimension, Breakdown]:
+def _hit_top_lists(
+    connection: Connection, query: Query, dimensions: tuple[Dimension, ...]
+) -> dict[Dimension, Breakdown]:
     if not dimensions:
         return {}
-    by_set = _by_set(connection, _hit_question(query, dimensions))
-    return {name: _tile(name, by_set.get(number, [])) for number, name in enumerate(dimensions)}
+    rows_by_set = _rows_by_set(connection, _hit_statement(query, dimensions))
+    return {name: _to_breakdown(name, rows_by_set.get(set_id, [])) for set_id, name in enumerate(dimensions)}
 
 
-@lru_cache(maxsize=KEPT)
-def _hit_question(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
+@lru_cache(maxsize=MAX_CACHED_STATEMENTS)
+def _hit_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
     """One after another in one statement: each reads few columns, and most of them few rows."""
-    counted = union_all(*(_count_hits(query, name, number) for number, name in enumerate(dimensions)))
-    ranked = _ranked(counted.subquery("counted"))
-    return select(ranked).where(ranked.c.n_rank <= LIMIT).order_by(ranked.c.grouping_set, ranked.c.n_rank)
+    counts = union_all(*(_count_hits(query, name, set_id) for set_id, name in enumerate(dimensions)))
+    ranked = _rank(counts.subquery("counted"))
+    return select(ranked).where(ranked.c.n_rank <= DEFAULT_LIMIT).order_by(ranked.c.grouping_set, ranked.c.n_rank)
 
 
-def _count_hits(query: Query, dimension: Dimension, number: int) -> Select[Any]:
-    value, counts = OF_HITS[dimension]
-    chosen = where.chosen_hits(about(query, dimension))
+def _count_hits(query: Query, dimension: Dimension, set_id: int) -> Select[Any]:
+    value, is_counted = HIT_TOP_LISTS[dimension]
+    is_chosen = where.chosen_hits(query_for_dimension(query, dimension))
     return (
-        select(literal(number).label("grouping_set"), value.label("value"), func.count().label("n"))
-        .where(chosen, counts)
+        select(literal(set_id).label("grouping_set"), value.label("value"), func.count().label("n"))
+        .where(is_chosen, is_counted)
         .group_by(value)
     )
 
 
-def _by_set(connection: Connection, question: Select[Any]) -> dict[int, list[Row[Any]]]:
-    found: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(question):
-        found.setdefault(row.grouping_set, []).append(row)
-    return found
+def _rows_by_set(connection: Connection, statement: Select[Any]) -> dict[int, list[Row[Any]]]:
+    rows_by_set: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(statement):
+        rows_by_set.setdefault(row.grouping_set, []).append(row)
+    return rows_by_set
 
 
-def _visitors(rows: Subquery, columns: Sequence[ColumnElement[Any]]) -> Subquery:
+def _count_visitors(rows: Subquery, columns: Sequence[ColumnElement[Any]]) -> Subquery:
     """Distinct visitors of each value of each column. Two levels of grouping cost half of COUNT(DISTINCT) in sets."""
-    each = (
+    distinct_visitors = (
         select(*_set_and_value(columns))
         .group_by(func.grouping_sets(*(tuple_(column, rows.c.visitor) for column in columns)))
         .subquery("each")
     )
-    grouped = select(each.c.grouping_set, each.c.value, func.count().label("n"))
-    return grouped.group_by(each.c.grouping_set, each.c.value).subquery("counted")
+    grouped = select(distinct_visitors.c.grouping_set, distinct_visitors.c.value, func.count().label("n"))
+    return grouped.group_by(distinct_visitors.c.grouping_set, distinct_visitors.c.value).subquery("counted")
 
 
 def _set_and_value(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[int], ColumnElement[Any]]:
@@ -174,19 +180,19 @@ def _set_and_value(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement
     return dialect.grouping(*columns).label("grouping_set"), value.label("value")
 
 
-def _ranked(counted: Subquery) -> Subquery:
+def _rank(counts: Subquery) -> Subquery:
     """Beside each count its rank in its grouping set, the sum of all, and how many values there are."""
-    own = counted.c.grouping_set
-    order = (counted.c.n.desc(), counted.c.value.asc().nulls_last())
+    grouping_set = counts.c.grouping_set
+    order = (counts.c.n.desc(), counts.c.value.asc().nulls_last())
     return select(
-        counted,
-        func.row_number().over(partition_by=own, order_by=order).label("n_rank"),
-        func.sum(counted.c.n, type_=BigInteger).over(partition_by=own).label("n_total"),
-        func.count().over(partition_by=own).label("n_values"),
+        counts,
+        func.row_number().over(partition_by=grouping_set, order_by=order).label("n_rank"),
+        func.sum(counts.c.n, type_=BigInteger).over(partition_by=grouping_set).label("n_total"),
+        func.count().over(partition_by=grouping_set).label("n_values"),
     ).subquery("ranked")
 
 
-def _set_number(columns: Sequence[str], column: str) -> int:
+def _grouping_set_id(columns: Sequence[str], column: str) -> int:
     """What GROUPING calls the set of one column: a bit for each of the others."""
-    every = (1 << len(columns)) - 1
-    return every ^ (1 << (len(columns) - 1 - list(columns).index(column)))
+    all_bits = (1 << len(columns)) - 1
+    return all_bits ^ (1 << (len(columns) - 1 - list(columns).index(column)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Totals
-from proprium.metrics.totals_query import WHOLE, measure
+from proprium.metrics.totals_query import WHOLE_PERIOD, query_totals
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 def totals(warehouse: Warehouse, query: Query) -> Totals:
     """The numbers of the query's own period; those to compare with are totals(warehouse, query.before())."""
     with warehouse.read() as connection:
-        return measure(connection, query)[WHOLE]
+        return query_totals(connection, query)[WHOLE_PERIOD]

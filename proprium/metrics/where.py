@@ -14,8 +14,8 @@ from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Audience, Goal, Query
 from proprium.warehouse.schema import event, session
 
-LONGEST_SESSION = timedelta(hours=24)
-AT_ONCE = timedelta()
+MAX_SESSION_LENGTH = timedelta(hours=24)
+NO_LOOKBACK = timedelta()
 
 Condition = ColumnElement[bool]
 
@@ -23,7 +23,7 @@ Condition = ColumnElement[bool]
 def hits_in_period(query: Query) -> Condition:
     """Every hit of the property in the period, whoever sent it."""
     return and_(
-        event.c.property == query.property,
+        event.c.property == query.property_number,
         event.c.created_at >= query.period.start_utc,
         event.c.created_at < query.period.end_utc,
     )
@@ -39,13 +39,15 @@ def chosen_hits(query: Query) -> Condition:
 
 
 def human_hits(query: Query) -> Condition:
-    return and_(hits_in_period(query), not_(event.c.is_bot), *_hit_filters(query), *_session_filters_on_hits(query))
+    return and_(
+        hits_in_period(query), not_(event.c.is_bot), *_hit_conditions(query), *_session_conditions_on_hits(query)
+    )
 
 
 def bot_hits(query: Query) -> Condition:
     """Of the filters, bots know only the one by page: they have no session."""
-    pages = (_matches(event.c.page, wanted) for wanted in query.filters if wanted.dimension == "page")
-    return and_(hits_in_period(query), event.c.is_bot, *pages)
+    page_conditions = (_matches(event.c.page, filter_) for filter_ in query.filters if filter_.dimension == "page")
+    return and_(hits_in_period(query), event.c.is_bot, *page_conditions)
 
 
 def all_hits(query: Query) -> Condition:
@@ -59,80 +61,82 @@ def chosen_sessions(query: Query) -> Condition:
     """Sessions that start in the period; under a filter on hits, those with a matching hit in the period."""
     if query.audience is Audience.BOTS:
         return false()
-    if _hit_filters(query):
-        return _with_a_matching_hit(query)
-    return and_(sessions_from(query, AT_ONCE), *_session_filters(query))
+    if _hit_conditions(query):
+        return _has_matching_hit(query)
+    return and_(sessions_from(query, NO_LOOKBACK), *_session_conditions(query))
 
 
 def active_sessions(query: Query) -> Condition:
     """Sessions with a hit in the period that matches: whose visitors the period has seen."""
     if query.audience is Audience.BOTS:
         return false()
-    if _hit_filters(query):
-        return _with_a_matching_hit(query)
-    still_on = session.c.ended_at >= query.period.start_utc
-    return and_(sessions_from(query, LONGEST_SESSION), still_on, *_session_filters(query))
+    if _hit_conditions(query):
+        return _has_matching_hit(query)
+    is_still_active = session.c.ended_at >= query.period.start_utc
+    return and_(sessions_from(query, MAX_SESSION_LENGTH), is_still_active, *_session_conditions(query))
 
 
-def sessions_from(query: Query, earlier: timedelta) -> Condition:
+def sessions_from(query: Query, lookback: timedelta) -> Condition:
     """Sessions of the property that start in the period, or at most so long before it."""
     return and_(
-        session.c.property == query.property,
-        session.c.started_at >= query.period.start_utc - earlier,
+        session.c.property == query.property_number,
+        session.c.started_at >= query.period.start_utc - lookback,
         session.c.started_at < query.period.end_utc,
     )
 
 
-def sessions_with(query: Query, goal: Goal) -> Select[Any]:
+def sessions_reaching_goal(query: Query, goal: Goal) -> Select[Any]:
     """Ids of the sessions with a hit that reaches the goal, whatever the query's own filters are.
 
     A session is the period's whole: what it did before and after counts as well.
     """
     as_defined = replace(query, data_access=EVERY_KEY)  # its number is the same for the owner and for readers
-    reached = (_matches(hit_column(wanted.dimension, as_defined), wanted) for wanted in goal.filters)
+    goal_conditions = (_matches(hit_column(filter_.dimension, as_defined), filter_) for filter_ in goal.filters)
     return select(event.c.session).where(
-        event.c.property == query.property,
-        event.c.created_at >= query.period.start_utc - LONGEST_SESSION,
-        event.c.created_at < query.period.end_utc + LONGEST_SESSION,
+        event.c.property == query.property_number,
+        event.c.created_at >= query.period.start_utc - MAX_SESSION_LENGTH,
+        event.c.created_at < query.period.end_utc + MAX_SESSION_LENGTH,
         not_(event.c.is_bot),
         event.c.session.is_not(None),
-        *reached,
+        *goal_conditions,
     )
 
 
 def is_last_view(query: Query) -> Condition:
     """For a hit: nothing was viewed after it in its session."""
-    return event.c.seq.in_(select(session.c.exit_view).where(sessions_from(query, LONGEST_SESSION)))
+    return event.c.seq.in_(select(session.c.exit_view).where(sessions_from(query, MAX_SESSION_LENGTH)))
 
 
-def _with_a_matching_hit(query: Query) -> Condition:
-    matching = select(event.c.session).where(
-        hits_in_period(query), not_(event.c.is_bot), event.c.session.is_not(None), *_hit_filters(query)
+def _has_matching_hit(query: Query) -> Condition:
+    matching_sessions = select(event.c.session).where(
+        hits_in_period(query), not_(event.c.is_bot), event.c.session.is_not(None), *_hit_conditions(query)
     )
-    return and_(sessions_from(query, LONGEST_SESSION), *_session_filters(query), session.c.session.in_(matching))
+    return and_(
+        sessions_from(query, MAX_SESSION_LENGTH), *_session_conditions(query), session.c.session.in_(matching_sessions)
+    )
 
 
-def _hit_filters(query: Query) -> list[Condition]:
-    about_hits = (wanted for wanted in query.filters if wanted.is_about_hits)
-    return [_matches(hit_column(wanted.dimension, query), wanted) for wanted in about_hits]
+def _hit_conditions(query: Query) -> list[Condition]:
+    hit_filters = (filter_ for filter_ in query.filters if filter_.is_hit_filter)
+    return [_matches(hit_column(filter_.dimension, query), filter_) for filter_ in hit_filters]
 
 
-def _session_filters(query: Query) -> list[Condition]:
-    about_sessions = (wanted for wanted in query.filters if not wanted.is_about_hits)
-    return [_matches(session_column(wanted.dimension), wanted) for wanted in about_sessions]
+def _session_conditions(query: Query) -> list[Condition]:
+    session_filters = (filter_ for filter_ in query.filters if not filter_.is_hit_filter)
+    return [_matches(session_column(filter_.dimension), filter_) for filter_ in session_filters]
 
 
-def _session_filters_on_hits(query: Query) -> list[Condition]:
+def _session_conditions_on_hits(query: Query) -> list[Condition]:
     """Source, device and place of a hit are its session's, which took them from its first hit."""
-    filters = _session_filters(query)
-    if not filters:
+    conditions = _session_conditions(query)
+    if not conditions:
         return []
-    return [event.c.session.in_(select(session.c.session).where(sessions_from(query, LONGEST_SESSION), *filters))]
+    return [event.c.session.in_(select(session.c.session).where(sessions_from(query, MAX_SESSION_LENGTH), *conditions))]
 
 
-def _matches(column: ColumnElement[Any], wanted: Filter) -> Condition:
-    value = wanted.value
-    match wanted.operator:
+def _matches(column: ColumnElement[Any], filter_: Filter) -> Condition:
+    value = filter_.value
+    match filter_.operator:
         case Operator.IS:
             return column == value if value else or_(column.is_(None), column == "")
         case Operator.IS_NOT:
@@ -142,15 +146,15 @@ def _matches(column: ColumnElement[Any], wanted: Filter) -> Condition:
         case Operator.NOT_CONTAINS:
             return or_(column.is_(None), not_(column.icontains(value, autoescape=True)))
         case Operator.MATCHES:
-            return column.like(_pattern(value), escape="\\")
+            return column.like(_like_pattern(value), escape="\\")
         case Operator.ONE_OF:
-            return column.in_(wanted.values)
+            return column.in_(filter_.values)
         case Operator.IS_SET:
             return column.is_not(None)
 
 
-def _pattern(value: str) -> str:
+def _like_pattern(value: str) -> str:
     """A * of ours as SQL's %, and nothing else with a meaning."""
-    for sign in "\\%_":
-        value = value.replace(sign, "\\" + sign)
+    for character in "\\%_":
+        value = value.replace(character, "\\" + character)
     return value.replace("*", "%")

@@ -13,11 +13,11 @@ from proprium.errors import Conflict, PropertyNotFound
 from proprium.properties import validation
 from proprium.storage import retention
 from proprium.storage.database import Database
-from proprium.storage.tables import Change, ChangeKind, Property, Role, User
+from proprium.storage.tables import ChangeKind, Property, Role, StorageChange, User
 
-OWN_PROPERTY = "Proprium"
+OWN_PROPERTY_NAME = "Proprium"
 
-CHECKS: dict[str, Callable[[Any], Any]] = {
+VALIDATORS: dict[str, Callable[[Any], Any]] = {
     "name": validation.name,
     "timezone": validation.timezone,
     "hostnames": validation.hostnames,
@@ -25,7 +25,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "is_cookieless": bool,
     "discards_bots": bool,
     "keeps_click_text": bool,
-    "counts_automated": validation.maybe,
+    "counts_automated": validation.optional_bool,
     "query_keys": validation.query_keys,
     "excluded_addresses": validation.excluded_addresses,
     "excluded_countries": validation.excluded_countries,
@@ -42,7 +42,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 """What can be set, and what makes a value of it fit or refuses it with a sentence."""
 
-RULES_OF_THE_WAREHOUSE = {
+WAREHOUSE_RULES = {
     "counts_automated",
     "excluded_countries",
     "excluded_paths",
@@ -53,12 +53,12 @@ RULES_OF_THE_WAREHOUSE = {
 }
 """A change of these holds for history too."""
 
-_SHARING = select(  # built once: to build it takes as long as to ask it
+_SELECT_SHARING = select(  # built once: to build it takes as long as to ask it
     col(Property.id), col(Property.owner_id), col(Property.is_public), col(Property.public_data_keys)
 ).where(col(Property.id).in_(bindparam("ids", expanding=True)))
 
 
-class Sharing(NamedTuple):
+class PropertySharing(NamedTuple):
     """The columns of a property that decide who may see and edit it, and which data keys readers may see."""
 
     owner_id: UUID | None
@@ -66,7 +66,7 @@ class Sharing(NamedTuple):
     public_data_keys: frozenset[str]
 
 
-class Reader(Protocol):
+class UserLike(Protocol):
     """A user, or as much of one as authorization needs."""
 
     @property
@@ -75,7 +75,7 @@ class Reader(Protocol):
     def role(self) -> Role: ...
 
 
-class Shared(Protocol):
+class PropertyLike(Protocol):
     """A property, or as much of one as authorization needs."""
 
     @property
@@ -95,7 +95,7 @@ def create_property(
     is_protected: bool = False,
 ) -> Property:
     """Raises ProblemForReader when a value makes no sense. Two properties may have one name."""
-    made = Property(
+    property_ = Property(
         name=validation.name(name),
         owner_id=owner_id,
         timezone=validation.timezone(timezone),
@@ -103,9 +103,9 @@ def create_property(
         is_cookieless=is_cookieless,
         is_protected=is_protected,
     )
-    with database.writing() as session:
-        session.add(made)
-    return made
+    with database.write_transaction() as session:
+        session.add(property_)
+    return property_
 
 
 def rename(database: Database, property_id: UUID, name: str) -> Property:
@@ -119,11 +119,11 @@ def set_public(database: Database, property_id: UUID, is_public: bool) -> Proper
 
 def set_data_key_public(database: Database, property_id: UUID, key: str, is_public: bool) -> Property:
     """Changes one key of the ones that are stored: a page with an older list must not publish one again."""
-    with database.writing() as session:
-        found = _find(session, property_id)
-        others = [other for other in found.public_data_keys if other != key]
-        found.public_data_keys = validation.public_data_keys([*others, key]) if is_public else others
-    return found
+    with database.write_transaction() as session:
+        property_ = _find(session, property_id)
+        other_keys = [other for other in property_.public_data_keys if other != key]
+        property_.public_data_keys = validation.public_data_keys([*other_keys, key]) if is_public else other_keys
+    return property_
 
 
 def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str]) -> Property:
@@ -133,15 +133,15 @@ def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str
 
 def update_settings(database: Database, property_id: UUID, **values: Any) -> Property:
     """Sets the named ones of CHECKS. A rule of the warehouse that changed is told to it in the same transaction."""
-    fitting = {name: CHECKS[name](value) for name, value in values.items()}
-    with database.writing() as session:
-        found = _find(session, property_id)
-        changed = {name for name, value in fitting.items() if getattr(found, name) != value}
-        for name in changed:
-            setattr(found, name, fitting[name])
-        if changed & RULES_OF_THE_WAREHOUSE:
-            session.add(Change(kind=ChangeKind.RULES_CHANGED, property=found.number))
-    return found
+    validated_values = {name: VALIDATORS[name](value) for name, value in values.items()}
+    with database.write_transaction() as session:
+        property_ = _find(session, property_id)
+        changed_names = {name for name, value in validated_values.items() if getattr(property_, name) != value}
+        for name in changed_names:
+            setattr(property_, name, validated_values[name])
+        if changed_names & WAREHOUSE_RULES:
+            session.add(StorageChange(kind=ChangeKind.RULES_CHANGED, property=property_.number))
+    return property_
 
 
 def delete_property(database: Database, property_id: UUID) -> None:
@@ -149,41 +149,41 @@ def delete_property(database: Database, property_id: UUID) -> None:
 
     It is gone at once; a long history follows in shares, so that collectors need not wait.
     """
-    with database.writing() as session:
-        found = _find(session, property_id)
-        if found.is_protected:
-            raise Conflict(f"{found.name} watches this server itself and cannot be deleted.")
-        number = found.number or 0
-        session.delete(found)
-        retention.delete_some_property_events(session, number, ChangeKind.PROPERTY_DELETED)
-    retention.delete_the_rest(database, number, ChangeKind.PROPERTY_DELETED)
+    with database.write_transaction() as session:
+        property_ = _find(session, property_id)
+        if property_.is_protected:
+            raise Conflict(f"{property_.name} watches this server itself and cannot be deleted.")
+        property_number = property_.number or 0
+        session.delete(property_)
+        retention.delete_property_event_batch(session, property_number, ChangeKind.PROPERTY_DELETED)
+    retention.delete_remaining_property_events(database, property_number, ChangeKind.PROPERTY_DELETED)
 
 
 def reset_property(database: Database, property_id: UUID) -> int:
     """Deletes its events and keeps the property; how many."""
     with database.session() as session:
-        number = _find(session, property_id).number or 0
-    return retention.delete_property_events(database, number, ChangeKind.PROPERTY_RESET)
+        property_number = _find(session, property_id).number or 0
+    return retention.delete_property_events(database, property_number, ChangeKind.PROPERTY_RESET)
 
 
-def visible_to(database: Database, user: User | None) -> list[Property]:
+def visible_properties(database: Database, user: User | None) -> list[Property]:
     """By name. An owner sees all, others their own and the public ones, a stranger the public ones."""
-    question = select(Property).order_by(func.lower(Property.name), col(Property.number))
+    statement = select(Property).order_by(func.lower(Property.name), col(Property.number))
     if user is None:
-        question = question.where(col(Property.is_public))
+        statement = statement.where(col(Property.is_public))
     elif user.role != Role.OWNER:
-        question = question.where(col(Property.is_public) | (col(Property.owner_id) == user.id))
+        statement = statement.where(col(Property.is_public) | (col(Property.owner_id) == user.id))
     with database.session() as session:
-        return list(session.scalars(question))
+        return list(session.scalars(statement))
 
 
 def find_visible(database: Database, property_id: UUID, user: User | None) -> Property:
     """Raises PropertyNotFound, the same for one that is missing and one that is somebody else's."""
     with database.session() as session:
-        found = _find(session, property_id)
-    if not may_see(user, found):
+        property_ = _find(session, property_id)
+    if not may_see(user, property_):
         raise PropertyNotFound(property_id)
-    return found
+    return property_
 
 
 def find_any(database: Database, property_id: UUID) -> Property:
@@ -194,27 +194,29 @@ def find_any(database: Database, property_id: UUID) -> Property:
 
 def find_editable(database: Database, property_id: UUID, user: User | None) -> Property:
     """The same for one that `user` may change."""
-    found = find_visible(database, property_id, user)
-    if not may_edit(user, found):
+    property_ = find_visible(database, property_id, user)
+    if not may_edit(user, property_):
         raise PropertyNotFound(property_id)
-    return found
+    return property_
 
 
-def sharing_of(database: Database, property_ids: Collection[UUID]) -> dict[UUID, Sharing]:
+def sharing_of(database: Database, property_ids: Collection[UUID]) -> dict[UUID, PropertySharing]:
     """Maps the properties that exist to what decides who may see and edit them, in one indexed read."""
     if not property_ids:
         return {}
     with database.engine.connect() as connection:
-        rows = connection.execute(_SHARING, {"ids": list(property_ids)}).all()
-    return {property_id: Sharing(owner, is_public, frozenset(keys)) for property_id, owner, is_public, keys in rows}
+        rows = connection.execute(_SELECT_SHARING, {"ids": list(property_ids)}).all()
+    return {
+        property_id: PropertySharing(owner, is_public, frozenset(keys)) for property_id, owner, is_public, keys in rows
+    }
 
 
-def may_see(user: Reader | None, property_: Shared) -> bool:
-    return property_.is_public or _has(user, property_)
+def may_see(user: UserLike | None, property_: PropertyLike) -> bool:
+    return property_.is_public or _has_full_access(user, property_)
 
 
-def may_edit(user: Reader | None, property_: Shared) -> bool:
-    return _has(user, property_) and user is not None and user.role != Role.VIEWER
+def may_edit(user: UserLike | None, property_: PropertyLike) -> bool:
+    return _has_full_access(user, property_) and user is not None and user.role != Role.VIEWER
 
 
 def may_create(user: User | None) -> bool:
@@ -223,19 +225,19 @@ def may_create(user: User | None) -> bool:
 
 def ensure_own_property(database: Database) -> Property:
     """The property that this program's own pages report to: made at the first run, protected, without cookies."""
-    own = select(Property).where(col(Property.is_protected)).order_by(col(Property.number))
+    statement = select(Property).where(col(Property.is_protected)).order_by(col(Property.number))
     with database.session() as session:
-        if (found := session.scalars(own).first()) is not None:
-            return found
-    return create_property(database, OWN_PROPERTY, None, is_cookieless=True, is_protected=True)
+        if (property_ := session.scalars(statement).first()) is not None:
+            return property_
+    return create_property(database, OWN_PROPERTY_NAME, None, is_cookieless=True, is_protected=True)
 
 
-def _has(user: Reader | None, property_: Shared) -> bool:
+def _has_full_access(user: UserLike | None, property_: PropertyLike) -> bool:
     return user is not None and (user.role == Role.OWNER or property_.owner_id == user.id)
 
 
 def _find(session: Session, property_id: UUID) -> Property:
-    found = session.scalars(select(Property).where(col(Property.id) == property_id)).first()
-    if found is None:
+    property_ = session.scalars(select(Property).where(col(Property.id) == property_id)).first()
+    if property_ is None:
         raise PropertyNotFound(property_id)
-    return found
+    return property_

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from proprium.errors import ChromiumMissing, PrintFailed
-from proprium.reports.cancellation import in_thread
+from proprium.reports.cancellation import run_in_thread
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEADLINE_S = 40
+PROGRAM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PRINT_TIMEOUT_S = 40
 # Time as the page sees it: Chromium prints when its scripts and timers have come to rest, or this has passed.
-PAGE_TIME_MS = 10_000
+VIRTUAL_TIME_BUDGET_MS = 10_000
 
-_MISSING = (
+_MISSING_MESSAGE = (
     "A PDF is printed by Chromium, and none was found. Install it (Debian: apt install chromium) "
     "or set PROPRIUM_CHROMIUM to its path. The Markdown report needs no browser."
 )
@@ -39,53 +39,53 @@ NO_UDP = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
-GROUP_ENDS_WITHIN_S = 2.0
+GROUP_EXIT_TIMEOUT_S = 2.0
 
 # uvloop knows no umask for a subprocess, and code between fork and exec is unsafe beside threads.
-_PRIVATE_FILES = ("/bin/sh", "-c", 'umask 077; exec "$0" "$@"')
+_PRIVATE_UMASK_COMMAND = ("/bin/sh", "-c", 'umask 077; exec "$0" "$@"')
 
 
-def find(configured: str = "") -> str:
+def find_browser(configured: str = "") -> str:
     """The browser's path: the setting, else the first known name. Raises ChromiumMissing, which says what to do."""
     if configured:
-        if found := shutil.which(configured):
-            return found
-        raise ChromiumMissing(f"PROPRIUM_CHROMIUM is {configured!r}, and no program is there. {_MISSING}")
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
-    raise ChromiumMissing(_MISSING)
+        if path := shutil.which(configured):
+            return path
+        raise ChromiumMissing(f"PROPRIUM_CHROMIUM is {configured!r}, and no program is there. {_MISSING_MESSAGE}")
+    for name in PROGRAM_NAMES:
+        if path := shutil.which(name):
+            return path
+    raise ChromiumMissing(_MISSING_MESSAGE)
 
 
-async def print_html(page: str, configured: str = "", *, deadline_s: float = DEADLINE_S) -> bytes:
+async def print_html(page: str, configured: str = "", *, timeout_s: float = PRINT_TIMEOUT_S) -> bytes:
     """The page as PDF. When it fails or is cancelled, all processes and files are gone. Raises PrintFailed."""
-    browser = find(configured)
+    browser = find_browser(configured)
     folder = Path(tempfile.mkdtemp(prefix="proprium-print-"))  # 0700; in no thread, where a cancellation would lose it
     try:
-        await in_thread(_write_files, folder, page)
-        return await _print(browser, folder, deadline_s)
+        await run_in_thread(_write_files, folder, page)
+        return await _print(browser, folder, timeout_s)
     finally:
-        await asyncio.to_thread(_remove, folder)
+        await asyncio.to_thread(_remove_folder, folder)
 
 
-async def _print(browser: str, folder: Path, deadline_s: float) -> bytes:
-    process = await _start(browser, folder)
+async def _print(browser: str, folder: Path, timeout_s: float) -> bytes:
+    process = await _start_browser(browser, folder)
     try:
-        await asyncio.wait_for(process.wait(), deadline_s)
+        await asyncio.wait_for(process.wait(), timeout_s)
     except TimeoutError:
         raise PrintFailed(
-            f"Chromium did not finish the report within {deadline_s:g} seconds. Please try again."
+            f"Chromium did not finish the report within {timeout_s:g} seconds. Please try again."
         ) from None
     finally:
         await _kill_group(process)
-    return await asyncio.to_thread(_pdf_in, folder, process.returncode)
+    return await asyncio.to_thread(_read_pdf, folder, process.returncode)
 
 
-async def _start(browser: str, folder: Path) -> asyncio.subprocess.Process:
+async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Process:
     """The process as leader of a group of its own. Cancelled meanwhile, it is killed once it is known."""
-    starting = asyncio.ensure_future(
+    start_task = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
-            *_PRIVATE_FILES,
+            *_PRIVATE_UMASK_COMMAND,
             *command(browser, folder),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -95,11 +95,11 @@ async def _start(browser: str, folder: Path) -> asyncio.subprocess.Process:
         )
     )
     try:
-        return await asyncio.shield(starting)
+        return await asyncio.shield(start_task)
     except asyncio.CancelledError:
-        await asyncio.wait({starting})
-        if starting.exception() is None:
-            await _kill_group(starting.result())
+        await asyncio.wait({start_task})
+        if start_task.exception() is None:
+            await _kill_group(start_task.result())
         raise
     except OSError as problem:
         raise PrintFailed(f"Chromium could not be started: {problem.strerror}.") from problem
@@ -110,14 +110,14 @@ async def _kill_group(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
-    end = time.monotonic() + GROUP_ENDS_WITHIN_S
-    while time.monotonic() < end and _has_members(process.pid):
+    deadline_s = time.monotonic() + GROUP_EXIT_TIMEOUT_S
+    while time.monotonic() < deadline_s and _has_members(process.pid):
         await asyncio.sleep(0.01)
 
 
-def _has_members(group: int) -> bool:
+def _has_members(group_id: int) -> bool:
     try:
-        os.killpg(group, 0)
+        os.killpg(group_id, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
@@ -144,7 +144,7 @@ def command(browser: str, folder: Path) -> list[str]:
         *NO_PROXY,
         *NO_UDP,
         f"--user-data-dir={folder / 'profile'}",
-        f"--virtual-time-budget={PAGE_TIME_MS}",
+        f"--virtual-time-budget={VIRTUAL_TIME_BUDGET_MS}",
         "--run-all-compositor-stages-before-draw",
         "--no-pdf-header-footer",
         f"--print-to-pdf={folder / 'report.pdf'}",
@@ -159,34 +159,36 @@ def preferences(folder: Path) -> dict[str, Any]:
 
 def _write_files(folder: Path, page: str) -> None:
     profile = folder / "profile" / "Default"
-    for private in (profile.parent, profile):
-        private.mkdir(mode=0o700)
+    for private_folder in (profile.parent, profile):
+        private_folder.mkdir(mode=0o700)
     for path, text in (
         (folder / "report.html", page),
         (profile / "Preferences", json.dumps(preferences(folder))),
     ):
-        with open(path, "x", encoding="utf-8", opener=_private) as file:
+        with open(path, "x", encoding="utf-8", opener=_open_private) as file:
             file.write(text)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _remove(folder: Path) -> None:
+def _remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:
     """Only what Chromium needs: no setting and no secret of ours."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "FONTCONFIG_PATH") if name in os.environ}
-    return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "FONTCONFIG_PATH") if name in os.environ}
+    return {**inherited, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
-def _pdf_in(folder: Path, code: int | None) -> bytes:
+def _read_pdf(folder: Path, exit_code: int | None) -> bytes:
     """Chromium exits with 0 even when it wrote nothing."""
     path = folder / "report.pdf"
     pdf = path.read_bytes() if path.is_file() else b""
     if not pdf.startswith(b"%PDF"):
-        raise PrintFailed(f"Chromium ended without a PDF (exit code {code}). Is there room in the temporary folder?")
+        raise PrintFailed(
+            f"Chromium ended without a PDF (exit code {exit_code}). Is there room in the temporary folder?"
+        )
     return pdf

@@ -18,14 +18,14 @@ from proprium.figures import choropleth
 from proprium.figures.bundle import report_script
 from proprium.figures.template import Figure, Look
 from proprium.metrics.results import Dashboard
-from proprium.reports.report_model import Content, Facts, content
+from proprium.reports.report_model import ReportModel, ReportOptions, build_report_model
 
 CHART_HEIGHT, MAP_HEIGHT, WEEK_HEIGHT = 180, 244, 150
-WIDTH = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time
+TEXT_WIDTH_PX = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time
 
 # Single weights: of a variable font Chromium puts drawings of the letters into a PDF.
-_WEIGHTS = (400, 600)
-_CHARACTERS = {
+_FONT_WEIGHTS = (400, 600)
+_UNICODE_RANGES = {
     "inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,"
     "U+2000-206F,U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
     "inter-latin-ext": "U+0100-02BA,U+02BD-02C5,U+02C7-02CC,U+02CE-02D7,U+02DD-02FF,U+0304,U+0308,U+0329,"
@@ -33,22 +33,22 @@ _CHARACTERS = {
 }
 
 
-def html(dashboard: Dashboard, facts: Facts, atlas: Atlas, *, is_static: bool = False) -> str:
+def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_static: bool = False) -> str:
     """`is_static`: for paper, of a fixed width and without tooltips; else the charts answer to the pointer."""
-    shown = content(dashboard, facts, atlas)
+    report = build_report_model(dashboard, options, atlas)
     return _template().render(
-        content=shown,
+        content=report,
         nonce=secrets.token_urlsafe(16),
-        paper=facts.paper.value,
-        page_name=Markup(css_string(f"{facts.property_name} · {dashboard.query.period.dates}")),
+        paper=options.paper.value,
+        page_name=Markup(css_string(f"{options.property_name} · {dashboard.query.period.dates}")),
         fonts=_fonts(),
-        logo=Markup(_text(ASSETS / "img" / "logo.svg")),
-        flags=_flags(shown),
+        logo=Markup(_read_text(ASSETS / "img" / "logo.svg")),
+        flags=_flags(report),
         chart_height=CHART_HEIGHT,
         map_height=MAP_HEIGHT,
         week_height=WEEK_HEIGHT,
-        plotly=_script(),
-        figures=Markup(json_in_html(_figures(shown, atlas, is_static))),
+        plotly=_plotly_script(),
+        figures=Markup(json_in_html(_figures(report, atlas, is_static))),
     )
 
 
@@ -63,28 +63,28 @@ def css_string(text: str) -> str:
     return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):x} " for char in text) + '"'
 
 
-def _figures(shown: Content, atlas: Atlas, is_static: bool) -> dict[str, Any]:
-    topology = atlas.regions(shown.country) if shown.country else atlas.world()
+def _figures(report: ReportModel, atlas: Atlas, is_static: bool) -> dict[str, Any]:
+    topology = atlas.regions(report.country) if report.country else atlas.world()
     colour = Look.PRINT.value.land
     return {
-        "chart": _sized(shown.chart, CHART_HEIGHT, is_static),
-        "map": _sized(shown.map, MAP_HEIGHT, is_static),
-        "week": _sized(shown.week, WEEK_HEIGHT, is_static) if shown.week else None,
+        "chart": _with_size(report.chart, CHART_HEIGHT, is_static),
+        "map": _with_size(report.map, MAP_HEIGHT, is_static),
+        "week": _with_size(report.week, WEEK_HEIGHT, is_static) if report.week else None,
         "land": {"colorscale": [[0, colour], [1, colour]], "marker": {"line": choropleth.border(Look.PRINT)}},
         "geojson": topology.features(),
         "isStatic": is_static,
     }
 
 
-def _sized(figure: Figure, height: int, is_static: bool) -> Figure:
-    size = {"height": height, "width": WIDTH, "autosize": False} if is_static else {"height": height}
+def _with_size(figure: Figure, height: int, is_static: bool) -> Figure:
+    size = {"height": height, "width": TEXT_WIDTH_PX, "autosize": False} if is_static else {"height": height}
     return {"data": figure["data"], "layout": {**figure["layout"], **size}}
 
 
-def _flags(shown: Content) -> dict[str | None, str]:
-    codes = {row.country for table in shown.tables for row in table.rows if row.country}
+def _flags(report: ReportModel) -> dict[str | None, str]:
+    codes = {row.country for table in report.tables for row in table.rows if row.country}
     paths = {code: ASSETS / "img" / "flags" / f"{code}.svg" for code in codes if code.isalpha() and len(code) == 2}
-    return {code: f"data:image/svg+xml;base64,{_base64(path)}" for code, path in paths.items() if path.is_file()}
+    return {code: f"data:image/svg+xml;base64,{_read_base64(path)}" for code, path in paths.items() if path.is_file()}
 
 
 @cache
@@ -94,7 +94,7 @@ def _template() -> jinja2.Template:
 
 
 @cache
-def _script() -> Markup:
+def _plotly_script() -> Markup:
     return Markup(report_script().replace("</script", "<\\/script").replace("<!--", "<\\!--"))
 
 
@@ -103,18 +103,18 @@ def _fonts() -> list[dict[str, Any]]:
     return [
         {
             "weight": weight,
-            "base64": Markup(_base64(ASSETS / "fonts" / f"{name}-{weight}.woff2")),
+            "base64": Markup(_read_base64(ASSETS / "fonts" / f"{name}-{weight}.woff2")),
             "characters": Markup(characters),
         }
-        for name, characters in _CHARACTERS.items()
-        for weight in _WEIGHTS
+        for name, characters in _UNICODE_RANGES.items()
+        for weight in _FONT_WEIGHTS
     ]
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     return path.read_text("utf-8")
 
 
 @cache
-def _base64(path: Path) -> str:
+def _read_base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()

@@ -7,32 +7,35 @@ from collections.abc import Iterator
 
 from maps.atlas import Atlas
 from proprium.metrics.results import Dashboard
-from proprium.reports.report_model import Content, Facts, GoalRow, Table, content
+from proprium.reports.report_model import GoalRow, ReportModel, ReportOptions, ReportTable, build_report_model
 
 
-def markdown(dashboard: Dashboard, facts: Facts, atlas: Atlas) -> str:
-    return "\n".join(_lines(content(dashboard, facts, atlas))) + "\n"
+def markdown(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> str:
+    return "\n".join(_lines(build_report_model(dashboard, options, atlas))) + "\n"
 
 
-def _lines(shown: Content) -> Iterator[str]:
-    yield f"# {plain(shown.property_name)}"
+def _lines(report: ReportModel) -> Iterator[str]:
+    yield f"# {escape_markdown(report.property_name)}"
     yield ""
-    yield from (f"- {what}: {plain(text)}" for what, text in shown.head)
+    yield from (f"- {label}: {escape_markdown(text)}" for label, text in report.head)
     yield ""
     yield "| Metric | Value | Change |"
     yield "| --- | ---: | ---: |"
-    yield from (f"| {plain(c.label)} | {c.value} | {c.change.text if c.change else ''} |" for c in shown.cards)
-    if shown.goals:
-        yield from _goals(shown.goals)
-    for table in shown.tables:
+    yield from (
+        f"| {escape_markdown(card.label)} | {card.value} | {card.change.text if card.change else ''} |"
+        for card in report.cards
+    )
+    if report.goals:
+        yield from _goals(report.goals)
+    for table in report.tables:
         yield from _table(table)
     yield ""
-    if shown.empty:
-        yield f"Nothing in this period: {', '.join(shown.empty)}."
+    if report.empty:
+        yield f"Nothing in this period: {', '.join(report.empty)}."
         yield ""
-    yield shown.bots
+    yield report.bots
     yield ""
-    yield shown.foot
+    yield report.foot
 
 
 def _goals(goals: tuple[GoalRow, ...]) -> Iterator[str]:
@@ -42,22 +45,22 @@ def _goals(goals: tuple[GoalRow, ...]) -> Iterator[str]:
     yield "| Goal | Conversions | Rate | Change |"
     yield "| --- | ---: | ---: | ---: |"
     for goal in goals:
-        yield f"| {plain(goal.name)} | {goal.conversions} | {goal.rate} | {goal.change.text if goal.change else ''} |"
+        yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {goal.change.text if goal.change else ''} |"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: ReportTable) -> Iterator[str]:
     yield ""
     yield f"## {table.title}"
     yield ""
     yield f"| {table.title} | {table.unit.capitalize()} | Share |"
     yield "| --- | ---: | ---: |"
-    yield from (f"| {plain(row.label)} | {row.count} | {row.share} |" for row in table.rows)
+    yield from (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
     if table.more:
         yield ""
         yield f"and {table.more:,} more"
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that came from outside stays text: no mark-up, no HTML, one line, no new table cell."""
     one_line = " ".join(text.split())
     return re.sub(r"([\\`*_{}\[\]<>#|!~&])", r"\\\1", one_line)

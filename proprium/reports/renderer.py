@@ -9,16 +9,16 @@ from enum import StrEnum
 
 from maps.atlas import Atlas
 from proprium.errors import BadQuery
-from proprium.figures.names import name_of
+from proprium.figures.names import name_lookup
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports import data_files
-from proprium.reports.cancellation import in_thread
+from proprium.reports.cancellation import run_in_thread
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
 from proprium.reports.pdf import pdf
-from proprium.reports.report_model import Facts, Paper
-from proprium.reports.report_query import reported
+from proprium.reports.report_model import PaperSize, ReportOptions
+from proprium.reports.report_query import report_dashboard
 from proprium.reports.report_queue import LOCAL_COMMAND, ReportQueue, Requester
 from proprium.serialization import queries
 from proprium.storage.tables import Property
@@ -27,10 +27,10 @@ from proprium.warehouse.warehouse import Warehouse
 Pairs = Sequence[tuple[str, str]]
 """Of an address, decoded; the names of a dashboard's, and `paper=a4|letter`."""
 
-CUSTOM = "event:"  # before the name of a custom event, where a metric is expected
+CUSTOM_EVENT_PREFIX = "event:"  # before the name of a custom event, where a metric is expected
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     PDF = "pdf"
     HTML = "html"
     MARKDOWN = "md"
@@ -39,15 +39,15 @@ class Format(StrEnum):
 
     @property
     def suffix(self) -> str:
-        return "csv.zip" if self is Format.CSV else self.value
+        return "csv.zip" if self is ReportFormat.CSV else self.value
 
 
 MEDIA_TYPES = {
-    Format.PDF: "application/pdf",
-    Format.HTML: "text/html; charset=utf-8",
-    Format.MARKDOWN: "text/markdown; charset=utf-8",
-    Format.CSV: "application/zip",
-    Format.JSON: "application/json",
+    ReportFormat.PDF: "application/pdf",
+    ReportFormat.HTML: "text/html; charset=utf-8",
+    ReportFormat.MARKDOWN: "text/markdown; charset=utf-8",
+    ReportFormat.CSV: "application/zip",
+    ReportFormat.JSON: "application/json",
 }
 
 
@@ -59,7 +59,7 @@ class ReportFile:
 
 
 @dataclass(frozen=True)
-class Printer:
+class ReportRenderer:
     """What every report is made with."""
 
     warehouse: Warehouse
@@ -67,11 +67,11 @@ class Printer:
     chromium: str = ""  # the setting of that name
     queue: ReportQueue = field(default_factory=ReportQueue)
 
-    async def report(
+    async def render(
         self,
         property_: Property,
         pairs: Pairs,
-        kind: Format,
+        kind: ReportFormat,
         now: datetime,
         data_access: DataAccess,
         requester: Requester = LOCAL_COMMAND,
@@ -80,38 +80,38 @@ class Printer:
 
         For a PDF also ChromiumMissing and PrintFailed.
         """
-        facts = _facts(property_, dict(pairs))
+        options = _report_options(property_, dict(pairs))
         async with self.queue.turn(requester):
-            answered = await in_thread(self._answer, property_, pairs, now, data_access)
-            if kind in {Format.CSV, Format.JSON}:
-                content = await in_thread(self._data, answered, property_, kind)
+            dashboard = await run_in_thread(self._read_dashboard, property_, pairs, now, data_access)
+            if kind in {ReportFormat.CSV, ReportFormat.JSON}:
+                content = await run_in_thread(self._data_content, dashboard, property_, kind)
             else:
-                content = await self._drawn(answered, facts, kind)
-        return ReportFile(facts.file_name(answered, kind.suffix), MEDIA_TYPES[kind], content)
+                content = await self._document_content(dashboard, options, kind)
+        return ReportFile(options.file_name(dashboard, kind.suffix), MEDIA_TYPES[kind], content)
 
-    def _answer(self, property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> Dashboard:
-        return reported(self.warehouse, queries.query_of(self.warehouse, property_, pairs, now, data_access))
+    def _read_dashboard(self, property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> Dashboard:
+        return report_dashboard(self.warehouse, queries.query_of(self.warehouse, property_, pairs, now, data_access))
 
-    def _data(self, answered: Dashboard, property_: Property, kind: Format) -> bytes:
-        found = data_files.report(self.warehouse, answered, property_, name_of(self.atlas))
-        return data_files.as_csv(found) if kind is Format.CSV else data_files.as_json(found)
+    def _data_content(self, dashboard: Dashboard, property_: Property, kind: ReportFormat) -> bytes:
+        report = data_files.build_report(self.warehouse, dashboard, property_, name_lookup(self.atlas))
+        return data_files.as_csv(report) if kind is ReportFormat.CSV else data_files.as_json(report)
 
-    async def _drawn(self, answered: Dashboard, facts: Facts, kind: Format) -> bytes:
-        if kind is Format.PDF:
-            return await pdf(answered, facts, self.atlas, self.chromium)
-        draw = html if kind is Format.HTML else markdown
-        return (await in_thread(draw, answered, facts, self.atlas)).encode()
+    async def _document_content(self, dashboard: Dashboard, options: ReportOptions, kind: ReportFormat) -> bytes:
+        if kind is ReportFormat.PDF:
+            return await pdf(dashboard, options, self.atlas, self.chromium)
+        render_document = html if kind is ReportFormat.HTML else markdown
+        return (await run_in_thread(render_document, dashboard, options, self.atlas)).encode()
 
 
-def _facts(property_: Property, given: dict[str, str]) -> Facts:
-    metric = given.get("metric", "")
-    custom_event = metric.removeprefix(CUSTOM) if metric.startswith(CUSTOM) else None
+def _report_options(property_: Property, text_by_name: dict[str, str]) -> ReportOptions:
+    metric = text_by_name.get("metric", "")
+    custom_event = metric.removeprefix(CUSTOM_EVENT_PREFIX) if metric.startswith(CUSTOM_EVENT_PREFIX) else None
     if metric and not custom_event and metric not in set(Metric):
-        known = ", ".join(Metric)
-        raise BadQuery(f"metric={metric[:40]!r} is not known. Choose one of {known}, or event:<name>.")
-    return Facts(
+        metric_names = ", ".join(Metric)
+        raise BadQuery(f"metric={metric[:40]!r} is not known. Choose one of {metric_names}, or event:<name>.")
+    return ReportOptions(
         property_name=property_.name,
         metric=Metric(metric) if metric in set(Metric) else Metric.VISITORS,
         custom_event=custom_event,
-        paper=Paper.LETTER if given.get("paper") == "letter" else Paper.A4,
+        paper=PaperSize.LETTER if text_by_name.get("paper") == "letter" else PaperSize.A4,
     )

@@ -13,10 +13,10 @@ from proprium.metrics.results import Dashboard, Dimension
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
-HOURS_OF_A_WEEK = 168
+HOURS_PER_WEEK = 168
 
 
-def reported(warehouse: Warehouse, query: Query) -> Dashboard:
-    found = dashboard(warehouse, query)
-    week = breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=HOURS_OF_A_WEEK)
-    return replace(found, breakdowns={**found.breakdowns, Dimension.WEEKDAY_HOUR: week})
+def report_dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
+    result = dashboard(warehouse, query)
+    week = breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=HOURS_PER_WEEK)
+    return replace(result, breakdowns={**result.breakdowns, Dimension.WEEKDAY_HOUR: week})

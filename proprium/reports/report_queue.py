@@ -15,7 +15,7 @@ from uuid import UUID
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from collector.client_address import BoundedMemory
+from collector.client_address import BoundedMemoryStorage
 from proprium.errors import ReportsBusy, TooManyRequests
 
 SECONDS_PER_REPORT = 3
@@ -23,16 +23,16 @@ SECONDS_PER_REPORT = 3
 
 
 @dataclass(frozen=True)
-class QueueLimits:
+class ReportQueueLimits:
     """Reports in progress are those that run and those that wait."""
 
-    running: int = 2  # a Chromium takes 0.46 GB, and a core
-    per_address: int = 4  # in progress, of one anonymous address
-    per_account: int = 8  # in progress, of one person or API key
-    anonymous: int = 12  # in progress, of all anonymous addresses: the rest is for accounts
-    total: int = 24  # in progress
-    wait_s: float = 60.0  # for a turn
-    per_minute: int = 20  # accepted, of one anonymous address
+    max_running: int = 2  # a Chromium takes 0.46 GB, and a core
+    max_per_address: int = 4  # in progress, of one anonymous address
+    max_per_account: int = 8  # in progress, of one person or API key
+    max_anonymous: int = 12  # in progress, of all anonymous addresses: the rest is for accounts
+    max_total: int = 24  # in progress
+    turn_timeout_s: float = 60.0  # for a turn
+    max_per_minute: int = 20  # accepted, of one anonymous address
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,20 @@ def requester_of(account_id: UUID | None, address: str | None) -> Requester:
     """`address` is the client's; None when it is unknown, as behind a proxy that is not trusted."""
     if account_id is not None:
         return Requester(str(account_id), is_account=True)
-    return Requester(_subscriber(address) if address else None)
+    return Requester(_rate_limit_key(address) if address else None)
 
 
 class ReportQueue:
     """Hands out turns. Accounts come before anonymous readers, else first come, first served. For one event loop."""
 
-    def __init__(self, limits: QueueLimits | None = None) -> None:
-        self._limits = limits or QueueLimits()
-        self._running = 0
+    def __init__(self, limits: ReportQueueLimits | None = None) -> None:
+        self._limits = limits or ReportQueueLimits()
+        self._running_count = 0
         self._in_progress: Counter[Requester] = Counter()
         self._account_waiters: deque[asyncio.Future[None]] = deque()
         self._anonymous_waiters: deque[asyncio.Future[None]] = deque()
-        self._rate = RateLimitItemPerMinute(self._limits.per_minute)
-        self._rate_limiter = FixedWindowRateLimiter(BoundedMemory())
+        self._rate_limit = RateLimitItemPerMinute(self._limits.max_per_minute)
+        self._rate_limiter = FixedWindowRateLimiter(BoundedMemoryStorage())
 
     @property
     def in_progress(self) -> int:
@@ -73,15 +73,19 @@ class ReportQueue:
 
     def check(self, requester: Requester) -> None:
         """Raises ReportsBusy or TooManyRequests when a report of this requester would be refused now."""
-        limits, own = self._limits, self._in_progress[requester]
-        if requester.key is not None and own >= (limits.per_account if requester.is_account else limits.per_address):
-            whose = "your account" if requester.is_account else "your network address"
-            raise self._busy(f"{own} reports for {whose} are still being made.")
-        if self.in_progress >= limits.total or (not requester.is_account and self._anonymous() >= limits.anonymous):
-            raise self._busy(f"The server is busy with {self.in_progress} reports.")
-        if self._is_rate_limited(requester) and not self._rate_limiter.test(self._rate, requester.key or ""):
+        limits, own_count = self._limits, self._in_progress[requester]
+        if requester.key is not None and own_count >= (
+            limits.max_per_account if requester.is_account else limits.max_per_address
+        ):
+            requester_text = "your account" if requester.is_account else "your network address"
+            raise self._busy_error(f"{own_count} reports for {requester_text} are still being made.")
+        if self.in_progress >= limits.max_total or (
+            not requester.is_account and self._anonymous_count() >= limits.max_anonymous
+        ):
+            raise self._busy_error(f"The server is busy with {self.in_progress} reports.")
+        if self._is_rate_limited(requester) and not self._rate_limiter.test(self._rate_limit, requester.key or ""):
             raise TooManyRequests(
-                f"More than {limits.per_minute} reports in a minute for your network address. "
+                f"More than {limits.max_per_minute} reports in a minute for your network address. "
                 "Try again in a minute, or sign in.",
                 60,
             )
@@ -91,7 +95,7 @@ class ReportQueue:
         """Waits for a turn, which lasts as long as the context. Raises ReportsBusy or TooManyRequests."""
         self.check(requester)
         if self._is_rate_limited(requester):
-            self._rate_limiter.hit(self._rate, requester.key or "")
+            self._rate_limiter.hit(self._rate_limit, requester.key or "")
         self._in_progress[requester] += 1
         try:
             await self._acquire(requester)
@@ -105,47 +109,49 @@ class ReportQueue:
                 del self._in_progress[requester]
 
     async def _acquire(self, requester: Requester) -> None:
-        if self._running < self._limits.running:
-            self._running += 1
+        if self._running_count < self._limits.max_running:
+            self._running_count += 1
             return
         waiters = self._account_waiters if requester.is_account else self._anonymous_waiters
-        turn = asyncio.get_running_loop().create_future()
-        waiters.append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        waiters.append(waiter)
         try:
-            async with asyncio.timeout(self._limits.wait_s):
-                await turn
+            async with asyncio.timeout(self._limits.turn_timeout_s):
+                await waiter
         except BaseException as problem:
-            if turn.done() and not turn.cancelled():
+            if waiter.done() and not waiter.cancelled():
                 self._release()  # the turn came in the same moment
             else:
                 with contextlib.suppress(ValueError):  # a release has skipped it already
-                    waiters.remove(turn)
+                    waiters.remove(waiter)
             if isinstance(problem, TimeoutError):
-                raise self._busy(f"The report had no turn within {self._limits.wait_s:g} seconds.") from None
+                raise self._busy_error(
+                    f"The report had no turn within {self._limits.turn_timeout_s:g} seconds."
+                ) from None
             raise
 
     def _release(self) -> None:
         """Passes the turn on to the next waiter, or gives it back."""
         for waiters in (self._account_waiters, self._anonymous_waiters):
             while waiters:
-                turn = waiters.popleft()
-                if not turn.done():
-                    turn.set_result(None)
+                waiter = waiters.popleft()
+                if not waiter.done():
+                    waiter.set_result(None)
                     return
-        self._running -= 1
+        self._running_count -= 1
 
     def _is_rate_limited(self, requester: Requester) -> bool:
         return requester.key is not None and not requester.is_account
 
-    def _anonymous(self) -> int:
+    def _anonymous_count(self) -> int:
         return sum(count for requester, count in self._in_progress.items() if not requester.is_account)
 
-    def _busy(self, reason: str) -> ReportsBusy:
-        retry_after_s = max(1, math.ceil(self.in_progress * SECONDS_PER_REPORT / self._limits.running))
+    def _busy_error(self, reason: str) -> ReportsBusy:
+        retry_after_s = max(1, math.ceil(self.in_progress * SECONDS_PER_REPORT / self._limits.max_running))
         return ReportsBusy(f"{reason} Try again in {retry_after_s} seconds.", retry_after_s)
 
 
-def _subscriber(address: str) -> str:
+def _rate_limit_key(address: str) -> str:
     """An IPv4 address, or the /64 network of an IPv6 address: one subscriber has all of it."""
     try:
         ip = ip_address(address)

@@ -7,55 +7,57 @@ from collections.abc import Iterator
 from typing import Any
 
 from proprium.figures import numbers
-from proprium.figures.names import NameOf
+from proprium.figures.names import NameLookup
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import DURATIONS, RATES, Dimension, Metric, Table
+from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension, Metric
 from proprium.serialization.csv_cells import csv_bytes
 
-CODED = frozenset({Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
+CODED_DIMENSIONS = frozenset(
+    {Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
+)
 """Their labels are not what a filter takes: both are told."""
 
 
-def csv(table: Table) -> bytes:
+def to_csv(table: BreakdownTable) -> bytes:
     """A head line, then a line for each row; durations in seconds, rates in percent, unknown numbers empty."""
-    return csv_bytes(_lines(table))
+    return csv_bytes(_csv_rows(table))
 
 
-def json(table: Table, query: Query, name_of: NameOf) -> str:
+def to_json(table: BreakdownTable, query: Query, lookup_name: NameLookup) -> str:
     """The rows with what was asked, so that the file tells by itself what it is."""
     period = query.period
-    told = {
+    document = {
         "dimension": table.dimension,
         "period": {"from": period.start.isoformat(), "to": period.end.isoformat(), "timezone": query.timezone.key},
-        "filters": [wanted.to_text() for wanted in query.filters],
-        "filters_in_words": [wanted.label(name_of) for wanted in query.filters],
+        "filters": [filter_.to_text() for filter_ in query.filters],
+        "filters_in_words": [filter_.label(lookup_name) for filter_ in query.filters],
         "sort": table.sort,
-        "rows": list(_rows(table)),
+        "rows": list(_json_rows(table)),
     }
-    return json_format.dumps(told, ensure_ascii=False, indent=1)
+    return json_format.dumps(document, ensure_ascii=False, indent=1)
 
 
-def _lines(table: Table) -> Iterator[list[Any]]:
-    has_codes = table.dimension in CODED
+def _csv_rows(table: BreakdownTable) -> Iterator[list[Any]]:
+    has_codes = table.dimension in CODED_DIMENSIONS
     yield [dimension_name(table.dimension), *(["Code"] if has_codes else []), *map(_title, table.metrics)]
     for row in table.rows:
         code = [row.value or ""] if has_codes else []
-        yield [row.label, *code, *(_rounded(row.numbers[metric]) for metric in table.metrics)]
+        yield [row.label, *code, *(_round(row.numbers[metric]) for metric in table.metrics)]
 
 
-def _rows(table: Table) -> Iterator[dict[str, Any]]:
+def _json_rows(table: BreakdownTable) -> Iterator[dict[str, Any]]:
     for row in table.rows:
-        measured = {metric.value: _rounded(row.numbers[metric]) for metric in table.metrics}
-        yield {"value": row.value, "label": row.label, **measured}
+        values = {metric.value: _round(row.numbers[metric]) for metric in table.metrics}
+        yield {"value": row.value, "label": row.label, **values}
 
 
 def _title(metric: Metric) -> str:
     unit = " (%)" if metric in RATES else " (s)" if metric in DURATIONS else ""
-    return numbers.TITLES[metric] + unit
+    return numbers.METRIC_TITLES[metric] + unit
 
 
-def _rounded(number: float | None) -> float | None:
+def _round(number: float | None) -> float | None:
     if number is None:
         return None
     return int(number) if number == int(number) else round(number, 4)

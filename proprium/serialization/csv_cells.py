@@ -17,52 +17,54 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-STARTS_A_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+FORMULA_PREFIXES = frozenset("=+-@\t\r\n＝＋－＠")
 """What spreadsheets take for the beginning of a formula; OWASP's list, with its wide forms."""
-_UNUSUAL_STARTS = STARTS_A_FORMULA | frozenset(' \u00a0"')
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_CHECKED_PREFIXES = FORMULA_PREFIXES | frozenset(' \u00a0"')
+_NUMBER_PATTERN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 # Quotes and blanks may come before a formula: readers take them away. A reader that splits at `;`, `|` or tab knows no
 # quotes in the middle of what it takes for one field: for it these separators, and line breaks, end a field in a cell.
-_FORMULA = r'[ \u00a0"]*[=+\-@＝＋－＠]'
-_FORMULA_AT_START = re.compile(rf"[\t\r\n]|{_FORMULA}")
-_FORMULA_AFTER = re.compile(rf"[;|\t\r\n](?={_FORMULA})")
-_FORMULAS_AFTER = tuple(re.compile(rf"{re.escape(separator)}(?={_FORMULA})") for separator in ";|\t\r\n")
+_FORMULA_PATTERN = r'[ \u00a0"]*[=+\-@＝＋－＠]'
+_FORMULA_AT_START_PATTERN = re.compile(rf"[\t\r\n]|{_FORMULA_PATTERN}")
+_FORMULA_AFTER_SEPARATOR = re.compile(rf"[;|\t\r\n](?={_FORMULA_PATTERN})")
+_FORMULA_AFTER_EACH_SEPARATOR = tuple(
+    re.compile(rf"{re.escape(separator)}(?={_FORMULA_PATTERN})") for separator in ";|\t\r\n"
+)
 """The same one by one, which is three times as fast to search: 1.2 µs an event."""
 
 
-def guarded(text: str) -> str:
+def escape_formulas(text: str) -> str:
     """The text with an apostrophe before each formula; a number stays a number."""
-    if _FORMULA_AT_START.match(text):
-        if _NUMBER.fullmatch(text):
+    if _FORMULA_AT_START_PATTERN.match(text):
+        if _NUMBER_PATTERN.fullmatch(text):
             return text
         text = f"'{text}"
-    return _FORMULA_AFTER.sub(r"\g<0>'", text)
+    return _FORMULA_AFTER_SEPARATOR.sub(r"\g<0>'", text)
 
 
 def csv_bytes(rows: Iterable[Sequence[Any]], *, has_bom: bool = False) -> bytes:
     """RFC 4180 in UTF-8, each text guarded. None is an empty cell, True is true. Holds all rows in memory."""
     rows = list(rows)
     # Most cells are harmless texts: their first letter says so without a call, and one search is made for all the rest.
-    text = _written(
+    text = _to_csv_text(
         [
-            cell if cell is None or (type(cell) is str and cell[:1] not in _UNUSUAL_STARTS) else _cell(cell)
+            cell if cell is None or (type(cell) is str and cell[:1] not in _CHECKED_PREFIXES) else _csv_cell(cell)
             for cell in row
         ]
         for row in rows
     )
-    if any(formula.search(text) for formula in _FORMULAS_AFTER):
-        text = _written([_cell(cell) for cell in row] for row in rows)
+    if any(formula.search(text) for formula in _FORMULA_AFTER_EACH_SEPARATOR):
+        text = _to_csv_text([_csv_cell(cell) for cell in row] for row in rows)
     return text.encode("utf-8-sig" if has_bom else "utf-8", "replace")
 
 
-def _written(rows: Iterable[Iterable[Any]]) -> str:
+def _to_csv_text(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
 
 
-def _cell(cell: Any) -> Any:
+def _csv_cell(cell: Any) -> Any:
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return guarded(cell) if isinstance(cell, str) else cell
+    return escape_formulas(cell) if isinstance(cell, str) else cell

@@ -9,23 +9,23 @@ from time import perf_counter
 
 from sqlalchemy import Connection, func, select
 
-from proprium.figures.names import NAMED, NameOf, called
+from proprium.figures.names import NAMED_DIMENSIONS, NameLookup, with_label
 from proprium.metrics import where
-from proprium.metrics.breakdown_query import dimension_from, own_count, table
+from proprium.metrics.breakdown_query import breakdown_table, default_metric, dimension_from
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.query import url
-from proprium.metrics.query.buckets import buckets
+from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.query.url import Params, PropertyFacts, query_from
-from proprium.metrics.results import Metric, Series, Table, Totals, rows_read
+from proprium.metrics.results import BreakdownTable, Metric, Series, Totals, rows_read
 from proprium.metrics.timeline import series_of
-from proprium.metrics.totals_query import WHOLE, measure
+from proprium.metrics.totals_query import WHOLE_PERIOD, query_totals
 from proprium.storage.tables import Property
 from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
 
-AT_ONCE = 1_000
+TABLE_BATCH_SIZE = 1_000
 """Rows of one question."""
 
 
@@ -56,7 +56,7 @@ class MeasuredTimeline:
 @dataclass(frozen=True)
 class MeasuredTable:
     query: Query
-    table: Table
+    table: BreakdownTable
     cost: Cost
 
 
@@ -66,7 +66,7 @@ class Slice:
 
     metrics: tuple[Metric, ...] = ()
     sort: Metric | None = None
-    ascending: bool = False
+    is_ascending: bool = False
     search: str = ""
     limit: int = 100
     offset: int = 0
@@ -86,87 +86,95 @@ def query_of(
 
 
 def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:
-    began, before = perf_counter(), query.before()
+    started_s, comparison_query = perf_counter(), query.comparison_query()
     with warehouse.read() as connection:
-        found = measure(connection, query)[WHOLE]
-        earlier = measure(connection, before)[WHOLE] if before else None
-    return MeasuredTotals(query, found, earlier, Cost(rows_read(query, found), perf_counter() - began))
+        period_totals = query_totals(connection, query)[WHOLE_PERIOD]
+        comparison_totals = query_totals(connection, comparison_query)[WHOLE_PERIOD] if comparison_query else None
+    return MeasuredTotals(
+        query, period_totals, comparison_totals, Cost(rows_read(query, period_totals), perf_counter() - started_s)
+    )
 
 
 def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
     """Every metric's series."""
-    began, before = perf_counter(), query.before()
+    started_s, comparison_query = perf_counter(), query.comparison_query()
     with warehouse.read() as connection:
-        spans = buckets(query.period, query.interval, query.now)
-        measured = measure(connection, query, spans)
-        earlier = _series(connection, before) if before else None
-    cost = Cost(rows_read(query, measured[WHOLE]), perf_counter() - began)
-    return MeasuredTimeline(query, _by_name(series_of(query, spans, measured)), earlier, cost)
+        buckets = calendar_buckets(query.period, query.interval, query.now)
+        totals_by_bucket = query_totals(connection, query, buckets)
+        comparison_series = _series(connection, comparison_query) if comparison_query else None
+    cost = Cost(rows_read(query, totals_by_bucket[WHOLE_PERIOD]), perf_counter() - started_s)
+    return MeasuredTimeline(query, _by_name(series_of(query, buckets, totals_by_bucket)), comparison_series, cost)
 
 
-def breakdown(warehouse: Warehouse, query: Query, dimension: str, wanted: Slice, name: NameOf) -> MeasuredTable:
+def breakdown(
+    warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
+) -> MeasuredTable:
     """Places have names, and are found by them."""
-    began = perf_counter()
-    if wanted.search and dimension in NAMED:
-        found = _searched_by_name(warehouse, query, dimension, wanted, name)
+    started_s = perf_counter()
+    if slice_.search and dimension in NAMED_DIMENSIONS:
+        result_table = _search_by_name(warehouse, query, dimension, slice_, lookup_name)
     else:
-        found = _named(_table(warehouse, query, dimension, wanted), name)
+        result_table = _with_labels(_read_table(warehouse, query, dimension, slice_), lookup_name)
     with warehouse.read() as connection:
-        hits = _count_hits(connection, query)
-    return MeasuredTable(query, found, Cost(hits, perf_counter() - began))
+        hit_count = _count_hits(connection, query)
+    return MeasuredTable(query, result_table, Cost(hit_count, perf_counter() - started_s))
 
 
 def _series(connection: Connection, query: Query) -> Mapping[str, Series]:
-    spans = buckets(query.period, query.interval, query.now)
-    return _by_name(series_of(query, spans, measure(connection, query, spans)))
+    buckets = calendar_buckets(query.period, query.interval, query.now)
+    return _by_name(series_of(query, buckets, query_totals(connection, query, buckets)))
 
 
 def _by_name(series: Mapping[Metric, Series]) -> dict[str, Series]:
-    return {metric.value: each for metric, each in series.items()}
+    return {metric.value: metric_series for metric, metric_series in series.items()}
 
 
 def _count_hits(connection: Connection, query: Query) -> int:
-    is_for = where.bot_hits(query) if query.audience is Audience.BOTS else where.all_hits(query)
-    return int(connection.scalar(select(func.count()).select_from(event).where(is_for)) or 0)
+    condition = where.bot_hits(query) if query.audience is Audience.BOTS else where.all_hits(query)
+    return int(connection.scalar(select(func.count()).select_from(event).where(condition)) or 0)
 
 
-def _table(warehouse: Warehouse, query: Query, dimension: str, wanted: Slice) -> Table:
+def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slice) -> BreakdownTable:
     """The dimension's own count is always there: shares are of it."""
-    own = own_count(dimension_from(dimension))
-    return table(
+    share_metric = default_metric(dimension_from(dimension))
+    return breakdown_table(
         warehouse,
         query,
         dimension,
-        metrics=tuple(dict.fromkeys((own, *wanted.metrics))),
-        sort=wanted.sort,
-        ascending=wanted.ascending,
-        search=wanted.search,
-        limit=wanted.limit,
-        offset=wanted.offset,
+        metrics=tuple(dict.fromkeys((share_metric, *slice_.metrics))),
+        sort=slice_.sort,
+        ascending=slice_.is_ascending,
+        search=slice_.search,
+        limit=slice_.limit,
+        offset=slice_.offset,
     )
 
 
-def _searched_by_name(warehouse: Warehouse, query: Query, dimension: str, wanted: Slice, name: NameOf) -> Table:
-    every = list(_whole(warehouse, query, dimension, replace(wanted, search=""), name))
-    sought = wanted.search.casefold()
-    fitting = [row for one in every for row in one.rows if sought in row.label.casefold()]
-    rows = tuple(fitting[wanted.offset : wanted.offset + wanted.limit])
-    return replace(every[0], rows=rows, distinct=len(fitting))
+def _search_by_name(
+    warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
+) -> BreakdownTable:
+    batches = list(_read_whole_table(warehouse, query, dimension, replace(slice_, search=""), lookup_name))
+    search_text = slice_.search.casefold()
+    matching_rows = [row for batch in batches for row in batch.rows if search_text in row.label.casefold()]
+    rows = tuple(matching_rows[slice_.offset : slice_.offset + slice_.limit])
+    return replace(batches[0], rows=rows, distinct=len(matching_rows))
 
 
-def _whole(warehouse: Warehouse, query: Query, dimension: str, wanted: Slice, name: NameOf) -> Iterator[Table]:
+def _read_whole_table(
+    warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
+) -> Iterator[BreakdownTable]:
     """All rows, some at a time."""
     offset, distinct = 0, 1
     while offset < distinct:
-        found = _table(warehouse, query, dimension, replace(wanted, limit=AT_ONCE, offset=offset))
-        yield _named(found, name)
-        offset, distinct = offset + AT_ONCE, found.distinct
+        batch = _read_table(warehouse, query, dimension, replace(slice_, limit=TABLE_BATCH_SIZE, offset=offset))
+        yield _with_labels(batch, lookup_name)
+        offset, distinct = offset + TABLE_BATCH_SIZE, batch.distinct
 
 
-def _named(found: Table, name: NameOf) -> Table:
-    return replace(found, rows=tuple(called(row, found.dimension, name) for row in found.rows))
+def _with_labels(table: BreakdownTable, lookup_name: NameLookup) -> BreakdownTable:
+    return replace(table, rows=tuple(with_label(row, table.dimension, lookup_name) for row in table.rows))
 
 
-def chosen(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+def metrics_or_all(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """All of them where nobody chose."""
     return tuple(metrics) or tuple(Metric)

@@ -15,51 +15,55 @@ from proprium.metrics.query.period import Period
 from proprium.serialization.csv_cells import csv_bytes
 from proprium.storage import event_codec
 from proprium.storage.database import Database
-from proprium.storage.events import Span, StoredEvent, count_events, last_seq, read_events
+from proprium.storage.events import StoredEvent, TimeRange, count_events, last_seq, read_events
 from proprium.storage.tables import Property
 
 T = TypeVar("T")
-ROWS_AT_ONCE = 1_000
+BATCH_SIZE = 1_000
 
-SENDER = ("platform", "browser", "device", "country", "region", "city", "is_bot", "bot_name")
+CONTEXT_FIELDS = ("platform", "browser", "device", "country", "region", "city", "is_bot", "bot_name")
 """What was found out about the sender."""
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     CSV = "csv"
     JSON_LINES = "jsonl"
     PARQUET = "parquet"
 
 
 MEDIA_TYPES = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.JSON_LINES: "application/x-ndjson",
-    Format.PARQUET: "application/vnd.apache.parquet",
+    ExportFormat.CSV: "text/csv; charset=utf-8",
+    ExportFormat.JSON_LINES: "application/x-ndjson",
+    ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
-Told = Callable[[int], None]
+BatchCallback = Callable[[int], None]
 
 
-def stream(events: Iterable[StoredEvent], kind: Format, told: Told = lambda _: None) -> Iterator[bytes]:
+def stream(
+    events: Iterable[StoredEvent], kind: ExportFormat, on_batch: BatchCallback = lambda _: None
+) -> Iterator[bytes]:
     """The file in pieces. `told` hears after each batch how many events it was. Blocks: for a thread."""
-    batches = _counted(batched(events, ROWS_AT_ONCE), told)
+    batches = _with_callback(batched(events, BATCH_SIZE), on_batch)
     match kind:
-        case Format.CSV:
-            return _csv(batches)
-        case Format.JSON_LINES:
-            return (b"".join(map(_line, batch)) for batch in batches)
-        case Format.PARQUET:
-            from proprium.serialization.parquet import parquet  # a third of a second, for those who want it
+        case ExportFormat.CSV:
+            return _csv_chunks(batches)
+        case ExportFormat.JSON_LINES:
+            return (b"".join(map(_json_line, batch)) for batch in batches)
+        case ExportFormat.PARQUET:
+            from proprium.serialization.parquet import write_parquet  # a third of a second, for those who want it
 
-            return parquet(batches)
+            return write_parquet(batches)
 
 
 def events_of(database: Database, property_: Property, period: Period | None = None) -> Iterator[StoredEvent]:
     """What is stored now, all of it or a period's; what arrives while it is read is left out, so that it ends."""
     assert property_.number is not None
-    span = (
-        Span(event_codec.microseconds(period.start_utc), event_codec.microseconds(period.end_utc)) if period else Span()
+    time_range = (
+        TimeRange(event_codec.to_timestamp_us(period.start_utc), event_codec.to_timestamp_us(period.end_utc))
+        if period
+        else TimeRange()
     )
-    return read_events(database, property_.number, before_seq=last_seq(database) + 1, span=span)
+    return read_events(database, property_.number, before_seq=last_seq(database) + 1, time_range=time_range)
 
 
 def count(database: Database, property_: Property) -> int:
@@ -67,7 +71,7 @@ def count(database: Database, property_: Property) -> int:
     return count_events(database, property_.number)
 
 
-def file_name(property_: Property, period: Period | None, kind: Format) -> str:
+def file_name(property_: Property, period: Period | None, kind: ExportFormat) -> str:
     """ "events-2f0c1f8e-2026-01-01-2026-01-31.csv"."""
     days = f"-{period.first_day}-{period.last_day}" if period else ""
     return f"events-{str(property_.id)[:8]}{days}.{kind}"
@@ -79,47 +83,54 @@ def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _counted(batches: Iterable[list[StoredEvent]], told: Told) -> Iterator[list[StoredEvent]]:
+def _with_callback(batches: Iterable[list[StoredEvent]], on_batch: BatchCallback) -> Iterator[list[StoredEvent]]:
     for batch in batches:
         yield batch
-        told(len(batch))
+        on_batch(len(batch))
 
 
-_sender = attrgetter(*SENDER)
+_context_values = attrgetter(*CONTEXT_FIELDS)
 
 # CSV
 
-_PLAIN = frozenset({str, int, float, bool, type(None)})
-CSV_COLUMNS = ("id", "created_at", "event", *event_codec.KNOWN_KEYS, *SENDER, "data")
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
+CSV_COLUMNS = ("id", "created_at", "event", *event_codec.KNOWN_KEYS, *CONTEXT_FIELDS, "data")
 """The known keys have columns of their own, beside `data`, which has all that was sent."""
 
 
-def _csv(batches: Iterable[list[StoredEvent]]) -> Iterator[bytes]:
+def _csv_chunks(batches: Iterable[list[StoredEvent]]) -> Iterator[bytes]:
     yield csv_bytes([CSV_COLUMNS])
     for batch in batches:
-        yield csv_bytes(map(_row, batch))
+        yield csv_bytes(map(_csv_row, batch))
 
 
-def _row(event: StoredEvent) -> list[Any]:
+def _csv_row(event: StoredEvent) -> list[Any]:
     data = event.data
-    known = list(map(data.get, event_codec.KNOWN_KEYS))
-    if not _PLAIN.issuperset(map(type, known)):  # anything can be sent under any key
-        known = [to_json(value) if isinstance(value, dict | list) else value for value in known]
-    return [str(event.id), event.created_at.isoformat(), event.event, *known, *_sender(event), to_json(data)]
+    known_values = list(map(data.get, event_codec.KNOWN_KEYS))
+    if not _PLAIN_TYPES.issuperset(map(type, known_values)):  # anything can be sent under any key
+        known_values = [to_json(value) if isinstance(value, dict | list) else value for value in known_values]
+    return [
+        str(event.id),
+        event.created_at.isoformat(),
+        event.event,
+        *known_values,
+        *_context_values(event),
+        to_json(data),
+    ]
 
 
 # JSON lines
 
 
-def _line(event: StoredEvent) -> bytes:
-    told = {
+def _json_line(event: StoredEvent) -> bytes:
+    record = {
         "id": str(event.id),
         "created_at": event.created_at.isoformat(),
         "event": event.event,
         "data": event.data,
-        **dict(zip(SENDER, _sender(event), strict=True)),
+        **dict(zip(CONTEXT_FIELDS, _context_values(event), strict=True)),
     }
-    return to_json(told).encode() + b"\n"
+    return to_json(record).encode() + b"\n"
 
 
 def to_json(value: Any) -> str:

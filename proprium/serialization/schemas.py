@@ -51,7 +51,7 @@ class Query(BaseModel):
     asked_at: datetime = Field(description="UTC; what today and now mean.")
 
 
-class Answer(BaseModel):
+class QueryResponse(BaseModel):
     """What every answer carries."""
 
     query: Query
@@ -77,7 +77,7 @@ class Number(BaseModel):
     change: Change | None = Field(description="null without a compared period.")
 
 
-class Totals(Answer):
+class Totals(QueryResponse):
     """The headline numbers of a period, and of the one that it is compared with."""
 
     metrics: dict[str, Number] = Field(description="By the metric's name.")
@@ -96,7 +96,7 @@ class Bucket(BaseModel):
     values: dict[str, Numeric] = Field(description="By the metric's name.", examples=[{"visitors": 43}])
 
 
-class Timeline(Answer):
+class Timeline(QueryResponse):
     """Numbers over time."""
 
     buckets: list[Bucket] = Field(description="From the period's start to now, or to its end.")
@@ -127,7 +127,7 @@ class Table(BaseModel):
     )
 
 
-class Breakdown(Answer, Table):
+class Breakdown(QueryResponse, Table):
     """The values of one dimension, with what they were asked for."""
 
 
@@ -139,7 +139,7 @@ class Live(BaseModel):
     asked_at: datetime = Field(description="UTC.")
 
 
-class Report(Answer):
+class Report(QueryResponse):
     """A whole dashboard: report.json, and what the files of report.csv are made of."""
 
     property: Property

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from proprium.metrics.breakdown_query import own_count
-from proprium.metrics.comparison import COUNTED, change
+from proprium.metrics.breakdown_query import default_metric
+from proprium.metrics.comparison import COUNT_METRICS, change
 from proprium.metrics.query.period import Period
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import RATES, Live, Metric, Series, Table, TableRow
+from proprium.metrics.results import RATES, BreakdownTable, BreakdownTableRow, LiveVisitors, Metric, Series
 from proprium.serialization import schemas
 from proprium.serialization.queries import Cost, MeasuredTable, MeasuredTimeline, MeasuredTotals
 from proprium.storage.tables import Property
@@ -23,93 +23,95 @@ def unit_of(metric: Metric) -> Unit:
         return "percent"
     if metric is Metric.VIEWS_PER_SESSION:
         return "ratio"
-    return "count" if metric in COUNTED else "seconds"
+    return "count" if metric in COUNT_METRICS else "seconds"
 
 
-def property_shape(found: Property) -> schemas.Property:
+def serialize_property(property_: Property) -> schemas.Property:
     return schemas.Property(
-        id=found.id,
-        name=found.name,
-        timezone=found.timezone,
-        hostnames=list(found.hostnames),
-        created_at=found.created_at.astimezone(UTC),
+        id=property_.id,
+        name=property_.name,
+        timezone=property_.timezone,
+        hostnames=list(property_.hostnames),
+        created_at=property_.created_at.astimezone(UTC),
     )
 
 
-def query_shape(query: Query) -> schemas.Query:
-    before = query.before()
+def serialize_query(query: Query) -> schemas.Query:
+    comparison_query = query.comparison_query()
     return schemas.Query(
         property=query.property_id,
         period=_period(query.period),
-        compared=_period(before.period) if before else None,
+        compared=_period(comparison_query.period) if comparison_query else None,
         timezone=query.timezone.key,
         interval=query.interval,
         audience=query.audience.value,
-        filters=[chosen.to_text() for chosen in query.filters],
+        filters=[filter_.to_text() for filter_ in query.filters],
         asked_at=query.now.astimezone(UTC),
     )
 
 
-def totals_shape(found: MeasuredTotals, metrics: Sequence[Metric]) -> schemas.Totals:
-    before = found.previous
+def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric]) -> schemas.Totals:
+    previous = measured_totals.previous
     return schemas.Totals(
-        **told(found.query, found.cost),
-        metrics={metric.value: _of_metric(metric, found) for metric in metrics},
+        **response_fields(measured_totals.query, measured_totals.cost),
+        metrics={metric.value: _metric_number(metric, measured_totals) for metric in metrics},
         custom_events={
-            name: _number(Metric.EVENTS, "count", count, (before.custom.get(name, 0),) if before else None)
-            for name, count in found.totals.custom.items()
+            name: _number(Metric.EVENTS, "count", count, (previous.custom.get(name, 0),) if previous else None)
+            for name, count in measured_totals.totals.custom.items()
         },
-        goals=dict(found.totals.goals),
-        bots=found.totals.bots,
-        daily_visitors=found.totals.daily_visitors,
+        goals=dict(measured_totals.totals.goals),
+        bots=measured_totals.totals.bots,
+        daily_visitors=measured_totals.totals.daily_visitors,
     )
 
 
-def timeline_shape(found: MeasuredTimeline, names: Sequence[str]) -> schemas.Timeline:
+def serialize_timeline(measured_timeline: MeasuredTimeline, names: Sequence[str]) -> schemas.Timeline:
     """`names` are those of metrics, or whatever else the series are called by."""
     return schemas.Timeline(
-        **told(found.query, found.cost),
-        buckets=_buckets(found.series, names),
-        is_running=any(series.running for series in found.series.values()),
-        compared=None if found.previous is None else _buckets(found.previous, names),
+        **response_fields(measured_timeline.query, measured_timeline.cost),
+        buckets=_buckets(measured_timeline.series, names),
+        is_running=any(series.is_running for series in measured_timeline.series.values()),
+        compared=None if measured_timeline.previous is None else _buckets(measured_timeline.previous, names),
     )
 
 
-def breakdown_shape(found: MeasuredTable) -> schemas.Breakdown:
-    return schemas.Breakdown(**told(found.query, found.cost), **dict(table_shape(found.table)))
+def serialize_breakdown(measured_table: MeasuredTable) -> schemas.Breakdown:
+    return schemas.Breakdown(
+        **response_fields(measured_table.query, measured_table.cost), **dict(serialize_table(measured_table.table))
+    )
 
 
-def table_shape(found: Table) -> schemas.Table:
-    own = own_count(found.dimension)
+def serialize_table(table: BreakdownTable) -> schemas.Table:
+    share_metric = default_metric(table.dimension)
     return schemas.Table(
-        dimension=found.dimension,
-        metrics=[metric.value for metric in found.metrics],
-        rows=[_row(row, own, found.total) for row in found.rows],
-        distinct=found.distinct,
-        total={own.value: found.total},
+        dimension=table.dimension,
+        metrics=[metric.value for metric in table.metrics],
+        rows=[_row(row, share_metric, table.total) for row in table.rows],
+        distinct=table.distinct,
+        total={share_metric.value: table.total},
     )
 
 
-def live_shape(found: Live, now: datetime) -> schemas.Live:
-    return schemas.Live(now=found.now, half_hour=found.half_hour, asked_at=now.astimezone(UTC))
+def serialize_live(live_visitors: LiveVisitors, now: datetime) -> schemas.Live:
+    return schemas.Live(now=live_visitors.now, half_hour=live_visitors.half_hour, asked_at=now.astimezone(UTC))
 
 
-def told(query: Query, cost: Cost) -> dict[str, Any]:
+def response_fields(query: Query, cost: Cost) -> dict[str, Any]:
     """What every answer carries."""
-    return {"query": query_shape(query), "rows_read": cost.rows_read, "computed_s": cost.computed_s}
+    return {"query": serialize_query(query), "rows_read": cost.rows_read, "computed_s": cost.computed_s}
 
 
 def _buckets(series: Mapping[str, Series], names: Sequence[str]) -> list[schemas.Bucket]:
     starts = next(iter(series.values())).starts
     return [
-        schemas.Bucket(start=start, values={str(name): series[name].values[at] for name in names})
-        for at, start in enumerate(starts)
+        schemas.Bucket(start=start, values={str(name): series[name].values[index] for name in names})
+        for index, start in enumerate(starts)
     ]
 
 
-def _of_metric(metric: Metric, found: MeasuredTotals) -> schemas.Number:
-    before = (found.previous.value(metric),) if found.previous else None
-    return _number(metric, unit_of(metric), found.totals.value(metric), before)
+def _metric_number(metric: Metric, measured_totals: MeasuredTotals) -> schemas.Number:
+    previous = (measured_totals.previous.value(metric),) if measured_totals.previous else None
+    return _number(metric, unit_of(metric), measured_totals.totals.value(metric), previous)
 
 
 def _period(period: Period) -> schemas.Period:
@@ -123,17 +125,17 @@ def _period(period: Period) -> schemas.Period:
 
 
 def _number(
-    metric: Metric, unit: Unit, value: schemas.Numeric, before: tuple[schemas.Numeric] | None
+    metric: Metric, unit: Unit, value: schemas.Numeric, previous: tuple[schemas.Numeric] | None
 ) -> schemas.Number:
     """`before` holds the compared period's number; None: nothing is compared."""
-    if before is None:
+    if previous is None:
         return schemas.Number(value=value, unit=unit, previous=None, change=None)
-    found = change(value, before[0], metric)
-    told = schemas.Change.model_validate({**vars(found), "kind": found.kind.value})
-    return schemas.Number(value=value, unit=unit, previous=before[0], change=told)
+    change_ = change(value, previous[0], metric)
+    change_schema = schemas.Change.model_validate({**vars(change_), "kind": change_.kind.value})
+    return schemas.Number(value=value, unit=unit, previous=previous[0], change=change_schema)
 
 
-def _row(row: TableRow, metric: Metric, total: schemas.Numeric) -> schemas.Row:
+def _row(row: BreakdownTableRow, metric: Metric, total: schemas.Numeric) -> schemas.Row:
     share = 100 * (row.numbers[metric] or 0) / total if total else 0.0
     return schemas.Row(value=row.value, label=row.label, numbers=_by_name(row.numbers), share_percent=share)
 

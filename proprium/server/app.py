@@ -14,35 +14,35 @@ import click
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from collector.event import Outcome
+from collector.event import HitOutcome
 from collector.service import Collector
 from maps.atlas import Atlas
-from proprium.accounts.setup import setup_token
+from proprium.accounts.setup import create_setup_token
 from proprium.api import app as api
 from proprium.clock import utc_now
 from proprium.config import Settings
-from proprium.demo.exemplar import EVENTS, add_exemplar, find_exemplar, make_exemplar, population, write_history
+from proprium.demo.exemplar import EVENT_COUNT, add_exemplar, find_exemplar, make_exemplar, population, write_history
 from proprium.demo.traffic import Traffic
-from proprium.figures.names import name_of
-from proprium.live.hit_feed import Heard
-from proprium.live.subscriptions import Hub
+from proprium.figures.names import name_lookup
+from proprium.live.hit_feed import HitFeed
+from proprium.live.subscriptions import LiveQueries
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.properties.service import ensure_own_property, find_any, set_public
-from proprium.reports.renderer import Format, Printer, ReportFile
+from proprium.reports.renderer import ReportFile, ReportFormat, ReportRenderer
 from proprium.server import control_socket, http_routes
-from proprium.server.collector_app import Ingestion, ingestion
-from proprium.server.health import Check, health
-from proprium.server.scheduled_jobs import Jobs, standard_jobs
-from proprium.server.uvicorn_server import listen
-from proprium.sql_console.runner import Runner
-from proprium.sql_console.snapshot import Snapshots
-from proprium.storage.change_feed import Tail
+from proprium.server.collector_app import CollectorParts, build_collector_parts
+from proprium.server.health import HealthCheck, health_routes
+from proprium.server.scheduled_jobs import JobScheduler, standard_jobs
+from proprium.server.uvicorn_server import run_server
+from proprium.sql_console.runner import SqlRunner
+from proprium.sql_console.snapshot import SnapshotCache
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
 from proprium.ui import session
-from proprium.ui.app import mount, protected
-from proprium.ui.html_head import look
+from proprium.ui.app import mount, with_page_middleware
+from proprium.ui.html_head import head_html
 from proprium.ui.http import socket_limits
 from proprium.ui.services import Services
 from proprium.warehouse.projection.projector import Projector
@@ -51,36 +51,36 @@ from proprium.warehouse.warehouse import Warehouse, open_warehouse
 
 log = logging.getLogger(__name__)
 
-LAG_IS_LONG_S = 60.0
-Life = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+MAX_WAREHOUSE_LAG_S = 60.0
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Parts:
+class ServerParts:
     """What one server is made of, in the order in which it starts; it stops the other way round."""
 
     database: Database
     warehouse: Warehouse
-    tail: Tail
-    hub: Hub
+    change_feed: ChangeFeed
+    live_queries: LiveQueries
     projector: Projector
-    sql: Runner
-    doors: Ingestion
-    jobs: Jobs
+    sql_runner: SqlRunner
+    collector_parts: CollectorParts
+    jobs: JobScheduler
 
     def start(self) -> None:
         self.projector.start()
-        self.doors.start()
+        self.collector_parts.start()
         self.jobs.start()
 
     def stop(self) -> None:
         """Commits what waits first: whatever goes wrong after that loses nothing."""
-        self.doors.stop()
+        self.collector_parts.stop()
         self.jobs.stop()
         self.projector.stop()
-        self.sql.close()
-        self.hub.close()
-        self.tail.close()
+        self.sql_runner.close()
+        self.live_queries.close()
+        self.change_feed.close()
         self.warehouse.close()
         self.database.close()
 
@@ -88,128 +88,150 @@ class Parts:
 def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector]:
     """Migrates storage and opens everything. Raises ProblemForOperator with the sentence why it cannot start."""
     atlas = Atlas()
-    parts, heard = _parts(settings, atlas)
-    own = ensure_own_property(parts.database)
+    parts, hit_feed = _build_parts(settings, atlas)
+    own_property = ensure_own_property(parts.database)
     services = Services(
         settings=settings,
         database=parts.database,
         warehouse=parts.warehouse,
-        hub=parts.hub,
-        heard=heard,
-        directory=parts.doors.directory,
+        live_queries=parts.live_queries,
+        hit_feed=hit_feed,
+        rules_cache=parts.collector_parts.rules_cache,
         atlas=atlas,
         projector=parts.projector,
-        sql=parts.sql,
-        own_property_id=own.id,
+        sql_runner=parts.sql_runner,
+        own_property_id=own_property.id,
         add_sample=partial(_add_sample, parts.database),
-        address_of=parts.doors.address_of,
+        address_of=parts.collector_parts.address_of,
     )
-    printer = Printer(parts.warehouse, atlas, settings.chromium, services.report_queue)
-    app = FastAPI(lifespan=_life(settings, parts, printer, demo), openapi_url=None)
-    app.include_router(health(_checks(parts), partial(_metrics, parts.doors), settings.metrics_token))
+    renderer = ReportRenderer(parts.warehouse, atlas, settings.chromium, services.report_queue)
+    app = FastAPI(lifespan=_lifespan(settings, parts, renderer, demo), openapi_url=None)
+    app.include_router(
+        health_routes(
+            _health_checks(parts), partial(_prometheus_metrics, parts.collector_parts), settings.metrics_token
+        )
+    )
     app.include_router(http_routes.maps(atlas))
     user_of = partial(session.user_of, services)
-    app.include_router(http_routes.reports(parts.database, printer, user_of, address_of=parts.doors.address_of))
-    app.mount(api.PREFIX, _api(settings, parts, services))
-    mount(app, services, address_of=parts.doors.address_of)
-    doors = parts.doors
-    return doors.wrap(protected(app, settings, address_of=doors.address_of)), doors.collector
+    app.include_router(
+        http_routes.reports(parts.database, renderer, user_of, address_of=parts.collector_parts.address_of)
+    )
+    app.mount(api.PREFIX, _build_api(settings, parts, services))
+    mount(app, services, address_of=parts.collector_parts.address_of)
+    collector_parts = parts.collector_parts
+    return collector_parts.wrap(
+        with_page_middleware(app, settings, address_of=collector_parts.address_of)
+    ), collector_parts.collector
 
 
-def _api(settings: Settings, parts: Parts, services: Services) -> FastAPI:
+def _build_api(settings: Settings, parts: ServerParts, services: Services) -> FastAPI:
     return api.build(
         parts.database,
-        parts.doors.collector,
+        parts.collector_parts.collector,
         parts.warehouse,
-        name_of(services.atlas),
+        name_lookup(services.atlas),
         settings.public_url,
-        look,
+        head_html,
         user_of=partial(session.user_of, services),
-        address_of=parts.doors.address_of,
+        address_of=parts.collector_parts.address_of,
     )
 
 
-def _metrics(doors: Ingestion) -> str:
+def _prometheus_metrics(collector_parts: CollectorParts) -> str:
     """Prometheus text of the collector and of the pages' socket."""
-    return doors.metrics() + socket_limits.metrics()
+    return collector_parts.metrics() + socket_limits.metrics()
 
 
 def serve(settings: Settings, *, demo: bool = False) -> None:
-    listen(*build(settings, demo=demo), settings)
+    run_server(*build(settings, demo=demo), settings)
 
 
-def _parts(settings: Settings, atlas: Atlas) -> tuple[Parts, Heard[Outcome]]:
+def _build_parts(settings: Settings, atlas: Atlas) -> tuple[ServerParts, HitFeed[HitOutcome]]:
     database = Database(settings.storage_url)
     migrate(database, settings.data_dir)
     warehouse = open_warehouse(settings.warehouse_path, settings.warehouse_memory)
-    hub, heard, tail = Hub(), Heard[Outcome](), Tail(database)
-    rules = stored_rules(database, counts_automated=settings.is_loopback)
-    projector = Projector(tail, warehouse, rules, hub.touch)
-    doors = ingestion(settings, database, atlas, on_commit=lambda *_: tail.wake(), listener=heard.publish)
-    jobs = Jobs(standard_jobs(settings, database, doors.keys, warehouse_erased_to=projector.erased_to))
-    sql = Runner(Snapshots(warehouse))
-    return Parts(database, warehouse, tail, hub, projector, sql, doors, jobs), heard
+    live_queries, hit_feed, change_feed = LiveQueries(), HitFeed[HitOutcome](), ChangeFeed(database)
+    rules_source = stored_rules(database, counts_automated=settings.is_loopback)
+    projector = Projector(change_feed, warehouse, rules_source, live_queries.invalidate)
+    collector_parts = build_collector_parts(
+        settings, database, atlas, on_commit=lambda *_: change_feed.wake(), listener=hit_feed.publish
+    )
+    jobs = JobScheduler(
+        standard_jobs(settings, database, collector_parts.visitor_keys, warehouse_erased_seq=projector.erased_to)
+    )
+    sql_runner = SqlRunner(SnapshotCache(warehouse))
+    return ServerParts(
+        database, warehouse, change_feed, live_queries, projector, sql_runner, collector_parts, jobs
+    ), hit_feed
 
 
-def _life(settings: Settings, parts: Parts, printer: Printer, demo: bool) -> Life:
+def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, demo: bool) -> Lifespan:
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         parts.start()
         try:
-            async with control_socket.listening(settings, _controls(parts, printer)):
-                _greet(settings, parts.database)
-                visitors = asyncio.create_task(_show(settings, parts)) if demo else None
+            async with control_socket.serve_control_socket(settings, _build_controls(parts, renderer)):
+                _print_urls(settings, parts.database)
+                demo_task = asyncio.create_task(_run_demo(settings, parts)) if demo else None
                 yield
-                if visitors:
-                    visitors.cancel()
+                if demo_task:
+                    demo_task.cancel()
         finally:
             await asyncio.to_thread(parts.stop)
 
-    return life
+    return lifespan
 
 
-def _greet(settings: Settings, database: Database) -> None:
+def _print_urls(settings: Settings, database: Database) -> None:
     click.echo(f"Proprium is at {settings.public_url}")
-    if token := setup_token(database):
+    if token := create_setup_token(database):
         click.echo(f"Open this once, to become its owner: {settings.public_url}/setup?token={token}")
 
 
-async def _show(settings: Settings, parts: Parts) -> None:
+async def _run_demo(settings: Settings, parts: ServerParts) -> None:
     """The demo: the sample property, open to everybody on this machine, with its year and its visitors."""
-    exemplar = found = await asyncio.to_thread(find_exemplar, parts.database)
+    exemplar = existing_exemplar = await asyncio.to_thread(find_exemplar, parts.database)
     if exemplar is None:
         exemplar = await asyncio.to_thread(make_exemplar, parts.database, None)
     await asyncio.to_thread(set_public, parts.database, exemplar.id, True)
     click.echo(f"Watch its visitors at {settings.public_url}/properties/{exemplar.id}")
-    people = await asyncio.to_thread(population)
-    doors = parts.doors
-    tasks = [Traffic(people, exemplar.id, doors.directory, doors.keys, doors.writer).run()]
-    if found is None:
-        tasks.append(asyncio.to_thread(_write_year, parts.database, exemplar))
+    visitor_population = await asyncio.to_thread(population)
+    collector_parts = parts.collector_parts
+    tasks = [
+        Traffic(
+            visitor_population,
+            exemplar.id,
+            collector_parts.rules_cache,
+            collector_parts.visitor_keys,
+            collector_parts.group_commit,
+        ).run()
+    ]
+    if existing_exemplar is None:
+        tasks.append(asyncio.to_thread(_write_sample_history, parts.database, exemplar))
     await asyncio.gather(*tasks)
 
 
-def _write_year(database: Database, exemplar: Property) -> None:
+def _write_sample_history(database: Database, exemplar: Property) -> None:
     assert exemplar.number is not None
-    written = write_history(database, exemplar.number, utc_now(), EVENTS)
-    log.info("the sample year is written: %s events", f"{written:,}")
+    written_count = write_history(database, exemplar.number, utc_now(), EVENT_COUNT)
+    log.info("the sample year is written: %s events", f"{written_count:,}")
 
 
 def _add_sample(database: Database, owner_id: UUID) -> None:
     add_exemplar(database, owner_id)
 
 
-def _controls(parts: Parts, printer: Printer) -> control_socket.Controls:
+def _build_controls(parts: ServerParts, renderer: ReportRenderer) -> control_socket.ServerControls:
     async def report(property_id: UUID, pairs: control_socket.Pairs, kind: str) -> ReportFile:
-        found = await asyncio.to_thread(find_any, parts.database, property_id)
-        return await printer.report(found, pairs, Format(kind), utc_now(), EVERY_KEY)
+        property_ = await asyncio.to_thread(find_any, parts.database, property_id)
+        return await renderer.render(property_, pairs, ReportFormat(kind), utc_now(), EVERY_KEY)
 
-    return control_socket.Controls(parts.projector.status, parts.projector.rebuild, report)
+    return control_socket.ServerControls(parts.projector.status, parts.projector.rebuild, report)
 
 
-def _checks(parts: Parts) -> dict[str, Check]:
+def _health_checks(parts: ServerParts) -> dict[str, HealthCheck]:
     def warehouse() -> str | None:
         lag_s = parts.projector.lag_s()
-        return f"it is {lag_s:.0f} s behind storage" if lag_s > LAG_IS_LONG_S else None
+        return f"it is {lag_s:.0f} s behind storage" if lag_s > MAX_WAREHOUSE_LAG_S else None
 
-    return parts.doors.checks() | {"warehouse": warehouse}
+    return parts.collector_parts.health_checks() | {"warehouse": warehouse}

@@ -6,19 +6,19 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DEFAULT_BYTES = 64 << 10
+DEFAULT_MAX_BYTES = 64 << 10
 """Enough for every form; fields have at most 1,000 characters."""
-NICEGUI_BYTES = 1 << 20
+NICEGUI_MAX_BYTES = 1 << 20
 NICEGUI_PREFIX = "/_nicegui"
-OWN_LIMIT = frozenset({"/api/v1/events"})
+PATHS_WITH_OWN_LIMIT = frozenset({"/api/v1/events"})
 """Paths whose route has a limit of its own, because it counts what it refuses. So have the collector's own paths."""
 
 
-LONGEST_LENGTH = 19  # digits
-UNUSABLE_LENGTH = 1 << 63
+MAX_LENGTH_DIGITS = 19  # digits
+INVALID_LENGTH = 1 << 63
 
 
-class BodyLimit:
+class BodyLimitMiddleware:
     """Answers 413 to a body that is larger than its path allows: by its length, or as soon as it is too long."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,64 +29,64 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = limit_of(scope["path"])
-        announced = _announced(scope)
-        if limit is not None and announced is not None and announced > limit:
-            await _too_large(limit)(scope, receive, send)
+        content_length = _content_length(scope)
+        if limit is not None and content_length is not None and content_length > limit:
+            await _too_large_response(limit)(scope, receive, send)
             return
         try:
-            if limit is not None and announced is None:
-                await _Counted(limit, receive, send).run(self.app, scope)
+            if limit is not None and content_length is None:
+                await _CountedRequest(limit, receive, send).run(self.app, scope)
             else:
                 await self.app(scope, receive, send)
         except ClientDisconnect:
             pass  # in the middle of its body: nothing is wrong here, and there is no one to answer
 
 
-class _Counted:
+class _CountedRequest:
     """One request whose length nobody has announced."""
 
-    def __init__(self, limit: int, receive: Receive, send: Send) -> None:
-        self._limit, self._receive, self._send = limit, receive, send
-        self._size = 0
-        self._is_started = False
+    def __init__(self, max_bytes: int, receive: Receive, send: Send) -> None:
+        self._max_bytes, self._receive, self._send = max_bytes, receive, send
+        self._received_bytes = 0
+        self._has_started = False
         self._is_too_large = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         try:
-            await app(scope, self._receive_counted, self._send_first)
+            await app(scope, self._receive_counted, self._send_unless_too_large)
         except ClientDisconnect:
             if not self._is_too_large:
                 raise
-        if self._is_too_large and not self._is_started:
-            await _too_large(self._limit)(scope, self._receive, self._send)
+        if self._is_too_large and not self._has_started:
+            await _too_large_response(self._max_bytes)(scope, self._receive, self._send)
 
     async def _receive_counted(self) -> Message:
         """The next part of the body; a body that is too long looks to the app as if the client had gone."""
         if self._is_too_large:
             return {"type": "http.disconnect"}
         message = await self._receive()
-        self._size += len(message.get("body", b""))
-        if self._size > self._limit:
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > self._max_bytes:
             self._is_too_large = True
             return {"type": "http.disconnect"}
         return message
 
-    async def _send_first(self, message: Message) -> None:
+    async def _send_unless_too_large(self, message: Message) -> None:
         """Passes an answer on, but for one to a body that was too long for it."""
-        if self._is_too_large and not self._is_started:
+        if self._is_too_large and not self._has_started:
             return
-        self._is_started = True
+        self._has_started = True
         await self._send(message)
 
 
 def limit_of(path: str) -> int | None:
     """The largest body of a path in bytes; None where its route has a limit of its own."""
-    if path in OWN_LIMIT:
+    if path in PATHS_WITH_OWN_LIMIT:
         return None
-    return NICEGUI_BYTES if path.startswith(NICEGUI_PREFIX) else DEFAULT_BYTES
+    return NICEGUI_MAX_BYTES if path.startswith(NICEGUI_PREFIX) else DEFAULT_MAX_BYTES
 
 
-def _announced(scope: Scope) -> int | None:
+def _content_length(scope: Scope) -> int | None:
     """The Content-Length, 0 without a body; None where the length is not announced."""
     length: bytes = b"0"
     for name, value in scope["headers"]:
@@ -94,8 +94,8 @@ def _announced(scope: Scope) -> int | None:
             return None
         if name == b"content-length":
             length = value
-    return int(length) if length.isdigit() and len(length) < LONGEST_LENGTH else UNUSABLE_LENGTH
+    return int(length) if length.isdigit() and len(length) < MAX_LENGTH_DIGITS else INVALID_LENGTH
 
 
-def _too_large(limit: int) -> PlainTextResponse:
-    return PlainTextResponse(f"The request body is too large; expected at most {limit >> 10} KiB.", 413)
+def _too_large_response(max_bytes: int) -> PlainTextResponse:
+    return PlainTextResponse(f"The request body is too large; expected at most {max_bytes >> 10} KiB.", 413)

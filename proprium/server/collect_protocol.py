@@ -15,14 +15,14 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from collector.request import Request
-from collector.responses import Answer
+from collector.responses import Response
 from collector.service import Collector
 
-_UNUSUAL = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
-_HTTP = "1.1"
+_SLOW_PATH_HEADERS = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
+_HTTP_VERSION = "1.1"
 
 
-class ShortRequest:
+class FastRequest:
     """Stands where uvicorn keeps the request that it answers, with the parts that its protocol looks at."""
 
     __slots__ = ("body", "disconnected", "headers", "keep_alive", "response_complete")
@@ -36,13 +36,13 @@ class ShortRequest:
         self.response_complete = False
 
 
-class Doorstep(HttpToolsProtocol):
+class CollectProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, collector: Collector, **parts: Any) -> None:
-        super().__init__(**parts)
+    def __init__(self, collector: Collector, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._collector = collector
-        self._hit: ShortRequest | None = None  # the request that is being read, when it goes the short way
+        self._fast_request: FastRequest | None = None  # the request that is being read, when it goes the short way
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -50,11 +50,11 @@ class Doorstep(HttpToolsProtocol):
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
-        if self.url == b"/collect" and self.parser.get_method() == b"POST" and self._is_usual():
-            self._hit = self.cycle = ShortRequest(self.headers, self.parser.should_keep_alive())  # type: ignore[assignment]
+        if self.url == b"/collect" and self.parser.get_method() == b"POST" and self._can_use_fast_path():
+            self._fast_request = self.cycle = FastRequest(self.headers, self.parser.should_keep_alive())  # type: ignore[assignment]
         else:
-            self._hit = None
-            self._begin_the_usual_way()
+            self._fast_request = None
+            self._begin_slow_path()
             super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -63,60 +63,60 @@ class Doorstep(HttpToolsProtocol):
         self.parser = None  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
-        if self._hit:
-            self._hit.body += body
+        if self._fast_request:
+            self._fast_request.body += body
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._hit:
-            self._take(self._hit)
+        if self._fast_request:
+            self._handle_fast_request(self._fast_request)
         else:
             super().on_message_complete()
 
-    def _begin_the_usual_way(self) -> None:
+    def _begin_slow_path(self) -> None:
         """Makes the scope that a hit does not need, with what was read meanwhile."""
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.headers += headers  # the scope's own list
-        self.url, self.expect_100_continue = url, expects
+        self.url, self.expect_100_continue = url, expects_100_continue
 
-    def _is_usual(self) -> bool:
+    def _can_use_fast_path(self) -> bool:
         """Nobody is before it on this connection, and its body is short and of a known length."""
         if self.cycle is not None and not self.cycle.response_complete:
             return False
-        length = None
+        content_length = None
         for name, value in self.headers:
             if name == b"content-length":
-                length = value
-            elif name in _UNUSUAL:
+                content_length = value
+            elif name in _SLOW_PATH_HEADERS:
                 return False
         return (
-            length is not None
-            and length.isdigit()
-            and int(length) <= HIGH_WATER_LIMIT
-            and self.parser.get_http_version() == _HTTP
+            content_length is not None
+            and content_length.isdigit()
+            and int(content_length) <= HIGH_WATER_LIMIT
+            and self.parser.get_http_version() == _HTTP_VERSION
         )
 
-    def _take(self, hit: ShortRequest) -> None:
-        request = Request(hit.headers, self.client[0] if self.client else None)
-        request.body = hit.body
-        self._collector.take(request, partial(self._answer, hit))
+    def _handle_fast_request(self, fast_request: FastRequest) -> None:
+        request = Request(fast_request.headers, self.client[0] if self.client else None)
+        request.body = fast_request.body
+        self._collector.handle(request, partial(self._send_response, fast_request))
 
-    def _answer(self, hit: ShortRequest, answer: Answer) -> None:
-        hit.response_complete = True
+    def _send_response(self, fast_request: FastRequest, response: Response) -> None:
+        fast_request.response_complete = True
         if self.transport.is_closing():
             return
-        self.transport.write(_written(answer, hit.keep_alive, self.server_state.default_headers))
-        if not hit.keep_alive:
+        self.transport.write(_serialize_response(response, fast_request.keep_alive, self.server_state.default_headers))
+        if not fast_request.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
 
-def _written(answer: Answer, keep_alive: bool, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-    lines = [STATUS_LINE[answer.status]]
-    for name, value in (*default_headers, *answer.headers):
+def _serialize_response(response: Response, keep_alive: bool, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    lines = [STATUS_LINE[response.status]]
+    for name, value in (*default_headers, *response.headers):
         lines += (name, b": ", value, b"\r\n")
     lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-    lines.append(answer.body)
+    lines.append(response.body)
     return b"".join(lines)

@@ -11,64 +11,64 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp
 
-from collector.asgi import App, wrap
+from collector.asgi import App, collector_middleware
 from collector.event import Event
-from collector.geolocation import Geo
+from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
-from collector.service import Collector, Listener
+from collector.service import Collector, OutcomeListener
 from collector.tracker_script import ScriptFile
 from maps.atlas import Atlas
 from proprium.config import ASSETS, Settings
-from proprium.properties.rules_cache import Directory
-from proprium.server.body_limit import BodyLimit
-from proprium.server.collector_upkeep import Porter
-from proprium.server.health import Check, health
-from proprium.server.uvicorn_server import listen
+from proprium.properties.rules_cache import PropertyRulesCache
+from proprium.server.body_limit import BodyLimitMiddleware
+from proprium.server.collector_upkeep import CollectorUpkeep
+from proprium.server.health import HealthCheck, health_routes
+from proprium.server.uvicorn_server import run_server
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import wait_for_schema
-from proprium.storage.rejected_events import Refusals
+from proprium.storage.rejected_events import RejectedEventBuffer
 from proprium.storage.visitor_keys import VisitorKeys
 
-QUEUE_IS_LONG = 0.8  # of its limit
+MAX_QUEUE_SHARE = 0.8  # of its limit
 
 
 @dataclass(frozen=True)
-class Ingestion:
+class CollectorParts:
     """What takes events; the same in both programs."""
 
     database: Database
-    directory: Directory
-    keys: VisitorKeys
-    store: EventStore
-    writer: GroupCommit
+    rules_cache: PropertyRulesCache
+    visitor_keys: VisitorKeys
+    event_store: EventStore
+    group_commit: GroupCommit
     collector: Collector
-    script: ScriptFile
-    porter: Porter
+    tracker_script: ScriptFile
+    upkeep: CollectorUpkeep
 
     def start(self) -> None:
-        self.writer.start()
-        self.porter.start()
+        self.group_commit.start()
+        self.upkeep.start()
 
     def stop(self) -> None:
         """Commits what waits, then lets go of storage."""
-        self.writer.stop()
-        self.porter.stop()
-        self.store.close()
-        self.directory.close()
+        self.group_commit.stop()
+        self.upkeep.stop()
+        self.event_store.close()
+        self.rules_cache.close()
 
     def wrap(self, app: App) -> App:
         """The collector's own paths in front of `app`, and a limit of request bodies in front of its other ones."""
-        return wrap(BodyLimit(app), self.collector, self.script)
+        return collector_middleware(BodyLimitMiddleware(app), self.collector, self.tracker_script)
 
     def address_of(self, connection: HTTPConnection) -> str | None:
         """Who asks for a page, by the collector's rules on proxies."""
         peer = connection.client.host if connection.client else None
-        raw = connection.scope["headers"]
-        return self.collector.addresses.client(peer, dict(raw), raw)
+        raw_headers = connection.scope["headers"]
+        return self.collector.client_addresses.resolve(peer, dict(raw_headers), raw_headers)
 
-    def checks(self) -> dict[str, Check]:
+    def health_checks(self) -> dict[str, HealthCheck]:
         return {"queue": self._queue_problem, "storage": self._storage_problem}
 
     def metrics(self) -> str:
@@ -77,62 +77,68 @@ class Ingestion:
             f"{self.collector.counters.prometheus()}"
             "# HELP proprium_queue_events Events that wait for their commit.\n"
             "# TYPE proprium_queue_events gauge\n"
-            f"proprium_queue_events {self.writer.queued}\n"
+            f"proprium_queue_events {self.group_commit.queued_count}\n"
         )
 
     def _queue_problem(self) -> str | None:
-        waiting, limit = self.writer.queued, self.writer.queue_limit
-        return f"{waiting} of at most {limit} events wait" if waiting > QUEUE_IS_LONG * limit else None
+        queued_count, queue_limit = self.group_commit.queued_count, self.group_commit.queue_limit
+        return (
+            f"{queued_count} of at most {queue_limit} events wait"
+            if queued_count > MAX_QUEUE_SHARE * queue_limit
+            else None
+        )
 
     def _storage_problem(self) -> str | None:
         self.database.ping()
         return None
 
 
-def ingestion(
+def build_collector_parts(
     settings: Settings,
     database: Database,
     atlas: Atlas,
     *,
     on_commit: Callable[[Sequence[Event], Sequence[bool]], None] | None = None,
-    listener: Listener | None = None,
-) -> Ingestion:
-    directory = Directory(database)
-    keys = VisitorKeys(database)
-    store = EventStore(database)
-    writer = GroupCommit(store, on_commit)
-    refusals = Refusals(database)
+    listener: OutcomeListener | None = None,
+) -> CollectorParts:
+    rules_cache = PropertyRulesCache(database)
+    visitor_keys = VisitorKeys(database)
+    event_store = EventStore(database)
+    group_commit = GroupCommit(event_store, on_commit)
+    rejected_events = RejectedEventBuffer(database)
     collector = Collector(
-        directory,
-        writer,
-        Pipeline(Geo(settings.geoip_file, atlas.region_aliases), keys),
+        rules_cache,
+        group_commit,
+        Pipeline(GeoIPDatabase(settings.geoip_file, atlas.region_aliases), visitor_keys),
         trusted_proxies=settings.trusted_proxies,
         collect_rate=settings.collect_rate,
         listener=listener,
-        on_refused=refusals.note,
+        on_rejected=rejected_events.add,
     )
-    porter = Porter(database, collector.addresses, refusals)
-    script = ScriptFile(ASSETS / "build")
-    return Ingestion(database, directory, keys, store, writer, collector, script, porter)
+    upkeep = CollectorUpkeep(database, collector.client_addresses, rejected_events)
+    tracker_script = ScriptFile(ASSETS / "build")
+    return CollectorParts(
+        database, rules_cache, visitor_keys, event_store, group_commit, collector, tracker_script, upkeep
+    )
 
 
 def build(settings: Settings) -> tuple[ASGIApp, Collector]:
     """The collector and its health. Waits for a schema, which is `serve`'s to make."""
     database = Database(settings.storage_url)
     wait_for_schema(database)
-    doors = ingestion(settings, database, Atlas())
+    collector_parts = build_collector_parts(settings, database, Atlas())
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        doors.start()
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        collector_parts.start()
         yield
-        await asyncio.to_thread(doors.stop)
+        await asyncio.to_thread(collector_parts.stop)
         database.close()
 
-    app = FastAPI(lifespan=life, openapi_url=None)
-    app.include_router(health(doors.checks(), doors.metrics, settings.metrics_token))
-    return doors.wrap(app), doors.collector
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app.include_router(health_routes(collector_parts.health_checks(), collector_parts.metrics, settings.metrics_token))
+    return collector_parts.wrap(app), collector_parts.collector
 
 
 def collect(settings: Settings) -> None:
-    listen(*build(settings), settings)
+    run_server(*build(settings), settings)

@@ -5,58 +5,60 @@ from __future__ import annotations
 import logging
 import threading
 
-from collector.client_address import Addresses
+from collector.client_address import ClientAddressResolver
 from proprium.storage import trusted_proxies
 from proprium.storage.database import Database
-from proprium.storage.rejected_events import Refusals
+from proprium.storage.rejected_events import RejectedEventBuffer
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 1.0
+INTERVAL_S = 1.0
 
 
-class Porter:
+class CollectorUpkeep:
     """Nothing of it stands in the way of an event; what fails is tried again a second later."""
 
-    def __init__(self, database: Database, addresses: Addresses, refusals: Refusals) -> None:
+    def __init__(
+        self, database: Database, client_addresses: ClientAddressResolver, rejected_events: RejectedEventBuffer
+    ) -> None:
         self._database = database
-        self._addresses = addresses
-        self._refusals = refusals
-        self._watch = database.watch()
-        self._reported: str | None = None
-        self._stopped = threading.Event()
+        self._client_addresses = client_addresses
+        self._rejected_events = rejected_events
+        self._commit_watcher = database.watch_commits()
+        self._reported_proxy: str | None = None
+        self._stop_event = threading.Event()
         self._thread: threading.Thread | None = None
-        self._learn()
+        self._load_trusted_proxies()
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="porter", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopped.set()
+        self._stop_event.set()
         if self._thread is not None:
             self._thread.join()
-        self._round()
-        self._watch.close()
+        self._run_once()
+        self._commit_watcher.close()
 
     def _run(self) -> None:
-        while not self._stopped.wait(EVERY_S):
-            self._round()
+        while not self._stop_event.wait(INTERVAL_S):
+            self._run_once()
 
-    def _round(self) -> None:
+    def _run_once(self) -> None:
         try:
-            self._refusals.write()
-            self._report()
-            if self._watch.has_moved():
-                self._learn()
+            self._rejected_events.flush()
+            self._report_untrusted_proxy()
+            if self._commit_watcher.has_new_commits():
+                self._load_trusted_proxies()
         except Exception as problem:
             log.warning("refused events could not be written down: %s", problem)
 
-    def _report(self) -> None:
-        found = self._addresses.untrusted_proxy
-        if found is not None and found != self._reported:
-            trusted_proxies.report(self._database, found)
-            self._reported = found
+    def _report_untrusted_proxy(self) -> None:
+        address = self._client_addresses.untrusted_proxy
+        if address is not None and address != self._reported_proxy:
+            trusted_proxies.report_untrusted(self._database, address)
+            self._reported_proxy = address
 
-    def _learn(self) -> None:
-        self._addresses.trust(trusted_proxies.trusted(self._database))
+    def _load_trusted_proxies(self) -> None:
+        self._client_addresses.trust(trusted_proxies.trusted_networks(self._database))

@@ -23,41 +23,45 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from proprium.config import Settings
-from proprium.errors import ProblemForOperator, ProblemForReader
+from proprium.errors import OperatorError, UserFacingError
 from proprium.reports.cancellation import cancel_on_disconnect
 from proprium.reports.renderer import ReportFile
 from proprium.warehouse.projection.projector import WarehouseStatus
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 Pairs = Sequence[tuple[str, str]]
-LONGEST_SOCKET_PATH = 100  # the system's limit is 104 or 108 bytes
+MAX_SOCKET_PATH_BYTES = 100  # the system's limit is 104 or 108 bytes
 
 
 @dataclass(frozen=True)
-class Controls:
+class ServerControls:
     """What a running server does for the commands. `status` and `rebuild` block, and run in threads."""
 
     status: Callable[[], WarehouseStatus]
-    rebuild: Callable[[Progress], object]
+    rebuild: Callable[[ProgressCallback], object]
     report: Callable[[UUID, Pairs, str], Coroutine[Any, Any, ReportFile]]
 
 
-def application(controls: Controls) -> Starlette:
+def control_app(controls: ServerControls) -> Starlette:
     async def status(_: Request) -> Response:
         return JSONResponse(asdict(await asyncio.to_thread(controls.status)))
 
     async def rebuild(_: Request) -> Response:
-        return StreamingResponse(_progress_of(controls.rebuild), media_type="application/x-ndjson")
+        return StreamingResponse(_stream_progress(controls.rebuild), media_type="application/x-ndjson")
 
     async def report(request: Request) -> Response:
         pairs = request.query_params.multi_items()
-        work = controls.report(UUID(request.path_params["id"]), pairs, request.path_params["kind"])
-        made = await cancel_on_disconnect(work, request.receive)
-        return Response(made.content, media_type=made.media_type) if made else Response(status_code=503)
+        rendering = controls.report(UUID(request.path_params["id"]), pairs, request.path_params["kind"])
+        report_file = await cancel_on_disconnect(rendering, request.receive)
+        return (
+            Response(report_file.content, media_type=report_file.media_type)
+            if report_file
+            else Response(status_code=503)
+        )
 
-    async def problem(_: Request, error: Exception) -> Response:
+    async def error_response(_: Request, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, getattr(error, "status", 503))
 
     return Starlette(
@@ -66,16 +70,16 @@ def application(controls: Controls) -> Starlette:
             Route("/warehouse/rebuild", rebuild, methods=["POST"]),
             Route("/report/{id}.{kind}", report),
         ],
-        exception_handlers={ProblemForReader: problem, ProblemForOperator: problem},
+        exception_handlers={UserFacingError: error_response, OperatorError: error_response},
     )
 
 
 @asynccontextmanager
-async def listening(settings: Settings, controls: Controls) -> AsyncIterator[None]:
+async def serve_control_socket(settings: Settings, controls: ServerControls) -> AsyncIterator[None]:
     """Answers the commands while it lasts. After the warehouse was opened: that proves that no other `serve` runs."""
-    with _listener(settings.socket_path) as listener:
-        config = uvicorn.Config(application(controls), lifespan="off", access_log=False, log_config=None)
-        server = _Beside(config)
+    with _bind_socket(settings.socket_path) as listener:
+        config = uvicorn.Config(control_app(controls), lifespan="off", access_log=False, log_config=None)
+        server = _SecondaryServer(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield
@@ -85,7 +89,7 @@ async def listening(settings: Settings, controls: Controls) -> AsyncIterator[Non
                 await task
 
 
-class _Beside(uvicorn.Server):
+class _SecondaryServer(uvicorn.Server):
     """A second server in the process: signals belong to the first."""
 
     @contextmanager
@@ -100,31 +104,31 @@ class RunningServer:
         self._client = client
 
     def status(self) -> WarehouseStatus:
-        return WarehouseStatus(**self._ask("/warehouse").json())
+        return WarehouseStatus(**self._get("/warehouse").json())
 
-    def rebuild(self, progress: Progress) -> None:
-        with self._client.stream("POST", "/warehouse/rebuild") as answer:
-            for line in answer.iter_lines():
-                told = json.loads(line)
-                if "problem" in told:
-                    raise ProblemForOperator(told["problem"])
-                progress(told["done"], told["in_all"])
+    def rebuild(self, on_progress: ProgressCallback) -> None:
+        with self._client.stream("POST", "/warehouse/rebuild") as response:
+            for line in response.iter_lines():
+                message = json.loads(line)
+                if "problem" in message:
+                    raise OperatorError(message["problem"])
+                on_progress(message["done"], message["in_all"])
 
     def report(self, property_id: UUID, pairs: Pairs, kind: str) -> bytes:
-        return self._ask(f"/report/{property_id}.{kind}", pairs).content
+        return self._get(f"/report/{property_id}.{kind}", pairs).content
 
-    def _ask(self, path: str, pairs: Pairs = ()) -> httpx.Response:
-        answer = self._client.get(path, params=tuple(pairs))
-        if answer.status_code != httpx.codes.OK:
-            raise ProblemForOperator(_detail(answer))
-        return answer
+    def _get(self, path: str, pairs: Pairs = ()) -> httpx.Response:
+        response = self._client.get(path, params=tuple(pairs))
+        if response.status_code != httpx.codes.OK:
+            raise OperatorError(_error_detail(response))
+        return response
 
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[RunningServer | None]:
     """The server that serves this data folder; None when none does."""
-    with _short(settings.socket_path) as path:
-        if not _answers(path):
+    with _short_path(settings.socket_path) as path:
+        if not _is_listening(path):
             yield None
             return
         transport = httpx.HTTPTransport(uds=path)
@@ -134,43 +138,43 @@ def running_server(settings: Settings) -> Iterator[RunningServer | None]:
             yield RunningServer(client)
 
 
-async def _progress_of(rebuild: Callable[[Progress], object]) -> AsyncIterator[bytes]:
+async def _stream_progress(rebuild: Callable[[ProgressCallback], object]) -> AsyncIterator[bytes]:
     """One line of JSON a step, while the rebuild runs in a thread of its own. It ends even when the asker has gone."""
-    loop, steps = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None]()
+    loop, step_queue = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None]()
 
-    def tell(step: dict[str, Any] | None) -> None:
-        loop.call_soon_threadsafe(steps.put_nowait, step)
+    def put_step(step: dict[str, Any] | None) -> None:
+        loop.call_soon_threadsafe(step_queue.put_nowait, step)
 
-    def work() -> None:
+    def run_rebuild() -> None:
         try:
-            rebuild(lambda done, in_all: tell({"done": done, "in_all": in_all}))
-        except (ProblemForReader, ProblemForOperator) as problem:
-            tell({"problem": str(problem)})
+            rebuild(lambda done, in_all: put_step({"done": done, "in_all": in_all}))
+        except (UserFacingError, OperatorError) as problem:
+            put_step({"problem": str(problem)})
         except Exception as problem:
             log.exception("the rebuild failed")
-            tell({"problem": f"The rebuild failed: {problem}. The old warehouse goes on answering."})
+            put_step({"problem": f"The rebuild failed: {problem}. The old warehouse goes on answering."})
         finally:
-            tell(None)
+            put_step(None)
 
-    task = asyncio.create_task(asyncio.to_thread(work))
-    while (step := await steps.get()) is not None:
+    task = asyncio.create_task(asyncio.to_thread(run_rebuild))
+    while (step := await step_queue.get()) is not None:
         yield json.dumps(step).encode() + b"\n"
     await task
 
 
 @contextmanager
-def _listener(path: Path) -> Iterator[socket.socket]:
+def _bind_socket(path: Path) -> Iterator[socket.socket]:
     """Takes over the name of a server that was killed, and gives it up at the end."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(path) as name:
-            before = os.umask(0o177)
+        with _short_path(path) as name:
+            previous_umask = os.umask(0o177)
             try:
                 listener.bind(name)
             finally:
-                os.umask(before)
+                os.umask(previous_umask)
         yield listener
     finally:
         listener.close()
@@ -178,19 +182,19 @@ def _listener(path: Path) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _short(path: Path) -> Iterator[str]:
+def _short_path(path: Path) -> Iterator[str]:
     """The path, or where it is longer than the system takes for a socket, another one through its open folder."""
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH or not path.parent.is_dir():
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES or not path.parent.is_dir():
         yield str(path)
         return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    folder_descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
+        yield f"/proc/self/fd/{folder_descriptor}/{path.name}"
     finally:
-        os.close(folder)
+        os.close(folder_descriptor)
 
 
-def _answers(path: str) -> bool:
+def _is_listening(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
@@ -199,8 +203,8 @@ def _answers(path: str) -> bool:
     return True
 
 
-def _detail(answer: httpx.Response) -> str:
+def _error_detail(response: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"The server answered {answer.status_code}; its log says why."
+        return f"The server answered {response.status_code}; its log says why."

@@ -17,21 +17,21 @@ import httpx
 import maxminddb
 
 from proprium.config import Settings
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 
 log = logging.getLogger(__name__)
 
 BASE_URL = "https://download.db-ip.com/free"
-FRESH_FOR = timedelta(days=30)
-MONTHS = 3  # this one and the two before: a new month's file appears some days late
+MAX_AGE = timedelta(days=30)
+MONTH_COUNT = 3  # this one and the two before: a new month's file appears some days late
 READ_TIMEOUT_S = 30.0  # without a byte
-DEADLINE_S = 900.0  # for one whole file of about 60 MB
-LARGEST_BYTES = 1 << 30  # unpacked; ten times today's
-PROBED_RECORDS = 100
-SCRATCH = ".geoip-"
+DOWNLOAD_TIMEOUT_S = 900.0  # for one whole file of about 60 MB
+MAX_UNPACKED_BYTES = 1 << 30  # unpacked; ten times today's
+PROBED_RECORD_COUNT = 100
+TEMP_FILE_PREFIX = ".geoip-"
 
 
-class Unusable(Exception):
+class InvalidDatabase(Exception):
     """What came is no place database."""
 
 
@@ -49,7 +49,7 @@ def refresh(
     own. The old file stays, and stays readable, until a whole and tried new one takes its name.
     """
     if settings.geoip_path:
-        raise ProblemForOperator(
+        raise OperatorError(
             f"PROPRIUM_GEOIP_PATH names {settings.geoip_path}, which is yours to renew; unset it to have one fetched."
         )
     target = settings.geoip_file
@@ -60,7 +60,7 @@ def refresh(
         url = f"{base_url}/dbip-city-lite-{month}.mmdb.gz"
         try:
             _fetch(url, target, timeout_s)
-        except (httpx.HTTPError, httpx.InvalidURL, Unusable, OSError) as problem:
+        except (httpx.HTTPError, httpx.InvalidURL, InvalidDatabase, OSError) as problem:
             failures.append(f"{month}: {str(problem) or type(problem).__name__}")
             log.info("no place database from %s: %s", url, problem or type(problem).__name__)
             if isinstance(problem, httpx.TransportError):
@@ -68,42 +68,45 @@ def refresh(
         else:
             log.info("place database of %s is in use", month)
             return target
-    raise ProblemForOperator(f"DB-IP City Lite could not be fetched ({'; '.join(failures)}). Places stay as they are.")
+    raise OperatorError(f"DB-IP City Lite could not be fetched ({'; '.join(failures)}). Places stay as they are.")
 
 
 def months(today: date) -> list[str]:
     """This month and the two before it, as the file names write them."""
-    first = today.year * 12 + today.month - 1
-    return [f"{number // 12}-{number % 12 + 1:02}" for number in range(first, first - MONTHS, -1)]
+    first_month = today.year * 12 + today.month - 1
+    return [
+        f"{month_number // 12}-{month_number % 12 + 1:02}"
+        for month_number in range(first_month, first_month - MONTH_COUNT, -1)
+    ]
 
 
 def _is_fresh(file: Path, now: datetime) -> bool:
     try:
-        return now - datetime.fromtimestamp(file.stat().st_mtime, UTC) < FRESH_FOR
+        return now - datetime.fromtimestamp(file.stat().st_mtime, UTC) < MAX_AGE
     except FileNotFoundError:
         return False
 
 
 def _fetch(url: str, target: Path, timeout_s: float) -> None:
-    with _scratch_file(target.parent) as scratch:
-        with scratch.open("wb") as file:
-            for piece in _unpacked(_download(url, timeout_s)):
-                file.write(piece)
+    with _temp_file(target.parent) as temp_file:
+        with temp_file.open("wb") as file:
+            for chunk in _decompress(_download(url, timeout_s)):
+                file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        _probe(scratch)
-        scratch.replace(target)
+        _probe(temp_file)
+        temp_file.replace(target)
 
 
 @contextmanager
-def _scratch_file(folder: Path) -> Iterator[Path]:
+def _temp_file(folder: Path) -> Iterator[Path]:
     """A name in the same folder, so that the swap is one rename; gone afterwards, as are those of a killed process."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left_over in folder.glob(f"{SCRATCH}*"):
-        if time.time() - left_over.stat().st_mtime > 2 * DEADLINE_S:
-            left_over.unlink(missing_ok=True)
-    handle, name = tempfile.mkstemp(prefix=SCRATCH, dir=folder)
-    os.close(handle)
+    for stale_file in folder.glob(f"{TEMP_FILE_PREFIX}*"):
+        if time.time() - stale_file.stat().st_mtime > 2 * DOWNLOAD_TIMEOUT_S:
+            stale_file.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=TEMP_FILE_PREFIX, dir=folder)
+    os.close(descriptor)
     try:
         yield Path(name)
     finally:
@@ -111,38 +114,38 @@ def _scratch_file(folder: Path) -> Iterator[Path]:
 
 
 def _download(url: str, timeout_s: float) -> Iterator[bytes]:
-    deadline = time.monotonic() + DEADLINE_S
-    with httpx.stream("GET", url, timeout=timeout_s, follow_redirects=True) as answer:
-        if answer.status_code != httpx.codes.OK:
-            raise Unusable(f"the server answered {answer.status_code}")
-        for piece in answer.iter_raw():
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"not there after {DEADLINE_S:.0f} s")
-            yield piece
+    deadline_s = time.monotonic() + DOWNLOAD_TIMEOUT_S
+    with httpx.stream("GET", url, timeout=timeout_s, follow_redirects=True) as response:
+        if response.status_code != httpx.codes.OK:
+            raise InvalidDatabase(f"the server answered {response.status_code}")
+        for chunk in response.iter_raw():
+            if time.monotonic() > deadline_s:
+                raise httpx.ReadTimeout(f"not there after {DOWNLOAD_TIMEOUT_S:.0f} s")
+            yield chunk
 
 
-def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(wbits=31)  # gzip only
-    size = 0
-    for piece in pieces:
+def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(wbits=31)  # gzip only
+    total_bytes = 0
+    for chunk in chunks:
         try:
-            plain = unpacker.decompress(piece)
+            data = decompressor.decompress(chunk)
         except zlib.error:
-            raise Unusable("what came is not a gzip file") from None
-        size += len(plain)
-        if size > LARGEST_BYTES:
-            raise Unusable("what came is too large for a place database")
-        yield plain
-    if not unpacker.eof:
-        raise Unusable("the file ended too early")
+            raise InvalidDatabase("what came is not a gzip file") from None
+        total_bytes += len(data)
+        if total_bytes > MAX_UNPACKED_BYTES:
+            raise InvalidDatabase("what came is too large for a place database")
+        yield data
+    if not decompressor.eof:
+        raise InvalidDatabase("the file ended too early")
 
 
 def _probe(file: Path) -> None:
     """Opens the file and reads some records, as the collector will. Raises Unusable."""
     try:
         with maxminddb.open_database(file, maxminddb.MODE_FILE) as reader:
-            records = [record for _, record in islice(reader, PROBED_RECORDS)]
+            records = [record for _, record in islice(reader, PROBED_RECORD_COUNT)]
     except (maxminddb.InvalidDatabaseError, ValueError, OSError) as problem:
-        raise Unusable(f"what came is no place database: {problem}") from None
+        raise InvalidDatabase(f"what came is no place database: {problem}") from None
     if not any(isinstance(record, dict) and {"country", "country_code"} & record.keys() for record in records):
-        raise Unusable("what came holds no places")
+        raise InvalidDatabase("what came holds no places")

@@ -20,16 +20,16 @@ from proprium.clock import Clock, utc_now
 from proprium.errors import NotFound, PropertyNotFound
 from proprium.metrics.query.data_access import DataAccess
 from proprium.reports.cancellation import cancel_on_disconnect
-from proprium.reports.renderer import Format, Printer
+from proprium.reports.renderer import ReportFormat, ReportRenderer
 from proprium.reports.report_queue import requester_of
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, User
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
-CLIENT_CLOSED_REQUEST = 499
+STATUS_CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that has disconnected: seen in logs only."""
-NOT_KEPT = {"Cache-Control": "private, no-store"}
+NO_STORE_HEADERS = {"Cache-Control": "private, no-store"}
 
 
 def maps(atlas: Atlas) -> APIRouter:
@@ -37,19 +37,19 @@ def maps(atlas: Atlas) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @cache
-    def packed(country: str | None) -> bytes:
-        plain = atlas.regions_bytes(country) if country else atlas.world_bytes()
-        return gzip.compress(plain, 9, mtime=0)
+    def gzipped_geometry(country: str | None) -> bytes:
+        geometry = atlas.regions_bytes(country) if country else atlas.world_bytes()
+        return gzip.compress(geometry, 9, mtime=0)
 
     @routes.get("/maps/world.json")
     def world(request: Request) -> Response:
-        return _geometry(request, packed(None), atlas.version)
+        return _geometry_response(request, gzipped_geometry(None), atlas.version)
 
     @routes.get("/maps/regions/{country}.json")
     def regions(request: Request, country: str) -> Response:
         if not atlas.has_regions(country):
             raise NotFound(f"There is no map of the regions of {country[:10]!r}.")
-        return _geometry(request, packed(country), atlas.version)
+        return _geometry_response(request, gzipped_geometry(country), atlas.version)
 
     return routes
 
@@ -60,7 +60,7 @@ def peer_address(request: HTTPConnection) -> str | None:
 
 def reports(
     database: Database,
-    printer: Printer,
+    renderer: ReportRenderer,
     user_of: Callable[[Request], User | None],
     clock: Clock = utc_now,
     *,
@@ -72,53 +72,57 @@ def reports(
     """
     routes = APIRouter(include_in_schema=False)
 
-    def find(request: Request, property_id: UUID) -> tuple[Property, DataAccess, UUID | None]:
-        token = authorization.bearer(request.headers)
-        asker = (
-            authorization.of_person(user_of(request))
+    def find_property(request: Request, property_id: UUID) -> tuple[Property, DataAccess, UUID | None]:
+        token = authorization.bearer_token(request.headers)
+        principal = (
+            authorization.principal_of_user(user_of(request))
             if token is None
-            else authorization.of_token(database, token, clock=clock)
+            else authorization.principal_of_token(database, token, clock=clock)
         )
-        found = authorization.find_readable(database, asker, property_id)
-        return found, authorization.data_access(asker, found), asker.id
+        property_ = authorization.find_readable(database, principal, property_id)
+        return property_, authorization.data_access(principal, property_), principal.id
 
     @routes.get("/properties/{property_id}/report.{kind}")
     async def report(request: Request, property_id: str, kind: str) -> Response:
-        wanted = _format(kind)
-        property_, data_access, account_id = await asyncio.to_thread(find, request, _uuid(property_id))
+        report_format = _parse_format(kind)
+        property_, data_access, account_id = await asyncio.to_thread(
+            find_property, request, _parse_property_id(property_id)
+        )
         requester = requester_of(account_id, address_of(request))
-        work = printer.report(property_, request.query_params.multi_items(), wanted, clock(), data_access, requester)
-        made = await cancel_on_disconnect(work, request.receive)
-        if made is None:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}"}
-        return Response(made.content, media_type=made.media_type, headers=headers | NOT_KEPT)
+        rendering = renderer.render(
+            property_, request.query_params.multi_items(), report_format, clock(), data_access, requester
+        )
+        report_file = await cancel_on_disconnect(rendering, request.receive)
+        if report_file is None:
+            return Response(status_code=STATUS_CLIENT_CLOSED_REQUEST)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(report_file.name)}"}
+        return Response(report_file.content, media_type=report_file.media_type, headers=headers | NO_STORE_HEADERS)
 
     return routes
 
 
-def _geometry(request: Request, packed: bytes, version: str) -> Response:
+def _geometry_response(request: Request, gzipped: bytes, version: str) -> Response:
     headers = {
         "Cache-Control": IMMUTABLE if request.query_params.get("v") == version else REVALIDATE,
-        "ETag": f'"{hashlib.sha256(packed).hexdigest()[:16]}"',
+        "ETag": f'"{hashlib.sha256(gzipped).hexdigest()[:16]}"',
         "Vary": "Accept-Encoding",
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
-    return Response(gzip.decompress(packed), media_type="application/json", headers=headers)
+        return Response(gzipped, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
+    return Response(gzip.decompress(gzipped), media_type="application/json", headers=headers)
 
 
-def _format(kind: str) -> Format:
+def _parse_format(kind: str) -> ReportFormat:
     try:
-        return Format(kind)
+        return ReportFormat(kind)
     except ValueError:
-        known = ", ".join(f"report.{format_}" for format_ in Format)
-        raise NotFound(f"There is no report.{kind[:10]}. Known are: {known}.") from None
+        format_names = ", ".join(f"report.{format_}" for format_ in ReportFormat)
+        raise NotFound(f"There is no report.{kind[:10]}. Known are: {format_names}.") from None
 
 
-def _uuid(text: str) -> UUID:
+def _parse_property_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:

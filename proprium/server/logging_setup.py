@@ -9,33 +9,33 @@ from datetime import UTC, datetime
 
 from proprium.config import LogFormat, Settings
 
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-QUIET = ("uvicorn.error", "httpx", "httpcore", "engineio", "socketio", "asyncio", "alembic")
+STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+QUIET_LOGGERS = ("uvicorn.error", "httpx", "httpcore", "engineio", "socketio", "asyncio", "alembic")
 """Libraries that tell at INFO what only their authors want to know."""
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One object a line; a record's own fields (`extra=`) stand beside the usual ones."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-        } | {name: value for name, value in vars(record).items() if name not in STANDARD}
+        } | {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
 
 
 def configure(settings: Settings) -> None:
     """Everything goes to stderr; stdout is for results."""
     handler = logging.StreamHandler(sys.stderr)
     if settings.log_format is LogFormat.JSON:
-        handler.setFormatter(JsonLines())
+        handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    for name in QUIET:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

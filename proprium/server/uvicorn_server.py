@@ -15,16 +15,16 @@ from starlette.types import ASGIApp
 from collector.service import Collector
 from proprium.config import Settings
 from proprium.server import connections, logging_setup
-from proprium.server.connections import Connections
+from proprium.server.connections import ConnectionRegistry
 from proprium.server.limited_connection import LimitedConnection
 
-DRAIN_S = 5
+SHUTDOWN_TIMEOUT_S = 5
 """How long open requests may take after SIGTERM; with what follows, the process ends within 10 s."""
 
-SOCKET_MESSAGE_BYTES = 1 << 20
+MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
 """Of one message of a page's WebSocket. Engine.IO takes a million bytes, and would be handed 16 MiB to refuse."""
 
-GARBAGE = 10_000, 5, 200
+GC_THRESHOLDS = 10_000, 5, 200
 """Thresholds of Python's garbage collector: a young collection per 10,000 new objects, a middle one per 50,000. Full
 ones are run by `FullCollections`; Python's own, after 10 million new objects, is for an event loop that is stuck."""
 
@@ -36,15 +36,15 @@ REST_PER_COLLECTION, LONGEST_GROWTH_S = 100, 300.0
 """Full collections take at most a hundredth of the time. More than MOST_BLOCKS are looked through after five minutes:
 pages that were only opened and left, by a crawler, have freed themselves by then."""
 
-HANDOVER_S = 0.0005
+THREAD_SWITCH_INTERVAL_S = 0.0005
 """How long a thread keeps Python's lock when another one wants it. The event loop wants it once for every connection
 that has sent something: with Python's own 5 ms, beside threads that compute, answers to /collect took seconds."""
 
 
-def listen(app: ASGIApp, collector: Collector, settings: Settings) -> None:
+def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
     logging_setup.configure(settings)
-    files = connections.raise_file_limit()
-    open_connections = Connections(collector.addresses, connections.limits_for(files))
+    file_limit = connections.raise_file_limit()
+    open_connections = ConnectionRegistry(collector.client_addresses, connections.limits_for(file_limit))
     config = uvicorn.Config(
         app,
         http=partial(LimitedConnection, collector, open_connections),  # type: ignore[arg-type]
@@ -52,15 +52,15 @@ def listen(app: ASGIApp, collector: Collector, settings: Settings) -> None:
         port=settings.port,
         access_log=False,  # it would hold addresses
         log_config=None,
-        backlog=connections.backlog_for(files),
-        ws_max_size=SOCKET_MESSAGE_BYTES,
+        backlog=connections.backlog_for(file_limit),
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         server_header=False,
         proxy_headers=False,  # the collector reads them by its own rules
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    _look_for_garbage_less_often()
-    sys.setswitchinterval(HANDOVER_S)
-    signal.signal(signal.SIGTERM, _end_well)  # uvicorn drains, then raises it again
+    _configure_gc()
+    sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)
+    signal.signal(signal.SIGTERM, _exit_gracefully)  # uvicorn drains, then raises it again
     CollectingServer(config).run()
 
 
@@ -109,13 +109,13 @@ class CollectingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def _look_for_garbage_less_often() -> None:
+def _configure_gc() -> None:
     """What is loaded by now stays until the end; looking through it again and again took an eighth of the CPU time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GARBAGE)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _end_well(_: int, __: FrameType | None) -> None:
+def _exit_gracefully(_: int, __: FrameType | None) -> None:
     """Being asked to stop is no failure: exit code 0."""
     sys.exit(0)

@@ -22,110 +22,110 @@ import duckdb
 
 from proprium.sql_console import seccomp
 
-MEMORY = "400MB"
-LONGEST_CELL = 10_000
+MEMORY_LIMIT = "400MB"
+MAX_CELL_LENGTH = 10_000
 """Characters; what is longer is cut, and the answer says so."""
-AT_ONCE = 200  # rows are fetched so many at a time, so that a cap on bytes comes before they fill the memory
+FETCH_BATCH_SIZE = 200  # rows are fetched so many at a time, so that a cap on bytes comes before they fill the memory
 
 ONLY_SELECT = "Only questions can be asked here: SELECT, WITH, DESCRIBE, SUMMARIZE, EXPLAIN and the like."
 ONLY_ONE = "One statement at a time, please: this is {} of them."
-NOTHING = "There is no statement to run."
-PIVOT = "PIVOT has to be told its values: PIVOT … ON column IN (value, value) USING …."
-TOO_MUCH = f"This took more memory than a query may have ({MEMORY}). Ask for less at once, or group it."
+NO_STATEMENT = "There is no statement to run."
+PIVOT_NEEDS_VALUES = "PIVOT has to be told its values: PIVOT … ON column IN (value, value) USING …."
+OUT_OF_MEMORY = f"This took more memory than a query may have ({MEMORY_LIMIT}). Ask for less at once, or group it."
 
-_EXPLAIN = re.compile(r"(?is)^(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s*\([^)]*\))?(?:\s+ANALYZE\b)?")
+_EXPLAIN_PATTERN = re.compile(r"(?is)^(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s*\([^)]*\))?(?:\s+ANALYZE\b)?")
 # Whatever Python would import or read at its first value of a type, it must have seen before the doors are shut.
-_WARM_UP = (
+_WARM_UP_SQL = (
     "SELECT now(), now()::TIMESTAMP, current_date, localtime, uuid(), 1.5::DECIMAL(9, 2), [1], {'a': 1}, MAP {'a': 1},"
     " 'x'::BLOB, INTERVAL 1 DAY, '{}'::JSON, '12:00'::TIME, 1::HUGEINT"
 )
 
 
-class Refused(Exception):
+class StatementRefused(Exception):
     """The statement is not run."""
 
 
 def main() -> None:
-    seccomp.limit()
+    seccomp.apply_limits()
     request = json.load(sys.stdin)
-    database = opened(request["file"], request["timezone"])
-    is_fenced = seccomp.shut()
-    told = {**answer(database, request), "is_fenced": is_fenced}
-    sys.stdout.write(json.dumps(told, ensure_ascii=False))
+    database = open_snapshot(request["file"], request["timezone"])
+    is_fenced = seccomp.install_filter()
+    response = {**run_request(database, request), "is_fenced": is_fenced}
+    sys.stdout.write(json.dumps(response, ensure_ascii=False))
 
 
-def opened(file: int, timezone: str) -> duckdb.DuckDBPyConnection:
+def open_snapshot(file: int, timezone: str) -> duckdb.DuckDBPyConnection:
     """The snapshot, read-only, from where nothing else can be reached or set any more."""
-    options: dict[str, Any] = {"threads": 1, "memory_limit": MEMORY, "temp_directory": ""}
+    options: dict[str, Any] = {"threads": 1, "memory_limit": MEMORY_LIMIT, "temp_directory": ""}
     options |= {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     options |= {"python_enable_replacements": False, "secret_directory": "/", "async_threads": 0}
     database = duckdb.connect(f"/dev/fd/{file}", read_only=True, config=options)
     database.execute(f"SET TimeZone = '{timezone}'")
-    database.execute(_WARM_UP).fetchall()
+    database.execute(_WARM_UP_SQL).fetchall()
     database.execute("SET errors_as_json = true")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
     return database
 
 
-def answer(database: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> dict[str, Any]:
+def run_request(database: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> dict[str, Any]:
     """Columns and rows, or an error."""
     sql = request["sql"]
     try:
-        return answered(database, sql, request["rows"], request["bytes"])
-    except (duckdb.Error, Refused, MemoryError, OverflowError, ValueError, RecursionError) as problem:
-        return refusal(problem, sql)
+        return run_statement(database, sql, request["rows"], request["bytes"])
+    except (duckdb.Error, StatementRefused, MemoryError, OverflowError, ValueError, RecursionError) as problem:
+        return error_response(problem, sql)
 
 
-def answered(database: duckdb.DuckDBPyConnection, sql: str, most_rows: int, most_bytes: int) -> dict[str, Any]:
-    check(database, sql)
-    began = time.perf_counter()
+def run_statement(database: duckdb.DuckDBPyConnection, sql: str, max_rows: int, max_bytes: int) -> dict[str, Any]:
+    check_statement(database, sql)
+    started_s = time.perf_counter()
     cursor = database.execute(sql)
-    columns = [{"name": str(name), "type": str(kind)} for name, kind, *_ in cursor.description or ()]
-    rows, cut = fetched(cursor, most_rows, most_bytes)
-    return {"columns": columns, "rows": rows, "cut": cut, "elapsed_s": time.perf_counter() - began}
+    columns = [{"name": str(name), "type": str(type_)} for name, type_, *_ in cursor.description or ()]
+    rows, cut = fetch_rows(cursor, max_rows, max_bytes)
+    return {"columns": columns, "rows": rows, "cut": cut, "elapsed_s": time.perf_counter() - started_s}
 
 
-def check(database: duckdb.DuckDBPyConnection, sql: str) -> None:
+def check_statement(database: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raises Refused for anything but one question. The database would refuse most of it anyway."""
-    kinds = [statement.type.name for statement in database.extract_statements(sql)]
-    if not kinds:
-        raise Refused(NOTHING)
-    if len(kinds) > 1:
-        raise Refused(ONLY_ONE.format(len(kinds)))
-    if kinds[0] == "EXPLAIN" and (found := _EXPLAIN.match(sql)):
-        check(database, sql[found.end() :])
-    elif kinds[0] == "MULTI":
-        raise Refused(PIVOT)
-    elif kinds[0] != "SELECT":
-        raise Refused(ONLY_SELECT)
+    statement_types = [statement.type.name for statement in database.extract_statements(sql)]
+    if not statement_types:
+        raise StatementRefused(NO_STATEMENT)
+    if len(statement_types) > 1:
+        raise StatementRefused(ONLY_ONE.format(len(statement_types)))
+    if statement_types[0] == "EXPLAIN" and (match := _EXPLAIN_PATTERN.match(sql)):
+        check_statement(database, sql[match.end() :])
+    elif statement_types[0] == "MULTI":
+        raise StatementRefused(PIVOT_NEEDS_VALUES)
+    elif statement_types[0] != "SELECT":
+        raise StatementRefused(ONLY_SELECT)
 
 
-def fetched(cursor: duckdb.DuckDBPyConnection, most_rows: int, most_bytes: int) -> tuple[list[list[Any]], str]:
+def fetch_rows(cursor: duckdb.DuckDBPyConnection, max_rows: int, max_bytes: int) -> tuple[list[list[Any]], str]:
     """The rows that fit, and what was cut: "", "rows", "bytes" or "cells"."""
     rows: list[list[Any]] = []
-    size, cut = 0, ""
-    while batch := cursor.fetchmany(AT_ONCE):
-        for found in batch:
-            if len(rows) == most_rows:
+    size_bytes, cut = 0, ""
+    while batch := cursor.fetchmany(FETCH_BATCH_SIZE):
+        for raw_row in batch:
+            if len(rows) == max_rows:
                 return rows, "rows"
-            row, is_cut = plain_row(found)
-            size += len(json.dumps(row, ensure_ascii=False).encode())
-            if size > most_bytes:
+            row, is_cut = json_row(raw_row)
+            size_bytes += len(json.dumps(row, ensure_ascii=False).encode())
+            if size_bytes > max_bytes:
                 return rows, "bytes"
             rows.append(row)
             cut = "cells" if is_cut else cut
     return rows, cut
 
 
-def plain_row(found: Iterable[Any]) -> tuple[list[Any], bool]:
-    row = [plain(value) for value in found]
-    is_cut = any(isinstance(value, str) and len(value) > LONGEST_CELL for value in row)
-    return [value[:LONGEST_CELL] + "…" if isinstance(value, str) and len(value) > LONGEST_CELL else value
+def json_row(raw_row: Iterable[Any]) -> tuple[list[Any], bool]:
+    row = [json_value(value) for value in raw_row]
+    is_cut = any(isinstance(value, str) and len(value) > MAX_CELL_LENGTH for value in row)
+    return [value[:MAX_CELL_LENGTH] + "…" if isinstance(value, str) and len(value) > MAX_CELL_LENGTH else value
             for value in row], is_cut  # fmt: skip
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """What JSON can say; the rest as the text that a person expects."""
     if value is None or isinstance(value, (bool, int)):
         return value
@@ -140,40 +140,42 @@ def plain(value: Any) -> Any:
     if isinstance(value, (date, clock_time, UUID, timedelta)):
         return str(value)
     if isinstance(value, dict):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
+        return {str(json_value(key)): json_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray, memoryview)) else str(value)
 
 
-def refusal(problem: BaseException, sql: str) -> dict[str, Any]:
+def error_response(problem: BaseException, sql: str) -> dict[str, Any]:
     """What to tell, and where in the text it happened, if that is known."""
     if isinstance(problem, (MemoryError, duckdb.OutOfMemoryException)):
-        return {"error": TOO_MUCH}
-    if isinstance(problem, Refused):
+        return {"error": OUT_OF_MEMORY}
+    if isinstance(problem, StatementRefused):
         return {"error": str(problem)}
     if not isinstance(problem, duckdb.Error):
         return {"error": f"The result cannot be shown: {problem}."}
-    kind, _, text = str(problem).partition(": ")
+    error_type, _, text = str(problem).partition(": ")
     try:
-        told = json.loads(text)
+        details = json.loads(text)
     except ValueError:
-        return {"error": without_trace(str(problem))}
-    message = f"{told.get('exception_type', kind)} error: {without_trace(told.get('exception_message', ''))}"
-    return {"error": message, **place(sql, told.get("position"))}
+        return {"error": strip_stack_trace(str(problem))}
+    message = (
+        f"{details.get('exception_type', error_type)} error: {strip_stack_trace(details.get('exception_message', ''))}"
+    )
+    return {"error": message, **error_position(sql, details.get("position"))}
 
 
-def without_trace(text: str) -> str:
+def strip_stack_trace(text: str) -> str:
     """A fault of the engine itself comes with the names of files."""
     return text.partition("Stack Trace")[0].strip()
 
 
-def place(sql: str, position: str | None) -> dict[str, int]:
+def error_position(sql: str, position: str | None) -> dict[str, int]:
     """Line and column, counted from 1, of an offset in bytes."""
     if position is None or not position.isdigit():
         return {}
-    before = sql.encode()[: int(position)].decode(errors="ignore")
-    return {"line": before.count("\n") + 1, "column": len(before) - (before.rfind("\n") + 1) + 1}
+    text_before = sql.encode()[: int(position)].decode(errors="ignore")
+    return {"line": text_before.count("\n") + 1, "column": len(text_before) - (text_before.rfind("\n") + 1) + 1}
 
 
 if __name__ == "__main__":

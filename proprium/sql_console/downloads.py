@@ -6,19 +6,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from proprium.sql_console.results import Result
+from proprium.sql_console.results import SqlResult
 
 
-def table_of(result: Result) -> Iterator[list[Any]]:
+def table_of(result: SqlResult) -> Iterator[list[Any]]:
     """The names of the columns, then the rows; objects and arrays as JSON text."""
     yield [column.name for column in result.columns]
     for row in result.rows:
         yield [text_of(value) if isinstance(value, (dict, list)) else value for value in row]
 
 
-def as_json(result: Result) -> bytes:
+def as_json(result: SqlResult) -> bytes:
     """A list of objects; of columns with one name, the later ones are numbered."""
-    names = _distinct([column.name for column in result.columns])
+    names = _unique_names([column.name for column in result.columns])
     rows = [dict(zip(names, row, strict=True)) for row in result.rows]
     return json.dumps(rows, ensure_ascii=False, indent=1).encode()
 
@@ -32,12 +32,12 @@ def text_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
 
-def _distinct(names: list[str]) -> list[str]:
-    free: list[str] = []
+def _unique_names(names: list[str]) -> list[str]:
+    unique_names: list[str] = []
     for name in names:
-        number, wanted = 1, name
-        while wanted in free:
-            number += 1
-            wanted = f"{name}_{number}"
-        free.append(wanted)
-    return free
+        suffix, candidate = 1, name
+        while candidate in unique_names:
+            suffix += 1
+            candidate = f"{name}_{suffix}"
+        unique_names.append(candidate)
+    return unique_names

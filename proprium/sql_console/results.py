@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+_NUMBER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
             "UHUGEINT", "BIGNUM", "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
 
-CUT = {
+TRUNCATION_MESSAGES = {
     "": "",
     "rows": "Only the first {:,} rows are shown.",
     "bytes": "Only the first {:,} rows are shown: more would be over 8 MB.",
@@ -26,7 +26,7 @@ class ResultColumn:
 
     @property
     def is_number(self) -> bool:
-        return self.type.partition("(")[0] in _NUMBERS
+        return self.type.partition("(")[0] in _NUMBER_TYPES
 
     @property
     def is_time(self) -> bool:
@@ -34,25 +34,25 @@ class ResultColumn:
 
 
 @dataclass(frozen=True)
-class Result:
+class SqlResult:
     """Rows as JSON can say them: numbers, texts, lists, dicts; times as text, zoned ones in the snapshot's zone."""
 
     columns: tuple[ResultColumn, ...]
     rows: Sequence[Sequence[Any]]
     elapsed_s: float
-    cut: str = ""  # one of CUT
+    truncation: str = ""  # one of CUT
 
     @property
-    def cut_sentence(self) -> str:
-        return CUT[self.cut].format(len(self.rows))
+    def truncation_message(self) -> str:
+        return TRUNCATION_MESSAGES[self.truncation].format(len(self.rows))
 
 
 @dataclass(frozen=True)
-class Held:
+class SnapshotInfo:
     """What a snapshot holds. `since` is where it begins when not all of the period's events fitted in."""
 
-    events: int
-    sessions: int
+    event_count: int
+    session_count: int
     taken_at: datetime
     timezone: str
     since: datetime | None = None

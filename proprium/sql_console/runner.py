@@ -16,64 +16,70 @@ from typing import Any
 from uuid import UUID
 
 from proprium.errors import SqlBusy, SqlRefused
-from proprium.sql_console.results import Held, Result, ResultColumn
-from proprium.sql_console.snapshot import Scope, Snapshots
+from proprium.sql_console.results import ResultColumn, SnapshotInfo, SqlResult
+from proprium.sql_console.snapshot import SnapshotCache, SnapshotScope
 
 log = logging.getLogger(__name__)
 
-DEADLINE_S = 10.0
-AT_ONCE = 2
-PATIENCE_S = 20.0
+STATEMENT_TIMEOUT_S = 10.0
+MAX_CONCURRENT_STATEMENTS = 2
+QUEUE_TIMEOUT_S = 20.0
 """How long a statement waits for its turn."""
-MOST_ROWS = 10_000
-MOST_BYTES = 8_000_000
-LONGEST_SQL = 50_000
+MAX_ROWS = 10_000
+MAX_RESULT_BYTES = 8_000_000
+MAX_SQL_LENGTH = 50_000
 """Characters."""
-_LONGEST_ANSWER = MOST_BYTES + 2_000_000  # names of columns, commas
+_MAX_OUTPUT_BYTES = MAX_RESULT_BYTES + 2_000_000  # names of columns, commas
 
 # The interpreter is given nothing of ours (-I) but the folder in which the one module stands.
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from proprium.sql_console.child import main; main()"
+_CHILD_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from proprium.sql_console.child import main; main()"
 _ROOT = Path(__file__).resolve().parents[2]
 
-_TOO_LONG = "The statement did not finish within {:g} seconds and was ended. Ask for fewer rows or days."
-_ENDED = (
+_TIMEOUT_MESSAGE = "The statement did not finish within {:g} seconds and was ended. Ask for fewer rows or days."
+_KILLED_MESSAGE = (
     "The statement was ended: it took more memory or computing time than a query may have. Ask for less at once, "
     "or group it."
 )
 
 
-class Runner:
-    def __init__(self, snapshots: Snapshots, *, deadline_s: float = DEADLINE_S, patience_s: float = PATIENCE_S) -> None:
-        self._snapshots, self._deadline_s, self._patience_s = snapshots, deadline_s, patience_s
-        self._busy: set[UUID] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._is_warned = False
+class SqlRunner:
+    def __init__(
+        self,
+        snapshots: SnapshotCache,
+        *,
+        timeout_s: float = STATEMENT_TIMEOUT_S,
+        queue_timeout_s: float = QUEUE_TIMEOUT_S,
+    ) -> None:
+        self._snapshots, self._timeout_s, self._queue_timeout_s = snapshots, timeout_s, queue_timeout_s
+        self._busy_user_ids: set[UUID] = set()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_STATEMENTS)
+        self._has_warned = False
 
-    async def run(self, user_id: UUID, sql: str, scope: Scope) -> tuple[Result, Held]:
+    async def run(self, user_id: UUID, sql: str, scope: SnapshotScope) -> tuple[SqlResult, SnapshotInfo]:
         """Raises SqlRefused with what is wrong, and SqlBusy. Whoever cancels it ends the process."""
-        if len(sql) > LONGEST_SQL:
-            raise SqlRefused(f"The statement is {len(sql):,} characters long; {LONGEST_SQL:,} are read.")
+        if len(sql) > MAX_SQL_LENGTH:
+            raise SqlRefused(f"The statement is {len(sql):,} characters long; {MAX_SQL_LENGTH:,} are read.")
         if "\x00" in sql:
             raise SqlRefused("The statement holds a NUL character.")
-        async with self._turn(user_id):
-            file, held = await asyncio.to_thread(self._snapshots.open, scope)
+        async with self._slot(user_id):
+            file_descriptor, snapshot_info = await asyncio.to_thread(self._snapshots.open, scope)
             try:
-                answer = await self._ask(file, sql, scope.timezone)
+                response = await self._run_in_child(file_descriptor, sql, scope.timezone)
             finally:
-                os.close(file)
-        return _result(answer), held
+                os.close(file_descriptor)
+        return _to_result(response), snapshot_info
 
     def close(self) -> None:
         self._snapshots.close()
 
     @asynccontextmanager
-    async def _turn(self, user_id: UUID) -> AsyncIterator[None]:
-        if user_id in self._busy:
+    async def _slot(self, user_id: UUID) -> AsyncIterator[None]:
+        if user_id in self._busy_user_ids:
             raise SqlBusy("Another statement of yours is still running. Cancel it, or wait for it.")
-        self._busy.add(user_id)
+        self._busy_user_ids.add(user_id)
         try:
             try:
-                await asyncio.wait_for(self._slots.acquire(), self._patience_s)
+                await asyncio.wait_for(self._slots.acquire(), self._queue_timeout_s)
             except TimeoutError:
                 raise SqlBusy("Others are asking as well. Try again in a moment.") from None
             try:
@@ -81,77 +87,83 @@ class Runner:
             finally:
                 self._slots.release()
         finally:
-            self._busy.discard(user_id)
+            self._busy_user_ids.discard(user_id)
 
-    async def _ask(self, file: int, sql: str, timezone: str) -> Mapping[str, Any]:
-        request = {"file": file, "sql": sql, "timezone": timezone, "rows": MOST_ROWS, "bytes": MOST_BYTES}
-        process = await _started(file)
+    async def _run_in_child(self, file_descriptor: int, sql: str, timezone: str) -> Mapping[str, Any]:
+        request = {
+            "file": file_descriptor,
+            "sql": sql,
+            "timezone": timezone,
+            "rows": MAX_ROWS,
+            "bytes": MAX_RESULT_BYTES,
+        }
+        process = await _start_child(file_descriptor)
         try:
-            async with asyncio.timeout(self._deadline_s):
-                answer = await _talk(process, json.dumps(request).encode("utf-8", "replace"))
+            async with asyncio.timeout(self._timeout_s):
+                output = await _communicate(process, json.dumps(request).encode("utf-8", "replace"))
                 await process.wait()
         except TimeoutError:
-            raise SqlRefused(_TOO_LONG.format(self._deadline_s)) from None
+            raise SqlRefused(_TIMEOUT_MESSAGE.format(self._timeout_s)) from None
         finally:
-            await _end(process)
-        return self._read(answer)
+            await _kill(process)
+        return self._parse_output(output)
 
-    def _read(self, answer: bytes) -> Mapping[str, Any]:
+    def _parse_output(self, output: bytes) -> Mapping[str, Any]:
         try:
-            told: dict[str, Any] = json.loads(answer)
+            response: dict[str, Any] = json.loads(output)
         except ValueError:  # it was ended before it had answered
-            raise SqlRefused(_ENDED) from None
-        if not told["is_fenced"] and not self._is_warned:
-            self._is_warned = True
+            raise SqlRefused(_KILLED_MESSAGE) from None
+        if not response["is_fenced"] and not self._has_warned:
+            self._has_warned = True
             log.warning("this system has no filter of system calls: only DuckDB itself keeps SQL from other files")
-        if "error" in told:
-            raise SqlRefused(told["error"], told.get("line"), told.get("column"))
-        return told
+        if "error" in response:
+            raise SqlRefused(response["error"], response.get("line"), response.get("column"))
+        return response
 
 
-async def _started(file: int) -> asyncio.subprocess.Process:
+async def _start_child(file_descriptor: int) -> asyncio.subprocess.Process:
     try:
-        return await _start(file)
+        return await _spawn_child(file_descriptor)
     except OSError as problem:
         raise SqlBusy(f"The server cannot start another process: {problem.strerror}.") from problem
 
 
-async def _start(file: int) -> asyncio.subprocess.Process:
+async def _spawn_child(file_descriptor: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-c", _START, str(_ROOT)),
+        *(sys.executable, "-I", "-c", _CHILD_CODE, str(_ROOT)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(file,),  # every other one is closed
+        pass_fds=(file_descriptor,),  # every other one is closed
         start_new_session=True,  # so that its whole group can be ended
         env={"LANG": "C.UTF-8"},
         cwd="/",
     )
 
 
-async def _talk(process: asyncio.subprocess.Process, request: bytes) -> bytes:
+async def _communicate(process: asyncio.subprocess.Process, request: bytes) -> bytes:
     assert process.stdin is not None
     assert process.stdout is not None
     with contextlib.suppress(ConnectionError):  # it ended without having read all: so says its answer
         process.stdin.write(request)
         await process.stdin.drain()
     process.stdin.close()
-    parts, size = [], 0
-    while part := await process.stdout.read(1 << 16):
-        size += len(part)
-        if size > _LONGEST_ANSWER:
+    chunks, size_bytes = [], 0
+    while chunk := await process.stdout.read(1 << 16):
+        size_bytes += len(chunk)
+        if size_bytes > _MAX_OUTPUT_BYTES:
             return b""
-        parts.append(part)
-    return b"".join(parts)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 
-def _result(told: Mapping[str, Any]) -> Result:
-    columns = tuple(ResultColumn(column["name"], column["type"]) for column in told["columns"])
-    return Result(columns, told["rows"], told["elapsed_s"], told["cut"])
+def _to_result(response: Mapping[str, Any]) -> SqlResult:
+    columns = tuple(ResultColumn(column["name"], column["type"]) for column in response["columns"])
+    return SqlResult(columns, response["rows"], response["elapsed_s"], response["cut"])

@@ -10,15 +10,15 @@ import resource
 import sys
 from pathlib import Path
 
-CPU_S = 12
+MAX_CPU_S = 12
 """The parent ends the process by the clock; this ends one whose parent is gone."""
-ADDRESS_SPACE = 1_300_000_000
+MAX_ADDRESS_SPACE_BYTES = 1_300_000_000
 """Bytes. DuckDB's own limit is far below; the rest is the interpreter, its libraries and the answer."""
-OPEN_FILES = 32
+MAX_OPEN_FILES = 32
 NICENESS = 10
 
 # Numbers on x86_64 and on aarch64, which lacks the oldest ones.
-_DENIED: dict[str, tuple[int | None, int | None]] = {
+_DENIED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     # any other file than those that are open
     "open": (2, None),
     "creat": (85, None),
@@ -66,49 +66,49 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
 }
-_MACHINES = {"x86_64": (0xC000003E, 0, 317), "aarch64": (0xC00000B7, 1, 277)}
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0, 317), "aarch64": (0xC00000B7, 1, 277)}
 """What the kernel calls it, which of the numbers holds, and the number of seccomp itself."""
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 _LOAD, _IS, _IS_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # of a filter's instructions
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050001  # the latter with EPERM
+_ALLOW, _DENY = 0x7FFF0000, 0x00050001  # the latter with EPERM
 _OTHER_ABI = 0x40000000  # x32: the same calls by other numbers
 
 
-def limit() -> None:
+def apply_limits() -> None:
     """At the start, before anything is read. Whoever collects and serves comes first, in computing and in memory."""
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # not Linux
         Path("/proc/self/oom_score_adj").write_text("1000")
-    for what, most in (
-        (resource.RLIMIT_CPU, CPU_S),
-        (resource.RLIMIT_AS, ADDRESS_SPACE),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
+    for limit_kind, maximum in (
+        (resource.RLIMIT_CPU, MAX_CPU_S),
+        (resource.RLIMIT_AS, MAX_ADDRESS_SPACE_BYTES),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        _lower(what, most)
+        _lower_limit(limit_kind, maximum)
 
 
-def shut() -> bool:
+def install_filter() -> bool:
     """Once everything is open that is needed, for good. False where the kernel has no such filter."""
-    _lower(resource.RLIMIT_NPROC, 0)  # no further thread; the system does not hold root to it
-    machine = _MACHINES.get(platform.machine())
-    if sys.platform != "linux" or machine is None:
+    _lower_limit(resource.RLIMIT_NPROC, 0)  # no further thread; the system does not hold root to it
+    architecture_info = _ARCHITECTURES.get(platform.machine())
+    if sys.platform != "linux" or architecture_info is None:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    architecture, column, seccomp = machine
+    architecture, column, seccomp_number = architecture_info
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    program = _program(architecture, [pair[column] for pair in _DENIED.values()])
-    return bool(libc.syscall(seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(program)) == 0)
+    program = _filter_program(architecture, [syscall_numbers[column] for syscall_numbers in _DENIED_SYSCALLS.values()])
+    return bool(libc.syscall(seccomp_number, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(program)) == 0)
 
 
-def _lower(what: int, most: int) -> None:
-    _, hard = resource.getrlimit(what)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+def _lower_limit(limit_kind: int, maximum: int) -> None:
+    _, hard_limit = resource.getrlimit(limit_kind)
+    maximum = maximum if hard_limit == resource.RLIM_INFINITY else min(maximum, hard_limit)
     with contextlib.suppress(ValueError, OSError):  # macOS has no address space to limit; DuckDB's own limits hold
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(limit_kind, (maximum, maximum))
 
 
 class _Instruction(ctypes.Structure):
@@ -119,18 +119,18 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_uint16), ("first", ctypes.POINTER(_Instruction))]
 
 
-def _program(architecture: int, denied: list[int | None]) -> _Program:
+def _filter_program(architecture: int, denied_syscalls: list[int | None]) -> _Program:
     """Refuses the denied calls, and every call that is made by the rules of another architecture."""
-    numbers = [number for number in denied if number is not None]
-    left = len(numbers)
+    syscall_numbers = [syscall_number for syscall_number in denied_syscalls if syscall_number is not None]
+    syscall_count = len(syscall_numbers)
     lines = [
         (_LOAD, 0, 0, 4),
-        (_IS, 0, left + 2, architecture),  # else to the refusal at the end
+        (_IS, 0, syscall_count + 2, architecture),  # else to the refusal at the end
         (_LOAD, 0, 0, 0),
-        (_IS_AT_LEAST, left + 1, 0, _OTHER_ABI),
-        *((_IS, left - at, 0, number) for at, number in enumerate(numbers)),
+        (_IS_AT_LEAST, syscall_count + 1, 0, _OTHER_ABI),
+        *((_IS, syscall_count - index, 0, syscall_number) for index, syscall_number in enumerate(syscall_numbers)),
         (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _DENY),
     ]
     instructions = (_Instruction * len(lines))(*(_Instruction(*line) for line in lines))
     return _Program(len(lines), ctypes.cast(instructions, ctypes.POINTER(_Instruction)))

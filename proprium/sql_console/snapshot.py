@@ -18,26 +18,34 @@ import duckdb
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from proprium.clock import Clock, utc_now
-from proprium.sql_console.results import Held
-from proprium.sql_console.views import EVENTS, PROPERTIES, SESSIONS, Field, View, events_of, sessions_of
+from proprium.sql_console.results import SnapshotInfo
+from proprium.sql_console.views import (
+    EVENTS,
+    PROPERTIES,
+    SESSIONS,
+    SqlColumn,
+    SqlView,
+    events_statement,
+    sessions_statement,
+)
 from proprium.warehouse.schema import event, position, session
 from proprium.warehouse.warehouse import Warehouse, batches
 
-MOST_EVENTS = 500_000
+MAX_EVENTS = 500_000
 """The newest ones of a period. They cost some 40 bytes of disk and 6 µs of CPU each."""
-FRESH = timedelta(seconds=10)
+ALWAYS_FRESH_FOR = timedelta(seconds=10)
 """A snapshot that is younger is taken again, whatever has happened meanwhile."""
-KEPT = timedelta(seconds=45)
+MAX_AGE = timedelta(seconds=45)
 """One on which nothing has happened, for so long: what is deleted is off the disk within a minute."""
-MOST_KEPT = 8
-MEMORY = "256MB"  # while a snapshot is made
+MAX_CACHED_SNAPSHOTS = 8
+MEMORY_LIMIT = "256MB"  # while a snapshot is made
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SnapshotProperty:
     """A property whose rows are wanted. Without `may_edit`, what visitors sent beside the known keys is left out."""
 
-    number: int
+    property_number: int
     id: UUID
     name: str
     timezone: str
@@ -45,165 +53,184 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Scope:
+class SnapshotScope:
     """What a snapshot is cut from: some properties, and so many days up to today (None: all there are)."""
 
-    properties: tuple[Chosen, ...]
+    properties: tuple[SnapshotProperty, ...]
     days: int | None = 30
 
     @property
     def timezone(self) -> str:
         """That of the properties, if they have only one."""
-        zones = {chosen.timezone for chosen in self.properties}
-        return zones.pop() if len(zones) == 1 else "UTC"
+        timezones = {property_.timezone for property_ in self.properties}
+        return timezones.pop() if len(timezones) == 1 else "UTC"
 
     def start(self, now: datetime) -> datetime | None:
         """Midnight there, so that the first day is a whole one, and today the last."""
         if self.days is None:
             return None
-        first = now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=self.days - 1)
-        return datetime.combine(first, time(), ZoneInfo(self.timezone))
+        first_day = now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=self.days - 1)
+        return datetime.combine(first_day, time(), ZoneInfo(self.timezone))
 
 
 @dataclass(frozen=True)
-class _Cut:
-    file: int
-    held: Held
+class _CachedSnapshot:
+    file_descriptor: int
+    info: SnapshotInfo
     position: tuple[Any, ...]
 
-    def is_good(self, now: datetime, current: tuple[Any, ...]) -> bool:
-        age = now - self.held.taken_at
-        return age < FRESH or (age < KEPT and self.position == current)
+    def is_fresh(self, now: datetime, current_position: tuple[Any, ...]) -> bool:
+        age = now - self.info.taken_at
+        return age < ALWAYS_FRESH_FOR or (age < MAX_AGE and self.position == current_position)
 
 
-class Snapshots:
+class SnapshotCache:
     """One cut at a time; the last few are kept."""
 
-    def __init__(self, warehouse: Warehouse, *, most_events: int = MOST_EVENTS, clock: Clock = utc_now) -> None:
-        self._warehouse, self._most_events, self._clock = warehouse, most_events, clock
+    def __init__(self, warehouse: Warehouse, *, max_events: int = MAX_EVENTS, clock: Clock = utc_now) -> None:
+        self._warehouse, self._max_events, self._clock = warehouse, max_events, clock
         # Beside the warehouse, which one process has open: what a killed one left there is nobody else's.
         self._folder = warehouse.path.with_name("sql.tmp")
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._kept: dict[Scope, _Cut] = {}
+        self._snapshots: dict[SnapshotScope, _CachedSnapshot] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def open(self, scope: Scope) -> tuple[int, Held]:
+    def open(self, scope: SnapshotScope) -> tuple[int, SnapshotInfo]:
         """A file descriptor that the caller closes, and what is in it."""
         with self._lock:
-            self._drop(self._old())
+            self._close_snapshots(self._expired_scopes())
             with self._warehouse.read() as connection:
-                current = tuple(connection.execute(select(position)).all())
-                kept = self._kept.get(scope)
-                if kept is None or not kept.is_good(self._clock(), current):
-                    kept = self._replace(scope, self._cut(connection, scope, current))
-            return os.dup(kept.file), kept.held
+                current_position = tuple(connection.execute(select(position)).all())
+                snapshot = self._snapshots.get(scope)
+                if snapshot is None or not snapshot.is_fresh(self._clock(), current_position):
+                    snapshot = self._put(scope, self._create_snapshot(connection, scope, current_position))
+            return os.dup(snapshot.file_descriptor), snapshot.info
 
     def close(self) -> None:
         with self._lock:
-            self._drop(list(self._kept))
+            self._close_snapshots(list(self._snapshots))
             if self._timer is not None:
                 self._timer.cancel()
 
-    def _replace(self, scope: Scope, cut: _Cut) -> _Cut:
-        self._drop([scope] if scope in self._kept else list(self._kept)[: max(0, len(self._kept) + 1 - MOST_KEPT)])
-        self._kept[scope] = cut
-        self._forget_later()
-        return cut
+    def _put(self, scope: SnapshotScope, snapshot: _CachedSnapshot) -> _CachedSnapshot:
+        self._close_snapshots(
+            [scope]
+            if scope in self._snapshots
+            else list(self._snapshots)[: max(0, len(self._snapshots) + 1 - MAX_CACHED_SNAPSHOTS)]
+        )
+        self._snapshots[scope] = snapshot
+        self._schedule_eviction()
+        return snapshot
 
-    def _forget_later(self) -> None:
+    def _schedule_eviction(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        oldest = min((cut.held.taken_at for cut in self._kept.values()), default=None)
-        if oldest is None:
+        oldest_taken_at = min((snapshot.info.taken_at for snapshot in self._snapshots.values()), default=None)
+        if oldest_taken_at is None:
             return
-        left_s = (oldest + KEPT - self._clock()).total_seconds()
-        self._timer = threading.Timer(max(0.0, left_s) + 1, self._forget)
+        remaining_s = (oldest_taken_at + MAX_AGE - self._clock()).total_seconds()
+        self._timer = threading.Timer(max(0.0, remaining_s) + 1, self._evict_expired)
         self._timer.daemon = True
         self._timer.start()
 
-    def _forget(self) -> None:
+    def _evict_expired(self) -> None:
         """What somebody asked to be erased is not to live on in a file that nobody uses."""
         with self._lock:
-            self._drop(self._old())
-            self._forget_later()
+            self._close_snapshots(self._expired_scopes())
+            self._schedule_eviction()
 
-    def _old(self) -> list[Scope]:
+    def _expired_scopes(self) -> list[SnapshotScope]:
         now = self._clock()
-        return [scope for scope, cut in self._kept.items() if now - cut.held.taken_at > KEPT]
+        return [scope for scope, snapshot in self._snapshots.items() if now - snapshot.info.taken_at > MAX_AGE]
 
-    def _drop(self, scopes: Sequence[Scope]) -> None:
+    def _close_snapshots(self, scopes: Sequence[SnapshotScope]) -> None:
         for scope in scopes:
-            os.close(self._kept.pop(scope).file)
+            os.close(self._snapshots.pop(scope).file_descriptor)
 
-    def _cut(self, connection: Connection, scope: Scope, current: tuple[Any, ...]) -> _Cut:
+    def _create_snapshot(
+        self, connection: Connection, scope: SnapshotScope, current_position: tuple[Any, ...]
+    ) -> _CachedSnapshot:
         now = self._clock()
-        since, is_short = self._since(connection, scope, now)
-        editable = [chosen.number for chosen in scope.properties if chosen.may_edit]
+        since, is_truncated = self._find_start(connection, scope, now)
+        editable = [property_.property_number for property_ in scope.properties if property_.may_edit]
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:  # only this user may look into it
             path = Path(folder) / "snapshot"
-            with _Writer(path, scope.properties) as writer:
-                events = writer.fill(EVENTS, connection, _bounded(events_of(editable), event, scope, since))
-                sessions = writer.fill(SESSIONS, connection, _bounded(sessions_of(), session, scope, since))
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # lives on without a name
-        held = Held(events, sessions, now, scope.timezone, since if is_short else None)
-        return _Cut(file, held, current)
+            with _SnapshotWriter(path, scope.properties) as writer:
+                event_count = writer.fill(EVENTS, connection, _bounded(events_statement(editable), event, scope, since))
+                session_count = writer.fill(SESSIONS, connection, _bounded(sessions_statement(), session, scope, since))
+            file_descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # lives on without a name
+        info = SnapshotInfo(event_count, session_count, now, scope.timezone, since if is_truncated else None)
+        return _CachedSnapshot(file_descriptor, info, current_position)
 
-    def _since(self, connection: Connection, scope: Scope, now: datetime) -> tuple[datetime | None, bool]:
+    def _find_start(self, connection: Connection, scope: SnapshotScope, now: datetime) -> tuple[datetime | None, bool]:
         """Where the snapshot begins, and whether that is later than what was asked for."""
-        asked = scope.start(now)
-        newest = _bounded(select(event.c.created_at), event, scope, asked).order_by(event.c.created_at.desc())
-        over = connection.execute(newest.offset(self._most_events).limit(1)).scalars().all()
-        return (over[0] + timedelta(microseconds=1), True) if over else (asked, False)
+        requested_start = scope.start(now)
+        newest_statement = _bounded(select(event.c.created_at), event, scope, requested_start).order_by(
+            event.c.created_at.desc()
+        )
+        excess_times = connection.execute(newest_statement.offset(self._max_events).limit(1)).scalars().all()
+        return (excess_times[0] + timedelta(microseconds=1), True) if excess_times else (requested_start, False)
 
 
-class _Writer:
+class _SnapshotWriter:
     """A DuckDB file of its own, written in this process while nobody reads it."""
 
-    def __init__(self, path: Path, properties: Sequence[Chosen]) -> None:
-        options: dict[str, Any] = {"memory_limit": MEMORY, "threads": 1, "temp_directory": f"{path}.tmp"}
-        self._file = duckdb.connect(str(path), config=options)
-        self._file.execute(f"CREATE TABLE properties (number INTEGER, {_columns(PROPERTIES)})")
-        rows = [[p.number, name, p.id, p.timezone, p.may_edit] for p, name in _named(properties)]
-        self._file.executemany("INSERT INTO properties VALUES (?, ?, ?, ?, ?)", rows)
+    def __init__(self, path: Path, properties: Sequence[SnapshotProperty]) -> None:
+        options: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "threads": 1, "temp_directory": f"{path}.tmp"}
+        self._connection = duckdb.connect(str(path), config=options)
+        self._connection.execute(f"CREATE TABLE properties (number INTEGER, {_column_definitions(PROPERTIES)})")
+        rows = [
+            [property_.property_number, name, property_.id, property_.timezone, property_.may_edit]
+            for property_, name in _with_unique_names(properties)
+        ]
+        self._connection.executemany("INSERT INTO properties VALUES (?, ?, ?, ?, ?)", rows)
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> _SnapshotWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.execute("ALTER TABLE properties DROP COLUMN number")
-        self._file.close()
+        self._connection.execute("ALTER TABLE properties DROP COLUMN number")
+        self._connection.close()
 
-    def fill(self, view: View, connection: Connection, question: Select[Any]) -> int:
+    def fill(self, view: SqlView, connection: Connection, statement: Select[Any]) -> int:
         """Makes the table from the answer; how many rows it has."""
-        self._file.register("answer", batches(connection, question))
-        columns = ", ".join(_cast(field) for field in view.fields)
-        made = f"CREATE TABLE {view.name} AS SELECT {columns} FROM answer JOIN properties ON number = answer.property"
-        self._file.execute(made)
-        self._file.unregister("answer")
-        [(count,)] = self._file.execute(f"SELECT count(*) FROM {view.name}").fetchall()
+        self._connection.register("answer", batches(connection, statement))
+        columns = ", ".join(_cast_expression(column) for column in view.columns)
+        create_statement = (
+            f"CREATE TABLE {view.name} AS SELECT {columns} FROM answer JOIN properties ON number = answer.property"
+        )
+        self._connection.execute(create_statement)
+        self._connection.unregister("answer")
+        [(count,)] = self._connection.execute(f"SELECT count(*) FROM {view.name}").fetchall()
         return int(count)
 
 
-def _cast(field: Field) -> str:
-    if field.name == "property":
+def _cast_expression(column: SqlColumn) -> str:
+    if column.name == "property":
         return "properties.property"
-    return f"TRY_CAST(answer.{field.name} AS {field.type}) AS {field.name}"
+    return f"TRY_CAST(answer.{column.name} AS {column.type}) AS {column.name}"
 
 
-def _columns(view: View) -> str:
-    return ", ".join(f"{field.name} {field.type}" for field in view.fields)
+def _column_definitions(view: SqlView) -> str:
+    return ", ".join(f"{column.name} {column.type}" for column in view.columns)
 
 
-def _named(properties: Sequence[Chosen]) -> list[tuple[Chosen, str]]:
+def _with_unique_names(properties: Sequence[SnapshotProperty]) -> list[tuple[SnapshotProperty, str]]:
     """Two of one name can be told apart."""
-    names = [chosen.name for chosen in properties]
-    return [(p, p.name if names.count(p.name) == 1 else f"{p.name} ({str(p.id)[:8]})") for p in properties]
+    names = [property_.name for property_ in properties]
+    return [
+        (
+            property_,
+            property_.name if names.count(property_.name) == 1 else f"{property_.name} ({str(property_.id)[:8]})",
+        )
+        for property_ in properties
+    ]
 
 
-def _bounded(question: Select[Any], table: Any, scope: Scope, since: datetime | None) -> Select[Any]:
+def _bounded(statement: Select[Any], table: Any, scope: SnapshotScope, since: datetime | None) -> Select[Any]:
     """Only the chosen properties' rows, whatever else is asked."""
-    at: ColumnElement[Any] = table.c.created_at if table is event else table.c.started_at
-    question = question.where(table.c.property.in_([chosen.number for chosen in scope.properties]))
-    return question if since is None else question.where(at >= since)
+    time_column: ColumnElement[Any] = table.c.created_at if table is event else table.c.started_at
+    statement = statement.where(table.c.property.in_([property_.property_number for property_ in scope.properties]))
+    return statement if since is None else statement.where(time_column >= since)

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Double, Select, case, null, select, type_coerce
 
 from proprium.warehouse import dialect
-from proprium.warehouse.schema import SENDER, event, session
+from proprium.warehouse.schema import CONTEXT_COLUMNS, event, session
 
 
 @dataclass(frozen=True)
-class Field:
+class SqlColumn:
     name: str
     type: str
     meaning: str
@@ -22,13 +22,13 @@ class Field:
 
 
 @dataclass(frozen=True)
-class View:
+class SqlView:
     name: str
     meaning: str
-    fields: tuple[Field, ...]
+    columns: tuple[SqlColumn, ...]
 
 
-_SENDER_MEANS = {
+_CONTEXT_MEANINGS = {
     "hostname": "Host of the page",
     "referrer": "Host that led here; NULL: none",
     "source": "Readable name of the referrer or utm_source; NULL: direct",
@@ -49,91 +49,93 @@ _SENDER_MEANS = {
     "screen": "1920×1080",
     "language": "en-US",
 }
-_PROPERTY = Field("property", "VARCHAR", "Name of the property")
+_PROPERTY_COLUMN = SqlColumn("property", "VARCHAR", "Name of the property")
 
 
 def _seconds(milliseconds: ColumnElement[Any]) -> ColumnElement[float]:
     return type_coerce(milliseconds / 1000.0, Double)
 
 
-def _of_sender() -> tuple[Field, ...]:
-    return tuple(Field(name, "VARCHAR", _SENDER_MEANS[name]) for name in SENDER if name in _SENDER_MEANS)
+def _context_columns() -> tuple[SqlColumn, ...]:
+    return tuple(
+        SqlColumn(name, "VARCHAR", _CONTEXT_MEANINGS[name]) for name in CONTEXT_COLUMNS if name in _CONTEXT_MEANINGS
+    )
 
 
-EVENTS = View(
+EVENTS = SqlView(
     "events",
     "Every hit: page views, clicks, custom events",
     (
-        _PROPERTY,
-        Field("created_at", "TIMESTAMPTZ", "When it happened"),
-        Field("event", "VARCHAR", "page_view, click, scroll, page_leave, session_start or your own"),
-        Field("visitor", "BIGINT", "Who; NULL: a server that speaks for nobody"),
-        Field("session", "BIGINT", "Which visit; joins sessions.session"),
-        Field("page", "VARCHAR", "Path: /pricing"),
-        Field("title", "VARCHAR", "Of the page"),
-        Field("is_view", "BOOLEAN", "A page view that counts: no bot's, no double one"),
-        Field("is_custom", "BOOLEAN", "An event of your own"),
-        Field("is_bot", "BOOLEAN", "Leave them out: WHERE NOT is_bot"),
-        Field("bot_name", "VARCHAR", "Googlebot, GPTBot …"),
-        Field("bot_category", "VARCHAR", "search engine, AI crawler …"),
-        *_of_sender(),
-        Field("engaged_s", "DOUBLE", "Seconds in front of the page, of a page_leave", _seconds(event.c.engaged_ms)),
-        Field("scroll_depth", "SMALLINT", "Percent of the page that was seen"),
-        Field("user_id", "VARCHAR", "As your site sent it", is_private=True),
-        Field("data", "JSON", "Everything else that was sent: data->>'plan'", is_private=True),
+        _PROPERTY_COLUMN,
+        SqlColumn("created_at", "TIMESTAMPTZ", "When it happened"),
+        SqlColumn("event", "VARCHAR", "page_view, click, scroll, page_leave, session_start or your own"),
+        SqlColumn("visitor", "BIGINT", "Who; NULL: a server that speaks for nobody"),
+        SqlColumn("session", "BIGINT", "Which visit; joins sessions.session"),
+        SqlColumn("page", "VARCHAR", "Path: /pricing"),
+        SqlColumn("title", "VARCHAR", "Of the page"),
+        SqlColumn("is_view", "BOOLEAN", "A page view that counts: no bot's, no double one"),
+        SqlColumn("is_custom", "BOOLEAN", "An event of your own"),
+        SqlColumn("is_bot", "BOOLEAN", "Leave them out: WHERE NOT is_bot"),
+        SqlColumn("bot_name", "VARCHAR", "Googlebot, GPTBot …"),
+        SqlColumn("bot_category", "VARCHAR", "search engine, AI crawler …"),
+        *_context_columns(),
+        SqlColumn("engaged_s", "DOUBLE", "Seconds in front of the page, of a page_leave", _seconds(event.c.engaged_ms)),
+        SqlColumn("scroll_depth", "SMALLINT", "Percent of the page that was seen"),
+        SqlColumn("user_id", "VARCHAR", "As your site sent it", is_private=True),
+        SqlColumn("data", "JSON", "Everything else that was sent: data->>'plan'", is_private=True),
     ),
 )
-SESSIONS = View(
+SESSIONS = SqlView(
     "sessions",
     "Visits of people; source, device and place are those of the first hit",
     (
-        _PROPERTY,
-        Field("session", "BIGINT", "Its number"),
-        Field("visitor", "BIGINT", "Who"),
-        Field("started_at", "TIMESTAMPTZ", "First hit"),
-        Field("ended_at", "TIMESTAMPTZ", "Last activity"),
-        Field(
+        _PROPERTY_COLUMN,
+        SqlColumn("session", "BIGINT", "Its number"),
+        SqlColumn("visitor", "BIGINT", "Who"),
+        SqlColumn("started_at", "TIMESTAMPTZ", "First hit"),
+        SqlColumn("ended_at", "TIMESTAMPTZ", "Last activity"),
+        SqlColumn(
             "duration_s",
             "DOUBLE",
             "Seconds from first to last",
             dialect.seconds_between(session.c.started_at, session.c.ended_at),
         ),
-        Field("hits", "INTEGER", "Events of any kind"),
-        Field("views", "INTEGER", "Page views"),
-        Field("custom_events", "INTEGER", "Events of your own"),
-        Field("link_clicks", "INTEGER", "Clicks on links"),
-        Field("engaged_s", "DOUBLE", "Seconds in front of pages", _seconds(session.c.engaged_ms)),
-        Field("is_bounce", "BOOLEAN", "Left without doing anything"),
-        Field("entry_page", "VARCHAR", "The first one"),
-        Field("exit_page", "VARCHAR", "The last one"),
-        *_of_sender(),
+        SqlColumn("hits", "INTEGER", "Events of any kind"),
+        SqlColumn("views", "INTEGER", "Page views"),
+        SqlColumn("custom_events", "INTEGER", "Events of your own"),
+        SqlColumn("link_clicks", "INTEGER", "Clicks on links"),
+        SqlColumn("engaged_s", "DOUBLE", "Seconds in front of pages", _seconds(session.c.engaged_ms)),
+        SqlColumn("is_bounce", "BOOLEAN", "Left without doing anything"),
+        SqlColumn("entry_page", "VARCHAR", "The first one"),
+        SqlColumn("exit_page", "VARCHAR", "The last one"),
+        *_context_columns(),
     ),
 )
-PROPERTIES = View(
+PROPERTIES = SqlView(
     "properties",
     "What was chosen above",
     (
-        Field("property", "VARCHAR", "Its name; joins the others"),
-        Field("id", "UUID", "As in its address"),
-        Field("timezone", "VARCHAR", "Where its days begin"),
-        Field("is_yours", "BOOLEAN", "False: you may only look, so that user_id and data are empty"),
+        SqlColumn("property", "VARCHAR", "Its name; joins the others"),
+        SqlColumn("id", "UUID", "As in its address"),
+        SqlColumn("timezone", "VARCHAR", "Where its days begin"),
+        SqlColumn("is_yours", "BOOLEAN", "False: you may only look, so that user_id and data are empty"),
     ),
 )
 VIEWS = (EVENTS, SESSIONS, PROPERTIES)
 
 
-def events_of(editable: Sequence[int]) -> Select[Any]:
+def events_statement(editable: Sequence[int]) -> Select[Any]:
     """The columns of EVENTS, unbounded; the property as its number."""
-    is_theirs = event.c.property.in_(editable)
-    return select(*(_column(field, event, is_theirs) for field in EVENTS.fields))
+    is_editable = event.c.property.in_(editable)
+    return select(*(_column_expression(column, event, is_editable) for column in EVENTS.columns))
 
 
-def sessions_of() -> Select[Any]:
-    return select(*(_column(field, session) for field in SESSIONS.fields))
+def sessions_statement() -> Select[Any]:
+    return select(*(_column_expression(column, session) for column in SESSIONS.columns))
 
 
-def _column(field: Field, table: Any, may_see: ColumnElement[bool] | None = None) -> ColumnElement[Any]:
-    source = table.c[field.name] if field.source is None else field.source
-    if field.is_private and may_see is not None:
+def _column_expression(column: SqlColumn, table: Any, may_see: ColumnElement[bool] | None = None) -> ColumnElement[Any]:
+    source = table.c[column.name] if column.source is None else column.source
+    if column.is_private and may_see is not None:
         source = case((may_see, source), else_=null())
-    return source.label(field.name)
+    return source.label(column.name)

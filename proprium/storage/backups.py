@@ -17,39 +17,39 @@ from sqlalchemy import select
 
 from proprium.clock import utc_now
 from proprium.storage.database import Database
-from proprium.storage.event_codec import moment
-from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.event_codec import from_timestamp_us
+from proprium.storage.tables import ChangeKind, StorageChange
 
 log = logging.getLogger(__name__)
 
-KEPT = 3
+MAX_BACKUPS = 3
 """The newest ones; older are deleted."""
 
 
-def keep_copy(database: Database, folder: Path, why: str) -> Path:
+def create_backup(database: Database, folder: Path, reason: str) -> Path:
     """Copies the file as it is at this moment, while others write, and returns where it is."""
-    copy = folder / f"{database.path.name}.{utc_now():%Y%m%dT%H%M%S%f}.{why}.bak"
-    os.close(os.open(copy, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
-    with database.engine.connect() as connection, closing(sqlite3.connect(copy)) as target:
+    backup = folder / f"{database.path.name}.{utc_now():%Y%m%dT%H%M%S%f}.{reason}.bak"
+    os.close(os.open(backup, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    with database.engine.connect() as connection, closing(sqlite3.connect(backup)) as target:
         source: Any = connection.connection.dbapi_connection
         source.backup(target)
-        _forget_keys(target)
-    log.info("kept a copy of storage in %s", copy)
-    _keep_the_newest(database.path, folder)
-    return copy
+        _delete_visitor_keys(target)
+    log.info("kept a copy of storage in %s", backup)
+    _delete_old_backups(database.path, folder)
+    return backup
 
 
-def kept_copies(path: Path, folder: Path) -> list[Path]:
+def list_backups(path: Path, folder: Path) -> list[Path]:
     """Oldest first."""
     return sorted(folder.glob(f"{path.name}.*.bak"))
 
 
 def erase_from_copies(database: Database, folder: Path) -> None:
     """Deletes from each copy what was deleted since it was made; a copy in which that fails is deleted itself."""
-    if not (copies := kept_copies(database.path, folder)):
+    if not (copies := list_backups(database.path, folder)):
         return
     with database.session() as session:
-        changes = session.scalars(select(Change).order_by(Change.seq)).all()  # type: ignore[arg-type]
+        changes = session.scalars(select(StorageChange).order_by(StorageChange.seq)).all()  # type: ignore[arg-type]
     for copy in copies:
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
@@ -59,7 +59,7 @@ def erase_from_copies(database: Database, folder: Path) -> None:
             copy.unlink(missing_ok=True)
 
 
-def _erase(copy: sqlite3.Connection, changes: Sequence[Change]) -> None:
+def _erase(copy: sqlite3.Connection, changes: Sequence[StorageChange]) -> None:
     """The file's user version says up to which change this was done. Schemas since the first one have these tables."""
     copy.execute("PRAGMA secure_delete=ON")
     copy.execute("PRAGMA foreign_keys=ON")
@@ -75,7 +75,7 @@ def _erase(copy: sqlite3.Connection, changes: Sequence[Change]) -> None:
     copy.execute("COMMIT")
 
 
-def _erase_change(copy: sqlite3.Connection, change: Change) -> None:
+def _erase_change(copy: sqlite3.Connection, change: StorageChange) -> None:
     number, detail = change.property, change.detail
     if change.kind in {ChangeKind.PROPERTY_DELETED, ChangeKind.PROPERTY_RESET}:
         copy.execute("DELETE FROM event WHERE property = ?", (number,))
@@ -86,7 +86,7 @@ def _erase_change(copy: sqlite3.Connection, change: Change) -> None:
         values = (change.before, detail.get("last_seq"), number)
         old = "created_at < ?1 AND (?2 IS NULL OR seq <= ?2) AND (?3 IS NULL OR property = ?3)"
         copy.execute(f"DELETE FROM event WHERE {old}", values)
-        before = f"{moment(change.before or 0):%Y-%m-%d %H:%M:%S.%f}"
+        before = f"{from_timestamp_us(change.before or 0):%Y-%m-%d %H:%M:%S.%f}"
         copy.execute("DELETE FROM refused WHERE at < ?1 AND (?2 IS NULL OR property = ?2)", (before, number))
     if change.kind == ChangeKind.VISITOR_ERASED:
         copy.execute("DELETE FROM event WHERE property = ? AND visitor = ?", (number, detail.get("visitor")))
@@ -96,15 +96,15 @@ def _erase_change(copy: sqlite3.Connection, change: Change) -> None:
         copy.executemany("DELETE FROM event WHERE seq = ?", [(seq,) for seq in detail.get("seqs", ())])
 
 
-def _forget_keys(copy: sqlite3.Connection) -> None:
+def _delete_visitor_keys(backup: sqlite3.Connection) -> None:
     """A key in a copy would outlive its day, and with it the link between a visitor and an address."""
-    copy.execute("PRAGMA journal_mode=DELETE")
-    copy.execute("PRAGMA secure_delete=ON")
-    if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'visitor_key'").fetchone():
-        copy.execute("DELETE FROM visitor_key")
-    copy.commit()
+    backup.execute("PRAGMA journal_mode=DELETE")
+    backup.execute("PRAGMA secure_delete=ON")
+    if backup.execute("SELECT 1 FROM sqlite_master WHERE name = 'visitor_key'").fetchone():
+        backup.execute("DELETE FROM visitor_key")
+    backup.commit()
 
 
-def _keep_the_newest(path: Path, folder: Path) -> None:
-    for copy in kept_copies(path, folder)[:-KEPT]:
-        copy.unlink(missing_ok=True)
+def _delete_old_backups(path: Path, folder: Path) -> None:
+    for backup in list_backups(path, folder)[:-MAX_BACKUPS]:
+        backup.unlink(missing_ok=True)

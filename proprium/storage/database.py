@@ -13,18 +13,18 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another process's commit before it gives up."""
 
-CHECKPOINT_PAGES = 4_000
+WAL_CHECKPOINT_PAGES = 4_000
 """The log is folded into the file every 16 MB: each commit then writes less than with SQLite's 4 MB."""
 
-LARGEST_IDLE_LOG = 64 * 1024 * 1024
+MAX_IDLE_WAL_BYTES = 64 * 1024 * 1024
 """What a long deletion left of the log is given back to the disk."""
 
-_TAKES_THE_LOCK = "proprium_takes_the_lock"
+_TAKES_WRITE_LOCK = "proprium_takes_the_lock"
 
 
 class Database:
@@ -32,15 +32,15 @@ class Database:
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
-        self.path = _file_of(url)
+        self.path = _path_from_url(url)
         self._busy_timeout_s = busy_timeout_s
-        _make_private(self.path)
+        _create_private_file(self.path)
         self.engine: Engine = create_engine(url, pool_size=10, max_overflow=20)
-        event.listen(self.engine, "connect", self._prepare)
+        event.listen(self.engine, "connect", self._configure_connection)
         event.listen(self.engine, "begin", _begin)
         # A transaction that reads first and writes later fails at once when another process committed in between,
         # whatever the timeout: so every writer takes the lock at its start.
-        self.writing_engine: Engine = self.engine.execution_options(**{_TAKES_THE_LOCK: True})
+        self.write_engine: Engine = self.engine.execution_options(**{_TAKES_WRITE_LOCK: True})
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -49,16 +49,16 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def write_transaction(self) -> Iterator[Session]:
         """One transaction that holds the write lock from its start and commits at its end, or not at all."""
-        with Session(self.writing_engine, expire_on_commit=False) as session, session.begin():
+        with Session(self.write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def watch(self) -> CommitWatch:
+    def watch_commits(self) -> CommitWatcher:
         """Tells whether another connection has committed since it was last asked."""
-        return CommitWatch(self.engine)
+        return CommitWatcher(self.engine)
 
-    def forget_log(self) -> bool:
+    def truncate_wal(self) -> bool:
         """Folds the write-ahead log into the file and empties it; False while a reader holds it: try again later."""
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
@@ -77,7 +77,7 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-    def _prepare(self, connection: Any, _: Any) -> None:
+    def _configure_connection(self, connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction of its own: _begin does, for DDL as well
         for pragma in (
             f"busy_timeout={int(self._busy_timeout_s * 1000)}",
@@ -85,31 +85,31 @@ class Database:
             "synchronous=FULL",  # an acknowledged event survives a power cut
             "foreign_keys=ON",
             "secure_delete=ON",  # what was deleted is overwritten: visitor keys above all
-            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-            f"journal_size_limit={LARGEST_IDLE_LOG}",
+            f"wal_autocheckpoint={WAL_CHECKPOINT_PAGES}",
+            f"journal_size_limit={MAX_IDLE_WAL_BYTES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
 
-class CommitWatch:
+class CommitWatcher:
     """Notices commits of every other connection, also those of other processes, for some microseconds a look."""
 
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._cursor = self._connection.connection.cursor()
-        self._seen = self._version()
+        self._last_version = self._data_version()
 
-    def has_moved(self) -> bool:
+    def has_new_commits(self) -> bool:
         """True once after each commit, or run of commits, since it was last asked."""
-        version = self._version()
-        moved = version != self._seen
-        self._seen = version
-        return moved
+        version = self._data_version()
+        has_changed = version != self._last_version
+        self._last_version = version
+        return has_changed
 
     def close(self) -> None:
         self._connection.close()
 
-    def _version(self) -> int:
+    def _data_version(self) -> int:
         self._cursor.execute("PRAGMA data_version")
         (version,) = self._cursor.fetchone()  # type: ignore[misc]
         return int(version)
@@ -128,25 +128,25 @@ def transaction(cursor: Any) -> Iterator[None]:
 
 
 def _begin(connection: Connection) -> None:
-    takes_the_lock = connection.get_execution_options().get(_TAKES_THE_LOCK)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_the_lock else "BEGIN")
+    takes_write_lock = connection.get_execution_options().get(_TAKES_WRITE_LOCK)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_write_lock else "BEGIN")
 
 
-def _file_of(url: str) -> Path:
+def _path_from_url(url: str) -> Path:
     try:
         parts = make_url(url)
     except ArgumentError:
-        raise ProblemForOperator(f"PROPRIUM_DATABASE_URL is {url!r}: expected sqlite:///path/to/file.") from None
+        raise OperatorError(f"PROPRIUM_DATABASE_URL is {url!r}: expected sqlite:///path/to/file.") from None
     if parts.get_backend_name() != "sqlite" or not parts.database or parts.database == ":memory:":
-        shown = parts.render_as_string(hide_password=True)
-        raise ProblemForOperator(f"PROPRIUM_DATABASE_URL is {shown}: expected sqlite:///path/to/file.")
+        redacted_url = parts.render_as_string(hide_password=True)
+        raise OperatorError(f"PROPRIUM_DATABASE_URL is {redacted_url}: expected sqlite:///path/to/file.")
     return Path(parts.database)
 
 
-def _make_private(path: Path) -> None:
+def _create_private_file(path: Path) -> None:
     """Nobody but this user reads accounts and keys; SQLite gives its log the same mode."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
     except OSError as problem:
-        raise ProblemForOperator(f"{path} cannot be opened: {problem.strerror}.") from None
+        raise OperatorError(f"{path} cannot be opened: {problem.strerror}.") from None

@@ -45,19 +45,19 @@ COLUMNS = (
 )
 """The order of a row that is written."""
 
-_PLACES = {key: (1 << at, column) for at, (key, column) in enumerate(KNOWN_KEYS.items())}
-_OPTIONAL = set(COLUMNS[COLUMNS.index("visitor") : -1]) - {"user_agent", "sent"}
+_BIT_AND_COLUMN_BY_KEY = {key: (1 << at, column) for at, (key, column) in enumerate(KNOWN_KEYS.items())}
+_OPTIONAL_COLUMNS = set(COLUMNS[COLUMNS.index("visitor") : -1]) - {"user_agent", "sent"}
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
     """The values of COLUMNS; `user_agent` is the number of its text."""
-    sent, rest = _split(event)
+    sent, rest = _split_data(event)
     return (
         event.id.bytes,
         event.property,
         event.event,
-        microseconds(event.created_at),
+        to_timestamp_us(event.created_at),
         int(event.identity),
         event.visitor,
         event.previous_visitor,
@@ -87,61 +87,61 @@ def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
     )
 
 
-def made_storable(event: Event) -> Event:
+def make_storable(event: Event) -> Event:
     """The same event without what no column can hold: integers of more than 64 bits, text that is not Unicode.
 
     For the rare one that got past the door; such a value still reads back, from `rest`.
     """
-    event.event, event.user_agent = _replaced(event.event), _replaced(event.user_agent)
-    unfit = {name: None for name in _OPTIONAL if not _fits(getattr(event, name))}
-    return replace(event, **unfit)  # type: ignore[arg-type]
+    event.event, event.user_agent = _to_valid_unicode(event.event), _to_valid_unicode(event.user_agent)
+    cleared_fields = {name: None for name in _OPTIONAL_COLUMNS if not _is_storable(getattr(event, name))}
+    return replace(event, **cleared_fields)  # type: ignore[arg-type]
 
 
-def data_of(known: Sequence[Any], sent: int, rest: str | None) -> dict[str, Any]:
+def data_of(column_values: Sequence[Any], sent: int, rest: str | None) -> dict[str, Any]:
     """Every key that was sent. `known` begins with the values of KNOWN_KEYS in their order, user_agent as its text."""
-    data = {key: known[at] for key, at in _sent_keys(sent)}
+    data = {key: column_values[index] for key, index in _sent_keys(sent)}
     if rest:
         data.update(json.loads(rest))
     return data
 
 
-def microseconds(moment: datetime) -> int:
+def to_timestamp_us(moment: datetime) -> int:
     """Since 1970, exactly: a float of seconds is not."""
     return (moment - EPOCH) // _MICROSECOND
 
 
-def moment(microseconds_: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds_)
+def from_timestamp_us(timestamp_us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=timestamp_us)
 
 
 @lru_cache(maxsize=4_096)
 def _sent_keys(sent: int) -> tuple[tuple[str, int], ...]:
     """The keys whose bit is set, and where they stand in KNOWN_KEYS."""
-    return tuple((key, at) for at, key in enumerate(KNOWN_KEYS) if sent & 1 << at)
+    return tuple((key, index) for index, key in enumerate(KNOWN_KEYS) if sent & 1 << index)
 
 
-def _split(event: Event) -> tuple[int, dict[str, Any]]:
+def _split_data(event: Event) -> tuple[int, dict[str, Any]]:
     sent = 0
     rest = {}
     for key, value in event.data.items():
-        place = _PLACES.get(key)
-        if place is not None:
-            kept = getattr(event, place[1])
+        bit_and_column = _BIT_AND_COLUMN_BY_KEY.get(key)
+        if bit_and_column is not None:
+            column_value = getattr(event, bit_and_column[1])
             # The type counts as well: 1920, 1920.0, "1920" and True are four things to have been sent.
-            if kept == value and type(kept) is type(value) and value is not None:
-                sent |= place[0]
+            if column_value == value and type(column_value) is type(value) and value is not None:
+                sent |= bit_and_column[0]
                 continue
         rest[key] = value
     return sent, rest
 
 
-def _fits(value: Any) -> bool:
+def _is_storable(value: Any) -> bool:
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
-    return value is None or _replaced(value) == value
+    return value is None or _to_valid_unicode(value) == value
 
 
-def _replaced(text: str) -> str:
+def _to_valid_unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, overload
 import orjson
 
 
-class TailRow(NamedTuple):
+class FeedEvent(NamedTuple):
     """One event as it is stored, with its User-Agent as text ("" for none)."""
 
     seq: int
@@ -43,84 +43,90 @@ class TailRow(NamedTuple):
     user_agent: str
 
 
-SHARED = (
+DICTIONARY_COLUMNS = (
     *("property", "identity", "hostname", "referrer", "language", "country", "region", "city"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
     *("automated", "screen_width", "screen_height", "user_agent"),
 )
 """What the events of a visit have in common: who sent them, with what, from where. Three events in ten say it anew."""
-OWN = tuple(name for name in TailRow._fields if name not in SHARED)
+PLAIN_COLUMNS = tuple(name for name in FeedEvent._fields if name not in DICTIONARY_COLUMNS)
 
 
-class Coded(Sequence[Any]):
+class DictionaryColumn(Sequence[Any]):
     """A column of few different values: which of them each row has, and each of them once."""
 
-    __slots__ = ("places", "values")
+    __slots__ = ("codes", "dictionary")
 
-    def __init__(self, places: Sequence[int], values: Sequence[Any]) -> None:
-        self.places = places
-        self.values = values
+    def __init__(self, codes: Sequence[int], dictionary: Sequence[Any]) -> None:
+        self.codes = codes
+        self.dictionary = dictionary
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.codes)
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self.values.__getitem__, self.places)
+        return map(self.dictionary.__getitem__, self.codes)
 
     @overload
-    def __getitem__(self, at: int) -> Any: ...
+    def __getitem__(self, index: int) -> Any: ...
     @overload
-    def __getitem__(self, at: slice) -> list[Any]: ...
-    def __getitem__(self, at: int | slice) -> Any:
-        return list(self)[at] if isinstance(at, slice) else self.values[self.places[at]]
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return list(self)[index] if isinstance(index, slice) else self.dictionary[self.codes[index]]
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class EventBatch:
     """The values of each of TailRow's fields by its name: those of OWN a value an event, those of SHARED once for each
     combination that there is, and `places` says which of these an event has."""
 
-    own: Mapping[str, Sequence[Any]]
-    places: Sequence[int]
-    shared: Mapping[str, Sequence[Any]]
+    plain_columns: Mapping[str, Sequence[Any]]
+    codes: Sequence[int]
+    dictionaries: Mapping[str, Sequence[Any]]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.codes)
 
     def __getitem__(self, name: str) -> Sequence[Any]:
-        return self.own[name] if name in self.own else Coded(self.places, self.shared[name])
+        return (
+            self.plain_columns[name]
+            if name in self.plain_columns
+            else DictionaryColumn(self.codes, self.dictionaries[name])
+        )
 
-    def picked(self, at: Sequence[int]) -> Columns:
+    def take(self, indexes: Sequence[int]) -> EventBatch:
         """These events in this order."""
-        own = {name: [values[place] for place in at] for name, values in self.own.items()}
-        return Columns(own, [self.places[place] for place in at], self.shared)
+        plain_columns = {name: [values[index] for index in indexes] for name, values in self.plain_columns.items()}
+        return EventBatch(plain_columns, [self.codes[index] for index in indexes], self.dictionaries)
 
-    def rows(self) -> list[TailRow]:
-        return list(map(TailRow._make, zip(*(self[name] for name in TailRow._fields), strict=True)))
+    def rows(self) -> list[FeedEvent]:
+        return list(map(FeedEvent._make, zip(*(self[name] for name in FeedEvent._fields), strict=True)))
 
 
-ROWS_AT_ONCE = 100
-SELECTED = f"{', '.join(OWN)}, json_array({', '.join(SHARED)})"
+FETCH_BATCH_SIZE = 100
+SELECT_LIST = f"{', '.join(PLAIN_COLUMNS)}, json_array({', '.join(DICTIONARY_COLUMNS)})"
 """What is read of the table `event`: one text costs a quarter of its seventeen columns, of which most would be the same
 as in the row before."""
 
 
-def columns_of(cursor: Any) -> Columns:
+def fetch_batch(cursor: Any) -> EventBatch:
     """Of a driver's cursor on SELECTED; the User-Agents are numbers still."""
-    *own, texts = _side_by_side(cursor)
-    known = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    shared = zip(*map(orjson.loads, known), strict=True) if known else [()] * len(SHARED)
-    return Columns(
-        dict(zip(OWN, own, strict=True)),
-        list(map(known.__getitem__, texts)),
-        dict(zip(SHARED, shared, strict=True)),
+    *plain_columns, texts = _fetch_columns(cursor)
+    code_by_text = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    dictionaries = (
+        zip(*map(orjson.loads, code_by_text), strict=True) if code_by_text else [()] * len(DICTIONARY_COLUMNS)
+    )
+    return EventBatch(
+        dict(zip(PLAIN_COLUMNS, plain_columns, strict=True)),
+        list(map(code_by_text.__getitem__, texts)),
+        dict(zip(DICTIONARY_COLUMNS, dictionaries, strict=True)),
     )
 
 
-def _side_by_side(cursor: Any) -> list[list[Any]]:
+def _fetch_columns(cursor: Any) -> list[list[Any]]:
     """The columns of an answer. A few rows at a time stay in the processor's cache: half the cost of all at once."""
-    columns: list[list[Any]] = [[] for _ in range(len(OWN) + 1)]
-    while rows := cursor.fetchmany(ROWS_AT_ONCE):
+    columns: list[list[Any]] = [[] for _ in range(len(PLAIN_COLUMNS) + 1)]
+    while rows := cursor.fetchmany(FETCH_BATCH_SIZE):
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):
             column.extend(values)
     return columns

@@ -20,17 +20,19 @@ from collector.user_agent import classify, is_automated
 from proprium.storage import event_codec
 from proprium.storage.database import Database, transaction
 from proprium.storage.tables import EventRow, Property, UserAgentRow
-from proprium.storage.user_agents import UserAgentNumbers
+from proprium.storage.user_agents import UserAgentIds
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
-ROWS_IN_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)  # few texts, so that each is parsed once
+READ_BATCH_SIZE = 1_000
+INSERT_BATCH_SIZES = (64, 32, 16, 8, 4, 2, 1)  # few texts, so that each is parsed once
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
-_AUTOMATED, _HOSTNAME, _USER_AGENT = map(list(event_codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent"))
+_AUTOMATED_INDEX, _HOSTNAME_INDEX, _USER_AGENT_INDEX = map(
+    list(event_codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent")
+)
 
 
 class StoredEvent(NamedTuple):
@@ -60,9 +62,9 @@ class EventStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
-        self._user_agents = UserAgentNumbers()
-        self._inserts = {count: _insert_statement(database, count) for count in ROWS_IN_A_STATEMENT}
-        self._refusals = (SQLAlchemyError, database.driver.Error)
+        self._user_agents = UserAgentIds()
+        self._insert_statements = {count: _insert_statement(database, count) for count in INSERT_BATCH_SIZES}
+        self._storage_errors = (SQLAlchemyError, database.driver.Error)
 
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
         """Commits all events in one durable transaction, in order: True stored, False there already.
@@ -73,18 +75,18 @@ class EventStore:
         if not events:
             return ()
         try:
-            stored = self._commit_even_poison(events)
-        except self._refusals as problem:
-            self._user_agents.rolled_back()
+            stored_flags = self._commit_or_sanitise(events)
+        except self._storage_errors as problem:
+            self._user_agents.on_rollback()
             self.close()
             log.warning("storage took no events: %s", problem)
             raise StoreUnavailable("The events could not be stored; send them again later.") from problem
         except BaseException:  # whoever ends the committer must not leave it a half-known table
-            self._user_agents.rolled_back()
+            self._user_agents.on_rollback()
             self.close()
             raise
-        self._user_agents.committed()
-        return stored
+        self._user_agents.on_commit()
+        return stored_flags
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -92,22 +94,22 @@ class EventStore:
             connection.invalidate()  # not back to the pool: it may be what is broken
             connection.close()
 
-    def _commit_even_poison(self, events: Sequence[Event]) -> list[bool]:
+    def _commit_or_sanitise(self, events: Sequence[Event]) -> list[bool]:
         try:
             return self._commit(events)
         except (OverflowError, UnicodeError):  # one event must not keep the others out
-            self._user_agents.rolled_back()
-            return self._commit([event_codec.made_storable(event) for event in events])
+            self._user_agents.on_rollback()
+            return self._commit([event_codec.make_storable(event) for event in events])
 
     def _commit(self, events: Sequence[Event]) -> list[bool]:
         if self._connection is None:
-            self._connection = self._database.writing_engine.connect()
+            self._connection = self._database.write_engine.connect()
         # The driver's own cursor: SQLAlchemy's execute costs more than the insert does.
         cursor: Any = self._connection.connection.cursor()
         with transaction(cursor):
-            self._user_agents.begun(cursor)
-            number = self._user_agents.number
-            rows = [event_codec.to_row(event, number(cursor, event.user_agent)) for event in events]
+            self._user_agents.on_begin(cursor)
+            get_or_create = self._user_agents.get_or_create
+            rows = [event_codec.to_row(event, get_or_create(cursor, event.user_agent)) for event in events]
             return self._insert_all(cursor, rows)
 
     def _insert_all(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
@@ -115,23 +117,23 @@ class EventStore:
         only milliseconds later. Where some are there already, one by one, to learn which."""
         if len(rows) > 1:
             cursor.execute("SAVEPOINT together")
-            if sum(self._insert_some(cursor, some) for some in _portions(rows)) == len(rows):
+            if sum(self._insert_batch(cursor, batch) for batch in _insert_batches(rows)) == len(rows):
                 return [True] * len(rows)
             cursor.execute("ROLLBACK TO together")
-        return [self._insert_some(cursor, [row]) == 1 for row in rows]
+        return [self._insert_batch(cursor, [row]) == 1 for row in rows]
 
-    def _insert_some(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> int:
+    def _insert_batch(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> int:
         """How many are new."""
-        cursor.execute(self._inserts[len(rows)], list(chain.from_iterable(rows)))
+        cursor.execute(self._insert_statements[len(rows)], list(chain.from_iterable(rows)))
         return int(cursor.rowcount)
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeRange:
     """Events from one moment up to, not including, another, in µs since 1970. None: without an end."""
 
-    since: int | None = None
-    until: int | None = None
+    since_us: int | None = None
+    until_us: int | None = None
 
 
 def read_events(
@@ -140,47 +142,51 @@ def read_events(
     *,
     after_seq: int = 0,
     before_seq: int | None = None,
-    span: Span | None = None,
+    time_range: TimeRange | None = None,
 ) -> Iterator[StoredEvent]:
     """All events, or one property's, in the order of their storage; in batches, so that any number fits in memory.
 
     Nothing is held between two batches: a reader that stops for good costs nothing.
     """
-    while events := _read(database, _page(property_number, after_seq, before_seq, span or Span())):
+    while events := _read_batch(
+        database, _select_batch(property_number, after_seq, before_seq, time_range or TimeRange())
+    ):
         yield from events
         after_seq = events[-1].seq
 
 
-def _stored(row: Any, property_of: Mapping[int, UUID]) -> StoredEvent:
+def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> StoredEvent:
     """`row` is one of `_page`."""
-    seq, id_, property_, event, at, sent, rest, country, region, city = row[len(event_codec.KNOWN_KEYS) : -5]
+    seq, id_, property_number, event, timestamp_us, sent, rest, country, region, city = row[
+        len(event_codec.KNOWN_KEYS) : -5
+    ]
     browser, platform, device, is_bot, bot_name = row[-5:]
     return StoredEvent(
         seq,
         UUID(bytes=id_),
-        property_of.get(property_),
+        id_by_property_number.get(property_number),
         event,
-        event_codec.moment(at),
+        event_codec.from_timestamp_us(timestamp_us),
         event_codec.data_of(row, sent, rest),
-        row[_HOSTNAME] or "",
+        row[_HOSTNAME_INDEX] or "",
         platform or "",
         browser or "",
         device or "",
         country or "",
         region or "",
         city or "",
-        bool(is_bot or row[_AUTOMATED]),
+        bool(is_bot or row[_AUTOMATED_INDEX]),
         bot_name or "",
-        is_automated(classify(row[_USER_AGENT]), bool(row[_AUTOMATED])),
+        is_automated(classify(row[_USER_AGENT_INDEX]), bool(row[_AUTOMATED_INDEX])),
     )
 
 
 def count_events(database: Database, property_number: int | None = None) -> int:
-    question = select(func.count()).select_from(_event)
+    statement = select(func.count()).select_from(_event)
     if property_number is not None:
-        question = question.where(_event.c.property == property_number)
+        statement = statement.where(_event.c.property == property_number)
     with database.engine.connect() as connection:
-        return cast(int, connection.scalar(question))
+        return cast(int, connection.scalar(statement))
 
 
 def has_events(database: Database, property_number: int) -> bool:
@@ -195,59 +201,76 @@ def last_seq(database: Database) -> int:
         return connection.scalar(select(func.max(_event.c.seq))) or 0
 
 
-def _read(database: Database, question: Any) -> list[StoredEvent]:
+def _read_batch(database: Database, statement: Any) -> list[StoredEvent]:
     with database.engine.connect() as connection:
-        rows = connection.execute(question).all()
-        numbers = {row.property for row in rows}
-        known = connection.execute(select(_property.c.number, _property.c.id).where(_property.c.number.in_(numbers)))
-        property_of = {number: id_ for number, id_ in known}  # noqa: C416 (rows are no pairs to a type checker)
-        return [_stored(row, property_of) for row in rows]
-
-
-def _page(property_number: int | None, after_seq: int, before_seq: int | None, span: Span) -> Any:
-    """The next rows: what `codec.data_of` needs first, then the event, then its sender."""
-    agent, own = _user_agent.c, _event.c
-    known = (
-        func.coalesce(agent.text, "") if name == "user_agent" else own[name] for name in event_codec.KNOWN_KEYS.values()
-    )
-    question = (
-        select(
-            *known,
-            *(own.seq, own.id, own.property, own.event, own.created_at, own.sent, own.rest),
-            *(own.country, own.region, own.city),
-            *(agent.browser, agent.platform, agent.device, agent.is_bot, agent.bot_name),
+        rows = connection.execute(statement).all()
+        property_numbers = {row.property for row in rows}
+        property_rows = connection.execute(
+            select(_property.c.number, _property.c.id).where(_property.c.number.in_(property_numbers))
         )
-        .outerjoin_from(_event, _user_agent, own.user_agent == agent.id)
-        .where(own.seq > after_seq)
-        .order_by(own.seq)
-        .limit(BATCH)
+        id_by_property_number = {property_number: id_ for property_number, id_ in property_rows}  # noqa: C416 (rows are no pairs to a type checker)
+        return [_stored_event(row, id_by_property_number) for row in rows]
+
+
+def _select_batch(property_number: int | None, after_seq: int, before_seq: int | None, time_range: TimeRange) -> Any:
+    """The next rows: what `codec.data_of` needs first, then the event, then its sender."""
+    agent_columns, event_columns = _user_agent.c, _event.c
+    known_columns = (
+        func.coalesce(agent_columns.text, "") if name == "user_agent" else event_columns[name]
+        for name in event_codec.KNOWN_KEYS.values()
+    )
+    statement = (
+        select(
+            *known_columns,
+            *(
+                event_columns.seq,
+                event_columns.id,
+                event_columns.property,
+                event_columns.event,
+                event_columns.created_at,
+                event_columns.sent,
+                event_columns.rest,
+            ),
+            *(event_columns.country, event_columns.region, event_columns.city),
+            *(
+                agent_columns.browser,
+                agent_columns.platform,
+                agent_columns.device,
+                agent_columns.is_bot,
+                agent_columns.bot_name,
+            ),
+        )
+        .outerjoin_from(_event, _user_agent, event_columns.user_agent == agent_columns.id)
+        .where(event_columns.seq > after_seq)
+        .order_by(event_columns.seq)
+        .limit(READ_BATCH_SIZE)
     )
     if before_seq is not None:
-        question = question.where(_event.c.seq < before_seq)
+        statement = statement.where(_event.c.seq < before_seq)
     if property_number is not None:
         # The sum keeps SQLite off the index of (property, id): it would read and sort all of it for every batch.
-        question = question.where(_event.c.property + 0 == property_number)
-    if span.since is not None:
-        question = question.where(_event.c.created_at >= span.since)
-    if span.until is not None:
-        question = question.where(_event.c.created_at < span.until)
-    return question
+        statement = statement.where(_event.c.property + 0 == property_number)
+    if time_range.since_us is not None:
+        statement = statement.where(_event.c.created_at >= time_range.since_us)
+    if time_range.until_us is not None:
+        statement = statement.where(_event.c.created_at < time_range.until_us)
+    return statement
 
 
-def _portions(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+def _insert_batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
     """In their order, as many at a time as there are statements for."""
     start = 0
-    while left := len(rows) - start:
-        size = next(size for size in ROWS_IN_A_STATEMENT if size <= left)
+    while remaining_count := len(rows) - start:
+        size = next(size for size in INSERT_BATCH_SIZES if size <= remaining_count)
         yield rows[start : start + size]
         start += size
 
 
-def _insert_statement(database: Database, count: int) -> str:
+def _insert_statement(database: Database, row_count: int) -> str:
     """The text of `INSERT … ON CONFLICT DO NOTHING` of so many rows, their values in the order of codec.COLUMNS."""
-    values = [dict.fromkeys(event_codec.COLUMNS)] * count
+    values = [dict.fromkeys(event_codec.COLUMNS)] * row_count
     statement = sqlite.insert(_event).values(values).on_conflict_do_nothing(index_elements=["property", "id"])
     compiled = statement.compile(dialect=database.engine.dialect)
-    sent = [name.rpartition("_m")[0] for name in compiled.positiontup or ()]
-    assert sent == [*event_codec.COLUMNS] * count
+    bound_columns = [name.rpartition("_m")[0] for name in compiled.positiontup or ()]
+    assert bound_columns == [*event_codec.COLUMNS] * row_count
     return str(compiled)

@@ -20,27 +20,27 @@ def get(database: Database, name: str, default: Any = None) -> Any:
 
 def put(database: Database, name: str, value: Any) -> None:
     """Writes `value`, which is anything that JSON can hold."""
-    with database.writing() as session:
+    with database.write_transaction() as session:
         write(session, name, value)
 
 
 def remove(database: Database, name: str) -> None:
-    with database.writing() as session:
+    with database.write_transaction() as session:
         erase(session, name)
 
 
 def generation(database: Database) -> str:
     """Names this history of events: another one means that the warehouse belongs to another past."""
-    return str(get_or_make(database, GENERATION, lambda: uuid4().hex))
+    return str(get_or_create(database, GENERATION, lambda: uuid4().hex))
 
 
-def get_or_make(database: Database, name: str, make: Any) -> Any:
+def get_or_create(database: Database, name: str, factory: Any) -> Any:
     """The value under `name`; made and kept when there is none, by one process only."""
     if (value := get(database, name)) is not None:
         return value
-    with database.writing() as session:
+    with database.write_transaction() as session:
         if (value := read(session, name)) is None:
-            value = make()
+            value = factory()
             write(session, name, value)
     return value
 

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 from proprium.storage import backups, instance_settings
 from proprium.storage.database import Database
 
@@ -28,29 +28,29 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
     Raises ProblemForOperator when the file was written by a newer version, or cannot be read.
     """
     try:
-        before = current_revision(database)
-        if before != newest_revision():
-            _refuse_the_unknown(database, before)
-            if _has_something_to_lose(database):
-                backups.keep_copy(database, data_dir or database.path.parent, f"before-{newest_revision()}")
+        old_revision = current_revision(database)
+        if old_revision != newest_revision():
+            _reject_unknown_revision(database, old_revision)
+            if _has_tables(database):
+                backups.create_backup(database, data_dir or database.path.parent, f"before-{newest_revision()}")
             _upgrade(database)
-            log.info("storage has schema %s now (before: %s)", newest_revision(), before or "none")
+            log.info("storage has schema %s now (before: %s)", newest_revision(), old_revision or "none")
         instance_settings.generation(database)
     except DatabaseError as problem:
-        raise ProblemForOperator(f"{database.path} cannot be used: {problem.orig}.") from problem
+        raise OperatorError(f"{database.path} cannot be used: {problem.orig}.") from problem
 
 
 def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_s: float = 0.5) -> None:
     """Until `serve` has migrated the file; `collect` never does. Raises ProblemForOperator after `timeout_s`."""
-    started = time.monotonic()
-    is_told = False
-    while (found := current_revision(database)) != newest_revision():
-        _refuse_the_unknown(database, found)
-        if timeout_s is not None and time.monotonic() - started >= timeout_s:
-            raise ProblemForOperator(f"{database.path} has no tables yet. Start `proprium serve` once; it makes them.")
-        if not is_told:
+    started_s = time.monotonic()
+    has_logged = False
+    while (revision := current_revision(database)) != newest_revision():
+        _reject_unknown_revision(database, revision)
+        if timeout_s is not None and time.monotonic() - started_s >= timeout_s:
+            raise OperatorError(f"{database.path} has no tables yet. Start `proprium serve` once; it makes them.")
+        if not has_logged:
             log.info("waiting for `proprium serve` to prepare %s", database.path)
-            is_told = True
+            has_logged = True
         time.sleep(poll_s)
 
 
@@ -69,32 +69,34 @@ def _upgrade(database: Database) -> None:
     with database.engine.connect() as connection:
         # Alembic rebuilds a table by dropping the old one, which must not cascade. The switch is ignored inside a
         # transaction, so that it stands before it, and the references are checked at the end.
-        raw: Any = connection.connection.dbapi_connection
-        raw.execute("PRAGMA foreign_keys=OFF")
+        dbapi_connection: Any = connection.connection.dbapi_connection
+        dbapi_connection.execute("PRAGMA foreign_keys=OFF")
         try:
-            _run(connection.execution_options(proprium_takes_the_lock=True))
+            _run_migrations(connection.execution_options(proprium_takes_the_lock=True))
         finally:
-            raw.execute("PRAGMA foreign_keys=ON")
+            dbapi_connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _run(connection: Connection) -> None:
+def _run_migrations(connection: Connection) -> None:
     with connection.begin():
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-            raise ProblemForOperator(f"The migration would leave a row of {broken[0]} without its {broken[2]}; undone.")
+        if violation := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise OperatorError(
+                f"The migration would leave a row of {violation[0]} without its {violation[2]}; undone."
+            )
 
 
-def _refuse_the_unknown(database: Database, revision: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise ProblemForOperator(
+def _reject_unknown_revision(database: Database, revision: str | None) -> None:
+    known_revisions = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known_revisions:
+        raise OperatorError(
             f"{database.path} was written by a newer version (schema {revision}). Install that one, or restore a copy."
         )
 
 
-def _has_something_to_lose(database: Database) -> bool:
+def _has_tables(database: Database) -> bool:
     return bool(inspect(database.engine).get_table_names())
 
 

@@ -10,78 +10,93 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
-from collector.event import Outcome
+from collector.event import HitOutcome
 from proprium.storage.database import Database
-from proprium.storage.tables import Property, Refused
+from proprium.storage.tables import Property, RejectedEvent
 
-KEPT = 1_000  # of each property
-AT_ONCE = 50
+MAX_EVENTS_PER_PROPERTY = 1_000  # of each property
+WRITE_BATCH_SIZE = 50
 """Written at most so many a time, the newest: somebody's flood of refused events must not become our load."""
-LONGEST = 500  # characters of any text
+MAX_TEXT_LENGTH = 500  # characters of any text
 
 
-class Refusals:
+class RejectedEventBuffer:
     """Remembers what was refused until `write`. `note` may be called for every hit, from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._noted: deque[tuple[UUID, Outcome]] = deque(maxlen=AT_ONCE)
+        self._pending: deque[tuple[UUID, HitOutcome]] = deque(maxlen=WRITE_BATCH_SIZE)
 
-    def note(self, property_id: UUID, outcome: Outcome) -> None:
+    def add(self, property_id: UUID, outcome: HitOutcome) -> None:
         if outcome.reason is not None:
-            self._noted.append((property_id, outcome))
+            self._pending.append((property_id, outcome))
 
-    def write(self) -> int:
+    def flush(self) -> int:
         """Puts what was noted into storage, in one transaction; how many."""
-        noted = [self._noted.popleft() for _ in range(len(self._noted))]
-        if not noted:
+        pending = [self._pending.popleft() for _ in range(len(self._pending))]
+        if not pending:
             return 0
-        with self._database.writing() as session:
-            numbers = _numbers(session, {property_id for property_id, _ in noted})
-            rows = [_row(numbers[id_], outcome) for id_, outcome in noted if id_ in numbers]
+        with self._database.write_transaction() as session:
+            property_numbers = _property_numbers(session, {property_id for property_id, _ in pending})
+            rows = [_row(property_numbers[id_], outcome) for id_, outcome in pending if id_ in property_numbers]
             session.add_all(rows)
             session.flush()
-            for number in {row.property for row in rows}:
-                _trim(session, number)
+            for property_number in {row.property for row in rows}:
+                _trim(session, property_number)
         return len(rows)
 
 
-def newest(database: Database, number: int, limit: int = KEPT) -> Sequence[Refused]:
+def newest(database: Database, property_number: int, limit: int = MAX_EVENTS_PER_PROPERTY) -> Sequence[RejectedEvent]:
     """A property's refused events, the newest first."""
-    question = select(Refused).where(col(Refused.property) == number).order_by(col(Refused.seq).desc()).limit(limit)
+    statement = (
+        select(RejectedEvent)
+        .where(col(RejectedEvent.property) == property_number)
+        .order_by(col(RejectedEvent.seq).desc())
+        .limit(limit)
+    )
     with database.session() as session:
-        return session.scalars(question).all()
+        return session.scalars(statement).all()
 
 
-def forget(database: Database, number: int) -> None:
+def clear(database: Database, property_number: int) -> None:
     """Empties a property's list."""
-    with database.writing() as session:
-        session.execute(delete(Refused).where(col(Refused.property) == number))
+    with database.write_transaction() as session:
+        session.execute(delete(RejectedEvent).where(col(RejectedEvent.property) == property_number))
 
 
-def _numbers(session: Session, ids: Iterable[UUID]) -> dict[UUID, int]:
+def _property_numbers(session: Session, ids: Iterable[UUID]) -> dict[UUID, int]:
     """Of the properties that are still there."""
-    question: Any = select(col(Property.id), col(Property.number)).where(col(Property.id).in_(ids))
-    return dict(session.execute(question).all())
+    statement: Any = select(col(Property.id), col(Property.number)).where(col(Property.id).in_(ids))
+    return dict(session.execute(statement).all())
 
 
-def _row(number: int, outcome: Outcome) -> Refused:
-    return Refused(
-        property=number,
-        at=outcome.at,
-        reason=_cut(outcome.reason) or "",
-        event=_cut(outcome.event) or "",
-        page=_cut(outcome.page),
-        hostname=_cut(outcome.hostname),
+def _row(property_number: int, outcome: HitOutcome) -> RejectedEvent:
+    return RejectedEvent(
+        property=property_number,
+        at=outcome.received_at,
+        reason=_truncate(outcome.reason) or "",
+        event=_truncate(outcome.event) or "",
+        page=_truncate(outcome.page),
+        hostname=_truncate(outcome.hostname),
         browser=outcome.browser,
     )
 
 
-def _trim(session: Session, number: int) -> None:
-    own = col(Refused.property) == number
-    oldest = select(col(Refused.seq)).where(own).order_by(col(Refused.seq).desc()).offset(KEPT - 1).limit(1)
-    session.execute(delete(Refused).where(own, col(Refused.seq) < func.coalesce(oldest.scalar_subquery(), 0)))
+def _trim(session: Session, property_number: int) -> None:
+    is_of_property = col(RejectedEvent.property) == property_number
+    oldest_seq = (
+        select(col(RejectedEvent.seq))
+        .where(is_of_property)
+        .order_by(col(RejectedEvent.seq).desc())
+        .offset(MAX_EVENTS_PER_PROPERTY - 1)
+        .limit(1)
+    )
+    session.execute(
+        delete(RejectedEvent).where(
+            is_of_property, col(RejectedEvent.seq) < func.coalesce(oldest_seq.scalar_subquery(), 0)
+        )
+    )
 
 
-def _cut(text: str | None) -> str | None:
-    return text and text[:LONGEST]
+def _truncate(text: str | None) -> str | None:
+    return text and text[:MAX_TEXT_LENGTH]

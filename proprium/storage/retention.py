@@ -13,120 +13,141 @@ from sqlmodel import Session
 
 from proprium.storage import event_codec
 from proprium.storage.database import Database
-from proprium.storage.tables import Change, ChangeKind, EventRow, Property, Refused, VisitorKey
+from proprium.storage.tables import ChangeKind, EventRow, Property, RejectedEvent, StorageChange, VisitorKey
 
-ROWS_AT_ONCE = 20_000
+DELETE_BATCH_SIZE = 20_000
 
-PAUSE_S = 0.15
+BATCH_PAUSE_S = 0.15
 """Between two shares. SQLite keeps no queue: a collector that waits for the lock looks every 100 ms at most, and would
 hardly ever find the moment between two transactions."""
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
-_refused: Any = Refused.__table__  # type: ignore[attr-defined]
+_refused: Any = RejectedEvent.__table__  # type: ignore[attr-defined]
 _visitor_key: Any = VisitorKey.__table__  # type: ignore[attr-defined]
 
 
 def delete_property_events(
-    database: Database, number: int, kind: ChangeKind = ChangeKind.PROPERTY_DELETED, *, at_once: int = ROWS_AT_ONCE
+    database: Database,
+    property_number: int,
+    kind: ChangeKind = ChangeKind.PROPERTY_DELETED,
+    *,
+    batch_size: int = DELETE_BATCH_SIZE,
 ) -> int:
     """Deletes every event and every visitor key of a property; how many events."""
-    with database.writing() as session:
-        deleted = delete_some_property_events(session, number, kind, at_once)
-    return deleted + delete_the_rest(database, number, kind, at_once)
+    with database.write_transaction() as session:
+        deleted_count = delete_property_event_batch(session, property_number, kind, batch_size)
+    return deleted_count + delete_remaining_property_events(database, property_number, kind, batch_size)
 
 
-def delete_the_rest(database: Database, number: int, kind: ChangeKind, at_once: int = ROWS_AT_ONCE) -> int:
+def delete_remaining_property_events(
+    database: Database, property_number: int, kind: ChangeKind, batch_size: int = DELETE_BATCH_SIZE
+) -> int:
     """What a first share left, and the log, which held the property's visitor keys; how many events."""
-    total = 0
-    while _has_events(database, number):
-        time.sleep(PAUSE_S)
-        with database.writing() as session:
-            total += delete_some_property_events(session, number, kind, at_once)
-    database.forget_log()
-    return total
+    deleted_count = 0
+    while _has_events(database, property_number):
+        time.sleep(BATCH_PAUSE_S)
+        with database.write_transaction() as session:
+            deleted_count += delete_property_event_batch(session, property_number, kind, batch_size)
+    database.truncate_wal()
+    return deleted_count
 
 
-def delete_some_property_events(session: Session, number: int, kind: ChangeKind, at_once: int = ROWS_AT_ONCE) -> int:
+def delete_property_event_batch(
+    session: Session, property_number: int, kind: ChangeKind, batch_size: int = DELETE_BATCH_SIZE
+) -> int:
     """A share, inside a transaction of the caller's."""
-    some = select(_event.c.seq).where(_event.c.property == number).limit(at_once)
-    deleted = _rows(session, delete(_event).where(_event.c.seq.in_(some)))
-    session.execute(delete(_visitor_key).where(_visitor_key.c.property == number))
-    session.execute(delete(_refused).where(_refused.c.property == number))
-    session.add(Change(kind=kind, property=number))
-    return deleted
+    batch = select(_event.c.seq).where(_event.c.property == property_number).limit(batch_size)
+    deleted_count = _affected_row_count(session, delete(_event).where(_event.c.seq.in_(batch)))
+    session.execute(delete(_visitor_key).where(_visitor_key.c.property == property_number))
+    session.execute(delete(_refused).where(_refused.c.property == property_number))
+    session.add(StorageChange(kind=kind, property=property_number))
+    return deleted_count
 
 
-def delete_orphans(database: Database) -> int:
+def delete_orphaned_events(database: Database) -> int:
     """Deletes events whose property is gone: a deletion that was interrupted, or hits that were under way; how many."""
     with database.engine.connect() as connection:
-        known = set(connection.scalars(select(_property.c.number)))
-        orphans = [number for number in _numbers_with_events(connection) if number not in known]
-    return sum(delete_property_events(database, number) for number in orphans)
+        property_numbers = set(connection.scalars(select(_property.c.number)))
+        orphan_numbers = [
+            property_number
+            for property_number in _property_numbers_with_events(connection)
+            if property_number not in property_numbers
+        ]
+    return sum(delete_property_events(database, property_number) for property_number in orphan_numbers)
 
 
 def prune(
-    database: Database, before: datetime, property_number: int | None = None, *, at_once: int = ROWS_AT_ONCE
+    database: Database, before: datetime, property_number: int | None = None, *, batch_size: int = DELETE_BATCH_SIZE
 ) -> int:
     """Deletes the events from before a moment, of one property or of all, and the refused ones; how many events."""
     _prune_refused(database, before, property_number)
-    total, lowest, highest = 0, *_span(database)
-    for start in range(lowest, highest + 1, at_once):
-        with database.writing() as session:
-            last = min(start + at_once - 1, highest)
-            in_share = _event.c.seq.between(start, last)
-            deleted = _rows(session, delete(_event).where(in_share, *_older(before, property_number)))
-            if deleted:
-                moment = event_codec.microseconds(before)
-                share = {"last_seq": last}  # what comes meanwhile from the past stays
-                session.add(Change(kind=ChangeKind.PRUNED, property=property_number, before=moment, detail=share))
-        total += deleted
-        if deleted and start + at_once <= highest:
-            time.sleep(PAUSE_S)
-    if total:
-        database.forget_log()
-    return total
+    total_count, lowest_seq, highest_seq = 0, *_seq_range(database)
+    for first_seq in range(lowest_seq, highest_seq + 1, batch_size):
+        with database.write_transaction() as session:
+            last_seq = min(first_seq + batch_size - 1, highest_seq)
+            is_in_batch = _event.c.seq.between(first_seq, last_seq)
+            deleted_count = _affected_row_count(
+                session, delete(_event).where(is_in_batch, *_older_than(before, property_number))
+            )
+            if deleted_count:
+                before_us = event_codec.to_timestamp_us(before)
+                detail = {"last_seq": last_seq}  # what comes meanwhile from the past stays
+                session.add(
+                    StorageChange(kind=ChangeKind.PRUNED, property=property_number, before=before_us, detail=detail)
+                )
+        total_count += deleted_count
+        if deleted_count and first_seq + batch_size <= highest_seq:
+            time.sleep(BATCH_PAUSE_S)
+    if total_count:
+        database.truncate_wal()
+    return total_count
 
 
 def count_before(database: Database, before: datetime, property_number: int | None = None) -> int:
     """What prune would delete."""
     with database.engine.connect() as connection:
-        question = select(func.count()).select_from(_event).where(*_older(before, property_number))
-        return cast(int, connection.scalar(question))
+        statement = select(func.count()).select_from(_event).where(*_older_than(before, property_number))
+        return cast(int, connection.scalar(statement))
 
 
 def _prune_refused(database: Database, before: datetime, property_number: int | None) -> None:
     old = _refused.c.at < before
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.execute(
             delete(_refused).where(old if property_number is None else old & (_refused.c.property == property_number))
         )
 
 
-def _older(before: datetime, property_number: int | None) -> list[Any]:
-    conditions = [_event.c.created_at < event_codec.microseconds(before)]
+def _older_than(before: datetime, property_number: int | None) -> list[Any]:
+    conditions = [_event.c.created_at < event_codec.to_timestamp_us(before)]
     return conditions if property_number is None else [*conditions, _event.c.property == property_number]
 
 
-def _has_events(database: Database, number: int) -> bool:
+def _has_events(database: Database, property_number: int) -> bool:
     with database.engine.connect() as connection:
-        return connection.execute(select(_event.c.seq).where(_event.c.property == number).limit(1)).first() is not None
+        return (
+            connection.execute(select(_event.c.seq).where(_event.c.property == property_number).limit(1)).first()
+            is not None
+        )
 
 
-def _numbers_with_events(connection: Connection) -> Iterator[int]:
+def _property_numbers_with_events(connection: Connection) -> Iterator[int]:
     """From one number to the next through the index: DISTINCT would read all of it."""
-    number: int | None = -1
+    property_number: int | None = -1
     while (
-        number := connection.scalar(select(func.min(_event.c.property)).where(_event.c.property > number))
+        property_number := connection.scalar(
+            select(func.min(_event.c.property)).where(_event.c.property > property_number)
+        )
     ) is not None:
-        yield number
+        yield property_number
 
 
-def _span(database: Database) -> tuple[int, int]:
+def _seq_range(database: Database) -> tuple[int, int]:
     with database.engine.connect() as connection:
-        lowest, highest = connection.execute(select(func.min(_event.c.seq), func.max(_event.c.seq))).one()
-    return lowest or 1, highest or 0
+        lowest_seq, highest_seq = connection.execute(select(func.min(_event.c.seq), func.max(_event.c.seq))).one()
+    return lowest_seq or 1, highest_seq or 0
 
 
-def _rows(session: Session, statement: Any) -> int:
+def _affected_row_count(session: Session, statement: Any) -> int:
     return cast(int, session.execute(statement).rowcount)  # type: ignore[attr-defined]

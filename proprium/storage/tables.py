@@ -49,7 +49,7 @@ class AwareDateTime(TypeDecorator[datetime]):
 BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in INTEGER columns
 
 
-def _default(text: str) -> dict[str, Any]:
+def _server_default(text: str) -> dict[str, Any]:
     """Of a column that was added to a table with rows."""
     return {"server_default": text}
 
@@ -105,13 +105,15 @@ class Property(SQLModel, table=True):
     excluded_user_agents: list[str] = Field(default_factory=list, sa_type=JSON)
     custom_cards: list[str] = Field(default_factory=list, sa_type=JSON)  # names of custom events
     created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
-    goals: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))
-    segments: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))
-    path_patterns: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))  # /user/*
-    session_gap_min: int = Field(default=30, sa_column_kwargs=_default("30"))
-    bounce_s: int = Field(default=10, sa_column_kwargs=_default("10"))  # read for less: a bounce
-    live_min: int = Field(default=5, sa_column_kwargs=_default("5"))  # who was here so lately is here now
-    public_data_keys: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("[]"))
+    goals: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
+    segments: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
+    path_patterns: list[str] = Field(
+        default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]")
+    )  # /user/*
+    session_gap_min: int = Field(default=30, sa_column_kwargs=_server_default("30"))
+    bounce_s: int = Field(default=10, sa_column_kwargs=_server_default("10"))  # read for less: a bounce
+    live_min: int = Field(default=5, sa_column_kwargs=_server_default("5"))  # who was here so lately is here now
+    public_data_keys: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
 
 
 class UserAgentRow(SQLModel, table=True):
@@ -178,7 +180,7 @@ class ChangeKind(StrEnum):
     RULES_CHANGED = "rules_changed"  # property: its warehouse rules (count automated …) changed: recompute it
 
 
-class Change(SQLModel, table=True):
+class StorageChange(SQLModel, table=True):
     """A deletion or a changed rule, written in the same transaction, so that the warehouse can follow."""
 
     __tablename__ = "change"
@@ -201,7 +203,7 @@ class VisitorKey(SQLModel, table=True):
     key: bytes
 
 
-class Refused(SQLModel, table=True):
+class RejectedEvent(SQLModel, table=True):
     """An event that was turned away, and why: the newest 1,000 of a property. Never an address."""
 
     __tablename__ = "refused"

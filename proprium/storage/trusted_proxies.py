@@ -8,41 +8,43 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from proprium.storage import instance_settings
 from proprium.storage.database import Database
 
-TRUSTED = "trusted_proxies"
-WAITING = "untrusted_proxy"
-DISMISSED = "dismissed_proxies"
+TRUSTED_SETTING = "trusted_proxies"
+PENDING_SETTING = "untrusted_proxy"
+DISMISSED_SETTING = "dismissed_proxies"
 
 Network = IPv4Network | IPv6Network
 
 
-def trusted(database: Database) -> Sequence[Network]:
-    return [ip_network(text) for text in instance_settings.get(database, TRUSTED, [])]
+def trusted_networks(database: Database) -> Sequence[Network]:
+    return [ip_network(text) for text in instance_settings.get(database, TRUSTED_SETTING, [])]
 
 
-def report(database: Database, address: str) -> None:
+def report_untrusted(database: Database, address: str) -> None:
     """A proxy on this network forwards visitors and is not trusted. Told once: not again after it was dismissed."""
-    with database.writing() as session:
-        trusted_now = [ip_network(text) for text in instance_settings.read(session, TRUSTED, [])]
-        is_decided = address in instance_settings.read(session, DISMISSED, [])
-        if not is_decided and not any(ip_address(address) in network for network in trusted_now):
-            instance_settings.write(session, WAITING, address)
+    with database.write_transaction() as session:
+        networks = [ip_network(text) for text in instance_settings.read(session, TRUSTED_SETTING, [])]
+        is_dismissed = address in instance_settings.read(session, DISMISSED_SETTING, [])
+        if not is_dismissed and not any(ip_address(address) in network for network in networks):
+            instance_settings.write(session, PENDING_SETTING, address)
 
 
-def waiting(database: Database) -> str | None:
+def pending_proxy(database: Database) -> str | None:
     """The proxy that somebody should decide about."""
-    found = instance_settings.get(database, WAITING)
-    return None if found is None else str(found)
+    address = instance_settings.get(database, PENDING_SETTING)
+    return None if address is None else str(address)
 
 
 def trust(database: Database, address: str) -> None:
     """Every process believes it within a second."""
-    with database.writing() as session:
-        known = instance_settings.read(session, TRUSTED, [])
-        instance_settings.write(session, TRUSTED, sorted({*known, str(ip_network(address))}))
-        instance_settings.erase(session, WAITING)
+    with database.write_transaction() as session:
+        trusted_texts = instance_settings.read(session, TRUSTED_SETTING, [])
+        instance_settings.write(session, TRUSTED_SETTING, sorted({*trusted_texts, str(ip_network(address))}))
+        instance_settings.erase(session, PENDING_SETTING)
 
 
 def dismiss(database: Database, address: str) -> None:
-    with database.writing() as session:
-        instance_settings.write(session, DISMISSED, sorted({*instance_settings.read(session, DISMISSED, []), address}))
-        instance_settings.erase(session, WAITING)
+    with database.write_transaction() as session:
+        instance_settings.write(
+            session, DISMISSED_SETTING, sorted({*instance_settings.read(session, DISMISSED_SETTING, []), address})
+        )
+        instance_settings.erase(session, PENDING_SETTING)

@@ -13,112 +13,112 @@ from proprium.storage import instance_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import EventRow, UserAgentRow
 
-MOST_IN_MEMORY = 20_000
-ROWS_AT_ONCE = 100_000
-TEXTS_AT_ONCE = 500
+MAX_CACHED_TEXTS = 20_000
+SCAN_BATCH_SIZE = 100_000
+DELETE_BATCH_SIZE = 500
 
-SWEEPS = "user_agent_sweeps"
+SWEEP_COUNT_SETTING = "user_agent_sweeps"
 """How many transactions have deleted texts: a number in memory from before the last of them may be nobody's."""
 
-_FIND = "SELECT id FROM user_agent WHERE text = ?"
-_KEEP = (
+_SELECT_ID = "SELECT id FROM user_agent WHERE text = ?"
+_INSERT = (
     "INSERT INTO user_agent (text, browser, platform, device, is_bot, bot_name) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
-_SWEEPS = f"SELECT value FROM setting WHERE name = '{SWEEPS}'"
+_SELECT_SWEEP_COUNT = f"SELECT value FROM setting WHERE name = '{SWEEP_COUNT_SETTING}'"
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
 
 
-class UserAgentNumbers:
+class UserAgentIds:
     """The number of each text, made where there is none, inside the writer's own transaction."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._fresh: list[str] = []
-        self._sweeps: Any = None
+        self._id_by_text: dict[str, int] = {}
+        self._uncommitted_texts: list[str] = []
+        self._sweep_row: Any = None
 
-    def begun(self, cursor: Any) -> None:
+    def on_begin(self, cursor: Any) -> None:
         """The transaction holds the write lock: what is known from now on stays until it ends."""
-        sweeps = cursor.execute(_SWEEPS).fetchone()
-        if sweeps != self._sweeps:
-            self._numbers.clear()
-            self._sweeps = sweeps
+        sweep_row = cursor.execute(_SELECT_SWEEP_COUNT).fetchone()
+        if sweep_row != self._sweep_row:
+            self._id_by_text.clear()
+            self._sweep_row = sweep_row
 
-    def number(self, cursor: Any, text: str) -> int | None:
+    def get_or_create(self, cursor: Any, text: str) -> int | None:
         """None for a sender that did not say who it is."""
         if not text:
             return None
-        number = self._numbers.get(text)
-        if number is None:
-            number = self._numbers[text] = _find_or_keep(cursor, text)
-            self._fresh.append(text)
-        return number
+        agent_id = self._id_by_text.get(text)
+        if agent_id is None:
+            agent_id = self._id_by_text[text] = _get_or_insert(cursor, text)
+            self._uncommitted_texts.append(text)
+        return agent_id
 
-    def committed(self) -> None:
-        self._fresh.clear()
-        if len(self._numbers) > MOST_IN_MEMORY:
-            self._numbers.clear()
+    def on_commit(self) -> None:
+        self._uncommitted_texts.clear()
+        if len(self._id_by_text) > MAX_CACHED_TEXTS:
+            self._id_by_text.clear()
 
-    def rolled_back(self) -> None:
+    def on_rollback(self) -> None:
         """Forgets the numbers that were never committed."""
-        for text in self._fresh:
-            self._numbers.pop(text, None)
-        self._fresh.clear()
+        for text in self._uncommitted_texts:
+            self._id_by_text.pop(text, None)
+        self._uncommitted_texts.clear()
 
 
-def sweep_user_agents(database: Database) -> int:
+def delete_unused_user_agents(database: Database) -> int:
     """Deletes the texts that no event has; how many. Events may be stored meanwhile, by any process."""
-    looked_until, unused = _unused(database)
-    deleted = 0
-    for start in range(0, len(unused), TEXTS_AT_ONCE):
-        some = unused[start : start + TEXTS_AT_ONCE]
-        with database.writing() as session:
-            later = select(_event.c.user_agent).where(_event.c.seq > looked_until).distinct()
-            gone = set(some) - set(session.scalars(later))
-            deleted += _delete(session, gone)
-    return deleted
+    scanned_seq, unused_ids = _find_unused_ids(database)
+    deleted_count = 0
+    for start in range(0, len(unused_ids), DELETE_BATCH_SIZE):
+        batch = unused_ids[start : start + DELETE_BATCH_SIZE]
+        with database.write_transaction() as session:
+            later_ids = select(_event.c.user_agent).where(_event.c.seq > scanned_seq).distinct()
+            deletable_ids = set(batch) - set(session.scalars(later_ids))
+            deleted_count += _delete(session, deletable_ids)
+    return deleted_count
 
 
-def _unused(database: Database) -> tuple[int, list[int]]:
+def _find_unused_ids(database: Database) -> tuple[int, list[int]]:
     """Until which event was looked, and the numbers that none has had; without the highest one when it is blank."""
     with database.engine.connect() as connection:
-        last = connection.scalar(select(func.max(_event.c.seq))) or 0
-        numbers = connection.execute(select(_user_agent.c.id, _user_agent.c.text).order_by(_user_agent.c.id)).all()
-    unused = {number for number, text in numbers if text or number != numbers[-1].id}
-    for used in _used(database, last):
-        unused -= used
-        if not unused:
+        last_seq = connection.scalar(select(func.max(_event.c.seq))) or 0
+        agent_ids = connection.execute(select(_user_agent.c.id, _user_agent.c.text).order_by(_user_agent.c.id)).all()
+    unused_ids = {number for number, text in agent_ids if text or number != agent_ids[-1].id}
+    for used_ids in _iterate_used_ids(database, last_seq):
+        unused_ids -= used_ids
+        if not unused_ids:
             break
-    return last, sorted(unused)
+    return last_seq, sorted(unused_ids)
 
 
-def _used(database: Database, last: int) -> Iterator[set[int]]:
+def _iterate_used_ids(database: Database, last_seq: int) -> Iterator[set[int]]:
     """In shares: no snapshot is held for long, which would keep the log from shrinking."""
-    for start in range(0, last + 1, ROWS_AT_ONCE):
-        share = _event.c.seq.between(start, start + ROWS_AT_ONCE - 1)
+    for start in range(0, last_seq + 1, SCAN_BATCH_SIZE):
+        is_in_batch = _event.c.seq.between(start, start + SCAN_BATCH_SIZE - 1)
         with database.engine.connect() as connection:
-            yield set(connection.scalars(select(_event.c.user_agent).where(share).distinct()))
+            yield set(connection.scalars(select(_event.c.user_agent).where(is_in_batch).distinct()))
 
 
-def _delete(session: Session, numbers: set[int]) -> int:
+def _delete(session: Session, agent_ids: set[int]) -> int:
     """The highest number stays, with a blank text: SQLite would give it out again, to another text."""
-    if not numbers:
+    if not agent_ids:
         return 0
-    instance_settings.write(session, SWEEPS, instance_settings.read(session, SWEEPS, 0) + 1)
+    instance_settings.write(session, SWEEP_COUNT_SETTING, instance_settings.read(session, SWEEP_COUNT_SETTING, 0) + 1)
     highest = session.scalar(select(func.max(_user_agent.c.id)))
-    session.execute(delete(_user_agent).where(_user_agent.c.id.in_(numbers - {highest})))
-    if highest in numbers:
+    session.execute(delete(_user_agent).where(_user_agent.c.id.in_(agent_ids - {highest})))
+    if highest in agent_ids:
         blank = dict.fromkeys(("text", "browser", "platform", "device", "bot_name"), "")
         session.execute(update(_user_agent).where(_user_agent.c.id == highest).values(blank))
-    return len(numbers)
+    return len(agent_ids)
 
 
-def _find_or_keep(cursor: Any, text: str) -> int:
-    if (row := cursor.execute(_FIND, (text,)).fetchone()) is None:
+def _get_or_insert(cursor: Any, text: str) -> int:
+    if (row := cursor.execute(_SELECT_ID, (text,)).fetchone()) is None:
         agent = classify(text)
         names = (agent.browser or "", agent.platform or "", agent.device or "")
-        cursor.execute(_KEEP, (text, *names, agent.is_bot, agent.bot_name or ""))
-        row = cursor.execute(_FIND, (text,)).fetchone()
+        cursor.execute(_INSERT, (text, *names, agent.is_bot, agent.bot_name or ""))
+        row = cursor.execute(_SELECT_ID, (text,)).fetchone()
     return int(row[0])

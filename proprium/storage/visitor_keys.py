@@ -16,7 +16,7 @@ from proprium.storage.tables import Property, VisitorKey
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
-DAYS_IN_MEMORY = 3
+MAX_CACHED_DAYS = 3
 """Today and yesterday, in whichever time zone."""
 
 
@@ -29,47 +29,55 @@ class VisitorKeys:
 
     def key(self, property_number: int, day: date) -> bytes:
         """The key of a property's local day; asked from the database, or made, the first time."""
-        found = self._keys.get((property_number, day))
-        if found is None:
-            found = self._agree_on_key(property_number, day)
-            self._forget_before(day - timedelta(days=DAYS_IN_MEMORY))
-            self._keys[property_number, day] = found
-        return found
+        key = self._keys.get((property_number, day))
+        if key is None:
+            key = self._load_or_create_key(property_number, day)
+            self._evict_before(day - timedelta(days=MAX_CACHED_DAYS))
+            self._keys[property_number, day] = key
+        return key
 
-    def destroy_old(self, now: datetime) -> int:
+    def destroy_expired(self, now: datetime) -> int:
         """Destroys the keys of days whose next local day has ended, and the log that may hold them; how many."""
-        with self._database.writing() as session:
-            destroyed = sum(_destroy(session, number, last) for number, last in _last_days(session, now).items())
+        with self._database.write_transaction() as session:
+            destroyed_count = sum(
+                _destroy_before(session, property_number, oldest_day)
+                for property_number, oldest_day in _oldest_days_needed(session, now).items()
+            )
         self._keys.clear()
-        if destroyed and not self._database.forget_log():
+        if destroyed_count and not self._database.truncate_wal():
             log.warning("the log of storage could not be emptied after keys were destroyed: it is read at this moment")
-        return destroyed
+        return destroyed_count
 
-    def _agree_on_key(self, number: int, day: date) -> bytes:
+    def _load_or_create_key(self, property_number: int, day: date) -> bytes:
         with self._database.session() as session:
-            if (found := session.get(VisitorKey, (number, day.isoformat()))) is not None:
-                return found.key
-        with self._database.writing() as session:  # looked up again: another process may have been faster
-            found = session.get(VisitorKey, (number, day.isoformat()))
-            if found is None:
-                found = VisitorKey(property=number, day=day.isoformat(), key=secrets.token_bytes(KEY_BYTES))
-                session.add(found)
-            return found.key
+            if (row := session.get(VisitorKey, (property_number, day.isoformat()))) is not None:
+                return row.key
+        with self._database.write_transaction() as session:  # looked up again: another process may have been faster
+            row = session.get(VisitorKey, (property_number, day.isoformat()))
+            if row is None:
+                row = VisitorKey(property=property_number, day=day.isoformat(), key=secrets.token_bytes(KEY_BYTES))
+                session.add(row)
+            return row.key
 
-    def _forget_before(self, day: date) -> None:
-        for known in [known for known in self._keys if known[1] < day]:
-            del self._keys[known]
+    def _evict_before(self, day: date) -> None:
+        for cache_key in [cache_key for cache_key in self._keys if cache_key[1] < day]:
+            del self._keys[cache_key]
 
 
-def _last_days(session: Session, now: datetime) -> dict[int, date]:
+def _oldest_days_needed(session: Session, now: datetime) -> dict[int, date]:
     """The oldest local day of each property with keys that may still be needed: yesterday."""
-    zones = {known.number: known.timezone for known in session.scalars(select(Property))}
-    with_keys = session.scalars(select(VisitorKey.property).distinct())  # type: ignore[call-overload]
+    timezone_by_property_number = {
+        property_.number: property_.timezone for property_ in session.scalars(select(Property))
+    }
+    property_numbers = session.scalars(select(VisitorKey.property).distinct())  # type: ignore[call-overload]
     return {
-        number: now.astimezone(ZoneInfo(zones.get(number, "UTC"))).date() - timedelta(days=1) for number in with_keys
+        property_number: now.astimezone(ZoneInfo(timezone_by_property_number.get(property_number, "UTC"))).date()
+        - timedelta(days=1)
+        for property_number in property_numbers
     }
 
 
-def _destroy(session: Session, number: int, last: date) -> int:
-    statement = delete(VisitorKey).where(VisitorKey.property == number, VisitorKey.day < last.isoformat())  # type: ignore[arg-type]
+def _destroy_before(session: Session, property_number: int, oldest_day: date) -> int:
+    is_old = (VisitorKey.property == property_number, VisitorKey.day < oldest_day.isoformat())
+    statement = delete(VisitorKey).where(*is_old)  # type: ignore[arg-type]
     return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]

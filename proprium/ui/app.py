@@ -14,11 +14,18 @@ from starlette.types import ASGIApp
 from proprium.config import Settings
 from proprium.ui import nicegui_patches, page_memory
 from proprium.ui.http import auth_routes, error_pages, page_access, plain_routes, socket_messages
-from proprium.ui.http.asset_urls import ASSETS, URL, install_override
-from proprium.ui.http.framework_assets import KeptFiles
-from proprium.ui.http.security import AddressOf, HeadLikeGet, PageRateLimit, SecurityHeaders, SocketOrigin, peer_address
+from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
+from proprium.ui.http.framework_assets import FrameworkAssets
+from proprium.ui.http.security import (
+    ClientAddressOf,
+    HeadRequests,
+    PageRateLimit,
+    SecurityHeaders,
+    SocketOriginCheck,
+    peer_address,
+)
 from proprium.ui.http.socket_limits import SocketLimits
-from proprium.ui.http.static_files import StaticCompressed
+from proprium.ui.http.static_files import CompressedStaticFiles
 from proprium.ui.pages import (
     account,
     changelog,
@@ -51,22 +58,22 @@ PAGES: tuple[ModuleType, ...] = (
     documentation,
     changelog,
 )
-PAGE_COMPRESSION = 4
+PAGE_GZIP_LEVEL = 4
 """Of pages, on the event loop: half the time of 9, and 5 % larger. Files are compressed elsewhere."""
-RECONNECT_S = 45
+RECONNECT_TIMEOUT_S = 45
 """A page that was away for less catches up with what it missed; longer, and it loads anew."""
 
 
-def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_address) -> None:
+def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = peer_address) -> None:
     """After every other route of `app`: NiceGUI takes what is left of the paths."""
-    app.mount(URL, StaticCompressed(directory=ASSETS), name="assets")
+    app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
-    for answering in (app, nicegui.app):
-        error_pages.install(answering)
+    for fastapi_app in (app, nicegui.app):
+        error_pages.install(fastapi_app)
     for page in PAGES:
         page.register(services)
-    install_override()
+    install_chart_bundle()
     nicegui_patches.install()
     socket_messages.install()
     nicegui.app.on_startup(partial(page_access.watch, services))
@@ -79,14 +86,14 @@ def mount(app: FastAPI, services: Services, *, address_of: AddressOf = peer_addr
         language="en-US",
         dark=None,
         tailwind=False,
-        reconnect_timeout=RECONNECT_S,
+        reconnect_timeout=RECONNECT_TIMEOUT_S,
         show_welcome_message=False,
-        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=PAGE_COMPRESSION),
+        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=PAGE_GZIP_LEVEL),
     )
 
 
-def protected(app: ASGIApp, settings: Settings, *, address_of: AddressOf = peer_address) -> ASGIApp:
+def with_page_middleware(app: ASGIApp, settings: Settings, *, address_of: ClientAddressOf = peer_address) -> ASGIApp:
     """What stands before the app; the collector, whose answers carry headers of their own, stands before this."""
-    limited = PageRateLimit(HeadLikeGet(KeptFiles(app)), address_of=address_of)
-    checked = SocketOrigin(SocketLimits(limited, address_of=address_of), public_url=settings.public_url)
-    return SecurityHeaders(checked, is_https=settings.is_https)
+    rate_limit = PageRateLimit(HeadRequests(FrameworkAssets(app)), address_of=address_of)
+    origin_check = SocketOriginCheck(SocketLimits(rate_limit, address_of=address_of), public_url=settings.public_url)
+    return SecurityHeaders(origin_check, is_https=settings.is_https)

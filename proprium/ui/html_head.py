@@ -7,7 +7,7 @@ from functools import cache
 from proprium.ui import theme
 from proprium.ui.http.asset_urls import asset_url
 
-FONTS = {  # file → the characters it holds
+UNICODE_RANGE_BY_FONT = {  # file → the characters it holds
     "inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,"
     "U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
     "inter-latin-ext": "U+0100-02BA,U+02BD-02C5,U+02C7-02CC,U+02CE-02D7,U+02DD-02FF,U+0304,U+0308,U+0329,U+1D00-1DBF,"
@@ -16,15 +16,18 @@ FONTS = {  # file → the characters it holds
 
 
 @cache
-def look() -> str:
+def head_html() -> str:
     """Everything under addresses that browsers may keep for good; the theme before anything is painted."""
-    faces = "".join(
+    font_faces = "".join(
         f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{characters};"
         f'src:url("{asset_url(f"fonts/{name}.woff2")}") format("woff2")}}'
-        for name, characters in FONTS.items()
+        for name, characters in UNICODE_RANGE_BY_FONT.items()
     )
-    font, css = asset_url("fonts/inter-latin.woff2"), (asset_url("css/icons.css"), asset_url("css/proprium.css"))
-    first = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{font}">'
-    sheets = "".join(f'<link rel="stylesheet" href="{address}">' for address in css)
-    picture = f'<link rel="icon" type="image/svg+xml" href="{asset_url("img/favicon.svg")}">'
-    return f"<script>{theme.THEME_SCRIPT}</script>{first}<style>{faces}</style>{sheets}{picture}"
+    font_url, stylesheet_urls = (
+        asset_url("fonts/inter-latin.woff2"),
+        (asset_url("css/icons.css"), asset_url("css/proprium.css")),
+    )
+    font_preload = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{font_url}">'
+    stylesheets = "".join(f'<link rel="stylesheet" href="{url}">' for url in stylesheet_urls)
+    favicon = f'<link rel="icon" type="image/svg+xml" href="{asset_url("img/favicon.svg")}">'
+    return f"<script>{theme.THEME_SCRIPT}</script>{font_preload}<style>{font_faces}</style>{stylesheets}{favicon}"

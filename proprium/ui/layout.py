@@ -17,109 +17,109 @@ from nicegui.element import Element
 from proprium.storage.tables import User
 from proprium.ui import theme
 from proprium.ui.components.controls import button, icon
-from proprium.ui.html_head import look
+from proprium.ui.html_head import head_html
 from proprium.ui.http import page_access
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.services import Services
 
-CONNECTED_WITHIN_S = 60.0
-DESCRIPTION = "Website analytics that run on your own server, written entirely in Python."
+CONNECT_TIMEOUT_S = 60.0
+DEFAULT_DESCRIPTION = "Website analytics that run on your own server, written entirely in Python."
 
 
 @dataclass(frozen=True)
-class Frame:
+class Layout:
     """The slots of a page; its main column is entered by `with frame(…)`."""
 
-    bar: Element  # left in the top bar, beside the logo
+    toolbar: Element  # left in the top bar, beside the logo
     actions: Element  # right in the top bar, before the theme toggle
     main: Element
-    foot: Element
+    footer: Element
 
-    def on_theme(self, callback: Callable[[bool], Any]) -> None:
+    def on_theme_change(self, callback: Callable[[bool], Any]) -> None:
         """Calls back with True (dark) or False (light) when the reader changes it; the first one is `is_dark()`."""
-        ui.on("theme", lambda e: callback(bool(e.args["dark"])))
+        ui.on("theme", lambda event: callback(bool(event.args["dark"])))
 
     async def is_dark(self) -> bool:
         """What the reader sees. One round trip: ask once the page is connected."""
         return bool(await ui.run_javascript("propriumTheme.isDark()", timeout=5))
 
 
-async def is_connected() -> bool:
+async def wait_until_connected() -> bool:
     """Waits for the page's browser. False when none comes: crawlers and curl read a page and never open its socket.
 
     NiceGUI clears such a page away after the same minute; waiting on would end in an error that nobody can mend.
     """
     with suppress(ClientConnectionTimeout):
-        await ui.context.client.connected(timeout=CONNECTED_WITHIN_S)
+        await ui.context.client.connected(timeout=CONNECT_TIMEOUT_S)
         return not ui.context.client.is_deleted
     return False
 
 
 @contextmanager
-def frame(
+def layout(
     services: Services,
     request: Request,
     title: str,
     user: User | None = None,
     *,
     access: PageAccess,
-    description: str = DESCRIPTION,
+    description: str = DEFAULT_DESCRIPTION,
     is_tracked: bool = True,
     width: str = "",
-    with_nav: bool = True,
-) -> Iterator[Frame]:
+    has_navigation: bool = True,
+) -> Iterator[Layout]:
     """Draws the frame and enters its main column. `width` is "", "narrow" or "slim".
 
     `access` says what the page shows and to whom: it ends when that does not hold any more.
     """
     page_access.register(services, access)
-    _head(services, request, title, description)
+    _add_head_html(services, request, title, description)
     if is_tracked:
-        _own_tag(services, request)
+        _add_tracking_tag(services, request)
     ui.link("Skip to content", "#main").classes("skip")
     with ui.element("header").classes("top"), ui.element("div"):
         with ui.element("a").classes("brand").props('href="/" aria-label="Proprium, home"'):
             ui.element("span").classes("logo")
             ui.label("Proprium").classes(theme.HIDE_ON_PHONE)
-        bar = ui.element("div").classes("slot")
+        toolbar = ui.element("div").classes("slot")
         actions = ui.element("div").classes("actions")
         with ui.element("div").classes("actions"):
-            if with_nav:
+            if has_navigation:
                 _navigation(request, user)
             _theme_toggle()
     main = ui.element("main").classes(f"wrap {width}").props('id="main"')
-    with ui.element("footer").classes("foot") as foot:
+    with ui.element("footer").classes("foot") as footer:
         ui.label("Proprium")
         ui.link("Documentation", "/documentation")
         ui.link("Changelog", "/changelog")
     with main:
-        yield Frame(bar=bar, actions=actions, main=main, foot=foot)
+        yield Layout(toolbar=toolbar, actions=actions, main=main, footer=footer)
 
 
 def track(services: Services, event: str, data: Mapping[str, Any] | None = None) -> None:
     """Counts something a person did here in our own property; without an id or a name in it."""
     if services.own_property_id is not None:
-        pushed = json.dumps({"event": event, "data": dict(data or {})})
-        ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({pushed})")
+        payload = json.dumps({"event": event, "data": dict(data or {})})
+        ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({payload})")
 
 
-def _head(services: Services, request: Request, title: str, description: str) -> None:
+def _add_head_html(services: Services, request: Request, title: str, description: str) -> None:
     ui.page_title(f"{title} · Proprium")
-    address = escape(services.settings.public_url + request.url.path, quote=True)
-    image = escape(services.settings.public_url + "/favicon.ico", quote=True)
+    page_url = escape(services.settings.public_url + request.url.path, quote=True)
+    image_url = escape(services.settings.public_url + "/favicon.ico", quote=True)
     ui.add_head_html(
-        f"{look()}"
+        f"{head_html()}"
         f'<meta name="description" content="{escape(description, quote=True)}">'
         f'<meta property="og:site_name" content="Proprium"><meta property="og:type" content="website">'
         f'<meta property="og:title" content="{escape(title, quote=True)}">'
         f'<meta property="og:description" content="{escape(description, quote=True)}">'
-        f'<meta property="og:url" content="{address}"><meta property="og:image" content="{image}">'
+        f'<meta property="og:url" content="{page_url}"><meta property="og:image" content="{image_url}">'
     )
     # Quasar learns the theme when it is there; our own colours need not wait for it.
     ui.add_body_html('<script type="module">propriumTheme.apply(); setTimeout(() => propriumTheme.apply());</script>')
 
 
-def _own_tag(services: Services, request: Request) -> None:
+def _add_tracking_tag(services: Services, request: Request) -> None:
     """Our own pages report the pattern of their path, so that no id of a property leaves the page."""
     if services.own_property_id is not None:
         ui.add_head_html(
@@ -152,8 +152,8 @@ def _navigation(request: Request, user: User | None) -> None:
 
 def _theme_toggle() -> None:
     """The style sheet shows the sign of what is chosen."""
-    with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle:
+    with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle_button:
         icon("sun")
         icon("moon")
         ui.tooltip("Theme: automatic, light, dark")
-    toggle.on("click", js_handler="() => propriumTheme.next()")
+    toggle_button.on("click", js_handler="() => propriumTheme.next()")

@@ -16,7 +16,7 @@ from typing import Any
 from nicegui import helpers
 from nicegui.props import Props
 
-_ask = helpers.expects_arguments
+_original_expects_arguments = helpers.expects_arguments
 _parse = Props.parse
 _PLAIN = re.compile(r"[^\[{]{1,200}")
 """Texts without lists and dictionaries, whose copies could be changed by an element."""
@@ -29,12 +29,12 @@ def install() -> None:
 
 def expects_arguments(func: Callable[..., Any]) -> bool:
     """As NiceGUI's own. Only methods are remembered: they live as long as their class, other functions may not."""
-    return _of_method(func.__func__) if ismethod(func) else _ask(func)
+    return _method_expects_arguments(func.__func__) if ismethod(func) else _original_expects_arguments(func)
 
 
 @lru_cache(maxsize=256)
-def _of_method(func: Callable[..., Any]) -> bool:
-    return _ask(MethodType(func, object()))
+def _method_expects_arguments(func: Callable[..., Any]) -> bool:
+    return _original_expects_arguments(MethodType(func, object()))
 
 
 def parse_props(text: str | None) -> dict[str, Any]:

@@ -11,28 +11,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class RenderQueue:
     """Of one server. `async with turns.mine(): …` with `await pause()` between the pieces of a page that is built;
     `async with turns.piece(): …` around each piece of one that is redrawn."""
 
     def __init__(self) -> None:
-        self._lock, self._pieces = asyncio.Lock(), asyncio.Lock()
+        self._build_lock, self._patch_lock = asyncio.Lock(), asyncio.Lock()
 
     @asynccontextmanager
-    async def mine(self) -> AsyncIterator[None]:
+    async def build(self) -> AsyncIterator[None]:
         """Waits for those who came earlier."""
-        async with self._lock:
-            await pause()
+        async with self._build_lock:
+            await yield_to_loop()
             yield
 
     @asynccontextmanager
-    async def piece(self) -> AsyncIterator[None]:
+    async def patch(self) -> AsyncIterator[None]:
         """One at a time over all pages: eight of 20 ms in a row would be a sixth of a second for everybody else."""
-        async with self._pieces:
-            await pause()
+        async with self._patch_lock:
+            await yield_to_loop()
             yield
 
 
-async def pause() -> None:
+async def yield_to_loop() -> None:
     """Everything else that is ready comes first."""
     await asyncio.sleep(0)

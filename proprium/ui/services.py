@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from proprium.accounts.login_throttle import Attempts
-from proprium.accounts.passwords import HashingPool
+from proprium.accounts.login_throttle import LoginThrottle
+from proprium.accounts.passwords import PasswordHashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.reports.report_queue import ReportQueue
-from proprium.ui.http.security import AddressOf, peer_address
-from proprium.ui.render_queue import Turns
+from proprium.ui.http.security import ClientAddressOf, peer_address
+from proprium.ui.render_queue import RenderQueue
 
 if TYPE_CHECKING:
-    from collector.event import Outcome
+    from collector.event import HitOutcome
     from maps.atlas import Atlas
-    from proprium.live.hit_feed import Heard
-    from proprium.live.subscriptions import Hub
-    from proprium.properties.rules_cache import Directory
-    from proprium.sql_console.runner import Runner
+    from proprium.live.hit_feed import HitFeed
+    from proprium.live.subscriptions import LiveQueries
+    from proprium.properties.rules_cache import PropertyRulesCache
+    from proprium.sql_console.runner import SqlRunner
     from proprium.storage.database import Database
     from proprium.warehouse.projection.projector import Projector
     from proprium.warehouse.warehouse import Warehouse
@@ -34,17 +34,17 @@ class Services:
     settings: Settings
     database: Database
     warehouse: Warehouse
-    hub: Hub
-    heard: Heard[Outcome]
-    directory: Directory
+    live_queries: LiveQueries
+    hit_feed: HitFeed[HitOutcome]
+    rules_cache: PropertyRulesCache
     atlas: Atlas
     projector: Projector
-    sql: Runner
+    sql_runner: SqlRunner
     own_property_id: UUID | None = None  # "Proprium": what the app's own pages report to; None: they report nothing
     add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
     clock: Clock = utc_now
-    turns: Turns = field(default_factory=Turns)
-    attempts: Attempts = field(default_factory=Attempts)
-    hashing: HashingPool = field(default_factory=HashingPool)
+    render_queue: RenderQueue = field(default_factory=RenderQueue)
+    attempts: LoginThrottle = field(default_factory=LoginThrottle)
+    hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # the one of the report files
-    address_of: AddressOf = peer_address
+    address_of: ClientAddressOf = peer_address

@@ -15,19 +15,19 @@ from proprium.accounts import devices, login_sessions
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
-COOKIE = "proprium_session"
+SESSION_COOKIE = "proprium_session"
 DEVICE_COOKIE = "proprium_device"
 DEVICE_PATH = "/auth"
 """Where the device cookie is sent: to the forms that check a password."""
 
-HOME = "/properties"
+HOME_PATH = "/properties"
 
 _NAME = "[A-Za-z0-9._~-]+"
 _LOCAL_PATH = re.compile(rf"/(?:{_NAME}(?:/{_NAME})*/?)?(?:[?#]\S*)?")
 
 
 def token_of(request: HTTPConnection) -> str:
-    return request.cookies.get(COOKIE, "")
+    return request.cookies.get(SESSION_COOKIE, "")
 
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
@@ -37,7 +37,7 @@ def user_of(services: Services, request: HTTPConnection) -> User | None:
 
 def require_user(services: Services, request: HTTPConnection) -> User:
     """The signed-in person. Everybody else is sent to the sign-in page, and from there back to here."""
-    return user_of(services, request) or _to_login(request)
+    return user_of(services, request) or _redirect_to_login(request)
 
 
 def current_user(services: Services) -> User | None:
@@ -45,23 +45,25 @@ def current_user(services: Services) -> User | None:
     return user_of(services, ui.context.client.request)
 
 
-def safe_next(target: str) -> str:
+def safe_redirect_target(target: str) -> str:
     """`target` when it is a path of this server, else the list of properties. For every redirect to a received value.
 
     Browsers read a backslash as a slash, drop tabs and line breaks, and read what follows two slashes as a host. The
     pages here need none of it: plain names between single slashes, then any query.
     """
-    return target if _LOCAL_PATH.fullmatch(target) and target.isprintable() else HOME
+    return target if _LOCAL_PATH.fullmatch(target) and target.isprintable() else HOME_PATH
 
 
-def keep(response: Response, token: str, *, is_https: bool) -> None:
+def set_cookie(response: Response, token: str, *, is_https: bool) -> None:
     """Sets the cookie: out of reach of scripts, not sent along by forms of other sites."""
-    max_age = int(login_sessions.LIFETIME.total_seconds())
-    response.set_cookie(COOKIE, token, max_age=max_age, path="/", httponly=True, samesite="lax", secure=is_https)
+    max_age_s = int(login_sessions.SESSION_LIFETIME.total_seconds())
+    response.set_cookie(
+        SESSION_COOKIE, token, max_age=max_age_s, path="/", httponly=True, samesite="lax", secure=is_https
+    )
 
 
-def forget(response: Response, *, is_https: bool) -> None:
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
+def delete_cookie(response: Response, *, is_https: bool) -> None:
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
 
 
 def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> None:
@@ -69,7 +71,7 @@ def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> No
     response.set_cookie(
         DEVICE_COOKIE,
         device_cookie,
-        max_age=int(devices.LIFETIME.total_seconds()),
+        max_age=int(devices.COOKIE_LIFETIME.total_seconds()),
         path=DEVICE_PATH,
         httponly=True,
         samesite="lax",
@@ -77,7 +79,7 @@ def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> No
     )
 
 
-def _to_login(request: HTTPConnection) -> NoReturn:
+def _redirect_to_login(request: HTTPConnection) -> NoReturn:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
 

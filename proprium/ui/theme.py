@@ -37,7 +37,7 @@ GRID3 = "grid3"
 GRID_MAP = "gridmap"
 GRID_SIDE = "gridside"
 ON = "on"
-CUT = "cut"  # ends in … instead of wrapping
+TRUNCATED = "cut"  # ends in … instead of wrapping
 HIDE_ON_PHONE = "hide-m"
 SCROLL_X = "scroll-x"
 

@@ -10,28 +10,28 @@ from sqlalchemy.sql.elements import ColumnElement
 Column = ColumnElement[Any]
 
 
-def micros(moment: Column) -> ColumnElement[int]:
+def epoch_us(timestamp: Column) -> ColumnElement[int]:
     """Microseconds since 1970, UTC."""
-    return func.epoch_us(moment, type_=BigInteger)
+    return func.epoch_us(timestamp, type_=BigInteger)
 
 
-def divided(number: Column, by: int) -> ColumnElement[int]:
+def integer_divide(dividend: Column, divisor: int) -> ColumnElement[int]:
     """Whole-number division; SQL's own sign means something else in every engine."""
-    return type_coerce(number.op("//", precedence=8)(literal_column(str(int(by)))), BigInteger)
+    return type_coerce(dividend.op("//", precedence=8)(literal_column(str(int(divisor)))), BigInteger)
 
 
 def seconds_between(start: Column, end: Column) -> ColumnElement[float]:
-    return type_coerce((micros(end) - micros(start)) / literal_column("1e6"), Double)
+    return type_coerce((epoch_us(end) - epoch_us(start)) / literal_column("1e6"), Double)
 
 
-def month_number(local_micros: Column) -> ColumnElement[int]:
+def month_number(local_us: Column) -> ColumnElement[int]:
     """Months since year 0 of a local clock's microseconds since 1970."""
-    day = func.make_timestamp(local_micros)
+    day = func.make_timestamp(local_us)
     return type_coerce(func.year(day) * literal_column("12") + func.month(day) - literal_column("1"), Integer)
 
 
-def median(number: Column) -> ColumnElement[float]:
-    return func.median(number, type_=Double)
+def median(value: Column) -> ColumnElement[float]:
+    return func.median(value, type_=Double)
 
 
 def data_value(data: Column, key: str) -> ColumnElement[str]:
@@ -45,9 +45,9 @@ def json_keys(data: Column) -> ColumnElement[str]:
     return func.unnest(func.json_keys(data), type_=Text)
 
 
-def text_part(text: Column, sign: str, number: int) -> ColumnElement[str]:
+def text_part(text: Column, separator: str, part_number: int) -> ColumnElement[str]:
     """The text between signs, counted from 1."""
-    return func.split_part(text, sign, number, type_=Text)
+    return func.split_part(text, separator, part_number, type_=Text)
 
 
 def grouping(*columns: Column) -> ColumnElement[int]:

@@ -6,44 +6,44 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from proprium.errors import TooSlow
+from proprium.errors import QueryTimeout
 
-LONGEST_S = 30.0
+QUERY_TIMEOUT_S = 30.0
 """Wall clock. Longer questions are given up with a sentence, so that they cannot hang the server."""
 
-_here = threading.local()
+_thread_state = threading.local()
 
 
-class Patience:
+class QueryDeadline:
     """Of one question in one thread, which may read several times. `cancel` may be called from any thread."""
 
-    def __init__(self, longest_s: float = LONGEST_S) -> None:
-        self.longest_s = longest_s
+    def __init__(self, timeout_s: float = QUERY_TIMEOUT_S) -> None:
+        self.timeout_s = timeout_s
         self.is_cancelled = False
-        self.is_over = False
+        self.is_expired = False
         self._lock = threading.Lock()
         self._interrupts: list[Callable[[], None]] = []
 
     @property
     def has_ended(self) -> bool:
-        return self.is_cancelled or self.is_over
+        return self.is_cancelled or self.is_expired
 
     def cancel(self) -> None:
         """Nobody waits any more: what is being computed ends."""
         self.is_cancelled = True
-        self._interrupt()
+        self._interrupt_all()
 
     def check(self) -> None:
         """Between two statements. Raises TooSlow when patience has ended."""
         if self.has_ended:
-            raise TooSlow(
-                f"This was given up after {self.longest_s:g} s. Choose a shorter period or fewer filters, or try again."
+            raise QueryTimeout(
+                f"This was given up after {self.timeout_s:g} s. Choose a shorter period or fewer filters, or try again."
             )
 
     @contextmanager
-    def reading(self, interrupt: Callable[[], None]) -> Iterator[None]:
+    def enforce(self, interrupt: Callable[[], None]) -> Iterator[None]:
         """While it lasts, the end of patience calls `interrupt`."""
-        timer = threading.Timer(self.longest_s, self._run_out)
+        timer = threading.Timer(self.timeout_s, self._expire)
         timer.daemon = True
         with self._lock:
             self._interrupts.append(interrupt)
@@ -56,27 +56,27 @@ class Patience:
             with self._lock:
                 self._interrupts.remove(interrupt)
 
-    def _run_out(self) -> None:
-        self.is_over = True
-        self._interrupt()
+    def _expire(self) -> None:
+        self.is_expired = True
+        self._interrupt_all()
 
-    def _interrupt(self) -> None:
+    def _interrupt_all(self) -> None:
         with self._lock:
             for interrupt in self._interrupts:
                 interrupt()
 
 
 @contextmanager
-def asking(patience: Patience) -> Iterator[None]:
+def with_deadline(deadline: QueryDeadline) -> Iterator[None]:
     """What this thread reads meanwhile is read with this patience."""
-    before = getattr(_here, "patience", None)
-    _here.patience = patience
+    previous_deadline = getattr(_thread_state, "deadline", None)
+    _thread_state.deadline = deadline
     try:
         yield
     finally:
-        _here.patience = before
+        _thread_state.deadline = previous_deadline
 
 
-def patience_here() -> Patience | None:
+def current_deadline() -> QueryDeadline | None:
     """This thread's."""
-    return getattr(_here, "patience", None)
+    return getattr(_thread_state, "deadline", None)

@@ -10,7 +10,7 @@ VERSION = 5
 metadata = MetaData()
 
 
-def _of_the_sender() -> list[Column[object]]:
+def _context_columns() -> list[Column[object]]:
     """What a session takes from its first hit, under the same names as the hit's own."""
     return [
         Column("identity", SmallInteger),  # collector.event.Identity
@@ -36,7 +36,7 @@ def _of_the_sender() -> list[Column[object]]:
     ]
 
 
-SENDER = tuple(column.name for column in _of_the_sender())
+CONTEXT_COLUMNS = tuple(column.name for column in _context_columns())
 
 event = Table(
     "event",
@@ -58,7 +58,7 @@ event = Table(
     Column("page", String),
     Column("title", String),
     Column("user_id", String),  # the sender's; costs 4 bytes an event
-    *_of_the_sender(),
+    *_context_columns(),
     Column("engaged_ms", BigInteger),  # of a page_leave
     Column("scroll_depth", SmallInteger),
     Column("read_ms", Integer),  # of a view that has a view_id: what was told of it later; NULL: nothing was
@@ -84,7 +84,7 @@ session = Table(
     Column("exit_page", String),
     Column("exit_view", BigInteger),  # seq of the last view
     Column("is_new", Boolean, nullable=False),  # has a session_start
-    *_of_the_sender(),
+    *_context_columns(),
 )
 
 left_out = Table(

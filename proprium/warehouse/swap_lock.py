@@ -7,54 +7,56 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Shut(Exception):
+class SwapLockClosed(Exception):
     """It was shut for longer than one was ready to wait, or for good."""
 
 
-class Gate:
+class SwapLock:
     """Who is in already may enter again, so that a question within a question does not wait for itself."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._is_shut = False
+        self._condition = threading.Condition()
+        self._is_exclusive = False
         self._is_closed = False
-        self._inside = 0
-        self._mine = threading.local()
+        self._reader_count = 0
+        self._thread_state = threading.local()
 
     @contextmanager
-    def entered(self, patience_s: float) -> Iterator[None]:
+    def read(self, timeout_s: float) -> Iterator[None]:
         """Raises Shut when it does not open in time."""
-        depth = getattr(self._mine, "depth", 0)
-        with self._changed:
+        depth = getattr(self._thread_state, "depth", 0)
+        with self._condition:
             if not depth:
-                self._changed.wait_for(lambda: self._is_closed or not self._is_shut, patience_s)
-                if self._is_shut or self._is_closed:
-                    raise Shut
-            self._mine.depth = depth + 1
-            self._inside += 1
+                self._condition.wait_for(lambda: self._is_closed or not self._is_exclusive, timeout_s)
+                if self._is_exclusive or self._is_closed:
+                    raise SwapLockClosed
+            self._thread_state.depth = depth + 1
+            self._reader_count += 1
         try:
             yield
         finally:
-            with self._changed:
-                self._mine.depth -= 1
-                self._inside -= 1
-                self._changed.notify_all()
+            with self._condition:
+                self._thread_state.depth -= 1
+                self._reader_count -= 1
+                self._condition.notify_all()
 
     @contextmanager
-    def shut(self, patience_s: float, hurry: Callable[[], None], *, for_good: bool = False) -> Iterator[None]:
+    def exclusive(
+        self, drain_timeout_s: float, interrupt_readers: Callable[[], None], *, is_permanent: bool = False
+    ) -> Iterator[None]:
         """Nobody is inside while it lasts. Who stays longer than `patience_s` is hurried, and given a moment more."""
-        with self._changed:
-            self._is_shut = True
-            if not self._changed.wait_for(self._is_empty, patience_s):
-                hurry()
-                self._changed.wait_for(self._is_empty, 1.0)
+        with self._condition:
+            self._is_exclusive = True
+            if not self._condition.wait_for(self._has_no_readers, drain_timeout_s):
+                interrupt_readers()
+                self._condition.wait_for(self._has_no_readers, 1.0)
         try:
             yield
         finally:
-            with self._changed:
-                self._is_shut = False
-                self._is_closed = self._is_closed or for_good
-                self._changed.notify_all()
+            with self._condition:
+                self._is_exclusive = False
+                self._is_closed = self._is_closed or is_permanent
+                self._condition.notify_all()
 
-    def _is_empty(self) -> bool:
-        return self._inside == 0
+    def _has_no_readers(self) -> bool:
+        return self._reader_count == 0

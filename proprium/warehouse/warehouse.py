@@ -20,21 +20,21 @@ from proprium.warehouse.engines.duckdb import (
     DuckDBStore,
     WarehouseUnreadable,
     batches,
+    delete_files,
     reader_problem,
-    remove,
-    staged,
+    stage,
 )
-from proprium.warehouse.query_cache import Memo
-from proprium.warehouse.query_timeout import Patience, asking, patience_here
-from proprium.warehouse.swap_lock import Gate, Shut
+from proprium.warehouse.query_cache import QueryCache
+from proprium.warehouse.query_timeout import QueryDeadline, current_deadline, with_deadline
+from proprium.warehouse.swap_lock import SwapLock, SwapLockClosed
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Warehouse", "batches", "open_warehouse", "staged"]
+__all__ = ["Warehouse", "batches", "open_warehouse", "stage"]
 
-SWAP_S = 30.0
+SWAP_DRAIN_TIMEOUT_S = 30.0
 """How long a swap lets readers finish before it ends their questions."""
-FAREWELL_S = 5.0
+CLOSE_DRAIN_TIMEOUT_S = 5.0
 """The same at the end."""
 
 
@@ -45,55 +45,57 @@ class Warehouse:
         self.path = path
         self._memory = memory
         self._threads = threads
-        self._writer = threading.RLock()
-        self._gate = Gate()
-        self._readers: set[Connection] = set()
-        self.memo = Memo()
-        self.filled_to = 0
+        self._write_lock = threading.RLock()
+        self._swap_lock = SwapLock()
+        self._reader_connections: set[Connection] = set()
+        self.query_cache = QueryCache()
+        self.progress_seq = 0
         """How far in storage's sequence whoever fills it has come, committed or not."""
-        self._successor: Warehouse | None = None
-        self._outdated_at: int | None = None
-        self._store = self._open()
-        remove(self.next_path)  # a killed rebuild's; not before the file is ours, since another process may write it
+        self._rebuild_target: Warehouse | None = None
+        self._outdated_seq: int | None = None
+        self._store = self._open_or_reset()
+        delete_files(
+            self.rebuild_path
+        )  # a killed rebuild's; not before the file is ours, since another process may write it
 
     @property
-    def next_path(self) -> Path:
+    def rebuild_path(self) -> Path:
         """Where a rebuild writes."""
         return self.path.with_name(f"{self.path.stem}.next{self.path.suffix}")
 
-    def rebuilt_percent(self) -> int | None:
+    def rebuild_percent(self) -> int | None:
         """While the file is another version's, whose columns are not ours: how far the new one is. None: ask."""
-        if self._outdated_at is None:
+        if self._outdated_seq is None:
             return None
-        filled_to = self._successor.filled_to if self._successor else 0
-        return min(99, 100 * filled_to // max(1, self._outdated_at))
+        progress_seq = self._rebuild_target.progress_seq if self._rebuild_target else 0
+        return min(99, 100 * progress_seq // max(1, self._outdated_seq))
 
     @contextmanager
-    def read(self, *, even_outdated: bool = False) -> Iterator[Connection]:
+    def read(self, *, allow_outdated: bool = False) -> Iterator[Connection]:
         """A connection of one's own, for one thread; everything it reads is from one moment.
 
         Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; WarehouseRebuilding
         when it is another version's; TooSlow when the thread's patience ends; TooLarge when memory or disk do.
         """
-        if not even_outdated and (percent := self.rebuilt_percent()) is not None:
+        if not allow_outdated and (percent := self.rebuild_percent()) is not None:
             raise WarehouseRebuilding(percent)
-        patience = patience_here() or Patience()
+        deadline = current_deadline() or QueryDeadline()
         try:
             with (
-                self._gate.entered(SWAP_S),
+                self._swap_lock.read(SWAP_DRAIN_TIMEOUT_S),
                 self._store.engine.connect() as connection,
-                asking(patience),
-                patience.reading(partial(self._store.interrupt, connection)),
+                with_deadline(deadline),
+                deadline.enforce(partial(self._store.interrupt, connection)),
             ):
-                self._readers.add(connection)
+                self._reader_connections.add(connection)
                 try:
                     yield connection
                 finally:
-                    self._readers.discard(connection)
-        except (Shut, TimeoutError):
+                    self._reader_connections.discard(connection)
+        except (SwapLockClosed, TimeoutError):
             raise WarehouseBusy("The warehouse is busy. Try again in a moment.") from None
         except ENGINE_ERRORS as error:
-            patience.check()
+            deadline.check()
             if (problem := reader_problem(error)) is None:
                 raise
             first_line, *_ = str(getattr(error, "orig", error)).splitlines() or [""]
@@ -103,18 +105,18 @@ class Warehouse:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end or not at all. One writer at a time."""
-        with self._writer, self._store.engine.begin() as connection:
+        with self._write_lock, self._store.engine.begin() as connection:
             yield connection
 
     def checkpoint(self) -> None:
-        with self._writer:
+        with self._write_lock:
             self._store.checkpoint()
 
-    def successor(self) -> Warehouse:
+    def create_rebuild_target(self) -> Warehouse:
         """An empty warehouse beside this one, for a rebuild; hand it to `swap` or `abandon`."""
-        remove(self.next_path)
-        self._successor = Warehouse(self.next_path, self._memory, self._threads)
-        return self._successor
+        delete_files(self.rebuild_path)
+        self._rebuild_target = Warehouse(self.rebuild_path, self._memory, self._threads)
+        return self._rebuild_target
 
     def copy(self, between: Callable[[], None]) -> Warehouse:
         """What this one holds at the moment, beside it and without a trace of deleted rows: for `swap` or `abandon`.
@@ -123,54 +125,54 @@ class Warehouse:
         """
         tables = [table for table in schema.metadata.sorted_tables if table is not schema.compaction]
         self._store.copy(tables, between)
-        successor = Warehouse(self.next_path, self._memory, self._threads)
+        successor = Warehouse(self.rebuild_path, self._memory, self._threads)
         with successor.write() as connection:
             connection.execute(insert(schema.compaction).values(is_pending=False))
-        self._successor = successor
+        self._rebuild_target = successor
         return successor
 
-    def swap(self, successor: Warehouse) -> None:
+    def swap(self, rebuild_target: Warehouse) -> None:
         """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
-        with self._alone(SWAP_S):
-            successor.close()
+        with self._exclusive(SWAP_DRAIN_TIMEOUT_S):
+            rebuild_target.close()
             self._store.close()
             # The old log must be gone before the new file has its name: it would be read as the new one's.
             Path(f"{self.path}.wal").unlink(missing_ok=True)
-            os.replace(successor.path, self.path)
-            self._store = self._open()
-            self._successor = None
-            self.memo.forget()
+            os.replace(rebuild_target.path, self.path)
+            self._store = self._open_or_reset()
+            self._rebuild_target = None
+            self.query_cache.clear()
 
-    def abandon(self, successor: Warehouse) -> None:
+    def discard(self, rebuild_target: Warehouse) -> None:
         """Closes it and deletes its file: that rebuild failed, and the next one begins at nothing."""
-        self._successor = None
-        successor.close()
-        remove(successor.path)
+        self._rebuild_target = None
+        rebuild_target.close()
+        delete_files(rebuild_target.path)
 
     def reopen(self) -> None:
         """After a fault that the engine does not recover from by itself."""
-        with self._alone(0):
+        with self._exclusive(0):
             self._store.close()
-            self._store = self._open()
+            self._store = self._open_or_reset()
 
     def close(self) -> None:
         """After the questions that are being answered, or a few seconds. Nobody can read afterwards."""
-        with self._alone(FAREWELL_S, for_good=True):
+        with self._exclusive(CLOSE_DRAIN_TIMEOUT_S, is_permanent=True):
             self._store.close()
 
-    def _open(self) -> DuckDBStore:
+    def _open_or_reset(self) -> DuckDBStore:
         try:
-            return self._prepared()
+            return self._open_store()
         except WarehouseUnreadable as problem:
             log.warning("the warehouse is thrown away and filled again from storage: %s", problem)
-            remove(self.path)
-            return self._prepared()
+            delete_files(self.path)
+            return self._open_store()
 
-    def _prepared(self) -> DuckDBStore:
-        store = DuckDBStore(self.path, self.next_path, self._memory, self._threads)
+    def _open_store(self) -> DuckDBStore:
+        store = DuckDBStore(self.path, self.rebuild_path, self._memory, self._threads)
         try:
             with store.engine.begin() as connection:
-                self._outdated_at = _outdated_at(connection)
+                self._outdated_seq = _outdated_seq(connection)
                 schema.metadata.create_all(connection)
         except WarehouseUnreadable:
             store.close()
@@ -178,24 +180,27 @@ class Warehouse:
         return store
 
     @contextmanager
-    def _alone(self, patience_s: float, *, for_good: bool = False) -> Iterator[None]:
+    def _exclusive(self, drain_timeout_s: float, *, is_permanent: bool = False) -> Iterator[None]:
         """While it lasts nobody writes or reads; who will not end is cut off."""
-        with self._writer, self._gate.shut(patience_s, self._interrupt, for_good=for_good):
-            for connection in list(self._readers):
-                self._store.cut_off(connection)
+        with (
+            self._write_lock,
+            self._swap_lock.exclusive(drain_timeout_s, self._interrupt_readers, is_permanent=is_permanent),
+        ):
+            for connection in list(self._reader_connections):
+                self._store.disconnect(connection)
             yield
 
-    def _interrupt(self) -> None:
-        for connection in list(self._readers):
+    def _interrupt_readers(self) -> None:
+        for connection in list(self._reader_connections):
             self._store.interrupt(connection)
 
 
-def _outdated_at(connection: Connection) -> int | None:
+def _outdated_seq(connection: Connection) -> int | None:
     """How far another version had filled this file; None where it is this version's, or new."""
-    position, found = schema.position, inspect(connection)
-    if not found.has_table(position.name):
+    position, inspector = schema.position, inspect(connection)
+    if not inspector.has_table(position.name):
         return None
-    if {column["name"] for column in found.get_columns(position.name)} != set(position.c.keys()):
+    if {column["name"] for column in inspector.get_columns(position.name)} != set(position.c.keys()):
         raise WarehouseUnreadable("another version of Proprium kept its place in another way")
     row = connection.execute(select(position.c.schema_version, position.c.event_seq)).first()
     return row.event_seq if row and row.schema_version != schema.VERSION else None

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from proprium.accounts import login_sessions
-from proprium.accounts.login_throttle import Attempts
-from proprium.errors import SignInNeeded, TooManyAttempts
+from proprium.accounts.login_throttle import LoginThrottle
+from proprium.errors import SignInRequired, TooManyAttempts
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
 from tests.support.builders import PASSWORD, a_user, moment
@@ -25,8 +25,8 @@ class At:
 
 
 @pytest.fixture
-def attempts() -> Attempts:
-    return Attempts()
+def attempts() -> LoginThrottle:
+    return LoginThrottle()
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def clock() -> At:
 
 def test_the_token_of_a_sign_in_tells_who_it_is(database: Database) -> None:
     ada = a_user(database)
-    token = login_sessions.log_in(database, "Ada@Example.com ", PASSWORD, "Firefox on Linux", attempts=Attempts())
+    token = login_sessions.log_in(database, "Ada@Example.com ", PASSWORD, "Firefox on Linux", throttle=LoginThrottle())
     user = login_sessions.user_of(database, token)
     assert user is not None
     assert (user.id, user.email) == (ada.id, "ada@example.com")
@@ -44,29 +44,29 @@ def test_the_token_of_a_sign_in_tells_who_it_is(database: Database) -> None:
 
 @pytest.mark.parametrize("token", ["", None, "made up", "\ud800", "x" * 100_000])
 def test_any_other_token_is_nobody(database: Database, token: str | None) -> None:
-    login_sessions.start(database, a_user(database).id)
+    login_sessions.start_session(database, a_user(database).id)
     assert login_sessions.user_of(database, token) is None
 
 
-def test_a_wrong_password_and_an_unknown_address_look_the_same(database: Database, attempts: Attempts) -> None:
+def test_a_wrong_password_and_an_unknown_address_look_the_same(database: Database, attempts: LoginThrottle) -> None:
     a_user(database)
-    with pytest.raises(SignInNeeded) as wrong:
-        login_sessions.log_in(database, "ada@example.com", "wrong password", attempts=attempts)
-    with pytest.raises(SignInNeeded) as unknown:
-        login_sessions.log_in(database, "nobody@example.com", "wrong password", attempts=attempts)
+    with pytest.raises(SignInRequired) as wrong:
+        login_sessions.log_in(database, "ada@example.com", "wrong password", throttle=attempts)
+    with pytest.raises(SignInRequired) as unknown:
+        login_sessions.log_in(database, "nobody@example.com", "wrong password", throttle=attempts)
     assert str(wrong.value) == str(unknown.value)
 
 
 def test_the_token_itself_is_not_stored(database: Database) -> None:
-    token = login_sessions.start(database, a_user(database).id)
-    database.forget_log()
+    token = login_sessions.start_session(database, a_user(database).id)
+    database.truncate_wal()
     assert token.encode() not in database.path.read_bytes()
 
 
 def test_signing_in_again_ends_the_session_that_the_browser_had(database: Database) -> None:
     ada = a_user(database)
-    old = login_sessions.log_in(database, ada.email, PASSWORD, attempts=Attempts())
-    new = login_sessions.log_in(database, ada.email, PASSWORD, replaces=old, attempts=Attempts())
+    old = login_sessions.log_in(database, ada.email, PASSWORD, throttle=LoginThrottle())
+    new = login_sessions.log_in(database, ada.email, PASSWORD, replaced_token=old, throttle=LoginThrottle())
     assert new != old
     assert login_sessions.user_of(database, old) is None
     assert login_sessions.user_of(database, new) is not None
@@ -74,55 +74,55 @@ def test_signing_in_again_ends_the_session_that_the_browser_had(database: Databa
 
 def test_a_session_ends_after_thirty_days(database: Database, clock: At) -> None:
     ada = a_user(database)
-    token = login_sessions.start(database, ada.id, clock=clock)
+    token = login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=30, seconds=-1)
     assert login_sessions.user_of(database, token, clock=clock) is not None
     clock.now += timedelta(seconds=1)
     assert login_sessions.user_of(database, token, clock=clock) is None
-    assert login_sessions.sessions_of(database, ada.id, clock=clock) == []
+    assert login_sessions.list_sessions(database, ada.id, clock=clock) == []
 
 
 def test_many_tokens_are_read_at_once_and_only_those_that_hold_are_told(database: Database, clock: At) -> None:
     ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
-    old = login_sessions.start(database, ada.id, clock=clock)
+    old = login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=29)
-    hers, his = (login_sessions.start(database, one.id, clock=clock) for one in (ada, bob))
+    hers, his = (login_sessions.start_session(database, one.id, clock=clock) for one in (ada, bob))
     clock.now += timedelta(days=1)
-    read = login_sessions.principals(database, ["", "no token", old, hers, his], clock=clock)
+    read = login_sessions.signed_in_users(database, ["", "no token", old, hers, his], clock=clock)
     assert read == {hers: (ada.id, Role.EDITOR), his: (bob.id, Role.VIEWER)}
 
 
 def test_ended_sessions_are_not_kept(database: Database, clock: At) -> None:
     ada = a_user(database)
-    login_sessions.start(database, ada.id, clock=clock)
+    login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=31)
-    login_sessions.start(database, ada.id, clock=clock)
+    login_sessions.start_session(database, ada.id, clock=clock)
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM login_session").scalar_one() == 1
 
 
 def test_the_account_page_shows_where_one_is_signed_in(database: Database, clock: At) -> None:
     ada, grace = a_user(database), a_user(database, "grace@example.com")
-    phone = login_sessions.start(database, ada.id, "Safari on iOS", clock=clock)
-    login_sessions.start(database, grace.id, "Edge on Windows", clock=clock)
+    phone = login_sessions.start_session(database, ada.id, "Safari on iOS", clock=clock)
+    login_sessions.start_session(database, grace.id, "Edge on Windows", clock=clock)
     clock.now += timedelta(hours=1)
-    login_sessions.start(database, ada.id, "Firefox on Linux", clock=clock)
-    assert [login.browser for login in login_sessions.sessions_of(database, ada.id, clock=clock)] == [
+    login_sessions.start_session(database, ada.id, "Firefox on Linux", clock=clock)
+    assert [login.browser for login in login_sessions.list_sessions(database, ada.id, clock=clock)] == [
         "Firefox on Linux",
         "Safari on iOS",
     ]
     clock.now += timedelta(hours=1)
     login_sessions.user_of(database, phone, clock=clock)
-    used, other = login_sessions.sessions_of(database, ada.id, clock=clock)
+    used, other = login_sessions.list_sessions(database, ada.id, clock=clock)
     assert (used.browser, used.seen_at) == ("Safari on iOS", clock.now)
-    assert login_sessions.is_of(used, phone)
-    assert not login_sessions.is_of(other, phone)
+    assert login_sessions.is_session_of_token(used, phone)
+    assert not login_sessions.is_session_of_token(other, phone)
 
 
 def test_one_session_can_be_ended_by_its_user_only(database: Database) -> None:
     ada, grace = a_user(database), a_user(database, "grace@example.com")
-    token = login_sessions.start(database, ada.id)
-    [login] = login_sessions.sessions_of(database, ada.id)
+    token = login_sessions.start_session(database, ada.id)
+    [login] = login_sessions.list_sessions(database, ada.id)
     login_sessions.revoke(database, grace.id, login.id)
     assert login_sessions.user_of(database, token) is not None
     login_sessions.revoke(database, ada.id, login.id)
@@ -131,7 +131,7 @@ def test_one_session_can_be_ended_by_its_user_only(database: Database) -> None:
 
 def test_signing_out_ends_this_session_only(database: Database) -> None:
     ada = a_user(database)
-    here, there = login_sessions.start(database, ada.id), login_sessions.start(database, ada.id)
+    here, there = login_sessions.start_session(database, ada.id), login_sessions.start_session(database, ada.id)
     login_sessions.revoke_token(database, here)
     assert login_sessions.user_of(database, here) is None
     assert login_sessions.user_of(database, there) is not None
@@ -139,57 +139,57 @@ def test_signing_out_ends_this_session_only(database: Database) -> None:
 
 def test_signing_out_with_a_made_up_token_does_not_wait_for_storage(database: Database) -> None:
     """Anybody may post one; a write would stand in the way of events."""
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.connection()  # takes the lock
         login_sessions.revoke_token(database, "made up")
 
 
 def test_signing_out_everywhere_may_spare_this_browser(database: Database) -> None:
     ada = a_user(database)
-    here, there = login_sessions.start(database, ada.id), login_sessions.start(database, ada.id)
-    login_sessions.revoke_all(database, ada.id, but=here)
+    here, there = login_sessions.start_session(database, ada.id), login_sessions.start_session(database, ada.id)
+    login_sessions.revoke_all(database, ada.id, except_token=here)
     assert login_sessions.user_of(database, here) is not None
     assert login_sessions.user_of(database, there) is None
     login_sessions.revoke_all(database, ada.id)
     assert login_sessions.user_of(database, here) is None
 
 
-def test_guessing_is_stopped_even_with_the_right_password_at_last(attempts: Attempts) -> None:
+def test_guessing_is_stopped_even_with_the_right_password_at_last(attempts: LoginThrottle) -> None:
     for _ in range(10):
-        attempts.begin("ada@example.com", "192.0.2.7")
+        attempts.count_attempt("ada@example.com", "192.0.2.7")
     with pytest.raises(TooManyAttempts, match="five minutes"):
-        attempts.begin("ada@example.com", "192.0.2.7")
-    attempts.begin("grace@example.com", "192.0.2.7")
+        attempts.count_attempt("ada@example.com", "192.0.2.7")
+    attempts.count_attempt("grace@example.com", "192.0.2.7")
 
 
-def test_somebody_elses_guesses_do_not_keep_the_owner_of_an_account_out(attempts: Attempts) -> None:
+def test_somebody_elses_guesses_do_not_keep_the_owner_of_an_account_out(attempts: LoginThrottle) -> None:
     for _ in range(10):
-        attempts.begin("ada@example.com", "192.0.2.7")
-    attempts.begin("ada@example.com", "192.0.2.8")
+        attempts.count_attempt("ada@example.com", "192.0.2.7")
+    attempts.count_attempt("ada@example.com", "192.0.2.8")
 
 
-def test_many_accounts_cannot_be_guessed_from_one_address(attempts: Attempts) -> None:
+def test_many_accounts_cannot_be_guessed_from_one_address(attempts: LoginThrottle) -> None:
     for number in range(50):
-        attempts.begin(f"user{number}@example.com", "192.0.2.7")
+        attempts.count_attempt(f"user{number}@example.com", "192.0.2.7")
     with pytest.raises(TooManyAttempts):
-        attempts.begin("one.more@example.com", "192.0.2.7")
-    attempts.begin("one.more@example.com", "192.0.2.8")
-    attempts.begin("one.more@example.com", None)
+        attempts.count_attempt("one.more@example.com", "192.0.2.7")
+    attempts.count_attempt("one.more@example.com", "192.0.2.8")
+    attempts.count_attempt("one.more@example.com", None)
 
 
-def test_a_refused_sign_in_does_not_look_at_the_password(database: Database, attempts: Attempts) -> None:
+def test_a_refused_sign_in_does_not_look_at_the_password(database: Database, attempts: LoginThrottle) -> None:
     ada = a_user(database)
     for _ in range(10):
-        attempts.begin(ada.email)
+        attempts.count_attempt(ada.email)
     with pytest.raises(TooManyAttempts):
-        login_sessions.log_in(database, ada.email, PASSWORD, attempts=attempts)
-    assert login_sessions.sessions_of(database, ada.id) == []
+        login_sessions.log_in(database, ada.email, PASSWORD, throttle=attempts)
+    assert login_sessions.list_sessions(database, ada.id) == []
 
 
-def test_who_knows_the_password_may_sign_in_often(database: Database, attempts: Attempts) -> None:
+def test_who_knows_the_password_may_sign_in_often(database: Database, attempts: LoginThrottle) -> None:
     ada = a_user(database)
     for _ in range(9):
-        attempts.begin(ada.email)
+        attempts.count_attempt(ada.email)
     for _ in range(2):
-        login_sessions.log_in(database, ada.email, PASSWORD, attempts=attempts)
-    assert len(login_sessions.sessions_of(database, ada.id)) == 2
+        login_sessions.log_in(database, ada.email, PASSWORD, throttle=attempts)
+    assert len(login_sessions.list_sessions(database, ada.id)) == 2

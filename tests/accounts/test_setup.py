@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from proprium.accounts import login_sessions, setup, users
-from proprium.accounts.login_throttle import Attempts
-from proprium.errors import NotFound, ProblemForReader
+from proprium.accounts.login_throttle import LoginThrottle
+from proprium.errors import NotFound, UserFacingError
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
 from tests.support.builders import PASSWORD, a_user
 
 
 def link(database: Database) -> str:
-    token = setup.setup_token(database)
+    token = setup.create_setup_token(database)
     assert token is not None
     return token
 
@@ -25,13 +25,13 @@ def test_the_link_makes_the_owner_once(database: Database) -> None:
     with pytest.raises(NotFound, match="not valid any more"):
         setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
     assert len(users.list_users(database)) == 1
-    assert login_sessions.log_in(database, "ada@example.com", PASSWORD, attempts=Attempts())
+    assert login_sessions.log_in(database, "ada@example.com", PASSWORD, throttle=LoginThrottle())
 
 
 def test_there_is_no_link_once_there_is_a_user(database: Database) -> None:
     token = link(database)
     a_user(database)
-    assert setup.setup_token(database) is None
+    assert setup.create_setup_token(database) is None
     assert not setup.is_valid(database, token)
     with pytest.raises(NotFound):
         setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
@@ -53,12 +53,12 @@ def test_a_guess_is_not_valid(database: Database) -> None:
 
 def test_a_password_that_will_not_do_leaves_the_link_valid(database: Database) -> None:
     token = link(database)
-    with pytest.raises(ProblemForReader, match="at least 10"):
+    with pytest.raises(UserFacingError, match="at least 10"):
         setup.complete_setup(database, token, "ada@example.com", "Ada", "short")
     assert setup.complete_setup(database, token, "ada@example.com", "Ada", PASSWORD)
 
 
 def test_the_link_is_not_stored_as_it_is(database: Database) -> None:
     token = link(database)
-    database.forget_log()
+    database.truncate_wal()
     assert token.encode() not in database.path.read_bytes()

@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from proprium.accounts import login_sessions, passwords, users
-from proprium.errors import Conflict, NotFound, ProblemForReader
+from proprium.errors import Conflict, NotFound, UserFacingError
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
 from tests.support.builders import PASSWORD, a_user
@@ -29,7 +29,7 @@ def test_an_address_is_taken_once(database: Database) -> None:
     "email", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "x" * 250 + "@e.com"]
 )
 def test_what_is_no_address_is_refused(database: Database, email: str) -> None:
-    with pytest.raises(ProblemForReader, match="no e-mail address"):
+    with pytest.raises(UserFacingError, match="no e-mail address"):
         a_user(database, email)
 
 
@@ -41,7 +41,7 @@ def test_ordinary_addresses_are_taken(database: Database, email: str) -> None:
 
 
 def test_a_short_password_is_refused_and_the_message_says_so(database: Database) -> None:
-    with pytest.raises(ProblemForReader, match="at least 10 characters; this one has 9"):
+    with pytest.raises(UserFacingError, match="at least 10 characters; this one has 9"):
         a_user(database, password="123456789")
     assert not users.has_users(database)
 
@@ -86,7 +86,7 @@ def test_an_unknown_address_costs_a_hash_too(database: Database, monkeypatch: py
 
 def test_a_new_password_ends_every_session(database: Database) -> None:
     ada = a_user(database)
-    token = login_sessions.start(database, ada.id)
+    token = login_sessions.start_session(database, ada.id)
     users.set_password(database, ada.email, "another good password")
     assert login_sessions.user_of(database, token) is None
     assert users.check_password(database, ada.email, PASSWORD) is None
@@ -113,7 +113,7 @@ def test_the_last_owner_stays(database: Database) -> None:
 
 def test_who_is_removed_is_signed_out(database: Database) -> None:
     ada = a_user(database)
-    token = login_sessions.start(database, ada.id)
+    token = login_sessions.start_session(database, ada.id)
     users.remove(database, ada.email)
     assert login_sessions.user_of(database, token) is None
     with pytest.raises(NotFound, match=r"No user ada@example\.com"):

@@ -14,7 +14,7 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.parse import TEXT_LIMIT
+from collector.parse import MAX_TEXT_LENGTH
 from tests.adversarial.odd_inputs import BROKEN_HTTP, GOOD, HEADERS, REFUSED, TAKEN, one
 from tests.collector.conftest import PROPERTY, Door, MakeDoor
 
@@ -32,7 +32,7 @@ async def test_nonsense_is_refused_with_a_reason(door: Door) -> None:
         assert answer.status_code == 400, (body[:150], answer.text)
         assert answer.json()["detail"]
     assert not door.sink.events
-    assert door.collector.counters.received == door.collector.counters.accounted
+    assert door.collector.counters.received == door.collector.counters.outcome_count
 
 
 async def test_odd_things_are_taken_and_harmless(door: Door) -> None:
@@ -40,7 +40,7 @@ async def test_odd_things_are_taken_and_harmless(door: Door) -> None:
         some = TAKEN[start : start + 50]
         for body, answer in zip(some, await asyncio.gather(*map(door.send, some)), strict=True):
             assert answer.status_code == 204, (body[:150], answer.text)
-        assert door.collector.counters.received == door.collector.counters.accounted
+        assert door.collector.counters.received == door.collector.counters.outcome_count
     for event in door.sink.events:
         assert "\0" not in repr(event)
         orjson.dumps(event.data).decode()
@@ -48,7 +48,7 @@ async def test_odd_things_are_taken_and_harmless(door: Door) -> None:
             value = getattr(event, name)
             if isinstance(value, str):
                 value.encode()  # no half character
-                assert len(value) <= TEXT_LIMIT
+                assert len(value) <= MAX_TEXT_LENGTH
             if isinstance(value, int):
                 assert -(1 << 63) <= value < 1 << 63
 
@@ -104,7 +104,7 @@ async def test_broken_http_leaves_no_500_and_the_next_one_is_served(door: Door) 
         await asyncio.gather(*(spoken(port, request, hangs_up=True) for request in BROKEN_HTTP))
         good = b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
         assert (await spoken(port, good)).startswith(b"HTTP/1.1 204")
-    assert door.collector.counters.received == door.collector.counters.accounted
+    assert door.collector.counters.received == door.collector.counters.outcome_count
 
 
 # Anything at all, and what looks like an event more often than chance would have it.
@@ -146,7 +146,7 @@ async def test_whatever_is_sent_is_answered_and_accounted_for(make_door: MakeDoo
         request: Any = door.client.post("/collect", content=body, headers=sent)
         answer = asyncio.run_coroutine_threadsafe(request, loop).result(30)
         assert answer.status_code in SENTENCES, answer.text
-        assert door.collector.counters.received == door.collector.counters.accounted
+        assert door.collector.counters.received == door.collector.counters.outcome_count
 
     await asyncio.to_thread(send)
 
@@ -155,4 +155,4 @@ async def test_a_text_of_any_length_is_cut_and_kept(door: Door) -> None:
     await door.send(one(data={"title": "x" * 100_000, "plan": "y" * 100_000}))
     (event,) = door.sink.events
     assert len(event.title or "") == 1_000
-    assert len(event.data["plan"]) == TEXT_LIMIT
+    assert len(event.data["plan"]) == MAX_TEXT_LENGTH

@@ -25,8 +25,8 @@ from proprium.metrics.results import Dashboard, Dimension
 from proprium.properties.service import set_custom_cards
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
-from proprium.reports.report_model import Facts
-from proprium.server.collector_app import Ingestion, ingestion
+from proprium.reports.report_model import ReportOptions
+from proprium.server.collector_app import CollectorParts, build_collector_parts
 from proprium.storage.events import count_events, read_events
 from tests.adversarial.odd_inputs import MARKUP, PROPERTY, SCRIPT, TAKEN, in_every_place, one
 from tests.collector.conftest import not_found
@@ -40,8 +40,8 @@ AT_ONCE = 60  # bodies between two looks at the dashboard; one with --fuzz
 class Poisoned:
     """A property whose collector, storage and warehouse are the real ones."""
 
-    def __init__(self, filled: FilledWarehouse, doors: Ingestion, client: httpx.AsyncClient) -> None:
-        self.filled, self.doors, self.client = filled, doors, client
+    def __init__(self, filled: FilledWarehouse, collector_parts: CollectorParts, client: httpx.AsyncClient) -> None:
+        self.filled, self.collector_parts, self.client = filled, collector_parts, client
         self.id: UUID = filled.property.id
 
     async def send(self, body: bytes) -> None:
@@ -61,14 +61,14 @@ class Poisoned:
 @pytest.fixture
 async def poisoned(warehouse: FilledWarehouse, tmp_path: Path) -> AsyncIterator[Poisoned]:
     settings = Settings(data_dir=tmp_path, collect_rate=0, _env_file=None)  # type: ignore[call-arg]
-    doors = ingestion(settings, warehouse.database, ATLAS)
-    doors.writer.start()
+    doors = build_collector_parts(settings, warehouse.database, ATLAS)
+    doors.group_commit.start()
     transport = httpx.ASGITransport(doors.wrap(not_found), client=("203.0.113.9", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://a", headers={"user-agent": CHROME}) as client:
         yield Poisoned(warehouse, doors, client)
     doors.stop()
     counters = doors.collector.counters
-    assert counters.received == counters.accounted
+    assert counters.received == counters.outcome_count
     assert counters.stored == count_events(warehouse.database)
 
 
@@ -96,7 +96,7 @@ def scripts_of(text: str) -> Scripts:
 
 
 async def test_everything_still_loads_and_shows_after_each_oddity(poisoned: Poisoned, fuzz: bool) -> None:
-    facts = Facts(f"{SCRIPT}|name")
+    facts = ReportOptions(f"{SCRIPT}|name")
     clean = scripts_of(html(poisoned.look(), facts, ATLAS))
     size = 1 if fuzz else AT_ONCE
     for start in range(0, len(TAKEN), size):
@@ -143,14 +143,14 @@ async def test_a_custom_event_s_name_of_markup_is_a_card_like_any_other(poisoned
     shown = poisoned.look()
     assert shown.totals.custom[SCRIPT] == 1
     assert {"=1+1", "'; DROP TABLE event; --"} <= set(shown.custom_events)
-    assert SCRIPT not in html(shown, Facts("a", custom_event=SCRIPT), ATLAS)
+    assert SCRIPT not in html(shown, ReportOptions("a", custom_event=SCRIPT), ATLAS)
 
 
 async def test_a_clock_that_jumps_loses_nothing(poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch) -> None:
     now = utc_now() - timedelta(hours=12)  # so that small jumps stay within these days, whatever the hour
     jumps = [timedelta(0), timedelta(hours=-3), timedelta(days=400), timedelta(days=-20_000), timedelta(minutes=1)]
     for jump in jumps * 2:
-        monkeypatch.setattr(poisoned.doors.collector, "_now", lambda jump=jump: now + jump)
+        monkeypatch.setattr(poisoned.collector_parts.collector, "_now", lambda jump=jump: now + jump)
         await asyncio.gather(*(poisoned.send(one(data={"url": f"/{n}"})) for n in range(5)))  # the first day's key too
     assert count_events(poisoned.filled.database) == 50
     assert poisoned.look(period="7d").totals.events == 30  # those of these days

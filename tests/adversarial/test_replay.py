@@ -11,8 +11,8 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
-from collector.asgi import wrap
-from collector.geolocation import Geo
+from collector.asgi import collector_middleware
+from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.service import Collector
@@ -21,7 +21,7 @@ from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dashboard, Dimension
 from proprium.properties import service
-from proprium.properties.rules_cache import Directory
+from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.storage.visitor_keys import VisitorKeys
 from tests.collector.conftest import not_found
 from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE
@@ -96,15 +96,15 @@ class Replay:
 
     def __init__(self, filled: FilledWarehouse) -> None:
         self.filled = filled
-        self.directory = Directory(filled.database)
+        self.directory = PropertyRulesCache(filled.database)
         self.writer = GroupCommit(filled.store)
-        pipeline = Pipeline(Geo(None), VisitorKeys(filled.database))
+        pipeline = Pipeline(GeoIPDatabase(None), VisitorKeys(filled.database))
         proxies = [ip_network("127.0.0.1/32")]
         self.at = FIRST
         self.collector = Collector(
             self.directory, self.writer, pipeline, trusted_proxies=proxies, collect_rate=0, now=lambda: self.at
         )
-        self.app = wrap(not_found, self.collector)
+        self.app = collector_middleware(not_found, self.collector)
 
     async def play(self, log: list[Request]) -> None:
         self.writer.start()

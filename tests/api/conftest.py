@@ -18,12 +18,12 @@ from proprium.accounts import api_keys
 from proprium.api import app, problems
 from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
-from proprium.figures.names import name_of
+from proprium.figures.names import name_lookup
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts
 from proprium.properties.service import update_settings
 from proprium.serialization.queries import facts_of
-from proprium.server.collector_app import Ingestion, ingestion
+from proprium.server.collector_app import CollectorParts, build_collector_parts
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
@@ -39,7 +39,7 @@ class Api:
     client: httpx.AsyncClient
     app: FastAPI
     database: Database
-    doors: Ingestion
+    collector_parts: CollectorParts
     property: Property
     key: str  # may write to `property`, and nowhere else
 
@@ -54,26 +54,26 @@ class Api:
 
 
 @pytest.fixture
-def doors(database: Database, tmp_path: Path) -> Iterator[Ingestion]:
+def doors(database: Database, tmp_path: Path) -> Iterator[CollectorParts]:
     settings = Settings(data_dir=tmp_path, _env_file=None)  # type: ignore[call-arg]
-    doors = ingestion(settings, database, ATLAS)
-    doors.writer.start()
+    doors = build_collector_parts(settings, database, ATLAS)
+    doors.group_commit.start()
     yield doors
     doors.stop()
     counters = doors.collector.counters
-    assert counters.received == counters.accounted, counters
+    assert counters.received == counters.outcome_count, counters
     assert counters.stored == len(list(read_events(database)))
 
 
 @pytest.fixture
-def app(doors: Ingestion, warehouse: FilledWarehouse) -> FastAPI:
+def app(doors: CollectorParts, warehouse: FilledWarehouse) -> FastAPI:
     return app_of(warehouse, doors, NOW)
 
 
-def app_of(filled: FilledWarehouse, doors: Ingestion, now: datetime, **options: Any) -> FastAPI:
+def app_of(filled: FilledWarehouse, doors: CollectorParts, now: datetime, **options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
     known = {"clock": lambda: now, **options}
-    made = app.build(filled.database, doors.collector, filled.warehouse, name_of(ATLAS), SERVER, **known)
+    made = app.build(filled.database, doors.collector, filled.warehouse, name_lookup(ATLAS), SERVER, **known)
     app.mount(app.PREFIX, made)
     problems.install(app)  # as the pages' app answers: a mounted one is not asked about an address with a line break
     return app
@@ -85,9 +85,11 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def api(app: FastAPI, database: Database, doors: Ingestion, warehouse: FilledWarehouse) -> AsyncIterator[Api]:
+async def api(
+    app: FastAPI, database: Database, doors: CollectorParts, warehouse: FilledWarehouse
+) -> AsyncIterator[Api]:
     made = warehouse.property
-    doors.directory.refresh()  # on a busy machine it looks for an unknown property a moment later
+    doors.rules_cache.refresh()  # on a busy machine it looks for an unknown property a moment later
     key = api_keys.create(database, "shop", property_id=made.id, may_write=True)
     async with client_of(app) as client:
         yield Api(client, app, database, doors, made, key)
@@ -127,7 +129,7 @@ EVENTS = 4_000
 @dataclass
 class Year:
     filled: FilledWarehouse
-    doors: Ingestion
+    collector_parts: CollectorParts
     property: Property
 
 
@@ -141,7 +143,7 @@ def year(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made = add_exemplar(database, None, until=UNTIL, count=EVENTS)
     made = update_settings(database, made.id, timezone="Europe/Berlin")
     filled.projector.catch_up()
-    doors = ingestion(Settings(data_dir=folder, _env_file=None), database, ATLAS)  # type: ignore[call-arg]
+    doors = build_collector_parts(Settings(data_dir=folder, _env_file=None), database, ATLAS)  # type: ignore[call-arg]
     yield Year(filled, doors, made)
     doors.stop()
     filled.close()
@@ -151,5 +153,5 @@ def year(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 async def past(year: Year) -> AsyncIterator[Past]:
     key = api_keys.create(year.filled.database, "reader", property_id=year.property.id)
-    async with client_of(app_of(year.filled, year.doors, UNTIL)) as client:
+    async with client_of(app_of(year.filled, year.collector_parts, UNTIL)) as client:
         yield Past(year.filled, year.property, client, key)

@@ -13,7 +13,7 @@ from fastapi import Request
 from collector import client_address
 from proprium.accounts import api_keys
 from proprium.properties.service import set_public
-from proprium.server.collector_app import Ingestion
+from proprium.server.collector_app import CollectorParts
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, Role, User
 from tests.api.conftest import NOW, app_of, client_of
@@ -53,7 +53,7 @@ class House:
 
 
 @pytest.fixture
-async def house(database: Database, doors: Ingestion, warehouse: FilledWarehouse) -> AsyncIterator[House]:
+async def house(database: Database, doors: CollectorParts, warehouse: FilledWarehouse) -> AsyncIterator[House]:
     ada, grace = a_user(database), a_user(database, "grace@example.com")
     mine, hers, public = (
         a_property(database, name, owner) for name, owner in (("Mine", ada), ("Hers", grace), ("Open", grace))
@@ -110,7 +110,7 @@ async def test_a_key_that_writes_reads_as_well_and_without_one_nothing_is_read(h
 async def test_a_revoked_key_is_out_at_once_and_so_is_the_key_of_somebody_who_left(house: House) -> None:
     key = house.a_key(house.ada)
     assert await house.seen(key) == ["Mine", "Open"]
-    [found] = api_keys.keys_of(house.database, house.ada.id)
+    [found] = api_keys.list_keys(house.database, house.ada.id)
     api_keys.revoke(house.database, found.id)
     assert (await house.get(key)).status_code == 401
 
@@ -155,10 +155,10 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_again(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_unknown_keys_are_limited_by_subscriber_and_valid_ones_of_the_same_address_are_not(
-    database: Database, doors: Ingestion, warehouse: FilledWarehouse, method: str
+    database: Database, doors: CollectorParts, warehouse: FilledWarehouse, method: str
 ) -> None:
     valid = api_keys.create(database, "shop", property_id=warehouse.property.id, may_write=True)
-    doors.directory.refresh()
+    doors.rules_cache.refresh()
     app = app_of(warehouse, doors, NOW, address_of=lambda request: request.headers["x-client"])
     path = "/api/v1/properties" if method == "GET" else "/api/v1/events"
 

@@ -48,7 +48,7 @@ async def test_a_server_that_passes_its_browser_s_headers_on_keeps_its_users(api
 
 async def test_each_of_a_thousand_events_has_its_own_answer(api: Api) -> None:
     update_settings(api.database, api.property.id, hostnames=["example.com"], discards_bots=True)
-    api.doors.directory.refresh()
+    api.collector_parts.rules_cache.refresh()
     same = {**ORDER, "id": str(uuid4())}
     odd = [same, same, {**ORDER, "data": {"hostname": "evil.example"}}, {**ORDER, "user_agent": GOOGLEBOT}, {"a": 1}]
     told = (await api.send([*odd, *[ORDER] * 995])).json()
@@ -74,12 +74,12 @@ async def test_without_a_key_with_a_wrong_one_and_with_one_that_reads_nothing_is
         assert ("www-authenticate" in answer.headers) == (status == 401)
     assert is_problem(await api.client.post("/api/v1/events", json=ORDER), 401)
     assert is_problem(await api.client.post("/api/v1/events", json=ORDER, headers={"Authorization": "Basic eA=="}), 401)
-    assert api.doors.collector.counters.rejected == {401: 4, 403: 1}
+    assert api.collector_parts.collector.counters.rejected == {401: 4, 403: 1}
     assert api.stored() == []
 
 
 async def test_a_revoked_key_is_out_at_once(api: Api) -> None:
-    [key] = api_keys.keys_of(api.database)
+    [key] = api_keys.list_keys(api.database)
     api_keys.revoke(api.database, key.id)
     assert is_problem(await api.send(ORDER), 401)
 
@@ -98,7 +98,7 @@ async def test_a_users_key_sends_to_what_they_may_edit_and_no_further_than_they_
     mine, public = a_property(api.database, "Mine", ada), a_property(api.database, "Public")
     update_settings(api.database, public.id, is_public=True)
     key = api_keys.create(api.database, "mine", user_id=ada.id, may_write=True)
-    api.doors.directory.refresh()
+    api.collector_parts.rules_cache.refresh()
     sent = [{**ORDER, "collectorId": str(one.id)} for one in (mine, public, api.property)]
     told = (await api.send(sent, key)).json()["results"]
     assert [one["result"] for one in told] == ["stored", "rejected", "rejected"]
@@ -139,7 +139,7 @@ async def test_a_store_that_refuses_is_503_and_may_be_asked_again(api: Api, monk
         raise StoreUnavailable("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.doors.store, "append", full)
+        patch.setattr(api.collector_parts.event_store, "append", full)
         answer = await api.send([ORDER, ORDER])
     assert is_problem(answer, 503)
     assert answer.headers["retry-after"] == "1"

@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from proprium.accounts import api_keys
-from proprium.server.collector_app import Ingestion
+from proprium.server.collector_app import CollectorParts
 from proprium.storage.database import Database
 from tests.api.conftest import NOW, Api, app_of
 from tests.support.warehouse_fixture import FilledWarehouse
@@ -67,7 +67,7 @@ async def test_openapi_tells_of_every_number_what_it_is(api: Api) -> None:
 
 
 def test_it_answers_as_it_says_whatever_is_asked(
-    database: Database, doors: Ingestion, warehouse: FilledWarehouse
+    database: Database, doors: CollectorParts, warehouse: FilledWarehouse
 ) -> None:
     """Not asked: that everything which the schema allows makes sense, as a period that ends before it starts; and that
     a body which breaks it is refused. Events that are right beside one that is wrong are taken."""

@@ -52,7 +52,7 @@ class Wire:
 
 @pytest.fixture
 def wire(year: Year) -> Iterator[Wire]:
-    config = uvicorn.Config(app_of(year.filled, year.doors, UNTIL), port=free_port(), log_level="critical")
+    config = uvicorn.Config(app_of(year.filled, year.collector_parts, UNTIL), port=free_port(), log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

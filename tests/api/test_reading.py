@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from proprium.figures.names import name_of, named
+from proprium.figures.names import name_lookup, with_labels
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import query_from
 from proprium.metrics.results import Dashboard, Metric
-from proprium.reports.renderer import Format, Printer
+from proprium.reports.renderer import ReportFormat, ReportRenderer
 from proprium.reports.report_model import TABLES
 from tests.api.conftest import ATLAS, UNTIL, Api, Past
 from tests.support.warehouse_fixture import FilledWarehouse
@@ -40,9 +40,9 @@ def page(past: Past, asked: str) -> Dashboard:
     return dashboard(past.filled.warehouse, query_from(parse_qsl(asked), past.facts, UNTIL))
 
 
-async def report(past: Past, asked: str, kind: Format) -> bytes:
-    printer = Printer(past.filled.warehouse, ATLAS)
-    return (await printer.report(past.property, parse_qsl(asked), kind, UNTIL, EVERY_KEY)).content
+async def report(past: Past, asked: str, kind: ReportFormat) -> bytes:
+    printer = ReportRenderer(past.filled.warehouse, ATLAS)
+    return (await printer.render(past.property, parse_qsl(asked), kind, UNTIL, EVERY_KEY)).content
 
 
 @pytest.mark.parametrize("asked", QUESTIONS)
@@ -75,7 +75,7 @@ async def test_the_timeline_is_the_chart_of_the_page(past: Past, asked: str) -> 
 
 @pytest.mark.parametrize("asked", QUESTIONS[3:])
 async def test_breakdowns_are_the_tiles_of_the_page(past: Past, asked: str) -> None:
-    tiles = named(page(past, asked).breakdowns, name_of(ATLAS))
+    tiles = with_labels(page(past, asked).breakdowns, name_lookup(ATLAS))
     for dimension, tile in tiles.items():
         told = await past.json(f"/breakdown/{dimension}", f"{asked}&limit={len(tile.rows) or 1}")
         [metric] = told["metrics"]
@@ -89,8 +89,8 @@ async def test_breakdowns_are_the_tiles_of_the_page(past: Past, asked: str) -> N
 @pytest.mark.parametrize("asked", [QUESTIONS[1], QUESTIONS[3]])
 async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past, asked: str) -> None:
     shown = page(past, asked)
-    told = json.loads(await report(past, asked, Format.JSON))
-    files = unzipped(await report(past, asked, Format.CSV))
+    told = json.loads(await report(past, asked, ReportFormat.JSON))
+    files = unzipped(await report(past, asked, ReportFormat.CSV))
     assert told["totals"]["metrics"]["visitors"]["value"] == shown.totals.visitors
     assert {row["metric"]: row["value"] for row in files["totals"]} == {
         **{metric.value: text(shown.totals.value(metric)) for metric in Metric},
@@ -102,7 +102,7 @@ async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past
         assert [row[metric] for row in files["timeline"]] == values
         assert [text(one["values"][metric]) for one in told["timeline"]["buckets"]] == values
     for title, dimension in TABLES:
-        tile = named(shown.breakdowns, name_of(ATLAS))[dimension]
+        tile = with_labels(shown.breakdowns, name_lookup(ATLAS))[dimension]
         rows = files[title.lower().replace(" ", "-")]
         first = [(row.label, text(row.count)) for row in tile.rows]
         assert [tuple(row.values())[1:3] for row in rows[: len(first)]] == first

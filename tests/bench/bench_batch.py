@@ -10,10 +10,10 @@ from pathlib import Path
 from time import process_time
 
 from proprium.config import Settings
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
-from proprium.storage.event_columns import Columns
-from proprium.warehouse.projection.incremental_sync import Follower
+from proprium.storage.event_columns import EventBatch
+from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.rules import stored_rules
 from proprium.warehouse.warehouse import open_warehouse
 from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
@@ -51,10 +51,10 @@ def project(folder: Path, copy: Path) -> list[float]:
     """As the projector of a server does it. The first batch only makes it remember what is open."""
     database = Database(Settings(data_dir=folder).storage_url)
     warehouse, tail, times = open_warehouse(copy), OnceMore(database), []
-    follower = Follower(tail, warehouse, stored_rules(database, counts_automated=False))
+    follower = IncrementalSync(tail, warehouse, stored_rules(database, counts_automated=False))
     for _ in range(1 + ROUNDS):
         began, place = process_time(), follower.position.event_seq
-        follower.take(EVENTS)
+        follower.apply_next(EVENTS)
         times.append(process_time() - began)
         assert follower.position.event_seq > place, "there was nothing to take"
     warehouse.close()
@@ -63,7 +63,7 @@ def project(folder: Path, copy: Path) -> list[float]:
     return times[1:]
 
 
-class OnceMore(Tail):
+class OnceMore(ChangeFeed):
     """After the last event of storage its newest ones happen once more."""
 
     def __init__(self, database: Database) -> None:
@@ -71,16 +71,16 @@ class OnceMore(Tail):
         self._last = self.last_event_seq()
         self._taken = EVENTS * (1 + ROUNDS)
         ends = (self._last - self._taken, self._last - 1)
-        first, last = (Tail.columns_after(self, seq, 1)["created_at"][0] for seq in ends)
+        first, last = (ChangeFeed.batch_after(self, seq, 1)["created_at"][0] for seq in ends)
         self._later = last - first + 1_000
 
-    def columns_after(self, seq: int, limit: int) -> Columns:
+    def batch_after(self, seq: int, limit: int) -> EventBatch:
         events = super().columns_after(seq - self._taken, limit)
         later = {
             "seq": [number + self._taken for number in events["seq"]],
             "created_at": [at + self._later for at in events["created_at"]],
         }
-        return replace(events, own={**events.own, **later})
+        return replace(events, plain_columns={**events.plain_columns, **later})
 
 
 if __name__ == "__main__":

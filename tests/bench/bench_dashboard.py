@@ -11,14 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from proprium.live.subscriptions import REST_PER_WORK, SLOWEST_S
-from proprium.metrics.breakdown_query import table
+from proprium.live.subscriptions import IDLE_PER_CPU_SECOND, MAX_INTERVAL_S
+from proprium.metrics.breakdown_query import breakdown_table
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dashboard, Dimension
-from proprium.metrics.top_lists import TILED
-from proprium.ui.dashboard.state import view_from
+from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS
+from proprium.ui.dashboard.state import state_from
 from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
 from tests.bench.filled import CARDS, SIZES, asked_sizes, projected, storage_of, told
@@ -50,7 +50,7 @@ def measure(size: str) -> list[str]:
         print(f"{size} events, the property with most of them", flush=True)
         found = {
             "28 days, compared": asked.cold("period=28d"),
-            "the same with every tab": asked.cold("period=28d", TILED),
+            "the same with every tab": asked.cold("period=28d", DASHBOARD_DIMENSIONS),
             "the same, filtered by country and browser": asked.cold(f"period=28d&{NARROW}"),
             "365 days, compared": asked.cold("from={year_ago}&to={today}", rounds=2),
             "a live refresh of 28 days": asked.refreshed("period=28d"),
@@ -71,18 +71,25 @@ class Asked:
 
     def cold(self, text: str, dimensions: tuple[Dimension, ...] | None = None, rounds: int = ROUNDS) -> float:
         """Nothing is remembered: what the first page after a restart costs."""
-        return self._best(text, text, self._warehouse.memo.forget, dimensions, rounds)
+        return self._best(text, text, self._warehouse.query_cache.clear, dimensions, rounds)
 
     def refreshed(self, text: str) -> float:
         """An event has come: what is about the past is remembered."""
         number = BUSY.number
-        cpu_s = self._best("live", text, lambda: self._warehouse.memo.touch(number, self._now), None, ROUNDS)
-        print(f"{'':45} at this pace every {min(SLOWEST_S, max(1.0, REST_PER_WORK * cpu_s / 2)):.1f} s", flush=True)
+        cpu_s = self._best(
+            "live", text, lambda: self._warehouse.query_cache.invalidate(number, self._now), None, ROUNDS
+        )
+        print(
+            f"{'':45} at this pace every {min(MAX_INTERVAL_S, max(1.0, IDLE_PER_CPU_SECOND * cpu_s / 2)):.1f} s",
+            flush=True,
+        )
         return cpu_s
 
     def listed(self, text: str) -> float:
         query = query_from(_pairs(text, self._now), BUSY, self._now)
-        return _best("table of pages", lambda: table(self._warehouse, query, Dimension.PAGE), lambda: None, ROUNDS)[0]
+        return _best(
+            "table of pages", lambda: breakdown_table(self._warehouse, query, Dimension.PAGE), lambda: None, ROUNDS
+        )[0]
 
     def _best(
         self,
@@ -92,7 +99,7 @@ class Asked:
         dimensions: tuple[Dimension, ...] | None,
         rounds: int,
     ) -> float:
-        view = view_from(_pairs(text, self._now), BUSY, self._now)
+        view = state_from(_pairs(text, self._now), BUSY, self._now)
         wanted = view.dimensions if dimensions is None else dimensions
         label = name + (", every tab" if dimensions else "")
         cpu_s, found = _best(label, lambda: dashboard(self._warehouse, view.query, wanted), before, rounds)

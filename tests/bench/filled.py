@@ -19,11 +19,11 @@ from sqlalchemy import event
 
 from proprium.config import Settings
 from proprium.properties.service import create_property
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.event_codec import COLUMNS
 from proprium.storage.migrate import migrate, newest_revision
-from proprium.storage.user_agents import UserAgentNumbers
+from proprium.storage.user_agents import UserAgentIds
 from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.projection.rules import stored_rules
 from proprium.warehouse.warehouse import Warehouse, open_warehouse
@@ -71,7 +71,7 @@ def projected(folder: Path) -> Iterator[tuple[Warehouse, Projector]]:
     settings = Settings(data_dir=folder)
     database = Database(settings.storage_url)
     warehouse = open_warehouse(settings.warehouse_path, settings.warehouse_memory)
-    tail = Tail(database)
+    tail = ChangeFeed(database)
     try:
         yield warehouse, Projector(tail, warehouse, stored_rules(database, counts_automated=False))
     finally:
@@ -92,10 +92,10 @@ def write(database: Database, count: int, progress: Progress | None = None) -> i
     """About `count` events of ten properties in an empty storage; how many they are."""
     event.listen(database.engine, "connect", _be_careless)
     migrate(database)
-    numbers, agents, written = _properties(database), UserAgentNumbers(), 0
-    with database.writing_engine.connect() as connection, connection.begin():
+    numbers, agents, written = _properties(database), UserAgentIds(), 0
+    with database.write_engine.connect() as connection, connection.begin():
         cursor: Any = connection.connection.cursor()
-        for day in history.days(numbers, lambda text: agents.number(cursor, text), count):
+        for day in history.days(numbers, lambda text: agents.get_or_create(cursor, text), count):
             cursor.executemany(INSERT, day)
             written += len(day)
             if progress:

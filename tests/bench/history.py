@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from collector.event import Identity
 from collector.visitor import visitor_of
 from proprium.demo.exemplar import population
-from proprium.demo.history import day_shares, moments
+from proprium.demo.history import day_shares, visit_times
 from proprium.demo.people import Person
 from proprium.demo.site import SOURCES, Source
-from proprium.storage.event_codec import COLUMNS, KNOWN_KEYS, microseconds
+from proprium.storage.event_codec import COLUMNS, KNOWN_KEYS, to_timestamp_us
 from tests.bench.pages import Page, json_of, pages
 
 DAYS = 365
@@ -124,10 +124,10 @@ def days(
     for day, share in enumerate(shares):
         starts = first + timedelta(days=day)
         rows = running_on
-        for at in moments(chance, starts, int(share * visits + chance.random())):
-            world.visit(microseconds(at), rows)
+        for at in visit_times(chance, starts, int(share * visits + chance.random())):
+            world.visit(to_timestamp_us(at), rows)
         rows.sort(key=_when)
-        cut = bisect(rows, microseconds(min(starts + timedelta(days=1), until)), key=_when)
+        cut = bisect(rows, to_timestamp_us(min(starts + timedelta(days=1), until)), key=_when)
         yield rows[:cut]
         running_on = rows[cut:]
 
@@ -264,7 +264,7 @@ class Visit:
         chance = self._chance
         if self.hits < MOST_HITS and chance.random() < 0.8:
             self.tell(at, "click", page.click(chance))
-        if self.hits < MOST_HITS and page.action and chance.random() < page.action.chance:
+        if self.hits < MOST_HITS and page.action and chance.random() < page.action.probability:
             data = chance.choice(page.action.data)
             self.tell(at, page.action.event, json_of(data) if data else None)
 

@@ -12,9 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from collector.asgi import Scope, Send, wrap
-from collector.event import Event, Outcome
-from collector.geolocation import Geo
+from collector.asgi import Scope, Send, collector_middleware
+from collector.event import Event, HitOutcome
+from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
@@ -77,7 +77,7 @@ class Door:
     script: ScriptFile
     directory: Directory
     sink: Sink
-    outcomes: list[Outcome]
+    outcomes: list[HitOutcome]
 
     async def send(self, body: Any, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else None
@@ -108,17 +108,17 @@ async def make_door() -> AsyncIterator[MakeDoor]:
 
     def make(
         peer: str = "203.0.113.9",
-        geo: Geo | None = None,
+        geo: GeoIPDatabase | None = None,
         queue_limit: int = 10_000,
         script: ScriptFile = SCRIPT,
         **settings: Any,
     ) -> Door:
-        directory, sink, outcomes = Directory(), Sink(), list[Outcome]()
+        directory, sink, outcomes = Directory(), Sink(), list[HitOutcome]()
         writer = GroupCommit(sink, queue_limit=queue_limit)
         writer.start()
         settings = {"listener": lambda _, outcome: outcomes.append(outcome), "collect_rate": 0, **settings}
-        collector = Collector(directory, writer, Pipeline(geo or Geo(None), Salts()), **settings)
-        app = wrap(not_found, collector, script)
+        collector = Collector(directory, writer, Pipeline(geo or GeoIPDatabase(None), Salts()), **settings)
+        app = collector_middleware(not_found, collector, script)
         transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
         made.append((Door(client, collector, script, directory, sink, outcomes), writer))
@@ -139,7 +139,7 @@ async def door(make_door: MakeDoor) -> Door:
 def assert_books_balance(door: Door) -> None:
     """Received = stored + duplicate + dropped + rejected, and stored is what the sink holds."""
     counters = door.collector.counters
-    assert counters.received == counters.accounted, counters
+    assert counters.received == counters.outcome_count, counters
     assert counters.stored == len(door.sink.events)
 
 

@@ -15,9 +15,9 @@ from uuid import uuid4
 import pytest
 import uvicorn
 
-from collector.asgi import wrap
+from collector.asgi import collector_middleware
 from collector.event import Event
-from collector.geolocation import Geo
+from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
@@ -37,7 +37,7 @@ class Site:
         self.directory, self.sink = Directory(), Sink()
         self.writer = GroupCommit(self.sink)
         self.writer.start()
-        self.collector = Collector(self.directory, self.writer, Pipeline(Geo(None), Salts()), collect_rate=0)
+        self.collector = Collector(self.directory, self.writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0)
         self._serve_collector()
         self.number, self.html = 0, ""
         self.renew()
@@ -58,7 +58,9 @@ class Site:
         self.url = f"http://127.0.0.1:{self.pages.server_port}"
 
     def _serve_collector(self) -> None:
-        config = uvicorn.Config(wrap(not_found, self.collector), port=0, log_level="warning", lifespan="off")
+        config = uvicorn.Config(
+            collector_middleware(not_found, self.collector), port=0, log_level="warning", lifespan="off"
+        )
         self.server = uvicorn.Server(config)
         threading.Thread(target=lambda: asyncio.run(self.server.serve()), daemon=True).start()
         wait_for(lambda: self.server.started)

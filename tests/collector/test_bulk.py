@@ -9,18 +9,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from collector.batch_import import EVENTS_LIMIT, Reader, Received, Result, keep_each
-from collector.errors import Rejected, StoreUnavailable, TooLarge
+from collector.batch_import import MAX_BATCH_EVENTS, BatchReader, EventResult, ParsedEvent, store_events
+from collector.errors import PayloadTooLarge, RequestRejected, StoreUnavailable
 from collector.event import Hit, Identity
-from collector.parse import NotReadable
+from collector.parse import InvalidPayload
 from tests.collector.conftest import CHROME, PROPERTY, Door
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-READER = Reader(NOW, oldest=NOW - timedelta(days=730), property_id=PROPERTY)
+READER = BatchReader(NOW, oldest_allowed=NOW - timedelta(days=730), property_id=PROPERTY)
 ORDER = {"event": "order", "data": {"amount": 49}}
 
 
-def read(sent: Any, reader: Reader = READER) -> list[Received]:
+def read(sent: Any, reader: BatchReader = READER) -> list[ParsedEvent]:
     return reader.read(json.dumps(sent).encode())
 
 
@@ -32,12 +32,12 @@ def hit(sent: dict[str, Any]) -> Hit:
 
 def refusal(sent: Any) -> str:
     [received] = read([sent])
-    assert isinstance(received, Rejected), received
+    assert isinstance(received, RequestRejected), received
     return str(received)
 
 
-async def take(door: Door, *sent: Any) -> list[Result]:
-    return await keep_each(door.collector, read(list(sent)))
+async def take(door: Door, *sent: Any) -> list[EventResult]:
+    return await store_events(door.collector, read(list(sent)))
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,21 @@ def test_one_that_cannot_be_read_says_why_and_takes_no_other_along(sent: object,
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff\xfe{\x00}\x00", b"null"])
 def test_a_body_without_events_is_refused_as_a_whole(body: bytes) -> None:
-    with pytest.raises(NotReadable):
+    with pytest.raises(InvalidPayload):
         READER.read(body)
 
 
 def test_too_many_events_are_refused_and_counted_as_what_they_are() -> None:
-    assert len(read([ORDER] * EVENTS_LIMIT)) == EVENTS_LIMIT
-    with pytest.raises(NotReadable, match="1001 events; expected 1 to 1000") as refused:
-        read([ORDER] * (EVENTS_LIMIT + 1))
-    assert refused.value.events == 1001
-    with pytest.raises(TooLarge):
+    assert len(read([ORDER] * MAX_BATCH_EVENTS)) == MAX_BATCH_EVENTS
+    with pytest.raises(InvalidPayload, match="1001 events; expected 1 to 1000") as refused:
+        read([ORDER] * (MAX_BATCH_EVENTS + 1))
+    assert refused.value.event_count == 1001
+    with pytest.raises(PayloadTooLarge):
         READER.read(b" " * (4 * 1024 * 1024 + 1))
 
 
 def test_without_a_property_of_the_keys_own_each_event_names_one() -> None:
-    [received] = read(ORDER, Reader(NOW, NOW - timedelta(days=1)))
+    [received] = read(ORDER, BatchReader(NOW, NOW - timedelta(days=1)))
     assert "collectorId is missing" in str(received)
 
 
@@ -123,7 +123,7 @@ async def test_an_event_has_the_time_the_place_and_the_browser_that_were_told(do
         door, {**ORDER, "timestamp": "2026-10-01T12:30:00Z", "ip": "203.0.113.80", "user_agent": CHROME}
     )
     [event] = door.sink.events
-    assert result == Result("stored", event.id)
+    assert result == EventResult("stored", event.id)
     assert event.created_at == datetime(2026, 10, 1, 12, 30, tzinfo=UTC)
     assert event.user_agent == CHROME
     assert event.identity == Identity.DAILY
@@ -157,7 +157,14 @@ async def test_every_event_has_its_own_result_and_the_books_balance(door: Door) 
         {**ORDER, "collectorId": str(uuid4())},
         {"event": ""},
     )
-    assert [result.word for result in results] == ["stored", "duplicate", "dropped", "dropped", "rejected", "rejected"]
+    assert [result.status for result in results] == [
+        "stored",
+        "duplicate",
+        "dropped",
+        "dropped",
+        "rejected",
+        "rejected",
+    ]
     assert [result.reason for result in results[2:4]] == ["hostname", "excluded_ip"]
     assert [result.problem.status for result in results[4:] if result.problem] == [404, 400]
     assert results[0].id == results[1].id == UUID(twice["id"])
@@ -180,5 +187,5 @@ async def test_when_nothing_can_be_stored_the_whole_request_may_be_sent_again(do
 
 async def test_a_thousand_are_one_commit(door: Door) -> None:
     results = await take(door, *[ORDER] * 1_000)
-    assert {result.word for result in results} == {"stored"}
+    assert {result.status for result in results} == {"stored"}
     assert door.sink.commits == [1_000]

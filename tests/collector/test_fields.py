@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.known_fields import TYPED, page_and_host, user_id
+from collector.known_fields import FIELD_CONVERTERS, canonical_user_id, page_and_host
 from tests.collector.conftest import Door
 
 
@@ -46,12 +46,12 @@ def test_query_keys_of_the_property_belong_to_the_page() -> None:
     [(42, "42"), ("42", "42"), (42.0, "42"), (" 42 ", "42"), ("a-b", "a-b"), (4.5, "4.5"), (1 << 62, str(1 << 62))],
 )
 def test_a_user_has_one_form(sent: Any, one_form: str) -> None:
-    assert user_id(sent) == one_form
+    assert canonical_user_id(sent) == one_form
 
 
 @pytest.mark.parametrize("sent", ["", "undefined", "null", None, True, [], {}])
 def test_what_names_nobody_is_nobody(sent: Any) -> None:
-    assert user_id(sent) is None
+    assert canonical_user_id(sent) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_names_nobody_is_nobody(sent: Any) -> None:
     ],
 )
 def test_a_known_key_is_typed_or_empty(key: str, sent: Any, typed: Any) -> None:
-    assert TYPED[key](sent) == typed
+    assert FIELD_CONVERTERS[key](sent) == typed
 
 
 async def test_an_unusable_value_stays_in_data(door: Door) -> None:

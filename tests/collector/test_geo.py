@@ -12,7 +12,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from collector.geolocation import NOWHERE, Geo, Place
+from collector.geolocation import UNKNOWN_LOCATION, GeoIPDatabase, Location
 from tests.collector.conftest import MakeDoor
 
 ALIASES = {"DE": {"Hesse": "DE-HE", "Hessen": "DE-HE"}, "US": {"California": "US-CA"}}
@@ -52,36 +52,38 @@ def city(tmp_path: Path) -> Path:
 
 
 def test_a_nested_database_gives_country_region_of_our_maps_and_city(city: Path) -> None:
-    geo = Geo(city, ALIASES)
-    assert geo.place("198.51.100.7") == Place("DE", "DE-HE", "Frankfurt am Main")
-    assert geo.place("2001:db8::1") == Place("US", "US-CA", "Mountain View")
+    geo = GeoIPDatabase(city, ALIASES)
+    assert geo.locate("198.51.100.7") == Location("DE", "DE-HE", "Frankfurt am Main")
+    assert geo.locate("2001:db8::1") == Location("US", "US-CA", "Mountain View")
 
 
 def test_an_unknown_region_keeps_its_code_or_its_name(city: Path) -> None:
-    geo = Geo(city, ALIASES)
-    assert geo.place("198.51.100.130").region == "Nowhere"
-    assert geo.place("198.51.100.200").region == "DE-BY"
+    geo = GeoIPDatabase(city, ALIASES)
+    assert geo.locate("198.51.100.130").region == "Nowhere"
+    assert geo.locate("198.51.100.200").region == "DE-BY"
 
 
 def test_a_flat_database_gives_the_same(tmp_path: Path) -> None:
     flat = {"country_code": "DE", "state1": "Hessen", "city": "Kassel", "latitude": 51.3}
-    geo = Geo(write(tmp_path / "flat.mmdb", "dbip-city ipv4", {"198.51.100.0/24": flat}, ip_version=4), ALIASES)
-    assert geo.place("198.51.100.7") == Place("DE", "DE-HE", "Kassel")
-    assert geo.place("203.0.113.1") == NOWHERE
-    assert geo.place("2001:db8::1") == NOWHERE
+    geo = GeoIPDatabase(
+        write(tmp_path / "flat.mmdb", "dbip-city ipv4", {"198.51.100.0/24": flat}, ip_version=4), ALIASES
+    )
+    assert geo.locate("198.51.100.7") == Location("DE", "DE-HE", "Kassel")
+    assert geo.locate("203.0.113.1") == UNKNOWN_LOCATION
+    assert geo.locate("2001:db8::1") == UNKNOWN_LOCATION
 
 
 def test_a_country_database_gives_countries(tmp_path: Path) -> None:
     path = write(tmp_path / "country.mmdb", "GeoLite2-Country", {"198.51.100.0/24": nested("DE", None, None)})
-    assert Geo(path).place("198.51.100.7") == Place("DE")
+    assert GeoIPDatabase(path).locate("198.51.100.7") == Location("DE")
 
 
 def test_the_nested_schema_is_read_by_geoip2(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     ask = geoip2.database.Reader.city
     monkeypatch.setattr(geoip2.database.Reader, "city", lambda self, ip: (asked.append(ip), ask(self, ip))[1])
-    geo = Geo(city, ALIASES)
-    assert geo.place("198.51.100.7") == geo.place("198.51.100.7")
+    geo = GeoIPDatabase(city, ALIASES)
+    assert geo.locate("198.51.100.7") == geo.locate("198.51.100.7")
     assert asked == ["198.51.100.7"]  # the second time from the cache
 
 
@@ -92,9 +94,9 @@ def test_no_file_and_a_broken_file_are_nowhere_and_said_once(
     path = tmp_path / "db.mmdb"
     if content is not None:
         path.write_bytes(content)
-    geo = Geo(path)
+    geo = GeoIPDatabase(path)
     with caplog.at_level(logging.WARNING):
-        assert {geo.place(f"198.51.100.{n}") for n in range(9)} == {NOWHERE}
+        assert {geo.locate(f"198.51.100.{n}") for n in range(9)} == {UNKNOWN_LOCATION}
     assert len(caplog.records) == (0 if content is None else 1)
     assert not geo.is_ready
 
@@ -102,48 +104,48 @@ def test_no_file_and_a_broken_file_are_nowhere_and_said_once(
 def test_a_damaged_file_is_said_once_and_never_names_an_address(city: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = city.read_bytes()
     city.write_bytes(content[: len(content) // 4] + b"\xff" * (len(content) // 2) + content[len(content) * 3 // 4 :])
-    geo = Geo(city)
-    assert all(isinstance(geo.place(f"198.51.100.{n}"), Place) for n in range(256))
+    geo = GeoIPDatabase(city)
+    assert all(isinstance(geo.locate(f"198.51.100.{n}"), Location) for n in range(256))
     assert len(caplog.records) <= 1
     assert "198.51" not in caplog.text
 
 
 def test_a_new_file_is_read_without_a_restart(tmp_path: Path, city: Path) -> None:
     path = tmp_path / "db.mmdb"
-    geo = Geo(path, ALIASES)
-    assert geo.place("198.51.100.7") == NOWHERE
+    geo = GeoIPDatabase(path, ALIASES)
+    assert geo.locate("198.51.100.7") == UNKNOWN_LOCATION
     city.rename(path)
     assert geo.reload_if_changed()
-    assert geo.place("198.51.100.7").country == "DE"
+    assert geo.locate("198.51.100.7").country == "DE"
     write(path, "DBIP-City-Lite", {"198.51.100.0/24": nested("FR", None, None)})
     assert geo.reload_if_changed()
-    assert geo.place("198.51.100.7") == Place("FR")
+    assert geo.locate("198.51.100.7") == Location("FR")
     assert not geo.reload_if_changed()
 
 
 def test_a_file_that_is_written_over_while_it_is_read_ends_nothing(city: Path) -> None:
     """Mapped into memory as it lay there, the next look at it would be the process's last."""
     content = city.read_bytes()
-    geo = Geo(city, ALIASES)
-    assert geo.place("198.51.100.7").country == "DE"
+    geo = GeoIPDatabase(city, ALIASES)
+    assert geo.locate("198.51.100.7").country == "DE"
     with city.open("r+b") as file:
         file.truncate(0)
-        assert geo.place("198.51.100.8").country == "DE"  # until it is looked at again
+        assert geo.locate("198.51.100.8").country == "DE"  # until it is looked at again
         assert geo.reload_if_changed()
-        assert geo.place("198.51.100.9") == NOWHERE
+        assert geo.locate("198.51.100.9") == UNKNOWN_LOCATION
         file.write(content)
     assert geo.reload_if_changed()
-    assert geo.place("198.51.100.9").country == "DE"
+    assert geo.locate("198.51.100.9").country == "DE"
     assert [file.name for file in city.parent.iterdir()] == [city.name]
 
 
 @pytest.mark.parametrize("address", [None, "", "nonsense", "999.1.1.1", "fe80::1%eth0"])
 def test_what_is_no_address_is_nowhere(city: Path, address: str | None) -> None:
-    assert Geo(city).place(address) == NOWHERE
+    assert GeoIPDatabase(city).locate(address) == UNKNOWN_LOCATION
 
 
 async def test_a_hit_has_a_place_and_its_address_ends_there(make_door: MakeDoor, city: Path) -> None:
-    door = make_door("198.51.100.7", geo=Geo(city, ALIASES))
+    door = make_door("198.51.100.7", geo=GeoIPDatabase(city, ALIASES))
     event = await door.hit({"url": "/"})
     assert (event.country, event.region, event.city) == ("DE", "DE-HE", "Frankfurt am Main")
     assert "198.51.100" not in repr(event)
@@ -154,7 +156,7 @@ async def test_hits_are_kept_whatever_becomes_of_the_place_database(
     make_door: MakeDoor, city: Path, tmp_path: Path
 ) -> None:
     good, path = city.read_bytes(), tmp_path / "swapped.mmdb"
-    geo = Geo(path, ALIASES)
+    geo = GeoIPDatabase(path, ALIASES)
     door = make_door("198.51.100.7", geo=geo)
     countries = []
     for content in (None, good, b"\0" * 5_000, good, good[: len(good) // 2], b"", good):

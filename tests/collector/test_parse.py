@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.errors import TooLarge
+from collector.errors import PayloadTooLarge
 from collector.event import Hit
-from collector.parse import BODY_LIMIT, NotReadable, Sender, clean_data, parse_body, uuid7
+from collector.parse import MAX_BODY_BYTES, InvalidPayload, RequestContext, parse_body, sanitise_data, uuid7
 from tests.collector.conftest import PROPERTY
 
 OTHER = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a02")
-SENDER = Sender(datetime(2026, 11, 2, 9, tzinfo=UTC), "203.0.113.9", "Mozilla/5.0 header")
+SENDER = RequestContext(datetime(2026, 11, 2, 9, tzinfo=UTC), "203.0.113.9", "Mozilla/5.0 header")
 
 
 def body(**changes: Any) -> bytes:
@@ -102,16 +102,16 @@ def test_made_ids_follow_the_clock() -> None:
     ],
 )
 def test_a_refusal_says_which_field_and_what_was_expected(sent: bytes, words: str) -> None:
-    with pytest.raises(NotReadable) as refused:
+    with pytest.raises(InvalidPayload) as refused:
         parse_body(sent, SENDER)
     assert words in str(refused.value)
     assert refused.value.status == 400
 
 
 def test_a_refused_array_counts_all_its_events() -> None:
-    with pytest.raises(NotReadable) as refused:
+    with pytest.raises(InvalidPayload) as refused:
         parse_body(b"[" + body() + b"," + body(event="") + b"]", SENDER)
-    assert refused.value.events == 2
+    assert refused.value.event_count == 2
 
 
 def array(*events: dict[str, Any]) -> list[Hit]:
@@ -145,9 +145,9 @@ def test_what_an_event_says_itself_is_all_that_it_says() -> None:
 
 @pytest.mark.parametrize("first", [{}, {"collectorId": None}, {"collectorId": "x"}, {"data": {}}])
 def test_the_first_event_of_an_array_names_its_property(first: dict[str, Any]) -> None:
-    with pytest.raises(NotReadable, match=r"\[0\] collectorId") as refused:
+    with pytest.raises(InvalidPayload, match=r"\[0\] collectorId") as refused:
         parse_body(json.dumps([{"event": "a", **first}, {"event": "b", "collectorId": str(PROPERTY)}]).encode(), SENDER)
-    assert refused.value.events == 2
+    assert refused.value.event_count == 2
 
 
 def test_ids_are_read_without_their_dashes() -> None:
@@ -157,9 +157,9 @@ def test_ids_are_read_without_their_dashes() -> None:
 
 def test_a_body_at_the_limit_is_read_and_one_above_is_not() -> None:
     fitting = body(data={"x": "y"})
-    assert parse_body(fitting + b" " * (BODY_LIMIT - len(fitting)), SENDER)
-    with pytest.raises(TooLarge):
-        parse_body(fitting + b" " * (BODY_LIMIT - len(fitting) + 1), SENDER)
+    assert parse_body(fitting + b" " * (MAX_BODY_BYTES - len(fitting)), SENDER)
+    with pytest.raises(PayloadTooLarge):
+        parse_body(fitting + b" " * (MAX_BODY_BYTES - len(fitting) + 1), SENDER)
 
 
 def test_a_byte_order_mark_and_half_an_emoji_are_mended() -> None:
@@ -172,7 +172,7 @@ def test_poison_is_cleaned() -> None:
     deep: Any = "core"
     for _ in range(200):
         deep = [deep]
-    cleaned = clean_data({"nul\0": "a\0b", "big": 1 << 63, "long": "x" * 20_000, "deep": deep, "k" * 500: 1})
+    cleaned = sanitise_data({"nul\0": "a\0b", "big": 1 << 63, "long": "x" * 20_000, "deep": deep, "k" * 500: 1})
     assert cleaned["nul"] == "ab"
     assert cleaned["big"] == "9223372036854775808"
     assert len(cleaned["long"]) == 10_000
@@ -196,6 +196,6 @@ JSON = st.recursive(
 @settings(deadline=None, max_examples=60)
 @given(st.dictionaries(TEXT, JSON, max_size=6))
 def test_whatever_is_cleaned_can_be_stored_as_json_and_postgres_text(sent: dict[str, Any]) -> None:
-    text = orjson.dumps(clean_data(sent)).decode()
+    text = orjson.dumps(sanitise_data(sent)).decode()
     assert "\\u0000" not in text or "\\\\u0000" in text
-    assert clean_data(clean_data(sent)) == clean_data(sent)
+    assert sanitise_data(sanitise_data(sent)) == sanitise_data(sent)

@@ -8,22 +8,27 @@ from typing import Any
 import pytest
 
 from collector import acquisition, client_address, known_fields, parse, user_agent
-from collector.bounded_cache import LONGEST, remembered
+from collector.bounded_cache import MAX_CACHED_TEXT_LENGTH, bounded_lru_cache
 from proprium.warehouse.projection import event_rows, exclusions
 
-LONG = "x" * (LONGEST + 1)
+LONG = "x" * (MAX_CACHED_TEXT_LENGTH + 1)
 
 
 def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
     asked = []
 
-    @remembered(10)
+    @bounded_lru_cache(10)
     def length(text: str, more: str = "") -> int:
         asked.append(text)
         return len(text + more)
 
-    assert [length("short"), length("short"), length(LONG), length(LONG)] == [5, 5, LONGEST + 1, LONGEST + 1]
-    assert [length("short", LONG), length("short", more="er")] == [LONGEST + 6, 7]
+    assert [length("short"), length("short"), length(LONG), length(LONG)] == [
+        5,
+        5,
+        MAX_CACHED_TEXT_LENGTH + 1,
+        MAX_CACHED_TEXT_LENGTH + 1,
+    ]
+    assert [length("short", LONG), length("short", more="er")] == [MAX_CACHED_TEXT_LENGTH + 6, 7]
     assert asked == ["short", LONG, LONG, "short", "short"]
 
 
@@ -35,12 +40,12 @@ def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
         (acquisition.referrer_host, (f"https://example.com/{LONG}", "example.com")),
         (acquisition._source_and_channel, ("", "", "", LONG)),
         (acquisition.known_source, (LONG,)),
-        (parse.uuid_of, (LONG,)),
-        (client_address.normal, (LONG,)),
-        (event_rows.sender_of, (LONG,)),
-        (exclusions.pattern_of, (("/*",), LONG)),
-        (exclusions._is_path, (("/*",), LONG)),
-        (exclusions._is_user_agent, (("curl",), LONG)),
+        (parse.parse_uuid, (LONG,)),
+        (client_address.canonical_ip, (LONG,)),
+        (event_rows.agent_info, (LONG,)),
+        (exclusions.canonical_page, (("/*",), LONG)),
+        (exclusions._matches_path, (("/*",), LONG)),
+        (exclusions._matches_user_agent, (("curl",), LONG)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -51,8 +56,8 @@ def test_long_texts_of_senders_do_not_stay_in_memory(ask: Callable[..., Any], ar
 
 
 def test_user_agents_are_cut_before_they_are_remembered() -> None:
-    end = user_agent.LONGEST
+    end = user_agent.MAX_PARSED_LENGTH
     user_agent.classify("y" * end + "1")
-    hits = user_agent._classified.cache_info().hits
+    hits = user_agent._classify_cached.cache_info().hits
     user_agent.classify("y" * end + "2")
-    assert user_agent._classified.cache_info().hits == hits + 1
+    assert user_agent._classify_cached.cache_info().hits == hits + 1

@@ -48,7 +48,7 @@ async def test_the_same_id_is_stored_once(door: Door) -> None:
     assert (await door.send([same, same])).status_code == 204
     assert door.collector.counters.stored == 3
     assert door.collector.counters.duplicate == 2
-    assert [outcome.duplicate for outcome in door.outcomes] == [False, False, False, True, True]
+    assert [outcome.is_duplicate for outcome in door.outcomes] == [False, False, False, True, True]
 
 
 async def test_an_unknown_property_is_404_and_takes_its_whole_array_along(door: Door) -> None:
@@ -239,13 +239,13 @@ async def test_the_client_is_the_right_most_hop_that_is_not_trusted(
 ) -> None:
     seen: list[str | None] = []
     door = make_door(peer, trusted_proxies=[ip_network(network) for network in trusted])
-    client = door.collector.addresses.client
+    client = door.collector.client_addresses.resolve
 
     def seeing(*request: object) -> str | None:
         seen.append(client(*request))  # type: ignore[arg-type]
         return seen[-1]
 
-    door.collector.addresses.client = seeing  # type: ignore[method-assign]
+    door.collector.client_addresses.resolve = seeing  # type: ignore[method-assign]
     await door.send(VIEW, **({"x_forwarded_for": forwarded} if forwarded else {}))
     assert seen == [expected]
     assert door.outcomes[0].has_address == (expected is not None)
@@ -254,7 +254,7 @@ async def test_the_client_is_the_right_most_hop_that_is_not_trusted(
 async def test_a_proxy_that_is_not_trusted_is_named_to_the_owner(make_door: MakeDoor) -> None:
     door = make_door("172.17.0.1")
     await door.send(VIEW, x_forwarded_for="198.51.100.1")
-    assert door.collector.addresses.untrusted_proxy == "172.17.0.1"
+    assert door.collector.client_addresses.untrusted_proxy == "172.17.0.1"
 
 
 # ---- who ----
@@ -409,14 +409,14 @@ async def test_the_install_page_hears_what_became_of_a_hit(door: Door) -> None:
     door.directory.set(hostnames=("example.com",))
     await door.send(VIEW | {"data": {"url": "https://blog.example/a"}})
     kept, dropped = door.outcomes
-    assert (kept.stored, kept.reason, kept.page, kept.hostname, kept.browser) == (
+    assert (kept.is_stored, kept.reason, kept.page, kept.hostname, kept.browser) == (
         True,
         None,
         "/a",
         "blog.example",
         "Chrome",
     )
-    assert (dropped.stored, dropped.reason, dropped.hostname) == (False, "hostname", "blog.example")
+    assert (dropped.is_stored, dropped.reason, dropped.hostname) == (False, "hostname", "blog.example")
 
 
 async def test_a_listener_that_fails_harms_nobody(make_door: MakeDoor, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.client_address import UNKNOWN_CLIENT, BoundedMemory, rate_limit_key
+from collector.client_address import UNKNOWN_CLIENT, BoundedMemoryStorage, rate_limit_key
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_a_client_has_one_key_however_its_address_is_written(address: str | None
 
 
 def test_counters_of_a_hundred_thousand_clients_leave_memory_bounded() -> None:
-    memory = BoundedMemory(5_000)
+    memory = BoundedMemoryStorage(5_000)
     for number in range(100_000):
         memory.incr(f"{number}", 60)
     assert len(memory) <= 10_000
 
 
 def test_who_is_counted_again_and_again_is_not_forgotten_among_many() -> None:
-    memory = BoundedMemory(1_000)
+    memory = BoundedMemoryStorage(1_000)
     for number in range(50_000):
         if number % 500 == 0:
             count = memory.incr("the guesser", 60)

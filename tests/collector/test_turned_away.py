@@ -13,7 +13,7 @@ import pytest
 
 from collector import rejections
 from collector.asgi import Scope, Send
-from collector.parse import BODY_LIMIT
+from collector.parse import MAX_BODY_BYTES
 from collector.ports import PropertyRules
 from collector.request import Receive
 from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
@@ -39,7 +39,7 @@ async def test_a_wrong_field_is_told_to_its_property(door: Door, change: dict[st
     assert (await door.send(VIEW | change, origin="https://a.example")).status_code == 400
     (outcome,) = door.outcomes
     assert outcome.reason == sentence
-    assert (outcome.stored, outcome.hostname, outcome.browser) == (False, "a.example", "Chrome")
+    assert (outcome.is_stored, outcome.hostname, outcome.browser) == (False, "a.example", "Chrome")
     assert outcome.page == (None if "data" in change else "/in")
     assert outcome.event == change.get("event", "signup")[:255]
 
@@ -74,7 +74,7 @@ async def test_every_property_of_a_refused_array_is_told_and_strangers_are_not(d
 
 @pytest.mark.parametrize("is_announced", [True, False])
 async def test_what_is_too_large_is_told_by_its_first_bytes(door: Door, is_announced: bool) -> None:
-    body = json.dumps(VIEW | {"more": "x" * BODY_LIMIT}).encode()
+    body = json.dumps(VIEW | {"more": "x" * MAX_BODY_BYTES}).encode()
 
     async def in_parts() -> AsyncIterator[bytes]:
         for start in range(0, len(body), 65_536):

@@ -8,8 +8,8 @@ import warnings
 
 import pytest
 
-from collector.bots import DATA, LABELS
-from collector.data_update import for_python
+from collector.bots import CATEGORY_LABELS, DATA
+from collector.data_update import to_python_pattern
 from collector.user_agent import classify
 
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
@@ -89,7 +89,7 @@ def test_a_bot_has_a_name_and_a_kind_but_no_device(text: str, expected: tuple[st
     agent = classify(text)
     assert agent.is_bot
     assert (agent.bot_name, agent.bot_category) == expected
-    assert agent.bot_category in LABELS
+    assert agent.bot_category in CATEGORY_LABELS
     assert agent.device == ""
 
 
@@ -111,9 +111,9 @@ def test_odd_texts_are_harmless(text: str) -> None:
 
 
 def test_patterns_of_javascript_become_patterns_of_python() -> None:
-    assert for_python(r"(?<!a|bb)c") == r"(?<!a)(?<!bb)c"
-    assert for_python(r"[\w\d-.]") == r"[\w\d\-.]"
-    assert for_python(r"[\w\-]+") == r"[\w\-]+"
+    assert to_python_pattern(r"(?<!a|bb)c") == r"(?<!a)(?<!bb)c"
+    assert to_python_pattern(r"[\w\d-.]") == r"[\w\d\-.]"
+    assert to_python_pattern(r"[\w\-]+") == r"[\w\-]+"
 
 
 @pytest.mark.parametrize(("name", "licence"), [("isbot.json", "Unlicense"), ("crawlers.json", "MIT")])

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from collector.event import Event, Hit, Identity
-from collector.geolocation import Geo
+from collector.geolocation import GeoIPDatabase
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from collector.visitor import cut, daily_visitor, local_days, visitor_of
+from collector.visitor import anonymise_ip, daily_visitor, local_days, visitor_of
 from tests.collector.conftest import CHROME, PROPERTY, Salts, at
 
 SALTS = Salts()
@@ -19,7 +19,7 @@ SALTS = Salts()
 
 def cookieless(moment: str, timezone: str = "UTC", address: str | None = "198.51.100.7", agent: str = CHROME) -> Event:
     hit = Hit(PROPERTY, "page_view", {}, uuid4(), at(moment), address, agent)
-    return Pipeline(Geo(None), SALTS).run(hit, PropertyRules(PROPERTY, 7, timezone=timezone))
+    return Pipeline(GeoIPDatabase(None), SALTS).run(hit, PropertyRules(PROPERTY, 7, timezone=timezone))
 
 
 def test_a_user_is_one_signed_64_bit_number_for_ever() -> None:
@@ -43,7 +43,7 @@ def test_the_number_of_a_user_never_changes_between_versions() -> None:
     ],
 )
 def test_an_address_is_cut_to_its_network(address: str, network: str) -> None:
-    assert cut(address) == network
+    assert anonymise_ip(address) == network
 
 
 def test_one_day_one_network_one_browser_is_one_visitor() -> None:

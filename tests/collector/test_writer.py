@@ -11,7 +11,7 @@ import pytest
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
-from collector.group_commit import BATCH, GroupCommit
+from collector.group_commit import MAX_BATCH, GroupCommit
 from collector.parse import uuid7
 from tests.collector.conftest import Sink, at
 
@@ -44,7 +44,7 @@ async def test_everything_is_committed_in_order_and_shared() -> None:
     assert sink.events == [event for some in sent for event in some]
     assert [len(one) for one in flags] == [len(some) for some in sent]
     assert len(sink.commits) < 20
-    assert max(sink.commits) <= BATCH
+    assert max(sink.commits) <= MAX_BATCH
 
 
 async def test_each_waiter_gets_its_own_flags() -> None:

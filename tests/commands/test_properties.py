@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from proprium.properties.service import visible_to
+from proprium.properties.service import visible_properties
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.tables import Role
@@ -59,7 +59,7 @@ def test_a_property_is_deleted_only_when_that_is_certain(proprium: Proprium, dat
     EventStore(database).append([an_event(property=made.number or 0)])
     assert proprium("property", "delete", str(made.id)).code == 1
     assert proprium("property", "delete", str(made.id), "--yes").code == 0
-    assert visible_to(database, owner) == []
+    assert visible_properties(database, owner) == []
     assert count_events(database) == 0
 
 

@@ -15,7 +15,7 @@ UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 def test_exemplar_belongs_to_its_maker_and_has_its_events_and_cards(database: Database):
     maker = a_user(database)
     told: list[tuple[int, int]] = []
-    made = add_exemplar(database, maker.id, until=UNTIL, count=3000, progress=lambda *step: told.append(step))
+    made = add_exemplar(database, maker.id, until=UNTIL, count=3000, on_progress=lambda *step: told.append(step))
     assert (made.name, made.owner_id, made.custom_cards) == ("Exemplar", maker.id, ["signup", "download"])
     stored = count_events(database, made.number)
     assert 2600 < stored < 3400

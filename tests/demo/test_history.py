@@ -8,7 +8,7 @@ from statistics import mean, median
 
 import pytest
 
-from collector.event import BUILT_IN, Event
+from collector.event import BUILT_IN_EVENTS, Event
 from collector.user_agent import classify
 from maps.atlas import Atlas
 from proprium.demo.exemplar import population
@@ -66,7 +66,7 @@ def test_what_stands_in_a_column_was_sent(events):
 
 def test_there_is_every_kind_of_event(events):
     kinds = Counter(event.event for event in events)
-    assert kinds.keys() >= BUILT_IN | {"signup", "download", "newsletter"}
+    assert kinds.keys() >= BUILT_IN_EVENTS | {"signup", "download", "newsletter"}
     assert kinds["page_view"] > kinds["session_start"] > kinds["signup"] > 0
 
 
@@ -153,5 +153,5 @@ def test_more_than_a_third_of_the_visits_bounce_and_less_than_a_half(humans):
 def bounced(visit: list[Event]) -> bool:
     views = sum(event.event == "page_view" for event in visit)
     engaged_ms = sum(event.time_on_page or 0 for event in visit)
-    acted = any(event.event not in BUILT_IN or event.data.get("href") for event in visit)
+    acted = any(event.event not in BUILT_IN_EVENTS or event.data.get("href") for event in visit)
     return views == 1 and engaged_ms < 10_000 and not acted

@@ -9,7 +9,7 @@ import pytest
 from collector.group_commit import GroupCommit
 from proprium.demo.exemplar import population
 from proprium.demo.traffic import Traffic
-from proprium.properties.rules_cache import Directory
+from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, read_events
@@ -37,7 +37,7 @@ async def send_until(database: Database, exemplar: Property, enough: int) -> int
 
     writer = GroupCommit(EventStore(database), count)
     writer.start()
-    directory, keys = Directory(database), VisitorKeys(database)
+    directory, keys = PropertyRulesCache(database), VisitorKeys(database)
     traffic = Traffic(population(), exemplar.id, directory, keys, writer, visits_per_minute=1500, seed=1)
     task = asyncio.create_task(traffic.run())
     try:

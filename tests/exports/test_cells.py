@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.serialization.csv_cells import csv_bytes, guarded
+from proprium.serialization.csv_cells import csv_bytes, escape_formulas
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from proprium.serialization.csv_cells import csv_bytes, guarded
     ],
 )
 def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
-    assert guarded(text) == f"'{text}"
+    assert escape_formulas(text) == f"'{text}"
     assert read(csv_bytes([[text]])) == [[f"'{text}"]]
 
 
@@ -57,7 +57,7 @@ def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
     ],
 )
 def test_what_a_spreadsheet_would_run_once_it_has_split_the_cell_is_text(text: str, written: str) -> None:
-    assert guarded(text) == written
+    assert escape_formulas(text) == written
     assert read(csv_bytes([["x", text]])) == [["x", written]]
     assert restored(written) == text
 
@@ -79,7 +79,7 @@ def restored(cell: str) -> str:
 @given(st.lists(st.text(), min_size=2, max_size=2))
 def test_whatever_a_cell_holds_comes_back(row: list[str]) -> None:
     [back] = read(csv_bytes([row]))
-    assert back == [guarded(cell.encode("utf-8", "replace").decode()) for cell in row]
+    assert back == [escape_formulas(cell.encode("utf-8", "replace").decode()) for cell in row]
 
 
 # What formulas, separators, quotes and blanks make together; far more often than in any texts.

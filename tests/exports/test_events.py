@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from collector.event import Event
-from proprium.metrics.query.period import custom
+from proprium.metrics.query.period import custom_period
 from proprium.serialization import raw_events
-from proprium.serialization.raw_events import SENDER, Format
+from proprium.serialization.raw_events import CONTEXT_FIELDS, ExportFormat
 from proprium.storage.database import Database
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
@@ -60,19 +60,19 @@ def append(database: Database, sent: list[Event], found: Property) -> list[Store
     return list(read_events(database, found.number))
 
 
-def file_of(database: Database, found: Property, kind: Format) -> bytes:
+def file_of(database: Database, found: Property, kind: ExportFormat) -> bytes:
     return b"".join(raw_events.stream(raw_events.events_of(database, found), kind))
 
 
 def test_json_lines_are_the_events(database: Database, found: Property, stored: list[StoredEvent]) -> None:
-    lines = file_of(database, found, Format.JSON_LINES).splitlines()
+    lines = file_of(database, found, ExportFormat.JSON_LINES).splitlines()
     assert [json.loads(line) for line in lines] == [
         {
             "id": str(event.id),
             "created_at": event.created_at.isoformat(),
             "event": event.event,
             "data": event.data,
-            **{name: getattr(event, name) for name in SENDER},
+            **{name: getattr(event, name) for name in CONTEXT_FIELDS},
         }
         for event in stored
     ]
@@ -81,9 +81,9 @@ def test_json_lines_are_the_events(database: Database, found: Property, stored: 
 def test_csv_has_a_column_for_each_known_key_and_all_of_the_data(
     database: Database, found: Property, stored: list[StoredEvent]
 ) -> None:
-    text = file_of(database, found, Format.CSV).decode()
+    text = file_of(database, found, ExportFormat.CSV).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert set(rows[0]) == {"id", "created_at", "event", *KNOWN_KEYS, *SENDER, "data"}
+    assert set(rows[0]) == {"id", "created_at", "event", *KNOWN_KEYS, *CONTEXT_FIELDS, "data"}
     assert [json.loads(row["data"]) for row in rows] == [event.data for event in stored]
     assert [row["id"] for row in rows] == [str(event.id) for event in stored]
     first, second, bot, odd, full = rows[:5]
@@ -102,12 +102,12 @@ def test_no_cell_of_the_csv_begins_a_formula(database: Database, found: Property
     names = dict.fromkeys(KNOWN_KEYS, "=1+1") | {"=2": "@x"}
     event = an_event("ada", event="+x", property=found.number or 0, data=names, country="=X", city="-x", region="@x")
     append(database, [event], found)
-    _, row = csv.reader(io.StringIO(file_of(database, found, Format.CSV).decode(), newline=""))
+    _, row = csv.reader(io.StringIO(file_of(database, found, ExportFormat.CSV).decode(), newline=""))
     assert [cell for cell in row if cell[:1] in {"=", "+", "-", "@"}] == []
 
 
 def test_parquet_has_types_and_all_of_the_data(database: Database, found: Property, stored: list[StoredEvent]) -> None:
-    table = pq.read_table(io.BytesIO(file_of(database, found, Format.PARQUET)))
+    table = pq.read_table(io.BytesIO(file_of(database, found, ExportFormat.PARQUET)))
     assert {str(table.schema.field(name).type) for name in ("created_at",)} == {"timestamp[us, tz=UTC]"}
     assert [str(table.schema.field(name).type) for name in ("screen_width", "is_bot", "url")] == [
         "int64",
@@ -123,24 +123,24 @@ def test_parquet_has_types_and_all_of_the_data(database: Database, found: Proper
 
 
 def test_a_cut_parquet_file_is_no_parquet_file(database: Database, found: Property, stored: list[StoredEvent]) -> None:
-    whole = file_of(database, found, Format.PARQUET)
+    whole = file_of(database, found, ExportFormat.PARQUET)
     with pytest.raises(Exception, match=r"(?i)parquet|magic"):
         pq.read_table(io.BytesIO(whole[:-100]))
 
 
-@pytest.mark.parametrize("kind", list(Format))
-def test_a_property_without_events_is_an_empty_file(database: Database, found: Property, kind: Format) -> None:
+@pytest.mark.parametrize("kind", list(ExportFormat))
+def test_a_property_without_events_is_an_empty_file(database: Database, found: Property, kind: ExportFormat) -> None:
     content = file_of(database, found, kind)
-    if kind is Format.PARQUET:
+    if kind is ExportFormat.PARQUET:
         assert pq.read_table(io.BytesIO(content)).num_rows == 0
     else:
-        assert content.count(b"\n") == (kind is Format.CSV)
+        assert content.count(b"\n") == (kind is ExportFormat.CSV)
 
 
 def test_a_period_is_whole_days_of_the_propertys_zone(database: Database, found: Property) -> None:
     moments = ("2026-11-01 22:59:59", "2026-11-01 23:00", "2026-11-02 22:59:59.999999", "2026-11-02 23:00")
     append(database, [an_event("ada", at, property=found.number or 0) for at in moments], found)
-    period = custom(DAY, DAY, ZoneInfo("Europe/Berlin"))
+    period = custom_period(DAY, DAY, ZoneInfo("Europe/Berlin"))
     told = [event.created_at for event in raw_events.events_of(database, found, period)]
     assert told == [datetime(2026, 11, 1, 23, tzinfo=UTC), datetime(2026, 11, 2, 22, 59, 59, 999_999, UTC)]
 

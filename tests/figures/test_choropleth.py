@@ -7,11 +7,11 @@ import pytest
 
 from proprium.figures import choropleth
 from proprium.figures.template import Figure, Look
-from proprium.metrics.results import Breakdown, Dimension, Row
+from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from tests.support.dashboards import ATLAS, REGIONS, a_breakdown
 
 
-def countries(*rows: Row) -> Breakdown:
+def countries(*rows: BreakdownRow) -> Breakdown:
     return Breakdown("country", "visitors", rows, sum(row.count for row in rows), len(rows))
 
 
@@ -34,7 +34,9 @@ def test_plotly_accepts_countries_of_every_shape(country: str) -> None:
 
 def test_a_tooltip_tells_the_real_number_while_the_colour_grows_by_powers_of_ten() -> None:
     figure = choropleth.world(
-        countries(Row("US", "United States", 99_999, 99), Row("DE", "Germany", 99, 1)), Look.LIGHT, ATLAS
+        countries(BreakdownRow("US", "United States", 99_999, 99), BreakdownRow("DE", "Germany", 99, 1)),
+        Look.LIGHT,
+        ATLAS,
     )
     land = figure["data"][0]
     assert land["customdata"] == [["US", "United States", "99,999"], ["DE", "Germany", "99"]]
@@ -43,17 +45,21 @@ def test_a_tooltip_tells_the_real_number_while_the_colour_grows_by_powers_of_ten
 
 
 def test_two_countries_that_are_nearly_equal_look_nearly_equal() -> None:
-    land = choropleth.world(countries(Row("US", "", 110, 1), Row("DE", "", 100, 1)), Look.LIGHT, ATLAS)["data"][0]
+    land = choropleth.world(
+        countries(BreakdownRow("US", "", 110, 1), BreakdownRow("DE", "", 100, 1)), Look.LIGHT, ATLAS
+    )["data"][0]
     assert (land["z"][0] - land["z"][1]) / (land["zmax"] - land["zmin"]) < 0.05
 
 
 def test_a_single_visitor_is_seen() -> None:
-    land = choropleth.world(countries(Row("DE", "Germany", 1, 100)), Look.LIGHT, ATLAS)["data"][0]
+    land = choropleth.world(countries(BreakdownRow("DE", "Germany", 1, 100)), Look.LIGHT, ATLAS)["data"][0]
     assert land["z"] == [land["zmax"]]
 
 
 def test_a_country_too_small_to_see_gets_a_dot_that_can_be_clicked() -> None:
-    figure = choropleth.world(countries(Row("SG", "Singapore", 5, 50), Row("DE", "Germany", 5, 50)), Look.LIGHT, ATLAS)
+    figure = choropleth.world(
+        countries(BreakdownRow("SG", "Singapore", 5, 50), BreakdownRow("DE", "Germany", 5, 50)), Look.LIGHT, ATLAS
+    )
     dots = figure["data"][1]
     assert dots["type"] == "scattergeo"
     assert [row[0] for row in dots["customdata"]] == ["SG"]
@@ -61,7 +67,7 @@ def test_a_country_too_small_to_see_gets_a_dot_that_can_be_clicked() -> None:
 
 
 def test_visitors_from_nowhere_and_unknown_codes_are_not_drawn() -> None:
-    unknown = countries(Row(None, "Unknown", 9, 50), Row("A1", "Proxy", 9, 50))
+    unknown = countries(BreakdownRow(None, "Unknown", 9, 50), BreakdownRow("A1", "Proxy", 9, 50))
     assert choropleth.world(unknown, Look.LIGHT, ATLAS)["data"][0]["locations"] == []
 
 
@@ -76,7 +82,9 @@ def test_the_united_states_have_alaska_and_hawaii_beside_them() -> None:
 
 
 def test_a_place_s_name_cannot_bring_markup_into_the_chart() -> None:
-    figure = choropleth.world(countries(Row("DE", "<a href='https://evil.example'>x</a>", 1, 1)), Look.LIGHT, ATLAS)
+    figure = choropleth.world(
+        countries(BreakdownRow("DE", "<a href='https://evil.example'>x</a>", 1, 1)), Look.LIGHT, ATLAS
+    )
     assert "<a" not in json.dumps(figure)
 
 

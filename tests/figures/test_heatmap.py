@@ -5,14 +5,14 @@ import json
 import plotly.graph_objects as go
 import pytest
 
-from proprium.figures.heatmap import busiest, heatmap
+from proprium.figures.heatmap import busiest_hour_text, heatmap
 from proprium.figures.template import Look
-from proprium.metrics.results import Breakdown, Row
+from proprium.metrics.results import Breakdown, BreakdownRow
 
 
 def cells(**counts: int) -> Breakdown:
     """Keyword names are values with an underscore: mon 9 o'clock is c1_09."""
-    rows = tuple(Row(name[1:].replace("_", "-"), "", count, 0) for name, count in counts.items())
+    rows = tuple(BreakdownRow(name[1:].replace("_", "-"), "", count, 0) for name, count in counts.items())
     return Breakdown("weekday_hour", "page views", rows, sum(counts.values()), len(rows))
 
 
@@ -39,5 +39,5 @@ def test_a_cell_tells_its_filter_its_name_and_the_exact_number() -> None:
 
 
 def test_the_busiest_hour_is_told_in_words() -> None:
-    assert busiest(cells(c1_09=30, c7_23=1_200)) == "Most page views: Sunday 23:00, 1,200"
-    assert busiest(cells()) == "Nothing in this period"
+    assert busiest_hour_text(cells(c1_09=30, c7_23=1_200)) == "Most page views: Sunday 23:00, 1,200"
+    assert busiest_hour_text(cells()) == "Nothing in this period"

@@ -38,7 +38,7 @@ def test_a_share_that_is_not_nothing_is_never_shown_as_nothing() -> None:
 
 
 def test_a_rate_of_nothing_is_a_dash() -> None:
-    assert numbers.of_metric(Metric.BOUNCE_RATE, None) == "–"
+    assert numbers.format_metric(Metric.BOUNCE_RATE, None) == "–"
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_rate_of_nothing_is_a_dash() -> None:
     ],
 )
 def test_each_metric_has_its_own_form(metric: Metric, value: float, card: str, exact: str) -> None:
-    assert numbers.of_metric(metric, value) == card
-    assert numbers.exact_of_metric(metric, value) == exact
+    assert numbers.format_metric(metric, value) == card
+    assert numbers.format_metric_exact(metric, value) == exact
 
 
 def test_every_metric_has_a_title() -> None:
-    assert set(numbers.TITLES) == set(Metric)
+    assert set(numbers.METRIC_TITLES) == set(Metric)

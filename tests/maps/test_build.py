@@ -74,12 +74,12 @@ def test_what_is_lost_on_the_way_keeps_the_old_maps(
 
 
 def test_a_map_without_one_of_its_countries_is_refused(geopackage: Path, tmp_path: Path) -> None:
-    coded = build.assigned(read_geopackage(geopackage), CodeTable.read(DATA / "provinces.csv"))
+    coded = build.assign_codes(read_geopackage(geopackage), CodeTable.read(DATA / "provinces.csv"))
     for name in ("world.json", "regions/DE.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text('{"type": "Topology", "arcs": [], "objects": {"c": {"geometries": []}}}')
     with pytest.raises(SourceError, match="lost on the way: DE, DE-BY, DE-HE, DE-xnewlandiacity, SJ"):
-        build.check(tmp_path, coded)
+        build.check_complete(tmp_path, coded)
 
 
 def test_a_missing_file_is_told_in_one_sentence(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,21 +29,21 @@ def a_province(unit: str = "DEU", name: str = "Bayern", **fields: Any) -> Provin
     ],
 )
 def test_provinces_go_where_geoip_databases_put_them(unit: str, name: str, country: str, codes: Codes) -> None:
-    found = TABLE.of(a_province(unit, name, country=country))
+    found = TABLE.lookup(a_province(unit, name, country=country))
     assert found.country == codes.country
     assert found.region == codes.region or name == "Northern Cyprus"
 
 
 def test_a_province_that_is_new_brings_its_own_code() -> None:
-    assert TABLE.of(a_province(name="Neuland", iso="DE-NL")) == Codes("DE", "DE-NL")
+    assert TABLE.lookup(a_province(name="Neuland", iso="DE-NL")) == Codes("DE", "DE-NL")
 
 
 def test_without_a_code_it_gets_a_private_one() -> None:
-    assert TABLE.of(a_province(name="Néuland am See", iso="-99")) == Codes("DE", "DE-xneulandamsee")
+    assert TABLE.lookup(a_province(name="Néuland am See", iso="-99")) == Codes("DE", "DE-xneulandamsee")
 
 
 def test_a_unit_of_no_known_country_is_not_drawn() -> None:
-    assert TABLE.of(a_province("ZZZ", "Atlantis", country="-1")) == Codes("", "")
+    assert TABLE.lookup(a_province("ZZZ", "Atlantis", country="-1")) == Codes("", "")
 
 
 def test_private_codes_are_plain() -> None:

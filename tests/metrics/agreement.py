@@ -10,7 +10,7 @@ from typing import Any
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Query
 from proprium.metrics.query.url import PropertyFacts, query_from
-from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
+from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimension, Metric, Series, Totals
 from proprium.storage.tables import Property
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.numbers import Lines, lines, totals
@@ -50,7 +50,7 @@ def of_tiles(found: Mapping[Dimension, Breakdown], history: History, asked: Aske
     ]
 
 
-def of_table(found: Table, history: History, asked: Asked) -> list[str]:
+def of_table(found: BreakdownTable, history: History, asked: Asked) -> list[str]:
     """Every number of every row; `found` has all of them."""
     expected = table(history, asked, asked.span, found.dimension)
     rows = {row.value: row.numbers for row in found.rows}
@@ -80,7 +80,7 @@ def of_tile(found: Breakdown, expected: Tile, shown: int = SHOWN) -> list[str]:
 
 
 def _of_comparison(board: Dashboard, history: History, asked: Asked) -> Iterator[str]:
-    before, span = board.query.before(), asked.compared
+    before, span = board.query.comparison_query(), asked.compared
     shown = before and Span(before.period.start_utc, before.period.end_utc)
     yield from _same("compared period", shown, span)
     if span and board.previous:
@@ -109,7 +109,7 @@ def _of_lines(
 def _of_line(name: str, found: Series, expected: Lines, values: list[Any]) -> Iterator[str]:
     starts = tuple(start.astimezone(UTC) for start in found.starts)
     yield from _same(
-        f"{name}: buckets", (starts, found.running), (expected.buckets.starts, expected.buckets.is_running)
+        f"{name}: buckets", (starts, found.is_running), (expected.buckets.starts, expected.buckets.is_running)
     )
     if len(starts) == len(values):
         for start, one, other in zip(starts, found.values, values, strict=True):

@@ -15,12 +15,12 @@ import pytest
 
 from collector.event import Event
 from proprium.metrics.breakdown import breakdown
-from proprium.metrics.breakdown_query import table
+from proprium.metrics.breakdown_query import breakdown_table
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Goal, Query
 from proprium.metrics.query.url import PropertyFacts, query_from
-from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series, Table, Totals
+from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimension, Metric, Series, Totals
 from proprium.metrics.timeline import timeline
 from proprium.metrics.totals import totals
 from proprium.storage.database import Database
@@ -74,7 +74,7 @@ class Past:
 
     def before(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
         """The period that it is compared with."""
-        query = self.query(text, now).before()
+        query = self.query(text, now).comparison_query()
         assert query is not None
         return totals(self.warehouse, query)
 
@@ -98,8 +98,8 @@ class Past:
 
     def table(
         self, dimension: Dimension | str, text: str = "period=today", now: str | datetime = EVENING, **asked: Any
-    ) -> Table:
-        return table(self.warehouse, self.query(text, now), dimension, **asked)
+    ) -> BreakdownTable:
+        return breakdown_table(self.warehouse, self.query(text, now), dimension, **asked)
 
     def dashboard(self, text: str = "period=today", now: str | datetime = EVENING) -> Dashboard:
         return dashboard(self.warehouse, self.query(text, now))

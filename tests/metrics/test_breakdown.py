@@ -11,8 +11,8 @@ from collector.event import Event
 from proprium.errors import BadQuery
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.places import places
-from proprium.metrics.results import Breakdown, Dimension, Row
-from proprium.metrics.top_lists import TILED, UNREPORTED
+from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
+from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS, ON_DEMAND_DIMENSIONS
 from tests.metrics.conftest import Past
 from tests.support.builders import GOOGLEBOT, IPHONE, an_event
 
@@ -37,7 +37,7 @@ def test_visitors_are_counted_once_a_row(past: Past) -> None:
 def test_rows_have_their_share_of_all(past: Past) -> None:
     past.append(*(an_event(f"v{i}", page="/a" if i else "/b") for i in range(4)))
     found = past.breakdown(Dimension.PAGE, limit=1)
-    assert found.rows == (Row("/a", "/a", 3, 75.0),)
+    assert found.rows == (BreakdownRow("/a", "/a", 3, 75.0),)
     assert (found.total, found.distinct, found.unit) == (4, 2, "page views")
 
 
@@ -131,8 +131,8 @@ def test_the_map_shows_every_country(past: Past) -> None:
 @pytest.mark.parametrize("more", ["", "&filter=page:contains:1", "&filter=country:is:DE", "&map=DE"])
 def test_a_dashboards_tiles_are_its_breakdowns(past: Past, more: str) -> None:
     past.append(*a_busy_day())
-    board = dashboard(past.warehouse, past.query("period=today" + more), (*TILED, *UNREPORTED))
-    assert set(board.breakdowns) == {*TILED, *UNREPORTED}
+    board = dashboard(past.warehouse, past.query("period=today" + more), (*DASHBOARD_DIMENSIONS, *ON_DEMAND_DIMENSIONS))
+    assert set(board.breakdowns) == {*DASHBOARD_DIMENSIONS, *ON_DEMAND_DIMENSIONS}
     for dimension, tile in board.breakdowns.items():
         limit = 300 if dimension in {Dimension.COUNTRY, Dimension.REGION} else 10
         assert tile == past.breakdown(dimension, "period=today" + more, limit=limit), dimension

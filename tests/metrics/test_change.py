@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proprium.metrics.comparison import Change, Kind, change
+from proprium.metrics.comparison import Change, ChangeFormat, change
 from proprium.metrics.results import Metric
 
 
@@ -41,4 +41,4 @@ def test_a_change_is_shown_so(
 
 
 def test_the_number_behind_the_text_is_there() -> None:
-    assert change(112, 100, Metric.VISITORS) == Change(Kind.PERCENT, "+12.0%", True, 12.0)
+    assert change(112, 100, Metric.VISITORS) == Change(ChangeFormat.PERCENT, "+12.0%", True, 12.0)

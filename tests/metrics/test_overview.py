@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from proprium.metrics.live import live
+from proprium.metrics.live import live_visitors
 from proprium.metrics.overview import PropertyOverview, first_event_at, overview
-from proprium.metrics.results import Live, Metric
+from proprium.metrics.results import LiveVisitors, Metric
 from tests.metrics.conftest import Past, sum_of
 from tests.support.builders import GOOGLEBOT, an_event, moment
 
@@ -27,7 +27,7 @@ def test_live_is_who_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
         an_event("crawler", at="12:29", user_agent=GOOGLEBOT),
         an_event("eve", at="12:29", property=2),
     )
-    assert live(past.warehouse, past.stored(1), NOW) == Live(now=1, half_hour=2)
+    assert live_visitors(past.warehouse, past.stored(1), NOW) == LiveVisitors(now=1, half_hour=2)
 
 
 def test_each_property_shows_its_last_day_and_all_that_ever_was(past: Past) -> None:
@@ -65,13 +65,13 @@ def test_all_time_begins_with_the_first_event(past: Past) -> None:
 
 
 def test_all_time_is_asked_for_once_and_begins_earlier_when_an_earlier_event_comes(past: Past) -> None:
-    number, memo = past.stored(1), past.warehouse.memo
+    number, memo = past.stored(1), past.warehouse.query_cache
     past.append(an_event(at="2026-09-01 10:00"))
     first_event_at(past.warehouse, number)
     past.append(an_event())
-    assert memo.find(("first event", number)) == datetime(2026, 9, 1, 10, tzinfo=UTC), "today does not change it"
+    assert memo.get(("first event", number)) == datetime(2026, 9, 1, 10, tzinfo=UTC), "today does not change it"
     past.append(an_event(at="2026-08-01 10:00"))
-    assert memo.find(("first event", number)) is None
+    assert memo.get(("first event", number)) is None
     assert first_event_at(past.warehouse, number) == datetime(2026, 8, 1, 10, tzinfo=UTC)
 
 

@@ -15,10 +15,10 @@ from proprium.metrics.query.period import (
     Compare,
     Interval,
     check_interval,
-    custom,
+    custom_period,
     default_interval,
     intervals_for,
-    period,
+    preset_period,
 )
 
 UNHURRIED = settings(deadline=None)  # a busy machine is no failure
@@ -41,7 +41,7 @@ MOMENTS = st.datetimes(
 
 
 def days_of(key: str) -> tuple[str, str]:
-    found = period(key, NOW, BERLIN, datetime(2025, 3, 4, 23, 30, tzinfo=UTC))
+    found = preset_period(key, NOW, BERLIN, datetime(2025, 3, 4, 23, 30, tzinfo=UTC))
     return found.first_day.isoformat(), found.last_day.isoformat()
 
 
@@ -68,45 +68,45 @@ def test_a_preset_covers_these_days_of_the_propertys_calendar(key: str, first: s
 
 
 def test_days_begin_at_the_propertys_midnight() -> None:
-    today = period("today", NOW, KOLKATA)
+    today = preset_period("today", NOW, KOLKATA)
     assert today.start_utc == datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
     assert today.end_utc == datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
 
 
 def test_the_last_24_hours_end_with_the_running_hour() -> None:
-    last = period("24h", NOW, KOLKATA)
+    last = preset_period("24h", NOW, KOLKATA)
     assert last.end.isoformat() == "2026-11-23T21:00:00+05:30"
     assert last.end_utc - last.start_utc == timedelta(hours=24)
 
 
 def test_all_time_without_any_event_is_today() -> None:
-    assert period("all", NOW, BERLIN).first_day == date(2026, 11, 23)
+    assert preset_period("all", NOW, BERLIN).first_day == date(2026, 11, 23)
 
 
 def test_a_day_of_a_clock_change_is_as_long_as_it_is() -> None:
     short, long = (
-        custom(date(2026, 3, 29), date(2026, 3, 29), BERLIN),
-        custom(date(2026, 10, 25), date(2026, 10, 25), BERLIN),
+        custom_period(date(2026, 3, 29), date(2026, 3, 29), BERLIN),
+        custom_period(date(2026, 10, 25), date(2026, 10, 25), BERLIN),
     )
     assert short.end_utc - short.start_utc == timedelta(hours=23)
     assert long.end_utc - long.start_utc == timedelta(hours=25)
 
 
 def test_a_midnight_that_the_clock_skips_is_the_days_first_moment() -> None:
-    day = custom(date(2018, 11, 4), date(2018, 11, 4), ZoneInfo("America/Sao_Paulo"))
+    day = custom_period(date(2018, 11, 4), date(2018, 11, 4), ZoneInfo("America/Sao_Paulo"))
     assert day.start_utc == datetime(2018, 11, 4, 3, tzinfo=UTC)
     assert day.end_utc - day.start_utc == timedelta(hours=23)
 
 
 def test_a_running_period_is_compared_up_to_the_same_minute() -> None:
-    before = period("28d", NOW, BERLIN).previous(NOW)
+    before = preset_period("28d", NOW, BERLIN).previous(NOW)
     assert before is not None
     assert before.start.isoformat() == "2026-09-29T00:00:00+02:00"
     assert before.end.isoformat() == "2026-10-26T15:41:00+01:00"  # the 15:40 minute is in
 
 
 def test_an_ended_period_is_compared_with_the_whole_one_right_before() -> None:
-    week = custom(date(2026, 11, 2), date(2026, 11, 8), BERLIN)
+    week = custom_period(date(2026, 11, 2), date(2026, 11, 8), BERLIN)
     before = week.previous(NOW)
     assert before is not None
     assert (before.first_day, before.last_day) == (date(2026, 10, 26), date(2026, 11, 1))
@@ -114,13 +114,13 @@ def test_an_ended_period_is_compared_with_the_whole_one_right_before() -> None:
 
 
 def test_whole_months_are_compared_with_whole_months() -> None:
-    before = custom(date(2026, 10, 1), date(2026, 10, 31), BERLIN).previous(NOW)
+    before = custom_period(date(2026, 10, 1), date(2026, 10, 31), BERLIN).previous(NOW)
     assert before is not None
     assert before.label == "1 – 30 Sep 2026"
 
 
 def test_the_month_to_date_is_compared_with_the_same_days_of_the_month_before() -> None:
-    before = period("mtd", NOW, BERLIN).previous(NOW)
+    before = preset_period("mtd", NOW, BERLIN).previous(NOW)
     assert before is not None
     assert (before.start.isoformat(), before.end.isoformat()) == (
         "2026-10-01T00:00:00+02:00",
@@ -130,59 +130,59 @@ def test_the_month_to_date_is_compared_with_the_same_days_of_the_month_before() 
 
 def test_the_compared_month_ends_where_the_month_has_fewer_days() -> None:
     now = datetime(2026, 3, 31, 12, tzinfo=UTC)
-    before = period("mtd", now, UTC_ZONE).previous(now)
+    before = preset_period("mtd", now, UTC_ZONE).previous(now)
     assert before is not None
     assert (before.first_day, before.last_day) == (date(2026, 2, 1), date(2026, 2, 28))
 
 
 def test_a_year_earlier_has_the_same_dates() -> None:
-    before = custom(date(2024, 2, 1), date(2024, 2, 28), BERLIN).previous(NOW, Compare.YEAR)
+    before = custom_period(date(2024, 2, 1), date(2024, 2, 28), BERLIN).previous(NOW, Compare.YEAR)
     assert before is not None
     assert before.label == "1 – 28 Feb 2023"
 
 
 def test_all_time_and_no_comparison_have_nothing_before() -> None:
-    assert period("all", NOW, BERLIN, NOW).previous(NOW) is None
-    assert period("28d", NOW, BERLIN).previous(NOW, Compare.NONE) is None
+    assert preset_period("all", NOW, BERLIN, NOW).previous(NOW) is None
+    assert preset_period("28d", NOW, BERLIN).previous(NOW, Compare.NONE) is None
 
 
 def test_the_arrow_keys_step_by_the_periods_own_length() -> None:
-    assert period("7d", NOW, BERLIN).step(-1).dates == "10 – 16 Nov 2026"
-    assert period("mtd", NOW, BERLIN).step(-1).dates == "1 – 31 Oct 2026"
-    assert period("today", NOW, BERLIN).step(-2).dates == "21 Nov 2026"
-    assert custom(date(2026, 10, 1), date(2026, 10, 31), BERLIN).step(1).dates == "1 – 30 Nov 2026"
+    assert preset_period("7d", NOW, BERLIN).step(-1).dates == "10 – 16 Nov 2026"
+    assert preset_period("mtd", NOW, BERLIN).step(-1).dates == "1 – 31 Oct 2026"
+    assert preset_period("today", NOW, BERLIN).step(-2).dates == "21 Nov 2026"
+    assert custom_period(date(2026, 10, 1), date(2026, 10, 31), BERLIN).step(1).dates == "1 – 30 Nov 2026"
 
 
 def test_an_unknown_key_is_refused_with_the_keys_there_are() -> None:
     with pytest.raises(BadQuery, match=r"'fortnight' is not known.*28d.*from="):
-        period("fortnight", NOW, BERLIN)
+        preset_period("fortnight", NOW, BERLIN)
 
 
 def test_dates_the_wrong_way_round_are_refused_with_both() -> None:
     with pytest.raises(BadQuery, match="2026-01-01, before it starts on 2026-02-01"):
-        custom(date(2026, 2, 1), date(2026, 1, 1), BERLIN)
+        custom_period(date(2026, 2, 1), date(2026, 1, 1), BERLIN)
 
 
 @pytest.mark.parametrize("year", [1, 1969, 2200, 9999])
 def test_years_beyond_the_known_ones_are_refused(year: int) -> None:
     with pytest.raises(BadQuery, match="out of range"):
-        custom(date(year, 1, 1), date(year, 1, 1), BERLIN)
+        custom_period(date(year, 1, 1), date(year, 1, 1), BERLIN)
 
 
 def test_an_interval_that_would_draw_too_many_points_is_refused_with_a_wider_one() -> None:
     with pytest.raises(BadQuery, match="interval=week"):
-        check_interval(Interval.MINUTE, period("12mo", NOW, BERLIN))
+        check_interval(Interval.MINUTE, preset_period("12mo", NOW, BERLIN))
 
 
 def test_only_intervals_that_can_be_drawn_are_offered() -> None:
-    assert intervals_for(period("28d", NOW, BERLIN)) == (Interval.HOUR, Interval.DAY, Interval.WEEK)
-    assert intervals_for(period("today", NOW, BERLIN)) == (Interval.MINUTE, Interval.HOUR)
+    assert intervals_for(preset_period("28d", NOW, BERLIN)) == (Interval.HOUR, Interval.DAY, Interval.WEEK)
+    assert intervals_for(preset_period("today", NOW, BERLIN)) == (Interval.MINUTE, Interval.HOUR)
 
 
 @UNHURRIED
 @given(st.sampled_from(KEYS), MOMENTS, st.sampled_from(ZONES))
 def test_every_preset_of_every_moment_holds_and_can_be_drawn(key: str, now: datetime, zone: str) -> None:
-    found = period(key, now, ZoneInfo(zone), now - timedelta(days=400))
+    found = preset_period(key, now, ZoneInfo(zone), now - timedelta(days=400))
     assert found.start_utc < found.end_utc
     assert found.contains(now) or key == "yesterday"
     assert default_interval(found) in intervals_for(found)

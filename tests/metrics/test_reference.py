@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import delete
 
-from proprium.metrics.breakdown_query import table
+from proprium.metrics.breakdown_query import breakdown_table
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.live import live
-from proprium.metrics.results import Live
-from proprium.metrics.top_lists import TILED, tiles
+from proprium.metrics.live import live_visitors
+from proprium.metrics.results import LiveVisitors
+from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS, top_lists
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
@@ -81,8 +81,8 @@ def check_cards(ground: FilledWarehouse, story: Story) -> None:
         board = dashboard(ground.warehouse, query_of(made, asked), dimensions=())
         assert differences(board, history, asked) == []
     latest = max(event.created_at for event in story.events) + timedelta(minutes=1)
-    expected = Live(reference_live(history, latest, 5), reference_live(history, latest, 30))
-    assert live(ground.warehouse, made.number or 0, latest) == expected
+    expected = LiveVisitors(reference_live(history, latest, 5), reference_live(history, latest, 30))
+    assert live_visitors(ground.warehouse, made.number or 0, latest) == expected
 
 
 def check_tables(ground: FilledWarehouse, story: Story) -> None:
@@ -90,9 +90,9 @@ def check_tables(ground: FilledWarehouse, story: Story) -> None:
     made, history = tell(ground, story), History(story.events, story.rules)
     for asked in story.asked:
         query = query_of(made, asked)
-        assert of_table(table(ground.warehouse, query, story.dimension, limit=1000), history, asked) == []
+        assert of_table(breakdown_table(ground.warehouse, query, story.dimension, limit=1000), history, asked) == []
         with ground.warehouse.read() as connection:
-            assert of_tiles(tiles(connection, query, TILED[story.tiles :: 3]), history, asked) == []
+            assert of_tiles(top_lists(connection, query, DASHBOARD_DIMENSIONS[story.tiles :: 3]), history, asked) == []
 
 
 @pytest.mark.parametrize("is_shuffled", [False, True], ids=["in order", "in any order"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.metrics.query.buckets import buckets
+from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from tests.metrics.questions import PERIODS
@@ -47,12 +47,12 @@ def questions(draw: st.DrawFn) -> Asked:
 def check(asked: Asked) -> None:
     query = query_from(asked.address, PropertyFacts(UUID(int=1), 1, asked.zone.key, data_access=EVERY_KEY), asked.now)
     assert Span(query.period.start_utc, query.period.end_utc) == asked.span
-    before = query.before()
+    before = query.comparison_query()
     assert (before and Span(before.period.start_utc, before.period.end_utc)) == asked.compared
-    found = buckets(query.period, query.interval, asked.now)
+    found = calendar_buckets(query.period, query.interval, asked.now)
     expected = buckets_of(asked.span, asked.interval, asked.zone, asked.now)
     assert tuple(start.astimezone(UTC) for start in found.starts) == expected.starts
-    assert found.running == expected.is_running
+    assert found.is_running == expected.is_running
 
 
 def test_periods_and_buckets_are_those_of_a_clock_in_the_zone(fuzz: bool) -> None:

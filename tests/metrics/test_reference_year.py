@@ -11,7 +11,7 @@ from proprium.demo.history import history
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.filters import parse_filters
-from proprium.metrics.query.goals import goal
+from proprium.metrics.query.goals import parse_goal
 from tests.metrics.agreement import differences, of_tile, query_of
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.tiles import tile
@@ -42,7 +42,7 @@ def question(period: str, interval: str, filters: list[str], zone: ZoneInfo) -> 
         filters=parse_filters(filters),
         interval=interval,
         custom_cards=("signup", "search"),
-        goals=(goal("Signed up", ["event:is:signup"]), goal("Read on", ["page:matches:/blog/*"])),
+        goals=(parse_goal("Signed up", ["event:is:signup"]), parse_goal("Read on", ["page:matches:/blog/*"])),
     )
 
 

@@ -25,7 +25,7 @@ def shown(past: Past) -> Dashboard:
 
 
 def computed_anew(past: Past) -> Dashboard:
-    past.warehouse.memo.forget()
+    past.warehouse.query_cache.clear()
     return shown(past)
 
 

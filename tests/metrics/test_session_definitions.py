@@ -9,10 +9,10 @@ import pytest
 
 from collector.event import Event, Identity
 from collector.visitor import visitor_of
-from proprium.metrics.live import live
+from proprium.metrics.live import live_visitors
 from proprium.metrics.query.filters import parse_filter
 from proprium.metrics.query.query import Goal
-from proprium.metrics.results import Dimension, Live
+from proprium.metrics.results import Dimension, LiveVisitors
 from tests.metrics.conftest import Past
 from tests.support.builders import IPHONE, an_event
 
@@ -141,4 +141,4 @@ def test_live_now_is_everybody_with_any_hit_in_five_minutes(past: Past) -> None:
         an_event("dee", at="11:29:59"),
         an_event("bot", at="11:59", user_agent="Googlebot/2.1"),
     )
-    assert live(past.warehouse, past.stored(1), datetime(2026, 11, 2, 12, tzinfo=UTC)) == Live(1, 3)
+    assert live_visitors(past.warehouse, past.stored(1), datetime(2026, 11, 2, 12, tzinfo=UTC)) == LiveVisitors(1, 3)

@@ -7,25 +7,25 @@ from typing import Any
 import pytest
 
 from collector.event import Identity
-from proprium.metrics.breakdown_query import OF_BOTS, SORTED_BY, table
+from proprium.metrics.breakdown_query import BOT_DIMENSIONS, SORT_EXPRESSIONS, breakdown_table
 from proprium.metrics.query.filters import filter_for, parse_filter
 from proprium.metrics.query.query import Goal
-from proprium.metrics.results import Dimension, Metric, Table
+from proprium.metrics.results import BreakdownTable, Dimension, Metric
 from proprium.metrics.totals import totals
 from tests.metrics.conftest import Past
 from tests.metrics.test_breakdown import a_busy_day
 from tests.support.builders import IPHONE, an_event
 
-COMPARED = [dimension for dimension in Dimension if dimension not in OF_BOTS and filter_for(dimension, "x")]
+COMPARED = [dimension for dimension in Dimension if dimension not in BOT_DIMENSIONS and filter_for(dimension, "x")]
 FILTERS = ["", "&filter=page:contains:1&filter=country:is:DE"]
 SIGNED_UP = Goal("Signed up", (parse_filter("event:is:signup"),))
 
 
-def numbers(found: Table, value: str | None) -> dict[Metric, float | None]:
+def numbers(found: BreakdownTable, value: str | None) -> dict[Metric, float | None]:
     return next(dict(row.numbers) for row in found.rows if row.value == value)
 
 
-def values(found: Table) -> list[str | None]:
+def values(found: BreakdownTable) -> list[str | None]:
     return [row.value for row in found.rows]
 
 
@@ -37,7 +37,7 @@ def test_a_row_says_what_the_cards_say_when_its_value_is_filtered_for(past: Past
     query = past.query("period=today" + more)
     compared = 0
     for dimension in COMPARED:
-        found = table(past.warehouse, query, dimension, limit=1000)
+        found = breakdown_table(past.warehouse, query, dimension, limit=1000)
         for row in found.rows[:1]:
             wanted = filter_for(dimension, row.value)
             assert wanted is not None
@@ -51,7 +51,7 @@ def test_a_row_says_what_the_cards_say_when_its_value_is_filtered_for(past: Past
 def test_every_metric_sorts_and_what_is_not_known_comes_last(past: Past) -> None:
     past.goals = (SIGNED_UP,)
     past.append(*a_busy_day())
-    for metric in SORTED_BY:
+    for metric in SORT_EXPRESSIONS:
         for ascending in (False, True):
             found = past.table(Dimension.PAGE, metrics=[metric], sort=metric, ascending=ascending)
             known = [row.numbers[metric] for row in found.rows if row.numbers[metric] is not None]
@@ -60,7 +60,7 @@ def test_every_metric_sorts_and_what_is_not_known_comes_last(past: Past) -> None
 
 
 def test_every_metric_can_be_sorted_by() -> None:
-    assert set(SORTED_BY) == set(Metric)
+    assert set(SORT_EXPRESSIONS) == set(Metric)
 
 
 def test_only_what_is_asked_for_is_told(past: Past) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.metrics.query.buckets import buckets
-from proprium.metrics.query.period import Interval, custom
+from proprium.metrics.query.buckets import calendar_buckets
+from proprium.metrics.query.period import Interval, custom_period
 from proprium.metrics.results import Metric
 from tests.metrics.conftest import Past
 from tests.support.builders import an_event
@@ -31,9 +31,9 @@ def test_the_running_bucket_is_the_last_one(past: Past) -> None:
     past.append(an_event(at="09:00"))
     series = past.timeline("period=today", now="14:40")[Metric.VISITORS]
     assert len(series.starts) == 15
-    assert series.running
+    assert series.is_running
     ended = past.timeline("period=yesterday", now="14:40")[Metric.VISITORS]
-    assert (len(ended.starts), ended.running) == (24, False)
+    assert (len(ended.starts), ended.is_running) == (24, False)
 
 
 def test_a_rate_of_an_empty_bucket_is_none(past: Past) -> None:
@@ -61,7 +61,7 @@ def test_a_future_period_has_no_bucket(past: Past) -> None:
 def test_a_day_has_a_bucket_for_each_hour_of_its_clock(past: Past, zone: str, day: str, hours: int) -> None:
     past.timezone = zone
     query = past.query(f"from={day}&to={day}&interval=hour", LATER)
-    starts = [start.astimezone(UTC) for start in buckets(query.period, query.interval, query.now).starts]
+    starts = [start.astimezone(UTC) for start in calendar_buckets(query.period, query.interval, query.now).starts]
     minutes = [query.period.start_utc + timedelta(minutes=m) for m in range(25 * 60) if m % 10 == 0]
     inside = [minute for minute in minutes if query.period.contains(minute)]
     past.append(*(an_event(f"v{minute}", at=minute, page=f"/{minute}") for minute in inside))
@@ -132,9 +132,9 @@ ZONES = st.sampled_from(
     st.integers(1, 40),
 )
 def test_buckets_cover_the_period_without_a_gap(zone: str, first: date, days: int) -> None:
-    period = custom(first, first + timedelta(days=days - 1), ZoneInfo(zone))
+    period = custom_period(first, first + timedelta(days=days - 1), ZoneInfo(zone))
     for interval in (Interval.HOUR, Interval.DAY, Interval.WEEK, Interval.MONTH):
-        found = buckets(period, interval, datetime(2050, 1, 1, tzinfo=UTC))
+        found = calendar_buckets(period, interval, datetime(2050, 1, 1, tzinfo=UTC))
         starts = [start.astimezone(UTC) for start in found.starts]
         assert starts == sorted(set(starts))
         assert list(found.keys) == sorted(set(found.keys))

@@ -41,7 +41,7 @@ def test_a_bare_address_asks_for_28_days_by_day_with_the_ones_before() -> None:
         Compare.PREVIOUS,
         (),
     )
-    assert (query.property, query.timezone.key, query.custom_cards) == (3, "Europe/Berlin", ("signup",))
+    assert (query.property_number, query.timezone.key, query.custom_cards) == (3, "Europe/Berlin", ("signup",))
     assert query_to_params(query) == []
 
 
@@ -94,7 +94,7 @@ def test_the_seeds_dates_win_over_its_range() -> None:
 
 
 def test_a_range_that_is_no_preset_counts_back_from_today() -> None:
-    assert asked("date_range=180").period.days == 180
+    assert asked("date_range=180").period.day_count == 180
 
 
 @pytest.mark.parametrize("url", ["/pricing", "https://example.com/pricing?plan=pro#top"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from proprium.metrics.explain import LeftOut, Step, why
+from proprium.metrics.explain import ExcludedHits, FunnelStep, explain
 from proprium.metrics.query.filters import parse_filter
 from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Metric
@@ -28,30 +28,30 @@ def a_day(past: Past) -> None:
 
 def test_each_filter_says_how_many_rows_it_leaves(past: Past) -> None:
     a_day(past)
-    found = why(past.warehouse, past.query("period=today&filter=country:is:DE&filter=page:is:/a"), Metric.VISITORS)
+    found = explain(past.warehouse, past.query("period=today&filter=country:is:DE&filter=page:is:/a"), Metric.VISITORS)
     assert found.steps == (
-        Step("Everything that was stored for this period", 7, 2),
-        Step("Sent by people", 6, 2),
-        Step("Country is DE", 3, 1),
-        Step("Page is /a", 1, 1),
+        FunnelStep("Everything that was stored for this period", 7, 2),
+        FunnelStep("Sent by people", 6, 2),
+        FunnelStep("Country is DE", 3, 1),
+        FunnelStep("Page is /a", 1, 1),
     )
 
 
 def test_what_was_left_out_is_counted_with_its_reason(past: Past) -> None:
     a_day(past)
-    found = why(past.warehouse, past.query(), Metric.PAGE_VIEWS, refused={"hostname": 4})
+    found = explain(past.warehouse, past.query(), Metric.PAGE_VIEWS, rejected_counts={"hostname": 4})
     assert [(each.reason, each.count) for each in found.left_out] == [
         ("Bots", 1),
         ("Double page views", 1),
         ("Nobody's", 1),
         ("Refused: hostname", 4),
     ]
-    assert all(isinstance(each, LeftOut) and each.why for each in found.left_out)
+    assert all(isinstance(each, ExcludedHits) and each.explanation for each in found.left_out)
 
 
 def test_the_window_is_told_in_the_propertys_zone_and_in_utc(past: Past) -> None:
     past.timezone = "Asia/Kolkata"
-    found = dict(why(past.warehouse, past.query("from=2026-11-02&to=2026-11-02"), Metric.EVENTS).window)
+    found = dict(explain(past.warehouse, past.query("from=2026-11-02&to=2026-11-02"), Metric.EVENTS).window)
     assert found == {
         "From": "2026-11-02 00:00",
         "Until": "2026-11-03 00:00",
@@ -64,11 +64,11 @@ def test_the_window_is_told_in_the_propertys_zone_and_in_utc(past: Past) -> None
 def test_the_sql_gives_the_number(past: Past, metric: Metric) -> None:
     a_day(past)
     query = past.query("period=today&filter=country:is:DE&filter=page:contains:/&filter=data.user_id:is_not:x'; --")
-    found = why(past.warehouse, query, metric)
-    assert found.number == past.totals("period=today&filter=country:is:DE&filter=page:contains:/").value(metric)
+    found = explain(past.warehouse, query, metric)
+    assert found.value == past.totals("period=today&filter=country:is:DE&filter=page:contains:/").value(metric)
     rows = []
     with past.warehouse.read() as connection:
         for statement in found.sql.split(";\n\n"):
             rows.append(connection.execute(text(statement.replace(":", r"\:"))).one())
     if metric in {Metric.VISITORS, Metric.SESSIONS, Metric.PAGE_VIEWS, Metric.EVENTS}:
-        assert rows == [(found.number,)]
+        assert rows == [(found.value,)]

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from collector.ports import PropertyRules
-from proprium.properties.rules_cache import FRESH_S, Directory
+from proprium.properties.rules_cache import CHECK_INTERVAL_S, PropertyRulesCache
 from proprium.properties.service import delete_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
@@ -34,13 +34,13 @@ def clock() -> Seconds:
 
 
 @pytest.fixture
-def directory(database: Database, clock: Seconds) -> Iterator[Directory]:
-    directory = Directory(database, clock=clock)
+def directory(database: Database, clock: Seconds) -> Iterator[PropertyRulesCache]:
+    directory = PropertyRulesCache(database, clock=clock)
     yield directory
     directory.close()
 
 
-def test_it_gives_the_rules_of_a_property(database: Database, directory: Directory) -> None:
+def test_it_gives_the_rules_of_a_property(database: Database, directory: PropertyRulesCache) -> None:
     made = a_property(database, timezone="Europe/Berlin", hostnames=["example.com"], is_cookieless=True)
     update_settings(database, made.id, query_keys=["q"], excluded_addresses=["192.0.2.0/24"], discards_bots=True)
     assert directory.find(made.id) == PropertyRules(
@@ -56,46 +56,48 @@ def test_it_gives_the_rules_of_a_property(database: Database, directory: Directo
     )
 
 
-def test_a_new_property_is_known_at_once(database: Database, directory: Directory) -> None:
+def test_a_new_property_is_known_at_once(database: Database, directory: PropertyRulesCache) -> None:
     assert directory.find(uuid4()) is None
     assert directory.find(a_property(database).id) is not None
 
 
-def test_a_changed_rule_holds_within_a_second(database: Database, directory: Directory, clock: Seconds) -> None:
+def test_a_changed_rule_holds_within_a_second(
+    database: Database, directory: PropertyRulesCache, clock: Seconds
+) -> None:
     made = a_property(database)
     assert directory.find(made.id) is not None
     update_settings(database, made.id, hostnames=["shop.example.com"])
-    clock.now += FRESH_S
+    clock.now += CHECK_INTERVAL_S
     found = directory.find(made.id)
     assert found is not None
     assert found.hostnames == ("shop.example.com",)
 
 
 def test_a_deleted_property_is_unknown_within_a_second(
-    database: Database, directory: Directory, clock: Seconds
+    database: Database, directory: PropertyRulesCache, clock: Seconds
 ) -> None:
     made = a_property(database)
     assert directory.find(made.id) is not None
     delete_property(database, made.id)
-    clock.now += FRESH_S
+    clock.now += CHECK_INTERVAL_S
     assert directory.find(made.id) is None
-    assert directory.numbers() == frozenset()
+    assert directory.property_numbers() == frozenset()
 
 
 def test_a_change_by_another_process_holds_within_a_second(
-    database: Database, directory: Directory, clock: Seconds
+    database: Database, directory: PropertyRulesCache, clock: Seconds
 ) -> None:
     known = a_property(database)
     assert directory.find(known.id) is not None
     subprocess.run([sys.executable, "-c", CHANGE, str(database.path)], check=True)
-    clock.now += FRESH_S
+    clock.now += CHECK_INTERVAL_S
     found = directory.find(known.id)
     assert found is not None
     assert found.is_cookieless
 
 
 def test_known_properties_are_answered_without_looking(
-    database: Database, directory: Directory, monkeypatch: pytest.MonkeyPatch
+    database: Database, directory: PropertyRulesCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = a_property(database)
     assert directory.find(made.id) is not None
@@ -108,16 +110,16 @@ def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
     database: Database, clock: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
-    read = Directory._read
+    read = PropertyRulesCache._reload
 
-    def slowly(directory: Directory) -> None:
+    def slowly(directory: PropertyRulesCache) -> None:
         nonlocal readings
         readings += 1
         read(directory)
-        directory._unknown_fresh_s = 1.0  # as after a reading of 50 ms
+        directory._unknown_check_interval_s = 1.0  # as after a reading of 50 ms
 
-    monkeypatch.setattr(Directory, "_read", slowly)
-    directory, store = Directory(database, clock=clock), EventStore(database)
+    monkeypatch.setattr(PropertyRulesCache, "_read", slowly)
+    directory, store = PropertyRulesCache(database, clock=clock), EventStore(database)
     for _ in range(20):
         store.append([an_event()])
         directory.find(uuid4())
@@ -125,7 +127,7 @@ def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
     directory.close()
 
 
-def test_threads_share_it(database: Database, directory: Directory) -> None:
+def test_threads_share_it(database: Database, directory: PropertyRulesCache) -> None:
     made = [a_property(database, f"Example {n}") for n in range(3)]
     found: list[PropertyRules | None] = []
     threads = [threading.Thread(target=lambda p=p: found.append(directory.find(p.id))) for p in made]
@@ -137,11 +139,13 @@ def test_threads_share_it(database: Database, directory: Directory) -> None:
     assert len(found) == 3
 
 
-def test_it_knows_who_counts_automated_browsers(database: Database, directory: Directory, clock: Seconds) -> None:
+def test_it_knows_who_counts_automated_browsers(
+    database: Database, directory: PropertyRulesCache, clock: Seconds
+) -> None:
     first, second = a_property(database), a_property(database)
     update_settings(database, second.id, counts_automated=True)
-    clock.now += FRESH_S
-    assert directory.counts_automated() == {first.number: None, second.number: True}
+    clock.now += CHECK_INTERVAL_S
+    assert directory.counts_automated_by_property() == {first.number: None, second.number: True}
 
 
 CHANGE = """

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from proprium.accounts.users import remove
-from proprium.errors import Conflict, ProblemForReader, PropertyNotFound
+from proprium.errors import Conflict, PropertyNotFound, UserFacingError
 from proprium.properties import service
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.tables import ChangeKind, Property, Role, User
@@ -21,7 +21,7 @@ def names(properties: list[Property]) -> list[str]:
 
 
 def changes(database: Database) -> list[tuple[ChangeKind, int | None]]:
-    tail = Tail(database)
+    tail = ChangeFeed(database)
     told = [(change.kind, change.property) for change in tail.changes_after(0)]
     tail.close()
     return told
@@ -48,10 +48,10 @@ def test_everybody_sees_their_own_and_public_ones_the_owner_all(
     a_property(database, "zebra", ada)
     a_property(database, "Apple", grace)
     service.set_public(database, a_property(database, "Public", grace).id, True)
-    assert names(service.visible_to(database, ada)) == ["Public", "zebra"]
-    assert names(service.visible_to(database, grace)) == ["Apple", "Public"]
-    assert names(service.visible_to(database, owner)) == ["Apple", "Public", "zebra"]
-    assert names(service.visible_to(database, None)) == ["Public"]
+    assert names(service.visible_properties(database, ada)) == ["Public", "zebra"]
+    assert names(service.visible_properties(database, grace)) == ["Apple", "Public"]
+    assert names(service.visible_properties(database, owner)) == ["Apple", "Public", "zebra"]
+    assert names(service.visible_properties(database, None)) == ["Public"]
 
 
 def test_somebody_elses_looks_like_one_that_does_not_exist(database: Database, ada: User, grace: User) -> None:
@@ -120,7 +120,7 @@ def test_the_programs_own_property_is_made_once_and_cannot_be_deleted(database: 
     assert (own.name, own.is_protected, own.is_cookieless) == ("Proprium", True, True)
     with pytest.raises(Conflict, match="cannot be deleted"):
         service.delete_property(database, own.id)
-    assert names(service.visible_to(database, None)) == []
+    assert names(service.visible_properties(database, None)) == []
 
 
 def test_a_changed_rule_of_the_warehouse_is_told_to_it(database: Database) -> None:
@@ -177,9 +177,9 @@ def test_a_value_that_will_not_do_is_refused_with_a_sentence(
     database: Database, settings: dict[str, object], message: str
 ) -> None:
     known = a_property(database, "As it was")
-    with pytest.raises(ProblemForReader, match=message):
+    with pytest.raises(UserFacingError, match=message):
         service.update_settings(database, known.id, **settings)
-    assert names(service.visible_to(database, a_user(database, role=Role.OWNER))) == ["As it was"]
+    assert names(service.visible_properties(database, a_user(database, role=Role.OWNER))) == ["As it was"]
 
 
 def test_what_is_not_there_cannot_be_changed(database: Database) -> None:

@@ -13,7 +13,7 @@ from proprium.reports import chromium
 @pytest.fixture(scope="session")
 def browser() -> str:
     """A real Chromium; tests that print are skipped, with a reason, where there is none."""
-    for name in (os.environ.get("PROPRIUM_CHROMIUM", ""), *chromium.NAMES):
+    for name in (os.environ.get("PROPRIUM_CHROMIUM", ""), *chromium.PROGRAM_NAMES):
         if name and (found := shutil.which(name)):
             return found
     pytest.skip("No Chromium here: apt install chromium")

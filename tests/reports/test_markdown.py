@@ -7,15 +7,15 @@ import markdown2
 
 from proprium.metrics.results import Dimension
 from proprium.reports.html import html
-from proprium.reports.markdown import markdown, plain
-from proprium.reports.report_model import Facts
+from proprium.reports.markdown import escape_markdown, markdown
+from proprium.reports.report_model import ReportOptions
 from tests.support.dashboards import ATLAS, PREVIOUS, TOTALS, a_dashboard, a_filter, a_query
 
 
 def test_it_says_what_the_pdf_says() -> None:
     dashboard = a_dashboard(a_query(filters=(a_filter(),)))
-    text = markdown(dashboard, Facts("acme.dev"), ATLAS).replace("\\", "")
-    page = html(dashboard, Facts("acme.dev"), ATLAS).split("<body>", 1)[1].split("<script>", 1)[0]
+    text = markdown(dashboard, ReportOptions("acme.dev"), ATLAS).replace("\\", "")
+    page = html(dashboard, ReportOptions("acme.dev"), ATLAS).split("<body>", 1)[1].split("<script>", 1)[0]
     for number in re.findall(r"<b>([^<]+)</b>", page) + re.findall(r"<td>([\d,]+)</td>", page):
         assert number in text
     for what in re.findall(r"<dd>([^<]+)</dd>", page):
@@ -24,18 +24,18 @@ def test_it_says_what_the_pdf_says() -> None:
 
 def test_goals_are_a_table() -> None:
     found = a_dashboard(totals=replace(TOTALS, goals={"A | B": 140}), previous=replace(PREVIOUS, goals={"A | B": 100}))
-    assert "| A \\| B | 140 | 1.0% | +40.0% |" in markdown(found, Facts("acme.dev"), ATLAS)
+    assert "| A \\| B | 140 | 1.0% | +40.0% |" in markdown(found, ReportOptions("acme.dev"), ATLAS)
 
 
 def test_its_tables_are_tables() -> None:
-    page = markdown2.markdown(markdown(a_dashboard(), Facts("acme.dev"), ATLAS), extras=["tables"])
+    page = markdown2.markdown(markdown(a_dashboard(), ReportOptions("acme.dev"), ATLAS), extras=["tables"])
     assert page.count("<table>") == 22
     assert "<td>Germany</td>" in page
 
 
 def test_what_visitors_sent_cannot_become_markup() -> None:
     hostile = "<script>x</script> | [a](javascript:b) `c` **d**\n# e"
-    text = markdown(a_dashboard(values={Dimension.PAGE: (hostile,)}), Facts("acme.dev"), ATLAS)
+    text = markdown(a_dashboard(values={Dimension.PAGE: (hostile,)}), ReportOptions("acme.dev"), ATLAS)
     page = markdown2.markdown(text, extras=["tables"], safe_mode="escape")
     assert "<script>" not in page
     assert "href=" not in page
@@ -44,4 +44,4 @@ def test_what_visitors_sent_cannot_become_markup() -> None:
 
 
 def test_one_text_is_one_line() -> None:
-    assert plain("a\r\n\tb | c") == "a b \\| c"
+    assert escape_markdown("a\r\n\tb | c") == "a b \\| c"

@@ -13,7 +13,7 @@ from proprium.errors import ChromiumMissing, PrintFailed
 from proprium.reports import chromium
 from proprium.reports.chromium import print_html
 from proprium.reports.pdf import pdf
-from proprium.reports.report_model import Facts, Paper
+from proprium.reports.report_model import PaperSize, ReportOptions
 from tests.support.dashboards import ATLAS, a_dashboard
 
 needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext: apt install poppler-utils")
@@ -34,7 +34,7 @@ def a_browser(folder: Path, script: str) -> str:
 
 @needs_poppler
 async def test_the_pdf_holds_the_page_s_numbers(browser: str) -> None:
-    content = await pdf(a_dashboard(), Facts("Łódź – acme.dev"), ATLAS, browser)
+    content = await pdf(a_dashboard(), ReportOptions("Łódź – acme.dev"), ATLAS, browser)
     text = text_of(content)
     for expected in (
         "Łódź – acme.dev",
@@ -56,7 +56,7 @@ async def test_the_pdf_holds_the_page_s_numbers(browser: str) -> None:
 @needs_poppler
 async def test_the_pdf_is_drawn_in_lines_and_letters_not_in_pixels(browser: str, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
-    path.write_bytes(await pdf(a_dashboard(), Facts("acme.dev", paper=Paper.LETTER), ATLAS, browser))
+    path.write_bytes(await pdf(a_dashboard(), ReportOptions("acme.dev", paper=PaperSize.LETTER), ATLAS, browser))
     images = subprocess.run(["pdfimages", "-list", path], capture_output=True, check=True, text=True).stdout
     fonts = subprocess.run(["pdffonts", path], capture_output=True, check=True, text=True).stdout
     size = subprocess.run(["pdfinfo", path], capture_output=True, check=True, text=True).stdout
@@ -75,7 +75,7 @@ async def test_a_page_cannot_reach_the_network(browser: str) -> None:
 async def test_a_missing_browser_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ChromiumMissing, match="apt install chromium"):
-        await pdf(a_dashboard(), Facts("acme.dev"), ATLAS)
+        await pdf(a_dashboard(), ReportOptions("acme.dev"), ATLAS)
 
 
 async def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_a_browser_that_hangs_is_ended_with_all_its_children(tmp_path: Pat
     pids = tmp_path / "pids"
     hanging = a_browser(tmp_path, f"sleep 600 & echo $! > {pids}; echo $$ >> {pids}; wait")
     with pytest.raises(PrintFailed, match=r"within 0\.5 seconds"):
-        await print_html("<p>", hanging, deadline_s=0.5)
+        await print_html("<p>", hanging, timeout_s=0.5)
     for pid in pids.read_text().split():
         assert await has_ended(int(pid))
 

@@ -19,7 +19,7 @@ import pytest
 from proprium.reports import chromium
 from proprium.reports.chromium import NO_PROXY, NO_RESOLVER, NO_UDP, print_html
 from proprium.reports.html import html
-from proprium.reports.report_model import Facts
+from proprium.reports.report_model import ReportOptions
 from tests.support.dashboards import ATLAS, a_dashboard
 
 DEADLINE_S = 30  # a browser that hangs fails its test, and not the whole run
@@ -119,7 +119,7 @@ def open_profile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def printed(page: str, browser: str) -> str:
     async with asyncio.timeout(DEADLINE_S + 10):
-        content = await print_html(page, browser, deadline_s=DEADLINE_S)
+        content = await print_html(page, browser, timeout_s=DEADLINE_S)
     done = subprocess.run(
         ["pdftotext", "-layout", "-", "-"], input=content, capture_output=True, check=True, timeout=20
     )
@@ -128,7 +128,7 @@ async def printed(page: str, browser: str) -> str:
 
 def hostile_report(markup: str) -> str:
     """A real report that somebody's markup got into, against all escaping."""
-    page = html(a_dashboard(), Facts("acme.dev"), ATLAS, is_static=True)
+    page = html(a_dashboard(), ReportOptions("acme.dev"), ATLAS, is_static=True)
     assert page.count("<footer>") == 1
     return page.replace("<footer>", f"{markup}<footer>")
 
@@ -237,7 +237,7 @@ async def test_a_picture_on_disk_does_not_get_into_a_report(browser: str, tmp_pa
     inline = f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
     for source, is_printed in ((inline, True), (picture.as_uri(), False)):
         page = hostile_report(f'<img src="{source}" width=99 height=99>')
-        report.write_bytes(await asyncio.wait_for(print_html(page, browser, deadline_s=DEADLINE_S), DEADLINE_S + 10))
+        report.write_bytes(await asyncio.wait_for(print_html(page, browser, timeout_s=DEADLINE_S), DEADLINE_S + 10))
         command = ["pdfimages", "-list", report]
         listed = subprocess.run(command, capture_output=True, check=True, text=True, timeout=20).stdout
         assert any(line.split()[3:5] == ["37", "23"] for line in listed.splitlines()) is is_printed
@@ -266,7 +266,7 @@ async def test_what_lies_in_the_temporary_folder_is_for_this_user_only(
     )
     fake.chmod(0o755)
     with pytest.raises(chromium.PrintFailed):
-        await print_html("<p>", str(fake), deadline_s=DEADLINE_S)
+        await print_html("<p>", str(fake), timeout_s=DEADLINE_S)
     modes = {line.split()[2].rpartition("/")[2]: line.split()[0] for line in seen.read_text().splitlines()}
     assert {modes[name] for name in ("report.html", "Preferences", "made-by-chromium")} == {"600"}
     assert {line.split()[0] for line in seen.read_text().splitlines() if line.split()[1] == "d"} == {"700"}

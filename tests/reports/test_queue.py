@@ -10,16 +10,16 @@ from uuid import uuid4
 import pytest
 
 from proprium.errors import PrintFailed, ReportsBusy, TooManyRequests
-from proprium.reports.cancellation import cancel_on_disconnect, in_thread
+from proprium.reports.cancellation import cancel_on_disconnect, run_in_thread
 from proprium.reports.chromium import print_html
-from proprium.reports.report_queue import LOCAL_COMMAND, QueueLimits, ReportQueue, Requester, requester_of
+from proprium.reports.report_queue import LOCAL_COMMAND, ReportQueue, ReportQueueLimits, Requester, requester_of
 from tests.reports.test_pdf import a_browser
 
 
 class Desk:
     """Reports that end when they are told to."""
 
-    def __init__(self, limits: QueueLimits | None = None) -> None:
+    def __init__(self, limits: ReportQueueLimits | None = None) -> None:
         self.queue = ReportQueue(limits)
         self.running: list[Requester] = []
         self.most = 0
@@ -164,7 +164,7 @@ async def test_who_leaves_the_queue_leaves_no_gap_in_it() -> None:
 
 
 async def test_a_turn_that_comes_as_its_report_is_cancelled_is_passed_on() -> None:
-    desk = Desk(QueueLimits(running=1))
+    desk = Desk(ReportQueueLimits(max_running=1))
     first, second, third = (desk.ask(anonymous(f"203.0.113.{n}"))[0] for n in range(3))
     await settled()
     first.cancel()
@@ -174,7 +174,7 @@ async def test_a_turn_that_comes_as_its_report_is_cancelled_is_passed_on() -> No
 
 
 async def test_a_report_without_a_turn_for_a_minute_is_refused_with_a_sentence() -> None:
-    desk = Desk(QueueLimits(running=1, wait_s=0.05))
+    desk = Desk(ReportQueueLimits(max_running=1, turn_timeout_s=0.05))
     running = desk.ask(anonymous("203.0.113.1"))
     await settled()
     with pytest.raises(ReportsBusy, match=r"no turn within 0\.05 seconds"):
@@ -201,7 +201,7 @@ async def test_two_browsers_run_at_a_time_and_the_third_waits(tmp_path: Path) ->
 
 async def test_a_turn_is_kept_until_the_thread_has_ended_that_computes_for_it() -> None:
     """Else a client that connects and disconnects quickly could start any number of threads."""
-    queue = ReportQueue(QueueLimits(running=1))
+    queue = ReportQueue(ReportQueueLimits(max_running=1))
     began, may_end = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -211,7 +211,7 @@ async def test_a_turn_is_kept_until_the_thread_has_ended_that_computes_for_it() 
 
     async def make() -> None:
         async with queue.turn(LOCAL_COMMAND):
-            await in_thread(compute)
+            await run_in_thread(compute)
 
     task = asyncio.create_task(make())
     await asyncio.wait_for(began.wait(), 20)

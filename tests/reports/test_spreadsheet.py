@@ -6,36 +6,36 @@ import csv as csv_format
 import json as json_format
 
 from proprium.metrics.query.filters import Filter, Operator
-from proprium.metrics.results import Metric, Table, TableRow
-from proprium.reports.table_files import csv, json
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Metric
+from proprium.reports.table_files import to_csv, to_json
 from tests.support.dashboards import a_query
 
 FORMULA = "=cmd|' /C calc'!A0"
 SHOWN = (Metric.VISITORS, Metric.BOUNCE_RATE, Metric.VISIT_DURATION)
 
 
-def a_table(*rows: tuple[str | None, str], dimension: str = "page") -> Table:
+def a_table(*rows: tuple[str | None, str], dimension: str = "page") -> BreakdownTable:
     numbers = {Metric.VISITORS: 1234.0, Metric.BOUNCE_RATE: 33.333333, Metric.VISIT_DURATION: None}
-    listed = tuple(TableRow(value, label, numbers) for value, label in rows)
-    return Table(dimension, SHOWN, Metric.VISITORS, listed, 1234, len(rows))
+    listed = tuple(BreakdownTableRow(value, label, numbers) for value, label in rows)
+    return BreakdownTable(dimension, SHOWN, Metric.VISITORS, listed, 1234, len(rows))
 
 
 def test_every_row_is_a_line_with_its_numbers_as_they_are() -> None:
-    lines = list(csv_format.reader(csv(a_table(("/", "/"), (FORMULA, FORMULA))).decode().splitlines()))
+    lines = list(csv_format.reader(to_csv(a_table(("/", "/"), (FORMULA, FORMULA))).decode().splitlines()))
     assert lines[0] == ["Page", "Visitors", "Bounce rate (%)", "Visit duration (s)"]
     assert lines[1] == ["/", "1234", "33.3333", ""]
     assert lines[2][0] == "'" + FORMULA
 
 
 def test_places_have_their_code_beside_their_name() -> None:
-    lines = csv(a_table(("DE", "Germany"), dimension="country")).decode().splitlines()
+    lines = to_csv(a_table(("DE", "Germany"), dimension="country")).decode().splitlines()
     assert lines[:2] == ["Country,Code,Visitors,Bounce rate (%),Visit duration (s)", "Germany,DE,1234,33.3333,"]
 
 
 def test_json_tells_what_was_asked_beside_the_rows() -> None:
     query = a_query().with_filters(Filter("country", Operator.IS, ("DE",)))
     told = json_format.loads(
-        json(a_table((None, "Direct / none"), dimension="referrer"), query, lambda _, value: value)
+        to_json(a_table((None, "Direct / none"), dimension="referrer"), query, lambda _, value: value)
     )
     assert told["filters"] == ["country:is:DE"]
     assert told["period"]["timezone"] == "Europe/Berlin"

@@ -13,17 +13,17 @@ import pytest
 import pytest_asyncio
 
 from collector.event import Event
-from proprium.sql_console.results import Held, Result
-from proprium.sql_console.runner import Runner
-from proprium.sql_console.snapshot import Chosen, Scope, Snapshots
+from proprium.sql_console.results import SnapshotInfo, SqlResult
+from proprium.sql_console.runner import SqlRunner
+from proprium.sql_console.snapshot import SnapshotCache, SnapshotProperty, SnapshotScope
 from proprium.storage.database import Database
 from tests.support.builders import an_event
 from tests.support.warehouse_fixture import FilledWarehouse
 
 EVENING = datetime(2026, 11, 2, 22, 0, tzinfo=UTC)
 """Of the day whose events the builders make."""
-OURS = Chosen(1, UUID(int=1), "ours.example", "Europe/Berlin", may_edit=True)
-THEIRS = Chosen(2, UUID(int=2), "theirs.example", "UTC", may_edit=True)
+OURS = SnapshotProperty(1, UUID(int=1), "ours.example", "Europe/Berlin", may_edit=True)
+THEIRS = SnapshotProperty(2, UUID(int=2), "theirs.example", "UTC", may_edit=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,17 +39,19 @@ class Asker:
 
     folder: Path
     filled: FilledWarehouse
-    snapshots: Snapshots
-    runner: Runner
+    snapshots: SnapshotCache
+    runner: SqlRunner
     user: UUID = field(default_factory=uuid4)
 
-    async def ask(self, sql: str, *chosen: Chosen, days: int | None = None) -> Result:
+    async def ask(self, sql: str, *chosen: SnapshotProperty, days: int | None = None) -> SqlResult:
         return (await self.held(sql, *chosen, days=days))[0]
 
-    async def held(self, sql: str, *chosen: Chosen, days: int | None = None) -> tuple[Result, Held]:
-        return await self.runner.run(uuid4(), sql, Scope(chosen or (OURS,), days))
+    async def held(
+        self, sql: str, *chosen: SnapshotProperty, days: int | None = None
+    ) -> tuple[SqlResult, SnapshotInfo]:
+        return await self.runner.run(uuid4(), sql, SnapshotScope(chosen or (OURS,), days))
 
-    async def value(self, sql: str, *chosen: Chosen) -> object:
+    async def value(self, sql: str, *chosen: SnapshotProperty) -> object:
         return (await self.ask(sql, *chosen)).rows[0][0]
 
 
@@ -61,8 +63,8 @@ def asker(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
     filled = FilledWarehouse(database, folder)
     filled.append(history())
-    snapshots = Snapshots(filled.warehouse, clock=lambda: EVENING)
-    yield Asker(folder, filled, snapshots, Runner(snapshots, deadline_s=90))
+    snapshots = SnapshotCache(filled.warehouse, clock=lambda: EVENING)
+    yield Asker(folder, filled, snapshots, SqlRunner(snapshots, timeout_s=90))
     snapshots.close()
     filled.close()
     database.close()

@@ -12,11 +12,11 @@ import pytest
 
 from proprium.errors import SqlRefused
 from proprium.serialization.csv_cells import csv_bytes
-from proprium.sql_console.child import check
+from proprium.sql_console.child import check_statement
 from proprium.sql_console.downloads import as_json, table_of
 from proprium.sql_console.examples import EXAMPLES, Example
-from proprium.sql_console.results import Result, ResultColumn
-from proprium.sql_console.snapshot import Scope
+from proprium.sql_console.results import ResultColumn, SqlResult
+from proprium.sql_console.snapshot import SnapshotScope
 from tests.sql.conftest import OURS, THEIRS, Asker
 
 
@@ -54,7 +54,7 @@ async def test_days_are_those_of_the_property(asker: Asker) -> None:
 )
 def test_whatever_only_asks_is_a_question(sql: str) -> None:
     with duckdb.connect() as engine:
-        check(engine, sql)
+        check_statement(engine, sql)
 
 
 async def test_questions_about_the_tables_are_answered(asker: Asker) -> None:
@@ -70,24 +70,24 @@ async def test_a_mistake_is_told_with_its_place(asker: Asker) -> None:
 
 async def test_the_answer_says_what_was_asked(asker: Asker) -> None:
     _, held = await asker.held("SELECT 1")
-    assert (held.events, held.sessions, held.timezone, held.since) == (5, 3, "Europe/Berlin", None)
+    assert (held.event_count, held.session_count, held.timezone, held.since) == (5, 3, "Europe/Berlin", None)
     assert held.taken_text == "23:00:00"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
 def test_every_example_runs(example: Example, asker: Asker) -> None:
-    file, _ = asker.snapshots.open(Scope((OURS,), None))
+    file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
     with duckdb.connect(f"/dev/fd/{file}", read_only=True) as engine:
-        check(engine, example.sql)
+        check_statement(engine, example.sql)
         assert engine.execute(example.sql).description
     os.close(file)
 
 
-def a_result(*rows: tuple[object, ...], names: tuple[str, ...] = ("page", "views")) -> Result:
-    return Result(tuple(ResultColumn(name, "VARCHAR") for name in names), [list(row) for row in rows], 0.01)
+def a_result(*rows: tuple[object, ...], names: tuple[str, ...] = ("page", "views")) -> SqlResult:
+    return SqlResult(tuple(ResultColumn(name, "VARCHAR") for name in names), [list(row) for row in rows], 0.01)
 
 
-def as_csv(result: Result) -> bytes:
+def as_csv(result: SqlResult) -> bytes:
     """As the page writes it."""
     return csv_bytes(table_of(result), has_bom=True)
 

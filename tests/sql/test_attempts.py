@@ -18,8 +18,8 @@ import pytest
 from proprium.errors import SqlBusy, SqlRefused
 from proprium.sql_console import runner
 from proprium.sql_console.child import ONLY_SELECT
-from proprium.sql_console.runner import Runner
-from proprium.sql_console.snapshot import Scope
+from proprium.sql_console.runner import SqlRunner
+from proprium.sql_console.snapshot import SnapshotScope
 from tests.sql.conftest import OURS, Asker
 
 ROOT = Path(__file__).parents[2]
@@ -65,10 +65,10 @@ def test_what_is_no_question_is_not_run(name: str, asker: Asker) -> None:
     """Each before the engine sees it; in one process, since that decides by the text alone."""
     import duckdb
 
-    from proprium.sql_console.child import Refused, check
+    from proprium.sql_console.child import StatementRefused, check_statement
 
-    with duckdb.connect() as engine, pytest.raises(Refused, match="Only questions"):
-        check(engine, NOT_A_QUESTION[name].format(folder=asker.folder))
+    with duckdb.connect() as engine, pytest.raises(StatementRefused, match="Only questions"):
+        check_statement(engine, NOT_A_QUESTION[name].format(folder=asker.folder))
 
 
 async def test_the_process_says_so_as_well(asker: Asker) -> None:
@@ -129,7 +129,7 @@ def answers(asker: Asker) -> Iterator[dict[str, Any]]:
         door.listen()
         door.setblocking(False)
         port = door.getsockname()[1]
-        file, _ = asker.snapshots.open(Scope((OURS,), None))
+        file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
         asked = {name: sql.format(folder=asker.folder, port=port) for name, sql in QUESTIONS.items()}
         request = {"file": file, "timezone": "UTC", "sql": json.dumps(asked), "rows": 10, "bytes": 10_000}
         done = subprocess.run(
@@ -190,8 +190,8 @@ async def test_the_settings_reveal_no_path_of_the_server(asker: Asker) -> None:
 # What costs too much
 
 
-def a_runner(asker: Asker, **limits: float) -> Runner:
-    return Runner(asker.snapshots, **limits)
+def a_runner(asker: Asker, **limits: float) -> SqlRunner:
+    return SqlRunner(asker.snapshots, **limits)
 
 
 ENDLESS = {
@@ -203,7 +203,7 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_what_does_not_end_is_ended(name: str, asker: Asker) -> None:
     with pytest.raises(SqlRefused, match=r"did not finish within 2 seconds|more memory"):
-        await a_runner(asker, deadline_s=2).run(uuid4(), ENDLESS[name], Scope((OURS,), None))
+        await a_runner(asker, deadline_s=2).run(uuid4(), ENDLESS[name], SnapshotScope((OURS,), None))
     assert children() == set()
 
 
@@ -222,18 +222,18 @@ async def test_what_takes_too_much_memory_is_ended_with_a_sentence(name: str, as
 async def test_a_long_answer_is_cut_and_says_so(asker: Asker) -> None:
     many = await asker.ask("SELECT * FROM range(20000)")
     assert len(many.rows) == 10_000
-    assert many.cut_sentence == "Only the first 10,000 rows are shown."
+    assert many.truncation_message == "Only the first 10,000 rows are shown."
     big = await asker.ask("SELECT repeat('x', 5000) FROM range(2000)")
     assert 1_500 < len(big.rows) < 1_700
-    assert "8 MB" in big.cut_sentence
+    assert "8 MB" in big.truncation_message
     wide = await asker.ask("SELECT repeat('x', 100000)")
     assert len(wide.rows[0][0]) == 10_001
-    assert wide.cut_sentence == "Very long texts are cut."
+    assert wide.truncation_message == "Very long texts are cut."
 
 
 async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> None:
     ours = a_runner(asker, patience_s=0.3)
-    ada, endless, scope = uuid4(), ENDLESS["numbers without end"], Scope((OURS,), None)
+    ada, endless, scope = uuid4(), ENDLESS["numbers without end"], SnapshotScope((OURS,), None)
     running = [asyncio.create_task(ours.run(user, endless, scope)) for user in (ada, uuid4())]
     await asyncio.sleep(0.5)
     with pytest.raises(SqlBusy, match="of yours is still running"):
@@ -308,9 +308,9 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
 ) -> None:
     monkeypatch.setenv("PROPRIUM_SMTP_URL", "smtp://swordfish")
     monkeypatch.setattr(runner, "_START", LOOK)
-    file, _ = asker.snapshots.open(Scope((OURS,), None))
-    process = await runner._started(file)
-    told = json.loads(await runner._talk(process, json.dumps({"file": file}).encode()))
+    file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
+    process = await runner._start_child(file)
+    told = json.loads(await runner._communicate(process, json.dumps({"file": file}).encode()))
     await process.wait()
     os.close(file)
     assert told["fenced"]

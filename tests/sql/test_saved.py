@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proprium.accounts import users
-from proprium.errors import Conflict, NotFound, ProblemForReader
+from proprium.errors import Conflict, NotFound, UserFacingError
 from proprium.sql_console import saved_queries
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
@@ -13,7 +13,7 @@ from tests.support.builders import a_user
 
 
 def names(database: Database, user: object) -> list[str]:
-    return [query.name for query in saved_queries.saved_of(database, user.id)]  # type: ignore[attr-defined]
+    return [query.name for query in saved_queries.list_saved(database, user.id)]  # type: ignore[attr-defined]
 
 
 def test_a_query_is_kept_renamed_and_deleted(database: Database) -> None:
@@ -30,7 +30,7 @@ def test_a_name_that_is_there_gets_the_new_statement(database: Database) -> None
     ada = a_user(database)
     saved_queries.save(database, ada.id, "Pages", "SELECT 1")
     saved_queries.save(database, ada.id, "Pages", "SELECT 2")
-    assert [query.sql for query in saved_queries.saved_of(database, ada.id)] == ["SELECT 2"]
+    assert [query.sql for query in saved_queries.list_saved(database, ada.id)] == ["SELECT 2"]
 
 
 def test_nobody_sees_or_touches_somebody_elses(database: Database) -> None:
@@ -42,7 +42,7 @@ def test_nobody_sees_or_touches_somebody_elses(database: Database) -> None:
     with pytest.raises(NotFound):
         saved_queries.delete(database, bob.id, kept.id)
     saved_queries.save(database, bob.id, "Pages", "SELECT 2")  # one name each
-    assert [query.sql for query in saved_queries.saved_of(database, ada.id)] == ["SELECT 1"]
+    assert [query.sql for query in saved_queries.list_saved(database, ada.id)] == ["SELECT 1"]
 
 
 def test_two_cannot_have_one_name(database: Database) -> None:
@@ -56,13 +56,13 @@ def test_two_cannot_have_one_name(database: Database) -> None:
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\x00b"])
 def test_a_name_that_makes_no_sense_is_refused(name: str, database: Database) -> None:
-    with pytest.raises(ProblemForReader, match="name"):
+    with pytest.raises(UserFacingError, match="name"):
         saved_queries.save(database, a_user(database).id, name, "SELECT 1")
 
 
 @pytest.mark.parametrize("sql", [" \n", "x" * 50_001])
 def test_a_statement_that_makes_no_sense_is_refused(sql: str, database: Database) -> None:
-    with pytest.raises(ProblemForReader, match="statement"):
+    with pytest.raises(UserFacingError, match="statement"):
         saved_queries.save(database, a_user(database).id, "Pages", sql)
 
 

@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from proprium.properties import service
-from proprium.sql_console.results import Held
-from proprium.sql_console.snapshot import FRESH, KEPT, Chosen, Scope, Snapshots
+from proprium.sql_console.results import SnapshotInfo
+from proprium.sql_console.snapshot import ALWAYS_FRESH_FOR, MAX_AGE, SnapshotCache, SnapshotProperty, SnapshotScope
 from proprium.sql_console.views import VIEWS
 from proprium.storage.tables import Property
 from tests.sql.conftest import EVENING, OURS, THEIRS
@@ -36,14 +36,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def snapshots(warehouse: FilledWarehouse, clock: Clock) -> Iterator[Snapshots]:
-    made = Snapshots(warehouse.warehouse, most_events=3, clock=clock)
+def snapshots(warehouse: FilledWarehouse, clock: Clock) -> Iterator[SnapshotCache]:
+    made = SnapshotCache(warehouse.warehouse, max_events=3, clock=clock)
     yield made
     made.close()
 
 
-def ask(snapshots: Snapshots, sql: str, *chosen: Chosen, days: int | None = None) -> list[tuple[object, ...]]:
-    file, _ = snapshots.open(Scope(chosen or (OURS,), days))
+def ask(
+    snapshots: SnapshotCache, sql: str, *chosen: SnapshotProperty, days: int | None = None
+) -> list[tuple[object, ...]]:
+    file, _ = snapshots.open(SnapshotScope(chosen or (OURS,), days))
     try:
         with duckdb.connect(f"/dev/fd/{file}", read_only=True) as engine:
             return engine.execute(sql).fetchall()
@@ -51,8 +53,8 @@ def ask(snapshots: Snapshots, sql: str, *chosen: Chosen, days: int | None = None
         os.close(file)
 
 
-def held(snapshots: Snapshots, days: int | None = None) -> Held:
-    file, told = snapshots.open(Scope((OURS,), days))
+def held(snapshots: SnapshotCache, days: int | None = None) -> SnapshotInfo:
+    file, told = snapshots.open(SnapshotScope((OURS,), days))
     os.close(file)
     return told
 
@@ -61,7 +63,7 @@ COUNT = "SELECT count(*) FROM events"
 
 
 def test_it_has_the_tables_that_are_described_column_by_column(
-    warehouse: FilledWarehouse, snapshots: Snapshots
+    warehouse: FilledWarehouse, snapshots: SnapshotCache
 ) -> None:
     warehouse.append([an_event()])
     described = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
@@ -69,17 +71,17 @@ def test_it_has_the_tables_that_are_described_column_by_column(
     short = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
     found = [(table, name, short.get(str(kind), kind)) for table, name, kind in ask(snapshots, described)]
     ordered = sorted(VIEWS, key=lambda view: view.name)
-    assert found == [(view.name, field.name, field.type) for view in ordered for field in view.fields]
+    assert found == [(view.name, field.name, field.type) for view in ordered for field in view.columns]
 
 
-def test_only_the_chosen_properties_are_in_it(warehouse: FilledWarehouse, snapshots: Snapshots) -> None:
+def test_only_the_chosen_properties_are_in_it(warehouse: FilledWarehouse, snapshots: SnapshotCache) -> None:
     warehouse.append([an_event("ada"), an_event("eve", property=2), an_event("mallory", property=3)])
     assert ask(snapshots, "SELECT DISTINCT property FROM events") == [("ours.example",)]
     both = "SELECT property FROM sessions ORDER BY property"
     assert ask(snapshots, both, OURS, THEIRS) == [("ours.example",), ("theirs.example",)]
 
 
-def test_two_properties_of_one_name_can_be_told_apart(warehouse: FilledWarehouse, snapshots: Snapshots) -> None:
+def test_two_properties_of_one_name_can_be_told_apart(warehouse: FilledWarehouse, snapshots: SnapshotCache) -> None:
     warehouse.append([an_event("ada"), an_event("eve", property=2)])
     namesake = replace(THEIRS, name=OURS.name, id=UUID("abcdef01-0000-4000-8000-000000000000"))
     names = ask(snapshots, "SELECT property FROM events ORDER BY ALL", OURS, namesake)
@@ -87,7 +89,7 @@ def test_two_properties_of_one_name_can_be_told_apart(warehouse: FilledWarehouse
 
 
 def test_who_may_only_look_sees_neither_who_it_was_nor_what_else_was_sent(
-    warehouse: FilledWarehouse, snapshots: Snapshots
+    warehouse: FilledWarehouse, snapshots: SnapshotCache
 ) -> None:
     warehouse.append([an_event("ada", data={"plan": "pro"}), an_event("eve", property=2, data={"plan": "free"})])
     sql = "SELECT property, user_id, data->>'plan' FROM events ORDER BY property"
@@ -97,7 +99,7 @@ def test_who_may_only_look_sees_neither_who_it_was_nor_what_else_was_sent(
 
 
 def test_the_newest_events_are_taken_when_not_all_fit_and_it_says_since_when(
-    warehouse: FilledWarehouse, snapshots: Snapshots
+    warehouse: FilledWarehouse, snapshots: SnapshotCache
 ) -> None:
     warehouse.append([an_event("ada", f"0{hour}:00", f"/{hour}") for hour in range(1, 6)])
     assert ask(snapshots, "SELECT page FROM events ORDER BY created_at") == [("/3",), ("/4",), ("/5",)]
@@ -106,7 +108,7 @@ def test_the_newest_events_are_taken_when_not_all_fit_and_it_says_since_when(
     assert told.since_text == "2 November 2026, 03:00"
 
 
-def test_a_period_begins_at_midnight_of_the_property(warehouse: FilledWarehouse, snapshots: Snapshots) -> None:
+def test_a_period_begins_at_midnight_of_the_property(warehouse: FilledWarehouse, snapshots: SnapshotCache) -> None:
     days = [datetime(2026, 11, 1, 22, 59, tzinfo=UTC), datetime(2026, 11, 1, 23, 1, tzinfo=UTC)]
     warehouse.append([an_event("ada", at, page) for at, page in zip(days, ("/yesterday", "/today"), strict=True)])
     assert ask(snapshots, "SELECT page FROM events", days=1) == [("/today",)]  # Berlin's midnight is 23:00 UTC
@@ -114,51 +116,51 @@ def test_a_period_begins_at_midnight_of_the_property(warehouse: FilledWarehouse,
 
 
 def test_properties_of_several_zones_are_asked_in_utc() -> None:
-    assert Scope((OURS,)).timezone == "Europe/Berlin"
-    assert Scope((OURS, THEIRS)).timezone == "UTC"
+    assert SnapshotScope((OURS,)).timezone == "Europe/Berlin"
+    assert SnapshotScope((OURS, THEIRS)).timezone == "UTC"
 
 
 def test_it_is_taken_again_while_nothing_happens_but_not_for_long(
-    warehouse: FilledWarehouse, snapshots: Snapshots, clock: Clock
+    warehouse: FilledWarehouse, snapshots: SnapshotCache, clock: Clock
 ) -> None:
     warehouse.append([an_event()])
     first = held(snapshots)
-    clock.now += KEPT - timedelta(seconds=1)
+    clock.now += MAX_AGE - timedelta(seconds=1)
     assert held(snapshots) is first
     assert held(snapshots, days=30) is not first
     clock.now += timedelta(seconds=2)
     assert held(snapshots) is not first
 
 
-def test_what_arrives_is_in_the_next_one(warehouse: FilledWarehouse, snapshots: Snapshots, clock: Clock) -> None:
+def test_what_arrives_is_in_the_next_one(warehouse: FilledWarehouse, snapshots: SnapshotCache, clock: Clock) -> None:
     warehouse.append([an_event()])
     assert ask(snapshots, COUNT) == [(1,)]
     warehouse.append([an_event()])
     assert ask(snapshots, COUNT) == [(1,)]  # a busy site would be exported without end
-    clock.now += FRESH
+    clock.now += ALWAYS_FRESH_FOR
     assert ask(snapshots, COUNT) == [(2,)]
 
 
-def test_a_right_that_was_lost_holds_at_once(warehouse: FilledWarehouse, snapshots: Snapshots) -> None:
+def test_a_right_that_was_lost_holds_at_once(warehouse: FilledWarehouse, snapshots: SnapshotCache) -> None:
     warehouse.append([an_event("ada")])
     assert ask(snapshots, "SELECT user_id FROM events") == [("ada",)]
     assert ask(snapshots, "SELECT user_id FROM events", replace(OURS, may_edit=False)) == [(None,)]
 
 
 def test_what_was_deleted_is_gone_from_the_next_one(
-    warehouse: FilledWarehouse, snapshots: Snapshots, clock: Clock
+    warehouse: FilledWarehouse, snapshots: SnapshotCache, clock: Clock
 ) -> None:
     found: Property = warehouse.property
     warehouse.append([an_event()])
     assert ask(snapshots, COUNT) == [(1,)]
     service.reset_property(warehouse.database, found.id)
     warehouse.projector.catch_up()
-    clock.now += FRESH
+    clock.now += ALWAYS_FRESH_FOR
     assert ask(snapshots, COUNT) == [(0,)]
 
 
 def test_no_file_of_it_is_left_in_any_folder(
-    warehouse: FilledWarehouse, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    warehouse: FilledWarehouse, snapshots: SnapshotCache, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
@@ -173,12 +175,12 @@ def test_what_a_killed_server_left_of_one_is_removed(warehouse: FilledWarehouse)
     left_over = warehouse.path.with_name("sql.tmp") / "tmp1" / "snapshot"
     left_over.parent.mkdir(parents=True)
     left_over.write_bytes(b"what somebody may have deleted since")
-    Snapshots(warehouse.warehouse)
+    SnapshotCache(warehouse.warehouse)
     assert not left_over.exists()
 
 
 def test_each_is_given_up_at_its_own_time_whatever_is_asked_meanwhile(
-    warehouse: FilledWarehouse, snapshots: Snapshots, clock: Clock
+    warehouse: FilledWarehouse, snapshots: SnapshotCache, clock: Clock
 ) -> None:
     """What is deleted is off the disk within a minute, also from a snapshot beside which others are taken."""
     warehouse.append([an_event()])
@@ -188,13 +190,13 @@ def test_each_is_given_up_at_its_own_time_whatever_is_asked_meanwhile(
     clock.now += timedelta(seconds=40)
     held(snapshots, days=2)
     assert snapshots._timer is not None
-    assert snapshots._timer.interval <= KEPT.total_seconds() - 39
+    assert snapshots._timer.interval <= MAX_AGE.total_seconds() - 39
 
 
 def test_only_a_few_are_kept_and_closing_gives_them_back(
-    warehouse: FilledWarehouse, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
+    warehouse: FilledWarehouse, snapshots: SnapshotCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proprium.sql_console.snapshot.MOST_KEPT", 2)
+    monkeypatch.setattr("proprium.sql_console.snapshot.MAX_CACHED_SNAPSHOTS", 2)
     before = snapshot_files()  # of other tests
     for days in range(1, 5):
         held(snapshots, days)

@@ -10,50 +10,50 @@ from contextlib import suppress
 import pytest
 
 from proprium.storage import retention
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
-from proprium.storage.event_codec import microseconds
+from proprium.storage.event_codec import to_timestamp_us
 from proprium.storage.events import EventStore, count_events, read_events
-from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.tables import ChangeKind, StorageChange
 from tests.support.builders import a_property, an_event, moment
 
 
 @pytest.fixture
-def changes(database: Database) -> Iterator[Tail]:
-    tail = Tail(database)
+def changes(database: Database) -> Iterator[ChangeFeed]:
+    tail = ChangeFeed(database)
     yield tail
     tail.close()
 
 
-def kinds(tail: Tail) -> list[tuple[str, int | None]]:
+def kinds(tail: ChangeFeed) -> list[tuple[str, int | None]]:
     return [(change.kind, change.property) for change in tail.changes_after(0)]
 
 
-def test_the_events_of_a_property_go_and_others_stay(database: Database, changes: Tail) -> None:
+def test_the_events_of_a_property_go_and_others_stay(database: Database, changes: ChangeFeed) -> None:
     EventStore(database).append([an_event(property=1), an_event(property=2), an_event(property=1)])
     assert retention.delete_property_events(database, 1) == 2
     assert (count_events(database, 1), count_events(database, 2)) == (0, 1)
     assert kinds(changes) == [(ChangeKind.PROPERTY_DELETED, 1)]
 
 
-def test_a_long_history_goes_in_shares_that_are_each_told(database: Database, changes: Tail) -> None:
+def test_a_long_history_goes_in_shares_that_are_each_told(database: Database, changes: ChangeFeed) -> None:
     EventStore(database).append([an_event() for _ in range(25)])
-    assert retention.delete_property_events(database, 1, at_once=10) == 25
+    assert retention.delete_property_events(database, 1, batch_size=10) == 25
     assert count_events(database) == 0
     assert kinds(changes) == [(ChangeKind.PROPERTY_DELETED, 1)] * 3
 
 
-def test_pruning_deletes_what_is_older(database: Database, changes: Tail) -> None:
+def test_pruning_deletes_what_is_older(database: Database, changes: ChangeFeed) -> None:
     old, new = an_event(at="2026-01-31 23:59:59"), an_event(at="2026-02-01 00:00")
     EventStore(database).append([new, old, an_event(at="2025-01-01 00:00", property=2)])
     assert retention.count_before(database, moment("2026-02-01")) == 2
     assert retention.prune(database, moment("2026-02-01")) == 2
     assert [event.id for event in read_events(database)] == [new.id]
     [change] = changes.changes_after(0)
-    assert (change.kind, change.property, change.before) == ("pruned", None, microseconds(moment("2026-02-01")))
+    assert (change.kind, change.property, change.before) == ("pruned", None, to_timestamp_us(moment("2026-02-01")))
 
 
-def test_pruning_one_property_leaves_the_others(database: Database, changes: Tail) -> None:
+def test_pruning_one_property_leaves_the_others(database: Database, changes: ChangeFeed) -> None:
     EventStore(database).append([an_event(at="2025-01-01"), an_event(at="2025-01-01", property=2)])
     assert retention.count_before(database, moment("2026-01-01"), 2) == 1
     assert retention.prune(database, moment("2026-01-01"), 2) == 1
@@ -64,22 +64,22 @@ def test_pruning_one_property_leaves_the_others(database: Database, changes: Tai
 def test_pruning_in_shares_finds_the_old_ones_everywhere(database: Database) -> None:
     ages = ["2025-01-01", "2026-06-01", "2025-01-01", "2026-06-01", "2026-06-01", "2025-01-01", "2025-01-01"]
     EventStore(database).append([an_event(at=age) for age in ages])
-    assert retention.prune(database, moment("2026-01-01"), at_once=2) == 4
+    assert retention.prune(database, moment("2026-01-01"), batch_size=2) == 4
     assert count_events(database) == 3
 
 
-def test_pruning_nothing_says_nothing(database: Database, changes: Tail) -> None:
+def test_pruning_nothing_says_nothing(database: Database, changes: ChangeFeed) -> None:
     assert retention.prune(database, moment("2026-01-01")) == 0
     EventStore(database).append([an_event()])
     assert retention.prune(database, moment("2026-01-01")) == 0
     assert kinds(changes) == []
 
 
-def test_events_that_arrive_after_their_property_went_are_swept_away(database: Database, changes: Tail) -> None:
+def test_events_that_arrive_after_their_property_went_are_swept_away(database: Database, changes: ChangeFeed) -> None:
     known = a_property(database)
     assert known.number is not None
     EventStore(database).append([an_event(property=known.number), an_event(property=99)])
-    assert retention.delete_orphans(database) == 1
+    assert retention.delete_orphaned_events(database) == 1
     assert (count_events(database, known.number), count_events(database, 99)) == (1, 0)
     assert kinds(changes) == [(ChangeKind.PROPERTY_DELETED, 99)]
 
@@ -96,10 +96,10 @@ def test_collectors_get_in_while_a_long_history_is_deleted(database: Database) -
     assert count_events(database, 1) == 0
 
 
-def test_a_deletion_that_fails_tells_nothing(database: Database, changes: Tail) -> None:
+def test_a_deletion_that_fails_tells_nothing(database: Database, changes: ChangeFeed) -> None:
     EventStore(database).append([an_event()])
-    with suppress(ZeroDivisionError), database.writing() as session:
-        retention.delete_some_property_events(session, 1, ChangeKind.PROPERTY_DELETED)
+    with suppress(ZeroDivisionError), database.write_transaction() as session:
+        retention.delete_property_event_batch(session, 1, ChangeKind.PROPERTY_DELETED)
         raise ZeroDivisionError
     assert count_events(database) == 1
     assert kinds(changes) == []
@@ -107,16 +107,16 @@ def test_a_deletion_that_fails_tells_nothing(database: Database, changes: Tail) 
 
 def test_deleted_text_is_overwritten(database: Database) -> None:
     EventStore(database).append([an_event(title="a very private title")])
-    database.forget_log()
+    database.truncate_wal()
     assert b"a very private title" in database.path.read_bytes()
     retention.delete_property_events(database, 1)
     assert b"a very private title" not in database.path.read_bytes()
 
 
 def test_a_change_keeps_what_it_is_about(database: Database) -> None:
-    with database.writing() as session:
-        session.add(Change(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": -(2**63)}))
+    with database.write_transaction() as session:
+        session.add(StorageChange(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": -(2**63)}))
     with database.session() as session:
-        found = session.get(Change, 1)
+        found = session.get(StorageChange, 1)
     assert found is not None
     assert found.detail == {"visitor": -(2**63)}

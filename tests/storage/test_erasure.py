@@ -16,12 +16,12 @@ from collector.visitor import visitor_of
 from proprium.clock import utc_now
 from proprium.properties.service import create_property, delete_property, reset_property
 from proprium.storage import instance_settings
-from proprium.storage.backups import keep_copy, kept_copies
+from proprium.storage.backups import create_backup, list_backups
 from proprium.storage.database import Database
-from proprium.storage.erasure import ERASED_TO, QUIET, finish_deletions
+from proprium.storage.erasure import ERASED_SEQ_SETTING, QUIET_PERIOD, finish_deletions
 from proprium.storage.events import EventStore
 from proprium.storage.retention import prune
-from proprium.storage.tables import Change, ChangeKind, EventRow, Property
+from proprium.storage.tables import ChangeKind, EventRow, Property, StorageChange
 from tests.support.builders import an_event, moment
 
 NAME, AGENT = f"ada-{secrets.token_hex(12)}", f"Mozilla/5.0 {secrets.token_hex(12)}"
@@ -38,12 +38,12 @@ def number(database: Database) -> int:
             an_event(NAME, "2025-01-01 09:00", property=theirs.number, user_agent=AGENT),
         ]
     )
-    keep_copy(database, database.path.parent, "test")
+    create_backup(database, database.path.parent, "test")
     return theirs.number or 0
 
 
 def finish(database: Database, warehouse_erased_to: int = 0) -> None:
-    finish_deletions(database, database.path.parent, warehouse_erased_to, quiet=timedelta(0))
+    finish_deletions(database, database.path.parent, warehouse_erased_to, quiet_period=timedelta(0))
 
 
 def traces(folder: Path, *marks: str) -> list[str]:
@@ -63,9 +63,11 @@ def delete(database: Database, number: int, kind: str) -> None:
 
 def erase(database: Database, number: int) -> None:
     event: Any = EventRow.__table__  # type: ignore[attr-defined]
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.execute(event.delete().where(event.c.visitor == visitor_of(NAME)))
-        session.add(Change(kind=ChangeKind.VISITOR_ERASED, property=number, detail={"visitor": visitor_of(NAME)}))
+        session.add(
+            StorageChange(kind=ChangeKind.VISITOR_ERASED, property=number, detail={"visitor": visitor_of(NAME)})
+        )
 
 
 @pytest.mark.parametrize("kind", ["delete", "reset", "prune", "erase"])
@@ -82,7 +84,7 @@ def test_it_is_gone_from_storage_its_log_and_its_backups(
 def test_a_backup_that_is_restored_is_whole(database: Database, number: int, tmp_path: Path) -> None:
     delete(database, number, "delete")
     finish(database)
-    [copy] = kept_copies(database.path, tmp_path)
+    [copy] = list_backups(database.path, tmp_path)
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -91,11 +93,11 @@ def test_a_backup_that_is_restored_is_whole(database: Database, number: int, tmp
 
 
 def test_a_backup_that_cannot_be_changed_is_deleted(database: Database, number: int, tmp_path: Path) -> None:
-    [copy] = kept_copies(database.path, tmp_path)
+    [copy] = list_backups(database.path, tmp_path)
     copy.write_bytes(NAME.encode() * 1_000)
     delete(database, number, "delete")
     finish(database)
-    assert kept_copies(database.path, tmp_path) == []
+    assert list_backups(database.path, tmp_path) == []
 
 
 def test_whom_a_change_erased_is_forgotten_once_the_warehouse_has_followed(
@@ -111,9 +113,9 @@ def test_whom_a_change_erased_is_forgotten_once_the_warehouse_has_followed(
 def test_a_deletion_that_is_still_going_on_is_finished_once(database: Database, number: int, tmp_path: Path) -> None:
     delete(database, number, "delete")
     finish_deletions(database, tmp_path, 0)
-    assert instance_settings.get(database, ERASED_TO, 0) == 0
-    finish_deletions(database, tmp_path, 0, clock=lambda: utc_now() + QUIET)
-    assert instance_settings.get(database, ERASED_TO) > 0
+    assert instance_settings.get(database, ERASED_SEQ_SETTING, 0) == 0
+    finish_deletions(database, tmp_path, 0, clock=lambda: utc_now() + QUIET_PERIOD)
+    assert instance_settings.get(database, ERASED_SEQ_SETTING) > 0
 
 
 def test_where_the_log_is_being_read_it_is_tried_again(database: Database, number: int, tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ def test_where_the_log_is_being_read_it_is_tried_again(database: Database, numbe
         hurried = Database(database.url, busy_timeout_s=0.1)
         delete(hurried, number, "delete")
         finish(hurried)
-        assert instance_settings.get(database, ERASED_TO, 0) == 0
+        assert instance_settings.get(database, ERASED_SEQ_SETTING, 0) == 0
     finish(hurried)
     assert traces(tmp_path, NAME, AGENT) == []
     hurried.close()

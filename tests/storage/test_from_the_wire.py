@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Identity
-from collector.geolocation import Place
-from collector.parse import Sender, parse_body
+from collector.geolocation import Location
+from collector.parse import RequestContext, parse_body
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
@@ -31,15 +31,17 @@ SENT = st.dictionaries(st.sampled_from(sorted(KNOWN_KEYS)) | TEXT, ANYTHING, max
 class Nowhere:
     """No place is known for any address."""
 
-    def place(self, address: str | None) -> Place:
-        return Place(None, None, None)
+    def locate(self, address: str | None) -> Location:
+        return Location(None, None, None)
 
 
 def collect(database: Database, *bodies: bytes) -> list[StoredEvent]:
     """Sends each body to one property and reads what became of all of them."""
     made = a_property(database)
     pipeline, rules = Pipeline(Nowhere(), VisitorKeys(database)), PropertyRules(made.id, made.number or 0)
-    sender = Sender(received_at=moment("09:00"), address="192.0.2.7", user_agent=CHROME, origin_host="example.com")
+    sender = RequestContext(
+        received_at=moment("09:00"), address="192.0.2.7", user_agent=CHROME, origin_host="example.com"
+    )
     own = b'"collectorId": "%s"' % str(made.id).encode()
     hits = [hit for body in bodies for hit in parse_body(body.replace(b'"collectorId": "ID"', own), sender)]
     store = EventStore(database)
@@ -75,7 +77,7 @@ def canonical(data: dict[str, Any]) -> str:
 )
 def test_poison_is_stored_and_read_by_everybody(database: Database, body: bytes) -> None:
     [read] = collect(database, body)
-    tail = Tail(database)
+    tail = ChangeFeed(database)
     [row] = tail.events_after(0)
     tail.close()
     assert row.seq == read.seq
@@ -85,7 +87,7 @@ def test_poison_is_stored_and_read_by_everybody(database: Database, body: bytes)
 def test_a_hit_without_a_cookie_has_the_visitor_of_its_day(database: Database) -> None:
     body = b'{"collectorId": "ID", "event": "page_view"}'
     collect(database, body, body)
-    tail = Tail(database)
+    tail = ChangeFeed(database)
     first, second = tail.events_after(0)
     tail.close()
     assert (first.identity, first.visitor) == (Identity.DAILY, second.visitor)

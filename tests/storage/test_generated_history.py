@@ -98,7 +98,7 @@ def event_of(row: Any, texts: dict[int, str]) -> Event:
     same = {name: values[name] for name in SAME_NAME if name != "automated"}
     return Event(
         id=UUID(bytes=row.id),
-        created_at=event_codec.moment(row.created_at),
+        created_at=event_codec.from_timestamp_us(row.created_at),
         data=event_codec.data_of(known, row.sent, row.rest),
         user_agent=texts.get(row.user_agent, ""),
         automated=values["automated"],

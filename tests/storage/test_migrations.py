@@ -14,9 +14,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 from proprium.storage import migrate as migrations
-from proprium.storage.backups import KEPT, keep_copy, kept_copies
+from proprium.storage.backups import MAX_BACKUPS, create_backup, list_backups
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.migrate import migrate, newest_revision, wait_for_schema
@@ -51,20 +51,20 @@ def tables_of(database: Database) -> dict[str, list[str]]:
 def test_a_first_start_keeps_no_copy(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'p.sqlite3'}")
     migrate(database, tmp_path)
-    assert kept_copies(database.path, tmp_path) == []
+    assert list_backups(database.path, tmp_path) == []
 
 
 def test_a_second_start_changes_nothing(database: Database, tmp_path: Path) -> None:
     EventStore(database).append([an_event()])
     migrate(database, tmp_path)
     assert count_events(database) == 1
-    assert kept_copies(database.path, tmp_path) == []
+    assert list_backups(database.path, tmp_path) == []
 
 
 def test_the_file_is_copied_before_a_migration(database: Database, tmp_path: Path, later_step: None) -> None:
     EventStore(database).append([an_event()])
     migrate(database, tmp_path)
-    [copy] = kept_copies(database.path, tmp_path)
+    [copy] = list_backups(database.path, tmp_path)
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT count(*) FROM event").fetchone() == (1,)
         assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
@@ -85,36 +85,36 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
 
 
 def test_a_file_of_a_newer_version_is_refused_with_a_sentence(database: Database) -> None:
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(ProblemForOperator, match=r"newer version \(schema 9999\)"):
+    with pytest.raises(OperatorError, match=r"newer version \(schema 9999\)"):
         migrate(database)
-    with pytest.raises(ProblemForOperator, match="9999"):
+    with pytest.raises(OperatorError, match="9999"):
         wait_for_schema(database, timeout_s=0)
 
 
 def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "proprium.sqlite3"
     path.write_text("certainly not a database, but long enough to be taken for one" * 20)
-    with pytest.raises(ProblemForOperator, match=r"proprium\.sqlite3 cannot be used"):
+    with pytest.raises(OperatorError, match=r"proprium\.sqlite3 cannot be used"):
         migrate(Database(f"sqlite:///{path}"))
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "postgresql://localhost/proprium", "nonsense"])
 def test_an_address_that_we_cannot_open_is_refused_with_a_sentence(url: str) -> None:
-    with pytest.raises(ProblemForOperator, match="PROPRIUM_DATABASE_URL"):
+    with pytest.raises(OperatorError, match="PROPRIUM_DATABASE_URL"):
         Database(url)
 
 
 def test_only_the_newest_copies_are_kept(database: Database, tmp_path: Path) -> None:
-    made = [keep_copy(database, tmp_path, "test") for _ in range(KEPT + 2)]
-    assert kept_copies(database.path, tmp_path) == made[-KEPT:]
-    assert all(copy.stat().st_mode & 0o077 == 0 for copy in made[-KEPT:])
+    made = [create_backup(database, tmp_path, "test") for _ in range(MAX_BACKUPS + 2)]
+    assert list_backups(database.path, tmp_path) == made[-MAX_BACKUPS:]
+    assert all(copy.stat().st_mode & 0o077 == 0 for copy in made[-MAX_BACKUPS:])
 
 
 def test_a_copy_holds_no_visitor_key(database: Database, tmp_path: Path) -> None:
     key = VisitorKeys(database).key(1, date(2026, 11, 2))
-    copy = keep_copy(database, tmp_path, "test")
+    copy = create_backup(database, tmp_path, "test")
     assert key in database.path.read_bytes() + Path(f"{database.path}-wal").read_bytes()
     assert key not in copy.read_bytes()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(copy.name)] == [copy]  # no log beside it
@@ -122,7 +122,7 @@ def test_a_copy_holds_no_visitor_key(database: Database, tmp_path: Path) -> None
 
 def test_collect_waits_until_serve_has_made_the_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = Database(f"sqlite:///{tmp_path / 'p.sqlite3'}")
-    with pytest.raises(ProblemForOperator, match="proprium serve"):
+    with pytest.raises(OperatorError, match="proprium serve"):
         wait_for_schema(database, timeout_s=0)
     with caplog.at_level(logging.INFO):
         waiting = threading.Thread(target=wait_for_schema, args=(database,), kwargs={"poll_s": 0.01})

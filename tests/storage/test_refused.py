@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collector.event import Outcome
+from collector.event import HitOutcome
 from proprium.properties.service import create_property, delete_property
 from proprium.storage import rejected_events
 from proprium.storage.database import Database
-from proprium.storage.rejected_events import AT_ONCE, Refusals
-from proprium.storage.tables import Refused
+from proprium.storage.rejected_events import WRITE_BATCH_SIZE, RejectedEventBuffer
+from proprium.storage.tables import RejectedEvent
 from tests.support.builders import DAY, moment
 
 
-def an_outcome(reason: str | None = "hostname", page: str = "/") -> Outcome:
-    return Outcome(
+def an_outcome(reason: str | None = "hostname", page: str = "/") -> HitOutcome:
+    return HitOutcome(
         moment("09:00", DAY), "page_view", page, reason is None, False, reason, True, "DE", "Chrome", False, "x.example"
     )
 
@@ -23,9 +23,9 @@ def pages(database: Database, number: int | None) -> list[str | None]:
 
 def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
     found = create_property(database, "Blog", None)
-    refusals = Refusals(database)
-    refusals.note(found.id, an_outcome(page="/pricing"))
-    assert refusals.write() == 1
+    refusals = RejectedEventBuffer(database)
+    refusals.add(found.id, an_outcome(page="/pricing"))
+    assert refusals.flush() == 1
     (row,) = rejected_events.newest(database, found.number or 0)
     assert (row.reason, row.event, row.page, row.hostname) == ("hostname", "page_view", "/pricing", "x.example")
     assert row.at == moment("09:00", DAY)
@@ -33,52 +33,61 @@ def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
 
 def test_what_was_stored_is_not_listed(database: Database) -> None:
     found = create_property(database, "Blog", None)
-    refusals = Refusals(database)
-    refusals.note(found.id, an_outcome(reason=None))
-    assert refusals.write() == 0
+    refusals = RejectedEventBuffer(database)
+    refusals.add(found.id, an_outcome(reason=None))
+    assert refusals.flush() == 0
     assert pages(database, found.number) == []
 
 
 def test_a_flood_is_written_down_in_part_the_newest(database: Database) -> None:
     found = create_property(database, "Blog", None)
-    refusals = Refusals(database)
+    refusals = RejectedEventBuffer(database)
     for number in range(500):
-        refusals.note(found.id, an_outcome(page=f"/{number}"))
-    assert refusals.write() == AT_ONCE
+        refusals.add(found.id, an_outcome(page=f"/{number}"))
+    assert refusals.flush() == WRITE_BATCH_SIZE
     assert pages(database, found.number)[0] == "/499"
-    assert len(pages(database, found.number)) == AT_ONCE
+    assert len(pages(database, found.number)) == WRITE_BATCH_SIZE
 
 
 def test_only_the_newest_of_each_property_are_kept(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(rejected_events, "KEPT", 3)
     one, other = create_property(database, "One", None), create_property(database, "Other", None)
-    refusals = Refusals(database)
-    refusals.note(other.id, an_outcome(page="/other"))
+    refusals = RejectedEventBuffer(database)
+    refusals.add(other.id, an_outcome(page="/other"))
     for number in range(5):
-        refusals.note(one.id, an_outcome(page=f"/{number}"))
-        refusals.write()
+        refusals.add(one.id, an_outcome(page=f"/{number}"))
+        refusals.flush()
     assert pages(database, one.number) == ["/4", "/3", "/2"]
     assert pages(database, other.number) == ["/other"]
 
 
 def test_the_list_goes_with_its_property_and_can_be_emptied(database: Database) -> None:
     one, other = create_property(database, "One", None), create_property(database, "Other", None)
-    refusals = Refusals(database)
-    refusals.note(one.id, an_outcome())
-    refusals.note(other.id, an_outcome())
-    refusals.write()
+    refusals = RejectedEventBuffer(database)
+    refusals.add(one.id, an_outcome())
+    refusals.add(other.id, an_outcome())
+    refusals.flush()
     delete_property(database, one.id)
-    rejected_events.forget(database, other.number or 0)
+    rejected_events.clear(database, other.number or 0)
     assert pages(database, one.number) == pages(database, other.number) == []
 
 
 def test_a_property_that_is_gone_meanwhile_is_passed_over(database: Database) -> None:
     found = create_property(database, "Blog", None)
-    refusals = Refusals(database)
-    refusals.note(found.id, an_outcome())
+    refusals = RejectedEventBuffer(database)
+    refusals.add(found.id, an_outcome())
     delete_property(database, found.id)
-    assert refusals.write() == 0
+    assert refusals.flush() == 0
 
 
 def test_there_is_no_place_for_an_address() -> None:
-    assert set(Refused.model_fields) == {"seq", "property", "at", "reason", "event", "page", "hostname", "browser"}
+    assert set(RejectedEvent.model_fields) == {
+        "seq",
+        "property",
+        "at",
+        "reason",
+        "event",
+        "page",
+        "hostname",
+        "browser",
+    }

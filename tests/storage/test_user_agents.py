@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from proprium.storage import retention, user_agents
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import UserAgentRow
-from proprium.storage.user_agents import sweep_user_agents
+from proprium.storage.user_agents import delete_unused_user_agents
 from tests.support.builders import an_event
 
 
@@ -23,26 +23,26 @@ def test_texts_that_no_event_has_are_swept_away_and_overwritten(database: Databa
     store.append([an_event(user_agent="A very rare browser", property=2), an_event(user_agent="one")])
     store.append([an_event(user_agent=""), an_event(user_agent="two")])
     retention.delete_property_events(database, 2)
-    assert sweep_user_agents(database) == 1
+    assert delete_unused_user_agents(database) == 1
     assert texts(database) == {"one", "two"}
-    database.forget_log()
+    database.truncate_wal()
     assert b"A very rare browser" not in database.path.read_bytes()
-    assert sweep_user_agents(database) == 0
+    assert delete_unused_user_agents(database) == 0
 
 
 def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Database) -> None:
     store = EventStore(database)  # of this process, or of another one
     store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
     retention.delete_property_events(database, 2)
-    sweep_user_agents(database)
+    delete_unused_user_agents(database)
     store.append([an_event(user_agent="rare", page="/again")])
-    tail = Tail(database)
+    tail = ChangeFeed(database)
     assert [(row.page, row.user_agent) for row in tail.events_after(0)] == [("/", "one"), ("/again", "rare")]
     tail.close()
 
 
 def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monkeypatch) -> None:
-    store, look = EventStore(database), user_agents._unused
+    store, look = EventStore(database), user_agents._find_unused_ids
     store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
     retention.delete_property_events(database, 2)
 
@@ -52,17 +52,17 @@ def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monk
         return found
 
     monkeypatch.setattr(user_agents, "_unused", look_and_store)
-    assert sweep_user_agents(database) == 0
+    assert delete_unused_user_agents(database) == 0
     assert texts(database) == {"rare", "one"}
 
 
 def test_a_number_is_never_given_to_another_text(database: Database) -> None:
     """Whoever reads storage remembers texts by their numbers."""
-    store, tail = EventStore(database), Tail(database)
+    store, tail = EventStore(database), ChangeFeed(database)
     store.append([an_event(user_agent="one"), an_event(user_agent="last")])
     assert [row.user_agent for row in tail.events_after(0)] == ["one", "last"]
     retention.delete_property_events(database, 1)
-    sweep_user_agents(database)
+    delete_unused_user_agents(database)
     store.append([an_event(user_agent="new"), an_event(user_agent="one"), an_event(user_agent="last")])
     assert [row.user_agent for row in tail.events_after(0)] == ["new", "one", "last"]
     tail.close()
@@ -74,5 +74,5 @@ def test_many_are_swept_in_shares(database: Database, monkeypatch) -> None:
     store = EventStore(database)
     store.append([an_event(user_agent=f"agent {n}", property=1 + n % 2) for n in range(21)])
     retention.delete_property_events(database, 2)
-    assert sweep_user_agents(database) == 10
+    assert delete_unused_user_agents(database) == 10
     assert texts(database) == {f"agent {n}" for n in range(0, 21, 2)}

@@ -30,9 +30,9 @@ def test_a_key_lives_until_the_next_local_day_ends(database: Database) -> None:
     number = a_property(database, timezone="Pacific/Auckland").number or 0
     monday = keys.key(number, MONDAY)
     # Tuesday ends in Auckland at 11:00 UTC.
-    assert keys.destroy_old(moment("2026-11-03 10:59")) == 0
+    assert keys.destroy_expired(moment("2026-11-03 10:59")) == 0
     assert keys.key(number, MONDAY) == monday
-    assert keys.destroy_old(moment("2026-11-03 11:00")) == 1
+    assert keys.destroy_expired(moment("2026-11-03 11:00")) == 1
     assert VisitorKeys(database).key(number, MONDAY) != monday
 
 
@@ -40,7 +40,7 @@ def test_a_destroyed_key_is_nowhere_on_disk(database: Database) -> None:
     keys = VisitorKeys(database)
     key = keys.key(1, MONDAY)
     assert key in on_disk(database)
-    keys.destroy_old(moment("2026-11-09"))
+    keys.destroy_expired(moment("2026-11-09"))
     assert key not in on_disk(database)
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from collector.errors import Reason
-from collector.event import Event, Outcome
+from collector.errors import DropReason
+from collector.event import Event, HitOutcome
 from collector.visitor import visitor_of
 from proprium.properties import service
-from proprium.storage.backups import keep_copy, kept_copies
+from proprium.storage.backups import create_backup, list_backups
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
-from proprium.storage.rejected_events import Refusals
+from proprium.storage.rejected_events import RejectedEventBuffer
 from proprium.storage.retention import prune
-from proprium.storage.tables import Change, ChangeKind, EventRow, Property
+from proprium.storage.tables import ChangeKind, EventRow, Property, StorageChange
 from tests.support.builders import an_event, moment
 from tests.support.servers import Running, running
 
@@ -104,16 +104,16 @@ def a_victim(database: Database, name: str, day: str = "2026-11-02", people: int
     made = service.create_property(database, name, None)
     service.update_settings(database, made.id, excluded_paths=["/hidden"])
     victim = Victim(made, day, [secrets.token_urlsafe(24) for _ in range(people)])
-    store, refusals = EventStore(database), Refusals(database)
+    store, refusals = EventStore(database), RejectedEventBuffer(database)
     store.append(victim.events())
-    reason = Reason.HOSTNAME
-    refusals.note(
+    reason = DropReason.HOSTNAME
+    refusals.add(
         made.id,
-        Outcome(
+        HitOutcome(
             moment(day), "page_view", victim.refused, False, False, reason, True, "DE", "Chrome", False, "x.example"
         ),
     )
-    refusals.write()
+    refusals.flush()
     store.close()
     return victim
 
@@ -121,10 +121,12 @@ def a_victim(database: Database, name: str, day: str = "2026-11-02", people: int
 def erase_visitors(database: Database, victim: Victim) -> None:
     event: Any = EventRow.__table__  # type: ignore[attr-defined]
     for name in victim.names:
-        with database.writing() as session:
+        with database.write_transaction() as session:
             session.execute(event.delete().where(event.c.visitor == visitor_of(name)))
             session.add(
-                Change(kind=ChangeKind.VISITOR_ERASED, property=victim.number, detail={"visitor": visitor_of(name)})
+                StorageChange(
+                    kind=ChangeKind.VISITOR_ERASED, property=victim.number, detail={"visitor": visitor_of(name)}
+                )
             )
 
 
@@ -135,7 +137,7 @@ def test_while_a_server_runs_and_after_its_restart(stored: Database) -> None:
     gone.append(a_victim(stored, "Pruned", "2024-05-01"))
     deleted, reset, erased, _ = gone
     erased.refused = secrets.token_urlsafe(24)  # nobody is named by what was refused, so that it stays
-    keep_copy(stored, folder, "before-test")
+    create_backup(stored, folder, "before-test")
     env = {"TMPDIR": str(folder / "tmp")}
     Running(folder, env=env).proprium("warehouse", "rebuild")  # else all of it stands in the warehouse's log alone
     with running(folder, env=env) as server:
@@ -157,7 +159,7 @@ def test_while_a_server_runs_and_after_its_restart(stored: Database) -> None:
         assert traces(folder, gone) == {}
     assert traces(folder, gone) == {}
     assert all(name in traces(folder, [stays]) for name in ("proprium.sqlite3", "warehouse.duckdb"))
-    [copy] = kept_copies(stored.path, folder)
+    [copy] = list_backups(stored.path, folder)
     assert traces(folder, [stays])[copy.name] >= PEOPLE
 
 
@@ -178,7 +180,7 @@ def wait_until_counted(server: Running) -> tuple[int, int]:
 def test_a_command_finishes_it_where_no_server_runs(stored: Database, command: str) -> None:
     folder = stored.path.parent
     victim = a_victim(stored, "Gone", "2024-05-01")
-    keep_copy(stored, folder, "before-test")
+    create_backup(stored, folder, "before-test")
     commands = Running(folder, env={"TMPDIR": str(folder / "tmp")})
     commands.proprium("warehouse", "rebuild")
     assert "warehouse.duckdb" in traces(folder, [victim])

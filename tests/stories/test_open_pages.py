@@ -45,10 +45,10 @@ class Case:
         elif way == "password changed by a command":
             self.server.proprium("user", "password", self.user.email, "--password-stdin", stdin="another battery\n")
         elif way == "role changed":
-            with self.database.writing() as session:
+            with self.database.write_transaction() as session:
                 session.execute(update(User).where(col(User.id) == self.user.id).values(role=Role.VIEWER))
         elif way == "session ended":
-            with self.database.writing() as session:
+            with self.database.write_transaction() as session:
                 session.execute(delete(LoginSession).where(col(LoginSession.user_id) == self.user.id))
         else:
             raise AssertionError(way)
@@ -93,7 +93,7 @@ def case(server: Running, database: Database) -> Case:
     for body in (hit, visit):
         httpx.post(f"{server.url}/collect", json=body, headers={"User-Agent": CHROME, "Origin": "http://example.com"})
     time.sleep(1.5)  # what was refused is written down within a second
-    return Case(server, database, user, login_sessions.start(database, user.id, "a test"), mine)
+    return Case(server, database, user, login_sessions.start_session(database, user.id, "a test"), mine)
 
 
 def named(page: OpenPage, name: str) -> Element:
@@ -170,7 +170,7 @@ async def test_every_page_that_shows_a_property_ends_once_it_is_private(case: Ca
     """To a stranger, and to somebody who has it in a list of their own."""
     set_public(database, case.mine.id, True)
     bob = a_user(database, f"{uuid4()}@example.com")
-    own, token = a_property(database, "Bob's", bob), login_sessions.start(database, bob.id, "a test")
+    own, token = a_property(database, "Bob's", bob), login_sessions.start_session(database, bob.id, "a test")
     shown = f"/properties/{case.mine.id}"
     asked = {
         "a stranger's dashboard": (shown, ""),
@@ -232,7 +232,7 @@ async def test_another_login_cannot_join_the_page(case: Case, server: Running, d
     page = OpenPage(server.url, "/account", case.token)
     await page.load()
     bob = a_user(database, f"{uuid4()}@example.com")
-    for cookie in (f"proprium_session={login_sessions.start(database, bob.id, 'a test')}", ""):
+    for cookie in (f"proprium_session={login_sessions.start_session(database, bob.id, 'a test')}", ""):
         with pytest.raises(Exception, match="failed to connect"):
             await page.join(headers={"User-Agent": CHROME, "Cookie": cookie})
         await page.close()
@@ -264,7 +264,7 @@ async def test_a_page_goes_on_when_its_reader_keeps_every_right(case: Case, data
         other = a_user(database, f"{uuid4()}@example.com", password=PASSWORD)
         a_property(database, "Another", other)
         a_property(database, "A second one", case.user)
-        login_sessions.start(database, case.user.id, "another browser")
+        login_sessions.start_session(database, case.user.id, "another browser")
         users.remove(database, other.email)
         await asyncio.sleep(3)
         assert not dashboard.is_closed.is_set()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proprium.storage.backups import keep_copy
+from proprium.storage.backups import create_backup
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from tests.support.builders import an_event
@@ -41,7 +41,7 @@ def test_every_file_of_a_new_data_folder_is_private(tmp_path: Path) -> None:
     server.start()
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
     EventStore(database).append([an_event(property=1) for _ in range(20)])
-    keep_copy(database, folder, "test")
+    create_backup(database, folder, "test")
     database.close()
     while not (folder / "warehouse.duckdb.wal").exists():
         time.sleep(0.1)

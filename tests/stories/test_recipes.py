@@ -20,7 +20,7 @@ from proprium.config import Settings
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, read_events
-from proprium.ui.components.snippets import PREFIX, YOUR_KEY, Snippets
+from proprium.ui.components.snippets import PROXY_PREFIX, YOUR_KEY, Snippets
 from tests.stories.conftest import Site, write_places
 from tests.support.servers import CHROME, Running, free_port, running
 
@@ -119,7 +119,7 @@ def node() -> str:
 
 def test_a_labelled_click_and_an_event_on_a_click(recipes: Recipes, site: Site, page: Page) -> None:
     site.tag = recipes.snippets.tag()
-    site.pages["/"] = recipes.snippets.label() + recipes.snippets.push()
+    site.pages["/"] = recipes.snippets.labelled_link() + recipes.snippets.event_on_click()
     site.pages["/pricing"] = "Pricing"
     page.goto(site.url)
     page.get_by_role("button", name="Sign up").click()
@@ -134,7 +134,7 @@ def test_a_labelled_click_and_an_event_on_a_click(recipes: Recipes, site: Site, 
 def test_an_event_with_data_of_ones_own_from_before_the_script_has_loaded(
     recipes: Recipes, site: Site, page: Page
 ) -> None:
-    site.tag = recipes.snippets.queue() + recipes.snippets.tag()
+    site.tag = recipes.snippets.event_from_script() + recipes.snippets.tag()
     site.pages["/"] = "hello"
     page.goto(site.url)
     sent = recipes.one("signup").data
@@ -171,7 +171,7 @@ def test_the_lines_for_a_policy_let_script_event_and_picture_through(recipes: Re
     page.goto(site.url)
     page.wait_for_load_state("networkidle")
     assert pages(recipes) == []  # without them the policy lets nothing through
-    site.headers["Content-Security-Policy"] = f"default-src 'self'; {recipes.snippets.policy()}"
+    site.headers["Content-Security-Policy"] = f"default-src 'self'; {recipes.snippets.content_security_policy()}"
     page.goto(site.url)
     wait_until(lambda: sorted(pages(recipes)) == ["/", "/newsletter/may"])
 
@@ -209,7 +209,7 @@ def test_node(recipes: Recipes) -> None:
 
 def test_the_api_from_python_with_a_key_of_the_command_line(recipes: Recipes) -> None:
     key = recipes.server.proprium("key", "add", "shop", "--property", str(recipes.id), "--write")
-    said = run(sys.executable, "-c", recipes.snippets.api().replace(YOUR_KEY, key))
+    said = run(sys.executable, "-c", recipes.snippets.batch_import().replace(YOUR_KEY, key))
     order = recipes.one("order")
     assert f"'id': '{order.id}'" in said
     assert "'result': 'stored'" in said
@@ -224,12 +224,12 @@ def test_reading_with_curl_and_from_python_gives_what_was_sent(recipes: Recipes,
     httpx.post(f"{recipes.server.url}/collect", json=view, headers={"User-Agent": CHROME})
     recipes.arrived("page_view")
     recipes.server.wait_until_projected()
-    said = run(sys.executable, "-c", recipes.snippets.read_python().replace(YOUR_KEY, key))
+    said = run(sys.executable, "-c", recipes.snippets.read_with_python().replace(YOUR_KEY, key))
     assert said.splitlines()[0].startswith("1 20")
     assert said.splitlines()[-2].endswith("T00:00:00Z 1")
     assert said.splitlines()[-1] == "Germany 1"
     if shutil.which("curl"):
-        said = run("sh", "-euc", f"cd {tmp_path}\n" + recipes.snippets.read().replace(YOUR_KEY, key))
+        said = run("sh", "-euc", f"cd {tmp_path}\n" + recipes.snippets.read_with_curl().replace(YOUR_KEY, key))
         totals, table = (json.loads(line) for line in said.replace("}{", "}\n{").splitlines())
         assert (totals["metrics"]["visitors"]["value"], table["rows"][0]["value"]) == (1, "/=read")
         assert "page_view,ada,,/=read," in (tmp_path / "events.csv").read_text()
@@ -266,7 +266,7 @@ def nginx(recipes: Recipes, site: Site, tmp_path: Path) -> Iterator[str]:
         f"{recipes.snippets.nginx()}\n}} }}\n"
     )
     process = subprocess.Popen([program, "-p", str(tmp_path), "-c", str(config)], stderr=subprocess.DEVNULL)
-    wait_until(lambda: answers(f"http://127.0.0.1:{port}{PREFIX}/app.js"))
+    wait_until(lambda: answers(f"http://127.0.0.1:{port}{PROXY_PREFIX}/app.js"))
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(10)
@@ -279,10 +279,10 @@ def test_nginx_passes_script_and_events_on_and_a_strict_policy_sees_one_domain_o
     site.headers["Content-Security-Policy"] = "default-src 'self'"
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    with page.expect_request(f"**{PREFIX}/collect"):
+    with page.expect_request(f"**{PROXY_PREFIX}/collect"):
         page.goto(nginx)
     assert recipes.one("page_view").country == "DE"
-    assert {address.removeprefix(nginx) for address in asked} >= {f"{PREFIX}/app.js", f"{PREFIX}/collect"}
+    assert {address.removeprefix(nginx) for address in asked} >= {f"{PROXY_PREFIX}/app.js", f"{PROXY_PREFIX}/collect"}
     assert all(address.startswith(nginx) for address in asked)
 
 
@@ -299,7 +299,7 @@ def test_a_cloudflare_worker_passes_script_events_and_address_on(recipes: Recipe
     recipes.exclude("127.0.0.2")
 
     def visit(address: str) -> str:
-        return run(node(), str(tmp_path / "visit.mjs"), f"https://blog.example{PREFIX}", address, str(recipes.id))
+        return run(node(), str(tmp_path / "visit.mjs"), f"https://blog.example{PROXY_PREFIX}", address, str(recipes.id))
 
     wait_until(lambda: visit("127.0.0.2") == "200 204 excluded_ip")
     assert visit("127.0.0.3") == "200 204 null"
@@ -311,7 +311,7 @@ def test_caddy_passes_script_and_events_on(recipes: Recipes, tmp_path: Path) -> 
     config.write_text(f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{port} {{\n{recipes.snippets.caddy()}\n}}\n")
     process = subprocess.Popen(["caddy", "run", "--config", str(config)], stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}{PREFIX}/app.js"))
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}{PROXY_PREFIX}/app.js"))
         recipes.exclude("127.0.0.2")
         wait_until(lambda: send_as("127.0.0.2", f"http://127.0.0.1:{port}", recipes) == "excluded_ip")
         assert send_as("127.0.0.3", f"http://127.0.0.1:{port}", recipes) == ""
@@ -324,7 +324,7 @@ def send_as(address: str, proxy: str, recipes: Recipes, headers: dict[str, str] 
     """Why it was dropped, if it was."""
     transport = httpx.HTTPTransport(local_address=address)
     with httpx.Client(transport=transport, headers=headers) as client:
-        answer = client.post(f"{proxy}{PREFIX}/collect", json={"collectorId": str(recipes.id), "event": "order"})
+        answer = client.post(f"{proxy}{PROXY_PREFIX}/collect", json={"collectorId": str(recipes.id), "event": "order"})
         assert answer.status_code == 204
         return answer.headers.get("x-dropped", "")
 

@@ -27,7 +27,7 @@ from proprium.config import Settings
 from proprium.properties.service import set_public
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
-from proprium.ui.session import COOKIE
+from proprium.ui.session import SESSION_COOKIE
 from tests.support.builders import a_property, a_user
 from tests.support.servers import ROOT, Running
 
@@ -56,7 +56,7 @@ class Place:
 
     def get(self, client: str = "", cookie: str = "") -> httpx.Response:
         headers = {"X-Forwarded-For": client} if client else {}
-        cookies = {COOKIE: cookie} if cookie else None
+        cookies = {SESSION_COOKIE: cookie} if cookie else None
         return httpx.get(self.address(), headers=headers, cookies=cookies, timeout=60)
 
     def connect(self, client: str = "") -> socket.socket:
@@ -110,7 +110,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     migrate(database)
     ada = a_user(database)
     made = set_public(database, a_property(database, "Bakery", ada).id, True)
-    cookie = login_sessions.start(database, ada.id)
+    cookie = login_sessions.start_session(database, ada.id)
     database.close()
     env = {
         "PROPRIUM_CHROMIUM": str(chromium),

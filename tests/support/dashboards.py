@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from maps.atlas import Atlas
 from proprium.metrics.query.filters import Filter, Operator
-from proprium.metrics.query.period import period
+from proprium.metrics.query.period import preset_period
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import Breakdown, Dashboard, Dimension, Live, Metric, Row, Series, Totals
+from proprium.metrics.results import Breakdown, BreakdownRow, Dashboard, Dimension, LiveVisitors, Metric, Series, Totals
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
@@ -97,9 +97,9 @@ UNITS = {
 def a_query(key: str = "28d", **changes: Any) -> Query:
     asked = Query(
         property_id=UUID(int=7),
-        property=7,
+        property_number=7,
         timezone=BERLIN,
-        period=period(key, NOW, BERLIN),
+        period=preset_period(key, NOW, BERLIN),
         now=NOW,
         custom_cards=("sign_up",),
     )
@@ -113,7 +113,7 @@ def a_breakdown(
     counts = [max(1, int(first * 0.6**place)) for place in range(len(values))]
     total = sum(counts)
     rows = tuple(
-        Row(value, value if value is not None else "Unknown", count, 100 * count / total)
+        BreakdownRow(value, value if value is not None else "Unknown", count, 100 * count / total)
         for value, count in zip(values, counts, strict=True)
     )
     return Breakdown(dimension.value, unit, rows, total, len(rows))
@@ -141,7 +141,7 @@ def a_dashboard(
         timelines=dict.fromkeys(Metric, a_series()),
         previous_timelines=dict.fromkeys(Metric, a_series(seed=9, running=False)),
         breakdowns={key: a_breakdown(key, listed, UNITS.get(key, "visitors")) for key, listed in known.items()},
-        live=Live(now=7, half_hour=31),
+        live=LiveVisitors(now=7, half_hour=31),
         custom_events=("sign_up", "download", "video_play"),
         is_empty=False,
         rows_read=62_399,

@@ -19,7 +19,7 @@ from fastapi import APIRouter
 from nicegui import Client
 from nicegui.element import Element
 
-from proprium.server.collect_protocol import Doorstep
+from proprium.server.collect_protocol import CollectProtocol
 from tests.ui.dashboard_server import DashboardServer
 
 RECONNECT_S = 0.1
@@ -67,5 +67,5 @@ if __name__ == "__main__":
     server = PageMemoryServer(Path(sys.argv[1]), port)
     gc.collect()
     gc.disable()
-    protocol: Any = partial(Doorstep, None)  # type: ignore[arg-type]  # nothing is collected here
+    protocol: Any = partial(CollectProtocol, None)  # type: ignore[arg-type]  # nothing is collected here
     uvicorn.run(server.app, host="127.0.0.1", port=port, log_level="warning", http=protocol)

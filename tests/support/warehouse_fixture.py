@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 
 from collector.event import Event
 from proprium.properties.service import create_property
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import Property
@@ -27,7 +27,7 @@ class FilledWarehouse:
         self.database = database
         self.property: Property = create_property(database, "Example", None)
         self.store = EventStore(database)
-        self.tail = Tail(database)
+        self.tail = ChangeFeed(database)
         self.rules = stored_rules(database, counts_automated=False)
         self.path = folder / "warehouse.duckdb"
         self.open()

@@ -24,18 +24,18 @@ from starlette.types import ASGIApp
 from maps.atlas import Atlas
 from proprium.accounts import login_sessions
 from proprium.config import Settings
-from proprium.live.hit_feed import Heard
-from proprium.live.subscriptions import Hub
+from proprium.live.hit_feed import HitFeed
+from proprium.live.subscriptions import LiveQueries
 from proprium.properties import service
-from proprium.properties.rules_cache import Directory
+from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import ensure_own_property
-from proprium.sql_console.runner import Runner
-from proprium.sql_console.snapshot import Snapshots
+from proprium.sql_console.runner import SqlRunner
+from proprium.sql_console.snapshot import SnapshotCache
 from proprium.storage import instance_settings, trusted_proxies
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
 from proprium.ui import session
-from proprium.ui.app import mount, protected
+from proprium.ui.app import mount, with_page_middleware
 from proprium.ui.services import Services
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -56,7 +56,8 @@ class Site:
         client = httpx.AsyncClient(transport=transport, base_url=HOME, headers={"accept": "text/html"})
         if user is not None:
             client.cookies.set(
-                session.COOKIE, login_sessions.start(self.services.database, user.id, "Firefox on Linux")
+                session.SESSION_COOKIE,
+                login_sessions.start_session(self.services.database, user.id, "Firefox on Linux"),
             )
         self.clients.append(client)
         return client
@@ -90,31 +91,35 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("site")
     shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
-    warehouse, hub, directory = FilledWarehouse(database, folder), Hub(gap_s=0.05), Directory(database)
+    warehouse, hub, directory = (
+        FilledWarehouse(database, folder),
+        LiveQueries(min_interval_s=0.05),
+        PropertyRulesCache(database),
+    )
     services = Services(
         settings=Settings(data_dir=folder, _env_file=None),  # type: ignore[call-arg]
         database=database,
         warehouse=warehouse.warehouse,
-        hub=hub,
-        heard=Heard(),
-        directory=directory,
+        live_queries=hub,
+        hit_feed=HitFeed(),
+        rules_cache=directory,
         atlas=Atlas(),
         projector=warehouse.projector,
-        sql=Runner(Snapshots(warehouse.warehouse), deadline_s=90),
+        sql_runner=SqlRunner(SnapshotCache(warehouse.warehouse), timeout_s=90),
         own_property_id=ensure_own_property(database).id,
     )
     with nicegui_reset_globals():
         os.environ["NICEGUI_USER_SIMULATION"] = "true"
         app = FastAPI()
         mount(app, services)
-        made = Site(protected(app, services.settings), services, warehouse)
+        made = Site(with_page_middleware(app, services.settings), services, warehouse)
         _empty(made)
         async with app.router.lifespan_context(app):
             yield made
         os.environ.pop("NICEGUI_USER_SIMULATION", None)
         ui.navigate, ui.notify, ui.download = Navigate(), notify, download
         Client.page_routes.clear()  # NiceGUI would unload the modules of these pages, and all that they import
-    services.sql.close()
+    services.sql_runner.close()
     hub.close()
     directory.close()
     warehouse.close()
@@ -122,11 +127,15 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def _empty(site: Site) -> None:
-    for found in service.visible_to(site.services.database, OWNER):
+    for found in service.visible_properties(site.services.database, OWNER):
         if not found.is_protected:
             service.delete_property(site.services.database, found.id)
-    with site.services.database.writing() as session_:
+    with site.services.database.write_transaction() as session_:
         session_.execute(delete(User))
-        for decided in (trusted_proxies.TRUSTED, trusted_proxies.WAITING, trusted_proxies.DISMISSED):
+        for decided in (
+            trusted_proxies.TRUSTED_SETTING,
+            trusted_proxies.PENDING_SETTING,
+            trusted_proxies.DISMISSED_SETTING,
+        ):
             instance_settings.erase(session_, decided)
     site.filled.projector.catch_up()

@@ -14,19 +14,19 @@ from fastapi import FastAPI
 
 from maps.atlas import Atlas
 from proprium.accounts import login_sessions, users
-from proprium.accounts.login_throttle import Attempts
+from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import utc_now
 from proprium.config import Settings
-from proprium.live.hit_feed import Heard
-from proprium.live.subscriptions import Hub
+from proprium.live.hit_feed import HitFeed
+from proprium.live.subscriptions import LiveQueries
 from proprium.metrics.query.filters import parse_filters
-from proprium.metrics.query.goals import Segment, goal, kept
-from proprium.properties.rules_cache import Directory
+from proprium.metrics.query.goals import Segment, parse_goal, to_stored
+from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import create_property, set_custom_cards, set_public, update_settings
 from proprium.server import http_routes
-from proprium.sql_console.runner import Runner
-from proprium.sql_console.snapshot import Snapshots
-from proprium.storage.change_feed import Tail
+from proprium.sql_console.runner import SqlRunner
+from proprium.sql_console.snapshot import SnapshotCache
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
@@ -48,10 +48,14 @@ class DashboardServer:
         settings = Settings(data_dir=folder, port=port)
         self.database = Database(settings.storage_url)
         migrate(self.database)
-        self.store, self.tail, self.hub = EventStore(self.database), Tail(self.database), Hub()
+        self.store, self.change_feed, self.live_queries = (
+            EventStore(self.database),
+            ChangeFeed(self.database),
+            LiveQueries(),
+        )
         self.warehouse = open_warehouse(settings.warehouse_path, memory="128MB", threads=1)
         rules = stored_rules(self.database, counts_automated=False)
-        self.projector = Projector(self.tail, self.warehouse, rules, self.hub.touch)
+        self.projector = Projector(self.change_feed, self.warehouse, rules, self.live_queries.invalidate)
         atlas = Atlas()
         self.app = FastAPI(lifespan=self._life)
         self.app.include_router(http_routes.maps(atlas))
@@ -61,12 +65,12 @@ class DashboardServer:
             settings=settings,
             database=self.database,
             warehouse=self.warehouse,
-            hub=self.hub,
-            heard=Heard(),
-            directory=Directory(self.database),
+            live_queries=self.live_queries,
+            hit_feed=HitFeed(),
+            rules_cache=PropertyRulesCache(self.database),
             atlas=atlas,
             projector=self.projector,
-            sql=Runner(Snapshots(self.warehouse), deadline_s=90),
+            sql_runner=SqlRunner(SnapshotCache(self.warehouse), timeout_s=90),
         )
         self._people()
         self._history()
@@ -77,8 +81,8 @@ class DashboardServer:
         """Events as the collector would have stored them, this moment."""
         event = {"visitor": "new", "page": "/", "at": utc_now(), "property": self.busy.number, **sent}
         self.store.append([an_event(**event)])
-        self.tail.wake()
-        return self.hub.watched
+        self.change_feed.wake()
+        return self.live_queries.topic_count
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -87,7 +91,7 @@ class DashboardServer:
             "open": str(self.open.id),
             "foreign": str(self.foreign.id),
             "token": self.token,
-            "looked_at": self.hub.looked_at,
+            "looked_at": self.live_queries.active_count,
         }
 
     def _people(self) -> None:
@@ -98,15 +102,20 @@ class DashboardServer:
         self.busy = update_settings(
             self.database,
             self.busy.id,
-            goals=[kept(goal("Signed up", ["event:is:sign_up"])), kept(goal("Saw prices", ["page:is:/pricing"]))],
-            segments=[kept(Segment("Germans", parse_filters(["country:is:DE"])))],
+            goals=[
+                to_stored(parse_goal("Signed up", ["event:is:sign_up"])),
+                to_stored(parse_goal("Saw prices", ["page:is:/pricing"])),
+            ],
+            segments=[to_stored(Segment("Germans", parse_filters(["country:is:DE"])))],
         )
         self.empty = create_property(self.database, "empty.example", ada.id)
         self.open = set_public(self.database, create_property(self.database, "open.example", bob.id).id, True)
-        germans = kept(Segment("Germans", parse_filters(["country:is:DE"])))
+        germans = to_stored(Segment("Germans", parse_filters(["country:is:DE"])))
         self.open = update_settings(self.database, self.open.id, segments=[germans])
         self.foreign = create_property(self.database, "foreign.example", bob.id)
-        self.token = login_sessions.log_in(self.database, "ada@example.com", PASSWORD, "a test", attempts=Attempts())
+        self.token = login_sessions.log_in(
+            self.database, "ada@example.com", PASSWORD, "a test", throttle=LoginThrottle()
+        )
 
     def _history(self) -> None:
         """Twelve visitors of the last days: seven from Germany, five from the United States, and a bot."""
@@ -140,8 +149,8 @@ class DashboardServer:
         self.projector.start()
         yield
         self.projector.stop()
-        self.services.sql.close()
-        self.hub.close()
+        self.services.sql_runner.close()
+        self.live_queries.close()
 
 
 if __name__ == "__main__":

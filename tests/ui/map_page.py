@@ -14,17 +14,17 @@ from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Dimension, Metric
 from proprium.ui.components.choropleth import Choropleth
 from proprium.ui.http import asset_urls
-from proprium.ui.http.static_files import StaticCompressed
+from proprium.ui.http.static_files import CompressedStaticFiles
 from tests.support.dashboards import ATLAS, REGIONS, a_breakdown, a_series
 
 
 def build(*, slim: bool) -> FastAPI:
     app = FastAPI()
-    app.mount(asset_urls.URL, StaticCompressed(directory=asset_urls.ASSETS))
+    app.mount(asset_urls.ASSETS_PATH, CompressedStaticFiles(directory=asset_urls.ASSETS))
     app.get("/maps/world.json")(lambda: Response(ATLAS.world_bytes(), media_type="application/json"))
     app.get("/maps/regions/{country}.json")(_regions)
     if slim:
-        asset_urls.install_override()
+        asset_urls.install_chart_bundle()
     ui.page("/")(_page)
     ui.run_with(app, show_welcome_message=False)
     return app

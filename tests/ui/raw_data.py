@@ -22,13 +22,13 @@ from maps.atlas import Atlas
 from proprium.accounts import api_keys, login_sessions
 from proprium.api import app, problems
 from proprium.clock import utc_now
-from proprium.figures.names import name_of
+from proprium.figures.names import name_lookup
 from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS
 from proprium.metrics.results import Dimension
 from proprium.properties.service import set_public, update_settings
-from proprium.reports.renderer import Format, Printer
+from proprium.reports.renderer import ReportFormat, ReportRenderer
 from proprium.server import http_routes
-from proprium.server.collector_app import Ingestion
+from proprium.server.collector_app import CollectorParts
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.tables import Property, Role, User
 from proprium.ui import session
@@ -139,7 +139,9 @@ class Shop:
             client.headers["authorization"] = f"Bearer {self.keys[who]}"
         elif who in {"viewer", "owner"}:
             user = self.bob if who == "viewer" else self.ada
-            client.cookies.set(session.COOKIE, login_sessions.start(self.site.services.database, user.id, "a test"))
+            client.cookies.set(
+                session.SESSION_COOKIE, login_sessions.start_session(self.site.services.database, user.id, "a test")
+            )
         self.site.clients.append(client)
         return client
 
@@ -148,7 +150,7 @@ READERS = ("anonymous", "viewer", "foreign key")
 EDITORS = ("owner", "property key")
 
 
-def open_shop(site: Site, doors: Ingestion) -> Shop:
+def open_shop(site: Site, doors: CollectorParts) -> Shop:
     database, atlas = site.services.database, Atlas()
     ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
     cam = a_user(database, "cam@example.com", Role.EDITOR)
@@ -170,17 +172,17 @@ def open_shop(site: Site, doors: Ingestion) -> Shop:
     return Shop(site, _whole(site, doors, atlas), public, ada, bob, held)
 
 
-def _whole(site: Site, doors: Ingestion, atlas: Atlas) -> ASGIApp:
+def _whole(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
     """Pages, reports and API as `proprium serve` has them, without its limit of requests a minute of one key."""
     services = site.services
     user_of = partial(session.user_of, services)
     files = FastAPI(openapi_url=None)
-    files.include_router(http_routes.reports(services.database, Printer(services.warehouse, atlas), user_of))
+    files.include_router(http_routes.reports(services.database, ReportRenderer(services.warehouse, atlas), user_of))
     made = app.build(
         services.database,
         doors.collector,
         services.warehouse,
-        name_of(atlas),
+        name_lookup(atlas),
         HOME,
         user_of=user_of,
         reads_per_minute=10**6,
@@ -201,10 +203,10 @@ def addresses(template: str, property_id: object) -> Iterator[tuple[str, str]]:
     if template in OTHERS_OF_A_PROPERTY:
         yield f"{path}?{'&'.join(f'filter={each}:is_set' for each in DIMENSIONS)}", ""
         return
-    for kind in Format if "{kind}" in path else [""]:
+    for kind in ReportFormat if "{kind}" in path else [""]:
         filtered = path.replace("{kind}", kind).replace("{dimension:path}", "page")
         # All others together: the slow part is the answer. A browser prints only what is not refused.
-        if kind != Format.PDF:
+        if kind != ReportFormat.PDF:
             yield f"{filtered}?{'&'.join(f'filter={each}:not_contains:zz' for each in FILTERED)}", ""
         for each in DATA_DIMENSIONS:
             yield f"{filtered}?filter={each}:is_set", each

@@ -28,7 +28,7 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("Copy it now.")
-    [key] = api_keys.keys_of(database, ada.id)
+    [key] = api_keys.list_keys(database, ada.id)
     assert (key.name, key.property_id, key.may_write) == ("shop", mine.id, True)
     [shown] = [one.text for one in browser.find(content="proprium_").elements]  # type: ignore[attr-defined]
     found = api_keys.find(database, shown)
@@ -39,7 +39,7 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     await browser.should_not_see(shown)
     press(browser, "Revoke")
     await browser.should_see("shop stopped working.")
-    assert api_keys.keys_of(database) == []
+    assert api_keys.list_keys(database) == []
 
 
 async def test_nobody_makes_a_key_for_somebody_elses_property(site: Site) -> None:
@@ -68,9 +68,9 @@ async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None
     writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("You may read Open, but not send to it.", retries=20)
-    assert api_keys.keys_of(database, viewer.id) == []
+    assert api_keys.list_keys(database, viewer.id) == []
     writes.set_value(False)
     press(browser, "Create")
     await browser.should_see("Copy it now.")
-    [key] = api_keys.keys_of(database, viewer.id)
+    [key] = api_keys.list_keys(database, viewer.id)
     assert (key.property_id, key.may_write) == (public.id, False)

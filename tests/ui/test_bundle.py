@@ -12,14 +12,14 @@ ATLAS = Atlas()
 def test_charts_import_the_slim_bundle_when_it_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asset_urls, "bundle_url", lambda: "/assets/build/plotly.0123456789ab.js")
     monkeypatch.setattr(dependencies, "importmap_overrides", {})
-    assert asset_urls.install_override()
+    assert asset_urls.install_chart_bundle()
     assert dependencies.importmap_overrides == {"nicegui-plotly": "/assets/build/plotly.0123456789ab.js"}
 
 
 def test_without_a_build_charts_import_nicegui_s_own_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asset_urls, "bundle_url", lambda: None)
     monkeypatch.setattr(dependencies, "importmap_overrides", {})
-    assert not asset_urls.install_override()
+    assert not asset_urls.install_chart_bundle()
     assert dependencies.importmap_overrides == {}
 
 

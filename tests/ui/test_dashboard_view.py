@@ -18,7 +18,7 @@ from proprium.metrics.query.period import PRESETS, Compare, Interval
 from proprium.metrics.query.query import Goal
 from proprium.metrics.query.url import PropertyFacts
 from proprium.metrics.results import Dimension, Metric
-from proprium.ui.dashboard.state import View, view_from
+from proprium.ui.dashboard.state import DashboardState, state_from
 from proprium.ui.dashboard.tiles import DEVICES, PAGES, PLACES, SOURCES, TILES
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
@@ -26,17 +26,17 @@ FACTS = PropertyFacts(UUID(int=7), 1, "Europe/Berlin", ("sign_up",), NOW - timed
 GERMANY = Filter("country", Operator.IS, ("DE",))
 
 
-def a_view(*params: tuple[str, str]) -> View:
-    return view_from(params, FACTS, NOW)
+def a_view(*params: tuple[str, str]) -> DashboardState:
+    return state_from(params, FACTS, NOW)
 
 
-def reopened(view: View) -> View:
-    return view_from(view.params(), FACTS, NOW)
+def reopened(view: DashboardState) -> DashboardState:
+    return state_from(view.params(), FACTS, NOW)
 
 
 def test_the_plain_address_opens_with_28_days_and_says_nothing_more() -> None:
     view = a_view()
-    assert (view.query.period.key, view.metric, view.address()) == ("28d", "visitors", f"/properties/{FACTS.id}")
+    assert (view.query.period.key, view.metric, view.url()) == ("28d", "visitors", f"/properties/{FACTS.id}")
 
 
 def test_a_pasted_link_shows_the_same_page() -> None:
@@ -61,7 +61,7 @@ CHANGES = st.one_of(
     st.sampled_from(Compare).map(lambda compare: lambda view: view.with_compare(compare)),
     st.sampled_from(Metric).map(lambda metric: lambda view: view.with_metric(metric.value)),
     st.sampled_from([None, "DE", "US"]).map(lambda country: lambda view: view.with_country(country)),
-    st.integers(-3, 3).map(lambda count: lambda view: view.stepped(count)),
+    st.integers(-3, 3).map(lambda count: lambda view: view.with_period_step(count)),
     st.sampled_from([(tile, tab.key) for tile in TILES for tab in tile.tabs]).map(
         lambda pair: lambda view: view.with_tab(*pair)
     ),
@@ -125,8 +125,8 @@ def test_filters_of_different_kinds_stand_beside_each_other_and_go_one_by_one() 
 
 def test_people_who_see_the_same_share_one_computation_whatever_the_chart_draws() -> None:
     one = a_view().with_tab(SOURCES, "utm_medium").with_metric("sessions")
-    assert one.key == a_view().with_tab(SOURCES, "utm_medium").key
-    assert one.key != one.with_filter(GERMANY).key
+    assert one.cache_key == a_view().with_tab(SOURCES, "utm_medium").cache_key
+    assert one.cache_key != one.with_filter(GERMANY).cache_key
 
 
 def test_a_page_asks_for_what_its_open_tabs_and_its_map_show() -> None:
@@ -138,16 +138,16 @@ def test_a_page_asks_for_what_its_open_tabs_and_its_map_show() -> None:
 
 def test_the_period_moves_with_the_clock_but_chosen_days_stay() -> None:
     tomorrow = NOW + timedelta(days=1)
-    moved = a_view().at(tomorrow).period
+    moved = a_view().query_at(tomorrow).period
     assert moved.last_day == date(2026, 11, 24)
-    chosen = a_view(("from", "2026-11-01"), ("to", "2026-11-23")).at(tomorrow).period
+    chosen = a_view(("from", "2026-11-01"), ("to", "2026-11-23")).query_at(tomorrow).period
     assert chosen.last_day == date(2026, 11, 23)
 
 
 def test_stepping_back_and_forth_ends_on_the_preset_again() -> None:
     week = a_view(("period", "7d"))
-    assert week.stepped(-1).query.period.key == "custom"
-    assert week.stepped(-1).stepped(1).query.period.key == "7d"
+    assert week.with_period_step(-1).query.period.key == "custom"
+    assert week.with_period_step(-1).with_period_step(1).query.period.key == "7d"
 
 
 def test_dates_chosen_the_wrong_way_round_are_exchanged() -> None:
@@ -169,17 +169,17 @@ def test_a_custom_card_that_goes_takes_its_chart_with_it() -> None:
 def test_an_opened_event_and_its_key_stand_in_the_address() -> None:
     opened = a_view().with_event("sign_up").with_event("sign_up", "plan")
     assert reopened(opened) == opened
-    assert opened.address().endswith("?event=sign_up&key=plan")
-    assert opened.key == a_view().key, "the dashboard's own question is the same"
+    assert opened.url().endswith("?event=sign_up&key=plan")
+    assert opened.cache_key == a_view().cache_key, "the dashboard's own question is the same"
     assert opened.with_event("").params() == []
 
 
 def test_a_goal_that_was_chosen_stands_in_the_address_and_one_that_is_gone_is_told() -> None:
     facts = replace(FACTS, goals=(Goal("Signed up", (Filter("event", Operator.IS, ("sign_up",)),)),))
-    view = view_from((), facts, NOW).with_goal("Signed up")
-    assert view_from(view.params(), facts, NOW) == view
+    view = state_from((), facts, NOW).with_goal("Signed up")
+    assert state_from(view.params(), facts, NOW) == view
     with pytest.raises(BadQuery, match="Signed up"):
-        view_from(view.params(), FACTS, NOW)
+        state_from(view.params(), FACTS, NOW)
 
 
 @pytest.mark.parametrize("params", [(("event", "x" * 256),), (("event", "a"), ("key", "\0"))])

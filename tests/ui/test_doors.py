@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from proprium.errors import PropertyNotFound
 from proprium.storage.tables import Role
 from proprium.ui.http import error_pages
-from proprium.ui.http.security import PageRateLimit, SecurityHeaders, SocketOrigin
+from proprium.ui.http.security import PageRateLimit, SecurityHeaders, SocketOriginCheck
 from tests.support.builders import a_property, a_user
 from tests.ui.conftest import HOME, Site
 
@@ -64,12 +64,12 @@ async def test_a_websocket_of_another_site_is_closed_before_it_opens() -> None:
         "path": "/_nicegui_ws/socket.io/",
         "headers": [(b"host", b"localhost:8000"), (b"origin", b"https://evil.example")],
     }
-    await SocketOrigin(never, public_url=HOME)(scope, never, send)  # type: ignore[arg-type]
+    await SocketOriginCheck(never, public_url=HOME)(scope, never, send)  # type: ignore[arg-type]
     assert sent == ["websocket.close"]
 
 
 async def test_pages_are_limited_by_address_files_are_not() -> None:
-    app = PageRateLimit(PlainTextResponse("x"), address_of=lambda request: request.headers["who"], per_minute=2)
+    app = PageRateLimit(PlainTextResponse("x"), address_of=lambda request: request.headers["who"], pages_per_minute=2)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
         statuses = [(await client.get("/", headers={"who": "192.0.2.1"})).status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
@@ -88,7 +88,7 @@ async def test_pages_are_limited_by_address_files_are_not() -> None:
 )
 async def test_pages_are_limited_by_subscriber(addresses: list[str | None]) -> None:
     senders = iter(addresses)
-    app = PageRateLimit(PlainTextResponse("x"), address_of=lambda _: next(senders, "198.51.100.1"), per_minute=2)
+    app = PageRateLimit(PlainTextResponse("x"), address_of=lambda _: next(senders, "198.51.100.1"), pages_per_minute=2)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
         assert [(await client.get("/")).status_code for _ in addresses] == [200, 200, 429]
         assert (await client.get("/")).status_code == 200
@@ -102,7 +102,7 @@ async def test_pages_for_a_hundred_thousand_clients_leave_memory_bounded() -> No
     app = PageRateLimit(nothing, address_of=lambda _: next(networks))
     for _ in range(100_000):
         await app({"type": "http", "method": "GET", "path": "/"}, nothing, nothing)  # type: ignore[arg-type]
-    assert len(app.window.storage) <= 20_000  # type: ignore[arg-type]
+    assert len(app.limiter.storage) <= 20_000  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/properties/no-uuid/install", "/auth/nothing", "/assets/nothing.css"])

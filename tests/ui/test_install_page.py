@@ -6,24 +6,24 @@ import asyncio
 
 import pytest
 
-from collector.errors import Reason
-from collector.event import Outcome
+from collector.errors import DropReason
+from collector.event import HitOutcome
 from proprium.clock import utc_now
 from proprium.properties import service
 from proprium.storage import trusted_proxies
 from proprium.storage.tables import Role
 from proprium.ui.components import proxy_watch
-from proprium.ui.components.install_checklist import REFUSED, Arrival
+from proprium.ui.components.install_checklist import REJECTED, HitReport
 from tests.support.builders import a_property, a_user
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import has, press, reload, visits
 
-HIT = Outcome(
-    at=utc_now(),
+HIT = HitOutcome(
+    received_at=utc_now(),
     event="page_view",
     page="/pricing",
-    stored=True,
-    duplicate=False,
+    is_stored=True,
+    is_duplicate=False,
     reason=None,
     has_address=True,
     country="DE",
@@ -39,7 +39,7 @@ async def test_the_tick_list_fills_as_a_hit_arrives(site: Site) -> None:
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await has(browser, "Waiting for the first event from example.com")
-    site.services.heard.publish(mine.id, HIT._replace(at=utc_now()))
+    site.services.hit_feed.publish(mine.id, HIT._replace(at=utc_now()))
     await has(browser, "page_view on /pricing")
     await browser.should_see("Firefox")
     await browser.should_see("Germany")
@@ -53,7 +53,7 @@ async def test_a_hit_of_another_process_fills_it_from_storage(site: Site) -> Non
     await browser.open(f"/properties/{mine.id}/install")
     await has(browser, "Waiting for the first event from Mine")
     site.filled.append(visits(mine, "ada", page="/elsewhere", country="FR"))
-    site.services.hub.touch([mine.number or 0])
+    site.services.live_queries.invalidate([mine.number or 0])
     await has(browser, "page_view on /elsewhere")
     await browser.should_see("France")
 
@@ -64,24 +64,26 @@ async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=Reason.HOSTNAME, hostname="www.example.com"))
+    site.services.hit_feed.publish(
+        mine.id, HIT._replace(stored=False, reason=DropReason.HOSTNAME, hostname="www.example.com")
+    )
     await has(browser, "www.example.com is not among the hostnames")
     press(browser, "Allow www.example.com")
     await has(browser, "www.example.com is allowed")
     assert reload(site, mine).hostnames == ["example.com", "www.example.com"]
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-async def test_every_reason_has_a_sentence(site: Site, reason: Reason) -> None:
+@pytest.mark.parametrize("reason", list(DropReason))
+async def test_every_reason_has_a_sentence(site: Site, reason: DropReason) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(stored=False, reason=reason))
+    site.services.hit_feed.publish(mine.id, HIT._replace(stored=False, reason=reason))
     await asyncio.sleep(0.05)
     await browser.should_not_see(f"Refused: {reason.value}")
-    await browser.should_see("Refused" if reason is Reason.HOSTNAME else "Left out")
+    await browser.should_see("Refused" if reason is DropReason.HOSTNAME else "Left out")
 
 
 @pytest.mark.parametrize(
@@ -103,11 +105,11 @@ async def test_a_refused_request_says_its_status_where_it_ended_and_what_helps(
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
     refused = HIT._replace(stored=False, reason=reason)
-    site.services.heard.publish(mine.id, refused)
+    site.services.hit_feed.publish(mine.id, refused)
     await has(browser, f"Refused with {reason}")
     if helps:
         await browser.should_see(helps)
-    assert [key for key, (state, _) in Arrival.of_outcome(refused).steps.items() if state == REFUSED] == [step]
+    assert [key for key, (state, _) in HitReport.from_outcome(refused).steps.items() if state == REJECTED] == [step]
 
 
 async def test_an_automated_browser_is_told_apart_and_one_click_counts_it(site: Site) -> None:
@@ -117,13 +119,13 @@ async def test_an_automated_browser_is_told_apart_and_one_click_counts_it(site: 
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(is_automated=True))
+    site.services.hit_feed.publish(mine.id, HIT._replace(is_automated=True))
     await has(browser, "automated: counted apart")
     await browser.should_see("a program drives this browser")
     press(browser, "Count automated browsers")
     await has(browser, "Automated browsers count like people now")
     assert reload(site, mine).counts_automated is True
-    site.services.heard.publish(mine.id, HIT._replace(is_automated=True, is_bot=True, page="/again"))
+    site.services.hit_feed.publish(mine.id, HIT._replace(is_automated=True, is_bot=True, page="/again"))
     await has(browser, "automated, counted")
     await browser.should_not_see("a program drives this browser")
 
@@ -136,7 +138,7 @@ async def test_an_automated_browser_at_another_process_is_told_apart_too(site: S
     await browser.open(f"/properties/{mine.id}/install")
     await has(browser, "Waiting for the first event from Mine")
     site.filled.append(visits(mine, "ada", automated=True, country="FR"))
-    site.services.hub.touch([mine.number or 0])
+    site.services.live_queries.invalidate([mine.number or 0])
     await has(browser, "automated: counted apart")
 
 
@@ -146,7 +148,7 @@ async def test_a_headless_browser_where_they_count_is_no_reason_to_warn(site: Si
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(is_automated=True, is_bot=True))
+    site.services.hit_feed.publish(mine.id, HIT._replace(is_automated=True, is_bot=True))
     await has(browser, "automated, counted")
     await browser.should_not_see("Count automated browsers")
 
@@ -157,15 +159,15 @@ async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -
     browser = site.browser(owner)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
+    site.services.hit_feed.publish(mine.id, HIT._replace(has_address=False, country=None))
     await has(browser, "unknown: behind a proxy?")
-    trusted_proxies.report(site.services.database, "10.0.0.7")  # a second later, as the porter does
+    trusted_proxies.report_untrusted(site.services.database, "10.0.0.7")  # a second later, as the porter does
     await has(browser, "a proxy at 10.0.0.7 that this server does not trust")
     press(browser, "Trust this proxy")
     await has(browser, "10.0.0.7 is trusted now")
-    assert [str(network) for network in trusted_proxies.trusted(site.services.database)] == ["10.0.0.7/32"]
-    assert trusted_proxies.waiting(site.services.database) is None
-    site.services.heard.publish(mine.id, HIT._replace(page="/next"))
+    assert [str(network) for network in trusted_proxies.trusted_networks(site.services.database)] == ["10.0.0.7/32"]
+    assert trusted_proxies.pending_proxy(site.services.database) is None
+    site.services.hit_feed.publish(mine.id, HIT._replace(page="/next"))
     await has(browser, "page_view on /next")
     await browser.should_not_see("10.0.0.7 that this server does not trust")
 
@@ -173,11 +175,11 @@ async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -
 async def test_who_does_not_own_the_server_is_told_who_can_trust_a_proxy_and_not_which(site: Site) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
-    trusted_proxies.report(site.services.database, "10.0.0.8")
+    trusted_proxies.report_untrusted(site.services.database, "10.0.0.8")
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
+    site.services.hit_feed.publish(mine.id, HIT._replace(has_address=False, country=None))
     await has(browser, "The owner of this server can trust it")
     await browser.should_not_see("10.0.0.8")
     await browser.should_not_see("Trust this proxy")
@@ -190,7 +192,7 @@ async def test_an_address_that_nobody_knows_is_explained(site: Site, monkeypatch
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.heard.publish(mine.id, HIT._replace(has_address=False, country=None))
+    site.services.hit_feed.publish(mine.id, HIT._replace(has_address=False, country=None))
     await has(browser, "PROPRIUM_TRUSTED_PROXIES")
 
 
@@ -199,10 +201,10 @@ async def test_the_listener_is_forgotten_with_its_page(site: Site) -> None:
     mine = a_property(site.services.database, "Mine", ada)
     page = await site.browser(ada).open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.2)
-    assert site.services.hub.watched == 1
+    assert site.services.live_queries.topic_count == 1
     page.delete()
-    assert site.services.hub.watched == 0
-    assert not site.services.heard._listeners
+    assert site.services.live_queries.topic_count == 0
+    assert not site.services.hit_feed._listeners
 
 
 async def test_the_tag_of_a_cookieless_property_says_so(site: Site) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from proprium.ui.http.framework_assets import KeptFiles
+from proprium.ui.http.framework_assets import FrameworkAssets
 
 SCRIPT = "const answer = 42; // " + "long enough to be worth it " * 40
 FILE = "/_nicegui/3.18.0/static/vue.js"
@@ -42,7 +42,7 @@ def app() -> Counted:
 
 @pytest.fixture
 async def client(app: Counted) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(KeptFiles(app)), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(FrameworkAssets(app)), base_url="http://test") as client:
         yield client
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from playwright.async_api import async_playwright
 from starlette.responses import RedirectResponse
 
-from proprium.ui.session import HOME, safe_next
+from proprium.ui.session import HOME_PATH, safe_redirect_target
 from tests.support.servers import CHROMIUM, CHROMIUM_ARGS
 from tests.ui.conftest import Site
 
@@ -50,8 +50,8 @@ def origin_in_a_browser(target: str, base: str = BASE) -> str:
 @example("/\t/elsewhere.invalid")
 @example("/;@elsewhere.invalid")
 def test_no_target_leads_to_another_origin(target: str) -> None:
-    location = RedirectResponse(safe_next(target), 303).headers["location"]
-    for address in (safe_next(target), location):
+    location = RedirectResponse(safe_redirect_target(target), 303).headers["location"]
+    for address in (safe_redirect_target(target), location):
         assert origin_in_a_browser(address) == "http://localhost:8000"
         assert urlsplit(urljoin(BASE, address)).netloc == "localhost:8000"  # a client that is no browser
 
@@ -64,14 +64,14 @@ def test_no_target_leads_to_another_origin(target: str) -> None:
 )
 def test_addresses_of_our_own_pages_are_kept(names: list[str], value: str) -> None:
     target = "/" + "/".join(names) + "?filter=" + quote(f"page:is:{value}", safe="")
-    assert safe_next(target) == target
+    assert safe_redirect_target(target) == target
 
 
 @pytest.mark.parametrize(
     "target", ["", "properties", "/%2Felsewhere.invalid", "/%5Celsewhere.invalid", "/%09/x", "/.//x"]
 )
 def test_what_no_page_of_ours_is_called_leads_to_the_list(target: str) -> None:
-    assert safe_next(target) == HOME
+    assert safe_redirect_target(target) == HOME_PATH
 
 
 @pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="no Chromium here")
@@ -87,7 +87,7 @@ async def test_a_real_browser_reads_addresses_as_these_tests_do() -> None:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         page = await browser.new_page()
         reached = await page.evaluate(code, [BASE, targets])
-        kept = [target for target in targets if safe_next(target) == target]
+        kept = [target for target in targets if safe_redirect_target(target) == target]
         origins = await page.evaluate(code, [BASE, kept])
         await browser.close()
     assert len(kept) > 10

@@ -18,8 +18,8 @@ from nicegui.outbox import Outbox
 from starlette.types import Message, Receive, Scope, Send
 
 from proprium.accounts import login_sessions
-from proprium.accounts.login_sessions import Principal
-from proprium.properties.service import Sharing, set_public
+from proprium.accounts.login_sessions import SignedInUser
+from proprium.properties.service import PropertySharing, set_public
 from proprium.storage.tables import Role
 from proprium.ui.http import page_access, socket_limits
 from proprium.ui.http.page_access import ANYONE, Level, PageAccess
@@ -114,8 +114,8 @@ async def test_nothing_is_answered_while_rights_cannot_be_read(site: Site, monke
 
 ADA, BOB, NUMBER = uuid4(), uuid4(), uuid4()
 NO_KEYS: frozenset[str] = frozenset()
-MINE, THEIRS = Sharing(ADA, False, NO_KEYS), Sharing(BOB, False, NO_KEYS)
-OPEN = Sharing(BOB, True, NO_KEYS)
+MINE, THEIRS = PropertySharing(ADA, False, NO_KEYS), PropertySharing(BOB, False, NO_KEYS)
+OPEN = PropertySharing(BOB, True, NO_KEYS)
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ OPEN = Sharing(BOB, True, NO_KEYS)
         (Level.READ, Role.VIEWER, OPEN, False),
     ],
 )
-def test_a_page_holds_as_long_as_nothing_was_taken(level: Level, role: Role, now: Sharing, holds: bool) -> None:
-    access = PageAccess("token", Principal(ADA, Role.EDITOR), NUMBER, {NUMBER: level})
-    assert access.holds({"token": Principal(ADA, role)}, {NUMBER: now}) is holds
+def test_a_page_holds_as_long_as_nothing_was_taken(level: Level, role: Role, now: PropertySharing, holds: bool) -> None:
+    access = PageAccess("token", SignedInUser(ADA, Role.EDITOR), NUMBER, {NUMBER: level})
+    assert access.holds({"token": SignedInUser(ADA, role)}, {NUMBER: now}) is holds
 
 
 def test_a_page_about_a_property_ends_with_it_and_a_list_does_not() -> None:
-    reader = Principal(ADA, Role.EDITOR)
+    reader = SignedInUser(ADA, Role.EDITOR)
     assert not PageAccess("token", reader, NUMBER, {NUMBER: Level.EDIT}).holds({"token": reader}, {})
     assert PageAccess("token", reader, None, {NUMBER: Level.EDIT}).holds({"token": reader}, {})
     assert ANYONE.holds({}, {})

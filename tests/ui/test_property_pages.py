@@ -76,7 +76,7 @@ async def test_the_list_moves_by_itself(site: Site) -> None:
     await browser.open("/properties")
     await has(browser, "waiting")
     site.filled.append(visits(mine, "ada", "grace", "linus", "ken", "tim", "sara", "jo"))
-    site.services.hub.touch([mine.number or 0])
+    site.services.live_queries.invalidate([mine.number or 0])
     await has(browser, "7")
     await browser.should_not_see("waiting", retries=20)  # a "7" may stand in the id as well
 
@@ -118,7 +118,7 @@ async def test_a_new_property_leads_straight_to_its_install_page(site: Site) -> 
     last_field(browser).value = "shop.example"
     press(browser, "Create")
     await has(browser, "Install the tag")
-    made = service.visible_to(site.services.database, ada)[0]
+    made = service.visible_properties(site.services.database, ada)[0]
     assert (made.name, made.owner_id) == ("shop.example", ada.id)
     await browser.should_see(f'data-collector-id="{made.id}"')
 
@@ -145,11 +145,11 @@ async def test_deleting_needs_the_name_typed(site: Site) -> None:
     press(browser, "Delete")
     press(browser, "Delete it for good")
     await asyncio.sleep(0.1)
-    assert service.visible_to(site.services.database, ada)
+    assert service.visible_properties(site.services.database, ada)
     last_field(browser).value = "Mine"
     press(browser, "Delete it for good")
     await has(browser, "No property yet")
-    assert not service.visible_to(site.services.database, ada)
+    assert not service.visible_properties(site.services.database, ada)
 
 
 async def test_a_page_that_deletes_its_property_slowly_still_leads_to_the_list(

@@ -96,7 +96,7 @@ async def test_our_own_pages_report_the_pattern_of_their_path(site: Site) -> Non
 
 
 async def test_the_setup_page_reports_nothing(site: Site) -> None:
-    token = setup.setup_token(site.services.database)
+    token = setup.create_setup_token(site.services.database)
     assert "collector.js" not in (await site.client().get(f"/setup?token={token}")).text
 
 

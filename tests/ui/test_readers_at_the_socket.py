@@ -18,7 +18,7 @@ from nicegui.testing.user_navigate import UserNavigate
 from maps.atlas import Atlas
 from proprium.clock import utc_now
 from proprium.properties.service import update_settings
-from proprium.server.collector_app import ingestion
+from proprium.server.collector_app import build_collector_parts
 from proprium.storage.tables import Role, User
 from proprium.ui.http import page_access, socket_messages
 from tests.support.builders import an_event
@@ -41,7 +41,7 @@ QUIET_S = 0.6
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(site: Site) -> AsyncIterator[Shop]:
-    doors = ingestion(site.services.settings, site.services.database, Atlas())
+    doors = build_collector_parts(site.services.settings, site.services.database, Atlas())
     yield open_shop(site, doors)
     doors.stop()
 
@@ -168,7 +168,7 @@ async def test_an_event_opens_for_readers_with_its_public_keys_alone(shop: Shop,
 async def test_rights_that_end_while_the_page_is_open_end_what_it_shows(shop: Shop, sent: list[str]) -> None:
     browser = await opened(shop, shop.ada)
     before = len(sent)
-    with shop.site.services.database.writing() as session:
+    with shop.site.services.database.write_transaction() as session:
         session.merge(shop.ada).role = Role.VIEWER
     client = browser.client
     assert client is not None
@@ -188,7 +188,7 @@ async def test_a_key_that_becomes_private_ends_the_pages_that_show_it(shop: Shop
     shop.site.filled.append(
         [an_event("eve", utc_now(), "/orders", EVENT, property=number or 0, data={"plan": "canary new"})]
     )
-    shop.site.services.hub.touch([number or 0])
+    shop.site.services.live_queries.invalidate([number or 0])
     client = browser.client
     assert client is not None
     await page_access.end_pages(shop.site.services)

@@ -12,7 +12,7 @@ import pytest_asyncio
 from maps.atlas import Atlas
 from proprium.metrics.query.filters import Operator
 from proprium.properties.service import update_settings
-from proprium.server.collector_app import ingestion
+from proprium.server.collector_app import build_collector_parts
 from tests.ui.conftest import Site
 from tests.ui.raw_data import (
     ANSWERING,
@@ -35,7 +35,7 @@ from tests.ui.raw_data import (
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(site: Site) -> AsyncIterator[Shop]:
-    doors = ingestion(site.services.settings, site.services.database, Atlas())
+    doors = build_collector_parts(site.services.settings, site.services.database, Atlas())
     yield open_shop(site, doors)
     doors.stop()
 

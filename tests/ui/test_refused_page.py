@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from collector.errors import Reason
-from collector.event import Outcome
+from collector.errors import DropReason
+from collector.event import HitOutcome
 from proprium.clock import utc_now
 from proprium.metrics.automated import automated_hits
 from proprium.properties import service
 from proprium.storage import trusted_proxies
-from proprium.storage.rejected_events import Refusals
+from proprium.storage.rejected_events import RejectedEventBuffer
 from proprium.storage.tables import Property, Role
 from tests.support.builders import CHROME, GOOGLEBOT, a_property, a_user, an_event
 from tests.ui.conftest import Site
@@ -20,19 +20,19 @@ HEADLESS = CHROME.replace("Chrome/", "HeadlessChrome/")
 
 
 def refuse(site: Site, found: Property, reason: str, hostname: str | None = None, page: str = "/pricing") -> None:
-    refusals = Refusals(site.services.database)
-    refusals.note(
+    refusals = RejectedEventBuffer(site.services.database)
+    refusals.add(
         found.id,
-        Outcome(utc_now(), "page_view", page, False, False, reason, True, None, "Firefox", False, hostname),
+        HitOutcome(utc_now(), "page_view", page, False, False, reason, True, None, "Firefox", False, hostname),
     )
-    refusals.write()
+    refusals.flush()
 
 
 async def test_a_refused_event_stands_there_with_its_reason_and_one_click_lets_the_next_one_in(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
     found = a_property(site.services.database, owner=owner)
     service.update_settings(site.services.database, found.id, hostnames=["www.example.com"])
-    refuse(site, found, Reason.HOSTNAME, "shop.example.com")
+    refuse(site, found, DropReason.HOSTNAME, "shop.example.com")
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
     await has(browser, "shop.example.com is not among the hostnames")
@@ -97,18 +97,18 @@ async def test_somebody_elses_list_looks_like_a_page_that_does_not_exist(site: S
 
 async def test_the_owner_is_asked_about_a_proxy_once_and_one_click_trusts_it(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    trusted_proxies.report(site.services.database, "10.0.0.5")
+    trusted_proxies.report_untrusted(site.services.database, "10.0.0.5")
     browser = site.browser(owner)
     await browser.open("/properties")
     await has(browser, "a proxy at 10.0.0.5")
     press(browser, "Trust it")
     await has(browser, "10.0.0.5 is trusted now")
-    assert [str(network) for network in trusted_proxies.trusted(site.services.database)] == ["10.0.0.5/32"]
-    assert trusted_proxies.waiting(site.services.database) is None
+    assert [str(network) for network in trusted_proxies.trusted_networks(site.services.database)] == ["10.0.0.5/32"]
+    assert trusted_proxies.pending_proxy(site.services.database) is None
 
 
 async def test_nobody_else_is_asked_about_proxies(site: Site) -> None:
-    trusted_proxies.report(site.services.database, "10.0.0.6")
+    trusted_proxies.report_untrusted(site.services.database, "10.0.0.6")
     editor = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
     browser = site.browser(editor)
     await browser.open("/properties")
@@ -122,7 +122,7 @@ async def test_visitors_are_told_what_is_collected_and_how_to_stay_out(site: Sit
     await has(browser, "By the cookie collectoruserid")
     await has(browser, "collector_optout")
     service.update_settings(site.services.database, found.id, is_cookieless=True)
-    site.services.directory.refresh()
+    site.services.rules_cache.refresh()
     await browser.open(f"/privacy/{found.id}")
     await has(browser, "No cookie is set")
 
@@ -132,5 +132,5 @@ async def test_the_menu_of_the_dashboard_leads_there_when_something_was_refused(
     found = a_property(site.services.database, owner=owner)
     client = site.client(owner)
     assert "Refused events" not in (await client.get(f"/properties/{found.id}")).text
-    refuse(site, found, Reason.HOSTNAME, "shop.example.com")
+    refuse(site, found, DropReason.HOSTNAME, "shop.example.com")
     assert "Refused events" in (await client.get(f"/properties/{found.id}")).text

@@ -14,8 +14,8 @@ import pytest
 from fastapi import FastAPI
 
 from proprium.accounts import setup
-from proprium.accounts.login_throttle import Attempts
-from proprium.accounts.passwords import QUEUE_LIMIT, HashingPool
+from proprium.accounts.login_throttle import LoginThrottle
+from proprium.accounts.passwords import MAX_QUEUED_PASSWORDS, PasswordHashingPool
 from proprium.config import Settings
 from proprium.errors import TooManyAttempts
 from proprium.ui import session
@@ -54,7 +54,7 @@ def forms(services: Services, address: str = "192.0.2.1") -> httpx.AsyncClient:
 
 @pytest.fixture
 def services(site: Site) -> Services:
-    return replace(site.services, attempts=Attempts(), hashing=HashingPool())
+    return replace(site.services, attempts=LoginThrottle(), hashing=PasswordHashingPool())
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ async def sign_in(client: httpx.AsyncClient, password: str = PASSWORD, email: st
     return await client.post("/auth/login", data={"email": email, "password": password})
 
 
-def exhaust(attempts: Attempts, email: str = EMAIL) -> None:
+def exhaust(attempts: LoginThrottle, email: str = EMAIL) -> None:
     """Guesses from so many addresses that the account admits no more."""
     for number in range(150):
         with contextlib.suppress(TooManyAttempts):
-            attempts.begin(email, f"198.51.100.{number}")
+            attempts.count_attempt(email, f"198.51.100.{number}")
 
 
 # The cookies
@@ -82,14 +82,14 @@ async def test_no_script_and_no_form_of_another_site_gets_at_the_cookies(service
     async with forms(services) as client:
         cookies = attributes(await sign_in(client))
     assert cookies == {
-        session.COOKIE: {"HttpOnly", "SameSite=lax", "Path=/", f"Max-Age={MONTH_S}"},
+        session.SESSION_COOKIE: {"HttpOnly", "SameSite=lax", "Path=/", f"Max-Age={MONTH_S}"},
         session.DEVICE_COOKIE: {"HttpOnly", "SameSite=lax", "Path=/auth", f"Max-Age={YEAR_S}"},
     }
 
 
 @pytest.mark.parametrize("way", ["login", "setup", "password"])
 async def test_over_https_the_cookies_never_travel_in_the_open(over_https: Services, way: str) -> None:
-    token = setup.setup_token(over_https.database)
+    token = setup.create_setup_token(over_https.database)
     user = None if way == "setup" else a_user(over_https.database)
     form = {
         "login": {"email": EMAIL, "password": PASSWORD},
@@ -102,7 +102,7 @@ async def test_over_https_the_cookies_never_travel_in_the_open(over_https: Servi
             await sign_in(client)
         cookies = attributes(await client.post(f"/auth/{way}", data=form))
     assert {name: without_expiry(words) for name, words in cookies.items()} == {
-        session.COOKIE: {"HttpOnly", "SameSite=lax", "Path=/", "Secure"},
+        session.SESSION_COOKIE: {"HttpOnly", "SameSite=lax", "Path=/", "Secure"},
         session.DEVICE_COOKIE: {"HttpOnly", "SameSite=lax", "Path=/auth", "Secure"},
     }
 
@@ -110,8 +110,8 @@ async def test_over_https_the_cookies_never_travel_in_the_open(over_https: Servi
 async def test_signing_out_takes_the_session_and_leaves_the_browser_known(over_https: Services) -> None:
     async with forms(over_https) as client:
         cookies = attributes(await client.post("/auth/logout"))
-    assert set(cookies) == {session.COOKIE}
-    assert {"HttpOnly", "SameSite=lax", "Path=/", "Secure", "Max-Age=0"} <= cookies[session.COOKIE]
+    assert set(cookies) == {session.SESSION_COOKIE}
+    assert {"HttpOnly", "SameSite=lax", "Path=/", "Secure", "Max-Age=0"} <= cookies[session.SESSION_COOKIE]
 
 
 # Guessers and owners
@@ -165,7 +165,7 @@ async def test_who_is_signed_in_changes_the_password_while_the_world_guesses(ser
 
 
 async def test_set_up_links_cannot_be_guessed_without_end(services: Services) -> None:
-    setup.setup_token(services.database)
+    setup.create_setup_token(services.database)
     form = {"token": "guess", "name": "Eve", "email": "eve@example.com", "password": PASSWORD}
     async with forms(services) as client:
         for _ in range(50):
@@ -180,7 +180,7 @@ async def test_set_up_links_cannot_be_guessed_without_end(services: Services) ->
 async def held_up(services: Services) -> AsyncIterator[None]:
     """The thread that hashes waits, and behind it as many strangers as are let in."""
     gate = threading.Event()
-    waiting = [asyncio.create_task(services.hashing.run(partial(gate.wait, 30))) for _ in range(QUEUE_LIMIT)]
+    waiting = [asyncio.create_task(services.hashing.run(partial(gate.wait, 30))) for _ in range(MAX_QUEUED_PASSWORDS)]
     await asyncio.sleep(0)
     try:
         yield
@@ -215,7 +215,7 @@ async def test_a_known_browser_has_a_place_in_the_queue_when_strangers_fill_it(s
 @pytest.mark.parametrize("way", ["login", "setup", "password"])
 async def test_no_password_is_hashed_among_other_work(services: Services, way: str) -> None:
     """Wherever a password is hashed, it waits for the thread that is there for it, and other threads stay free."""
-    token = setup.setup_token(services.database)
+    token = setup.create_setup_token(services.database)
     user = None if way == "setup" else a_user(services.database)
     form = {
         "login": {"email": EMAIL, "password": PASSWORD},

@@ -8,7 +8,7 @@ from nicegui import helpers
 
 from proprium.ui import nicegui_patches
 
-_original = nicegui_patches._ask
+_original = nicegui_patches._original_expects_arguments
 
 
 class Card:
@@ -47,7 +47,7 @@ def test_a_method_of_a_thousand_elements_is_looked_at_once(monkeypatch: pytest.M
     looked: list[object] = []
     signature = inspect.signature
     monkeypatch.setattr("nicegui.helpers.functions.signature", lambda func: (looked.append(func), signature(func))[1])
-    nicegui_patches._of_method.cache_clear()
+    nicegui_patches._method_expects_arguments.cache_clear()
     for _ in range(1_000):
         nicegui_patches.expects_arguments(Card().update)
     assert len(looked) == 1
@@ -57,7 +57,7 @@ def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pyte
     from nicegui.observables import ObservableList
 
     monkeypatch.setattr(helpers, "expects_arguments", nicegui_patches.expects_arguments)
-    nicegui_patches._of_method.cache_clear()
+    nicegui_patches._method_expects_arguments.cache_clear()
     seen: list[str] = []
 
     class Watcher:
@@ -66,7 +66,7 @@ def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pyte
 
     ObservableList([], on_change=Watcher().hear).append(1)
     assert seen == ["changed"]
-    assert nicegui_patches._of_method.cache_info().misses == 1
+    assert nicegui_patches._method_expects_arguments.cache_info().misses == 1
 
 
 PROPS = [

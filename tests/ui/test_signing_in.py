@@ -20,17 +20,17 @@ OWNER = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
 
 def said(location: str) -> str:
     """The sentence that the next page shows."""
-    kept = flash.take(parse_qs(urlsplit(location).query)["said"][0])
+    kept = flash.pop(parse_qs(urlsplit(location).query)["said"][0])
     return kept.text if kept else ""
 
 
 async def test_the_setup_link_makes_the_owner_signs_them_in_and_stops_working(site: Site) -> None:
-    token = setup.setup_token(site.services.database)
+    token = setup.create_setup_token(site.services.database)
     client = site.client()
     assert (await client.get("/setup", params={"token": token})).status_code == 200
     answer = await client.post("/auth/setup", data={**OWNER, "token": token})
     assert (answer.status_code, answer.headers["location"]) == (303, "/properties")
-    owner = login_sessions.user_of(site.services.database, answer.cookies[session.COOKIE])
+    owner = login_sessions.user_of(site.services.database, answer.cookies[session.SESSION_COOKIE])
     assert owner is not None
     assert owner.role == Role.OWNER
     again = await site.client().get("/setup", params={"token": token})
@@ -38,7 +38,7 @@ async def test_the_setup_link_makes_the_owner_signs_them_in_and_stops_working(si
 
 
 async def test_a_wrong_setup_token_looks_like_a_page_that_is_not_there(site: Site) -> None:
-    setup.setup_token(site.services.database)
+    setup.create_setup_token(site.services.database)
     assert (await site.client().get("/setup?token=guess")).status_code == 404
     answer = await site.client().post("/auth/setup", data={**OWNER, "token": "guess"})
     assert "not valid any more" in said(answer.headers["location"])
@@ -48,7 +48,7 @@ async def test_a_wrong_setup_token_looks_like_a_page_that_is_not_there(site: Sit
 async def test_the_sample_is_made_only_when_it_is_ticked(site: Site) -> None:
     made = []
     object.__setattr__(site.services, "add_sample", made.append)
-    token = setup.setup_token(site.services.database)
+    token = setup.create_setup_token(site.services.database)
     await site.client().post("/auth/setup", data={**OWNER, "token": token, "sample": "yes"})
     await asyncio.sleep(0.05)
     assert made == [users.find(site.services.database, OWNER["email"]).id]
@@ -56,7 +56,7 @@ async def test_the_sample_is_made_only_when_it_is_ticked(site: Site) -> None:
 
 async def test_signing_in_ends_the_session_that_the_browser_had(site: Site) -> None:
     client = site.client(a_user(site.services.database))
-    before = client.cookies[session.COOKIE]
+    before = client.cookies[session.SESSION_COOKIE]
     await client.post("/auth/login", data={"email": "ada@example.com", "password": PASSWORD})
     assert login_sessions.user_of(site.services.database, before) is None
 
@@ -102,7 +102,7 @@ async def test_no_form_is_taken_from_another_site(site: Site, path: str, headers
     client = site.client(a_user(site.services.database))
     answer = await client.post(f"/auth/{path}", data=OWNER, headers=headers)
     assert answer.status_code == 403
-    assert login_sessions.user_of(site.services.database, client.cookies[session.COOKIE])
+    assert login_sessions.user_of(site.services.database, client.cookies[session.SESSION_COOKIE])
 
 
 async def test_a_form_from_our_own_page_is_taken(site: Site) -> None:
@@ -120,7 +120,7 @@ async def test_a_new_password_needs_the_old_one_and_signs_out_everywhere_else(si
     refused = await here.post("/auth/password", data={"current": "wrong", "password": "a whole new one"})
     assert "Nothing was changed" in said(refused.headers["location"])
     changed = await here.post("/auth/password", data={"current": PASSWORD, "password": "a whole new one"})
-    assert login_sessions.user_of(site.services.database, changed.cookies[session.COOKIE])
+    assert login_sessions.user_of(site.services.database, changed.cookies[session.SESSION_COOKIE])
     assert (await there.get("/account")).headers["location"] == "/login?next=/account"
     assert users.check_password(site.services.database, "ada@example.com", "a whole new one")
 
@@ -147,7 +147,7 @@ async def test_signing_out_everywhere_ends_open_pages_too(site: Site) -> None:
 async def test_one_session_can_be_ended_but_not_somebody_elses(site: Site) -> None:
     ada, bob = a_user(site.services.database), a_user(site.services.database, "bob@example.com")
     here, there = site.client(ada), site.client(bob)
-    login = login_sessions.sessions_of(site.services.database, bob.id)[0]
+    login = login_sessions.list_sessions(site.services.database, bob.id)[0]
     await here.post("/auth/revoke", data={"login": str(login.id)})
     assert (await there.get("/account")).status_code == 200
     await there.post("/auth/revoke", data={"login": str(login.id)})

@@ -112,7 +112,7 @@ def test_the_rights_are_those_of_the_person(site: Site) -> None:
 
     def scope(user: User) -> set[tuple[int, bool]]:
         asked = scope_of(site.services, user, "all", "30")
-        return {(one.number, one.may_edit) for one in asked.properties}
+        return {(one.property_number, one.may_edit) for one in asked.properties}
 
     assert scope(viewer) == {(public.number, False)}
     assert scope(bob) == {(public.number, True), (private.number, True)}
@@ -132,7 +132,7 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     await browser.should_see("Save the statement")
     enter(browser, "The answer")
     await browser.should_see("Saved as “The answer”.", retries=50)
-    [kept] = saved_queries.saved_of(site.services.database, ada.id)
+    [kept] = saved_queries.list_saved(site.services.database, ada.id)
     assert (kept.name, kept.sql) == ("The answer", "SELECT 41 + 1 AS answer")
     editor_of(browser).value = ""
     press(browser, "The answer")
@@ -141,14 +141,14 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     press(browser, "Rename")
     enter(browser, "Everything")
     await until(
-        lambda: [query.name for query in saved_queries.saved_of(site.services.database, ada.id)] == ["Everything"]
+        lambda: [query.name for query in saved_queries.list_saved(site.services.database, ada.id)] == ["Everything"]
     )
     await until(
         lambda: any(getattr(found, "text", "") == "Everything" for found in browser.find("Everything").elements)
     )
     press(browser, "Delete")
     await browser.should_see("None yet", retries=50)
-    await until(lambda: saved_queries.saved_of(site.services.database, ada.id) == [])
+    await until(lambda: saved_queries.list_saved(site.services.database, ada.id) == [])
 
 
 async def test_a_statement_can_be_cancelled(site: Site, ada: User, ours: Property) -> None:

@@ -11,7 +11,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from proprium.ui.http.asset_urls import ASSETS, asset_url
-from proprium.ui.http.static_files import IMMUTABLE, StaticCompressed, encodings, is_immutable
+from proprium.ui.http.static_files import (
+    IMMUTABLE_CACHE_CONTROL,
+    CompressedStaticFiles,
+    accepted_encodings,
+    is_immutable,
+)
 
 SCRIPT = "const answer = 42; // " + "long enough to be worth it " * 40
 BUNDLE = "plotly.0123456789ab.js"
@@ -34,7 +39,7 @@ def assets(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(assets: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=[Mount("/assets", StaticCompressed(directory=assets))])
+    app = Starlette(routes=[Mount("/assets", CompressedStaticFiles(directory=assets))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
 
@@ -43,7 +48,7 @@ async def test_the_bundle_is_sent_as_the_build_compressed_it_and_kept_for_good(c
     answer = await client.get(f"/assets/build/{BUNDLE}", headers={"accept-encoding": "gzip, deflate, br"})
     assert answer.headers["content-encoding"] == "br"
     assert answer.text == "made by the build"
-    assert answer.headers["cache-control"] == IMMUTABLE
+    assert answer.headers["cache-control"] == IMMUTABLE_CACHE_CONTROL
     assert answer.headers["vary"] == "Accept-Encoding"
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
 
@@ -75,7 +80,7 @@ async def test_a_changed_file_is_sent_anew(client: httpx.AsyncClient, assets: Pa
 
 
 async def test_an_address_with_its_hash_is_kept_for_good(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/assets/css/look.css?v=0123456789ab")).headers["cache-control"] == IMMUTABLE
+    assert (await client.get("/assets/css/look.css?v=0123456789ab")).headers["cache-control"] == IMMUTABLE_CACHE_CONTROL
 
 
 async def test_fonts_are_not_compressed_twice(client: httpx.AsyncClient) -> None:
@@ -111,9 +116,9 @@ def test_only_hashed_names_are_immutable() -> None:
 
 
 def test_encodings_are_read_as_browsers_write_them() -> None:
-    assert encodings("gzip, deflate, br, zstd") == ["br", "gzip"]
-    assert encodings("GZIP;q=0.5") == ["gzip"]
-    assert encodings("gzip; q=0.0, *") == []
+    assert accepted_encodings("gzip, deflate, br, zstd") == ["br", "gzip"]
+    assert accepted_encodings("GZIP;q=0.5") == ["gzip"]
+    assert accepted_encodings("gzip; q=0.0, *") == []
 
 
 def test_an_asset_s_address_changes_with_its_content() -> None:

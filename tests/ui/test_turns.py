@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from proprium.ui.render_queue import Turns
+from proprium.ui.render_queue import RenderQueue
 
 
 class Loop:
@@ -15,11 +15,11 @@ class Loop:
 
     def __init__(self) -> None:
         self.happened: list[str] = []
-        self.turns = Turns()
+        self.turns = RenderQueue()
 
     async def draw(self, page: str, pieces: int = 3) -> None:
         for _ in range(pieces):
-            async with self.turns.piece():
+            async with self.turns.patch():
                 self.happened.append(page)
 
     async def watch(self, *pages: str) -> list[str]:
@@ -53,7 +53,7 @@ async def test_a_piece_waits_until_the_one_before_is_drawn() -> None:
     loop, drawn = Loop(), asyncio.Event()
 
     async def slow() -> None:
-        async with loop.turns.piece():
+        async with loop.turns.patch():
             await drawn.wait()
             loop.happened.append("slow")
 
@@ -69,10 +69,10 @@ async def test_a_piece_waits_until_the_one_before_is_drawn() -> None:
 async def test_a_piece_that_breaks_or_is_given_up_holds_nobody_up() -> None:
     loop = Loop()
     with pytest.raises(ValueError, match="broken"):
-        async with loop.turns.piece():
+        async with loop.turns.patch():
             raise ValueError("broken")
     await asyncio.wait_for(loop.draw("next", 1), 5)
-    async with loop.turns.piece():
+    async with loop.turns.patch():
         given_up = asyncio.create_task(loop.draw("given up", 1))
         await asyncio.sleep(0)
         given_up.cancel()
@@ -82,7 +82,7 @@ async def test_a_piece_that_breaks_or_is_given_up_holds_nobody_up() -> None:
 
 async def test_what_is_redrawn_does_not_wait_for_a_page_that_is_built() -> None:
     loop = Loop()
-    async with loop.turns.mine():
+    async with loop.turns.build():
         await asyncio.wait_for(loop.draw("open one", 1), 5)
     assert loop.happened == ["open one"]
 
@@ -91,7 +91,7 @@ async def test_pages_are_built_one_after_another_in_the_order_in_which_they_came
     loop = Loop()
 
     async def build(page: str) -> None:
-        async with loop.turns.mine():
+        async with loop.turns.build():
             loop.happened.append(f"{page} begun")
             await asyncio.sleep(0)
             loop.happened.append(f"{page} built")

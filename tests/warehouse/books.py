@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from proprium.storage.database import Database
 from proprium.storage.tables import EventRow
 from proprium.warehouse import schema
-from proprium.warehouse.dialect import micros
+from proprium.warehouse.dialect import epoch_us
 from proprium.warehouse.warehouse import Warehouse
 
 DAY = 86_400_000_000
@@ -27,7 +27,7 @@ def warehouse_books(warehouse: Warehouse) -> Books:
     e = schema.event.c
     visitor = func.sum(func.coalesce(e.own_visitor, e.visitor) % 1_000_003)
     with warehouse.read() as connection:
-        return _books(connection.execute(_question(e, micros(e.created_at), visitor)))
+        return _books(connection.execute(_question(e, epoch_us(e.created_at), visitor)))
 
 
 def _question(e: Any, at: Any, visitor: Any) -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from proprium.storage.change_feed import Tail
+from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
-from proprium.warehouse.projection.incremental_sync import Follower, note_compaction
+from proprium.warehouse.projection.incremental_sync import IncrementalSync, note_compaction
 from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.projection.rules import stored_rules
 from proprium.warehouse.warehouse import open_warehouse
@@ -19,7 +19,7 @@ def main(folder: Path, what: str) -> None:
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
     rules = stored_rules(database, counts_automated=False)
     warehouse = open_warehouse(folder / "warehouse.duckdb", memory="256MB", threads=1)
-    tail = Tail(database)
+    tail = ChangeFeed(database)
     if what == "rebuild":
         projector = Projector(tail, warehouse, rules)
         projector.catch_up()
@@ -34,10 +34,10 @@ def main(folder: Path, what: str) -> None:
             with warehouse.write() as connection:
                 note_compaction(connection, is_pending=True)
             projector = Projector(tail, warehouse, rules)
-    follower = Follower(tail, warehouse, rules)
-    follower.take(7)
+    follower = IncrementalSync(tail, warehouse, rules)
+    follower.apply_next(7)
     _say("going")
-    while follower.take(7):
+    while follower.apply_next(7):
         pass
 
 

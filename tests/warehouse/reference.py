@@ -7,23 +7,23 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from collector.event import Event, Identity
-from proprium.storage.event_codec import microseconds, moment
-from proprium.storage.event_columns import OWN, SHARED, Columns, TailRow
+from proprium.storage.event_codec import from_timestamp_us, to_timestamp_us
+from proprium.storage.event_columns import DICTIONARY_COLUMNS, PLAIN_COLUMNS, EventBatch, FeedEvent
 from tests.metrics.reference.hits import Hit, Rules
 from tests.metrics.reference.sessions import Session, put_into_sessions, readings
 
 MINUTE = 60_000_000
-SAME_NAMES = set(TailRow._fields) & set(Event.__annotations__) - {"created_at", "identity", "automated"}
+SAME_NAMES = set(FeedEvent._fields) & set(Event.__annotations__) - {"created_at", "identity", "automated"}
 
 Facts = tuple[object, ...]
 
 
-def told_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
+def told_by_reference(stored: Iterable[FeedEvent], rules: dict[int, Rules]) -> list[Facts]:
     """Of all events in storage, whatever their order, under the rules of each property."""
     return sorted(facts(session) for hits in _hits(stored, rules) for session in put_into_sessions(hits, hits[0].rules))
 
 
-def read_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[Facts]:
+def read_by_reference(stored: Iterable[FeedEvent], rules: dict[int, Rules]) -> list[Facts]:
     """The views with a view_id that something was told of: which, how long they were read, and how deep."""
     found = []
     for hits in _hits(stored, rules):
@@ -33,7 +33,7 @@ def read_by_reference(stored: Iterable[TailRow], rules: dict[int, Rules]) -> lis
     return sorted(found)
 
 
-def _hits(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[list[Hit]]:
+def _hits(stored: Iterable[FeedEvent], rules: dict[int, Rules]) -> list[list[Hit]]:
     """Of each property, in the order of time."""
     hits: dict[int, list[Hit]] = {}
     for row in stored:
@@ -43,11 +43,11 @@ def _hits(stored: Iterable[TailRow], rules: dict[int, Rules]) -> list[list[Hit]]
     return [sorted(of_one, key=lambda hit: (hit.at, hit.seq)) for of_one in hits.values()]
 
 
-def event_of(row: TailRow) -> Event:
+def event_of(row: FeedEvent) -> Event:
     same = {name: getattr(row, name) for name in SAME_NAMES}
     return Event(
         id=UUID(int=row.seq),
-        created_at=moment(row.created_at),
+        created_at=from_timestamp_us(row.created_at),
         identity=Identity(row.identity),
         automated=bool(row.automated),
         data=json.loads(row.rest or "{}"),
@@ -60,7 +60,7 @@ def facts(session: Session) -> Facts:
     hits, views = session.hits, session.views
     first = hits[0]
     return (
-        *(first.seq, first.sent.property, first.own_visitor, microseconds(first.at), microseconds(hits[-1].at)),
+        *(first.seq, first.sent.property, first.own_visitor, to_timestamp_us(first.at), to_timestamp_us(hits[-1].at)),
         *(len(hits), len(views), sum(hit.is_custom for hit in hits), sum(hit.is_link_click for hit in hits)),
         sum(hit.engaged_ms for hit in hits),
         session.is_bounce,
@@ -68,10 +68,10 @@ def facts(session: Session) -> Facts:
     )
 
 
-def side_by_side(events: list[TailRow]) -> Columns:
+def side_by_side(events: list[FeedEvent]) -> EventBatch:
     """As the projector takes them."""
 
     def named(names: tuple[str, ...]) -> dict[str, list[object]]:
         return {name: [getattr(event, name) for event in events] for name in names}
 
-    return Columns(named(OWN), range(len(events)), named(SHARED))
+    return EventBatch(named(PLAIN_COLUMNS), range(len(events)), named(DICTIONARY_COLUMNS))

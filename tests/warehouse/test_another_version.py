@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from proprium.errors import WarehouseRebuilding
 from proprium.storage import instance_settings
 from proprium.warehouse import schema
-from proprium.warehouse.projection.incremental_sync import Follower
+from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.projector import Projector
 from tests.support.builders import an_event
 from tests.support.warehouse_fixture import FilledWarehouse
@@ -42,14 +42,14 @@ def test_it_cannot_be_asked_until_it_is_filled_anew(warehouse: FilledWarehouse):
 def test_it_says_how_far_the_new_one_is(warehouse: FilledWarehouse):
     warehouse.append([an_event(at=f"09:{at:02}") for at in range(20)])
     warehouse.outdate()
-    assert warehouse.warehouse.rebuilt_percent() == 0
-    successor = warehouse.warehouse.successor()
-    follower = Follower(warehouse.tail, successor, warehouse.rules)
-    percents = [follower.take(at_once=5) and warehouse.warehouse.rebuilt_percent() for _ in range(3)]
+    assert warehouse.warehouse.rebuild_percent() == 0
+    successor = warehouse.warehouse.create_rebuild_target()
+    follower = IncrementalSync(warehouse.tail, successor, warehouse.rules)
+    percents = [follower.apply_next(batch_size=5) and warehouse.warehouse.rebuild_percent() for _ in range(3)]
     assert percents == [25, 50, 75]
     with pytest.raises(WarehouseRebuilding, match="75 %"):
         counted(warehouse)
-    warehouse.warehouse.abandon(successor)
+    warehouse.warehouse.discard(successor)
     with pytest.raises(WarehouseRebuilding, match=" 0 %"):
         counted(warehouse)
 

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, or_, select
 
-from proprium.storage.event_codec import moment
-from proprium.storage.event_columns import TailRow
-from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.event_codec import from_timestamp_us
+from proprium.storage.event_columns import FeedEvent
+from proprium.storage.tables import ChangeKind, StorageChange
 from proprium.warehouse import schema
-from proprium.warehouse.dialect import micros
+from proprium.warehouse.dialect import epoch_us
 from proprium.warehouse.projection import event_projection as projection_module
-from proprium.warehouse.projection.deletions import DELETIONS, delete_property
+from proprium.warehouse.projection.deletions import DELETION_HANDLERS, delete_property
 from proprium.warehouse.projection.event_projection import Projection
 from proprium.warehouse.projection.exclusions import Exclusions
 from proprium.warehouse.projection.rules import Rules
@@ -24,7 +24,7 @@ from tests.support.builders import CHROME, CURL
 from tests.warehouse.reference import MINUTE, read_by_reference, side_by_side, told_by_reference
 
 NOON = 1_793_620_800_000_000
-NOTHING = dict.fromkeys(TailRow._fields)
+NOTHING = dict.fromkeys(FeedEvent._fields)
 
 # Times at which something tips over: a second, the gap, the longest session; and minutes, which make long chains.
 steps = st.sampled_from([0, 1, 999_999, 1_000_000, 1_000_001, MINUTE, 10 * MINUTE, 29 * MINUTE, 30 * MINUTE])
@@ -82,17 +82,17 @@ operations = st.lists(
 )
 
 
-def tail_rows(made: list[dict[str, Any]]) -> list[TailRow]:
-    return [TailRow(**{**NOTHING, **fields, "seq": seq}) for seq, fields in enumerate(made, 1)]
+def tail_rows(made: list[dict[str, Any]]) -> list[FeedEvent]:
+    return [FeedEvent(**{**NOTHING, **fields, "seq": seq}) for seq, fields in enumerate(made, 1)]
 
 
 class Run:
     """Events and deletions played into the scratch warehouse."""
 
-    def __init__(self, warehouse: Warehouse, arriving: list[TailRow]) -> None:
+    def __init__(self, warehouse: Warehouse, arriving: list[FeedEvent]) -> None:
         self.warehouse = warehouse
         self.arriving = list(arriving)
-        self.stored: list[TailRow] = []
+        self.stored: list[FeedEvent] = []
         self.projection = Projection()
         self.rules: dict[int, PlainRules] = {}
         with warehouse.write() as connection:
@@ -119,7 +119,7 @@ class Run:
         self.projection.rules = self.todays()
         theirs = [event for event in self.stored if event.property == 1]
         with self.warehouse.write() as connection:
-            delete_property(connection, self.projection, Change(kind=ChangeKind.RULES_CHANGED, property=1))
+            delete_property(connection, self.projection, StorageChange(kind=ChangeKind.RULES_CHANGED, property=1))
             for start in range(0, len(theirs), 4):
                 self.projection.add(connection, side_by_side(theirs[start : start + 4]))
 
@@ -127,15 +127,15 @@ class Run:
         self.projection = Projection()
         self.projection.rules = self.todays()
         with self.warehouse.write() as connection:
-            self.projection.remember(connection)
+            self.projection.load(connection)
 
     def forget(self) -> None:
-        for openings in self.projection._openings.values():
-            openings.forget_old(most=1)
-        self.projection._readings.forget_old(most=1)
+        for openings in self.projection._open_sessions.values():
+            openings.evict_old(max_count=1)
+        self.projection._page_engagement.evict_old(max_count=1)
 
     def change(self, kind: ChangeKind, detail: Any) -> None:
-        change = Change(kind=kind, property=1)
+        change = StorageChange(kind=kind, property=1)
         if kind is ChangeKind.VISITOR_ERASED:
             change.detail = {"visitor": detail[1]}
             gone = {e.seq for e in self.stored if (e.property, e.visitor) == (1, detail[1])}
@@ -155,8 +155,8 @@ class Run:
             gone = {e.seq for e in old if last_seq is None or e.seq <= last_seq}
         self.stored = [e for e in self.stored if e.seq not in gone]
         with self.warehouse.write() as connection:
-            DELETIONS[kind](connection, self.projection, change)
-            self.projection.remember(connection)
+            DELETION_HANDLERS[kind](connection, self.projection, change)
+            self.projection.load(connection)
 
     def tables(self) -> tuple[list[Any], list[Any]]:
         with self.warehouse.read() as connection:
@@ -171,7 +171,7 @@ def told(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     with warehouse.read() as connection:
         rows = connection.execute(
             select(
-                *(s.session, s.property, s.visitor, micros(s.started_at), micros(s.ended_at)),
+                *(s.session, s.property, s.visitor, epoch_us(s.started_at), epoch_us(s.ended_at)),
                 *(s.hits, s.views, s.custom_events, s.link_clicks, s.engaged_ms, s.is_bounce),
                 *(s.entry_page, s.exit_page, s.referrer, s.country),
             ).order_by(s.session)
@@ -226,7 +226,7 @@ def test_sessions_are_forgotten_above_a_limit_and_still_right(scratch: Warehouse
     while run.arriving:
         run.take(7)
     assert told(scratch) == told_by_reference(run.stored, {})
-    assert sum(map(len, run.projection._openings.values())) <= 3
+    assert sum(map(len, run.projection._open_sessions.values())) <= 3
 
 
 def test_the_moment_of_a_row_is_the_moment_of_the_event(scratch: Warehouse):
@@ -235,4 +235,4 @@ def test_the_moment_of_a_row_is_the_moment_of_the_event(scratch: Warehouse):
         tail_rows([{**NOTHING, "property": 1, "event": "x", "created_at": NOON, "identity": 0, "user_agent": ""}]),
     ).take(1)
     with scratch.read() as connection:
-        assert connection.scalar(select(schema.event.c.created_at)) == moment(NOON)
+        assert connection.scalar(select(schema.event.c.created_at)) == from_timestamp_us(NOON)

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from collector.event import Event, Identity
 from proprium.properties.service import create_property, reset_property
 from proprium.storage.database import Database
-from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.tables import ChangeKind, StorageChange
 from proprium.warehouse import schema
 from proprium.warehouse.projection import incremental_sync as follower_module
 from proprium.warehouse.projection import projector as projector_module
-from proprium.warehouse.projection.incremental_sync import Follower
+from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.projector import Projector
 from tests.support.builders import GOOGLEBOT, an_event, moment
 from tests.support.warehouse_fixture import FilledWarehouse
@@ -74,9 +74,9 @@ def test_in_bulk_the_warehouse_is_as_event_by_event(warehouse: FilledWarehouse):
 def test_the_old_warehouse_follows_between_the_shares(warehouse: FilledWarehouse, monkeypatch: pytest.MonkeyPatch):
     warehouse.append(two_nights())
     seen = []
-    paused = Projector._pause
+    paused = Projector._on_batch_done
 
-    def pause(self: Projector, beside: Follower | None) -> None:
+    def pause(self: Projector, beside: IncrementalSync | None) -> None:
         if not seen:
             warehouse.store.append([an_event("new", page="/new")])
         paused(self, beside)
@@ -98,18 +98,18 @@ def test_what_came_after_a_reset_in_the_middle_stays(warehouse: FilledWarehouse)
             warehouse.store.append([an_event("new", page="/new")])
         calls.append(1)
 
-    follower = Follower(warehouse.tail, warehouse.warehouse, warehouse.rules)
-    follower.take_in_bulk(between)
+    follower = IncrementalSync(warehouse.tail, warehouse.warehouse, warehouse.rules)
+    follower.backfill(between)
     while follower.is_behind:
-        follower.take_in_bulk(between)
+        follower.backfill(between)
     assert [row.page for row in tables(warehouse)[0]] == ["/new"]
     assert len(tables(warehouse)[1]) == 1
 
 
 def test_a_change_is_told_of_and_nothing_is_taken_twice(warehouse: FilledWarehouse, database: Database):
     warehouse.store.append(two_nights())
-    with database.writing() as session:
-        session.add(Change(kind=ChangeKind.RULES_CHANGED, property=7))
+    with database.write_transaction() as session:
+        session.add(StorageChange(kind=ChangeKind.RULES_CHANGED, property=7))
     assert warehouse.projector.catch_up() == {1, 7}
     assert len(tables(warehouse)[0]) == 150
     assert warehouse.projector.catch_up() == frozenset()

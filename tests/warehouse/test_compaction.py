@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from collector.visitor import visitor_of
-from proprium.errors import ProblemForOperator
+from proprium.errors import OperatorError
 from proprium.properties.service import create_property, delete_property, reset_property, update_settings
 from proprium.storage.retention import prune
-from proprium.storage.tables import Change, ChangeKind, EventRow, Property
+from proprium.storage.tables import ChangeKind, EventRow, Property, StorageChange
 from proprium.warehouse import schema
-from proprium.warehouse.compaction import LONGEST_DELAY_S, QUIET_S, RETRY_S, CompactionSchedule
+from proprium.warehouse.compaction import MAX_DELAY_S, QUIET_PERIOD_S, RETRY_DELAY_S, CompactionSchedule
 from proprium.warehouse.engines import duckdb as engine
 from tests.support.builders import an_event, moment
 from tests.support.warehouse_fixture import FilledWarehouse
@@ -74,10 +74,10 @@ def past_is_pruned(warehouse: FilledWarehouse, _: int) -> None:
 def visitors_are_erased(warehouse: FilledWarehouse, number: int) -> None:
     event: Any = EventRow.__table__  # type: ignore[attr-defined]
     for name in NAMES:
-        with warehouse.database.writing() as session:
+        with warehouse.database.write_transaction() as session:
             session.execute(event.delete().where(event.c.visitor == visitor_of(name)))
             detail = {"visitor": visitor_of(name)}
-            session.add(Change(kind=ChangeKind.VISITOR_ERASED, property=number, detail=detail))
+            session.add(StorageChange(kind=ChangeKind.VISITOR_ERASED, property=number, detail=detail))
 
 
 @pytest.mark.parametrize("delete", [property_goes, property_is_reset, past_is_pruned, visitors_are_erased])
@@ -156,7 +156,7 @@ def test_a_copy_that_fails_leaves_the_warehouse_as_it_was(warehouse: FilledWareh
         patch.setattr(engine, "_copy_table", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             warehouse.projector.compact()
-    assert not warehouse.warehouse.next_path.exists()
+    assert not warehouse.warehouse.rebuild_path.exists()
     warehouse.append([an_event("ada", "2026-11-05 09:00")])
     assert_same_books(warehouse)
     assert warehouse.projector.compact()
@@ -168,7 +168,7 @@ def test_a_disk_that_is_too_small_is_told_and_keeps_it_pending(warehouse: Filled
     warehouse.projector.catch_up()
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 99, 1))
-    with pytest.raises(ProblemForOperator, match=r"cannot be overwritten in warehouse\.duckdb yet"):
+    with pytest.raises(OperatorError, match=r"cannot be overwritten in warehouse\.duckdb yet"):
         warehouse.projector.compact()
     assert warehouse.projector.erased_to() == 0
     monkeypatch.undo()
@@ -207,25 +207,25 @@ def test_it_waits_for_the_end_of_a_long_deletion_but_not_for_long() -> None:
     schedule = CompactionSchedule(now)
     assert not schedule.is_due(False, 1)
     assert not schedule.is_due(True, 2)
-    now.value += QUIET_S
+    now.value += QUIET_PERIOD_S
     assert schedule.is_due(True, 2)
     for change in range(3, 100):
-        now.value += QUIET_S / 2
+        now.value += QUIET_PERIOD_S / 2
         if schedule.is_due(True, change):
             break
-    assert now.value == pytest.approx(1_000 + LONGEST_DELAY_S, abs=QUIET_S)
+    assert now.value == pytest.approx(1_000 + MAX_DELAY_S, abs=QUIET_PERIOD_S)
 
 
 def test_it_rests_as_long_as_it_worked_and_longer_after_a_failure() -> None:
     now = Now()
     schedule = CompactionSchedule(now)
     schedule.is_due(True, 1)
-    schedule.succeeded(40)
+    schedule.record_success(40)
     for seconds, is_due in ((20, False), (19, False), (1, True)):
         now.value += seconds
         assert schedule.is_due(True, 1) is is_due
-    schedule.failed()
-    now.value += RETRY_S - 1
+    schedule.record_failure()
+    now.value += RETRY_DELAY_S - 1
     assert not schedule.is_due(True, 1)
     now.value += 1
     assert schedule.is_due(True, 1)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.events import count_events
 from proprium.warehouse import schema
-from proprium.warehouse.projection.exclusions import Exclusions, is_like
+from proprium.warehouse.projection.exclusions import Exclusions, matches_wildcard
 from tests.support.builders import CHROME, GOOGLEBOT, IPHONE, an_event, moment
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -61,12 +61,12 @@ def test_a_country_that_is_not_known_is_no_country_that_is_left_out() -> None:
 def test_a_star_stands_for_any_text(parts: list[str], between: list[str]) -> None:
     fillings = [*between, *[""] * len(parts)]
     text = parts[0] + "".join(filling + part for filling, part in zip(fillings, parts[1:], strict=False))
-    assert is_like(text, "*".join(parts))
-    assert not is_like(text + "c", "*".join(parts) + "d")
+    assert matches_wildcard(text, "*".join(parts))
+    assert not matches_wildcard(text + "c", "*".join(parts) + "d")
 
 
 def test_a_pattern_of_many_stars_ends(warehouse: FilledWarehouse) -> None:
-    assert not is_like("a" * 2_000, "*a" * 250 + "b")
+    assert not matches_wildcard("a" * 2_000, "*a" * 250 + "b")
 
 
 def numbers(filled: FilledWarehouse) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from proprium.warehouse.query_cache import KEPT, REMEMBERED, Memo
+from proprium.warehouse.query_cache import MAX_CACHED_RESULTS, MAX_INVALIDATIONS_PER_PROPERTY, QueryCache
 
 LAST_WEEK = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = LAST_WEEK + timedelta(days=7)
@@ -18,11 +18,11 @@ class Asked:
     """A question about property 1 that ends last week; each computing gives another number."""
 
     def __init__(self) -> None:
-        self.memo = Memo()
+        self.memo = QueryCache()
         self._numbers = count(1)
 
     def __call__(self, key: str = "question", number: int = 1, until: datetime | None = LAST_WEEK) -> int:
-        return self.memo.ask(key, number, until, self.memo.tick(), lambda: next(self._numbers))
+        return self.memo.get_or_compute(key, number, until, self.memo.current_version(), lambda: next(self._numbers))
 
 
 def test_an_answer_is_computed_once() -> None:
@@ -33,7 +33,7 @@ def test_an_answer_is_computed_once() -> None:
 def test_new_events_leave_an_answer_about_last_week_alone() -> None:
     ask = Asked()
     ask()
-    ask.memo.touch(1, NOW)
+    ask.memo.invalidate(1, NOW)
     assert ask() == 1
 
 
@@ -41,58 +41,58 @@ def test_new_events_leave_an_answer_about_last_week_alone() -> None:
 def test_a_late_event_or_a_deletion_makes_it_stale(since: datetime | None) -> None:
     ask = Asked()
     ask()
-    ask.memo.touch(1, since)
+    ask.memo.invalidate(1, since)
     assert [ask(), ask()] == [2, 2]
 
 
 def test_another_propertys_events_do_not_matter() -> None:
     ask = Asked()
     ask()
-    ask.memo.touch(2, None)
+    ask.memo.invalidate(2, None)
     assert ask() == 1
 
 
 def test_an_answer_without_an_end_is_stale_after_every_event() -> None:
     ask = Asked()
     ask(until=None)
-    ask.memo.touch(1, NOW)
+    ask.memo.invalidate(1, NOW)
     assert ask(until=None) == 2
 
 
 def test_an_answer_that_was_read_before_a_move_does_not_hold_after_it() -> None:
     ask = Asked()
-    tick = ask.memo.tick()
-    ask.memo.touch(1, LAST_WEEK)
-    ask.memo.keep("question", 1, LAST_WEEK, tick, -1)
-    assert ask.memo.find("question") is None
+    tick = ask.memo.current_version()
+    ask.memo.invalidate(1, LAST_WEEK)
+    ask.memo.put("question", 1, LAST_WEEK, tick, -1)
+    assert ask.memo.get("question") is None
     assert ask() == 1
 
 
 def test_what_is_older_than_the_remembered_moves_is_stale() -> None:
     ask = Asked()
     ask()
-    for _ in range(REMEMBERED + 1):
-        ask.memo.touch(1, NOW)
+    for _ in range(MAX_INVALIDATIONS_PER_PROPERTY + 1):
+        ask.memo.invalidate(1, NOW)
     assert ask() == 2
 
 
 def test_a_new_warehouse_remembers_nothing() -> None:
     ask = Asked()
     ask()
-    ask.memo.forget()
+    ask.memo.clear()
     assert ask() == 2
 
 
 def test_it_does_not_grow_without_end() -> None:
     ask = Asked()
-    for number in range(KEPT + 10):
+    for number in range(MAX_CACHED_RESULTS + 10):
         ask(f"question {number}")
-    assert ask.memo.find("question 1") is None
-    assert ask.memo.find(f"question {KEPT}") is not None
+    assert ask.memo.get("question 1") is None
+    assert ask.memo.get(f"question {MAX_CACHED_RESULTS}") is not None
 
 
 def test_who_asks_while_it_is_computed_waits_for_the_same_answer() -> None:
-    memo, begun, may_end = Memo(), threading.Event(), threading.Event()
+    memo, begun, may_end = QueryCache(), threading.Event(), threading.Event()
     answers: list[int] = []
 
     def slowly() -> int:
@@ -101,7 +101,7 @@ def test_who_asks_while_it_is_computed_waits_for_the_same_answer() -> None:
         return 7
 
     def ask(compute: object) -> None:
-        answers.append(memo.ask("question", 1, None, memo.tick(), compute))  # type: ignore[arg-type]
+        answers.append(memo.get_or_compute("question", 1, None, memo.current_version(), compute))  # type: ignore[arg-type]
 
     first = threading.Thread(target=ask, args=(slowly,))
     first.start()
@@ -115,7 +115,7 @@ def test_who_asks_while_it_is_computed_waits_for_the_same_answer() -> None:
 
 
 def test_who_waits_for_one_that_gave_up_computes_it() -> None:
-    memo, begun, may_end = Memo(), threading.Event(), threading.Event()
+    memo, begun, may_end = QueryCache(), threading.Event(), threading.Event()
     answers: list[int] = []
 
     def give_up() -> int:
@@ -125,12 +125,14 @@ def test_who_waits_for_one_that_gave_up_computes_it() -> None:
 
     def first_asks() -> None:
         with pytest.raises(RuntimeError):
-            memo.ask("question", 1, None, memo.tick(), give_up)
+            memo.get_or_compute("question", 1, None, memo.current_version(), give_up)
 
     first = threading.Thread(target=first_asks)
     first.start()
     assert begun.wait(30)
-    second = threading.Thread(target=lambda: answers.append(memo.ask("question", 1, None, memo.tick(), lambda: 8)))
+    second = threading.Thread(
+        target=lambda: answers.append(memo.get_or_compute("question", 1, None, memo.current_version(), lambda: 8))
+    )
     second.start()
     may_end.set()
     first.join(30)

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from proprium.errors import BadQuery, TooLarge, TooSlow, WarehouseBusy
-from proprium.warehouse.query_timeout import Patience, asking
+from proprium.errors import BadQuery, QueryTimeout, QueryTooLarge, WarehouseBusy
+from proprium.warehouse.query_timeout import QueryDeadline, with_deadline
 from proprium.warehouse.warehouse import Warehouse, batches, open_warehouse
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -20,29 +20,29 @@ ENDLESS = text("SELECT sum(a.range * b.range * c.range) FROM range(1000000) a, r
 
 
 def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(warehouse: FilledWarehouse) -> None:
-    given_up = pytest.raises(TooSlow, match=r"given up after 0\.2 s.*shorter period")
-    with asking(Patience(0.2)), given_up, warehouse.warehouse.read() as connection:
+    given_up = pytest.raises(QueryTimeout, match=r"given up after 0\.2 s.*shorter period")
+    with with_deadline(QueryDeadline(0.2)), given_up, warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
     with warehouse.warehouse.read() as connection:
         assert connection.scalar(select(func.count()).select_from(text("range(7)"))) == 7
 
 
 def test_a_question_that_nobody_waits_for_ends(warehouse: FilledWarehouse) -> None:
-    patience = Patience()
+    patience = QueryDeadline()
     threading.Timer(0.2, patience.cancel).start()
     began = time.process_time()
-    with asking(patience), pytest.raises(TooSlow), warehouse.warehouse.read() as connection:
+    with with_deadline(patience), pytest.raises(QueryTimeout), warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
     assert time.process_time() - began < 20
 
 
 def test_between_two_statements_patience_ends_as_well(warehouse: FilledWarehouse) -> None:
-    patience = Patience()
-    with asking(patience), pytest.raises(TooSlow), warehouse.warehouse.read() as connection:
+    patience = QueryDeadline()
+    with with_deadline(patience), pytest.raises(QueryTimeout), warehouse.warehouse.read() as connection:
         _ask_twice(connection, patience)
 
 
-def _ask_twice(connection: Connection, patience: Patience) -> None:
+def _ask_twice(connection: Connection, patience: QueryDeadline) -> None:
     assert connection.scalar(text("SELECT 1")) == 1
     patience.cancel()
     connection.execute(text("SELECT 2"))
@@ -60,7 +60,10 @@ LONG_TEXT = "SELECT length(string_agg(md5(range::VARCHAR), '')) FROM range(20000
 
 
 def test_a_question_that_needs_too_much_memory_is_refused_in_a_line(small: Warehouse, caplog) -> None:
-    with pytest.raises(TooLarge, match="more memory than the server may use") as refused, small.read() as connection:
+    with (
+        pytest.raises(QueryTooLarge, match="more memory than the server may use") as refused,
+        small.read() as connection,
+    ):
         connection.execute(text(LONG_TEXT))
     assert refused.value.status == 503
     [record] = caplog.records
@@ -71,14 +74,14 @@ def test_a_question_that_needs_too_much_memory_is_refused_in_a_line(small: Wareh
 
 
 def test_one_that_goes_past_sqlalchemy_is_refused_as_well(small: Warehouse) -> None:
-    with pytest.raises(TooLarge), small.read() as connection:
+    with pytest.raises(QueryTooLarge), small.read() as connection:
         list(batches(connection, select(text("*")).select_from(text(f"({LONG_TEXT})"))))
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     opened = open_warehouse(tmp_path / "full.duckdb", memory="20MB", threads=1)
     (tmp_path / "full.duckdb.tmp").write_text("stands where the engine wants its temporary folder")
-    with pytest.raises(TooLarge, match="disk is full"), opened.read() as connection:
+    with pytest.raises(QueryTooLarge, match="disk is full"), opened.read() as connection:
         connection.execute(text("SELECT md5(range::VARCHAR) AS a FROM range(2000000) ORDER BY a")).all()
     opened.close()
 
@@ -89,7 +92,7 @@ def test_a_question_that_is_nested_too_deeply_is_the_askers_fault(warehouse: Fil
 
 
 def test_one_that_is_cut_off_for_a_swap_can_be_asked_again(warehouse: FilledWarehouse) -> None:
-    threading.Timer(0.3, warehouse.warehouse._interrupt).start()
+    threading.Timer(0.3, warehouse.warehouse._interrupt_readers).start()
     with pytest.raises(WarehouseBusy, match="Try again"), warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
 

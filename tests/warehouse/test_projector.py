@@ -11,11 +11,11 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector.event import Event
-from proprium.errors import ProblemForOperator, WarehouseBusy
+from proprium.errors import OperatorError, WarehouseBusy
 from proprium.properties.service import create_property, delete_property, reset_property, update_settings
 from proprium.storage import instance_settings, retention
 from proprium.storage.retention import prune
-from proprium.storage.tables import Change, ChangeKind, EventRow
+from proprium.storage.tables import ChangeKind, EventRow, StorageChange
 from proprium.warehouse import schema, warehouse
 from proprium.warehouse.projection import projector as projector_module
 from proprium.warehouse.projection.projector import Projector
@@ -107,7 +107,7 @@ def test_what_is_stored_from_the_past_while_pruning_runs_stays(warehouse: Filled
         warehouse.append([an_event("ada", "08:40", "/c"), an_event("bob", "08:00")])
 
     monkeypatch.setattr(retention.time, "sleep", meanwhile)
-    prune(warehouse.database, moment("12:00"), at_once=31)
+    prune(warehouse.database, moment("12:00"), batch_size=31)
     warehouse.projector.catch_up()
     assert {row.page for row in tables(warehouse)[0] if row.created_at < moment("12:00")} == {"/", "/c"}
     assert_same_books(warehouse)
@@ -139,10 +139,10 @@ def test_a_changed_rule_changes_history(warehouse: FilledWarehouse):
 def test_an_erased_visitor_leaves_the_others_as_they_were(warehouse: FilledWarehouse):
     events = a_week_of_events()
     warehouse.append(events)
-    with warehouse.database.writing() as session:
+    with warehouse.database.write_transaction() as session:
         table: Any = EventRow.__table__  # type: ignore[attr-defined]
         session.execute(table.delete().where(table.c.visitor == events[3].visitor))
-        session.add(Change(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": events[3].visitor}))
+        session.add(StorageChange(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": events[3].visitor}))
     warehouse.projector.catch_up()
     assert_same_books(warehouse)
     assert_as_rebuilt(warehouse)
@@ -203,7 +203,7 @@ def test_readers_are_answered_while_the_warehouse_is_rebuilt(warehouse: FilledWa
     for reader in readers:
         reader.join()
     assert not failed
-    assert not warehouse.warehouse.next_path.exists()
+    assert not warehouse.warehouse.rebuild_path.exists()
 
 
 def test_a_reader_in_flight_finishes_on_the_file_it_began_with(warehouse: FilledWarehouse):
@@ -235,14 +235,14 @@ def test_a_snapshot_does_not_move_while_the_projector_writes(warehouse: FilledWa
 def test_a_rebuild_shows_its_progress(warehouse: FilledWarehouse):
     warehouse.append(a_week_of_events())
     told: list[tuple[int, int]] = []
-    warehouse.projector.rebuild(progress=lambda done, total: told.append((done, total)))
+    warehouse.projector.rebuild(on_progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (400, 400)
 
 
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(warehouse: FilledWarehouse, monkeypatch):
     warehouse.append([an_event()])
     monkeypatch.setattr(projector_module, "SPARE_BYTES", 1 << 60)
-    with pytest.raises(ProblemForOperator, match="MB are needed"):
+    with pytest.raises(OperatorError, match="MB are needed"):
         warehouse.projector.rebuild()
     assert_same_books(warehouse)
 
@@ -336,10 +336,10 @@ def test_a_closed_warehouse_says_so(warehouse: FilledWarehouse):
 def test_events_deleted_by_their_id_are_found(warehouse: FilledWarehouse):
     events = a_week_of_events(count=20)
     warehouse.append(events)
-    with warehouse.database.writing() as session:
+    with warehouse.database.write_transaction() as session:
         table: Any = EventRow.__table__  # type: ignore[attr-defined]
         session.execute(table.delete().where(table.c.id == events[3].id.bytes))
-        session.add(Change(kind=ChangeKind.EVENTS_DELETED, property=1, detail={"ids": [events[3].id.hex]}))
+        session.add(StorageChange(kind=ChangeKind.EVENTS_DELETED, property=1, detail={"ids": [events[3].id.hex]}))
     warehouse.projector.catch_up()
     assert_same_books(warehouse)
     assert_as_rebuilt(warehouse)

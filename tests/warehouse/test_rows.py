@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 
 from collector.event import Identity
 from proprium.properties.service import update_settings
-from proprium.storage.event_columns import TailRow
-from proprium.storage.tables import Change, ChangeKind
+from proprium.storage.event_columns import FeedEvent
+from proprium.storage.tables import ChangeKind, StorageChange
 from proprium.warehouse.projection.event_projection import Projection
 from proprium.warehouse.schema import event, session
 from proprium.warehouse.warehouse import Warehouse
@@ -74,7 +74,7 @@ def test_who_is_erased_takes_along_what_a_program_sent_in_their_place(warehouse:
     erased, left = an_event("ada", **known), an_event("bob", **known)
     warehouse.append([an_event("ada"), erased, left])
     with warehouse.database.session() as session_:
-        session_.add(Change(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": erased.visitor}))
+        session_.add(StorageChange(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": erased.visitor}))
         session_.commit()
     warehouse.projector.catch_up()
     assert only_row(warehouse).own_visitor == left.visitor
@@ -154,7 +154,7 @@ numbers = st.none() | st.integers(-(1 << 63), (1 << 63) - 1)
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {name: texts for name in TailRow._fields if name not in NUMBERS}
+            {name: texts for name in FeedEvent._fields if name not in NUMBERS}
             | dict.fromkeys(("screen_width", "screen_height", "time_on_page", "scroll_depth", "visitor"), numbers),
         ),
         min_size=1,
@@ -165,7 +165,7 @@ def test_nothing_that_storage_can_hold_stops_the_projector(scratch: Warehouse, s
     at = 1_793_620_800_000_000
     known = {"property": 1, "identity": 1, "created_at": at, "previous_visitor": None, "automated": 0}
     events = [
-        TailRow(
+        FeedEvent(
             **{**fields, **known, "seq": seq, "event": fields["event"] or "click", "user_agent": fields["title"] or ""}
         )
         for seq, fields in enumerate(sent, 1)

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from proprium.metrics.breakdown_query import table
-from proprium.metrics.explain import why
+from proprium.metrics.breakdown_query import breakdown_table
+from proprium.metrics.explain import explain
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dimension, Metric
@@ -34,7 +34,7 @@ def decide(warehouse: FilledWarehouse, **rules: Any) -> None:
 
 
 def pages(warehouse: FilledWarehouse) -> dict[str | None, float | None]:
-    found = table(warehouse.warehouse, today(warehouse), Dimension.PAGE, metrics=[Metric.PAGE_VIEWS])
+    found = breakdown_table(warehouse.warehouse, today(warehouse), Dimension.PAGE, metrics=[Metric.PAGE_VIEWS])
     return {row.value: row.numbers[Metric.PAGE_VIEWS] for row in found.rows}
 
 
@@ -96,7 +96,7 @@ def test_why_a_number_is_small_names_the_rule_that_left_hits_out(
 ) -> None:
     warehouse.append([an_event("ada", page="/admin/x", country="DE"), an_event("bob", user_agent=IPHONE)])
     decide(warehouse, **rule)
-    found = why(warehouse.warehouse, today(warehouse), Metric.EVENTS)
+    found = explain(warehouse.warehouse, today(warehouse), Metric.EVENTS)
     assert [(each.reason, each.count) for each in found.left_out] == [(reason, 1)]
     decide(warehouse, **{name: [] for name in rule})
-    assert why(warehouse.warehouse, today(warehouse), Metric.EVENTS).left_out == ()
+    assert explain(warehouse.warehouse, today(warehouse), Metric.EVENTS).left_out == ()

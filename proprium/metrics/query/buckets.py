@@ -21,12 +21,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from proprium.metrics.query.period import Interval, Period, add_months
 from proprium.warehouse import dialect
 
-MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
+MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 """Microseconds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_TO_MONDAY = 3  # 1970 began on a Thursday
+_EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 @dataclass(frozen=True)
@@ -36,52 +36,54 @@ class Buckets:
     interval: Interval
     starts: tuple[datetime, ...]
     keys: tuple[int, ...]
-    running: bool  # the last one has not ended yet
+    is_running: bool  # the last one has not ended yet
     offsets: tuple[tuple[int, int], ...]  # (from this UTC microsecond on, the local clock is this far ahead)
 
-    def key(self, moment: ColumnElement[Any]) -> ColumnElement[int]:
+    def key(self, timestamp: ColumnElement[Any]) -> ColumnElement[int]:
         """The key of a moment's bucket; a moment outside counts in the nearest one."""
-        key = self._key(dialect.micros(moment))
+        key = self._key(dialect.epoch_us(timestamp))
         return func.least(func.greatest(key, self.keys[0]), self.keys[-1], type_=BigInteger)
 
-    def _key(self, micros: ColumnElement[int]) -> ColumnElement[int]:
+    def _key(self, utc_us: ColumnElement[int]) -> ColumnElement[int]:
         if self.interval is Interval.MINUTE:
-            return dialect.divided(micros, MINUTE)
-        offset = self._offset(micros)
+            return dialect.integer_divide(utc_us, MINUTE_US)
+        offset_us = self._offset(utc_us)
         if self.interval is Interval.HOUR:
-            return dialect.divided(micros + offset, HOUR) * HOUR - offset
+            return dialect.integer_divide(utc_us + offset_us, HOUR_US) * HOUR_US - offset_us
         if self.interval is Interval.MONTH:
-            return dialect.month_number(micros + offset)
-        day = dialect.divided(micros + offset, DAY)
-        return day if self.interval is Interval.DAY else dialect.divided(day + _TO_MONDAY, 7)
+            return dialect.month_number(utc_us + offset_us)
+        day = dialect.integer_divide(utc_us + offset_us, DAY_US)
+        return day if self.interval is Interval.DAY else dialect.integer_divide(day + _EPOCH_WEEKDAY, 7)
 
-    def _offset(self, micros: ColumnElement[int]) -> ColumnElement[int]:
-        return _offset_at(micros, self.offsets)
+    def _offset(self, utc_us: ColumnElement[int]) -> ColumnElement[int]:
+        return _offset_expression(utc_us, self.offsets)
 
 
-def local_clock(moment: ColumnElement[Any], period: Period) -> ColumnElement[int]:
+def local_clock(timestamp: ColumnElement[Any], period: Period) -> ColumnElement[int]:
     """Microseconds that the clock of the period's zone shows at a moment of the period, counted as if it were UTC."""
-    micros = dialect.micros(moment)
-    return micros + _offset_at(micros, _offsets(period.zone, period.start_utc, period.end_utc))
+    utc_us = dialect.epoch_us(timestamp)
+    return utc_us + _offset_expression(utc_us, _offsets(period.zone, period.start_utc, period.end_utc))
 
 
-def _offset_at(micros: ColumnElement[int], offsets: tuple[tuple[int, int], ...]) -> ColumnElement[int]:
-    last = literal(offsets[-1][1], BigInteger)
-    changes = [(micros < until, literal(offset, BigInteger)) for (_, offset), (until, _) in pairwise(offsets)]
-    return case(*changes, else_=last) if changes else last
+def _offset_expression(utc_us: ColumnElement[int], offsets: tuple[tuple[int, int], ...]) -> ColumnElement[int]:
+    last_offset = literal(offsets[-1][1], BigInteger)
+    changes = [(utc_us < until_us, literal(offset, BigInteger)) for (_, offset), (until_us, _) in pairwise(offsets)]
+    return case(*changes, else_=last_offset) if changes else last_offset
 
 
-def buckets(period: Period, interval: Interval, now: datetime) -> Buckets:
+def calendar_buckets(period: Period, interval: Interval, now: datetime) -> Buckets:
     """From the bucket of the period's start to the running one, or to the period's end; none missing."""
     until = min(period.end_utc, now.astimezone(UTC) + timedelta(microseconds=1))
     # A day more on either side: the first week or month may start before the period.
     offsets = _offsets(period.zone, period.start_utc - timedelta(days=1), period.end_utc + timedelta(days=1))
-    found = [(start, key) for start, key in _starts(period, interval, offsets) if start.astimezone(UTC) < until]
+    starts_and_keys = [
+        (start, key) for start, key in _starts(period, interval, offsets) if start.astimezone(UTC) < until
+    ]
     return Buckets(
         interval,
-        tuple(start for start, _ in found),
-        tuple(key for _, key in found),
-        running=bool(found) and period.contains(now),
+        tuple(start for start, _ in starts_and_keys),
+        tuple(key for _, key in starts_and_keys),
+        is_running=bool(starts_and_keys) and period.contains(now),
         offsets=offsets,
     )
 
@@ -96,28 +98,33 @@ def _clock_starts(
     period: Period, interval: Interval, offsets: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[datetime, int]]:
     """Every full minute, or every full hour of the local clock and every change of the clock."""
-    at, end = _micros(period.start_utc), _micros(period.end_utc)
-    changes = [change for change, _ in offsets]
-    while at < end:
-        offset = next(offset for change, offset in reversed(offsets) if change <= at)
-        start = _moment(at).astimezone(period.zone)
+    current_us, end_us = _to_us(period.start_utc), _to_us(period.end_utc)
+    changes_us = [change_us for change_us, _ in offsets]
+    while current_us < end_us:
+        offset_us = next(offset_us for change_us, offset_us in reversed(offsets) if change_us <= current_us)
+        start = _from_us(current_us).astimezone(period.zone)
         if interval is Interval.MINUTE:
-            yield start, at // MINUTE
-            at = (at // MINUTE + 1) * MINUTE
+            yield start, current_us // MINUTE_US
+            current_us = (current_us // MINUTE_US + 1) * MINUTE_US
         else:
-            hour = (at + offset) // HOUR
-            yield start, hour * HOUR - offset
-            at = min([(hour + 1) * HOUR - offset, *(change for change in changes if change > at)])
+            hour_number = (current_us + offset_us) // HOUR_US
+            yield start, hour_number * HOUR_US - offset_us
+            current_us = min(
+                [
+                    (hour_number + 1) * HOUR_US - offset_us,
+                    *(change_us for change_us in changes_us if change_us > current_us),
+                ]
+            )
 
 
 def _calendar_starts(period: Period, interval: Interval) -> Iterator[tuple[datetime, int]]:
     day = _first_day(period.first_day, interval)
     while day <= period.last_day:
-        following = _next_day(day, interval)
-        start, end = (datetime.combine(edge, time(), period.zone) for edge in (day, following))
+        next_day = _next_day(day, interval)
+        start, end = (datetime.combine(edge, time(), period.zone) for edge in (day, next_day))
         if start.astimezone(UTC) < end.astimezone(UTC):  # Samoa had no 30 December 2011
             yield start, _calendar_key(day, interval)
-        day = following
+        day = next_day
 
 
 def _first_day(day: date, interval: Interval) -> date:
@@ -135,43 +142,43 @@ def _next_day(day: date, interval: Interval) -> date:
 def _calendar_key(day: date, interval: Interval) -> int:
     if interval is Interval.MONTH:
         return day.year * 12 + day.month - 1
-    number = day.toordinal() - _EPOCH_DAY
-    return number if interval is Interval.DAY else (number + _TO_MONDAY) // 7
+    day_number = day.toordinal() - _EPOCH_DAY
+    return day_number if interval is Interval.DAY else (day_number + _EPOCH_WEEKDAY) // 7
 
 
 @lru_cache(maxsize=256)
 def _offsets(zone: ZoneInfo, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
     """The clock's offsets between two UTC moments, each with the microsecond from which on it holds."""
-    found = [(_micros(start), _offset(zone, start))]
-    at = start
-    while at < end:
-        following = min(at + timedelta(days=1), end)
-        if _offset(zone, following) != found[-1][1]:
-            change = _change(zone, at, following)
-            found.append((_micros(change), _offset(zone, change)))
-        at = following
-    return tuple(found)
+    offsets = [(_to_us(start), _utc_offset_us(zone, start))]
+    moment = start
+    while moment < end:
+        next_moment = min(moment + timedelta(days=1), end)
+        if _utc_offset_us(zone, next_moment) != offsets[-1][1]:
+            change = _find_change(zone, moment, next_moment)
+            offsets.append((_to_us(change), _utc_offset_us(zone, change)))
+        moment = next_moment
+    return tuple(offsets)
 
 
-def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+def _find_change(zone: ZoneInfo, earlier: datetime, later: datetime) -> datetime:
     """The first second of the new offset, between two moments of which the later has it."""
-    old = _offset(zone, before)
-    while after - before > timedelta(seconds=1):
-        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
-        if _offset(zone, middle) == old:
-            before = middle
+    old_offset_us = _utc_offset_us(zone, earlier)
+    while later - earlier > timedelta(seconds=1):
+        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
+        if _utc_offset_us(zone, middle) == old_offset_us:
+            earlier = middle
         else:
-            after = middle
-    return after.replace(microsecond=0)
+            later = middle
+    return later.replace(microsecond=0)
 
 
-def _offset(zone: ZoneInfo, at: datetime) -> int:
-    return (at.astimezone(zone).utcoffset() or timedelta()) // timedelta(microseconds=1)
+def _utc_offset_us(zone: ZoneInfo, moment: datetime) -> int:
+    return (moment.astimezone(zone).utcoffset() or timedelta()) // timedelta(microseconds=1)
 
 
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
+def _to_us(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+def _from_us(utc_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=utc_us)

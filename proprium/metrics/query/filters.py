@@ -14,7 +14,7 @@ MAX_TOTAL_VALUES = 1_000
 """Of all filters of a question: 4,000 took 20 s and more than 64 MB at a million events."""
 MAX_VALUE_CHARS = 2000
 MAX_KEY_CHARS = 255
-NOT_KEPT = {
+UNSUPPORTED_DATA_KEYS = {
     "view_id": "It names a single page view: export the events instead.",
     "user_agent": "Ask for browser, platform or device instead.",
 }
@@ -62,7 +62,7 @@ SESSION_DIMENSIONS = (
 )
 """Filters on these ask the session, which takes them from its first hit."""
 
-NAMES = {
+DIMENSION_NAMES = {
     "page": "Page",
     "event": "Event",
     "title": "Title",
@@ -79,7 +79,7 @@ NAMES = {
     "utm_term": "UTM term",
     "utm_content": "UTM content",
 }
-_WORDS = {
+_OPERATOR_LABELS = {
     Operator.IS: "is",
     Operator.IS_NOT: "is not",
     Operator.CONTAINS: "contains",
@@ -107,7 +107,7 @@ class Filter:
         return self.dimension.removeprefix(DATA_PREFIX) if self.dimension.startswith(DATA_PREFIX) else None
 
     @property
-    def is_about_hits(self) -> bool:
+    def is_hit_filter(self) -> bool:
         return self.dimension in HIT_DIMENSIONS or self.data_key is not None
 
     def label(self, name_of: Callable[[str, str], str] = lambda dimension, value: value) -> str:
@@ -116,27 +116,29 @@ class Filter:
         if self.operator in {Operator.IS, Operator.IS_NOT} and not self.value:
             return f"{name} is not set" if self.operator is Operator.IS else f"{name} is set"
         values = ", ".join(name_of(self.dimension, value) for value in self.values)
-        return f"{name} {_WORDS[self.operator]} {values}".rstrip()
+        return f"{name} {_OPERATOR_LABELS[self.operator]} {values}".rstrip()
 
     def to_text(self) -> str:
         """As in the address, before that is percent-encoded: `country:is:DE`."""
-        head = f"{_escape(self.dimension, ':')}:{self.operator}"
+        prefix = f"{_escape(self.dimension, ':')}:{self.operator}"
         if self.operator is Operator.IS_SET:
-            return head
-        return f"{head}:{'|'.join(_escape(value, '|') for value in self.values)}"
+            return prefix
+        return f"{prefix}:{'|'.join(_escape(value, '|') for value in self.values)}"
 
 
 def parse_filter(text: str) -> Filter:
     """`country:is:DE`, split at the first two colons. Raises BadQuery with what is wrong and what would be right."""
     dimension, _, rest = text.partition(":")
     operator, _, value = rest.partition(":")
-    found = Filter(_unescape(dimension), _operator(operator, text), ())
-    if (why := NOT_KEPT.get(found.data_key or "")) is not None:
-        raise BadQuery(f"{found.dimension} cannot be filtered on. {why}")
-    if not is_filterable(found.dimension):
-        known = ", ".join((*HIT_DIMENSIONS, *SESSION_DIMENSIONS))
-        raise BadQuery(f"{_short(found.dimension)} cannot be filtered on. Choose one of {known}, or data.<key>.")
-    return Filter(found.dimension, found.operator, _values(found, value))
+    filter_ = Filter(_unescape(dimension), _parse_operator(operator, text), ())
+    if (advice := UNSUPPORTED_DATA_KEYS.get(filter_.data_key or "")) is not None:
+        raise BadQuery(f"{filter_.dimension} cannot be filtered on. {advice}")
+    if not is_filterable(filter_.dimension):
+        dimension_names = ", ".join((*HIT_DIMENSIONS, *SESSION_DIMENSIONS))
+        raise BadQuery(
+            f"{_shorten(filter_.dimension)} cannot be filtered on. Choose one of {dimension_names}, or data.<key>."
+        )
+    return Filter(filter_.dimension, filter_.operator, _parse_values(filter_, value))
 
 
 def parse_filters(texts: list[str]) -> tuple[Filter, ...]:
@@ -156,7 +158,7 @@ def parse_filters(texts: list[str]) -> tuple[Filter, ...]:
 
 def is_filterable(dimension: str) -> bool:
     if dimension.startswith(DATA_PREFIX):
-        return 0 < len(dimension) - len(DATA_PREFIX) <= MAX_KEY_CHARS and is_plain(dimension)
+        return 0 < len(dimension) - len(DATA_PREFIX) <= MAX_KEY_CHARS and is_valid_text(dimension)
     return dimension in HIT_DIMENSIONS or dimension in SESSION_DIMENSIONS
 
 
@@ -170,59 +172,61 @@ def dimension_name(dimension: str) -> str:
     """ "Country", "UTM source", or the custom key itself."""
     if dimension.startswith(DATA_PREFIX):
         return dimension.removeprefix(DATA_PREFIX)
-    return NAMES.get(dimension) or dimension.replace("_", " ").capitalize()
+    return DIMENSION_NAMES.get(dimension) or dimension.replace("_", " ").capitalize()
 
 
-def is_plain(text: str) -> bool:
+def is_valid_text(text: str) -> bool:
     """False for text that no database takes: NUL, or halves of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _operator(name: str, text: str) -> Operator:
+def _parse_operator(name: str, text: str) -> Operator:
     try:
         return Operator(name)
     except ValueError:
-        known = ", ".join(Operator)
+        operator_names = ", ".join(Operator)
         raise BadQuery(
-            f"The filter {_short(text)} has no operator that is known. Write it as country:is:DE with one of {known}."
+            f"The filter {_shorten(text)} has no operator that is known. Write it as country:is:DE with one of {operator_names}."
         ) from None
 
 
-def _values(found: Filter, text: str) -> tuple[str, ...]:
-    if found.operator is Operator.IS_SET:
+def _parse_values(filter_: Filter, text: str) -> tuple[str, ...]:
+    if filter_.operator is Operator.IS_SET:
         return ()
-    values = text.split("|") if found.operator is Operator.ONE_OF else [text]
+    values = text.split("|") if filter_.operator is Operator.ONE_OF else [text]
     if len(values) > MAX_VALUES:
-        raise BadQuery(f"The filter on {found.dimension} lists {len(values)} values; {MAX_VALUES} are the most.")
-    return tuple(dict.fromkeys(_checked(found, _unescape(value)) for value in values))
+        raise BadQuery(f"The filter on {filter_.dimension} lists {len(values)} values; {MAX_VALUES} are the most.")
+    return tuple(dict.fromkeys(_check_value(filter_, _unescape(value)) for value in values))
 
 
-def _checked(found: Filter, value: str) -> str:
+def _check_value(filter_: Filter, value: str) -> str:
     if len(value) > MAX_VALUE_CHARS:
         raise BadQuery(
-            f"A value of the filter on {found.dimension} has {len(value):,} characters;"
+            f"A value of the filter on {filter_.dimension} has {len(value):,} characters;"
             f" {MAX_VALUE_CHARS:,} are the most."
         )
-    if not is_plain(value):
-        raise BadQuery(f"The filter on {found.dimension} holds characters that cannot be searched for. Leave them out.")
-    if not value and found.operator not in {Operator.IS, Operator.IS_NOT}:
+    if not is_valid_text(value):
         raise BadQuery(
-            f"The filter on {found.dimension} has no value. Write it as {found.dimension}:{found.operator}:value."
+            f"The filter on {filter_.dimension} holds characters that cannot be searched for. Leave them out."
+        )
+    if not value and filter_.operator not in {Operator.IS, Operator.IS_NOT}:
+        raise BadQuery(
+            f"The filter on {filter_.dimension} has no value. Write it as {filter_.dimension}:{filter_.operator}:value."
         )
     return value
 
 
 # Only the two signs that have a meaning here are escaped, so that a path with %20 in it can be written as it is.
-def _escape(text: str, sign: str) -> str:
-    return text.replace("%", "%25").replace(sign, f"%{ord(sign):02X}")
+def _escape(text: str, separator: str) -> str:
+    return text.replace("%", "%25").replace(separator, f"%{ord(separator):02X}")
 
 
 def _unescape(text: str) -> str:
-    for sign in ":|":
-        text = text.replace(f"%{ord(sign):02X}", sign).replace(f"%{ord(sign):02x}", sign)
+    for separator in ":|":
+        text = text.replace(f"%{ord(separator):02X}", separator).replace(f"%{ord(separator):02x}", separator)
     return text.replace("%25", "%")
 
 
-def _short(text: str) -> str:
-    shown = text.encode("utf-8", "replace").decode()
-    return repr(shown if len(shown) <= 80 else shown[:80] + "…")
+def _shorten(text: str) -> str:
+    printable_text = text.encode("utf-8", "replace").decode()
+    return repr(printable_text if len(printable_text) <= 80 else printable_text[:80] + "…")

@@ -48,12 +48,12 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("all", "All time"),
     ("custom", "Custom"),
 )
-LABELS = dict(PRESETS)
+PRESET_LABELS = dict(PRESETS)
 DEFAULT_KEY = "28d"
 
-_MOMENT = timedelta(microseconds=1)
-_DAYS = {"today": 1, "yesterday": 1, "7d": 7, "14d": 14, "28d": 28, "30d": 30, "90d": 90}
-_MONTHS = {"3mo": 3, "6mo": 6, "12mo": 12}
+_ONE_MICROSECOND = timedelta(microseconds=1)
+_DAYS_BY_KEY = {"today": 1, "yesterday": 1, "7d": 7, "14d": 14, "28d": 28, "30d": 30, "90d": 90}
+_MONTHS_BY_KEY = {"3mo": 3, "6mo": 6, "12mo": 12}
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class Period:
 
     @property
     def last_day(self) -> date:
-        return (self.end - _MOMENT).date()
+        return (self.end - _ONE_MICROSECOND).date()
 
     @property
-    def days(self) -> int:
+    def day_count(self) -> int:
         """Calendar days that it touches, at least 1."""
         return (self.last_day - self.first_day).days + 1
 
@@ -96,68 +96,70 @@ class Period:
         """What a person reads: "27 Oct – 23 Nov 2026"."""
         return dates_text(self.first_day, self.last_day)
 
-    def contains(self, at: datetime) -> bool:
-        return self.start_utc <= at.astimezone(UTC) < self.end_utc
+    def contains(self, moment: datetime) -> bool:
+        return self.start_utc <= moment.astimezone(UTC) < self.end_utc
 
     def previous(self, now: datetime, compare: Compare = Compare.PREVIOUS) -> Period | None:
         """What it is compared with; None where there is nothing. A running period ends there at the same minute."""
         if compare is Compare.NONE or self.key == "all":
             return None
         try:
-            return self._before(now, compare)
+            return self._comparison_period(now, compare)
         except (ValueError, OverflowError):  # before the first year there is
             return None
 
-    def _before(self, now: datetime, compare: Compare) -> Period:
-        earlier = _year_earlier if compare is Compare.YEAR else _shift_of(self)
-        end = _end(earlier, self.end)
+    def _comparison_period(self, now: datetime, compare: Compare) -> Period:
+        shift = _year_earlier if compare is Compare.YEAR else _comparison_shift(self)
+        end = _shift_end(shift, self.end)
         if self.contains(now):
             minute = now.astimezone(self.zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
-            end = _first(end, _end(earlier, minute))
+            end = _earliest(end, _shift_end(shift, minute))
         if compare is Compare.PREVIOUS:
-            end = _first(end, self.start)  # a month before has not always a 31st
-        start = earlier(self.start)
-        return Period("custom", start, end, dates_text(start.date(), (end - _MOMENT).date()))
+            end = _earliest(end, self.start)  # a month before has not always a 31st
+        start = shift(self.start)
+        return Period("custom", start, end, dates_text(start.date(), (end - _ONE_MICROSECOND).date()))
 
-    def step(self, count: int) -> Period:
+    def step(self, step_count: int) -> Period:
         """The period of the same kind `count` lengths later (negative: earlier). Raises BadQuery past known years."""
-        months = _months_of(self)
+        month_count = _month_count(self)
         if self.key == "all":
             return self
-        if months:
-            first = add_months(self.first_day, months * count)
-            last = add_months(first, months) - timedelta(days=1)
+        if month_count:
+            first_day = add_months(self.first_day, month_count * step_count)
+            last_day = add_months(first_day, month_count) - timedelta(days=1)
         else:
-            days = 1 if self.key == "24h" else self.days
-            first = self.last_day - timedelta(days=days - 1) + timedelta(days=days * count)
-            last = first + timedelta(days=days - 1)
-        return custom(first, last, self.zone)
+            day_count = 1 if self.key == "24h" else self.day_count
+            first_day = self.last_day - timedelta(days=day_count - 1) + timedelta(days=day_count * step_count)
+            last_day = first_day + timedelta(days=day_count - 1)
+        return custom_period(first_day, last_day, self.zone)
 
 
-def period(key: str, now: datetime, zone: ZoneInfo, first_event: datetime | None = None) -> Period:
+def preset_period(key: str, now: datetime, zone: ZoneInfo, first_event: datetime | None = None) -> Period:
     """The preset `key`. `first_event` is where "all" begins. Raises BadQuery for a key that does not exist."""
     today = now.astimezone(zone).date()
     tomorrow = today + timedelta(days=1)
     if key == "24h":
         return _last_24_hours(now, zone)
     if key == "yesterday":
-        return _days(key, today - timedelta(days=1), today, zone)
-    if key in _DAYS:
-        return _days(key, tomorrow - timedelta(days=_DAYS[key]), tomorrow, zone)
-    if key in _MONTHS:
-        return _days(key, add_months(tomorrow, -_MONTHS[key]), tomorrow, zone)
+        return _whole_days(key, today - timedelta(days=1), today, zone)
+    if key in _DAYS_BY_KEY:
+        return _whole_days(key, tomorrow - timedelta(days=_DAYS_BY_KEY[key]), tomorrow, zone)
+    if key in _MONTHS_BY_KEY:
+        return _whole_days(key, add_months(tomorrow, -_MONTHS_BY_KEY[key]), tomorrow, zone)
     if key == "mtd":
-        return _days(key, today.replace(day=1), tomorrow, zone)
+        return _whole_days(key, today.replace(day=1), tomorrow, zone)
     if key == "ytd":
-        return _days(key, today.replace(month=1, day=1), tomorrow, zone)
+        return _whole_days(key, today.replace(month=1, day=1), tomorrow, zone)
     if key == "all":
-        first = first_event.astimezone(zone).date() if first_event else today
-        return _days(key, min(first, today), tomorrow, zone)
-    known = ", ".join(known for known, _ in PRESETS if known != "custom")
-    raise BadQuery(f"The period {key[:40]!r} is not known. Choose one of {known}, or give two dates: from=… and to=….")
+        first_day = first_event.astimezone(zone).date() if first_event else today
+        return _whole_days(key, min(first_day, today), tomorrow, zone)
+    preset_key = ", ".join(preset_key for preset_key, _ in PRESETS if preset_key != "custom")
+    raise BadQuery(
+        f"The period {key[:40]!r} is not known. Choose one of {preset_key}, or give two dates: from=… and to=…."
+    )
 
 
-def custom(from_: date, to: date, zone: ZoneInfo) -> Period:
+def custom_period(from_: date, to: date, zone: ZoneInfo) -> Period:
     """Whole days, both included. Raises BadQuery when they are the wrong way round or out of range."""
     for day in (from_, to):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
@@ -168,19 +170,19 @@ def custom(from_: date, to: date, zone: ZoneInfo) -> Period:
         raise BadQuery(
             f"The period ends on {to.isoformat()}, before it starts on {from_.isoformat()}. Exchange the two dates."
         )
-    return _days("custom", from_, to + timedelta(days=1), zone, dates_text(from_, to))
+    return _whole_days("custom", from_, to + timedelta(days=1), zone, dates_text(from_, to))
 
 
-def default_interval(asked: Period) -> Interval:
+def default_interval(period: Period) -> Interval:
     """Hours up to two days, days up to a quarter, weeks up to a year, then months."""
-    if asked.days <= 2:
+    if period.day_count <= 2:
         return Interval.HOUR
-    if asked.days <= 100:
+    if period.day_count <= 100:
         return Interval.DAY
-    return Interval.WEEK if asked.days <= 400 else Interval.MONTH
+    return Interval.WEEK if period.day_count <= 400 else Interval.MONTH
 
 
-_SECONDS = {
+_SECONDS_BY_INTERVAL = {
     Interval.MINUTE: 60,
     Interval.HOUR: 3600,
     Interval.DAY: 86_400,
@@ -189,20 +191,22 @@ _SECONDS = {
 }
 
 
-def intervals_for(asked: Period) -> tuple[Interval, ...]:
+def intervals_for(period: Period) -> tuple[Interval, ...]:
     """The intervals that can be drawn for a period: not one bucket only, and not more than MAX_POINTS."""
-    seconds = (asked.end_utc - asked.start_utc).total_seconds()
-    fitting = tuple(interval for interval in Interval if 1 < seconds / _SECONDS[interval] <= MAX_POINTS)
-    return fitting or (default_interval(asked),)
+    duration_s = (period.end_utc - period.start_utc).total_seconds()
+    intervals = tuple(
+        interval for interval in Interval if 1 < duration_s / _SECONDS_BY_INTERVAL[interval] <= MAX_POINTS
+    )
+    return intervals or (default_interval(period),)
 
 
-def check_interval(interval: Interval, asked: Period) -> None:
+def check_interval(interval: Interval, period: Period) -> None:
     """Raises BadQuery when a period holds more buckets than can be drawn."""
-    points = int((asked.end_utc - asked.start_utc).total_seconds() // _SECONDS[interval])
-    if points > MAX_POINTS:
-        wider = default_interval(asked)
+    point_count = int((period.end_utc - period.start_utc).total_seconds() // _SECONDS_BY_INTERVAL[interval])
+    if point_count > MAX_POINTS:
+        wider_interval = default_interval(period)
         raise BadQuery(
-            f"{asked.label} by {interval} would be {points:,} points. Choose a wider interval, as interval={wider}."
+            f"{period.label} by {interval} would be {point_count:,} points. Choose a wider interval, as interval={wider_interval}."
         )
 
 
@@ -219,12 +223,12 @@ def dates_text(first: date, last: date) -> str:
 def add_months(day: date, months: int) -> date:
     """The same day of another month, or that month's last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    after = date(year + (month == 11), (month + 1) % 12 + 1, 1)
-    return date(year, month + 1, min(day.day, (after - timedelta(days=1)).day))
+    next_month_start = date(year + (month == 11), (month + 1) % 12 + 1, 1)
+    return date(year, month + 1, min(day.day, (next_month_start - timedelta(days=1)).day))
 
 
-def _days(key: str, first: date, end: date, zone: ZoneInfo, label: str = "") -> Period:
-    return Period(key, _midnight(first, zone), _midnight(end, zone), label or LABELS[key])
+def _whole_days(key: str, first: date, end: date, zone: ZoneInfo, label: str = "") -> Period:
+    return Period(key, _midnight(first, zone), _midnight(end, zone), label or PRESET_LABELS[key])
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -235,47 +239,47 @@ def _last_24_hours(now: datetime, zone: ZoneInfo) -> Period:
     """The running hour and the 23 before it."""
     hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     end = hour.astimezone(UTC) + timedelta(hours=1)
-    return Period("24h", (end - timedelta(hours=24)).astimezone(zone), end.astimezone(zone), LABELS["24h"])
+    return Period("24h", (end - timedelta(hours=24)).astimezone(zone), end.astimezone(zone), PRESET_LABELS["24h"])
 
 
-Shift = Callable[[datetime], datetime]
+DateShift = Callable[[datetime], datetime]
 
 
-def _shift_of(asked: Period) -> Shift:
+def _comparison_shift(period: Period) -> DateShift:
     """How far back the compared period lies: months where a period is made of months, else days of the calendar."""
-    if asked.key == "24h":
-        return lambda at: (at.astimezone(UTC) - timedelta(hours=24)).astimezone(asked.zone)
-    months = _months_of(asked)
-    if months:
-        return lambda at: _by_date(at, lambda day: add_months(day, -months))
-    days = timedelta(days=asked.days)
-    return lambda at: _by_date(at, lambda day: day - days)
+    if period.key == "24h":
+        return lambda moment: (moment.astimezone(UTC) - timedelta(hours=24)).astimezone(period.zone)
+    month_count = _month_count(period)
+    if month_count:
+        return lambda moment: _shift_date(moment, lambda day: add_months(day, -month_count))
+    days = timedelta(days=period.day_count)
+    return lambda moment: _shift_date(moment, lambda day: day - days)
 
 
-def _months_of(asked: Period) -> int:
+def _month_count(period: Period) -> int:
     """How many months make the period; 0: it is made of days."""
-    if asked.key in _MONTHS:
-        return _MONTHS[asked.key]
-    if asked.key in {"mtd", "ytd"}:
-        return 1 if asked.key == "mtd" else 12
-    first, end = asked.first_day, asked.last_day + timedelta(days=1)
-    whole = asked.key == "custom" and first.day == end.day == 1
-    return (end.year - first.year) * 12 + end.month - first.month if whole else 0
+    if period.key in _MONTHS_BY_KEY:
+        return _MONTHS_BY_KEY[period.key]
+    if period.key in {"mtd", "ytd"}:
+        return 1 if period.key == "mtd" else 12
+    first_day, end = period.first_day, period.last_day + timedelta(days=1)
+    is_whole_months = period.key == "custom" and first_day.day == end.day == 1
+    return (end.year - first_day.year) * 12 + end.month - first_day.month if is_whole_months else 0
 
 
-def _year_earlier(at: datetime) -> datetime:
-    return _by_date(at, lambda day: add_months(day, -12))
+def _year_earlier(moment: datetime) -> datetime:
+    return _shift_date(moment, lambda day: add_months(day, -12))
 
 
-def _end(earlier: Shift, at: datetime) -> datetime:
+def _shift_end(shift: DateShift, end: datetime) -> datetime:
     """An end moves with the last moment before it: the day after 28 February is another one in a leap year."""
-    return earlier(at - _MOMENT) + _MOMENT
+    return shift(end - _ONE_MICROSECOND) + _ONE_MICROSECOND
 
 
-def _by_date(at: datetime, move: Callable[[date], date]) -> datetime:
-    return datetime.combine(move(at.date()), at.time(), at.tzinfo)
+def _shift_date(moment: datetime, shift_day: Callable[[date], date]) -> datetime:
+    return datetime.combine(shift_day(moment.date()), moment.time(), moment.tzinfo)
 
 
-def _first(*moments: datetime) -> datetime:
+def _earliest(*moments: datetime) -> datetime:
     """The earliest instant: times of one zone would otherwise be compared by their clocks."""
-    return min(moments, key=lambda at: at.astimezone(UTC))
+    return min(moments, key=lambda moment: moment.astimezone(UTC))

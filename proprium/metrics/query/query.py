@@ -12,7 +12,7 @@ from proprium.metrics.query.data_access import NO_KEY, DataAccess
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.period import Compare, Interval, Period
 
-KEPT = 64
+MAX_CACHED_STATEMENTS = 64
 """Statements of each kind that are kept, ready to be asked again."""
 
 
@@ -35,7 +35,7 @@ class Query:
     """(property, period, compare, filters, time zone, interval, audience). Periods are cut in `timezone`."""
 
     property_id: UUID
-    property: int  # its number in the warehouse
+    property_number: int  # its number in the warehouse
     timezone: ZoneInfo
     period: Period
     now: datetime  # UTC, aware: what "today" and "up to the same minute" mean; a cache's key takes its minute
@@ -49,7 +49,7 @@ class Query:
     live_min: int = 5  # who was here so lately is here now
     with_exits: bool = True  # False: the exit rate is not asked for
     goal: str = ""  # name of the goal that conversions are about; "": any of them
-    timezone_is_chosen: bool = False  # True: the reader asked for another zone than the property's
+    has_chosen_timezone: bool = False  # True: the reader asked for another zone than the property's
     data_access: DataAccess = NO_KEY  # keys of `data` that the principal may ask about
 
     def __post_init__(self) -> None:
@@ -60,18 +60,18 @@ class Query:
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)
 
-    def before(self) -> Query | None:
+    def comparison_query(self) -> Query | None:
         """The same question about the compared period; None where there is nothing to compare with."""
         period = self.period.previous(self.now, self.compare)
         return replace(self, period=period, compare=Compare.NONE) if period else None
 
 
-def timeless(query: Query) -> Query:
+def normalised_query(query: Query) -> Query:
     """Without what an answer does not depend on, once its period and buckets are known."""
     # Editors and readers share the answers that depend on no data key.
     has_data = any(wanted.data_key is not None for wanted in query.filters)
     data_access = query.data_access if has_data else NO_KEY
-    return replace(query, now=_NO_MOMENT, compare=Compare.NONE, timezone_is_chosen=False, data_access=data_access)
+    return replace(query, now=_FIXED_NOW, compare=Compare.NONE, has_chosen_timezone=False, data_access=data_access)
 
 
-_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+_FIXED_NOW = datetime(1970, 1, 1, tzinfo=UTC)

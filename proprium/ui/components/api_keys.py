@@ -8,22 +8,22 @@ from nicegui import run, ui
 from nicegui.element import Element
 
 from proprium.accounts import api_keys
-from proprium.errors import NotForReaders, ProblemForReader, SignInNeeded
+from proprium.errors import Forbidden, SignInRequired, UserFacingError
 from proprium.properties import service
 from proprium.storage.tables import ApiKey, User
 from proprium.ui import session, theme
 from proprium.ui.components.chips import tag
 from proprium.ui.components.controls import button, link_button
 from proprium.ui.components.dialogs import dialog
-from proprium.ui.components.feedback import tell
+from proprium.ui.components.feedback import toast
 from proprium.ui.components.fields import select, switch, text_input
 from proprium.ui.components.panels import code, panel
 from proprium.ui.services import Services
 
-ALL = "all"
+ALL_PROPERTIES = "all"
 
 
-class ApiKeys:
+class ApiKeysPanel:
     """For one open account page."""
 
     def __init__(self, services: Services, user: User) -> None:
@@ -32,93 +32,97 @@ class ApiKeys:
         with panel("API keys") as box:
             with box.head:
                 link_button("What they open", "/api/v1/docs")
-                button("New key", "plus", on_click=self._ask)
+                button("New key", "plus", on_click=self._open_dialog)
             self._body = box.body
         self._draw(user)
 
     def _draw(self, user: User) -> None:
         self._body.clear()
-        names = {one.id: one.name for one in service.visible_to(self._database, user)}
-        mine = api_keys.keys_of(self._database, user.id)
+        name_by_id = {property_.id: property_.name for property_ in service.visible_properties(self._database, user)}
+        keys = api_keys.list_keys(self._database, user.id)
         with self._body:
-            if not mine:
+            if not keys:
                 ui.label("None yet. With a key a program reads your numbers, or sends events of its own.").classes(
                     theme.MUTED
                 )
                 return
             with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
-                for key in mine:
-                    whose = names.get(key.property_id, "a deleted property") if key.property_id else "all that you see"
-                    self._row(key, whose)
+                for key in keys:
+                    scope_label = (
+                        name_by_id.get(key.property_id, "a deleted property") if key.property_id else "all that you see"
+                    )
+                    self._build_row(key, scope_label)
 
-    def _row(self, key: ApiKey, whose: str) -> None:
+    def _build_row(self, key: ApiKey, scope_label: str) -> None:
         with ui.element("tr"):
             with ui.element("td"):
                 ui.label(key.name).classes("strong")
-                used = f"last used {key.used_at:%-d %B %Y}" if key.used_at else "never used"
-                ui.label(f"since {key.created_at:%-d %B %Y}, {used}").classes(f"{theme.MUTED} {theme.SMALL}")
+                usage_text = f"last used {key.used_at:%-d %B %Y}" if key.used_at else "never used"
+                ui.label(f"since {key.created_at:%-d %B %Y}, {usage_text}").classes(f"{theme.MUTED} {theme.SMALL}")
             with ui.element("td").classes(theme.MUTED):
-                ui.label(whose)
+                ui.label(scope_label)
             with ui.element("td"):
                 tag("may send" if key.may_write else "reads only")
             with ui.element("td").classes("r"):
                 button("Revoke", "trash", name=f"Revoke {key.name}", on_click=lambda: self._revoke(key))
 
-    def _ask(self) -> None:
-        user = self._user()
-        seen = service.visible_to(self._database, user)
+    def _open_dialog(self) -> None:
+        user = self._current_user()
+        properties = service.visible_properties(self._database, user)
         with dialog("New API key") as box:
-            name = text_input("Name", placeholder="shop", why="What it is for.", autofocus=True)
-            choices = {ALL: "All properties that you see"} | {str(one.id): one.name for one in seen}
-            whose = select("For", choices, ALL)
-            why = "Every key reads. One that sends, sends to properties that you may edit."
-            writes = switch("It may send events too", False, why=why)
-            with ui.element("div").classes("ft") as foot:
+            name = text_input("Name", placeholder="shop", help_text="What it is for.", autofocus=True)
+            choices = {ALL_PROPERTIES: "All properties that you see"} | {
+                str(property_.id): property_.name for property_ in properties
+            }
+            property_select = select("For", choices, ALL_PROPERTIES)
+            help_text = "Every key reads. One that sends, sends to properties that you may edit."
+            write_switch = switch("It may send events too", False, help_text=help_text)
+            with ui.element("div").classes("ft") as footer:
                 button("Cancel", on_click=box.close)
-                button("Create", "plus", kind=theme.PRIMARY, on_click=lambda: act())
-            made = ui.element("div").classes(theme.STACK)
+                button("Create", "plus", kind=theme.PRIMARY, on_click=lambda: submit())
+            token_box = ui.element("div").classes(theme.STACK)
 
-        async def act() -> None:
-            chosen = None if whose.value == ALL else whose.value
+        async def submit() -> None:
+            property_id = None if property_select.value == ALL_PROPERTIES else property_select.value
             try:
-                token = await run.io_bound(lambda: self._create(name.value or "", chosen, writes.value))
-            except ProblemForReader as problem:
-                tell(str(problem), "bad")
+                token = await run.io_bound(lambda: self._create(name.value or "", property_id, write_switch.value))
+            except UserFacingError as problem:
+                toast(str(problem), "bad")
                 return
             if token is None:  # the server is stopping
                 return
-            foot.delete()
-            self._show(made, token)
-            self._draw(self._user())
+            footer.delete()
+            self._show_token(token_box, token)
+            self._draw(self._current_user())
 
         box.open()
 
     def _create(self, name: str, property_id: str | None, may_write: bool) -> str:
-        user = self._user()
-        found = service.find_visible(self._database, UUID(property_id), user) if property_id else None
-        if found and may_write and not service.may_edit(user, found):
-            raise NotForReaders(f"You may read {found.name}, but not send to it. Make a key that only reads.")
+        user = self._current_user()
+        property_ = service.find_visible(self._database, UUID(property_id), user) if property_id else None
+        if property_ and may_write and not service.may_edit(user, property_):
+            raise Forbidden(f"You may read {property_.name}, but not send to it. Make a key that only reads.")
         return api_keys.create(
-            self._database, name, user_id=user.id, property_id=found.id if found else None, may_write=may_write
+            self._database, name, user_id=user.id, property_id=property_.id if property_ else None, may_write=may_write
         )
 
-    def _show(self, place: Element, token: str) -> None:
-        with place:
+    def _show_token(self, container: Element, token: str) -> None:
+        with container:
             ui.label("Copy it now. It is shown this once, and kept as a hash only.").classes("strong")
             code(token, name="The new API key")
 
     async def _revoke(self, key: ApiKey) -> None:
         try:
-            user = self._user()
+            user = self._current_user()
             await run.io_bound(lambda: api_keys.revoke(self._database, key.id, user_id=user.id))
-        except ProblemForReader as problem:
-            tell(str(problem), "bad")
+        except UserFacingError as problem:
+            toast(str(problem), "bad")
             return
-        tell(f"{key.name} stopped working.")
+        toast(f"{key.name} stopped working.")
         self._draw(user)
 
-    def _user(self) -> User:
+    def _current_user(self) -> User:
         """Asked again for every change: a login may have ended since the page was opened."""
         if (user := session.user_of(self._services, self._request)) is None:
-            raise SignInNeeded("Your session has ended. Sign in and try again.")
+            raise SignInRequired("Your session has ended. Sign in and try again.")
         return user

@@ -18,15 +18,15 @@ def chip(
     with ui.element("span").classes(f"{theme.CHIP} {'off' if on_remove else ''}") as element:
         _chip_text(label, on_click)
         if on_remove:
-            with ui.element("button").props('type="button"').on("click", on_remove) as remove:
-                remove.props["aria-label"] = f"Remove {label}"
+            with ui.element("button").props('type="button"').on("click", on_remove) as remove_button:
+                remove_button.props["aria-label"] = f"Remove {label}"
                 ui.label("×")
     return element
 
 
 def _chip_text(label: str, on_click: Callable[..., Any] | None) -> None:
     if on_click is None:
-        ui.label(label).classes(theme.CUT)
+        ui.label(label).classes(theme.TRUNCATED)
         return
     with ui.element("button").props('type="button"').on("click", on_click):
         ui.label(label)

@@ -23,8 +23,8 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
         super().__init__()
         self._update_method = "update"  # what NiceGUI calls in map.js after new props
         self._atlas = atlas
-        nothing = Breakdown(dimension="country", unit="visitors", rows=(), total=0, distinct=0)
-        self._show(figures.world(nothing, Look.LIGHT, atlas), world_url(atlas), None, "Map of the world")
+        no_rows = Breakdown(dimension="country", unit="visitors", rows=(), total=0, distinct=0)
+        self._show(figures.world(no_rows, Look.LIGHT, atlas), world_url(atlas), None, "Map of the world")
         if on_pick is not None:
             self.on("pick", lambda event: on_pick(_location(event)))
 
@@ -40,7 +40,7 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
 
     def _show(self, figure: Figure, topology: str, look: Look | None, label: str) -> None:
         """Sends what is to be drawn in one message, and nothing when it is on the screen already."""
-        shown = {
+        new_props = {
             "data": figure["data"],
             "layout": figure["layout"],
             "topology": topology,
@@ -48,9 +48,9 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
             "border": figures.border(look or Look.LIGHT),
             "label": label,
         }
-        if any(self._props.get(name) != value for name, value in shown.items()):
+        if any(self._props.get(name) != value for name, value in new_props.items()):
             with self._props.suspend_updates():
-                self._props.update(shown)
+                self._props.update(new_props)
             self.update()
 
 

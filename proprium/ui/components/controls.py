@@ -12,7 +12,7 @@ from nicegui.element import Element
 from proprium.ui import theme
 from proprium.ui.components.text import span
 
-Handler = Callable[..., Any]
+ClickHandler = Callable[..., Any]
 
 
 def icon(name: str, classes: str = "") -> Element:
@@ -24,33 +24,33 @@ def button(
     label: str = "",
     icon_name: str = "",
     *,
-    on_click: Handler | None = None,
+    on_click: ClickHandler | None = None,
     kind: str = "",
     name: str = "",
-    submits: bool = False,
+    is_submit: bool = False,
 ) -> Element:
     """A plain <button>. `kind`: theme.PRIMARY, DANGER, BARE (joined by a space). Without a label it needs a `name`."""
     element = ui.element("button").classes(f"{theme.BUTTON} {kind}")
-    element.props(f'type="{"submit" if submits else "button"}"')
-    _fill(element, label, icon_name, name)
+    element.props(f'type="{"submit" if is_submit else "button"}"')
+    _fill_button(element, label, icon_name, name)
     if on_click is not None:
         element.on("click", on_click)
     return element
 
 
 def link_button(
-    label: str, href: str, icon_name: str = "", *, kind: str = "", name: str = "", new_tab: bool = False
+    label: str, href: str, icon_name: str = "", *, kind: str = "", name: str = "", opens_new_tab: bool = False
 ) -> Element:
     """A link that looks like a button."""
     element = ui.element("a").classes(f"{theme.BUTTON} {kind}")
     element.props["href"] = href
-    if new_tab:
+    if opens_new_tab:
         element.props('target="_blank" rel="noopener"')
-    _fill(element, label, icon_name, name)
+    _fill_button(element, label, icon_name, name)
     return element
 
 
-def _fill(element: Element, label: str, icon_name: str, name: str) -> None:
+def _fill_button(element: Element, label: str, icon_name: str, name: str) -> None:
     if name:
         element.props["aria-label"] = name
     if not label:
@@ -83,7 +83,7 @@ def copy_button(text: str, label: str = "Copy") -> Element:
     return element
 
 
-def menu_item(label: str, icon_name: str = "", *, on_click: Handler | None = None, kind: str = "") -> Element:
+def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None = None, kind: str = "") -> Element:
     """An entry of a ui.menu()."""
     element = ui.menu_item(on_click=on_click).classes(kind)
     with element:
@@ -101,7 +101,7 @@ def tabs(
         group.props["aria-label"] = name
         buttons = {key: _tab(label, key == active) for key, label in options}
     for key, element in buttons.items():
-        element.on("click", lambda _, key=key: _choose(buttons, key, on_change))
+        element.on("click", lambda _, key=key: _select_tab(buttons, key, on_change))
     return group
 
 
@@ -109,16 +109,16 @@ def _tab(label: str, is_active: bool) -> Element:
     element = ui.element("button").props('type="button" role="tab"')
     with element:
         span(label)
-    _mark(element, is_active)
+    _mark_active(element, is_active)
     return element
 
 
-def _mark(element: Element, is_active: bool) -> None:
+def _mark_active(element: Element, is_active: bool) -> None:
     element.classes(add=theme.ON if is_active else None, remove=None if is_active else theme.ON)
     element.props["aria-selected"] = "true" if is_active else "false"
 
 
-def _choose(buttons: dict[str, Element], key: str, on_change: Callable[[str], Any]) -> Any:
-    for other, element in buttons.items():
-        _mark(element, other == key)
+def _select_tab(buttons: dict[str, Element], key: str, on_change: Callable[[str], Any]) -> Any:
+    for other_key, element in buttons.items():
+        _mark_active(element, other_key == key)
     return on_change(key)

@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 # A head is a button, so that it can be reached and pressed by keyboard; aria-sort says what is so now.
-_HEADER = """
+_HEADER_SLOT = """
 <tr>
   <th v-for="col in props.cols" :key="col.name" scope="col" :class="col.name === 'label' ? 'first' : 'r'"
       :aria-sort="col.order">
@@ -22,7 +22,7 @@ _HEADER = """
   <th class="tail"><span class="hidden-name">Why</span></th>
 </tr>
 """
-_BODY = """
+_BODY_SLOT = """
 <tr :class="{still: props.row.still}" @click="() => props.row.still || $parent.$emit('chosen', props.row.i)">
   <td class="first" :title="props.row.label">
     <span class="b" :style="{width: props.row.width}"></span>
@@ -43,7 +43,7 @@ _BODY = """
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     key: str
     title: str
 
@@ -52,27 +52,33 @@ class DataTable:
     """Rows are dicts: `label`, `width` of the bar, `flag` (an address, or ""), `still`, and a text for each column."""
 
     def __init__(
-        self, on_sort: Callable[[str], Any], on_row: Callable[[int], Any], on_why: Callable[[int], Any], name: str
+        self, on_sort: Callable[[str], Any], on_row: Callable[[int], Any], on_explain: Callable[[int], Any], name: str
     ) -> None:
         with ui.element("div").classes("fulltable").props('role="region" tabindex="-1"') as box:
             box.props["aria-label"] = name
             self.element = ui.table(rows=[], columns=[], row_key="i").classes("tbl").props("flat")
         self.element.props["no-data-label"] = "–"
-        self.element.add_slot("header", _HEADER)
-        self.element.add_slot("body", _BODY)
+        self.element.add_slot("header", _HEADER_SLOT)
+        self.element.add_slot("body", _BODY_SLOT)
         self.element.on("sorted", lambda event: on_sort(str(event.args)))
         self.element.on("chosen", lambda event: on_row(int(event.args)))
-        self.element.on("explained", lambda event: on_why(int(event.args)))
+        self.element.on("explained", lambda event: on_explain(int(event.args)))
 
     def show(
-        self, first: str, columns: Sequence[Column], sort: str, rows: Sequence[dict[str, Any]], *, ascending: bool
+        self,
+        label_title: str,
+        columns: Sequence[TableColumn],
+        sort: str,
+        rows: Sequence[dict[str, Any]],
+        *,
+        is_ascending: bool,
     ) -> None:
         """`first` is the head of the column of labels."""
-        heads = [{"name": "label", "label": first, "field": "label", "order": None}]
+        headers = [{"name": "label", "label": label_title, "field": "label", "order": None}]
         for column in columns:
-            order = ("ascending" if ascending else "descending") if column.key == sort else "none"
-            heads.append({"name": column.key, "label": column.title, "field": column.key, "order": order})
+            order = ("ascending" if is_ascending else "descending") if column.key == sort else "none"
+            headers.append({"name": column.key, "label": column.title, "field": column.key, "order": order})
         with self.element.props.suspend_updates():
-            self.element.props["columns"] = heads
+            self.element.props["columns"] = headers
             self.element.props["rows"] = [{**row, "i": index} for index, row in enumerate(rows)]
         self.element.update()

@@ -20,7 +20,7 @@ def skeleton(height: int, classes: str = "") -> Element:
     )
 
 
-def empty(title: str, text: str = "", icon_name: str = "chart") -> Element:
+def empty_state(title: str, text: str = "", icon_name: str = "chart") -> Element:
     """Says what is missing and how to get it. Enter it to add a button below."""
     with ui.element("div").classes(theme.BLANK) as element:
         icon(icon_name)
@@ -42,17 +42,17 @@ def note(text: str, kind: str = "", icon_name: str = "") -> Element:
     return element
 
 
-def problem(text: str) -> Element:
+def error_note(text: str) -> Element:
     """An error that stays in its tile and says what to do."""
     return note(text, "bad")
 
 
-def tell(text: str, kind: str = "") -> None:
+def toast(text: str, kind: str = "") -> None:
     """A sentence that goes away by itself; `kind` "bad" for what did not work."""
     ui.notify(text, position="bottom", classes=kind, multi_line=True, timeout=8000 if kind else 4000)
 
 
-def said_before(key: str) -> None:
+def show_flash(key: str) -> None:
     """What the form that led here was answered, if anything."""
-    if key and (said := flash.take(key)):
-        note(said.text, said.kind)
+    if key and (flash_message := flash.pop(key)):
+        note(flash_message.text, flash_message.kind)

@@ -9,19 +9,19 @@ from nicegui import ui
 from nicegui.element import Element
 
 from proprium.ui import theme
-from proprium.ui.components.text import span, words
+from proprium.ui.components.text import span, text
 
 
 @contextmanager
-def field(label: str, why: str = "", *, target: str = "") -> Iterator[Element]:
+def field(label: str, help_text: str = "", *, input_id: str = "") -> Iterator[Element]:
     """A label above whatever is put inside, the reason for asking below. `target` is the id of a native field."""
     with ui.element("div").classes(theme.FIELD) as box:
-        caption = words("label" if target else "div", label, "lab")
-        if target:
-            caption.props["for"] = target
+        caption = text("label" if input_id else "div", label, "lab")
+        if input_id:
+            caption.props["for"] = input_id
         yield box
-        if why:
-            ui.label(why).classes("why")
+        if help_text:
+            ui.label(help_text).classes("why")
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def post_form(action: str, classes: str = f"{theme.STACK} wide") -> Iterator[Ele
         yield form
 
 
-def hidden(name: str, value: str, *, autocomplete: str = "") -> None:
+def hidden_input(name: str, value: str, *, autocomplete: str = "") -> None:
     """A field that nobody sees."""
     element = ui.element("input").props('type="hidden"')
     element.props.update({"name": name, "value": value})
@@ -44,43 +44,43 @@ def native_input(
     label: str,
     name: str,
     *,
-    kind: str = "text",
+    input_type: str = "text",
     value: str = "",
     autocomplete: str = "off",
-    why: str = "",
-    required: bool = True,
+    help_text: str = "",
+    is_required: bool = True,
     **attributes: str,
 ) -> Element:
     """An <input> of a form that the browser posts itself."""
-    with field(label, why, target=f"field-{name}"):
+    with field(label, help_text, input_id=f"field-{name}"):
         element = ui.element("input").classes(theme.INPUT)
         element.props.update(
-            {"id": f"field-{name}", "name": name, "type": kind, "autocomplete": autocomplete, **attributes}
+            {"id": f"field-{name}", "name": name, "type": input_type, "autocomplete": autocomplete, **attributes}
         )
         if value:
             element.props["value"] = value
-        if required:
+        if is_required:
             element.props["required"] = True
     return element
 
 
-def tick(label: str, name: str, *, checked: bool = False, why: str = "") -> Element:
+def checkbox(label: str, name: str, *, is_checked: bool = False, help_text: str = "") -> Element:
     """A check box of a form that the browser posts itself; its value is "yes"."""
     with ui.element("label").classes("tick"):
         element = ui.element("input")
-        element.props.update({"type": "checkbox", "name": name, "value": "yes", "checked": checked})
+        element.props.update({"type": "checkbox", "name": name, "value": "yes", "checked": is_checked})
         with ui.element("span"):
             span(label, "strong")
-            if why:
-                span(why, f"{theme.MUTED} {theme.SMALL}").style("display: block")
+            if help_text:
+                span(help_text, f"{theme.MUTED} {theme.SMALL}").style("display: block")
     return element
 
 
 def text_input(
-    label: str, *, value: str = "", placeholder: str = "", why: str = "", autofocus: bool = False
+    label: str, *, value: str = "", placeholder: str = "", help_text: str = "", autofocus: bool = False
 ) -> ui.input:
     """A text field that talks over the socket."""
-    with field(label, why):
+    with field(label, help_text):
         element = ui.input(value=value, placeholder=placeholder).props("outlined dense hide-bottom-space")
         element.props["aria-label"] = label
         if autofocus:
@@ -88,17 +88,19 @@ def text_input(
     return element
 
 
-def select(label: str, options: Mapping[str, str], value: str, *, why: str = "", searchable: bool = False) -> ui.select:
+def select(
+    label: str, options: Mapping[str, str], value: str, *, help_text: str = "", is_searchable: bool = False
+) -> ui.select:
     """A choice of `options` (key → label) that talks over the socket."""
-    with field(label, why):
-        element = ui.select(dict(options), value=value, with_input=searchable).props(
+    with field(label, help_text):
+        element = ui.select(dict(options), value=value, with_input=is_searchable).props(
             "outlined dense options-dense hide-bottom-space"
         )
         element.props["aria-label"] = label
     return element
 
 
-def bare_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
+def compact_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
     """A choice in a row of tools: its name is for those who cannot see what it is. What is typed finds an option."""
     element = ui.select(dict(options), value=value, with_input=True)
     element.props("outlined dense options-dense hide-bottom-space")
@@ -106,33 +108,35 @@ def bare_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
     return element
 
 
-def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", why: str = "") -> ui.textarea:
+def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", help_text: str = "") -> ui.textarea:
     """Values, one a line, over the socket."""
-    with field(label, why):
+    with field(label, help_text):
         element = ui.textarea(value="\n".join(lines), placeholder=placeholder)
         element.props("outlined dense autogrow hide-bottom-space")
         element.props["aria-label"] = label
     return element
 
 
-def whole_number(label: str, value: int, lowest: int, highest: int, *, unit: str = "", why: str = "") -> ui.number:
+def integer_input(
+    label: str, value: int, minimum: int, maximum: int, *, unit: str = "", help_text: str = ""
+) -> ui.number:
     """A number without a fraction, over the socket; what is outside is refused where it is saved."""
-    with field(label, why):
-        element = ui.number(value=value, min=lowest, max=highest, step=1, precision=0, suffix=unit)
+    with field(label, help_text):
+        element = ui.number(value=value, min=minimum, max=maximum, step=1, precision=0, suffix=unit)
         element.props("outlined dense hide-bottom-space")
         element.props["aria-label"] = label
     return element
 
 
-def read_whole(element: ui.number) -> int:
+def read_integer(element: ui.number) -> int:
     """Raises nothing: an emptied field is 0, and refused where that is outside."""
     return int(element.value or 0)
 
 
-def switch(label: str, value: bool, *, why: str = "") -> ui.switch:
+def switch(label: str, value: bool, *, help_text: str = "") -> ui.switch:
     """On or off, over the socket."""
     with ui.element("div").classes(theme.FIELD):
         element = ui.switch(label, value=value).props("dense")
-        if why:
-            ui.label(why).classes("why")
+        if help_text:
+            ui.label(help_text).classes("why")
     return element

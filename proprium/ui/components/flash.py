@@ -7,16 +7,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
-MOST = 500
+MAX_MESSAGES = 500
 
 
 @dataclass(frozen=True)
-class Flash:
+class FlashMessage:
     text: str
     kind: str = "bad"  # or "good"
 
 
-_kept: OrderedDict[str, Flash] = OrderedDict()
+_messages: OrderedDict[str, FlashMessage] = OrderedDict()
 _lock = Lock()
 
 
@@ -24,13 +24,13 @@ def put(text: str, kind: str = "bad") -> str:
     """The key to hand on as `?said=`."""
     key = secrets.token_urlsafe(9)
     with _lock:
-        _kept[key] = Flash(text, kind)
-        while len(_kept) > MOST:
-            _kept.popitem(last=False)
+        _messages[key] = FlashMessage(text, kind)
+        while len(_messages) > MAX_MESSAGES:
+            _messages.popitem(last=False)
     return key
 
 
-def take(key: str) -> Flash | None:
+def pop(key: str) -> FlashMessage | None:
     """Once: a reload does not repeat it."""
     with _lock:
-        return _kept.pop(key, None)
+        return _messages.pop(key, None)

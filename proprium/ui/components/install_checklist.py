@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from collector.errors import Reason
-from collector.event import Outcome
+from collector.errors import DropReason
+from collector.event import HitOutcome
 from proprium.storage.events import StoredEvent
 from proprium.ui import theme
 from proprium.ui.components.controls import button, icon, link_button
@@ -17,7 +17,7 @@ from proprium.ui.components.feedback import note
 from proprium.ui.components.rejection_messages import AUTOMATED, Fix, sentence_of, status_of
 from proprium.ui.components.text import span
 
-STEPS = {
+STEP_LABELS = {
     "received": "Received",
     "known": "Property known",
     "hostname": "Hostname allowed",
@@ -27,126 +27,137 @@ STEPS = {
     "human": "A person, no bot",
     "stored": "Stored",
 }
-STEP_OF_REASON: dict[str, str] = {Reason.HOSTNAME: "hostname", Reason.EXCLUDED_IP: "address", Reason.BOT: "human"}
-STEP_OF_STATUS = {400: "received", 404: "known", 413: "received", 429: "address"}
+STEP_BY_REASON: dict[str, str] = {
+    DropReason.HOSTNAME: "hostname",
+    DropReason.EXCLUDED_IP: "address",
+    DropReason.BOT: "human",
+}
+STEP_BY_STATUS = {400: "received", 404: "known", 413: "received", 429: "address"}
 """Where a request ended that was refused before anybody looked at its events; a 503 ended at the last step."""
-DONE, REFUSED, APART, OPEN = "done", "refused", "apart", ""  # APART: let in, but something should be done
-SIGNS = {REFUSED: "close", APART: "warn"}
-DUPLICATE = "sent again, counted once"
+DONE, REJECTED, WARNING, PENDING = "done", "refused", "apart", ""  # APART: let in, but something should be done
+ICON_BY_STATE = {REJECTED: "close", WARNING: "warn"}
+DUPLICATE_TEXT = "sent again, counted once"
 
 
-Steps = Mapping[str, tuple[str, str]]
+StepStates = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Arrival:
+class HitReport:
     """A hit as the list shows it: step → (state, what to say)."""
 
     title: str
-    steps: Steps
-    trouble: str = ""  # why it was refused or kept apart: a key of reasons.SENTENCES, or a status and a sentence
+    steps: StepStates
+    problem: str = ""  # why it was refused or kept apart: a key of reasons.SENTENCES, or a status and a sentence
     hostname: str | None = None
     has_address: bool | None = True  # None: another process knows
     is_stored: bool = False
 
     @classmethod
-    def of_outcome(cls, outcome: Outcome, counts_automated: bool = True) -> Arrival:
+    def from_outcome(cls, outcome: HitOutcome, counts_automated: bool = True) -> HitReport:
         """From this process's own collector: everything is known of it."""
-        is_apart = outcome.is_automated and not counts_automated
+        is_kept_apart = outcome.is_automated and not counts_automated
         return cls(
             _title(outcome.event, outcome.page),
-            _steps(outcome, counts_automated),
-            outcome.reason or (AUTOMATED if is_apart else ""),
+            _outcome_steps(outcome, counts_automated),
+            outcome.reason or (AUTOMATED if is_kept_apart else ""),
             outcome.hostname,
             outcome.has_address,
-            outcome.stored or outcome.duplicate,
+            outcome.is_stored or outcome.is_duplicate,
         )
 
     @classmethod
-    def of_event(cls, event: StoredEvent, counts_automated: bool = True) -> Arrival:
+    def from_event(cls, event: StoredEvent, counts_automated: bool = True) -> HitReport:
         """From storage: another process took it, so it passed every door."""
-        place = event.country or None
+        country = event.country or None
         steps = {
             "received": (DONE, event.event),
             "known": (DONE, ""),
             "hostname": (DONE, event.hostname or "none sent"),
-            "address": (DONE if place else OPEN, "" if place else "not told"),
-            **_of_sender(place, event.browser, event.is_bot, event.is_automated, counts_automated),
+            "address": (DONE if country else PENDING, "" if country else "not told"),
+            **_agent_steps(country, event.browser, event.is_bot, event.is_automated, counts_automated),
             "stored": (DONE, ""),
         }
-        trouble = AUTOMATED if event.is_automated and not counts_automated else ""
+        problem = AUTOMATED if event.is_automated and not counts_automated else ""
         return cls(
-            _title(event.event, _text(event.data.get("url"))), steps, trouble, None, True if place else None, True
+            _title(event.event, _text_or_empty(event.data.get("url"))),
+            steps,
+            problem,
+            None,
+            True if country else None,
+            True,
         )
 
 
-def _steps(outcome: Outcome, counts_automated: bool) -> Steps:
-    if step := STEP_OF_STATUS.get(status_of(outcome.reason) or 0):
-        return _unread(outcome, step)
+def _outcome_steps(outcome: HitOutcome, counts_automated: bool) -> StepStates:
+    if step := STEP_BY_STATUS.get(status_of(outcome.reason) or 0):
+        return _rejected_request_steps(outcome, step)
     steps = {
         "received": (DONE, outcome.event),
         "known": (DONE, ""),
         "hostname": (DONE, outcome.hostname or "none sent"),
-        "address": (DONE, "") if outcome.has_address else (APART, "unknown: behind a proxy?"),
-        **_of_sender(outcome.country, outcome.browser, outcome.is_bot, outcome.is_automated, counts_automated),
-        "stored": (DONE, DUPLICATE) if outcome.duplicate else (DONE if outcome.stored else OPEN, ""),
+        "address": (DONE, "") if outcome.has_address else (WARNING, "unknown: behind a proxy?"),
+        **_agent_steps(outcome.country, outcome.browser, outcome.is_bot, outcome.is_automated, counts_automated),
+        "stored": (DONE, DUPLICATE_TEXT) if outcome.is_duplicate else (DONE if outcome.is_stored else PENDING, ""),
     }
     if outcome.reason:
-        stopped_at = STEP_OF_REASON.get(outcome.reason, "stored")
-        steps[stopped_at] = (REFUSED, steps[stopped_at][1])
+        failed_step = STEP_BY_REASON.get(outcome.reason, "stored")
+        steps[failed_step] = (REJECTED, steps[failed_step][1])
     return steps
 
 
-def _unread(outcome: Outcome, stopped_at: str) -> Steps:
+def _rejected_request_steps(outcome: HitOutcome, failed_step: str) -> StepStates:
     """What comes after the step where it ended was not looked at."""
-    steps = dict.fromkeys(STEPS, (OPEN, "")) | {"received": (DONE, outcome.event), "known": (DONE, "")}
-    steps[stopped_at] = (REFUSED, steps[stopped_at][1])
+    steps = dict.fromkeys(STEP_LABELS, (PENDING, "")) | {"received": (DONE, outcome.event), "known": (DONE, "")}
+    steps[failed_step] = (REJECTED, steps[failed_step][1])
     return steps
 
 
-class Listener:
+class InstallChecklist:
     """The card beside the tag. `advice` says in a sentence what no click does."""
 
     def __init__(
         self,
-        waiting_for: str,
-        dashboard: str,
+        site_name: str,
+        dashboard_url: str,
         *,
         has_events: bool,
         country_name: Callable[[str], str],
-        advice: Callable[[str], str],
+        advice_for: Callable[[str], str],
     ) -> None:
-        self._country_name, self._advice = country_name, advice
-        self._steps: dict[str, _Step] = {}
+        self._country_name, self._advice_for = country_name, advice_for
+        self._step_rows: dict[str, _StepRow] = {}
         with ui.element("div").classes(f"{theme.LINE} bd").style("padding-bottom: 2px").props('role="status"'):
             self._dot = ui.element("span").classes(f"{theme.DOT} {theme.ON}")
-            self._headline = span(_waiting(waiting_for, has_events), "strong")
+            self._headline = span(_headline_text(site_name, has_events), "strong")
         with ui.element("div").classes("ticks bd").style("padding-top: 4px"):
-            for key, label in STEPS.items():
-                self._steps[key] = _Step(label)
-        self._notes = ui.element("div").classes(f"{theme.BODY} {theme.STACK}").style("padding-top: 0")
-        self._notes.set_visibility(False)
-        with ui.element("div").classes(theme.BODY).style("padding-top: 0") as self._ready:
-            link_button("Open the dashboard", dashboard, "chart", kind=theme.PRIMARY)
-        self._ready.set_visibility(has_events)
+            for key, label in STEP_LABELS.items():
+                self._step_rows[key] = _StepRow(label)
+        self._notes_box = ui.element("div").classes(f"{theme.BODY} {theme.STACK}").style("padding-top: 0")
+        self._notes_box.set_visibility(False)
+        with ui.element("div").classes(theme.BODY).style("padding-top: 0") as self._ready_box:
+            link_button("Open the dashboard", dashboard_url, "chart", kind=theme.PRIMARY)
+        self._ready_box.set_visibility(has_events)
 
-    def show(self, arrival: Arrival, fix: Fix | None = None) -> None:
+    def show(self, hit_report: HitReport, fix: Fix | None = None) -> None:
         """What is wrong with it stands below in amber, with a button that mends it where there is one."""
-        self._headline.set_text(arrival.title)
-        for key, (state, said) in arrival.steps.items():
+        self._headline.set_text(hit_report.title)
+        for key, (state, detail) in hit_report.steps.items():
             is_country = key == "country" and state == DONE
-            self._steps[key].show(state, self._country_name(said) if is_country else said)
-        if arrival.is_stored:
-            self._ready.set_visibility(True)
-        self._notes.clear()
-        self._notes.set_visibility(False)
-        if arrival.trouble:
-            self.add(sentence_of(arrival.trouble, arrival.hostname), fix, self._advice(arrival.trouble))
+            self._step_rows[key].show(state, self._country_name(detail) if is_country else detail)
+        if hit_report.is_stored:
+            self._ready_box.set_visibility(True)
+        self._notes_box.clear()
+        self._notes_box.set_visibility(False)
+        if hit_report.problem:
+            self.add_note(
+                sentence_of(hit_report.problem, hit_report.hostname), fix, self._advice_for(hit_report.problem)
+            )
 
-    def add(self, sentence: str, fix: Fix | None = None, advice: str = "") -> None:
+    def add_note(self, sentence: str, fix: Fix | None = None, advice: str = "") -> None:
         """One more sentence below the steps of what was shown last."""
-        self._notes.set_visibility(True)
-        with self._notes:
+        self._notes_box.set_visibility(True)
+        with self._notes_box:
             note(sentence, "warn")
             if advice:
                 span(advice, f"{theme.MUTED} {theme.SMALL}")
@@ -154,37 +165,37 @@ class Listener:
                 button(fix[0], on_click=fix[1]).style("align-self: flex-start")
 
 
-class _Step:
+class _StepRow:
     def __init__(self, label: str) -> None:
         with ui.element("div").classes("step") as self._box:
             with ui.element("span").classes("mark"):
-                self._sign = icon("check")
+                self._icon = icon("check")
             span(label)
-            self._said: TextElement = span("", "say cut")
+            self._detail: TextElement = span("", "say cut")
 
-    def show(self, state: str, said: str) -> None:
+    def show(self, state: str, detail: str) -> None:
         self._box.classes(replace=f"step {state}")
-        self._sign.classes(replace=f"icon i-{SIGNS.get(state, 'check')}")
-        self._said.set_text(said)
+        self._icon.classes(replace=f"icon i-{ICON_BY_STATE.get(state, 'check')}")
+        self._detail.set_text(detail)
 
 
-def _of_sender(
+def _agent_steps(
     country: str | None, browser: str, is_bot: bool, is_automated: bool, counts_automated: bool
 ) -> dict[str, tuple[str, str]]:
     return {
-        "country": (DONE, country) if country else (OPEN, "unknown place"),
-        "browser": (DONE, browser) if browser else (OPEN, "none that we know"),
-        "human": _of_bot(is_bot, is_automated, counts_automated),
+        "country": (DONE, country) if country else (PENDING, "unknown place"),
+        "browser": (DONE, browser) if browser else (PENDING, "none that we know"),
+        "human": _human_step(is_bot, is_automated, counts_automated),
     }
 
 
-def _of_bot(is_bot: bool, is_automated: bool, counts_automated: bool) -> tuple[str, str]:
+def _human_step(is_bot: bool, is_automated: bool, counts_automated: bool) -> tuple[str, str]:
     if is_automated:
-        return (DONE, "automated, counted") if counts_automated else (APART, "automated: counted apart")
-    return (OPEN, "looks like a bot: counted apart") if is_bot else (DONE, "")
+        return (DONE, "automated, counted") if counts_automated else (WARNING, "automated: counted apart")
+    return (PENDING, "looks like a bot: counted apart") if is_bot else (DONE, "")
 
 
-def _waiting(name: str, has_events: bool) -> str:
+def _headline_text(name: str, has_events: bool) -> str:
     return f"Listening for {name}" if has_events else f"Waiting for the first event from {name}"
 
 
@@ -192,5 +203,5 @@ def _title(event: str, page: str | None) -> str:
     return f"{event or 'An event'} on {page}" if page else event or "An event"
 
 
-def _text(value: object) -> str:
+def _text_or_empty(value: object) -> str:
     return value if isinstance(value, str) else ""

@@ -12,7 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.ui import theme
 from proprium.ui.components.controls import copy_button
-from proprium.ui.components.text import words
+from proprium.ui.components.text import text
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,23 @@ class Panel:
 
 @contextmanager
 def panel(
-    title: str, *, hint: str = "", body: str = theme.BODY, classes: str = "", heading: str = "h2"
+    title: str, *, hint: str = "", body_classes: str = theme.BODY, classes: str = "", heading_tag: str = "h2"
 ) -> Iterator[Panel]:
     """A card; enters its body. `body` are the body's classes: theme.ROWS for ranked rows."""
     with ui.element("section").classes(f"{theme.CARD} {classes}") as card:
         card.props["aria-label"] = title
         with ui.element("div").classes(theme.HEAD) as head:
-            label = words(heading, title, "t")
+            title_element = text(heading_tag, title, "t")
             if hint:
                 ui.label(hint).classes("s")
-        content = ui.element("div").classes(body)
-    with content:
-        yield Panel(card=card, head=head, title=label, body=content)
+        body_element = ui.element("div").classes(body_classes)
+    with body_element:
+        yield Panel(card=card, head=head, title=title_element, body=body_element)
 
 
-def code(text: str, *, name: str = "Code") -> Element:
+def code(content: str, *, name: str = "Code") -> Element:
     """Text to be copied, as it is."""
     with ui.element("div").classes(theme.CODE) as block:
-        words("pre", text).props('tabindex="0" role="region"').props["aria-label"] = name
-        copy_button(text)
+        text("pre", content).props('tabindex="0" role="region"').props["aria-label"] = name
+        copy_button(content)
     return block

@@ -11,10 +11,10 @@ from proprium.storage import trusted_proxies
 from proprium.storage.database import Database
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button
-from proprium.ui.components.feedback import note, tell
+from proprium.ui.components.feedback import note, toast
 from proprium.ui.services import Services
 
-ABOUT = (
+UNTRUSTED_PROXY_TEXT = (
     "Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
     " no countries, and all of them share one limit on floods. Trust it if it is yours."
 )
@@ -22,17 +22,19 @@ ABOUT = (
 
 def proxy_notice(services: Services) -> None:
     """Draws nothing when there is nothing to decide."""
-    if (address := trusted_proxies.waiting(services.database)) is None:
+    if (address := trusted_proxies.pending_proxy(services.database)) is None:
         return
     with ui.element("div").classes(f"{theme.LINE} wraps wide") as box:
-        note(ABOUT.format(address=address), "warn").style("flex: 1 1 320px")  # on a phone the buttons go below
+        note(UNTRUSTED_PROXY_TEXT.format(address=address), "warn").style(
+            "flex: 1 1 320px"
+        )  # on a phone the buttons go below
 
-        async def decide(what: Callable[[Database, str], None], said: str) -> None:
+        async def decide(action: Callable[[Database, str], None], message: str) -> None:
             if not session.is_owner(session.current_user(services)):
                 raise NotFound("Only the owner of this server decides about proxies.")
-            await run.io_bound(what, services.database, address)
+            await run.io_bound(action, services.database, address)
             box.delete()
-            tell(said)
+            toast(message)
 
         button(
             "Trust it", kind=theme.PRIMARY, on_click=lambda: decide(trusted_proxies.trust, f"{address} is trusted now.")

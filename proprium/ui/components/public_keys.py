@@ -6,7 +6,7 @@ import asyncio
 
 from nicegui import ui
 
-from proprium.errors import ProblemForReader
+from proprium.errors import UserFacingError
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import facts_of, query_from
@@ -14,9 +14,9 @@ from proprium.storage.public_keys import can_be_public
 from proprium.storage.tables import Property
 from proprium.ui import theme
 from proprium.ui.components.controls import button
-from proprium.ui.components.feedback import problem, skeleton, tell
+from proprium.ui.components.feedback import error_note, skeleton, toast
 from proprium.ui.components.panels import panel
-from proprium.ui.components.property_actions import Actions
+from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.services import Services
 
 ABOUT = (
@@ -31,10 +31,10 @@ PERIOD = [("period", "12mo"), ("compare", "none")]
 class PublicKeys:
     """Saved at once, beside the form: a switch that was pressed must not wait for a button."""
 
-    def __init__(self, services: Services, actions: Actions, found: Property) -> None:
+    def __init__(self, services: Services, actions: PropertyActions, found: Property) -> None:
         self._services, self._actions, self._found = services, actions, found
         self._seen: tuple[str, ...] = ()
-        with panel("Public data keys", body=f"{theme.BODY} {theme.STACK}") as box:
+        with panel("Public data keys", body_classes=f"{theme.BODY} {theme.STACK}") as box:
             box.card.props["id"] = "public-keys"
             ui.label(ABOUT).classes(theme.MUTED)
             self._list = ui.element("div").classes(f"{theme.STACK} tight")
@@ -49,10 +49,10 @@ class PublicKeys:
         """Lists the keys that were sent. Call it once the browser is there: it asks the warehouse."""
         try:
             self._seen = await asyncio.to_thread(self._read)
-        except ProblemForReader as trouble:
+        except UserFacingError as trouble:
             self._draw()
             with self._list:
-                problem(str(trouble))
+                error_note(str(trouble))
             return
         self._draw()
 
@@ -79,6 +79,6 @@ class PublicKeys:
         saved = await self._actions.publish_key(self._found.id, key, is_public)
         if saved is not None:
             self._found = saved
-            tell(f"Readers may see {key} now." if is_public else f"Readers may not see {key} any more.")
+            toast(f"Readers may see {key} now." if is_public else f"Readers may not see {key} any more.")
         self._draw()
         return saved is not None

@@ -9,7 +9,7 @@ from nicegui import ui
 from proprium.ui.components.feedback import note
 from proprium.warehouse.warehouse import Warehouse
 
-EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 
 
 class RebuildNotice:
@@ -19,24 +19,24 @@ class RebuildNotice:
         self._warehouse = warehouse
         self._client = ui.context.client
         self._box = ui.element("div").classes("notice")
-        self._shown: int | None = None
-        self._show(warehouse.rebuilt_percent())
+        self._shown_percent: int | None = None
+        self._show(warehouse.rebuild_percent())
 
     async def wait(self) -> bool:
         """Until they can; the notice goes away by itself. False when nobody looks any more."""
         while not self._client.is_deleted:
-            percent = self._warehouse.rebuilt_percent()
+            percent = self._warehouse.rebuild_percent()
             self._show(percent)
             if percent is None:
                 return True
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
         return False
 
     def _show(self, percent: int | None) -> None:
-        if percent != self._shown:
+        if percent != self._shown_percent:
             self._box.clear()
             if percent is not None:
                 with self._box:
                     note(f"The warehouse is being rebuilt: {percent} %. Numbers come by themselves when it is done.")
         self._box.set_visibility(percent is not None)
-        self._shown = percent
+        self._shown_percent = percent

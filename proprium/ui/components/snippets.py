@@ -7,22 +7,22 @@ from proprium.storage.tables import Property
 
 YOUR_ID = "YOUR-PROPERTY-ID"
 YOUR_KEY = "YOUR-API-KEY"
-PREFIX = "/pulse"  # where a site passes the script on; a word that no list of blockers knows
+PROXY_PREFIX = "/pulse"  # where a site passes the script on; a word that no list of blockers knows
 
 
 class Snippets:
     """For one property, or for nobody's: then the id is a placeholder."""
 
-    def __init__(self, settings: Settings, found: Property | None = None) -> None:
+    def __init__(self, settings: Settings, property_: Property | None = None) -> None:
         self.server = settings.public_url
-        self.id = str(found.id) if found else YOUR_ID
-        self.is_cookieless = bool(found and found.is_cookieless)
+        self.id = str(property_.id) if property_ else YOUR_ID
+        self.is_cookieless = bool(property_ and property_.is_cookieless)
 
     def tag(self, *options: str) -> str:
         """What goes on every page."""
         attributes = ["data-cookieless"] * self.is_cookieless + list(options)
-        extra = "".join(f" {attribute}" for attribute in attributes)
-        return f'<script defer src="{self.server}/collector.js" data-collector-id="{self.id}"{extra}></script>'
+        attribute_text = "".join(f" {attribute}" for attribute in attributes)
+        return f'<script defer src="{self.server}/collector.js" data-collector-id="{self.id}"{attribute_text}></script>'
 
     def wordpress(self) -> str:
         return f"""add_action('wp_head', function () {{
@@ -36,13 +36,13 @@ class Snippets:
             'width="1" height="1" alt="" referrerpolicy="no-referrer-when-downgrade">'
         )
 
-    def push(self) -> str:
+    def event_on_click(self) -> str:
         return """<button onclick="collectorQueue.push({event: 'signup', data: {plan: 'pro'}})">Sign up</button>"""
 
-    def label(self) -> str:
+    def labelled_link(self) -> str:
         return '<a href="/pricing" data-collect="pricing-in-header">Pricing</a>'
 
-    def queue(self) -> str:
+    def event_from_script(self) -> str:
         return """<script>
   window.collectorQueue = window.collectorQueue || [];
   collectorQueue.push({event: 'signup', data: {plan: 'pro', seats: 3}});
@@ -83,7 +83,7 @@ requests.post(
 }});
 console.log(answer.status);  // 204: it is on disk"""
 
-    def api(self) -> str:
+    def batch_import(self) -> str:
         return f"""from time import time
 from uuid import uuid4
 
@@ -108,7 +108,7 @@ answer = requests.post(
 for result in answer.json()["results"]:
     print(result)"""
 
-    def read(self) -> str:
+    def read_with_curl(self) -> str:
         """From the command line: a number, a table, every event."""
         return f"""KEY={YOUR_KEY}
 API={self.server}/api/v1/properties/{self.id}
@@ -116,7 +116,7 @@ curl --fail --header "Authorization: Bearer $KEY" "$API/totals?period=28d&metric
 curl --fail --header "Authorization: Bearer $KEY" "$API/breakdown/page?period=28d&limit=10&filter=country:is:DE"
 curl --fail --header "Authorization: Bearer $KEY" "$API/events.csv?from=2026-01-01" --output events.csv"""
 
-    def read_python(self) -> str:
+    def read_with_python(self) -> str:
         return f"""import requests
 
 api = requests.Session()
@@ -134,32 +134,32 @@ for bucket in ask("timeline", period="7d", interval="day", metric="page_views")[
 for row in ask("breakdown/country", period="7d", limit=10)["rows"]:
     print(row["label"], row["numbers"]["visitors"])"""
 
-    def policy(self) -> str:
+    def content_security_policy(self) -> str:
         """For pages with a Content-Security-Policy: what to add to which of its lines."""
         return f"script-src 'self' {self.server}; connect-src 'self' {self.server}; img-src 'self' {self.server}"
 
     def proxied_tag(self) -> str:
-        return self.tag().replace(f"{self.server}/collector.js", f"{PREFIX}/app.js")
+        return self.tag().replace(f"{self.server}/collector.js", f"{PROXY_PREFIX}/app.js")
 
     def nginx(self) -> str:
-        return f"""location = {PREFIX}/app.js {{
+        return f"""location = {PROXY_PREFIX}/app.js {{
     proxy_pass {self.server}/collector.js;
     proxy_ssl_server_name on;
 }}
-location = {PREFIX}/collect {{
+location = {PROXY_PREFIX}/collect {{
     proxy_pass {self.server}/collect;
     proxy_ssl_server_name on;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 }}"""
 
     def caddy(self) -> str:
-        return f"""handle {PREFIX}/app.js {{
+        return f"""handle {PROXY_PREFIX}/app.js {{
 	rewrite * /collector.js
 	reverse_proxy {self.server} {{
 		header_up Host {{upstream_hostport}}
 	}}
 }}
-handle {PREFIX}/collect {{
+handle {PROXY_PREFIX}/collect {{
 	rewrite * /collect
 	reverse_proxy {self.server} {{
 		header_up Host {{upstream_hostport}}
@@ -167,7 +167,7 @@ handle {PREFIX}/collect {{
 }}"""
 
     def cloudflare(self) -> str:
-        return f"""const paths = {{'{PREFIX}/app.js': '/collector.js', '{PREFIX}/collect': '/collect'}};
+        return f"""const paths = {{'{PROXY_PREFIX}/app.js': '/collector.js', '{PROXY_PREFIX}/collect': '/collect'}};
 
 export default {{
   async fetch(request) {{

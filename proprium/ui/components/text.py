@@ -5,15 +5,15 @@ from __future__ import annotations
 from nicegui.elements.mixins.text_element import TextElement
 
 
-def words(tag: str, text: str, classes: str = "") -> TextElement:
+def text(tag: str, text: str, classes: str = "") -> TextElement:
     """`text` is shown as it is, whoever wrote it."""
     return TextElement(tag=tag, text=text).classes(classes)
 
 
-def span(text: str, classes: str = "") -> TextElement:
-    return words("span", text, classes)
+def span(content: str, classes: str = "") -> TextElement:
+    return text("span", content, classes)
 
 
-def title(text: str, classes: str = "") -> TextElement:
+def title(content: str, classes: str = "") -> TextElement:
     """The one <h1> of a page."""
-    return words("h1", text, classes)
+    return text("h1", content, classes)

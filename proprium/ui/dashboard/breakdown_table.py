@@ -8,217 +8,234 @@ from typing import Any
 
 from nicegui import ui
 
-from proprium.errors import ProblemForReader
+from proprium.errors import UserFacingError
 from proprium.figures import numbers
-from proprium.figures.names import NameOf
-from proprium.metrics.breakdown_query import MOST_ROWS, own_count
+from proprium.figures.names import NameLookup
+from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import Dimension, Metric, Table, TableRow
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Dimension, Metric
 from proprium.reports import table_files
 from proprium.ui import theme
 from proprium.ui.components.controls import button
-from proprium.ui.components.data_table import Column, DataTable
+from proprium.ui.components.data_table import DataTable, TableColumn
 from proprium.ui.components.dialogs import dialog
-from proprium.ui.components.feedback import tell
-from proprium.ui.components.fields import bare_select
+from proprium.ui.components.feedback import toast
+from proprium.ui.components.fields import compact_select
 from proprium.ui.components.text import span
 from proprium.ui.dashboard import table_columns as wording
-from proprium.ui.dashboard.table_reader import Listing
+from proprium.ui.dashboard.table_reader import TableReader
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.http.asset_urls import flag_url
 from proprium.ui.services import Services
 
-PAGE = 200
+PAGE_SIZE = 200
 """Rows at once; "more" adds as many, and the search finds the others."""
 
 
-class FullList:
+class BreakdownTableDialog:
     def __init__(
         self,
         services: Services,
         query: Query,
-        name: NameOf,
+        name_of: NameLookup,
         on_filter: Callable[[Filter], Any],
-        on_why: Callable[[Query, Metric], Awaitable[None]],
+        on_explain: Callable[[Query, Metric], Awaitable[None]],
     ) -> None:
         """`query` is the one on the screen; a pressed row filters the page, and closes the list."""
-        self._services, self._query, self._on_filter, self._on_why = services, query, on_filter, on_why
-        self._listing = Listing(services.warehouse, name)
-        self._name = name
+        self._services, self._query, self._on_filter, self._on_explain = services, query, on_filter, on_explain
+        self._table_reader = TableReader(services.warehouse, name_of)
+        self._name_of = name_of
         self._sort: Metric | None = None
-        self._ascending = False
-        self._found: Table | None = None
-        self._rows: tuple[TableRow, ...] = ()
+        self._is_ascending = False
+        self._last_page: BreakdownTable | None = None
+        self._rows: tuple[BreakdownTableRow, ...] = ()
 
     async def open(self, tile: Tile, tab: Tab) -> None:
-        self._missing = tab.missing
+        self._empty_text = tab.empty_text
         title = f"{tile.title}: {(tab.group or tab.label).lower()}" if len(tile.tabs) > 1 else tile.title
-        with dialog(title, size="huge") as self._box:
+        with dialog(title, size="huge") as self._dialog:
             with ui.element("div").classes(f"{theme.LINE} wraps listtools"):
-                self._search = ui.input(placeholder="Search").props("outlined dense clearable debounce=200 autofocus")
-                self._search.props["aria-label"] = "Search the list"
+                self._search_input = ui.input(placeholder="Search").props(
+                    "outlined dense clearable debounce=200 autofocus"
+                )
+                self._search_input.props["aria-label"] = "Search the list"
                 with ui.element("div").classes(f"{theme.LINE} by"):
                     span("by", theme.MUTED).props('aria-hidden="true"')
-                    self._dimension = bare_select("Break down by", wording.choices(), tab.dimension)
+                    self._dimension_select = compact_select("Break down by", wording.dimension_choices(), tab.dimension)
                 self._build_columns()
                 button("CSV", "file", name="Download this table as CSV", on_click=lambda: self._download("csv"))
                 button("JSON", "file", name="Download this table as JSON", on_click=lambda: self._download("json"))
-            self._count = span("", "mut small num").props('role="status"')
-            self._table = DataTable(self._sort_by, self._choose, self._explain, "The list")
+            self._count_label = span("", "mut small num").props('role="status"')
+            self._data_table = DataTable(self._sort_by, self._filter_by_row, self._explain_row, "The list")
             self._message = ui.label("").classes("missing")
-            self._more = button("", on_click=self._add_page).classes("more")
-            self._label = span("")
-            self._label.move(self._more)
+            self._more_button = button("", on_click=self._load_page).classes("more")
+            self._more_label = span("")
+            self._more_label.move(self._more_button)
         self._choose_default_columns()
-        self._more.set_visibility(False)
-        self._search.on_value_change(self._fill)
-        self._dimension.on_value_change(self._break_down)
-        self._box.open()
-        await asyncio.gather(self._fill(), self._offer_keys())
+        self._more_button.set_visibility(False)
+        self._search_input.on_value_change(self._reload)
+        self._dimension_select.on_value_change(self._on_dimension_change)
+        self._dialog.open()
+        await asyncio.gather(self._reload(), self._load_data_keys())
 
     # ---- what is asked ----------------------------------------------------------------------------------------
 
     @property
-    def _by(self) -> str:
-        return str(self._dimension.value)
+    def _dimension_key(self) -> str:
+        return str(self._dimension_select.value)
 
-    async def _fill(self) -> None:
+    async def _reload(self) -> None:
         self._rows = ()
-        await self._add_page()
+        await self._load_page()
 
-    async def _add_page(self) -> None:
-        asked = (self._by, self._metrics, self._sort, self._ascending, self._typed)
-        found = await self._attempt(PAGE, len(self._rows))
-        if found is None or self._box.is_deleted:
+    async def _load_page(self) -> None:
+        request = (self._dimension_key, self._metrics, self._sort, self._is_ascending, self._search_text)
+        page = await self._read_table(PAGE_SIZE, len(self._rows))
+        if page is None or self._dialog.is_deleted:
             return
-        if asked == (self._by, self._metrics, self._sort, self._ascending, self._typed):  # else another is on its way
-            self._found, self._rows = found, (*self._rows, *found.rows)
-            self._draw(found)
+        if request == (
+            self._dimension_key,
+            self._metrics,
+            self._sort,
+            self._is_ascending,
+            self._search_text,
+        ):  # else another is on its way
+            self._last_page, self._rows = page, (*self._rows, *page.rows)
+            self._draw(page)
 
-    async def _attempt(self, limit: int, offset: int) -> Table | None:
+    async def _read_table(self, limit: int, offset: int) -> BreakdownTable | None:
         try:
             return await asyncio.to_thread(
-                self._listing.read,
+                self._table_reader.read,
                 self._query,
-                self._by,
+                self._dimension_key,
                 metrics=self._metrics,
                 sort=self._sort or self._metrics[0],
-                ascending=self._ascending,
-                search=self._typed,
+                ascending=self._is_ascending,
+                search=self._search_text,
                 limit=limit,
                 offset=offset,
             )
-        except ProblemForReader as problem:
-            self._say(str(problem))
+        except UserFacingError as problem:
+            self._show_message(str(problem))
             return None
 
     @property
-    def _typed(self) -> str:
-        return (self._search.value or "").strip()
+    def _search_text(self) -> str:
+        return (self._search_input.value or "").strip()
 
-    async def _break_down(self) -> None:
-        self._sort, self._ascending = None, False
+    async def _on_dimension_change(self) -> None:
+        self._sort, self._is_ascending = None, False
         self._choose_default_columns()
-        await self._fill()
+        await self._reload()
 
     async def _sort_by(self, key: str) -> None:
         """Most first; the same head again turns it round."""
         metric = Metric(key)
-        was = self._sort or self._metrics[0]
-        self._ascending = metric is was and not self._ascending
+        previous_sort = self._sort or self._metrics[0]
+        self._is_ascending = metric is previous_sort and not self._is_ascending
         self._sort = metric
-        await self._fill()
+        await self._reload()
 
-    async def _offer_keys(self) -> None:
+    async def _load_data_keys(self) -> None:
         keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query)
-        if not self._box.is_deleted and keys:
-            self._dimension.set_options(wording.choices(keys), value=self._dimension.value)
+        if not self._dialog.is_deleted and keys:
+            self._dimension_select.set_options(wording.dimension_choices(keys), value=self._dimension_select.value)
 
     # ---- columns ----------------------------------------------------------------------------------------------
 
     def _build_columns(self) -> None:
         with button("Columns", "table", name="Columns").props('aria-haspopup="menu"'), ui.menu().props(RIGHT_ALIGNED):
-            self._switches = ui.element("div").classes("cardlist stack tight")
+            self._column_switches = ui.element("div").classes("cardlist stack tight")
 
     def _choose_default_columns(self) -> None:
         has_goals = bool(self._query.goals)
-        self._metrics = wording.default_columns(self._by, has_goals=has_goals)
-        self._possible = wording.possible_columns(self._by, has_goals=has_goals)
-        self._switches.clear()
-        with self._switches:
-            for metric in self._possible:
-                switch = ui.switch(wording.column_title(metric, self._by), value=metric in self._metrics)
+        self._metrics = wording.default_columns(self._dimension_key, has_goals=has_goals)
+        self._possible_metrics = wording.possible_columns(self._dimension_key, has_goals=has_goals)
+        self._column_switches.clear()
+        with self._column_switches:
+            for metric in self._possible_metrics:
+                switch = ui.switch(wording.column_title(metric, self._dimension_key), value=metric in self._metrics)
                 switch.on_value_change(lambda event, metric=metric: self._set_column(metric, event.value))
-                switch.set_enabled(metric is not own_count(self._by))  # what its rows are listed for
+                switch.set_enabled(metric is not default_metric(self._dimension_key))  # what its rows are listed for
 
     async def _set_column(self, metric: Metric, is_on: bool) -> None:
-        wanted = {*self._metrics, metric} if is_on else {*self._metrics} - {metric}
-        own = own_count(self._by)
-        self._metrics = (own, *(one for one in self._possible if one in wanted and one is not own))
+        metrics = {*self._metrics, metric} if is_on else {*self._metrics} - {metric}
+        count_metric = default_metric(self._dimension_key)
+        self._metrics = (
+            count_metric,
+            *(
+                candidate
+                for candidate in self._possible_metrics
+                if candidate in metrics and candidate is not count_metric
+            ),
+        )
         if self._sort not in self._metrics:
-            self._sort, self._ascending = None, False
-        await self._fill()
+            self._sort, self._is_ascending = None, False
+        await self._reload()
 
     # ---- what is shown ----------------------------------------------------------------------------------------
 
-    def _draw(self, found: Table) -> None:
-        own = own_count(self._by)
-        most = max((row.numbers.get(own) or 0 for row in self._rows), default=0) or 1
-        heads = [Column(metric.value, wording.column_title(metric, self._by)) for metric in found.metrics]
-        rows = [self._row(row, 100 * (row.numbers.get(own) or 0) / most) for row in self._rows]
-        first = wording.dimension_title(self._by)
-        self._table.show(first, heads, found.sort, rows, ascending=self._ascending)
-        self._say("" if rows else "Nothing fits the search." if self._typed else self._missing)
-        left = found.distinct - len(rows)
-        self._more.set_visibility(left > 0)
-        self._label.set_text(f"Show {min(left, PAGE):,} more of {left:,}")
-        of_all = f"{len(rows):,} of {found.distinct:,}" if left > 0 else f"{len(rows):,} listed"
-        unit = wording.column_title(own, self._by).lower()
-        self._count.set_text(f"{of_all} · {numbers.exact(found.total)} {unit}")
+    def _draw(self, page: BreakdownTable) -> None:
+        count_metric = default_metric(self._dimension_key)
+        max_count = max((row.numbers.get(count_metric) or 0 for row in self._rows), default=0) or 1
+        columns = [
+            TableColumn(metric.value, wording.column_title(metric, self._dimension_key)) for metric in page.metrics
+        ]
+        rows = [self._row_data(row, 100 * (row.numbers.get(count_metric) or 0) / max_count) for row in self._rows]
+        label_title = wording.dimension_title(self._dimension_key)
+        self._data_table.show(label_title, columns, page.sort, rows, is_ascending=self._is_ascending)
+        self._show_message("" if rows else "Nothing fits the search." if self._search_text else self._empty_text)
+        remaining_count = page.distinct - len(rows)
+        self._more_button.set_visibility(remaining_count > 0)
+        self._more_label.set_text(f"Show {min(remaining_count, PAGE_SIZE):,} more of {remaining_count:,}")
+        count_text = f"{len(rows):,} of {page.distinct:,}" if remaining_count > 0 else f"{len(rows):,} listed"
+        unit = wording.column_title(count_metric, self._dimension_key).lower()
+        self._count_label.set_text(f"{count_text} · {numbers.exact(page.total)} {unit}")
 
-    def _row(self, row: TableRow, width_percent: float) -> dict[str, Any]:
-        texts = {metric.value: numbers.exact_of_metric(metric, number) for metric, number in row.numbers.items()}
-        flag = flag_url(row.value) if self._by == Dimension.COUNTRY else None
-        is_still = filter_for(self._by, row.value) is None
+    def _row_data(self, row: BreakdownTableRow, width_percent: float) -> dict[str, Any]:
+        texts = {metric.value: numbers.format_metric_exact(metric, value) for metric, value in row.numbers.items()}
+        flag = flag_url(row.value) if self._dimension_key == Dimension.COUNTRY else None
+        is_static = filter_for(self._dimension_key, row.value) is None
         width = f"{width_percent:.1f}%"
-        return {**texts, "label": row.label, "flag": flag or "", "still": is_still, "width": width}
+        return {**texts, "label": row.label, "flag": flag or "", "still": is_static, "width": width}
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         self._message.set_text(text)
         self._message.set_visibility(bool(text))
-        self._table.element.set_visibility(not text)
+        self._data_table.element.set_visibility(not text)
 
     # ---- what a press does ------------------------------------------------------------------------------------
 
     def _filters_of(self, index: int) -> Iterable[Filter]:
-        if 0 <= index < len(self._rows) and (wanted := filter_for(self._by, self._rows[index].value)):
-            yield wanted
+        if 0 <= index < len(self._rows) and (filter_ := filter_for(self._dimension_key, self._rows[index].value)):
+            yield filter_
 
-    def _choose(self, index: int) -> None:
-        for wanted in self._filters_of(index):
-            self._box.close()
-            self._on_filter(wanted)
+    def _filter_by_row(self, index: int) -> None:
+        for filter_ in self._filters_of(index):
+            self._dialog.close()
+            self._on_filter(filter_)
 
-    async def _explain(self, index: int) -> None:
-        for wanted in self._filters_of(index):
-            about = self._query.with_filters(*self._query.filters, wanted)
-            await self._on_why(about, self._sort or self._metrics[0])
+    async def _explain_row(self, index: int) -> None:
+        for filter_ in self._filters_of(index):
+            row_query = self._query.with_filters(*self._query.filters, filter_)
+            await self._on_explain(row_query, self._sort or self._metrics[0])
 
-    async def _download(self, kind: str) -> None:
+    async def _download(self, file_format: str) -> None:
         """Exactly this table, with all its rows, up to as many as one answer holds."""
-        found = await self._attempt(MOST_ROWS, 0)
-        if found is None:
+        table = await self._read_table(MAX_ROWS, 0)
+        if table is None:
             return
-        if kind == "csv":
-            content, media = await asyncio.to_thread(table_files.csv, found), "text/csv"
+        if file_format == "csv":
+            content, media_type = await asyncio.to_thread(table_files.to_csv, table), "text/csv"
         else:
-            text = await asyncio.to_thread(table_files.json, found, self._query, self._name)
-            content, media = text.encode(), "application/json"
+            text = await asyncio.to_thread(table_files.to_json, table, self._query, self._name_of)
+            content, media_type = text.encode(), "application/json"
         period = self._query.period
-        name = "".join(char if char.isalnum() else "-" for char in self._by)
-        ui.download.content(content, f"{name}-{period.first_day}-{period.last_day}.{kind}", media)
-        if found.distinct > len(found.rows):
-            tell(f"The file has the first {len(found.rows):,} of {found.distinct:,} rows.")
+        file_stem = "".join(character if character.isalnum() else "-" for character in self._dimension_key)
+        ui.download.content(content, f"{file_stem}-{period.first_day}-{period.last_day}.{file_format}", media_type)
+        if table.distinct > len(table.rows):
+            toast(f"The file has the first {len(table.rows):,} of {table.distinct:,} rows.")

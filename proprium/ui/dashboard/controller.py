@@ -11,10 +11,10 @@ from weakref import proxy
 from nicegui import Client, ui
 from starlette.datastructures import QueryParams
 
-from proprium.errors import BadQuery, NotForReaders, ProblemForReader
-from proprium.figures.names import name_of
+from proprium.errors import BadQuery, Forbidden, UserFacingError
+from proprium.figures.names import name_lookup
 from proprium.figures.template import Look
-from proprium.live.subscriptions import Watch
+from proprium.live.subscriptions import Subscription
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.goals import Segment
 from proprium.metrics.query.period import Compare
@@ -22,54 +22,54 @@ from proprium.metrics.results import Dashboard, Metric
 from proprium.ui.components.controls import link_button
 from proprium.ui.components.feedback import note
 from proprium.ui.dashboard import keyboard, live_data
-from proprium.ui.dashboard.breakdown_table import FullList
-from proprium.ui.dashboard.explain_panel import Explainer
-from proprium.ui.dashboard.filter_chips import Chips
+from proprium.ui.dashboard.breakdown_table import BreakdownTableDialog
+from proprium.ui.dashboard.explain_panel import ExplainPanel
+from proprium.ui.dashboard.filter_chips import FilterChips
 from proprium.ui.dashboard.filter_dialog import FilterDialog
 from proprium.ui.dashboard.footer import Footer
-from proprium.ui.dashboard.grid import Board, told
-from proprium.ui.dashboard.segments import Segments
-from proprium.ui.dashboard.state import CUSTOM, View, view_from
+from proprium.ui.dashboard.grid import Grid, error_text
+from proprium.ui.dashboard.segments import SegmentsMenu
+from proprium.ui.dashboard.state import CUSTOM_PREFIX, DashboardState, state_from
 from proprium.ui.dashboard.tiles import Tile
 from proprium.ui.dashboard.toolbar import LiveDot, PeriodPicker
-from proprium.ui.layout import Frame
+from proprium.ui.layout import Layout
 from proprium.ui.page_memory import weak_method
 from proprium.ui.services import Services
 
 # One round trip: the theme, whether there is a mouse (a finger must scroll over the chart), and whether anybody looks.
-ASK_BROWSER = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden]"
+BROWSER_STATE_SCRIPT = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden]"
 
 
-class Screen:
+class DashboardController:
     def __init__(
         self,
         services: Services,
-        view: View,
+        state: DashboardState,
         *,
         can_edit: bool,
         segments: tuple[Segment, ...] = (),
     ) -> None:
         self._services = services
-        self.view = view
-        self.answer: Dashboard | None = None
-        self.name = name_of(services.atlas)
-        self._self: Screen = proxy(self)  # for what it holds: with itself that would be a cycle
-        self.segments = Segments(services, self._self, segments, can_edit=can_edit)
+        self.state = state
+        self.dashboard: Dashboard | None = None
+        self.name_of = name_lookup(services.atlas)
+        self._self: DashboardController = proxy(self)  # for what it holds: with itself that would be a cycle
+        self.segments = SegmentsMenu(services, self._self, segments, can_edit=can_edit)
         self._client: Client = ui.context.client
-        self.look, self._can_zoom, self._is_shown = Look.LIGHT, False, True
-        self._watches: list[Watch[Any]] = []
+        self.look, self._can_zoom, self._is_visible = Look.LIGHT, False, True
+        self._subscriptions: list[Subscription[Any]] = []
         self._can_edit = can_edit
-        self._explainer = Explainer(services, view.facts.number, self.name, can_edit=can_edit)
-        self._targets: list[str] = []
+        self._explain_panel = ExplainPanel(services, state.facts.number, self.name_of, can_edit=can_edit)
+        self._property_urls: list[str] = []
 
     # ---- drawing the shell ------------------------------------------------------------------------------------
 
-    def build_bar(self, targets: list[str]) -> None:
-        self._targets = targets
-        self._live = LiveDot()
+    def build_live_dot(self, property_urls: list[str]) -> None:
+        self._property_urls = property_urls
+        self._live_dot = LiveDot()
 
-    def build_period(self) -> None:
-        self._period = PeriodPicker(
+    def build_period_picker(self) -> None:
+        self._period_picker = PeriodPicker(
             on_period=weak_method(self._choose_period),
             on_dates=weak_method(self.show_dates),
             on_compare=weak_method(self._choose_compare),
@@ -77,217 +77,223 @@ class Screen:
 
     async def build(self) -> None:
         """Everything that can be seen before the first number is there."""
-        self._chips = Chips(self.name, weak_method(self._remove_filter), weak_method(self.ask_for_filter))
-        with self._chips.tools:
-            self.segments.build_save()
+        self._filter_chips = FilterChips(
+            self.name_of, weak_method(self._remove_filter), weak_method(self.open_filter_dialog)
+        )
+        with self._filter_chips.tools:
+            self.segments.build_save_button()
         self._notice = ui.element("div").classes("notice")
         self._notice.set_visibility(False)
-        self._board = Board(self._services, self._self)
-        await self._board.build(can_edit=self._can_edit)
+        self._grid = Grid(self._services, self._self)
+        await self._grid.build(can_edit=self._can_edit)
         self._draw_controls()
-        keyboard.listen(self._press, self._show_address, self._set_shown)
+        keyboard.listen(self._on_key, self._on_url_change, self._set_visible)
 
-    def build_footer(self, frame: Frame) -> None:
-        with frame.foot:
+    def build_footer(self, layout: Layout) -> None:
+        with layout.footer:
             self._footer = Footer()
-        frame.on_theme(self._set_theme)
+        layout.on_theme_change(self._set_theme)
 
     # ---- numbers ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Call it once the browser is there."""
         self._client.on_delete(self.close)
-        self._client.on_disconnect(self._rest_or_run)
-        self._client.on_connect(self._rest_or_run)
-        is_dark, self._can_zoom, self._is_shown = await ui.run_javascript(ASK_BROWSER, timeout=10)
+        self._client.on_disconnect(self._pause_or_resume)
+        self._client.on_connect(self._pause_or_resume)
+        is_dark, self._can_zoom, self._is_visible = await ui.run_javascript(BROWSER_STATE_SCRIPT, timeout=10)
         self.look = Look.DARK if is_dark else Look.LIGHT
-        self._ask()
-        number = self.view.facts.number
-        live = self._services.hub.watch(
-            number,
-            ("live", self.view.facts.live_min),
-            live_data.live_of(self._services.warehouse, self.view.facts, self._services.clock),
-            self._live.show,
-            every_s=live_data.LIVE_EVERY_S,
+        self._subscribe()
+        property_number = self.state.facts.number
+        live_subscription = self._services.live_queries.subscribe(
+            property_number,
+            ("live", self.state.facts.live_min),
+            live_data.live_visitors_computation(self._services.warehouse, self.state.facts, self._services.clock),
+            self._live_dot.show,
+            refresh_interval_s=live_data.LIVE_REFRESH_INTERVAL_S,
         )
-        self._watches.append(live)
-        self._board.ask(self.view)
-        self._set_shown(self._is_shown)
+        self._subscriptions.append(live_subscription)
+        self._grid.update_side_queries(self.state)
+        self._set_visible(self._is_visible)
 
     def close(self) -> None:
-        for watch in self._watches:
-            watch.close()
-        self._watches.clear()
-        self._board.close()
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._subscriptions.clear()
+        self._grid.close()
 
-    def _ask(self) -> None:
+    def _subscribe(self) -> None:
         """Watches the view's question instead of the one before."""
-        if self._watches:
-            self._watches.pop(0).close()
-        watch = self._services.hub.watch(
-            self.view.facts.number,
-            self.view.key,
-            live_data.numbers_of(self._services.warehouse, self.view, self._services.clock),
-            self._arrive,
-            on_error=self._fail,
-            is_same=live_data.shows_the_same,
-            every_s=live_data.EVERY_S,
+        if self._subscriptions:
+            self._subscriptions.pop(0).close()
+        subscription = self._services.live_queries.subscribe(
+            self.state.facts.number,
+            self.state.cache_key,
+            live_data.dashboard_computation(self._services.warehouse, self.state, self._services.clock),
+            self._on_result,
+            on_error=self._on_error,
+            is_same=live_data.is_same_dashboard,
+            refresh_interval_s=live_data.REFRESH_INTERVAL_S,
         )
-        self._watches.insert(0, watch)
-        if not self._is_seen:
-            watch.pause()
+        self._subscriptions.insert(0, subscription)
+        if not self._is_active:
+            subscription.pause()
 
-    def _arrive(self, result: Dashboard) -> None:
-        self.answer = result
+    def _on_result(self, result: Dashboard) -> None:
+        self.dashboard = result
         self._draw()
 
-    def _fail(self, problem: Exception) -> None:
-        self._board.set_stale(False)
-        if self.answer is None or isinstance(problem, ProblemForReader):
-            self._board.fail(told(problem))
+    def _on_error(self, error: Exception) -> None:
+        self._grid.set_stale(False)
+        if self.dashboard is None or isinstance(error, UserFacingError):
+            self._grid.fail(error_text(error))
 
     def _draw(self) -> None:
-        if self.answer is None:
+        if self.dashboard is None:
             return
-        self._board.show(self.answer, self.look, can_zoom=self._can_zoom)
-        self._footer.show(self.answer)
-        self._show_notice(self.answer)
+        self._grid.show(self.dashboard, self.look, can_zoom=self._can_zoom)
+        self._footer.show(self.dashboard)
+        self._show_notice(self.dashboard)
 
-    def _show_notice(self, found: Dashboard) -> None:
-        if found.is_empty and not self._notice.visible:
+    def _show_notice(self, dashboard: Dashboard) -> None:
+        if dashboard.is_empty and not self._notice.visible:
             with self._notice, note("No event yet. Put the tag on your pages, and this page moves by itself.", "warn"):
                 if self._can_edit:
-                    link_button("See the tag", f"/properties/{self.view.facts.id}/install", "code").classes("end")
-        elif not found.is_empty and self._notice.visible:
+                    link_button("See the tag", f"/properties/{self.state.facts.id}/install", "code").classes("end")
+        elif not dashboard.is_empty and self._notice.visible:
             self._notice.clear()
-        self._notice.set_visibility(found.is_empty)
+        self._notice.set_visibility(dashboard.is_empty)
 
     # ---- going elsewhere --------------------------------------------------------------------------------------
 
-    def go(self, change: Callable[[View], View]) -> None:
+    def navigate(self, change: Callable[[DashboardState], DashboardState]) -> None:
         """Shows another view and writes it into the address; one that is refused says why and changes nothing."""
         try:
-            view = change(self.view)
-            view_from(view.params(), view.facts, view.query.now)  # what cannot be in an address cannot be shown
-        except (BadQuery, NotForReaders) as problem:
+            state = change(self.state)
+            state_from(state.params(), state.facts, state.query.now)  # what cannot be in an address cannot be shown
+        except (BadQuery, Forbidden) as problem:
             with self._client:
                 ui.notify(str(problem), type="warning")
             return
-        if view != self.view:
-            self._client.run_javascript(f"history.pushState(null, '', {json.dumps(view.address())})")
-            self.show(view)
+        if state != self.state:
+            self._client.run_javascript(f"history.pushState(null, '', {json.dumps(state.url())})")
+            self.apply_state(state)
 
-    def show(self, view: View) -> None:
-        is_other_question = view.key != self.view.key
-        self.view = view
+    def apply_state(self, state: DashboardState) -> None:
+        is_other_query = state.cache_key != self.state.cache_key
+        self.state = state
         self._draw_controls()
-        if is_other_question:
-            self._board.set_stale(True)
-            self._ask()
+        if is_other_query:
+            self._grid.set_stale(True)
+            self._subscribe()
         else:
             self._draw()
-        self._board.ask(view)
+        self._grid.update_side_queries(state)
 
     def _draw_controls(self) -> None:
-        self._period.show(self.view)
-        self._chips.show(self.view.query.filters)
-        self._board.choose(self.view)
+        self._period_picker.show(self.state)
+        self._filter_chips.show(self.state.query.filters)
+        self._grid.apply_state(self.state)
 
-    def _show_address(self, search: str) -> None:
+    def _on_url_change(self, query_string: str) -> None:
         """Back and forward."""
         try:
-            view = view_from(QueryParams(search.removeprefix("?")), self.view.facts, self._services.clock())
-        except (BadQuery, NotForReaders):
+            state = state_from(QueryParams(query_string.removeprefix("?")), self.state.facts, self._services.clock())
+        except (BadQuery, Forbidden):
             self._client.run_javascript("location.reload()")  # opened anew, the page says what is wrong
             return
-        self.show(view)
+        self.apply_state(state)
 
     def show_dates(self, first: date, last: date) -> None:
-        self.go(lambda view: view.with_dates(first, last))
+        self.navigate(lambda state: state.with_dates(first, last))
 
     def _choose_period(self, key: str) -> None:
-        self.go(lambda view: view.with_period(key, self._services.clock()))
+        self.navigate(lambda view: view.with_period(key, self._services.clock()))
 
     def _choose_compare(self, compare: Compare) -> None:
-        self.go(lambda view: view.with_compare(compare))
+        self.navigate(lambda view: view.with_compare(compare))
 
     def choose_metric(self, key: str) -> None:
-        self.go(lambda view: view.with_metric(key))
+        self.navigate(lambda state: state.with_metric(key))
 
     def choose_tab(self, tile: Tile, key: str) -> None:
-        self.go(lambda view: view.with_tab(tile, key))
+        self.navigate(lambda state: state.with_tab(tile, key))
 
-    async def expand(self, tile: Tile) -> None:
+    async def open_breakdown(self, tile: Tile) -> None:
         """The whole list behind a tile."""
-        query = self.view.at(self._services.clock())
-        full = FullList(self._services, query, self.name, self.add_filters, self._explainer.explain)
+        query = self.state.query_at(self._services.clock())
+        breakdown_dialog = BreakdownTableDialog(
+            self._services, query, self.name_of, self.add_filters, self._explain_panel.open
+        )
         with self._client:
-            await full.open(tile, self.view.tab(tile))
+            await breakdown_dialog.open(tile, self.state.tab(tile))
 
     async def explain(self, metric: str) -> None:
         """Why a card's number is what it is."""
-        if not metric.startswith(CUSTOM):
+        if not metric.startswith(CUSTOM_PREFIX):
             with self._client:
-                await self._explainer.explain(self.view.at(self._services.clock()), Metric(metric))
+                await self._explain_panel.open(self.state.query_at(self._services.clock()), Metric(metric))
 
-    def add_filters(self, *wanted: Filter) -> None:
-        def put(view: View) -> View:
-            for one in wanted:
-                view = view.with_filter(one)
-            return view
+    def add_filters(self, *filters: Filter) -> None:
+        def with_added_filters(state: DashboardState) -> DashboardState:
+            for filter_ in filters:
+                state = state.with_filter(filter_)
+            return state
 
-        self.go(put)
+        self.navigate(with_added_filters)
 
-    def _remove_filter(self, unwanted: Filter) -> None:
-        self.go(lambda view: view.without_filter(unwanted))
+    def _remove_filter(self, filter_: Filter) -> None:
+        self.navigate(lambda state: state.without_filter(filter_))
 
-    async def ask_for_filter(self, given: Filter | None = None) -> None:
+    async def open_filter_dialog(self, old_filter: Filter | None = None) -> None:
         """A dialog for a new filter, or for another one in place of `given`."""
 
-        def put(wanted: Filter) -> None:
-            self.go(lambda view: (view.without_filter(given) if given else view).with_filter(wanted))
+        def apply_filter(new_filter: Filter) -> None:
+            self.navigate(
+                lambda state: (state.without_filter(old_filter) if old_filter else state).with_filter(new_filter)
+            )
 
-        query = self.view.at(self._services.clock())
+        query = self.state.query_at(self._services.clock())
         with self._client:
-            await FilterDialog(self._services, query, self.name, put, self.segments).open(given)
+            await FilterDialog(self._services, query, self.name_of, apply_filter, self.segments).open(old_filter)
 
     # ---- what the browser tells -------------------------------------------------------------------------------
 
-    def _set_shown(self, is_shown: bool) -> None:
-        self._is_shown = is_shown
-        self._rest_or_run()
+    def _set_visible(self, is_visible: bool) -> None:
+        self._is_visible = is_visible
+        self._pause_or_resume()
 
     @property
-    def _is_seen(self) -> bool:
+    def _is_active(self) -> bool:
         """Nobody sees a page that was closed; it is kept for a while, since it may only have lost its connection."""
-        return self._is_shown and self._client.has_socket_connection
+        return self._is_visible and self._client.has_socket_connection
 
-    def _rest_or_run(self) -> None:
-        shown: list[Watch[Any] | Board] = [*self._watches, self._board]
-        for each in shown:
-            each.resume() if self._is_seen else each.pause()
+    def _pause_or_resume(self) -> None:
+        pausables: list[Subscription[Any] | Grid] = [*self._subscriptions, self._grid]
+        for pausable in pausables:
+            pausable.resume() if self._is_active else pausable.pause()
 
     def _set_theme(self, is_dark: bool) -> None:
         self.look = Look.DARK if is_dark else Look.LIGHT
         self._draw()
 
-    async def _press(self, key: str) -> None:
-        lower = key.lower()
-        if lower in keyboard.PERIODS:
-            self.go(lambda view: view.with_period(keyboard.PERIODS[lower], self._services.clock()))
-        elif lower == "x":
-            self.go(_toggle_compare)
+    async def _on_key(self, key: str) -> None:
+        lower_key = key.lower()
+        if lower_key in keyboard.PERIOD_BY_KEY:
+            self.navigate(lambda state: state.with_period(keyboard.PERIOD_BY_KEY[lower_key], self._services.clock()))
+        elif lower_key == "x":
+            self.navigate(_toggle_compare)
         elif key in {"ArrowLeft", "ArrowRight"}:
-            self.go(lambda view: view.stepped(1 if key == "ArrowRight" else -1))
+            self.navigate(lambda state: state.with_period_step(1 if key == "ArrowRight" else -1))
         elif key == "Escape":
-            self.go(lambda view: view.with_filters())
+            self.navigate(lambda state: state.with_filters())
         elif key == "/":
-            await self.ask_for_filter()
+            await self.open_filter_dialog()
         elif key == "?":
-            keyboard.show_keys()
-        elif key.isdigit() and 0 < int(key) <= len(self._targets):
-            ui.navigate.to(self._targets[int(key) - 1])
+            keyboard.show_shortcuts()
+        elif key.isdigit() and 0 < int(key) <= len(self._property_urls):
+            ui.navigate.to(self._property_urls[int(key) - 1])
 
 
-def _toggle_compare(view: View) -> View:
-    return view.with_compare(Compare.NONE if view.query.compare is not Compare.NONE else Compare.PREVIOUS)
+def _toggle_compare(state: DashboardState) -> DashboardState:
+    return state.with_compare(Compare.NONE if state.query.compare is not Compare.NONE else Compare.PREVIOUS)

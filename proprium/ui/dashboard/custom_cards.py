@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 
-from proprium.errors import ProblemForReader
+from proprium.errors import UserFacingError
 from proprium.properties import service
 from proprium.ui.components.controls import button
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
@@ -14,13 +14,13 @@ from proprium.ui.services import Services
 from proprium.ui.session import current_user
 
 if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import Screen
+    from proprium.ui.dashboard.controller import DashboardController
 
 
-class CustomCards:
-    def __init__(self, services: Services, screen: Screen) -> None:
-        self._services, self._screen = services, screen
-        self._seen: tuple[str, ...] = ()
+class CustomCardsMenu:
+    def __init__(self, services: Services, controller: DashboardController) -> None:
+        self._services, self._controller = services, controller
+        self._event_names: tuple[str, ...] = ()
         self._switches: dict[str, ui.switch] = {}
         with (
             button("Custom cards", "plus", name="Custom cards").props('aria-haspopup="menu"'),
@@ -30,33 +30,37 @@ class CustomCards:
         with self._list:
             ui.label('No custom event yet. Send one: collectorQueue.push({event: "sign_up"})').classes("mut small")
 
-    def offer(self, seen: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+    def set_events(self, event_names: tuple[str, ...], card_names: tuple[str, ...]) -> None:
         """Lists the events; those with a card keep their place even when none was seen lately."""
-        names = tuple(dict.fromkeys((*chosen, *seen)))
-        if names and set(names) != set(self._seen):
-            self._seen = names
+        names = tuple(dict.fromkeys((*card_names, *event_names)))
+        if names and set(names) != set(self._event_names):
+            self._event_names = names
             self._list.clear()
             with self._list:
                 self._switches = {
-                    name: ui.switch(name, value=name in chosen, on_change=lambda e, name=name: self._set(name, e.value))
+                    name: ui.switch(
+                        name,
+                        value=name in card_names,
+                        on_change=lambda event, name=name: self._set_card(name, event.value),
+                    )
                     for name in names
                 }
         for name, switch in self._switches.items():
-            if switch.value is not (name in chosen):
-                switch.set_value(name in chosen)
+            if switch.value is not (name in card_names):
+                switch.set_value(name in card_names)
 
-    def _set(self, name: str, is_on: bool) -> None:
-        screen = self._screen
-        kept = tuple(other for other in screen.view.facts.custom_cards if other != name)
-        cards = (*kept, name) if is_on else kept
-        if cards == screen.view.facts.custom_cards:
+    def _set_card(self, name: str, is_on: bool) -> None:
+        controller = self._controller
+        other_cards = tuple(other for other in controller.state.facts.custom_cards if other != name)
+        cards = (*other_cards, name) if is_on else other_cards
+        if cards == controller.state.facts.custom_cards:
             return
         try:
-            property_id = screen.view.facts.id
+            property_id = controller.state.facts.id
             service.find_editable(self._services.database, property_id, current_user(self._services))
             service.set_custom_cards(self._services.database, property_id, cards)
-        except ProblemForReader as problem:
+        except UserFacingError as problem:
             ui.notify(str(problem), type="negative")
             self._switches[name].set_value(not is_on)
             return
-        screen.go(lambda view: view.with_cards(cards))
+        controller.navigate(lambda state: state.with_cards(cards))

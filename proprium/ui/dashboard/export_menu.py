@@ -7,60 +7,62 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
-from proprium.errors import ProblemForReader
+from proprium.errors import UserFacingError
 from proprium.metrics.results import Dashboard, Metric
-from proprium.reports.cancellation import in_thread
+from proprium.reports.cancellation import run_in_thread
 from proprium.reports.markdown import markdown
 from proprium.reports.pdf import pdf
-from proprium.reports.report_model import Facts
-from proprium.reports.report_query import reported
+from proprium.reports.report_model import ReportOptions
+from proprium.reports.report_query import report_dashboard
 from proprium.reports.report_queue import Requester, requester_of
 from proprium.storage.tables import Property
 from proprium.ui import session
-from proprium.ui.dashboard.controller import Screen
+from proprium.ui.dashboard.controller import DashboardController
 from proprium.ui.dashboard.toolbar import PdfButton
 from proprium.ui.services import Services
 
 CONNECTION_LOST = "The connection to the server was lost meanwhile, so the report was cancelled. Please try again."
 
 
-class Takeaway:
+class ExportMenu:
     """For everybody who may read the page."""
 
-    def __init__(self, services: Services, found: Property, screen: Screen) -> None:
-        self._services, self._name, self._screen = services, found.name, screen
+    def __init__(self, services: Services, property_: Property, controller: DashboardController) -> None:
+        self._services, self._property_name, self._controller = services, property_.name, controller
         self._client = ui.context.client
         self._client.on_disconnect(self._cancel)
         self._client.on_delete(self._cancel)
-        self.button: PdfButton | None = None
+        self.pdf_button: PdfButton | None = None
         self._job: asyncio.Task[tuple[bytes, str]] | None = None
 
-    async def take_pdf(self) -> None:
+    async def download_pdf(self) -> None:
         """Printed beside the event loop; the page goes on moving, and the button says what happens."""
         await self._take(self._pdf, "pdf", "application/pdf")
 
-    async def take_markdown(self) -> None:
+    async def download_markdown(self) -> None:
         await self._take(self._markdown, "md", "text/markdown")
 
-    def take_data(self, ending: str) -> None:
+    def download_data(self, extension: str) -> None:
         """Tables for other programs: the browser fetches them itself, as long as they are, from this view's address."""
         try:
             self._services.report_queue.check(self._requester())
-        except ProblemForReader as problem:
+        except UserFacingError as problem:
             self._notify(str(problem))
             return
-        view = self._screen.view
-        ui.download.from_url(view.address().replace(str(view.facts.id), f"{view.facts.id}/report.{ending}", 1))
+        state = self._controller.state
+        ui.download.from_url(state.url().replace(str(state.facts.id), f"{state.facts.id}/report.{extension}", 1))
 
-    async def _take(self, make: Callable[[Dashboard, Facts], Awaitable[bytes]], ending: str, media_type: str) -> None:
+    async def _take(
+        self, make: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], ending: str, media_type: str
+    ) -> None:
         """One report at a time of each page; a page that is closed cancels it."""
-        if self._job is not None or not self._is_there():
+        if self._job is not None or not self._has_numbers():
             return
         self._job = asyncio.create_task(self._made(make, ending))
         self._show_busy(ending == "pdf")
         try:
             content, name = await self._job
-        except ProblemForReader as problem:
+        except UserFacingError as problem:
             self._notify(str(problem))
         except asyncio.CancelledError:
             self._notify(CONNECTION_LOST)  # read by a page that connects again
@@ -70,18 +72,20 @@ class Takeaway:
             self._job = None
             self._show_busy(False)
 
-    async def _made(self, make: Callable[[Dashboard, Facts], Awaitable[bytes]], ending: str) -> tuple[bytes, str]:
-        facts, query = self._facts(), self._screen.view.at(self._services.clock())
+    async def _made(
+        self, make: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], ending: str
+    ) -> tuple[bytes, str]:
+        facts, query = self._report_options(), self._controller.state.query_at(self._services.clock())
         async with self._services.report_queue.turn(self._requester()):
             # All tiles: the page has asked for those that it shows.
-            answer = await in_thread(reported, self._services.warehouse, query)
+            answer = await run_in_thread(report_dashboard, self._services.warehouse, query)
             return await make(answer, facts), facts.file_name(answer, ending)
 
-    async def _pdf(self, answer: Dashboard, facts: Facts) -> bytes:
+    async def _pdf(self, answer: Dashboard, facts: ReportOptions) -> bytes:
         return await pdf(answer, facts, self._services.atlas, self._services.settings.chromium)
 
-    async def _markdown(self, answer: Dashboard, facts: Facts) -> bytes:
-        return (await in_thread(markdown, answer, facts, self._services.atlas)).encode()
+    async def _markdown(self, answer: Dashboard, facts: ReportOptions) -> bytes:
+        return (await run_in_thread(markdown, answer, facts, self._services.atlas)).encode()
 
     def _requester(self) -> Requester:
         user = session.user_of(self._services, self._client.request)
@@ -91,19 +95,19 @@ class Takeaway:
         if self._job is not None:
             self._job.cancel()
 
-    def _is_there(self) -> bool:
-        if self._screen.answer is None:
+    def _has_numbers(self) -> bool:
+        if self._controller.dashboard is None:
             ui.notify("The numbers are not here yet. Try again in a moment.")
-        return self._screen.answer is not None
+        return self._controller.dashboard is not None
 
-    def _facts(self) -> Facts:
-        event = self._screen.view.custom_event
-        metric = Metric.VISITORS if event else Metric(self._screen.view.metric)
-        return Facts(self._name, metric, event)
+    def _report_options(self) -> ReportOptions:
+        event = self._controller.state.custom_event
+        metric = Metric.VISITORS if event else Metric(self._controller.state.metric)
+        return ReportOptions(self._property_name, metric, event)
 
     def _show_busy(self, is_busy: bool) -> None:
-        if self.button and not self._client.is_deleted:
-            self.button.show_busy(is_busy)
+        if self.pdf_button and not self._client.is_deleted:
+            self.pdf_button.show_busy(is_busy)
 
     def _notify(self, sentence: str) -> None:
         if not self._client.is_deleted:

@@ -7,45 +7,47 @@ from typing import Any
 
 from nicegui import ui
 
-from proprium.figures.names import NameOf
+from proprium.figures.names import NameLookup
 from proprium.metrics.labels import label_of
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.results import Dimension
 from proprium.ui.components.chips import chip
 
-OF_THE_CLOCK = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
+CLOCK_DIMENSIONS = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
 
 
-class Chips:
+class FilterChips:
     """One chip a filter; not there at all without one."""
 
-    def __init__(self, name: NameOf, on_remove: Callable[[Filter], Any], on_edit: Callable[[Filter], Any]) -> None:
-        self._name, self._on_remove, self._on_edit = name, on_remove, on_edit
-        self._shown: tuple[Filter, ...] = ()
+    def __init__(
+        self, name_of: NameLookup, on_remove: Callable[[Filter], Any], on_edit: Callable[[Filter], Any]
+    ) -> None:
+        self._name_of, self._on_remove, self._on_edit = name_of, on_remove, on_edit
+        self._shown_filters: tuple[Filter, ...] = ()
         with ui.element("div").classes("line wraps chips") as self.box:
-            self._chips = ui.element("div").classes("line wraps").props('role="group" aria-label="Filters"')
+            self._chip_box = ui.element("div").classes("line wraps").props('role="group" aria-label="Filters"')
             self.tools = ui.element("div").classes("line")
         self.box.set_visibility(False)
 
     def show(self, filters: tuple[Filter, ...]) -> None:
-        if filters == self._shown:
+        if filters == self._shown_filters:
             return
-        self._shown = filters
-        self._chips.clear()
-        with self._chips:
-            for one in filters:
+        self._shown_filters = filters
+        self._chip_box.clear()
+        with self._chip_box:
+            for filter_ in filters:
                 chip(
-                    one.label(lambda dimension, value: in_words(self._name, dimension, value)),
-                    on_click=lambda one=one: self._on_edit(one),
-                    on_remove=lambda one=one: self._on_remove(one),
+                    filter_.label(lambda dimension, value: value_label(self._name_of, dimension, value)),
+                    on_click=lambda filter_=filter_: self._on_edit(filter_),
+                    on_remove=lambda filter_=filter_: self._on_remove(filter_),
                 )
         self.box.set_visibility(bool(filters))
 
 
-def in_words(name: NameOf, dimension: str, value: str) -> str:
+def value_label(name_of: NameLookup, dimension: str, value: str) -> str:
     """ "Germany" of "DE", "Monday 09:00" of "1-09"; what a person typed beside that stays as it is."""
-    if dimension not in OF_THE_CLOCK:
-        return name(dimension, value)
+    if dimension not in CLOCK_DIMENSIONS:
+        return name_of(dimension, value)
     try:
         return label_of(dimension, value)
     except (ValueError, IndexError):

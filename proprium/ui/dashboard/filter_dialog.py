@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from proprium.errors import BadQuery, ProblemForReader
+from proprium.errors import BadQuery, UserFacingError
 from proprium.figures import numbers
-from proprium.figures.names import NameOf
-from proprium.metrics.breakdown_query import MOST_ROWS, own_count
+from proprium.figures.names import NameLookup
+from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import (
     DATA_PREFIX,
@@ -28,11 +28,11 @@ from proprium.ui.components.controls import button
 from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.fields import select, text_input
 from proprium.ui.components.text import span
-from proprium.ui.dashboard.segments import Segments
-from proprium.ui.dashboard.table_reader import LABELLED, Listing
+from proprium.ui.dashboard.segments import SegmentsMenu
+from proprium.ui.dashboard.table_reader import LABELLED_DIMENSIONS, TableReader
 from proprium.ui.services import Services
 
-OPERATORS = {
+OPERATOR_LABELS = {
     Operator.IS: "is",
     Operator.IS_NOT: "is not",
     Operator.CONTAINS: "contains",
@@ -41,7 +41,7 @@ OPERATORS = {
     Operator.ONE_OF: "is one of",
     Operator.IS_SET: "is set",
 }
-EXPLAINED = {
+OPERATOR_HELP_TEXTS = {
     Operator.IS: "Leave the value empty to find what is not set.",
     Operator.IS_NOT: "Leave the value empty to find what is set.",
     Operator.CONTAINS: "Upper and lower case are the same.",
@@ -50,12 +50,12 @@ EXPLAINED = {
     Operator.ONE_OF: "Several values: choose them below, or press Enter after each.",
     Operator.IS_SET: "Whatever the value is.",
 }
-EMIT_TYPED = "(event) => emit(event.target.value)"
-SUGGESTED = 8
-ADVISED = frozenset({Operator.IS, Operator.IS_NOT, Operator.ONE_OF})
+EMIT_INPUT_VALUE = "(event) => emit(event.target.value)"
+MAX_SUGGESTIONS = 8
+WHOLE_VALUE_OPERATORS = frozenset({Operator.IS, Operator.IS_NOT, Operator.ONE_OF})
 """Whose values are whole ones, so that there is something to choose from; the others get it as an example."""
 
-Value = tuple[str, str]
+ValueAndLabel = tuple[str, str]
 """What a filter takes, and what a person reads."""
 
 
@@ -64,194 +64,205 @@ class FilterDialog:
         self,
         services: Services,
         query: Query,
-        name: NameOf,
+        name_of: NameLookup,
         on_filter: Callable[[Filter], None],
-        segments: Segments | None = None,
+        segments: SegmentsMenu | None = None,
     ) -> None:
         """`query` is what is on the screen: its values are suggested."""
         self._services, self._query, self._on_filter, self._segments = services, query, on_filter, segments
-        self._listing = Listing(services.warehouse, name)
-        self._name = name
-        self._chosen: list[Value] = []
+        self._table_reader = TableReader(services.warehouse, name_of)
+        self._name_of = name_of
+        self._selected_values: list[ValueAndLabel] = []
 
-    async def open(self, given: Filter | None = None) -> None:
+    async def open(self, filter_: Filter | None = None) -> None:
         """With `given` to start with."""
-        with dialog("Filter" if given is None else "Change the filter") as self._box:
-            if self._segments and given is None:
-                self._segments.build_choice(self._box.close)
-            self._dimension = select("What", _dimensions(given), given.dimension if given else "page", searchable=True)
-            labels = {one.value: text for one, text in OPERATORS.items()}
-            self._operator = select("How", labels, (given.operator if given else Operator.CONTAINS).value)
+        with dialog("Filter" if filter_ is None else "Change the filter") as self._dialog:
+            if self._segments and filter_ is None:
+                self._segments.build_chips(self._dialog.close)
+            self._dimension_select = select(
+                "What", _dimension_labels(filter_), filter_.dimension if filter_ else "page", is_searchable=True
+            )
+            labels = {operator.value: text for operator, text in OPERATOR_LABELS.items()}
+            self._operator_select = select("How", labels, (filter_.operator if filter_ else Operator.CONTAINS).value)
             self._value_box = ui.element("div").classes("stack tight")
             with self._value_box:
-                self._value = text_input("Value", autofocus=True)
-                self._picked = ui.element("div").classes(f"{theme.LINE} wraps")
-            self._why = ui.label("").classes("mut small")
-            self._list = ui.element("div").classes("suggested").props('role="group" aria-label="Seen in this period"')
-            self._problem = ui.label("").classes("bad small").props('role="alert"')
+                self._value_input = text_input("Value", autofocus=True)
+                self._chip_box = ui.element("div").classes(f"{theme.LINE} wraps")
+            self._help_label = ui.label("").classes("mut small")
+            self._suggestion_list = (
+                ui.element("div").classes("suggested").props('role="group" aria-label="Seen in this period"')
+            )
+            self._error_label = ui.label("").classes("bad small").props('role="alert"')
             with ui.element("div").classes("ft"):
-                button("Cancel", on_click=self._box.close)
-                button("Filter", "filter", kind=theme.PRIMARY, on_click=self._act)
-        self._start_with(given)
-        self._listen()
-        self._box.open()
-        await asyncio.gather(self._offer_keys(), self._suggest())
+                button("Cancel", on_click=self._dialog.close)
+                button("Filter", "filter", kind=theme.PRIMARY, on_click=self._submit)
+        self._fill_fields(filter_)
+        self._bind_events()
+        self._dialog.open()
+        await asyncio.gather(self._load_data_keys(), self._suggest())
 
-    def _start_with(self, given: Filter | None) -> None:
-        if given and given.operator is Operator.ONE_OF:
-            self._chosen = [(value, self._name(given.dimension, value)) for value in given.values]
-        elif given:
-            self._value.value = given.value
+    def _fill_fields(self, filter_: Filter | None) -> None:
+        if filter_ and filter_.operator is Operator.ONE_OF:
+            self._selected_values = [(value, self._name_of(filter_.dimension, value)) for value in filter_.values]
+        elif filter_:
+            self._value_input.value = filter_.value
         self._draw_operator()
-        self._draw_chosen()
+        self._draw_selected()
 
-    def _listen(self) -> None:
-        async def ask_anew() -> None:
-            self._chosen.clear()
-            self._value.value = ""
-            self._draw_chosen()
+    def _bind_events(self) -> None:
+        async def on_dimension_change() -> None:
+            self._selected_values.clear()
+            self._value_input.value = ""
+            self._draw_selected()
             await self._suggest()
 
-        async def other_operator() -> None:
+        async def on_operator_change() -> None:
             self._draw_operator()
             await self._suggest()
 
-        self._dimension.on_value_change(ask_anew)
-        self._operator.on_value_change(other_operator)
-        self._value.props("debounce=150")
-        self._value.on_value_change(self._suggest)
+        self._dimension_select.on_value_change(on_dimension_change)
+        self._operator_select.on_value_change(on_operator_change)
+        self._value_input.props("debounce=150")
+        self._value_input.on_value_change(self._suggest)
         # What is typed arrives a moment later; with Enter comes what stands there now.
-        self._value.on("keydown.enter", lambda event: self._enter(str(event.args)), js_handler=EMIT_TYPED)
+        self._value_input.on(
+            "keydown.enter", lambda event: self._on_enter(str(event.args)), js_handler=EMIT_INPUT_VALUE
+        )
 
     # ---- values -----------------------------------------------------------------------------------------------
 
     async def _suggest(self) -> None:
         """The values that were seen, as far as they fit what is typed."""
-        dimension, typed = str(self._dimension.value or ""), (self._value.value or "").strip()
-        if self._kind is Operator.IS_SET or not dimension:
-            self._list.clear()
+        dimension, input_text = str(self._dimension_select.value or ""), (self._value_input.value or "").strip()
+        if self._selected_operator is Operator.IS_SET or not dimension:
+            self._suggestion_list.clear()
             return
-        search = typed.strip("*") if self._kind is Operator.MATCHES else typed
-        others = (one for one in self._query.filters if one.dimension != dimension)
-        listed = "event_name" if dimension == "event" else dimension
-        count = own_count(listed)
+        search = input_text.strip("*") if self._selected_operator is Operator.MATCHES else input_text
+        other_filters = (filter_ for filter_ in self._query.filters if filter_.dimension != dimension)
+        listed_dimension = "event_name" if dimension == "event" else dimension
+        count_metric = default_metric(listed_dimension)
         try:
-            found = await asyncio.to_thread(
-                self._listing.read,
-                self._query.with_filters(*others),
-                listed,
-                metrics=(count,),
+            table = await asyncio.to_thread(
+                self._table_reader.read,
+                self._query.with_filters(*other_filters),
+                listed_dimension,
+                metrics=(count_metric,),
                 search=search,
-                limit=SUGGESTED,
+                limit=MAX_SUGGESTIONS,
             )
-        except ProblemForReader:
+        except UserFacingError:
             return  # a key that cannot be: `_act` says so
-        if self._box.is_deleted or (dimension, typed) != (self._dimension.value, (self._value.value or "").strip()):
+        if self._dialog.is_deleted or (dimension, input_text) != (
+            self._dimension_select.value,
+            (self._value_input.value or "").strip(),
+        ):
             return  # another answer is on its way
-        self._list.clear()
-        with self._list:
-            for row in found.rows:
+        self._suggestion_list.clear()
+        with self._suggestion_list:
+            for row in table.rows:
                 if row.value:
-                    self._suggestion((row.value, row.label), numbers.short(row.numbers[count] or 0))
+                    self._build_suggestion((row.value, row.label), numbers.short(row.numbers[count_metric] or 0))
 
-    def _suggestion(self, value: Value, count: str) -> None:
+    def _build_suggestion(self, value: ValueAndLabel, count: str) -> None:
         with ui.element("button").classes(theme.ROW).props('type="button"') as row:
             span(value[1], "n")
             span(count, "c")
-        row.on("click", lambda: self._choose(value))
+        row.on("click", lambda: self._select_value(value))
 
-    def _choose(self, value: Value) -> None:
-        if self._kind is Operator.ONE_OF:
-            self._add(value)
-        elif self._kind in ADVISED:
+    def _select_value(self, value: ValueAndLabel) -> None:
+        if self._selected_operator is Operator.ONE_OF:
+            self._add_value(value)
+        elif self._selected_operator in WHOLE_VALUE_OPERATORS:
             self._apply([value])
         else:
-            self._value.value = value[0]
+            self._value_input.value = value[0]
 
-    def _add(self, value: Value) -> None:
-        if value not in self._chosen:
-            self._chosen.append(value)
-        self._value.value = ""
-        self._draw_chosen()
+    def _add_value(self, value: ValueAndLabel) -> None:
+        if value not in self._selected_values:
+            self._selected_values.append(value)
+        self._value_input.value = ""
+        self._draw_selected()
 
-    def _draw_chosen(self) -> None:
-        self._picked.clear()
-        with self._picked:
-            for value in self._chosen:
-                chip(value[1], on_remove=lambda value=value: self._drop(value))
+    def _draw_selected(self) -> None:
+        self._chip_box.clear()
+        with self._chip_box:
+            for value in self._selected_values:
+                chip(value[1], on_remove=lambda value=value: self._remove_value(value))
 
-    def _drop(self, value: Value) -> None:
-        self._chosen.remove(value)
-        self._draw_chosen()
+    def _remove_value(self, value: ValueAndLabel) -> None:
+        self._selected_values.remove(value)
+        self._draw_selected()
 
     # ---- the filter -------------------------------------------------------------------------------------------
 
     @property
-    def _kind(self) -> Operator:
-        return Operator(self._operator.value)
+    def _selected_operator(self) -> Operator:
+        return Operator(self._operator_select.value)
 
-    async def _enter(self, text: str) -> None:
-        if self._kind is Operator.ONE_OF and text.strip():
-            for value in await self._read(text):
-                self._add(value)
+    async def _on_enter(self, text: str) -> None:
+        if self._selected_operator is Operator.ONE_OF and text.strip():
+            for value in await self._parse_values(text):
+                self._add_value(value)
             return
-        await self._act(text)
+        await self._submit(text)
 
-    async def _act(self, text: str | None = None) -> None:
-        typed = await self._read((self._value.value or "") if text is None else text)
-        if self._kind is Operator.ONE_OF:
-            self._apply([*self._chosen, *(value for value in typed if value[0])])
+    async def _submit(self, text: str | None = None) -> None:
+        values = await self._parse_values((self._value_input.value or "") if text is None else text)
+        if self._selected_operator is Operator.ONE_OF:
+            self._apply([*self._selected_values, *(value for value in values if value[0])])
         else:
-            self._apply(typed)
+            self._apply(values)
 
-    async def _read(self, text: str) -> list[Value]:
+    async def _parse_values(self, text: str) -> list[ValueAndLabel]:
         """Names of places are taken for their codes, where there is such a place among the hits."""
-        parts = [part.strip() for part in (text.split("|") if self._kind is Operator.ONE_OF else [text])]
-        dimension = str(self._dimension.value or "")
-        if self._kind not in ADVISED or dimension not in LABELLED:
+        parts = [part.strip() for part in (text.split("|") if self._selected_operator is Operator.ONE_OF else [text])]
+        dimension = str(self._dimension_select.value or "")
+        if self._selected_operator not in WHOLE_VALUE_OPERATORS or dimension not in LABELLED_DIMENSIONS:
             return [(part, part) for part in parts]
-        found = await asyncio.to_thread(
-            self._listing.read,
+        table = await asyncio.to_thread(
+            self._table_reader.read,
             self._query.with_filters(),
             dimension,
-            metrics=(own_count(dimension),),
-            limit=MOST_ROWS,
+            metrics=(default_metric(dimension),),
+            limit=MAX_ROWS,
         )
-        known = {row.label.casefold(): (row.value, row.label) for row in found.rows if row.value}
-        return [known.get(part.casefold(), (part, part)) for part in parts]
+        value_by_label = {row.label.casefold(): (row.value, row.label) for row in table.rows if row.value}
+        return [value_by_label.get(part.casefold(), (part, part)) for part in parts]
 
-    def _apply(self, values: list[Value]) -> None:
+    def _apply(self, values: list[ValueAndLabel]) -> None:
         try:
-            wanted = filter_of(str(self._dimension.value or ""), self._kind, [value for value, _ in values])
-        except BadQuery as trouble:
-            self._problem.set_text(str(trouble))
+            filter_ = build_filter(
+                str(self._dimension_select.value or ""), self._selected_operator, [value for value, _ in values]
+            )
+        except BadQuery as error:
+            self._error_label.set_text(str(error))
             return
-        self._box.close()
-        self._on_filter(wanted)
+        self._dialog.close()
+        self._on_filter(filter_)
 
     def _draw_operator(self) -> None:
-        self._value_box.set_visibility(self._kind is not Operator.IS_SET)
-        self._why.set_text(EXPLAINED[self._kind])
+        self._value_box.set_visibility(self._selected_operator is not Operator.IS_SET)
+        self._help_label.set_text(OPERATOR_HELP_TEXTS[self._selected_operator])
 
-    async def _offer_keys(self) -> None:
+    async def _load_data_keys(self) -> None:
         """The keys of data that hits of the period carried, after all the dimensions."""
         keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query.with_filters())
-        if self._box.is_deleted:
+        if self._dialog.is_deleted:
             return
-        options = dict(self._dimension.options)
-        options |= {DATA_PREFIX + found.key: f"Data: {found.key}" for found in keys}
-        self._dimension.set_options(options, value=self._dimension.value)
+        options = dict(self._dimension_select.options)
+        options |= {DATA_PREFIX + data_key.key: f"Data: {data_key.key}" for data_key in keys}
+        self._dimension_select.set_options(options, value=self._dimension_select.value)
 
 
-def filter_of(dimension: str, operator: Operator, values: list[str]) -> Filter:
+def build_filter(dimension: str, operator: Operator, values: list[str]) -> Filter:
     """Raises BadQuery with what is wrong."""
-    fitting = () if operator is Operator.IS_SET else tuple(values or [""])
-    return parse_filter(Filter(dimension, operator, fitting).to_text())
+    operator_values = () if operator is Operator.IS_SET else tuple(values or [""])
+    return parse_filter(Filter(dimension, operator, operator_values).to_text())
 
 
-def _dimensions(given: Filter | None) -> dict[str, str]:
+def _dimension_labels(filter_: Filter | None) -> dict[str, str]:
     names = {name: dimension_name(name) for name in (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)}
     names |= {"screen_class": "Screen class", "screen": "Screen size", "visitor_kind": "New or returning"}
-    if given and given.data_key:
-        names[given.dimension] = f"Data: {given.data_key}"
+    if filter_ and filter_.data_key:
+        names[filter_.dimension] = f"Data: {filter_.data_key}"
     return names

@@ -7,23 +7,23 @@ from nicegui import ui
 from proprium.metrics.results import Dashboard
 from proprium.ui.components.text import span
 
-DB_IP = "https://db-ip.com"
-NATURAL_EARTH = "https://www.naturalearthdata.com"
+DB_IP_URL = "https://db-ip.com"
+NATURAL_EARTH_URL = "https://www.naturalearthdata.com"
 
 
 class Footer:
     def __init__(self) -> None:
-        self._text = span("", "num end")
-        _credit("IP geolocation by DB-IP", DB_IP)
-        _credit("Maps: Natural Earth", NATURAL_EARTH)
+        self._text_label = span("", "num end")
+        _credit("IP geolocation by DB-IP", DB_IP_URL)
+        _credit("Maps: Natural Earth", NATURAL_EARTH_URL)
 
     def show(self, dashboard: Dashboard) -> None:
-        events = "event" if dashboard.rows_read == 1 else "events"
-        self._text.set_text(
-            f"computed in {dashboard.computed_s:.2f} s from {dashboard.rows_read:,} {events}"
+        event_noun = "event" if dashboard.rows_read == 1 else "events"
+        self._text_label.set_text(
+            f"computed in {dashboard.computed_s:.2f} s from {dashboard.rows_read:,} {event_noun}"
             f" · {dashboard.query.timezone.key}"
         )
 
 
-def _credit(text: str, address: str) -> None:
-    ui.link(text, address, new_tab=True).props('rel="noopener"')
+def _credit(text: str, url: str) -> None:
+    ui.link(text, url, new_tab=True).props('rel="noopener"')

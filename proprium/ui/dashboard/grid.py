@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
-from proprium.errors import ProblemForReader
-from proprium.figures.names import named
+from proprium.errors import UserFacingError
+from proprium.figures.names import with_labels
 from proprium.figures.template import Look
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Goal
@@ -18,204 +18,235 @@ from proprium.metrics.results import Breakdown, Dashboard, Dimension
 from proprium.ui import theme
 from proprium.ui.dashboard import live_data, tiles
 from proprium.ui.dashboard.chart import Chart
-from proprium.ui.dashboard.custom_cards import CustomCards
+from proprium.ui.dashboard.custom_cards import CustomCardsMenu
 from proprium.ui.dashboard.dom import switch_class
-from proprium.ui.dashboard.events_tile import EventsTile, opened_of
-from proprium.ui.dashboard.goals_tile import Goals
-from proprium.ui.dashboard.metric_cards import Headline
-from proprium.ui.dashboard.places_tile import Places
+from proprium.ui.dashboard.events_tile import EventsTile, event_breakdown
+from proprium.ui.dashboard.goals_tile import GoalsTile
+from proprium.ui.dashboard.metric_cards import MetricCards
+from proprium.ui.dashboard.places_tile import PlacesTile
 from proprium.ui.dashboard.ranked_list import RankedTile
-from proprium.ui.dashboard.side_query import Aside
-from proprium.ui.dashboard.state import View
+from proprium.ui.dashboard.side_query import SideQuery
+from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import Tile
-from proprium.ui.dashboard.week_heatmap import Week, week_of
+from proprium.ui.dashboard.week_heatmap import WeekHeatmap, week_breakdown
 from proprium.ui.page_memory import weak_method
-from proprium.ui.render_queue import pause
+from proprium.ui.render_queue import yield_to_loop
 from proprium.ui.services import Services
 
 if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import Screen
+    from proprium.ui.dashboard.controller import DashboardController
 
 log = logging.getLogger(__name__)
 
-BROKEN = "The numbers could not be read. They are asked for again with the next event; the server's log says more."
-UNDRAWN = "This could not be drawn. The server's log says why."
+READ_ERROR_TEXT = (
+    "The numbers could not be read. They are asked for again with the next event; the server's log says more."
+)
+DRAW_ERROR_TEXT = "This could not be drawn. The server's log says why."
 
 
-class Board:
+class Grid:
     """Presses go to the screen, which changes the view; the view and its answer come back here."""
 
-    def __init__(self, services: Services, screen: Screen) -> None:
+    def __init__(self, services: Services, controller: DashboardController) -> None:
         """`screen` is a weak proxy: the screen holds the board."""
-        self._services, self._screen = services, screen
-        self._view = screen.view
-        self._drawing: asyncio.Task[None] | None = None
+        self._services, self._controller = services, controller
+        self._state = controller.state
+        self._draw_task: asyncio.Task[None] | None = None
 
     async def build(self, *, can_edit: bool) -> None:
         """In pieces of a few milliseconds."""
-        screen, services = self._screen, self._services
+        controller, services = self._controller, self._services
         with ui.element("div").classes("dashboard") as self._body:
-            await self._head(can_edit)
+            await self._build_head(can_edit)
             with ui.element("div").classes(theme.GRID2):
-                pages = self._tile(tiles.PAGES)
-                await pause()
-                sources = self._tile(tiles.SOURCES)
-            await pause()
-            self._places = Places(
+                pages = self._build_tile(tiles.PAGES)
+                await yield_to_loop()
+                sources = self._build_tile(tiles.SOURCES)
+            await yield_to_loop()
+            self._places_tile = PlacesTile(
                 services.atlas,
-                on_country=lambda country: screen.go(lambda view: view.with_country(country)),
-                on_tab=weak_method(screen.choose_tab),
-                on_filter=weak_method(screen.add_filters),
-                on_region=lambda region: screen.add_filters(Filter("region", Operator.IS, (region,))),
-                on_expand=weak_method(screen.expand),
+                on_country=lambda country: controller.navigate(lambda state: state.with_country(country)),
+                on_tab=weak_method(controller.choose_tab),
+                on_filter=weak_method(controller.add_filters),
+                on_region=lambda region: controller.add_filters(Filter("region", Operator.IS, (region,))),
+                on_expand=weak_method(controller.open_breakdown),
             )
-            await pause()
+            await yield_to_loop()
             with ui.element("div").classes(theme.GRID_MAP):
-                self._week = Week(weak_method(screen.add_filters), weak_method(screen.expand))
-                settings = f"/properties/{screen.view.facts.id}/settings#goals" if can_edit else ""
-                facts, on_goal, on_aim = screen.view.facts, weak_method(self._filter_goal), weak_method(self._aim)
-                self._goals = Goals(facts.goals, on_goal, on_aim, data_access=facts.data_access, settings=settings)
-            await pause()
-            with ui.element("div").classes(f"{theme.GRID3} bottom"):
-                devices = self._tile(tiles.DEVICES)
-                await pause()
-                self._events = EventsTile(
-                    weak_method(self._open_event), weak_method(screen.add_filters), weak_method(screen.expand)
+                self._week_heatmap = WeekHeatmap(
+                    weak_method(controller.add_filters), weak_method(controller.open_breakdown)
                 )
-                bots = self._tile(tiles.BOTS)
-        self._tiles = [pages, sources, self._places.tile, devices, self._events, bots]
-        number = screen.view.facts.number
-        self._asides: list[Aside[Any]] = [
-            Aside(services.hub, number, weak_method(self._show_week), self._failing(self._week), live_data.EVERY_S),
-            Aside(services.hub, number, weak_method(self._show_opened), self._failing(self._events), live_data.EVERY_S),
+                settings_url = f"/properties/{controller.state.facts.id}/settings#goals" if can_edit else ""
+                facts, on_goal, on_aim = (
+                    controller.state.facts,
+                    weak_method(self._filter_goal),
+                    weak_method(self._focus_goal),
+                )
+                self._goals_tile = GoalsTile(
+                    facts.goals, on_goal, on_aim, data_access=facts.data_access, settings_url=settings_url
+                )
+            await yield_to_loop()
+            with ui.element("div").classes(f"{theme.GRID3} bottom"):
+                devices = self._build_tile(tiles.DEVICES)
+                await yield_to_loop()
+                self._events_tile = EventsTile(
+                    weak_method(self._open_event),
+                    weak_method(controller.add_filters),
+                    weak_method(controller.open_breakdown),
+                )
+                bots = self._build_tile(tiles.BOTS)
+        self._ranked_tiles = [pages, sources, self._places_tile.tile, devices, self._events_tile, bots]
+        property_number = controller.state.facts.number
+        self._side_queries: list[SideQuery[Any]] = [
+            SideQuery(
+                services.live_queries,
+                property_number,
+                weak_method(self._show_week),
+                self._error_handler(self._week_heatmap),
+                live_data.REFRESH_INTERVAL_S,
+            ),
+            SideQuery(
+                services.live_queries,
+                property_number,
+                weak_method(self._show_event),
+                self._error_handler(self._events_tile),
+                live_data.REFRESH_INTERVAL_S,
+            ),
         ]
 
-    def choose(self, view: View) -> None:
+    def apply_state(self, state: DashboardState) -> None:
         """What is marked, titled and offered, as the view has it."""
-        self._view = view
-        self._headline.offer(view.facts.custom_cards, has_goals=bool(view.facts.goals))
-        self._headline.choose(view.metric)
-        self._chart.offer(view)
-        self._places.choose(view)
-        self._goals.choose(view.query.goal)
-        self._events.open(view)
-        for tile in self._tiles:
-            tile.choose(view.tab(tile.tile))
+        self._state = state
+        self._metric_cards.set_custom_cards(state.facts.custom_cards, has_goals=bool(state.facts.goals))
+        self._metric_cards.set_active_metric(state.metric)
+        self._chart.apply_state(state)
+        self._places_tile.apply_state(state)
+        self._goals_tile.set_active_goal(state.query.goal)
+        self._events_tile.apply_state(state)
+        for tile in self._ranked_tiles:
+            tile.set_active_tab(state.tab(tile.tile))
 
-    def ask(self, view: View) -> None:
+    def update_side_queries(self, state: DashboardState) -> None:
         """The questions that are asked beside the dashboard's own."""
         warehouse, clock = self._services.warehouse, self._services.clock
-        week, opened = self._asides
-        week.ask(("week", view.question), lambda: week_of(warehouse, view.at(clock())))
-        if not view.event:
-            opened.close()
+        week_query, event_query = self._side_queries
+        week_query.set_query(("week", state.query_key), lambda: week_breakdown(warehouse, state.query_at(clock())))
+        if not state.event:
+            event_query.close()
             return
-        key: Hashable = ("event", view.question, view.event, view.event_key, view.query.data_access)
-        opened.ask(key, lambda: opened_of(warehouse, view.at(clock()), view.event, view.event_key))
+        key: Hashable = ("event", state.query_key, state.event, state.event_key, state.query.data_access)
+        event_query.set_query(
+            key, lambda: event_breakdown(warehouse, state.query_at(clock()), state.event, state.event_key)
+        )
 
-    def show(self, found: Dashboard, look: Look, *, can_zoom: bool) -> None:
+    def show(self, dashboard: Dashboard, look: Look, *, can_zoom: bool) -> None:
         """The answer, in place; the lists follow one by one. A card that breaks says so and leaves the others alone."""
-        breakdowns = named(found.breakdowns, self._screen.name)
+        breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
         self.set_stale(False)
-        self._headline.show(found)
-        if self._custom:
-            self._custom.offer(found.custom_events, self._view.facts.custom_cards)
-        drawing = live_data.drawing_of(found, self._view)
-        _try(self._chart, lambda: self._chart.show(drawing, found.query, look, can_zoom=can_zoom))
-        _try(self._places, lambda: self._places.show(breakdowns, self._view, look))
-        _try(self._goals, lambda: self._goals.show(found))
-        _try(self._week, lambda: self._week.recolour(look, self._view.query.timezone.key))
-        self._stop_drawing()
-        self._drawing = asyncio.create_task(self._draw_lists(breakdowns))
+        self._metric_cards.show(dashboard)
+        if self._custom_cards_menu:
+            self._custom_cards_menu.set_events(dashboard.custom_events, self._state.facts.custom_cards)
+        chart_data = live_data.chart_data_from(dashboard, self._state)
+        _draw_safely(self._chart, lambda: self._chart.show(chart_data, dashboard.query, look, can_zoom=can_zoom))
+        _draw_safely(self._places_tile, lambda: self._places_tile.show(breakdowns, self._state, look))
+        _draw_safely(self._goals_tile, lambda: self._goals_tile.show(dashboard))
+        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, self._state.query.timezone.key))
+        self._cancel_drawing()
+        self._draw_task = asyncio.create_task(self._draw_lists(breakdowns))
 
     async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
         """In pieces: the rows of six lists are most of what there is to draw."""
-        for tile in self._tiles:
-            async with self._services.turns.piece():
-                _try(tile, lambda tile=tile: self._draw(tile, breakdowns))  # type: ignore[misc]
+        for tile in self._ranked_tiles:
+            async with self._services.render_queue.patch():
+                _draw_safely(tile, lambda tile=tile: self._draw_tile(tile, breakdowns))  # type: ignore[misc]
 
-    def _stop_drawing(self) -> None:
+    def _cancel_drawing(self) -> None:
         """What is drawn next is newer."""
-        if self._drawing is not None:
-            self._drawing.cancel()
+        if self._draw_task is not None:
+            self._draw_task.cancel()
 
-    def fail(self, text: str) -> None:
-        self._stop_drawing()
-        for card in (*self._tiles, self._places, self._chart, self._goals):
-            card.fail(text)  # type: ignore[attr-defined]
+    def fail(self, message: str) -> None:
+        self._cancel_drawing()
+        for card in (*self._ranked_tiles, self._places_tile, self._chart, self._goals_tile):
+            card.fail(message)  # type: ignore[attr-defined]
 
     def set_stale(self, is_stale: bool) -> None:
         """Paler while another answer is on its way."""
         switch_class(self._body, "stale", is_stale)
 
     def pause(self) -> None:
-        for aside in self._asides:
-            aside.pause()
+        for side_query in self._side_queries:
+            side_query.pause()
 
     def resume(self) -> None:
-        for aside in self._asides:
-            aside.resume()
+        for side_query in self._side_queries:
+            side_query.resume()
 
     def close(self) -> None:
-        self._stop_drawing()
-        for aside in self._asides:
-            aside.close()
+        self._cancel_drawing()
+        for side_query in self._side_queries:
+            side_query.close()
 
-    async def _head(self, can_edit: bool) -> None:
-        screen = self._screen
+    async def _build_head(self, can_edit: bool) -> None:
+        controller = self._controller
         with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
-            self._headline = Headline(weak_method(screen.choose_metric), weak_method(screen.explain))
-            self._headline.offer(screen.view.facts.custom_cards, has_goals=bool(screen.view.facts.goals))
-            await pause()
-            self._chart = Chart(
-                on_interval=lambda interval: screen.go(lambda view: view.with_interval(interval)),
-                on_dates=weak_method(screen.show_dates),
+            self._metric_cards = MetricCards(weak_method(controller.choose_metric), weak_method(controller.explain))
+            self._metric_cards.set_custom_cards(
+                controller.state.facts.custom_cards, has_goals=bool(controller.state.facts.goals)
             )
-            self._custom: CustomCards | None = None
+            await yield_to_loop()
+            self._chart = Chart(
+                on_interval=lambda interval: controller.navigate(lambda state: state.with_interval(interval)),
+                on_dates=weak_method(controller.show_dates),
+            )
+            self._custom_cards_menu: CustomCardsMenu | None = None
             if can_edit:
                 with self._chart.tools:
-                    self._custom = CustomCards(self._services, screen)
+                    self._custom_cards_menu = CustomCardsMenu(self._services, controller)
 
-    def _tile(self, tile: Tile) -> RankedTile:
+    def _build_tile(self, tile: Tile) -> RankedTile:
         return RankedTile(
             tile,
-            weak_method(self._screen.choose_tab),
-            weak_method(self._screen.add_filters),
-            weak_method(self._screen.expand),
+            weak_method(self._controller.choose_tab),
+            weak_method(self._controller.add_filters),
+            weak_method(self._controller.open_breakdown),
         )
 
-    def _draw(self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown]) -> None:
-        tab = self._view.tab(tile.tile)
+    def _draw_tile(self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown]) -> None:
+        tab = self._state.tab(tile.tile)
         if tab.dimension in breakdowns:  # else it is on its way
             tile.show(tab, breakdowns[tab.dimension])
 
     def _show_week(self, cells: Breakdown) -> None:
-        _try(self._week, lambda: self._week.show(cells, self._screen.look, self._view.query.timezone.key))
+        _draw_safely(
+            self._week_heatmap,
+            lambda: self._week_heatmap.show(cells, self._controller.look, self._state.query.timezone.key),
+        )
 
-    def _show_opened(self, breakdown: Breakdown) -> None:
-        _try(self._events, lambda: self._events.show_opened(breakdown))
+    def _show_event(self, breakdown: Breakdown) -> None:
+        _draw_safely(self._events_tile, lambda: self._events_tile.show_event(breakdown))
 
-    def _failing(self, card: Any) -> Callable[[Exception], None]:
-        return lambda problem: card.fail(told(problem))
+    def _error_handler(self, card: Any) -> Callable[[Exception], None]:
+        return lambda error: card.fail(error_text(error))
 
     def _open_event(self, name: str, key: str) -> None:
-        self._screen.go(lambda view: view.with_event(name, key))
+        self._controller.navigate(lambda state: state.with_event(name, key))
 
     def _filter_goal(self, goal: Goal) -> None:
-        self._screen.add_filters(*goal.filters)
+        self._controller.add_filters(*goal.filters)
 
-    def _aim(self, goal: str) -> None:
-        self._screen.go(lambda view: view.with_goal(goal))
+    def _focus_goal(self, goal_name: str) -> None:
+        self._controller.navigate(lambda state: state.with_goal(goal_name))
 
 
-def told(problem: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What a reader can do something with."""
-    return str(problem) if isinstance(problem, ProblemForReader) else BROKEN
+    return str(error) if isinstance(error, UserFacingError) else READ_ERROR_TEXT
 
 
-def _try(card: Any, draw: Callable[[], None]) -> None:
+def _draw_safely(card: Any, draw: Callable[[], None]) -> None:
     try:
         draw()
     except Exception:
         log.exception("A card could not be drawn")
-        card.fail(UNDRAWN)
+        card.fail(DRAW_ERROR_TEXT)

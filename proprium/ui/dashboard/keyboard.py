@@ -10,7 +10,7 @@ from nicegui import ui
 from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.text import span
 
-KEYS: tuple[tuple[str, str], ...] = (
+SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("D", "Today"),
     ("W", "Last 7 days"),
     ("M", "Last 30 days"),
@@ -23,10 +23,10 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("1 – 9", "Another property"),
     ("?", "This list"),
 )
-PERIODS = {"d": "today", "w": "7d", "m": "30d", "y": "12mo"}
+PERIOD_BY_KEY = {"d": "today", "w": "7d", "m": "30d", "y": "12mo"}
 
 # Keys are left alone while somebody types, and while a menu or a dialog is open that has its own use for them.
-GLUE = """<script>
+LISTENER_SCRIPT = """<script>
 (() => {
   const keys = /^([dwmyx/?1-9]|Escape|ArrowLeft|ArrowRight)$/i;
   addEventListener('popstate', () => emitEvent('address', location.search));
@@ -41,19 +41,19 @@ GLUE = """<script>
 </script>"""
 
 
-def listen(on_key: Callable[[str], Any], on_address: Callable[[str], Any], on_visible: Callable[[bool], Any]) -> None:
+def listen(on_key: Callable[[str], Any], on_url: Callable[[str], Any], on_visible: Callable[[bool], Any]) -> None:
     """Call it while the page is built."""
-    ui.add_body_html(GLUE)
+    ui.add_body_html(LISTENER_SCRIPT)
     ui.on("shortcut", lambda event: on_key(str(event.args)))
-    ui.on("address", lambda event: on_address(str(event.args)))
+    ui.on("address", lambda event: on_url(str(event.args)))
     ui.on("visible", lambda event: on_visible(bool(event.args)))
 
 
-def show_keys() -> None:
+def show_shortcuts() -> None:
     with dialog("Keys") as box, ui.element("dl").classes("keys"):
-        for key, what in KEYS:
+        for key, description in SHORTCUTS:
             with ui.element("dt"), ui.element("kbd"):
                 span(key)
             with ui.element("dd"):
-                span(what)
+                span(description)
     box.open()

@@ -14,15 +14,17 @@ from nicegui.events import GenericEventArguments
 
 from proprium.figures import numbers
 from proprium.metrics.comparison import Change, change
-from proprium.metrics.definitions import DAILY_VISITORS, DEFINITIONS
+from proprium.metrics.definitions import DAILY_VISITORS_DEFINITION, DEFINITIONS
 from proprium.metrics.results import Dashboard, Metric, Totals
 from proprium.ui import theme
 from proprium.ui.components.controls import icon
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
-from proprium.ui.dashboard.state import CUSTOM
+from proprium.ui.dashboard.state import CUSTOM_PREFIX
 
-GOALS = tuple(metric.value for metric in numbers.cards(has_goals=True) if metric in numbers.OF_GOALS)
+GOAL_CARD_KEYS = tuple(
+    metric.value for metric in numbers.card_metrics(has_goals=True) if metric in numbers.GOAL_METRICS
+)
 
 
 # One listener for all: which card was pressed, or whose "why". On a card the key I asks the same.
@@ -37,112 +39,114 @@ EMIT_KEY_I = """(event) => {
 
 
 @dataclass
-class _Card:
+class _MetricCard:
     box: Element
     button: Element
     label: TextElement
     value: TextElement
     delta: TextElement
-    tip: ui.tooltip
+    tooltip: ui.tooltip
 
 
-class Headline:
+class MetricCards:
     """All cards, the property's custom ones last."""
 
-    def __init__(self, on_metric: Callable[[str], None], on_why: Callable[[str], Any]) -> None:
+    def __init__(self, on_metric: Callable[[str], None], on_explain: Callable[[str], Any]) -> None:
         """`on_why` is told whose number somebody wants to be explained."""
-        self._on_metric, self._on_why = on_metric, on_why
-        self._cards: dict[str, _Card] = {}
+        self._on_metric, self._on_explain = on_metric, on_explain
+        self._cards: dict[str, _MetricCard] = {}
         self.box = ui.element("div").classes(f"{theme.KPIS} headline").props('role="group" aria-label="Metrics"')
-        self.box.on("click", self._press, js_handler=EMIT_CARD)
-        self.box.on("keydown", self._press, js_handler=EMIT_KEY_I)
+        self.box.on("click", self._on_press, js_handler=EMIT_CARD)
+        self.box.on("keydown", self._on_press, js_handler=EMIT_KEY_I)
         with self.box:
-            for metric in numbers.cards(has_goals=True):
-                self._cards[metric.value] = _card(metric.value, numbers.TITLES[metric])
+            for metric in numbers.card_metrics(has_goals=True):
+                self._cards[metric.value] = _build_card(metric.value, numbers.METRIC_TITLES[metric])
 
-    def offer(self, custom: tuple[str, ...], *, has_goals: bool) -> None:
+    def set_custom_cards(self, event_names: tuple[str, ...], *, has_goals: bool) -> None:
         """Makes the custom cards these; one that stays keeps its place and its number."""
-        for key in GOALS:
+        for key in GOAL_CARD_KEYS:
             self._cards[key].box.set_visibility(has_goals)
-        wanted = [CUSTOM + name for name in custom]
-        for key in [key for key in self._cards if key.startswith(CUSTOM) and key not in wanted]:
+        custom_keys = [CUSTOM_PREFIX + name for name in event_names]
+        for key in [key for key in self._cards if key.startswith(CUSTOM_PREFIX) and key not in custom_keys]:
             self._cards.pop(key).box.delete()
         with self.box:
-            for key in wanted:
+            for key in custom_keys:
                 if key not in self._cards:
-                    self._cards[key] = _card(key, key.removeprefix(CUSTOM))
-        set_style(self.box, "--columns", str(_columns(len(self._cards) - (0 if has_goals else len(GOALS)))))
+                    self._cards[key] = _build_card(key, key.removeprefix(CUSTOM_PREFIX))
+        set_style(
+            self.box, "--columns", str(_column_count(len(self._cards) - (0 if has_goals else len(GOAL_CARD_KEYS))))
+        )
 
-    def choose(self, metric: str) -> None:
+    def set_active_metric(self, metric: str) -> None:
         for key, card in self._cards.items():
             switch_class(card.button, theme.ON, key == metric)
             set_prop(card.button, "aria-pressed", "true" if key == metric else "false")
 
     def show(self, dashboard: Dashboard) -> None:
-        now, before = dashboard.totals, dashboard.previous
-        for metric in numbers.cards(has_goals=True):
-            changed = change(now.value(metric), before.value(metric), metric) if before else None
-            value = numbers.of_metric(metric, now.value(metric))
-            _draw(self._cards[metric.value], value, changed, _tip(metric, now))
-        for name, count in now.custom.items():
-            if card := self._cards.get(CUSTOM + name):
-                changed = change(count, before.custom.get(name, 0), Metric.EVENTS) if before else None
-                _draw(card, numbers.short(count), changed, f"{numbers.exact(count)} · The event “{name}”.")
+        totals, previous = dashboard.totals, dashboard.previous
+        for metric in numbers.card_metrics(has_goals=True):
+            delta = change(totals.value(metric), previous.value(metric), metric) if previous else None
+            value = numbers.format_metric(metric, totals.value(metric))
+            _draw_card(self._cards[metric.value], value, delta, _tooltip_text(metric, totals))
+        for name, count in totals.custom.items():
+            if card := self._cards.get(CUSTOM_PREFIX + name):
+                delta = change(count, previous.custom.get(name, 0), Metric.EVENTS) if previous else None
+                _draw_card(card, numbers.short(count), delta, f"{numbers.exact(count)} · The event “{name}”.")
         # A sum of days is never shown as if it were a number of different people.
-        self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if now.daily_visitors else "Visitors")
-        for key in GOALS:
-            title = numbers.TITLES[Metric(key)]
+        self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if totals.daily_visitors else "Visitors")
+        for key in GOAL_CARD_KEYS:
+            title = numbers.METRIC_TITLES[Metric(key)]
             self._cards[key].label.set_text(f"{title}: {dashboard.query.goal}" if dashboard.query.goal else title)
 
-    async def _press(self, event: GenericEventArguments) -> None:
-        pressed, why = event.args
-        if pressed:
-            self._on_metric(pressed)
-        elif isawaitable(asked := self._on_why(why)):
-            await asked
+    async def _on_press(self, event: GenericEventArguments) -> None:
+        metric_key, explain_key = event.args
+        if metric_key:
+            self._on_metric(metric_key)
+        elif isawaitable(result := self._on_explain(explain_key)):
+            await result
 
 
-def _columns(cards: int) -> int:
+def _column_count(card_count: int) -> int:
     """Rows of seven, six or five: whichever leaves the fewest gaps. In narrower ones a change does not fit."""
-    return min((7, 6, 5), key=lambda columns: -cards % columns)
+    return min((7, 6, 5), key=lambda column_count: -card_count % column_count)
 
 
-def _card(key: str, label: str) -> _Card:
+def _build_card(key: str, label: str) -> _MetricCard:
     with ui.element("div").classes("kpibox") as box:
         with ui.element("button").classes(theme.KPI).props('type="button"') as button:
             button.props["data-value"] = key
-            name = span(label, "l")
+            label_element = span(label, "l")
             with ui.element("span").classes("n"):
                 value = span("", "v wait")
                 delta = span("", theme.DELTA)
             delta.set_visibility(False)
-            tip = ui.tooltip("").props("delay=350 max-width=280px")
-        if not key.startswith(CUSTOM):
-            _why_button(key, label)
-    return _Card(box, button, name, value, delta, tip)
+            tooltip = ui.tooltip("").props("delay=350 max-width=280px")
+        if not key.startswith(CUSTOM_PREFIX):
+            _build_explain_button(key, label)
+    return _MetricCard(box, button, label_element, value, delta, tooltip)
 
 
-def _why_button(key: str, label: str) -> None:
-    with ui.element("button").classes("why").props('type="button"') as why:
-        why.props["data-why"] = key
-        why.props["aria-label"] = f"{label}: why this number"
+def _build_explain_button(key: str, label: str) -> None:
+    with ui.element("button").classes("why").props('type="button"') as explain_button:
+        explain_button.props["data-why"] = key
+        explain_button.props["aria-label"] = f"{label}: why this number"
         icon("info", "small")
 
 
-def _draw(card: _Card, value: str, changed: Change | None, tip: str) -> None:
+def _draw_card(card: _MetricCard, value: str, delta: Change | None, tooltip: str) -> None:
     card.value.set_text(value)
     switch_class(card.value, "wait", False)
-    card.tip.set_text(tip)
-    card.delta.set_visibility(changed is not None)
-    if changed is not None:
-        card.delta.set_text(changed.text)
-        switch_class(card.delta, "up", changed.is_good is True)
-        switch_class(card.delta, "down", changed.is_good is False)
+    card.tooltip.set_text(tooltip)
+    card.delta.set_visibility(delta is not None)
+    if delta is not None:
+        card.delta.set_text(delta.text)
+        switch_class(card.delta, "up", delta.is_good is True)
+        switch_class(card.delta, "down", delta.is_good is False)
 
 
-def _tip(metric: Metric, totals: Totals) -> str:
-    exact = numbers.exact_of_metric(metric, totals.value(metric))
-    text = DAILY_VISITORS if metric is Metric.VISITORS and totals.daily_visitors else DEFINITIONS[metric]
+def _tooltip_text(metric: Metric, totals: Totals) -> str:
+    exact_value = numbers.format_metric_exact(metric, totals.value(metric))
+    text = DAILY_VISITORS_DEFINITION if metric is Metric.VISITORS and totals.daily_visitors else DEFINITIONS[metric]
     if metric is Metric.VISIT_DURATION and totals.visit_duration_mean is not None:
         text += f" Mean: {numbers.duration(totals.visit_duration_mean)}."
-    return f"{exact} · {text}"
+    return f"{exact_value} · {text}"

@@ -16,11 +16,11 @@ from proprium.ui.components.choropleth import Choropleth
 from proprium.ui.components.controls import button
 from proprium.ui.components.panels import panel
 from proprium.ui.dashboard.ranked_list import RankedTile
-from proprium.ui.dashboard.state import View
+from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import PLACES, Tile
 
 
-class Places:
+class PlacesTile:
     """A click on a country opens its regions; a click on a region, or on a row, filters the page."""
 
     def __init__(
@@ -35,46 +35,46 @@ class Places:
         self._atlas, self._on_country, self._on_region = atlas, on_country, on_region
         self._country: str | None = None
         with ui.element("div").classes(theme.GRID_MAP):
-            with panel("Visitors by country", body="mapbox") as self._panel:
-                self._map = Choropleth(atlas, on_pick=self._pick).classes("maph")
-                self._problem = ui.label("").classes("missing")
-                self._problem.set_visibility(False)
+            with panel("Visitors by country", body_classes="mapbox") as self._panel:
+                self._map = Choropleth(atlas, on_pick=self._on_map_click).classes("maph")
+                self._error_label = ui.label("").classes("missing")
+                self._error_label.set_visibility(False)
             with self._panel.head:
-                self._back = button("World", "back", on_click=lambda: on_country(None), name="Back to the world")
-            self._back.set_visibility(False)
-            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, with_flags=True)
+                self._back_button = button("World", "back", on_click=lambda: on_country(None), name="Back to the world")
+            self._back_button.set_visibility(False)
+            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, has_flags=True)
 
-    def choose(self, view: View) -> None:
+    def apply_state(self, state: DashboardState) -> None:
         """The map's title and way back, and the list's open tab, as the view has them."""
-        self._country = self._mapped(view)
+        self._country = self._mapped_country(state)
         self._panel.title.set_text(
             f"{self._atlas.name(self._country)}: visitors by region" if self._country else "Visitors by country"
         )
-        self._back.set_visibility(view.query.open_country is not None)
-        self.tile.choose(view.tab(PLACES))
+        self._back_button.set_visibility(state.query.open_country is not None)
+        self.tile.set_active_tab(state.tab(PLACES))
 
-    def show(self, breakdowns: dict[Dimension, Breakdown], view: View, look: Look) -> None:
-        self.choose(view)
-        self._problem.set_visibility(False)
-        shown = Dimension.REGION if self._country else Dimension.COUNTRY
-        if shown not in breakdowns:  # on its way
+    def show(self, breakdowns: dict[Dimension, Breakdown], state: DashboardState, look: Look) -> None:
+        self.apply_state(state)
+        self._error_label.set_visibility(False)
+        map_dimension = Dimension.REGION if self._country else Dimension.COUNTRY
+        if map_dimension not in breakdowns:  # on its way
             return
         if self._country:
             self._map.show_regions(breakdowns[Dimension.REGION], self._country, look)
         else:
             self._map.show_world(breakdowns[Dimension.COUNTRY], look)
 
-    def fail(self, problem: str) -> None:
-        self._problem.set_text(problem)
-        self._problem.set_visibility(True)
+    def fail(self, message: str) -> None:
+        self._error_label.set_text(message)
+        self._error_label.set_visibility(True)
 
-    def _mapped(self, view: View) -> str | None:
+    def _mapped_country(self, state: DashboardState) -> str | None:
         """The open country, when there is a map of its regions."""
-        country = view.query.open_country
+        country = state.query.open_country
         return country if country and self._atlas.has_regions(country) else None
 
-    def _pick(self, place: str) -> None:
+    def _on_map_click(self, code: str) -> None:
         if self._country is not None:
-            self._on_region(place)
+            self._on_region(code)
         else:
-            self._on_country(place)
+            self._on_country(code)

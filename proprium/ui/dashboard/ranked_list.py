@@ -12,7 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.metrics.query.filters import Filter, filter_for
-from proprium.metrics.results import Breakdown, Dimension, Row
+from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from proprium.ui import theme
 from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import skeleton
@@ -22,12 +22,12 @@ from proprium.ui.dashboard.dom import EMIT_PRESSED_ROW, set_prop, set_style, swi
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.ui.http.asset_urls import flag_url
 
-SIZE = 9
+VISIBLE_ROW_COUNT = 9
 """Rows of a tile."""
 
 
 @dataclass
-class _Line:
+class _RowElements:
     """The elements of one row, and which value they show."""
 
     button: Element
@@ -45,83 +45,83 @@ class RankedList:
         self,
         on_filter: Callable[[Filter], None],
         *,
-        with_flags: bool = False,
-        on_row: Callable[[Row], Any] | None = None,
+        has_flags: bool = False,
+        on_row: Callable[[BreakdownRow], Any] | None = None,
     ) -> None:
         """`on_row` is told of a pressed row instead, where pressing one does not filter."""
-        self._with_flags, self._on_filter, self._on_row = with_flags, on_filter, on_row
+        self._has_flags, self._on_filter, self._on_row = has_flags, on_filter, on_row
         self._dimension = ""
-        self._rows: tuple[Row, ...] = ()
-        self._lines: list[_Line] = []
-        self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {SIZE}")
-        self.box.on("click", self._press, js_handler=EMIT_PRESSED_ROW)
+        self._rows: tuple[BreakdownRow, ...] = ()
+        self._row_elements: list[_RowElements] = []
+        self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {VISIBLE_ROW_COUNT}")
+        self.box.on("click", self._on_press, js_handler=EMIT_PRESSED_ROW)
         with self.box:
             self._skeletons = [skeleton(34) for _ in range(3)]
             self._message = ui.label().classes("missing")
             self._message.set_visibility(False)
 
-    def show(self, breakdown: Breakdown, missing: str) -> None:
+    def show(self, breakdown: Breakdown, empty_text: str) -> None:
         """Draws `breakdown` into the rows that are there; `missing` is what an empty one says."""
         self._dimension = breakdown.dimension
-        self._rows = breakdown.rows[:SIZE]
-        self._end_waiting()
+        self._rows = breakdown.rows[:VISIBLE_ROW_COUNT]
+        self._remove_skeletons()
         with self.box:
-            while len(self._lines) < len(self._rows):
-                self._lines.append(self._line(len(self._lines)))
-        most = max((row.count for row in self._rows), default=1) or 1
-        for line, row in zip(self._lines, self._rows, strict=False):
-            self._draw(line, row, breakdown.unit, 100 * row.count / most)
-        for index, line in enumerate(self._lines):
-            line.button.set_visibility(index < len(self._rows))
-        self._say("" if self._rows else missing)
+            while len(self._row_elements) < len(self._rows):
+                self._row_elements.append(self._build_row(len(self._row_elements)))
+        max_count = max((row.count for row in self._rows), default=1) or 1
+        for elements, row in zip(self._row_elements, self._rows, strict=False):
+            self._draw_row(elements, row, breakdown.unit, 100 * row.count / max_count)
+        for index, elements in enumerate(self._row_elements):
+            elements.button.set_visibility(index < len(self._rows))
+        self._show_message("" if self._rows else empty_text)
 
-    def fail(self, problem: str) -> None:
+    def fail(self, message: str) -> None:
         """An error stays here and says what to do."""
-        self._end_waiting()
-        for line in self._lines:
-            line.button.set_visibility(False)
-        self._say(problem)
+        self._remove_skeletons()
+        for elements in self._row_elements:
+            elements.button.set_visibility(False)
+        self._show_message(message)
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         self._message.set_text(text)
         self._message.set_visibility(bool(text))
 
-    def _end_waiting(self) -> None:
-        for waiting in self._skeletons:
-            waiting.delete()
+    def _remove_skeletons(self) -> None:
+        for placeholder in self._skeletons:
+            placeholder.delete()
         self._skeletons.clear()
 
-    def _line(self, index: int) -> _Line:
-        with ui.element("button").classes(theme.ROW) as row:
-            row.props["type"] = "button"
-            row.props["data-value"] = str(index)
+    def _build_row(self, index: int) -> _RowElements:
+        with ui.element("button").classes(theme.ROW) as row_button:
+            row_button.props["type"] = "button"
+            row_button.props["data-value"] = str(index)
             bar = ui.element("span").classes("b")
-            flag = ui.element("img").classes("flag").props('alt=""') if self._with_flags else None
-            return _Line(row, bar, flag, span("", "n"), span("", "c"), span("", "p"))
+            flag = ui.element("img").classes("flag").props('alt=""') if self._has_flags else None
+            return _RowElements(row_button, bar, flag, span("", "n"), span("", "c"), span("", "p"))
 
-    def _draw(self, line: _Line, row: Row, unit: str, width_percent: float) -> None:
-        line.name.set_text(row.label)
-        line.count.set_text(numbers.short(row.count))
-        line.share.set_text(numbers.share(row.share_percent))
-        set_style(line.bar, "width", f"{max(1.5, width_percent):.1f}%")
-        set_prop(line.button, "title", f"{row.label}\n{numbers.exact(row.count)} {unit}")
-        switch_class(line.button, "still", self._on_row is None and self._filter(row) is None)
-        if line.flag is not None:
-            address = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
-            line.flag.set_visibility(address is not None)
-            set_prop(line.flag, "src", address or "")
+    def _draw_row(self, elements: _RowElements, row: BreakdownRow, unit: str, width_percent: float) -> None:
+        elements.name.set_text(row.label)
+        elements.count.set_text(numbers.short(row.count))
+        elements.share.set_text(numbers.share(row.share_percent))
+        set_style(elements.bar, "width", f"{max(1.5, width_percent):.1f}%")
+        set_prop(elements.button, "title", f"{row.label}\n{numbers.exact(row.count)} {unit}")
+        switch_class(elements.button, "still", self._on_row is None and self._filter_by(row) is None)
+        if elements.flag is not None:
+            image_url = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
+            elements.flag.set_visibility(image_url is not None)
+            set_prop(elements.flag, "src", image_url or "")
 
-    def _filter(self, row: Row) -> Filter | None:
+    def _filter_by(self, row: BreakdownRow) -> Filter | None:
         return filter_for(self._dimension, row.value)
 
-    def _press(self, event: object) -> None:
+    def _on_press(self, event: object) -> None:
         index = int(getattr(event, "args", -1))
         if not 0 <= index < len(self._rows):
             return
         if self._on_row:
             self._on_row(self._rows[index])
-        elif wanted := self._filter(self._rows[index]):
-            self._on_filter(wanted)
+        elif filter_ := self._filter_by(self._rows[index]):
+            self._on_filter(filter_)
 
 
 class RankedTile:
@@ -134,18 +134,18 @@ class RankedTile:
         on_filter: Callable[[Filter], None],
         on_expand: Callable[[Tile], Any],
         *,
-        with_flags: bool = False,
-        on_row: Callable[[Row], Any] | None = None,
+        has_flags: bool = False,
+        on_row: Callable[[BreakdownRow], Any] | None = None,
     ) -> None:
         self.tile = tile
-        with panel(tile.title, body="") as self.panel:
-            self._sub = TabRow([], on_tab=lambda key: on_tab(tile, key), name=f"{tile.title} by")
-            self._sub.box.classes("subtabs")
-            self.list = RankedList(on_filter, with_flags=with_flags, on_row=on_row)
+        with panel(tile.title, body_classes="") as self.panel:
+            self._subtabs = TabRow([], on_tab=lambda key: on_tab(tile, key), name=f"{tile.title} by")
+            self._subtabs.box.classes("subtabs")
+            self.ranked_list = RankedList(on_filter, has_flags=has_flags, on_row=on_row)
         with self.panel.head:
             self._hint = span("", "s end cut")
             self._tabs = TabRow(
-                _top_level(tile.tabs) if len(tile.tabs) > 1 else [],
+                _top_level_tabs(tile.tabs) if len(tile.tabs) > 1 else [],
                 on_tab=lambda key: on_tab(tile, key),
                 name=f"{tile.title}: what to list",
             )
@@ -154,21 +154,21 @@ class RankedTile:
             )
 
     def show(self, tab: Tab, breakdown: Breakdown) -> None:
-        self.choose(tab)
-        self.list.show(breakdown, tab.missing)
-        self._hint.set_text(_hint(breakdown) if len(self.tile.tabs) < 4 else "")
+        self.set_active_tab(tab)
+        self.ranked_list.show(breakdown, tab.empty_text)
+        self._hint.set_text(_hint_text(breakdown) if len(self.tile.tabs) < 4 else "")
 
-    def choose(self, tab: Tab) -> None:
+    def set_active_tab(self, tab: Tab) -> None:
         """Marks the open tab; below a group's name stand its members."""
-        self._tabs.choose(
-            next(key for key, label in _top_level(self.tile.tabs) if tab.key == key or label == tab.group)
+        self._tabs.set_active(
+            next(key for key, label in _top_level_tabs(self.tile.tabs) if tab.key == key or label == tab.group)
         )
         members = [(other.key, other.label) for other in self.tile.tabs if other.group and other.group == tab.group]
-        self._sub.offer(members)
-        self._sub.choose(tab.key)
+        self._subtabs.set_options(members)
+        self._subtabs.set_active(tab.key)
 
-    def fail(self, problem: str) -> None:
-        self.list.fail(problem)
+    def fail(self, message: str) -> None:
+        self.ranked_list.fail(message)
 
 
 class TabRow:
@@ -182,9 +182,9 @@ class TabRow:
         self.box.props["aria-label"] = name
         self.box.on("click", lambda event: self._on_tab(event.args), js_handler=EMIT_PRESSED_ROW)
         self.box.set_visibility(False)
-        self.offer(options)
+        self.set_options(options)
 
-    def offer(self, options: list[tuple[str, str]]) -> None:
+    def set_options(self, options: list[tuple[str, str]]) -> None:
         """Shows these (key, label) tabs; hides itself without any."""
         if options == self._options:
             return
@@ -194,10 +194,10 @@ class TabRow:
             self._buttons = {key: _tab_button(key, label) for key, label in options}
         self.box.set_visibility(bool(options))
 
-    def choose(self, key: str) -> None:
-        for other, element in self._buttons.items():
-            switch_class(element, theme.ON, other == key)
-            set_prop(element, "aria-pressed", "true" if other == key else "false")
+    def set_active(self, key: str) -> None:
+        for other_key, element in self._buttons.items():
+            switch_class(element, theme.ON, other_key == key)
+            set_prop(element, "aria-pressed", "true" if other_key == key else "false")
 
 
 def _tab_button(key: str, label: str) -> Element:
@@ -207,13 +207,13 @@ def _tab_button(key: str, label: str) -> Element:
     return element
 
 
-def _top_level(tabs: tuple[Tab, ...]) -> list[tuple[str, str]]:
+def _top_level_tabs(tabs: tuple[Tab, ...]) -> list[tuple[str, str]]:
     """Tabs by label; a group stands once, for its first member."""
-    found: dict[str, str] = {}
+    key_by_label: dict[str, str] = {}
     for tab in tabs:
-        found.setdefault(tab.group or tab.label, tab.key)
-    return [(key, label) for label, key in found.items()]
+        key_by_label.setdefault(tab.group or tab.label, tab.key)
+    return [(key, label) for label, key in key_by_label.items()]
 
 
-def _hint(breakdown: Breakdown) -> str:
+def _hint_text(breakdown: Breakdown) -> str:
     return f"{numbers.exact(breakdown.total)} {breakdown.unit}" if breakdown.rows else ""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 from nicegui.element import Element
 
-from proprium.errors import ProblemForReader
-from proprium.metrics.query.goals import Segment, kept, segments_of
+from proprium.errors import UserFacingError
+from proprium.metrics.query.goals import Segment, parse_segments, to_stored
 from proprium.properties import service
 from proprium.ui import theme
 from proprium.ui.components.chips import chip
 from proprium.ui.components.controls import button, icon
 from proprium.ui.components.dialogs import dialog
-from proprium.ui.components.feedback import tell
+from proprium.ui.components.feedback import toast
 from proprium.ui.components.fields import text_input
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
@@ -23,17 +23,19 @@ from proprium.ui.services import Services
 from proprium.ui.session import current_user
 
 if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import Screen
+    from proprium.ui.dashboard.controller import DashboardController
 
 
-class Segments:
+class SegmentsMenu:
     """In the address stand the filters themselves: a link works where a segment is gone."""
 
-    def __init__(self, services: Services, screen: Screen, listed: Sequence[Segment], *, can_edit: bool) -> None:
-        self._services, self._screen, self._can_edit = services, screen, can_edit
+    def __init__(
+        self, services: Services, controller: DashboardController, segments: Sequence[Segment], *, can_edit: bool
+    ) -> None:
+        self._services, self._controller, self._can_edit = services, controller, can_edit
         # A reader who could combine a private segment with filters would learn whom its values pick out.
-        data_access = screen.view.facts.data_access
-        self.listed = tuple(segment for segment in listed if data_access.allows_all(segment.filters))
+        data_access = controller.state.facts.data_access
+        self.segments = tuple(segment for segment in segments if data_access.allows_all(segment.filters))
         self._button: Element | None = None
 
     def build_menu(self) -> None:
@@ -44,67 +46,71 @@ class Segments:
                 self._list = ui.element("div").classes("stack tight")
         self._draw()
 
-    def build_save(self) -> None:
+    def build_save_button(self) -> None:
         """Beside the filters that are set."""
         if self._can_edit:
-            button("Save these filters", "bookmark", kind=f"{theme.BARE} small", on_click=self.save)
+            button("Save these filters", "bookmark", kind=f"{theme.BARE} small", on_click=self.open_save_dialog)
 
-    def build_choice(self, on_chosen: Callable[[], Any]) -> None:
+    def build_chips(self, on_choose: Callable[[], Any]) -> None:
         """The same as chips, for the dialog: on a phone the bar has no room for the menu."""
-        if not self.listed:
+        if not self.segments:
             return
 
         def choose(segment: Segment) -> None:
-            on_chosen()
+            on_choose()
             self.apply(segment)
 
         with ui.element("div").classes(f"{theme.LINE} wraps"):
             span("Saved", "mut small")
-            for segment in self.listed:
+            for segment in self.segments:
                 chip(segment.name, on_click=lambda segment=segment: choose(segment))
 
     def apply(self, segment: Segment) -> None:
-        self._screen.go(lambda view: view.with_filters(*segment.filters))
+        self._controller.navigate(lambda state: state.with_filters(*segment.filters))
 
-    def save(self) -> None:
+    def open_save_dialog(self) -> None:
         """Asks for the name. One that exists is replaced, and the dialog says so."""
-        filters = self._screen.view.query.filters
+        filters = self._controller.state.query.filters
         with dialog("Save these filters") as box:
             name = text_input("Name", placeholder="Readers in Germany", autofocus=True)
-            said = ui.label("").classes("mut small").props('role="status"')
+            hint_label = ui.label("").classes("mut small").props('role="status"')
             with ui.element("div").classes("ft"):
                 button("Cancel", on_click=box.close)
-                keep = button("Save", "check", kind=theme.PRIMARY)
+                save_button = button("Save", "check", kind=theme.PRIMARY)
 
-        def follow() -> None:
-            is_known = (name.value or "").strip() in {other.name for other in self.listed}
-            said.set_text("There is a segment of that name. It will be replaced." if is_known else "")
+        def update_hint() -> None:
+            is_existing = (name.value or "").strip() in {other.name for other in self.segments}
+            hint_label.set_text("There is a segment of that name. It will be replaced." if is_existing else "")
 
-        def act() -> None:
-            chosen = Segment((name.value or "").strip(), filters)
-            if self._keep(lambda others: [*(other for other in others if other.name != chosen.name), chosen]):
+        def submit() -> None:
+            new_segment = Segment((name.value or "").strip(), filters)
+            if self._store(
+                lambda others: [*(other for other in others if other.name != new_segment.name), new_segment]
+            ):
                 box.close()
-                tell(f"Saved as {chosen.name}.")
+                toast(f"Saved as {new_segment.name}.")
 
-        name.on_value_change(follow)
-        name.on("keydown.enter", act)
-        keep.on("click", act)
+        name.on_value_change(update_hint)
+        name.on("keydown.enter", submit)
+        save_button.on("click", submit)
         box.open()
 
     def remove(self, segment: Segment) -> None:
         self._menu.close()
-        if self._keep(lambda others: [other for other in others if other.name != segment.name]):
-            tell(f"{segment.name} is no segment any more.")
+        if self._store(lambda others: [other for other in others if other.name != segment.name]):
+            toast(f"{segment.name} is no segment any more.")
 
-    def _keep(self, change: Callable[[tuple[Segment, ...]], list[Segment]]) -> bool:
+    def _store(self, change: Callable[[tuple[Segment, ...]], list[Segment]]) -> bool:
         """Into the property as it is now: somebody else may have saved one meanwhile."""
-        database, property_id = self._services.database, self._screen.view.facts.id
+        database, property_id = self._services.database, self._controller.state.facts.id
         try:
-            found = service.find_editable(database, property_id, current_user(self._services))
-            wanted = [kept(segment) for segment in change(segments_of(found.segments))]
-            self.listed = segments_of(service.update_settings(database, property_id, segments=wanted).segments)
-        except ProblemForReader as problem:
-            tell(str(problem), "bad")
+            property_ = service.find_editable(database, property_id, current_user(self._services))
+            stored_segments = [to_stored(segment) for segment in change(parse_segments(property_.segments))]
+            self.segments = parse_segments(
+                service.update_settings(database, property_id, segments=stored_segments).segments
+            )
+        except UserFacingError as problem:
+            toast(str(problem), "bad")
             return False
         self._draw()
         return True
@@ -112,22 +118,26 @@ class Segments:
     def _draw(self) -> None:
         if self._button is None:
             return
-        self._button.set_visibility(bool(self.listed))
+        self._button.set_visibility(bool(self.segments))
         self._list.clear()
         with self._list:
-            for segment in self.listed:
-                self._entry(segment)
+            for segment in self.segments:
+                self._build_entry(segment)
 
-    def _entry(self, segment: Segment) -> None:
-        told = ", ".join(wanted.label(self._screen.name) for wanted in segment.filters)
+    def _build_entry(self, segment: Segment) -> None:
+        description = ", ".join(filter_.label(self._controller.name_of) for filter_ in segment.filters)
         with ui.element("div").classes(f"{theme.LINE} segment"):
             item = ui.menu_item(on_click=lambda: self.apply(segment)).classes("grow")
-            item.props["title"] = told
+            item.props["title"] = description
             with item, ui.element("div"):
                 span(segment.name, "strong cut")
-                span(told, "mut small cut")
+                span(description, "mut small cut")
             if self._can_edit:
-                with ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} only").props('type="button"') as away:
-                    away.props["aria-label"] = f"Remove the segment {segment.name}"
+                with (
+                    ui.element("button")
+                    .classes(f"{theme.BUTTON} {theme.BARE} only")
+                    .props('type="button"') as remove_button
+                ):
+                    remove_button.props["aria-label"] = f"Remove the segment {segment.name}"
                     icon("trash", "small")
-                away.on("click", lambda: self.remove(segment))
+                remove_button.on("click", lambda: self.remove(segment))

@@ -5,50 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from proprium.live.subscriptions import Hub, Watch
+from proprium.live.subscriptions import LiveQueries, Subscription
 
 T = TypeVar("T")
 
 
-class Aside(Generic[T]):
+class SideQuery(Generic[T]):
     """One open question of one page at a time; everybody who asks the same shares the answer."""
 
     def __init__(
         self,
-        hub: Hub,
+        live_queries: LiveQueries,
         property_number: int,
-        show: Callable[[T], None],
-        fail: Callable[[Exception], None],
-        every_s: float,
+        on_result: Callable[[T], None],
+        on_error: Callable[[Exception], None],
+        refresh_interval_s: float,
     ) -> None:
-        self._hub, self._number, self._show, self._fail, self._every_s = hub, property_number, show, fail, every_s
+        self._live_queries, self._property_number, self._on_result, self._on_error, self._refresh_interval_s = (
+            live_queries,
+            property_number,
+            on_result,
+            on_error,
+            refresh_interval_s,
+        )
         self._key: Hashable = None
-        self._watch: Watch[Any] | None = None
+        self._subscription: Subscription[Any] | None = None
         self._is_paused = False
 
-    def ask(self, key: Hashable, compute: Callable[[], T]) -> None:
+    def set_query(self, key: Hashable, compute: Callable[[], T]) -> None:
         """Instead of the question before; the same one again changes nothing."""
         if key == self._key:
             return
         self.close()
         self._key = key
-        self._watch = self._hub.watch(
-            self._number, key, compute, self._show, on_error=self._fail, every_s=self._every_s
+        self._subscription = self._live_queries.subscribe(
+            self._property_number,
+            key,
+            compute,
+            self._on_result,
+            on_error=self._on_error,
+            refresh_interval_s=self._refresh_interval_s,
         )
         if self._is_paused:
-            self._watch.pause()
+            self._subscription.pause()
 
     def pause(self) -> None:
         self._is_paused = True
-        if self._watch:
-            self._watch.pause()
+        if self._subscription:
+            self._subscription.pause()
 
     def resume(self) -> None:
         self._is_paused = False
-        if self._watch:
-            self._watch.resume()
+        if self._subscription:
+            self._subscription.resume()
 
     def close(self) -> None:
-        if self._watch:
-            self._watch.close()
-        self._watch, self._key = None, None
+        if self._subscription:
+            self._subscription.close()
+        self._subscription, self._key = None, None

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from proprium.figures.names import NameOf
-from proprium.metrics.breakdown_query import MOST_ROWS, table
+from proprium.figures.names import NameLookup
+from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import Dimension, Metric, Table
+from proprium.metrics.results import BreakdownTable, Dimension, Metric
 from proprium.warehouse.warehouse import Warehouse
 
-LABELLED = frozenset({Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
+LABELLED_DIMENSIONS = frozenset(
+    {Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
+)
 """The warehouse knows their codes; a person searches for names. There are a few hundred at most."""
-PLACES = frozenset({Dimension.COUNTRY, Dimension.REGION})
+PLACE_DIMENSIONS = frozenset({Dimension.COUNTRY, Dimension.REGION})
 
 
-class Listing:
-    def __init__(self, warehouse: Warehouse, name: NameOf) -> None:
-        self._warehouse, self._name = warehouse, name
+class TableReader:
+    def __init__(self, warehouse: Warehouse, name_of: NameLookup) -> None:
+        self._warehouse, self._name_of = warehouse, name_of
 
     def read(
         self,
@@ -31,10 +33,10 @@ class Listing:
         search: str = "",
         limit: int,
         offset: int = 0,
-    ) -> Table:
+    ) -> BreakdownTable:
         """As metrics.table; the search is in what is shown. Not on the event loop."""
-        if dimension not in LABELLED:
-            return table(
+        if dimension not in LABELLED_DIMENSIONS:
+            return breakdown_table(
                 self._warehouse,
                 query,
                 dimension,
@@ -45,13 +47,13 @@ class Listing:
                 limit=limit,
                 offset=offset,
             )
-        every = table(
-            self._warehouse, query, dimension, metrics=metrics, sort=sort, ascending=ascending, limit=MOST_ROWS
+        full_table = breakdown_table(
+            self._warehouse, query, dimension, metrics=metrics, sort=sort, ascending=ascending, limit=MAX_ROWS
         )
-        is_place = dimension in PLACES
-        called = (
-            replace(row, label=self._name(dimension, row.value)) if row.value and is_place else row
-            for row in every.rows
+        is_place = dimension in PLACE_DIMENSIONS
+        labelled_rows = (
+            replace(row, label=self._name_of(dimension, row.value)) if row.value and is_place else row
+            for row in full_table.rows
         )
-        fitting = tuple(row for row in called if search.casefold() in row.label.casefold())
-        return replace(every, rows=fitting[offset : offset + limit], distinct=len(fitting))
+        matching_rows = tuple(row for row in labelled_rows if search.casefold() in row.label.casefold())
+        return replace(full_table, rows=matching_rows[offset : offset + limit], distinct=len(matching_rows))

@@ -14,7 +14,7 @@ class Tab:
     key: str  # in the page's address
     label: str
     dimension: D
-    missing: str = ""  # what an empty list says: how to get something into it
+    empty_text: str = ""  # what an empty list says: how to get something into it
     group: str = ""
 
 
@@ -29,10 +29,10 @@ class Tile:
         return next((tab for tab in self.tabs if tab.key == key), self.tabs[0])
 
 
-def campaign(key: str, label: str) -> Tab:
+def campaign_tab(key: str, label: str) -> Tab:
     parameter = f"utm_{key}"
-    missing = f"No visit came with {parameter}. Add it to the links that you share, as in ?{parameter}=newsletter."
-    return Tab(parameter, label, D(parameter), missing, group="Campaigns")
+    empty_text = f"No visit came with {parameter}. Add it to the links that you share, as in ?{parameter}=newsletter."
+    return Tab(parameter, label, D(parameter), empty_text, group="Campaigns")
 
 
 PAGES = Tile(
@@ -51,21 +51,21 @@ SOURCES = Tile(
     (
         Tab("channels", "Channels", D.CHANNEL, "No visit in this period."),
         Tab("referrers", "Referrers", D.REFERRER, "No visit in this period came by a link from another site."),
-        campaign("source", "Source"),
-        campaign("medium", "Medium"),
-        campaign("campaign", "Campaign"),
-        campaign("term", "Term"),
-        campaign("content", "Content"),
+        campaign_tab("source", "Source"),
+        campaign_tab("medium", "Medium"),
+        campaign_tab("campaign", "Campaign"),
+        campaign_tab("term", "Term"),
+        campaign_tab("content", "Content"),
     ),
 )
-NO_PLACES = "No visit has a place. Places need the GeoIP file: `proprium geoip refresh` fetches it."
+NO_PLACES_TEXT = "No visit has a place. Places need the GeoIP file: `proprium geoip refresh` fetches it."
 PLACES = Tile(
     "places",
     "Places",
     (
-        Tab("countries", "Countries", D.COUNTRY, NO_PLACES),
-        Tab("regions", "Regions", D.REGION, NO_PLACES),
-        Tab("cities", "Cities", D.CITY, NO_PLACES),
+        Tab("countries", "Countries", D.COUNTRY, NO_PLACES_TEXT),
+        Tab("regions", "Regions", D.REGION, NO_PLACES_TEXT),
+        Tab("cities", "Cities", D.CITY, NO_PLACES_TEXT),
     ),
 )
 DEVICES = Tile(

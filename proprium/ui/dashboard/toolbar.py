@@ -10,13 +10,13 @@ from nicegui import ui
 from nicegui.element import Element
 
 from proprium.metrics.query.period import PRESETS, Compare
-from proprium.metrics.results import Live
+from proprium.metrics.results import LiveVisitors
 from proprium.storage.tables import Property
 from proprium.ui import theme
 from proprium.ui.components.controls import button, icon, menu_item
-from proprium.ui.components.text import span, words
+from proprium.ui.components.text import span, text
 from proprium.ui.dashboard.dom import set_prop, switch_class
-from proprium.ui.dashboard.state import View
+from proprium.ui.dashboard.state import DashboardState
 
 COMPARE_LABELS = {
     Compare.PREVIOUS: "the period before",
@@ -24,31 +24,31 @@ COMPARE_LABELS = {
     Compare.NONE: "nothing",
 }
 RIGHT_ALIGNED = 'anchor="bottom right" self="top right"'
-LISTED = 30
+MAX_LISTED_PROPERTIES = 30
 """Properties in the switcher; the page of all properties has a search."""
 
 
-class Switcher:
+class PropertySwitcher:
     """The name of the property, and the way to the others: also by the keys 1 to 9."""
 
     def __init__(self, current: Property, others: Sequence[Property], *, is_signed_in: bool) -> None:
-        self.targets = [f"/properties/{other.id}" for other in others]
+        self.property_urls = [f"/properties/{other.id}" for other in others]
         with ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} switcher") as box:
             box.props('type="button" aria-haspopup="menu"')
             box.props["aria-label"] = f"Property {current.name}: switch to another one"
             span(current.name, "cut")
             icon("down", "small")
             with ui.menu():
-                for number, other in enumerate(others[:LISTED], start=1):
-                    _link(
+                for position, other in enumerate(others[:MAX_LISTED_PROPERTIES], start=1):
+                    _menu_link(
                         other.name,
                         f"/properties/{other.id}",
-                        str(number) if number < 10 else "",
+                        str(position) if position < 10 else "",
                         other.id == current.id,
                     )
                 if is_signed_in:
                     ui.separator()
-                    _link("All properties", "/properties")
+                    _menu_link("All properties", "/properties")
 
 
 class LiveDot:
@@ -59,17 +59,17 @@ class LiveDot:
             self._dot = ui.element("span").classes(theme.DOT)
             self._count = span("–", "num")
             span("now", theme.HIDE_ON_PHONE)
-            self._tip = ui.tooltip("Visitors in the last 5 minutes").props("max-width=240px")
+            self._tooltip = ui.tooltip("Visitors in the last 5 minutes").props("max-width=240px")
         self._box = box
 
-    def show(self, live: Live) -> None:
+    def show(self, live: LiveVisitors) -> None:
         self._count.set_text(f"{live.now:,}")
         switch_class(self._dot, theme.ON, live.now > 0)
         text = (
-            f"{live.now:,} {_visitors(live.now)} in the last {live.minutes} minutes,"
+            f"{live.now:,} {_visitor_noun(live.now)} in the last {live.minutes} minutes,"
             f" {live.half_hour:,} in the last 30. Unfiltered: of the whole property."
         )
-        self._tip.set_text(text)
+        self._tooltip.set_text(text)
         set_prop(self._box, "aria-label", text)
 
 
@@ -83,56 +83,58 @@ class PeriodPicker:
         on_compare: Callable[[Compare], None],
     ) -> None:
         self._on_dates = on_dates
-        self._presets: dict[str, Element] = {}
-        self._compares: dict[Compare, Element] = {}
+        self._preset_items: dict[str, Element] = {}
+        self._compare_items: dict[Compare, Element] = {}
         with ui.element("button").classes(theme.BUTTON) as self._button:
             self._button.props('type="button" aria-haspopup="menu"')
             icon("calendar", theme.HIDE_ON_PHONE)
             with ui.element("span").classes("cut"):
-                self._last_word = span("", theme.HIDE_ON_PHONE)  # there is little room beside the property's name
+                self._prefix_label = span("", theme.HIDE_ON_PHONE)  # there is little room beside the property's name
                 self._label = span("")
             with ui.menu().classes("periods").props(RIGHT_ALIGNED) as self._menu:
                 with ui.element("div").classes("choices"):
                     for key, label in PRESETS:
                         if key != "custom":
-                            self._presets[key] = menu_item(label, on_click=lambda key=key: on_period(key))
+                            self._preset_items[key] = menu_item(label, on_click=lambda key=key: on_period(key))
                 with ui.element("div").classes("stack tight pad-s"):
-                    self._first, self._last = self._date("From"), self._date("To")
-                    button("Show these days", kind=theme.PRIMARY, on_click=self._take_dates)
+                    self._first_input, self._last_input = self._build_date_field("From"), self._build_date_field("To")
+                    button("Show these days", kind=theme.PRIMARY, on_click=self._submit_dates)
                     ui.label("Compare with").classes("mut small")
                     for compare, label in COMPARE_LABELS.items():
-                        self._compares[compare] = menu_item(label, on_click=lambda compare=compare: on_compare(compare))
+                        self._compare_items[compare] = menu_item(
+                            label, on_click=lambda compare=compare: on_compare(compare)
+                        )
 
-    def show(self, view: View) -> None:
-        span_, zone = view.query.period, view.query.timezone.key
-        self._last_word.set_text("Last\u00a0" if span_.label.startswith("Last ") else "")
-        self._label.set_text(span_.label.removeprefix("Last "))
-        set_prop(self._button, "aria-label", f"Period: {span_.label}, {span_.dates}")
-        set_prop(self._button, "title", f"{span_.dates} · {zone}")
-        for key, item in self._presets.items():
-            switch_class(item, theme.ON, key == span_.key)
-        for compare, item in self._compares.items():
-            switch_class(item, theme.ON, compare is view.query.compare)
-        self._dates = [span_.first_day, span_.last_day]
-        set_prop(self._first, "value", span_.first_day.isoformat())
-        set_prop(self._last, "value", span_.last_day.isoformat())
+    def show(self, state: DashboardState) -> None:
+        period, zone = state.query.period, state.query.timezone.key
+        self._prefix_label.set_text("Last\u00a0" if period.label.startswith("Last ") else "")
+        self._label.set_text(period.label.removeprefix("Last "))
+        set_prop(self._button, "aria-label", f"Period: {period.label}, {period.dates}")
+        set_prop(self._button, "title", f"{period.dates} · {zone}")
+        for key, item in self._preset_items.items():
+            switch_class(item, theme.ON, key == period.key)
+        for compare, item in self._compare_items.items():
+            switch_class(item, theme.ON, compare is state.query.compare)
+        self._dates = [period.first_day, period.last_day]
+        set_prop(self._first_input, "value", period.first_day.isoformat())
+        set_prop(self._last_input, "value", period.last_day.isoformat())
 
-    def _date(self, label: str) -> Element:
+    def _build_date_field(self, label: str) -> Element:
         index = 0 if label == "From" else 1
         with ui.element("label").classes("daterow"):
             span(label)
             field = ui.element("input").classes(theme.INPUT).props('type="date"')
-        field.on("change", lambda event: self._keep(index, event.args), js_handler="(e) => emit(e.target.value)")
+        field.on("change", lambda event: self._set_date(index, event.args), js_handler="(e) => emit(e.target.value)")
         # A menu closes at Enter and moves at arrow keys; inside a date they belong to the date.
         return field.on("keydown", js_handler="(e) => e.stopPropagation()")
 
-    def _keep(self, index: int, text: Any) -> None:
+    def _set_date(self, index: int, text: Any) -> None:
         try:
             self._dates[index] = date.fromisoformat(str(text))
         except ValueError:
             return  # half typed
 
-    def _take_dates(self) -> None:
+    def _submit_dates(self) -> None:
         self._menu.close()
         self._on_dates(self._dates[0], self._dates[1])
 
@@ -154,15 +156,15 @@ class PdfButton:
         set_prop(self._button, "aria-busy", "true" if is_busy else "false")
 
 
-Entry = tuple[str, str, Callable[[], Any] | str, str]
+MenuEntry = tuple[str, str, Callable[[], Any] | str, str]
 """Of the ⋮ menu: label, icon, what to do or where to go, classes."""
-LINE: Entry = ("", "", "", "")
+SEPARATOR: MenuEntry = ("", "", "", "")
 
 
-class More:
+class MoreMenu:
     """The ⋮ menu."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[MenuEntry]) -> None:
         with button("", "dots", name="More"), ui.menu().props(RIGHT_ALIGNED):
             for label, icon_name, target, classes in entries:
                 if not label:
@@ -173,11 +175,11 @@ class More:
                     menu_item(label, icon_name, on_click=target, kind=classes)
 
 
-def _link(label: str, target: str, key: str = "", is_here: bool = False) -> None:
-    with menu_item(label, on_click=lambda: ui.navigate.to(target), kind=theme.ON if is_here else ""):
+def _menu_link(label: str, url: str, key: str = "", is_current: bool = False) -> None:
+    with menu_item(label, on_click=lambda: ui.navigate.to(url), kind=theme.ON if is_current else ""):
         if key:
-            words("kbd", key, "end hide-m").props('aria-hidden="true"')
+            text("kbd", key, "end hide-m").props('aria-hidden="true"')
 
 
-def _visitors(count: int) -> str:
+def _visitor_noun(count: int) -> str:
     return "visitor" if count == 1 else "visitors"

@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from proprium.figures.heatmap import HEIGHT, busiest, heatmap
+from proprium.figures.heatmap import HEIGHT, busiest_hour_text, heatmap
 from proprium.figures.template import Look
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.query.filters import Filter, Operator
@@ -22,57 +22,57 @@ from proprium.ui.dashboard.dom import set_prop, switch_class
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.warehouse.warehouse import Warehouse
 
-WEEK = Tile("week", "Weekday and hour", (Tab("week", "Hours", Dimension.WEEKDAY_HOUR, "No page was viewed."),))
-CELLS = 7 * 24
+WEEK_TILE = Tile("week", "Weekday and hour", (Tab("week", "Hours", Dimension.WEEKDAY_HOUR, "No page was viewed."),))
+CELL_COUNT = 7 * 24
 EMIT_CELL = "(event) => { const cell = event.points?.[0]?.customdata; if (cell) emit(String(cell[0])); }"
 
 
-def week_of(warehouse: Warehouse, query: Query) -> Breakdown:
-    return breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=CELLS)
+def week_breakdown(warehouse: Warehouse, query: Query) -> Breakdown:
+    return breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=CELL_COUNT)
 
 
-class Week:
+class WeekHeatmap:
     """A cell filters the page by its hour; the list behind it says the same in numbers."""
 
     def __init__(self, on_filter: Callable[[Filter], None], on_expand: Callable[[Tile], Any]) -> None:
         self._on_filter = on_filter
-        self._shown: tuple[Breakdown, Look] | None = None
+        self._drawn_state: tuple[Breakdown, Look] | None = None
         self._cells: Breakdown | None = None
-        with panel(WEEK.title, body="weekbox") as box:
-            self._waiting = skeleton(HEIGHT - 12)
+        with panel(WEEK_TILE.title, body_classes="weekbox") as box:
+            self._skeleton = skeleton(HEIGHT - 12)
             self._message = ui.label("").classes("missing")
             self._message.set_visibility(False)
             self._plot = ui.plotly({"data": [], "layout": {"height": HEIGHT}}).classes("week wait")
             self._plot.props('role="img" aria-label="Heat map"')
-        self._plot.on("plotly_click", lambda event: self._press(str(event.args)), js_handler=EMIT_CELL)
+        self._plot.on("plotly_click", lambda event: self._on_press(str(event.args)), js_handler=EMIT_CELL)
         with box.head:
             self._hint = span("", "s end cut")
-            button("", "expand", kind=f"{theme.BARE} expand", name=f"{WEEK.title}: the whole list").on(
-                "click", lambda: on_expand(WEEK)
+            button("", "expand", kind=f"{theme.BARE} expand", name=f"{WEEK_TILE.title}: the whole list").on(
+                "click", lambda: on_expand(WEEK_TILE)
             )
 
-    def show(self, cells: Breakdown, look: Look, zone: str) -> None:
+    def show(self, cells: Breakdown, look: Look, timezone: str) -> None:
         self._cells = cells
-        self._hint.set_text(f"page views · {zone}")
-        self._say("" if cells.rows else "No page was viewed in this period.")
-        set_prop(self._plot, "aria-label", f"Page views by weekday and hour. {busiest(cells)}")
-        if self._shown != (cells, look):
-            self._shown = (cells, look)
+        self._hint.set_text(f"page views · {timezone}")
+        self._show_message("" if cells.rows else "No page was viewed in this period.")
+        set_prop(self._plot, "aria-label", f"Page views by weekday and hour. {busiest_hour_text(cells)}")
+        if self._drawn_state != (cells, look):
+            self._drawn_state = (cells, look)
             self._plot.update_figure(heatmap(cells, look))
 
-    def recolour(self, look: Look, zone: str) -> None:
+    def recolour(self, look: Look, timezone: str) -> None:
         if self._cells:
-            self.show(self._cells, look, zone)
+            self.show(self._cells, look, timezone)
 
-    def fail(self, problem: str) -> None:
-        self._say(problem)
+    def fail(self, message: str) -> None:
+        self._show_message(message)
 
-    def _say(self, text: str) -> None:
-        if not self._waiting.is_deleted:
-            self._waiting.delete()
+    def _show_message(self, text: str) -> None:
+        if not self._skeleton.is_deleted:
+            self._skeleton.delete()
         self._message.set_text(text)
         self._message.set_visibility(bool(text))
         switch_class(self._plot, "wait", bool(text))  # not hidden: Plotly measures it
 
-    def _press(self, value: str) -> None:
+    def _on_press(self, value: str) -> None:
         self._on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (value,)))

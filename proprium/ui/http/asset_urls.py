@@ -11,24 +11,33 @@ from maps.atlas import Atlas
 from proprium.config import ASSETS
 from proprium.figures.bundle import built_file, report_script
 
-__all__ = ["ASSETS", "URL", "asset_url", "built_file", "bundle_url", "flag_url", "install_override", "report_script"]
+__all__ = [
+    "ASSETS",
+    "ASSETS_PATH",
+    "asset_url",
+    "built_file",
+    "bundle_url",
+    "flag_url",
+    "install_chart_bundle",
+    "report_script",
+]
 
-URL = "/assets"  # where app.py mounts StaticCompressed(ASSETS)
+ASSETS_PATH = "/assets"  # where app.py mounts StaticCompressed(ASSETS)
 
 # What NiceGUI's chart element imports; the override is internal to NiceGUI, which is why its version is exact.
-IMPORT_NAME = "nicegui-plotly"
+CHART_IMPORT_NAME = "nicegui-plotly"
 
 
 def bundle_url() -> str | None:
     """The slim chart bundle's address; None when nobody built it and NiceGUI's stock bundle serves."""
-    built = built_file("plotly.js")
-    return f"{URL}/build/{built.name}" if built else None
+    bundle_file = built_file("plotly.js")
+    return f"{ASSETS_PATH}/build/{bundle_file.name}" if bundle_file else None
 
 
-def install_override() -> bool:
+def install_chart_bundle() -> bool:
     """Let every chart element import the slim bundle. False when there is none."""
     if url := bundle_url():
-        register_importmap_override(IMPORT_NAME, url)
+        register_importmap_override(CHART_IMPORT_NAME, url)
         return True
     return False
 
@@ -52,12 +61,12 @@ def regions_url(atlas: Atlas, country: str) -> str:
 def asset_url(path: str) -> str:
     """The address of a committed file ("css/proprium.css"), with its hash, so that browsers may keep it for good."""
     digest = hashlib.sha256((ASSETS / path).read_bytes()).hexdigest()[:12]
-    return f"{URL}/{path}?v={digest}"
+    return f"{ASSETS_PATH}/{path}?v={digest}"
 
 
 @cache
 def flag_url(country: str | None) -> str | None:
     """The flag of an alpha-2 code; None where there is none to show."""
-    known = country is not None and len(country) == 2 and country.isalpha() and country.isupper()
+    is_country_code = country is not None and len(country) == 2 and country.isalpha() and country.isupper()
     path = f"img/flags/{country}.svg"
-    return asset_url(path) if known and (ASSETS / path).is_file() else None
+    return asset_url(path) if is_country_code and (ASSETS / path).is_file() else None

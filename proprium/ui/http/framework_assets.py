@@ -14,81 +14,85 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proprium.ui.http.static_files import encodings, squeezed
+from proprium.ui.http.static_files import accepted_encodings, compress
 
-KEPT = 256
+MAX_CACHED_FILES = 256
 """Files in each encoding; a page needs twenty."""
-LARGEST_BYTES = 8 << 20
-_FILES = re.compile(r"/_nicegui/[\w.]+/(static|components|libraries|esm)/")
+MAX_FILE_BYTES = 8 << 20
+_CACHEABLE_PATH = re.compile(r"/_nicegui/[\w.]+/(static|components|libraries|esm)/")
 """What depends on nothing but its path."""
 
 
-class KeptFiles:
+class FrameworkAssets:
     """Stands before the app. What is no such file, or may change, is as the app says it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._kept: dict[tuple[str, str], asyncio.Task[Response]] = {}
+        self._responses: dict[tuple[str, str], asyncio.Task[Response]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        encoding = _encoding(scope)
+        encoding = _cacheable_encoding(scope)
         if encoding is None:
             await self.app(scope, receive, send)
             return
         key = (scope["path"], encoding)
-        made = self._kept.get(key)
-        if made is None:
-            made = self._kept[key] = asyncio.create_task(self._make(scope, encoding))
-            made.add_done_callback(lambda _: self._drop(key))
-        response = await asyncio.shield(made)  # others may wait for it after this browser has gone
+        response_task = self._responses.get(key)
+        if response_task is None:
+            response_task = self._responses[key] = asyncio.create_task(self._build_response(scope, encoding))
+            response_task.add_done_callback(lambda _: self._evict(key))
+        response = await asyncio.shield(response_task)  # others may wait for it after this browser has gone
         await response(scope, receive, send)
 
-    async def _make(self, scope: Scope, encoding: str) -> Response:
-        answer = await self._plain(scope)
-        if not answer.is_for_good:
-            return _response(answer, answer.body)
-        response = _response(answer, await asyncio.to_thread(squeezed, answer.body, encoding))
+    async def _build_response(self, scope: Scope, encoding: str) -> Response:
+        app_response = await self._fetch_uncompressed(scope)
+        if not app_response.is_immutable:
+            return _to_response(app_response, app_response.body)
+        response = _to_response(app_response, await asyncio.to_thread(compress, app_response.body, encoding))
         response.headers["Content-Encoding"], response.headers["Vary"] = encoding, "Accept-Encoding"
         return response
 
-    def _drop(self, key: tuple[str, str]) -> None:
+    def _evict(self, key: tuple[str, str]) -> None:
         """What is not to be kept, and the oldest when there are too many."""
-        made = self._kept[key]
-        if made.cancelled() or made.exception() or "content-encoding" not in made.result().headers:
-            del self._kept[key]
-        elif len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        response_task = self._responses[key]
+        if (
+            response_task.cancelled()
+            or response_task.exception()
+            or "content-encoding" not in response_task.result().headers
+        ):
+            del self._responses[key]
+        elif len(self._responses) > MAX_CACHED_FILES:
+            del self._responses[next(iter(self._responses))]
 
-    async def _plain(self, scope: Scope) -> _Answer:
+    async def _fetch_uncompressed(self, scope: Scope) -> _AppResponse:
         """The app's own answer, uncompressed."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        answer = _Answer()
-        await self.app({**scope, "headers": headers}, _Nobody(), answer.take)
-        return answer
+        app_response = _AppResponse()
+        await self.app({**scope, "headers": headers}, _EmptyReceive(), app_response.on_message)
+        return app_response
 
 
 @dataclass
-class _Answer:
+class _AppResponse:
     """In one piece."""
 
     status: int = 0
     raw_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
 
-    async def take(self, message: Message) -> None:
+    async def on_message(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status, self.raw_headers = message["status"], list(message["headers"])
         else:
             self.body += message.get("body", b"")
 
     @property
-    def is_for_good(self) -> bool:
+    def is_immutable(self) -> bool:
         headers = Headers(raw=self.raw_headers)
         is_plain = self.status == 200 and "content-encoding" not in headers
-        return is_plain and "immutable" in headers.get("cache-control", "") and len(self.body) <= LARGEST_BYTES
+        return is_plain and "immutable" in headers.get("cache-control", "") and len(self.body) <= MAX_FILE_BYTES
 
 
-class _Nobody:
+class _EmptyReceive:
     """Who sends an empty request and does not go away: the answer is for others too."""
 
     def __init__(self) -> None:
@@ -101,18 +105,18 @@ class _Nobody:
         return {"type": "http.request", "body": b"", "more_body": False}
 
 
-def _response(answer: _Answer, body: bytes) -> Response:
-    response = Response(body, answer.status)
-    response.raw_headers = answer.raw_headers
+def _to_response(app_response: _AppResponse, body: bytes) -> Response:
+    response = Response(body, app_response.status)
+    response.raw_headers = app_response.raw_headers
     MutableHeaders(raw=response.raw_headers)["Content-Length"] = str(len(body))
     return response
 
 
-def _encoding(scope: Scope) -> str | None:
+def _cacheable_encoding(scope: Scope) -> str | None:
     """None where the answer cannot be one that is kept."""
-    if scope["type"] != "http" or scope["method"] != "GET" or not _FILES.match(scope["path"]):
+    if scope["type"] != "http" or scope["method"] != "GET" or not _CACHEABLE_PATH.match(scope["path"]):
         return None
     headers = Headers(scope=scope)
     if "range" in headers or "if-none-match" in headers or "if-modified-since" in headers:
         return None
-    return next(iter(encodings(headers.get("accept-encoding", ""))), None)
+    return next(iter(accepted_encodings(headers.get("accept-encoding", ""))), None)

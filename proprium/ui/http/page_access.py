@@ -22,9 +22,9 @@ from nicegui import Client, background_tasks, core, ui
 from starlette.requests import HTTPConnection
 
 from proprium.accounts import login_sessions
-from proprium.accounts.login_sessions import Principal
+from proprium.accounts.login_sessions import SignedInUser
 from proprium.properties import service
-from proprium.properties.service import Reader, Shared, Sharing
+from proprium.properties.service import PropertyLike, PropertySharing, UserLike
 from proprium.storage.tables import Property, User
 from proprium.ui import session
 from proprium.ui.http.socket_limits import Connection
@@ -56,7 +56,7 @@ class PageAccess:
     """What the reader of a page was allowed when it was built. The default is a page for anyone."""
 
     token: str = ""
-    principal: Principal | None = None
+    principal: SignedInUser | None = None
     subject: UUID | None = None  # the property that the page is about: without it there is no page
     levels: Mapping[UUID, Level] = field(default_factory=lambda: MappingProxyType({}))  # of each property it shows
     public_keys: frozenset[str] = frozenset()  # data keys of the subject that a reader was shown as public
@@ -74,13 +74,13 @@ class PageAccess:
         properties = [*listed, *([subject] if subject else [])]
         return cls(
             session.token_of(request) if user else "",
-            Principal(user.id, user.role) if user else None,
+            SignedInUser(user.id, user.role) if user else None,
             subject.id if subject else None,
             {one.id: _level(user, one) for one in properties},
             _keys_shown(user, subject),
         )
 
-    def holds(self, principals: Mapping[str, Principal], sharing: Mapping[UUID, Sharing]) -> bool:
+    def holds(self, principals: Mapping[str, SignedInUser], sharing: Mapping[UUID, PropertySharing]) -> bool:
         """False once the login has ended, the role differs, or a property or key is less open to the reader."""
         principal = principals.get(self.token)
         if principal != self.principal or (self.subject is not None and self.subject not in sharing):
@@ -206,10 +206,12 @@ async def _leave(client_id: str, socket_ids: list[str], *, signs_in: bool) -> No
             await core.sio.disconnect(socket_id)
 
 
-def _read(services: Services, accesses: Collection[PageAccess]) -> tuple[dict[str, Principal], dict[UUID, Sharing]]:
+def _read(
+    services: Services, accesses: Collection[PageAccess]
+) -> tuple[dict[str, SignedInUser], dict[UUID, PropertySharing]]:
     tokens = {access.token for access in accesses if access.token}
     property_ids = {property_id for access in accesses for property_id in access.levels}
-    principals = login_sessions.principals(services.database, tokens, clock=services.clock)
+    principals = login_sessions.signed_in_users(services.database, tokens, clock=services.clock)
     return principals, service.sharing_of(services.database, property_ids)
 
 
@@ -220,7 +222,7 @@ def _keys_shown(user: User | None, subject: Property | None) -> frozenset[str]:
     return frozenset(subject.public_data_keys)
 
 
-def _level(user: Reader | None, property_: Shared) -> Level:
+def _level(user: UserLike | None, property_: PropertyLike) -> Level:
     if service.may_edit(user, property_):
         return Level.EDIT
     return Level.READ if service.may_see(user, property_) else Level.NONE

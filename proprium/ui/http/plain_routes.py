@@ -12,7 +12,7 @@ from proprium.config import Settings
 from proprium.ui.http.asset_urls import ASSETS
 
 PUBLIC_PAGES = ("/", "/documentation", "/changelog")
-OLD_ADDRESSES = {
+LEGACY_REDIRECTS = {
     "/accounts/login": "/login",
     "/accounts/logout": "/account",
     "/accounts/signup": "/login",
@@ -27,22 +27,24 @@ def router(settings: Settings) -> APIRouter:
 
     @routes.get("/robots.txt")
     def robots() -> PlainTextResponse:
-        allowed = "".join(f"Allow: {path}{'$' if path == '/' else ''}\n" for path in PUBLIC_PAGES)
-        return PlainTextResponse(f"User-agent: *\n{allowed}Disallow: /\nSitemap: {settings.public_url}/sitemap.xml\n")
+        allow_lines = "".join(f"Allow: {path}{'$' if path == '/' else ''}\n" for path in PUBLIC_PAGES)
+        return PlainTextResponse(
+            f"User-agent: *\n{allow_lines}Disallow: /\nSitemap: {settings.public_url}/sitemap.xml\n"
+        )
 
     @routes.get("/sitemap.xml")
     def sitemap() -> Response:
-        places = "".join(f"<url><loc>{escape(settings.public_url + path)}</loc></url>" for path in PUBLIC_PAGES)
-        xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{places}</urlset>'
+        url_elements = "".join(f"<url><loc>{escape(settings.public_url + path)}</loc></url>" for path in PUBLIC_PAGES)
+        xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{url_elements}</urlset>'
         return Response(xml, media_type="application/xml")
 
     @routes.get("/favicon.ico")
     def favicon() -> FileResponse:
         return FileResponse(ASSETS / "img" / "favicon.ico", headers={"Cache-Control": "public, max-age=86400"})
 
-    for old, new in OLD_ADDRESSES.items():
-        for path in (old, old + "/"):
-            routes.add_api_route(path, _redirect_to(new), methods=["GET"])
+    for old_path, new_path in LEGACY_REDIRECTS.items():
+        for path in (old_path, old_path + "/"):
+            routes.add_api_route(path, _redirect_to(new_path), methods=["GET"])
     return routes
 
 

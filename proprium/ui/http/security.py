@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from collector.client_address import BoundedMemory, rate_limit_key
+from collector.client_address import BoundedMemoryStorage, rate_limit_key
 
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
@@ -21,7 +21,7 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -31,9 +31,16 @@ HEADERS = {
 }
 HSTS = "max-age=31536000"
 SOCKET_PATH = "/_nicegui_ws/"
-NOT_PAGES = ("/_nicegui", "/assets/", "/api/v1/properties", "/healthz", "/readyz", "/metrics")  # the API counts by key
-AddressOf = Callable[[HTTPConnection], str | None]
-PAGES_PER_MINUTE = 120
+UNLIMITED_PATHS = (
+    "/_nicegui",
+    "/assets/",
+    "/api/v1/properties",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)  # the API counts by key
+ClientAddressOf = Callable[[HTTPConnection], str | None]
+MAX_PAGES_PER_MINUTE = 120
 """A page that nobody opens a socket for costs 31 ms and 50 KB for a minute (measured)."""
 MOST_COUNTERS = 10_000  # addresses, twice
 
@@ -43,7 +50,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self.app = app
-        self.headers = {**HEADERS, "Strict-Transport-Security": HSTS} if is_https else HEADERS
+        self.headers = {**SECURITY_HEADERS, "Strict-Transport-Security": HSTS} if is_https else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +67,7 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-class HeadLikeGet:
+class HeadRequests:
     """Answers HEAD with the headers of GET: monitors and link checkers ask so, and no route of ours minds."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -77,7 +84,7 @@ class HeadLikeGet:
         await self.app({**scope, "method": "GET"}, receive, send_no_body)
 
 
-class SocketOrigin:
+class SocketOriginCheck:
     """Refuses NiceGUI's socket to pages of other sites; NiceGUI itself admits any origin."""
 
     def __init__(self, app: ASGIApp, *, public_url: str) -> None:
@@ -98,17 +105,17 @@ class PageRateLimit:
     """At most so many pages a minute and client; files, the socket and the routes of machines are not counted."""
 
     def __init__(
-        self, app: ASGIApp, *, address_of: AddressOf | None = None, per_minute: int = PAGES_PER_MINUTE
+        self, app: ASGIApp, *, address_of: ClientAddressOf | None = None, pages_per_minute: int = MAX_PAGES_PER_MINUTE
     ) -> None:
         self.app = app
         self.address_of = address_of or peer_address
-        self.limit = RateLimitItemPerMinute(per_minute)
-        self.window = FixedWindowRateLimiter(BoundedMemory(MOST_COUNTERS))
+        self.limit = RateLimitItemPerMinute(pages_per_minute)
+        self.limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MOST_COUNTERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_page(scope) and not self.window.hit(self.limit, self._client(scope)):
-            refusal = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})
-            await refusal(scope, receive, send)
+        if _is_page(scope) and not self.limiter.hit(self.limit, self._client(scope)):
+            response = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})
+            await response(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
@@ -117,7 +124,9 @@ class PageRateLimit:
 
 
 def _is_page(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(NOT_PAGES)
+    return (
+        scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(UNLIMITED_PATHS)
+    )
 
 
 def peer_address(connection: HTTPConnection) -> str | None:
@@ -130,11 +139,11 @@ def is_same_origin(headers: Headers, public_url: str) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
-    sender = urlsplit(origin).netloc.lower()
-    return bool(sender) and sender in {headers.get("host", "").lower(), urlsplit(public_url).netloc.lower()}
+    origin_host = urlsplit(origin).netloc.lower()
+    return bool(origin_host) and origin_host in {headers.get("host", "").lower(), urlsplit(public_url).netloc.lower()}
 
 
-def refuse_other_origins(public_url: str) -> Callable[[Request], None]:
+def reject_cross_origin(public_url: str) -> Callable[[Request], None]:
     """A dependency of every form's route."""
 
     def check(request: Request) -> None:

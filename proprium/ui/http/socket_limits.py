@@ -23,7 +23,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proprium.ui.http.security import SOCKET_PATH, AddressOf, peer_address
+from proprium.ui.http.security import SOCKET_PATH, ClientAddressOf, peer_address
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A pasted statement of SQL has 50,000 characters, a form's longest field less."""
@@ -153,7 +153,7 @@ def _refusal_of_event(data: Any) -> str | None:
 class SocketLimits:
     """Stands before NiceGUI's socket; every other path passes."""
 
-    def __init__(self, app: ASGIApp, *, address_of: AddressOf = peer_address) -> None:
+    def __init__(self, app: ASGIApp, *, address_of: ClientAddressOf = peer_address) -> None:
         self.app = app
         self.address_of = address_of
         self._open: Counter[str | None] = Counter()

@@ -15,73 +15,81 @@ from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
-FOLDERS = frozenset({"build", "css", "fonts", "img", "js"})  # of assets/: what anybody may read
-COMPRESSIBLE = frozenset({".css", ".js", ".mjs", ".json", ".svg", ".txt"})
+PUBLIC_FOLDERS = frozenset({"build", "css", "fonts", "img", "js"})  # of assets/: what anybody may read
+COMPRESSIBLE_SUFFIXES = frozenset({".css", ".js", ".mjs", ".json", ".svg", ".txt"})
 MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
-IMMUTABLE = "public, max-age=31536000, immutable"
-REVALIDATE = "no-cache"
-_HASHED = re.compile(r"^build/[\w.-]+\.[0-9a-f]{12}\.js$")
+IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
+REVALIDATE_CACHE_CONTROL = "no-cache"
+_HASHED_PATH = re.compile(r"^build/[\w.-]+\.[0-9a-f]{12}\.js$")
 
 
 def is_immutable(path: str, query: bytes = b"") -> bool:
     """True when the address changes with the content: a hashed name of the build, or `?v=<hash>`."""
-    return bool(_HASHED.match(path)) or query.startswith(b"v=")
+    return bool(_HASHED_PATH.match(path)) or query.startswith(b"v=")
 
 
-def encodings(accept: str) -> list[str]:
+def accepted_encodings(accept_encoding: str) -> list[str]:
     """What we can send of what the browser takes, best first. `br;q=0` is a refusal."""
-    offered = {}
-    for part in accept.lower().split(","):
+    is_accepted = {}
+    for part in accept_encoding.lower().split(","):
         name, _, weight = part.strip().partition(";")
-        offered[name.strip()] = not re.match(r"\s*q=0(\.0*)?\s*$", weight)
-    return [name for name in ("br", "gzip") if offered.get(name)]
+        is_accepted[name.strip()] = not re.match(r"\s*q=0(\.0*)?\s*$", weight)
+    return [name for name in ("br", "gzip") if is_accepted.get(name)]
 
 
-class StaticCompressed(StaticFiles):
+class CompressedStaticFiles(StaticFiles):
     """The files under assets/: `.br` and `.gz` beside a file are sent as they are, small ones compressed once."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         path = path.replace(os.sep, "/")
-        if path.split("/", 1)[0] not in FOLDERS or path.endswith((".br", ".gz")) or "node_modules" in path:
+        if path.split("/", 1)[0] not in PUBLIC_FOLDERS or path.endswith((".br", ".gz")) or "node_modules" in path:
             raise HTTPException(status_code=404)
         response = await super().get_response(path, scope)
-        immutable = is_immutable(path, scope.get("query_string", b""))
-        response.headers["Cache-Control"] = IMMUTABLE if immutable else REVALIDATE
-        if response.status_code != 200 or Path(path).suffix not in COMPRESSIBLE:
-            return _typed(response, path)
+        has_immutable_url = is_immutable(path, scope.get("query_string", b""))
+        response.headers["Cache-Control"] = IMMUTABLE_CACHE_CONTROL if has_immutable_url else REVALIDATE_CACHE_CONTROL
+        if response.status_code != 200 or Path(path).suffix not in COMPRESSIBLE_SUFFIXES:
+            return _with_media_type(response, path)
         response.headers["Vary"] = "Accept-Encoding"
         full_path, _ = self.lookup_path(path)
-        for encoding in encodings(Headers(scope=scope).get("accept-encoding", "")):
-            body = compressed(full_path, os.stat(full_path).st_mtime_ns, encoding)
-            return self._encoded(response, body, encoding, path, scope)
-        return _typed(response, path)
+        for encoding in accepted_encodings(Headers(scope=scope).get("accept-encoding", "")):
+            body = compress_file(full_path, os.stat(full_path).st_mtime_ns, encoding)
+            return self._encoded_response(response, body, encoding, path, scope)
+        return _with_media_type(response, path)
 
-    def _encoded(self, plain: Response, body: bytes, encoding: str, path: str, scope: Scope) -> Response:
-        kept = {
-            name: plain.headers[name] for name in ("Cache-Control", "Vary", "Last-Modified") if name in plain.headers
+    def _encoded_response(
+        self, plain_response: Response, body: bytes, encoding: str, path: str, scope: Scope
+    ) -> Response:
+        copied_headers = {
+            name: plain_response.headers[name]
+            for name in ("Cache-Control", "Vary", "Last-Modified")
+            if name in plain_response.headers
         }
-        headers = {**kept, "Content-Encoding": encoding, "ETag": f'{plain.headers["etag"].rstrip(chr(34))}-{encoding}"'}
-        response = _typed(Response(body, headers=headers, media_type=plain.media_type), path)
+        headers = {
+            **copied_headers,
+            "Content-Encoding": encoding,
+            "ETag": f'{plain_response.headers["etag"].rstrip(chr(34))}-{encoding}"',
+        }
+        response = _with_media_type(Response(body, headers=headers, media_type=plain_response.media_type), path)
         if self.is_not_modified(response.headers, Headers(scope=scope)):
             return NotModifiedResponse(response.headers)
         return response
 
 
 @lru_cache(maxsize=512)
-def compressed(path: str, changed_ns: int, encoding: str) -> bytes:
+def compress_file(path: str, mtime_ns: int, encoding: str) -> bytes:
     """The file's bytes under that encoding; `changed_ns` makes a changed file a new question."""
-    beside = Path(path + (".br" if encoding == "br" else ".gz"))
-    if beside.is_file():
-        return beside.read_bytes()
-    return squeezed(Path(path).read_bytes(), encoding)
+    precompressed_path = Path(path + (".br" if encoding == "br" else ".gz"))
+    if precompressed_path.is_file():
+        return precompressed_path.read_bytes()
+    return compress(Path(path).read_bytes(), encoding)
 
 
-def squeezed(content: bytes, encoding: str) -> bytes:
+def compress(content: bytes, encoding: str) -> bytes:
     """As small as it gets without taking long: 0.1 s for NiceGUI's largest file."""
     return brotli.compress(content, quality=9) if encoding == "br" else gzip.compress(content, 9, mtime=0)
 
 
-def _typed(response: Response, path: str) -> Response:
+def _with_media_type(response: Response, path: str) -> Response:
     # The system's own table of types differs from machine to machine; browsers refuse modules that are text/plain.
     if media_type := MEDIA_TYPES.get(Path(path).suffix):
         charset = "; charset=utf-8" if media_type.startswith("text/") else ""

@@ -9,12 +9,12 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.ui import session, theme
-from proprium.ui.components.feedback import empty
+from proprium.ui.components.feedback import empty_state
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import frame
+from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-FILE = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
+CHANGELOG_FILE = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
 
 
 def register(services: Services) -> None:
@@ -22,14 +22,14 @@ def register(services: Services) -> None:
     def changelog(request: Request) -> None:
         user = session.user_of(services, request)
         access, description = PageAccess.of(request, user), "What changed in Proprium."
-        with frame(services, request, "Changelog", user, access=access, width="narrow", description=description):
-            if text := _text():
+        with layout(services, request, "Changelog", user, access=access, width="narrow", description=description):
+            if text := _changelog_text():
                 with ui.element("article").classes(f"{theme.CARD} pad"):
                     ui.markdown(text).classes("prose")
             else:
-                empty("No changelog", "This installation came without its CHANGELOG.md.", "book")
+                empty_state("No changelog", "This installation came without its CHANGELOG.md.", "book")
 
 
 @cache
-def _text() -> str:
-    return FILE.read_text("utf-8") if FILE.is_file() else ""
+def _changelog_text() -> str:
+    return CHANGELOG_FILE.read_text("utf-8") if CHANGELOG_FILE.is_file() else ""

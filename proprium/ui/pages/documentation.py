@@ -18,11 +18,11 @@ from proprium.ui.components.panels import code, panel
 from proprium.ui.components.snippets import YOUR_ID, Snippets
 from proprium.ui.components.text import title
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import frame
+from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
 DESCRIPTION = "How to send page views, clicks and your own events to Proprium, and read them: script tag, curl, Python."
-OPTIONS = (
+TAG_OPTIONS = (
     ("data-cookieless", "No cookie: visitors are known for one day."),
     ("data-hash", "The part after # is a page of its own: for routers that use it."),
     ('data-exclude="/admin/*"', "These paths report nothing."),
@@ -36,29 +36,34 @@ def register(services: Services) -> None:
     @ui.page("/documentation")
     def documentation(request: Request, property: str = "") -> None:
         user = session.user_of(services, request)
-        mine = _editable(services, user)
-        chosen = next((one for one in mine if str(one.id) == property), mine[0] if mine else None)
-        access = PageAccess.of(request, user, listed=mine)
-        with frame(services, request, "Documentation", user, access=access, width="narrow", description=DESCRIPTION):
+        properties = _editable_properties(services, user)
+        property_ = next(
+            (candidate for candidate in properties if str(candidate.id) == property),
+            properties[0] if properties else None,
+        )
+        access = PageAccess.of(request, user, listed=properties)
+        with layout(services, request, "Documentation", user, access=access, width="narrow", description=DESCRIPTION):
             title("Documentation")
-            _about_ids(mine, chosen)
-            _recipes(Snippets(services.settings, chosen))
+            _property_choice(properties, property_)
+            _recipes(Snippets(services.settings, property_))
 
 
-def _editable(services: Services, user: User | None) -> list[Property]:
+def _editable_properties(services: Services, user: User | None) -> list[Property]:
     if user is None:
         return []
-    seen = service.visible_to(services.database, user)
-    return [one for one in seen if service.may_edit(user, one) and not one.is_protected]
+    properties = service.visible_properties(services.database, user)
+    return [property_ for property_ in properties if service.may_edit(user, property_) and not property_.is_protected]
 
 
-def _about_ids(mine: list[Property], chosen: Property | None) -> None:
-    if chosen is None:
-        _say(f"Put your property's id where it says {YOUR_ID}. Once you have a property, it stands there already.")
+def _property_choice(properties: list[Property], property_: Property | None) -> None:
+    if property_ is None:
+        _paragraph(
+            f"Put your property's id where it says {YOUR_ID}. Once you have a property, it stands there already."
+        )
         return
-    names = {str(one.id): one.name for one in mine}
-    choice = select("The recipes are for", names, str(chosen.id))
-    choice.on_value_change(lambda e: ui.navigate.to(f"/documentation?property={UUID(e.value)}"))
+    name_by_id = {str(candidate.id): candidate.name for candidate in properties}
+    property_select = select("The recipes are for", name_by_id, str(property_.id))
+    property_select.on_value_change(lambda event: ui.navigate.to(f"/documentation?property={UUID(event.value)}"))
 
 
 def _recipes(snippets: Snippets) -> None:
@@ -66,15 +71,15 @@ def _recipes(snippets: Snippets) -> None:
         "The site tag", "Into the head of every page. Page views, clicks, scrolls and time follow by themselves."
     ):
         code(snippets.tag(), name="The site tag")
-        _options()
+        _options_table()
     with _recipe("Name a click", "Clicks tell the element, never its text. Give it a label of your own:"):
-        code(snippets.label(), name="A labelled link")
+        code(snippets.labelled_link(), name="A labelled link")
     with _recipe(
         "Events of your own", "Any name, any data, nothing to set up first; also before the script has loaded."
     ):
-        code(snippets.push(), name="An event on a click")
-        code(snippets.queue(), name="An event from a script")
-        _say("Custom cards on the dashboard makes a headline number of it.")
+        code(snippets.event_on_click(), name="An event on a click")
+        code(snippets.event_from_script(), name="An event from a script")
+        _paragraph("Custom cards on the dashboard makes a headline number of it.")
     with _recipe(
         "Single-page apps", "A changed path is a page view by itself. To report them from your router instead:"
     ):
@@ -90,22 +95,28 @@ def _recipes(snippets: Snippets) -> None:
     with _recipe(
         "The past, and for somebody else", "With an API key: each event's own time, address and browser; 1,000 at once."
     ):
-        code(snippets.api(), name="The API from Python")
-        _say("Keys are made on the account page. Each event gets its own answer: stored, duplicate, dropped, rejected.")
+        code(snippets.batch_import(), name="The API from Python")
+        _paragraph(
+            "Keys are made on the account page. Each event gets its own answer: stored, duplicate, dropped, rejected."
+        )
         ui.link("Everything that the API takes", "/api/v1/docs")
     with _recipe(
         "Read the numbers",
         "With an API key: totals, timelines, breakdowns as JSON; raw events as CSV, JSON or Parquet.",
     ):
-        code(snippets.read(), name="Reading with curl")
-        code(snippets.read_python(), name="Reading from Python")
-        _say("They are those of the dashboard. The same key opens report.json, report.csv and report.pdf beside it.")
+        code(snippets.read_with_curl(), name="Reading with curl")
+        code(snippets.read_with_python(), name="Reading from Python")
+        _paragraph(
+            "They are those of the dashboard. The same key opens report.json, report.csv and report.pdf beside it."
+        )
         ui.link("Everything that can be asked", "/api/v1/docs")
     with _recipe(
         "Ask in SQL", "What no card answers: read-only SQL over the events and visits of your properties, with a chart."
     ):
         code(EXAMPLES[0].sql, name="A question in SQL")
-        _say("The schema stands beside it. A question is saved under a name, its answer downloaded as CSV or JSON.")
+        _paragraph(
+            "The schema stands beside it. A question is saved under a name, its answer downloaded as CSV or JSON."
+        )
         ui.link("Ask now", "/sql")
     with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
         code(snippets.pixel(), name="The pixel")
@@ -113,11 +124,13 @@ def _recipes(snippets: Snippets) -> None:
     with _recipe(
         "Content-Security-Policy", "A page with a policy must allow this server. Add it to these lines of yours:"
     ):
-        code(snippets.policy(), name="Lines of a Content-Security-Policy")
-        _say("img-src is for the pixel only. Through your own domain 'self' is enough. Inline code needs a nonce.")
+        code(snippets.content_security_policy(), name="Lines of a Content-Security-Policy")
+        _paragraph(
+            "img-src is for the pixel only. Through your own domain 'self' is enough. Inline code needs a nonce."
+        )
     with _recipe("Staying out", "Nothing is reported from a browser in whose console this was typed once:"):
         code("localStorage.collector_optout = '1'", name="Opting out")
-        _say("Who asks not to be followed (Global Privacy Control, Do Not Track) is counted without a cookie.")
+        _paragraph("Who asks not to be followed (Global Privacy Control, Do Not Track) is counted without a cookie.")
 
 
 def _own_domain(snippets: Snippets) -> None:
@@ -125,30 +138,32 @@ def _own_domain(snippets: Snippets) -> None:
         "Through your own domain", "Blockers know addresses of analytics. Passed on by your site, it has yours:"
     ):
         code(snippets.proxied_tag(), name="The site tag through one's own domain")
-        _say("nginx, inside the server block of your site:")
+        _paragraph("nginx, inside the server block of your site:")
         code(snippets.nginx(), name="nginx")
-        _say("Caddy, inside the block of your site:")
+        _paragraph("Caddy, inside the block of your site:")
         code(snippets.caddy(), name="Caddy")
-        _say("Cloudflare, as a worker on a route of your site:")
+        _paragraph("Cloudflare, as a worker on a route of your site:")
         code(snippets.cloudflare(), name="A Cloudflare worker")
-        _say("Name the proxy in PROPRIUM_TRUSTED_PROXIES of this server: else its place is taken for every visitor's.")
+        _paragraph(
+            "Name the proxy in PROPRIUM_TRUSTED_PROXIES of this server: else its place is taken for every visitor's."
+        )
 
 
 @contextmanager
 def _recipe(title: str, text: str) -> Iterator[None]:
-    with panel(title, body=f"{theme.BODY} {theme.STACK}"):
-        _say(text)
+    with panel(title, body_classes=f"{theme.BODY} {theme.STACK}"):
+        _paragraph(text)
         yield
 
 
-def _say(text: str) -> None:
+def _paragraph(text: str) -> None:
     ui.label(text).classes(theme.MUTED)
 
 
-def _options() -> None:
+def _options_table() -> None:
     ui.label("Options, as attributes of the tag:").classes("strong")
     with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(theme.TABLE), ui.element("tbody"):
-        for attribute, meaning in OPTIONS:
+        for attribute, meaning in TAG_OPTIONS:
             with ui.element("tr"):
                 with ui.element("td"), ui.element("code"):
                     ui.label(attribute).style("display: inline")

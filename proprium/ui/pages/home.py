@@ -10,12 +10,12 @@ from proprium.accounts import users
 from proprium.ui import session, theme
 from proprium.ui.components.controls import icon, link_button
 from proprium.ui.components.feedback import note
-from proprium.ui.components.text import title, words
+from proprium.ui.components.text import text, title
 from proprium.ui.http.page_access import ANYONE
-from proprium.ui.layout import frame
+from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-PROMISES = (
+FEATURES = (
     ("bolt", "It moves while you look", "An event is on every open dashboard within a second. Nothing to reload."),
     ("lock", "It stays with you", "One process, two files, no external service. Addresses are never stored."),
     ("file", "It prints", "Exactly what is on the screen, as a PDF, as Markdown or as one page to send on."),
@@ -26,8 +26,8 @@ def register(services: Services) -> None:
     @ui.page("/")
     def home(request: Request) -> Response | None:
         if session.user_of(services, request):
-            return RedirectResponse(session.HOME, 303)
-        with frame(services, request, "Website analytics on your own server", access=ANYONE, width="narrow"):
+            return RedirectResponse(session.HOME_PATH, 303)
+        with layout(services, request, "Website analytics on your own server", access=ANYONE, width="narrow"):
             with ui.element("div").classes(f"{theme.STACK} wide").style("padding: 7vh 0 2vh"):
                 title("See who reads your site, as it happens.", "huge")
                 ui.label(
@@ -40,13 +40,13 @@ def register(services: Services) -> None:
                     link_button("Sign in", "/login", kind=f"{theme.PRIMARY} big")
                     link_button("Documentation", "/documentation", kind="big")
             with ui.element("div").classes(theme.GRID3):
-                for sign, headline, text in PROMISES:
-                    _promise(sign, headline, text)
+                for icon_name, headline, description in FEATURES:
+                    _feature_card(icon_name, headline, description)
         return None
 
 
-def _promise(sign: str, headline: str, text: str) -> None:
+def _feature_card(icon_name: str, headline: str, description: str) -> None:
     with ui.element("section").classes(f"{theme.CARD} pad {theme.STACK} tight"):
-        icon(sign).style("color: var(--acc); width: 22px; height: 22px; margin-bottom: 6px")
-        words("h2", headline)
-        ui.label(text).classes(theme.MUTED)
+        icon(icon_name).style("color: var(--acc); width: 22px; height: 22px; margin-bottom: 6px")
+        text("h2", headline)
+        ui.label(description).classes(theme.MUTED)

@@ -14,21 +14,21 @@ from proprium.properties import service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, copy_button, link_button
-from proprium.ui.components.feedback import tell
-from proprium.ui.components.fields import read_whole, select, switch, text_area, text_input, whole_number
+from proprium.ui.components.feedback import toast
+from proprium.ui.components.fields import integer_input, read_integer, select, switch, text_area, text_input
 from proprium.ui.components.goal_editor import GoalEditor
 from proprium.ui.components.panels import code, panel
-from proprium.ui.components.property_actions import Actions
+from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.public_keys import PublicKeys
 from proprium.ui.components.text import span, title
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import frame, is_connected
+from proprium.ui.layout import layout, wait_until_connected
 from proprium.ui.services import Services
 
-IDENTITIES = {"cookie": "Cookie: known for a year", "cookieless": "No cookie: known for a day"}
-BOTS = {"apart": "Keep apart and show", "discard": "Discard at the door"}
-AUTOMATED = {"auto": "Only while this server runs on localhost", "yes": "Always", "no": "Never"}
-RAW = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}  # endings of files
+IDENTITY_LABELS = {"cookie": "Cookie: known for a year", "cookieless": "No cookie: known for a day"}
+BOT_LABELS = {"apart": "Keep apart and show", "discard": "Discard at the door"}
+AUTOMATED_LABELS = {"auto": "Only while this server runs on localhost", "yes": "Always", "no": "Never"}
+RAW_FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}  # endings of files
 AUTOMATED_VALUES: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 
 
@@ -36,142 +36,162 @@ def register(services: Services) -> None:
     @ui.page("/properties/{property_id}/settings")
     async def settings(request: Request, property_id: UUID) -> None:
         user = session.require_user(services, request)
-        found = service.find_editable(services.database, property_id, user)
-        access = PageAccess.of(request, user, subject=found)
-        with frame(services, request, f"Settings of {found.name}", user, access=access, width="narrow"):
+        property_ = service.find_editable(services.database, property_id, user)
+        access = PageAccess.of(request, user, subject=property_)
+        with layout(services, request, f"Settings of {property_.name}", user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
                     title("Settings")
-                    span(found.name, theme.MUTED)
-                link_button("Refused", f"/properties/{found.id}/refused", "warn")
-                link_button("Install", f"/properties/{found.id}/install", "code")
-                link_button("Dashboard", f"/properties/{found.id}", "chart")
-            form = _Form(services, found)
-        if await is_connected():
+                    span(property_.name, theme.MUTED)
+                link_button("Refused", f"/properties/{property_.id}/refused", "warn")
+                link_button("Install", f"/properties/{property_.id}/install", "code")
+                link_button("Dashboard", f"/properties/{property_.id}", "chart")
+            form = _SettingsForm(services, property_)
+        if await wait_until_connected():
             await form.public_keys.fill()
 
 
-def _raw_events(found: Property) -> None:
+def _raw_export_panel(property_: Property) -> None:
     """Links that a browser follows into its folder of downloads: whatever their size, nothing of them is in memory."""
-    with panel("Export raw events", body=f"{theme.BODY} {theme.STACK}"):
+    with panel("Export raw events", body_classes=f"{theme.BODY} {theme.STACK}"):
         ui.label(
             "Every event as it is stored, with all that was sent and what was found out about its sender: one a row."
         ).classes(theme.MUTED)
-        period = select("Of which time", {key: label for key, label in PRESETS if key != "custom"}, "all")
+        period_select = select("Of which time", {key: label for key, label in PRESETS if key != "custom"}, "all")
         with ui.element("div").classes(f"{theme.LINE} wraps"):
             links = {
-                ending: link_button(name, "", "file", name=f"Export raw events as {name}")
-                for ending, name in RAW.items()
+                extension: link_button(name, "", "file", name=f"Export raw events as {name}")
+                for extension, name in RAW_FORMATS.items()
             }
 
-        def aim() -> None:
-            for ending, link in links.items():
-                link.props["href"] = f"/api/v1/properties/{found.id}/events.{ending}?period={period.value}"
+        def update_links() -> None:
+            for extension, link in links.items():
+                link.props["href"] = (
+                    f"/api/v1/properties/{property_.id}/events.{extension}?period={period_select.value}"
+                )
                 link.update()
 
-        period.on_value_change(aim)
-        aim()
+        period_select.on_value_change(update_links)
+        update_links()
         ui.label("On this server's command line:").classes(f"{theme.MUTED} {theme.SMALL}")
-        code(f"proprium export --property {found.id} --format csv events.csv", name="The command that exports")
+        code(f"proprium export --property {property_.id} --format csv events.csv", name="The command that exports")
 
 
-class _Form:
+class _SettingsForm:
     """The fields; one button saves them all."""
 
-    def __init__(self, services: Services, found: Property) -> None:
-        self._found = found
-        self._actions = Actions(services)
-        self._identity()
-        self._visitors()
-        self._doors()
-        self._rules()
-        self._exclusions()
+    def __init__(self, services: Services, property_: Property) -> None:
+        self._property = property_
+        self._actions = PropertyActions(services)
+        self._identity_panel()
+        self._visitors_panel()
+        self._collection_panel()
+        self._session_rules_panel()
+        self._exclusions_panel()
         with ui.element("div").classes(f"{theme.LINE} savebar"):
             button("Save", "check", kind=f"{theme.PRIMARY} big", on_click=self._save)
-        GoalEditor(self._actions, found)
-        self.public_keys = PublicKeys(services, self._actions, found)
-        _raw_events(found)
-        self._danger()
+        GoalEditor(self._actions, property_)
+        self.public_keys = PublicKeys(services, self._actions, property_)
+        _raw_export_panel(property_)
+        self._danger_zone()
 
-    def _identity(self) -> None:
-        found = self._found
-        with panel("The property", body=f"{theme.BODY} {theme.STACK} wide"):
-            self._name = text_input("Name", value=found.name)
-            zones = {zone: zone.replace("_", " ") for zone in sorted(available_timezones() | {found.timezone})}
-            why = "Days begin at midnight there."
-            self._timezone = select("Time zone", zones, found.timezone, why=why, searchable=True)
-            why = "Anyone with the address of the dashboard can read it, without an account and without a cookie."
-            self._is_public = switch("Public", found.is_public, why=why)
+    def _identity_panel(self) -> None:
+        property_ = self._property
+        with panel("The property", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            self._name = text_input("Name", value=property_.name)
+            zones = {zone: zone.replace("_", " ") for zone in sorted(available_timezones() | {property_.timezone})}
+            help_text = "Days begin at midnight there."
+            self._timezone = select("Time zone", zones, property_.timezone, help_text=help_text, is_searchable=True)
+            help_text = "Anyone with the address of the dashboard can read it, without an account and without a cookie."
+            self._is_public = switch("Public", property_.is_public, help_text=help_text)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 span("Id", "strong small")
-                span(str(found.id), "mono cut")
-                copy_button(str(found.id))
+                span(str(property_.id), "mono cut")
+                copy_button(str(property_.id))
 
-    def _visitors(self) -> None:
-        found = self._found
-        with panel("Visitors", body=f"{theme.BODY} {theme.STACK} wide"):
-            chosen = "cookieless" if found.is_cookieless else "cookie"
-            why = "Without a cookie, put the tag on your pages again: it says so there."
-            self._cookie = select("How visitors are known", IDENTITIES, chosen, why=why)
-            why = "Crawlers, monitors, AI fetchers. They never count as visitors."
-            self._bots = select("Bots", BOTS, "discard" if found.discards_bots else "apart", why=why)
-            chosen = next(key for key, value in AUTOMATED_VALUES.items() if value is found.counts_automated)
-            why = "Browsers that a program drives: tests, headless Chrome. Holds for the past as well."
-            self._automated = select("Count automated browsers like people", AUTOMATED, chosen, why=why)
-            why = "The words on a link or button, cut to 120 characters. Only where your own code sends them."
-            self._click_text = switch("Keep the text of clicks", found.keeps_click_text, why=why)
+    def _visitors_panel(self) -> None:
+        property_ = self._property
+        with panel("Visitors", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            selected_key = "cookieless" if property_.is_cookieless else "cookie"
+            help_text = "Without a cookie, put the tag on your pages again: it says so there."
+            self._cookie = select("How visitors are known", IDENTITY_LABELS, selected_key, help_text=help_text)
+            help_text = "Crawlers, monitors, AI fetchers. They never count as visitors."
+            self._bots = select(
+                "Bots", BOT_LABELS, "discard" if property_.discards_bots else "apart", help_text=help_text
+            )
+            selected_key = next(key for key, value in AUTOMATED_VALUES.items() if value is property_.counts_automated)
+            help_text = "Browsers that a program drives: tests, headless Chrome. Holds for the past as well."
+            self._automated = select(
+                "Count automated browsers like people", AUTOMATED_LABELS, selected_key, help_text=help_text
+            )
+            help_text = "The words on a link or button, cut to 120 characters. Only where your own code sends them."
+            self._click_text = switch("Keep the text of clicks", property_.keeps_click_text, help_text=help_text)
 
-    def _doors(self) -> None:
-        found = self._found
-        with panel("What is let in", body=f"{theme.BODY} {theme.STACK} wide"):
-            why = "One a line. Hits from other sites are refused; an empty list allows all."
-            self._hostnames = text_area("Hostnames", found.hostnames, placeholder="www.example.com", why=why)
-            why = "One a line, such as your office: 192.0.2.7 or 192.0.2.0/24. Holds from now on."
+    def _collection_panel(self) -> None:
+        property_ = self._property
+        with panel("What is let in", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            help_text = "One a line. Hits from other sites are refused; an empty list allows all."
+            self._hostnames = text_area(
+                "Hostnames", property_.hostnames, placeholder="www.example.com", help_text=help_text
+            )
+            help_text = "One a line, such as your office: 192.0.2.7 or 192.0.2.0/24. Holds from now on."
             self._addresses = text_area(
-                "Excluded addresses", found.excluded_addresses, placeholder="192.0.2.7", why=why
+                "Excluded addresses", property_.excluded_addresses, placeholder="192.0.2.7", help_text=help_text
             )
-            why = "One a line. What follows ? in an address is dropped, except for these keys."
+            help_text = "One a line. What follows ? in an address is dropped, except for these keys."
             self._query_keys = text_area(
-                "Query keys that make another page", found.query_keys, placeholder="id", why=why
+                "Query keys that make another page", property_.query_keys, placeholder="id", help_text=help_text
             )
 
-    def _rules(self) -> None:
-        found = self._found
-        with panel("How visits are counted", body=f"{theme.BODY} {theme.STACK} wide"):
-            why = "Minutes without a hit after which the next one begins another visit. Past visits are cut anew."
-            self._gap = whole_number("Pause that ends a visit", found.session_gap_min, 1, 240, why=why, unit="minutes")
-            why = "Seconds of attention from which a visit with one page is no bounce. Past visits are judged anew."
-            self._bounce = whole_number(
-                "Attention that makes it no bounce", found.bounce_s, 0, 600, why=why, unit="seconds"
+    def _session_rules_panel(self) -> None:
+        property_ = self._property
+        with panel("How visits are counted", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            help_text = "Minutes without a hit after which the next one begins another visit. Past visits are cut anew."
+            self._gap = integer_input(
+                "Pause that ends a visit", property_.session_gap_min, 1, 240, help_text=help_text, unit="minutes"
             )
-            why = "Minutes since the last hit for which a visitor counts as here. History has no such number."
-            self._live = whole_number(
-                "How long somebody counts as here", found.live_min, 1, 60, why=why, unit="minutes"
+            help_text = (
+                "Seconds of attention from which a visit with one page is no bounce. Past visits are judged anew."
             )
-            why = "One a line: /user/* lists all such pages as one. History follows, and parts again without the line."
-            self._patterns = text_area("Path patterns", found.path_patterns, placeholder="/user/*", why=why)
+            self._bounce = integer_input(
+                "Attention that makes it no bounce", property_.bounce_s, 0, 600, help_text=help_text, unit="seconds"
+            )
+            help_text = "Minutes since the last hit for which a visitor counts as here. History has no such number."
+            self._live = integer_input(
+                "How long somebody counts as here", property_.live_min, 1, 60, help_text=help_text, unit="minutes"
+            )
+            help_text = (
+                "One a line: /user/* lists all such pages as one. History follows, and parts again without the line."
+            )
+            self._patterns = text_area(
+                "Path patterns", property_.path_patterns, placeholder="/user/*", help_text=help_text
+            )
 
-    def _exclusions(self) -> None:
-        found = self._found
-        with panel("What is counted", body=f"{theme.BODY} {theme.STACK} wide"):
+    def _exclusions_panel(self) -> None:
+        property_ = self._property
+        with panel("What is counted", body_classes=f"{theme.BODY} {theme.STACK} wide"):
             ui.label("Left out of every number, the past as well. Take a line away, and it is all back.").classes(
                 theme.MUTED
             )
-            why = "One a line; * stands for anything."
-            self._paths = text_area("Excluded paths", found.excluded_paths, placeholder="/admin/*", why=why)
-            why = "One a line: a code like DE, or a name."
-            self._countries = text_area("Excluded countries", found.excluded_countries, placeholder="DE", why=why)
-            why = "One a line: a part of the User-Agent, such as the name of your own monitor."
+            help_text = "One a line; * stands for anything."
+            self._paths = text_area(
+                "Excluded paths", property_.excluded_paths, placeholder="/admin/*", help_text=help_text
+            )
+            help_text = "One a line: a code like DE, or a name."
+            self._countries = text_area(
+                "Excluded countries", property_.excluded_countries, placeholder="DE", help_text=help_text
+            )
+            help_text = "One a line: a part of the User-Agent, such as the name of your own monitor."
             self._agents = text_area(
-                "Excluded User-Agents", found.excluded_user_agents, placeholder="HomeMonitor", why=why
+                "Excluded User-Agents", property_.excluded_user_agents, placeholder="HomeMonitor", help_text=help_text
             )
 
-    def _danger(self) -> None:
-        with panel("For good", body=f"{theme.BODY} {theme.STACK}"):
+    def _danger_zone(self) -> None:
+        with panel("For good", body_classes=f"{theme.BODY} {theme.STACK}"):
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 ui.label("Delete every event and keep the property.").classes("grow")
                 button("Reset", "trash", kind=theme.DANGER, on_click=self._reset)
-            if self._found.is_protected:
+            if self._property.is_protected:
                 return
             ui.element("hr").classes("rule")
             with ui.element("div").classes(f"{theme.LINE} wraps"):
@@ -179,17 +199,17 @@ class _Form:
                 button("Delete", "trash", kind=theme.DANGER, on_click=self._delete)
 
     async def _save(self) -> None:
-        if saved := await self._actions.update(self._found.id, **self._values()):
-            self._found = saved
-            self._hostnames.value = "\n".join(saved.hostnames)
-            self._addresses.value = "\n".join(saved.excluded_addresses)
-            self._paths.value = "\n".join(saved.excluded_paths)
-            self._countries.value = "\n".join(saved.excluded_countries)
-            self._agents.value = "\n".join(saved.excluded_user_agents)
-            self._patterns.value = "\n".join(saved.path_patterns)
-            tell("Saved. Collectors follow within a second.")
+        if updated_property := await self._actions.update(self._property.id, **self._field_values()):
+            self._property = updated_property
+            self._hostnames.value = "\n".join(updated_property.hostnames)
+            self._addresses.value = "\n".join(updated_property.excluded_addresses)
+            self._paths.value = "\n".join(updated_property.excluded_paths)
+            self._countries.value = "\n".join(updated_property.excluded_countries)
+            self._agents.value = "\n".join(updated_property.excluded_user_agents)
+            self._patterns.value = "\n".join(updated_property.path_patterns)
+            toast("Saved. Collectors follow within a second.")
 
-    def _values(self) -> dict[str, Any]:
+    def _field_values(self) -> dict[str, Any]:
         return {
             "name": self._name.value or "",
             "timezone": self._timezone.value or "UTC",
@@ -204,14 +224,14 @@ class _Form:
             "excluded_countries": (self._countries.value or "").splitlines(),
             "excluded_user_agents": (self._agents.value or "").splitlines(),
             "query_keys": (self._query_keys.value or "").splitlines(),
-            "session_gap_min": read_whole(self._gap),
-            "bounce_s": read_whole(self._bounce),
-            "live_min": read_whole(self._live),
+            "session_gap_min": read_integer(self._gap),
+            "bounce_s": read_integer(self._bounce),
+            "live_min": read_integer(self._live),
             "path_patterns": (self._patterns.value or "").splitlines(),
         }
 
     def _reset(self) -> None:
-        self._actions.reset(self._found, lambda _: None)
+        self._actions.reset(self._property, lambda _: None)
 
     def _delete(self) -> None:
-        self._actions.delete(self._found, lambda _: ui.navigate.to("/properties"))
+        self._actions.delete(self._property, lambda _: ui.navigate.to("/properties"))

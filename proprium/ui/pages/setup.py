@@ -10,14 +10,14 @@ from proprium.accounts import setup, users
 from proprium.errors import NotFound
 from proprium.ui import theme
 from proprium.ui.components.controls import button
-from proprium.ui.components.feedback import said_before
-from proprium.ui.components.fields import hidden, native_input, post_form, tick
+from proprium.ui.components.feedback import show_flash
+from proprium.ui.components.fields import checkbox, hidden_input, native_input, post_form
 from proprium.ui.components.text import title
 from proprium.ui.http.page_access import ANYONE
-from proprium.ui.layout import frame
+from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-NO_LONGER = "This setup link is not valid any more. Restart the server for a new one, or sign in."
+INVALID_LINK_TEXT = "This setup link is not valid any more. Restart the server for a new one, or sign in."
 
 
 def register(services: Services) -> None:
@@ -26,28 +26,28 @@ def register(services: Services) -> None:
         if users.has_users(services.database):
             return RedirectResponse("/login", 303)
         if not setup.is_valid(services.database, token):
-            raise NotFound(NO_LONGER)
-        with frame(services, request, "Set up", access=ANYONE, is_tracked=False, width="slim", with_nav=False):
+            raise NotFound(INVALID_LINK_TEXT)
+        with layout(services, request, "Set up", access=ANYONE, is_tracked=False, width="slim", has_navigation=False):
             title("Make it yours")
             ui.label("You will own this server: you see every property and may invite others.").classes(theme.MUTED)
-            said_before(said)
+            show_flash(said)
             with post_form("/auth/setup"):
-                hidden("token", token)
-                native_input("Your name", "name", autocomplete="name", required=False)
-                native_input("E-mail", "email", kind="email", autocomplete="username")
+                hidden_input("token", token)
+                native_input("Your name", "name", autocomplete="name", is_required=False)
+                native_input("E-mail", "email", input_type="email", autocomplete="username")
                 native_input(
                     "Password",
                     "password",
-                    kind="password",
+                    input_type="password",
                     autocomplete="new-password",
-                    why="10 characters or more.",
+                    help_text="10 characters or more.",
                     minlength="10",
                 )
-                tick(
+                checkbox(
                     "With the sample property Exemplar",
                     "sample",
-                    checked=True,
-                    why="A year of made-up visitors to look around in. Delete it whenever you like.",
+                    is_checked=True,
+                    help_text="A year of made-up visitors to look around in. Delete it whenever you like.",
                 )
-                button("Create the owner", kind=f"{theme.PRIMARY} big", submits=True)
+                button("Create the owner", kind=f"{theme.PRIMARY} big", is_submit=True)
         return None

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from proprium.figures.outcome import KINDS, Kind, Plan, guess, outcome
+from proprium.figures.outcome import CHART_KIND_LABELS, ChartKind, ChartPlan, guess_chart, result_chart
 from proprium.figures.template import Look
-from proprium.sql_console.results import Result
+from proprium.sql_console.results import SqlResult
 from proprium.ui.components.fields import select
 
 
 class ResultChart:
     """Of a result with a number in it; begins with what is guessed."""
 
-    def __init__(self, result: Result, look: Look) -> None:
+    def __init__(self, result: SqlResult, look: Look) -> None:
         self._result, self._look = result, look
-        plan = guess(result)
-        anything = {str(at): column.name for at, column in enumerate(result.columns)}
-        numbers = {at: name for at, name in anything.items() if result.columns[int(at)].is_number}
+        plan = guess_chart(result)
+        column_names = {str(index): column.name for index, column in enumerate(result.columns)}
+        number_columns = {index: name for index, name in column_names.items() if result.columns[int(index)].is_number}
         with ui.element("div").classes("sqlchart"):
             with ui.element("div").classes("choices"):
-                self._kind = select("Chart", {kind.value: label for kind, label in KINDS.items()}, plan.kind.value)
-                self._x = select("Along", anything, str(plan.x))
-                self._y = select("Height", numbers, str(plan.y))
-            self._place = ui.element("div")
-        for field in (self._kind, self._x, self._y):
+                self._kind_select = select(
+                    "Chart", {kind.value: label for kind, label in CHART_KIND_LABELS.items()}, plan.kind.value
+                )
+                self._x_select = select("Along", column_names, str(plan.x))
+                self._y_select = select("Height", number_columns, str(plan.y))
+            self._plot_box = ui.element("div")
+        for field in (self._kind_select, self._x_select, self._y_select):
             field.on_value_change(self._draw)
         self._draw()
 
@@ -34,12 +36,12 @@ class ResultChart:
 
     def _draw(self) -> None:
         """Made anew each time: Plotly minds a chart that is there but not shown."""
-        self._place.clear()
-        plan = Plan(Kind(self._kind.value), int(self._x.value), int(self._y.value))
-        is_drawn = plan.kind is not Kind.NONE
-        for field in (self._x, self._y):
+        self._plot_box.clear()
+        plan = ChartPlan(ChartKind(self._kind_select.value), int(self._x_select.value), int(self._y_select.value))
+        is_drawn = plan.kind is not ChartKind.NONE
+        for field in (self._x_select, self._y_select):
             field.set_enabled(is_drawn)
         if is_drawn:
-            with self._place:
-                plot = ui.plotly(outcome(self._result, plan, self._look)).classes("plot")
+            with self._plot_box:
+                plot = ui.plotly(result_chart(self._result, plan, self._look)).classes("plot")
                 plot.props('role="img" aria-label="Chart of the result"')

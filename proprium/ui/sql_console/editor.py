@@ -10,11 +10,11 @@ from nicegui import ui
 from proprium.errors import SqlRefused
 
 
-class Editor:
+class SqlEditor:
     """SQL with colours; Ctrl+Enter (⌘+Enter) runs it."""
 
     def __init__(self, sql: str, on_run: Callable[[], Any]) -> None:
-        self._code = ui.codemirror(
+        self._codemirror = ui.codemirror(
             sql,
             language="SQL",
             theme="githubLight",
@@ -22,34 +22,36 @@ class Editor:
             line_wrapping=True,
             keymap={"Mod-Enter": on_run},
         ).classes("sqleditor")
-        self._code.props["aria-label"] = "SQL"
+        self._codemirror.props["aria-label"] = "SQL"
 
     @property
     def id(self) -> int:
-        return self._code.id
+        return self._codemirror.id
 
     @property
     def sql(self) -> str:
-        return str(self._code.value or "")
+        return str(self._codemirror.value or "")
 
     def show(self, sql: str) -> None:
-        self._code.set_value(sql)
-        self.unmark()
+        self._codemirror.set_value(sql)
+        self.clear_error_mark()
 
     def set_theme(self, is_dark: bool) -> None:
-        self._code.set_theme("githubDark" if is_dark else "githubLight")
+        self._codemirror.set_theme("githubDark" if is_dark else "githubLight")
 
-    def mark(self, problem: SqlRefused) -> None:
+    def mark_error(self, error: SqlRefused) -> None:
         """Underlines the word at which it went wrong."""
-        start = _offset(self.sql, problem.line, problem.column)
+        start = _offset(self.sql, error.line, error.column)
         if start is None:
             return
         end = start + max(1, len(_word_at(self.sql, start)))
-        self._code.decorations = [{"kind": "mark", "from": start, "to": min(end, len(self.sql)), "class": "sqlwrong"}]
+        self._codemirror.decorations = [
+            {"kind": "mark", "from": start, "to": min(end, len(self.sql)), "class": "sqlwrong"}
+        ]
 
-    def unmark(self) -> None:
-        if self._code.decorations:
-            self._code.decorations = []
+    def clear_error_mark(self) -> None:
+        if self._codemirror.decorations:
+            self._codemirror.decorations = []
 
 
 def _offset(sql: str, line: int | None, column: int | None) -> int | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from proprium.sql_console.views import VIEWS, Field, View
+from proprium.sql_console.views import VIEWS, SqlColumn, SqlView
 from proprium.ui import theme
 from proprium.ui.components.controls import icon
 from proprium.ui.components.panels import panel
-from proprium.ui.components.text import span, words
+from proprium.ui.components.text import span, text
 
 # All in the browser: the editor is there, and so is the name.
-INSERT = """(event) => {
+INSERT_SCRIPT = """(event) => {
     const name = event.target.closest('button[data-name]')?.dataset.name;
     const editor = name && getElement(%d).editor;
     if (!editor) return;
@@ -20,14 +20,14 @@ INSERT = """(event) => {
 }"""
 
 
-def schema(editor_id: int) -> None:
-    with panel("Tables", hint="A click inserts the name", body="schema") as box:
-        box.body.on("click", js_handler=INSERT % editor_id)
-        for at, view in enumerate(VIEWS):
-            _table(view, is_open=at == 0)
+def schema_panel(editor_id: int) -> None:
+    with panel("Tables", hint="A click inserts the name", body_classes="schema") as box:
+        box.body.on("click", js_handler=INSERT_SCRIPT % editor_id)
+        for index, view in enumerate(VIEWS):
+            _build_table(view, is_open=index == 0)
 
 
-def _table(view: View, *, is_open: bool) -> None:
+def _build_table(view: SqlView, *, is_open: bool) -> None:
     with ui.element("details") as box:
         box.props["open"] = is_open
         with ui.element("summary"):
@@ -35,18 +35,18 @@ def _table(view: View, *, is_open: bool) -> None:
             span(view.meaning, f"{theme.MUTED} {theme.SMALL}")
             icon("down", "small")
         with ui.element("div").classes("columns"):
-            _name(view.name, "table", "Its name, as after FROM")
-            for field in view.fields:
-                _column(field)
+            _build_name_button(view.name, "table", "Its name, as after FROM")
+            for field in view.columns:
+                _build_column(field)
 
 
-def _column(field: Field) -> None:
-    _name(field.name, field.type.lower(), field.meaning)
+def _build_column(field: SqlColumn) -> None:
+    _build_name_button(field.name, field.type.lower(), field.meaning)
 
 
-def _name(name: str, kind: str, meaning: str) -> None:
+def _build_name_button(name: str, type_name: str, meaning: str) -> None:
     with ui.element("button").props('type="button"') as row:
         row.props["data-name"] = name
         span(name, "mono strong")
-        span(kind, f"{theme.MUTED} mono")
-        words("span", meaning, f"{theme.MUTED} {theme.SMALL} means")
+        span(type_name, f"{theme.MUTED} mono")
+        text("span", meaning, f"{theme.MUTED} {theme.SMALL} means")

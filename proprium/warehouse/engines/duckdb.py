@@ -16,11 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
-from proprium.errors import BadQuery, ProblemForOperator, ProblemForReader, TooLarge, WarehouseBusy
-from proprium.warehouse.query_timeout import patience_here
+from proprium.errors import BadQuery, OperatorError, QueryTooLarge, UserFacingError, WarehouseBusy
+from proprium.warehouse.query_timeout import current_deadline
 
-MOST_READERS = 32
-IDLE_READERS = 4
+MAX_READERS = 32
+MAX_IDLE_READERS = 4
 BATCH_ROWS = 16_384
 COPY_ROWS = 122_880
 """Rows that a copy writes in one statement, at most: a row group of the engine, some 0.6 s on two busy cores."""
@@ -37,14 +37,16 @@ ENGINE_ERRORS = (DBAPIError, duckdb.Error)
 _FULL_DISK = ("no space", "disk", "could not write", "failed to create")
 
 
-def reader_problem(error: Exception) -> ProblemForReader | None:
+def reader_problem(error: Exception) -> UserFacingError | None:
     """What a reader is told instead of an engine's error; None for a defect of ours, which belongs into the log."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     text = str(cause).lower()
     if isinstance(cause, duckdb.OutOfMemoryException):
-        return TooLarge("This needs more memory than the server may use. Choose a shorter period or fewer filters.")
+        return QueryTooLarge(
+            "This needs more memory than the server may use. Choose a shorter period or fewer filters."
+        )
     if isinstance(cause, duckdb.IOException) and any(part in text for part in _FULL_DISK):
-        return TooLarge(
+        return QueryTooLarge(
             "The server's disk is full. Choose a shorter period or fewer filters, or make room on the disk."
         )
     if "expression depth" in text or "recursion" in text:
@@ -60,21 +62,21 @@ class DuckDBStore:
     def __init__(self, path: Path, copy_path: Path, memory: str, threads: int | None = None) -> None:
         self.path = path
         self._copy_path = copy_path
-        self._root = _open(path, copy_path, memory, threads or min(4, os.cpu_count() or 1))
+        self._root_connection = _open(path, copy_path, memory, threads or min(4, os.cpu_count() or 1))
         self.engine: Engine = create_engine(
             "duckdb://",
-            creator=lambda: ConnectionWrapper(self._root.cursor()),
+            creator=lambda: ConnectionWrapper(self._root_connection.cursor()),
             poolclass=QueuePool,
-            pool_size=IDLE_READERS,
-            max_overflow=MOST_READERS - IDLE_READERS,
+            pool_size=MAX_IDLE_READERS,
+            max_overflow=MAX_READERS - MAX_IDLE_READERS,
             pool_timeout=30,
             hide_parameters=True,  # an error would carry thousands of them, and what visitors sent, into the log
         )
-        event.listen(self.engine, "before_cursor_execute", _check_patience)
+        event.listen(self.engine, "before_cursor_execute", _check_deadline)
 
     def checkpoint(self) -> None:
         """Folds the log into the file, which gives the room of deleted rows back."""
-        self._root.execute("CHECKPOINT")
+        self._root_connection.execute("CHECKPOINT")
 
     def copy(self, tables: Sequence[Table], between: Callable[[], None]) -> None:
         """Writes these tables, as of one moment, into a new file at `copy_path`.
@@ -82,8 +84,8 @@ class DuckDBStore:
         The first column of a table is an integer by which its rows are taken in portions. `between` is called after
         each; it may write to this file. When something fails, no file is left.
         """
-        remove(self._copy_path)
-        with self._root.cursor() as cursor:
+        delete_files(self._copy_path)
+        with self._root_connection.cursor() as cursor:
             cursor.execute("DETACH DATABASE IF EXISTS copy")
             try:
                 cursor.execute(f"ATTACH '{_quoted(self._copy_path)}' AS copy")
@@ -97,27 +99,27 @@ class DuckDBStore:
                 cursor.execute("DETACH copy")
             except BaseException:
                 _abandon(cursor)
-                remove(self._copy_path)
+                delete_files(self._copy_path)
                 raise
 
     def interrupt(self, connection: Connection) -> None:
         """Ends what the connection is computing; it gets an error."""
-        native(connection).interrupt()
+        native_connection(connection).interrupt()
 
-    def cut_off(self, connection: Connection) -> None:
+    def disconnect(self, connection: Connection) -> None:
         """Takes the connection away from whoever still holds it: while one is open, so is the file."""
         connection.invalidate()
 
     def close(self) -> None:
         """Folds the log into the file."""
         self.engine.dispose()
-        self._root.close()
+        self._root_connection.close()
 
 
-def _check_patience(*_: Any) -> None:
+def _check_deadline(*_: Any) -> None:
     """An interrupt ends a running statement only."""
-    if patience := patience_here():
-        patience.check()
+    if deadline := current_deadline():
+        deadline.check()
 
 
 def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, between: Callable[[], None]) -> None:
@@ -151,24 +153,24 @@ def _open(path: Path, copy_path: Path, memory: str, threads: int) -> duckdb.Duck
         "autoload_known_extensions": "false",
     }
     try:
-        root = duckdb.connect(str(path), config=options)
+        root_connection = duckdb.connect(str(path), config=options)
     except duckdb.Error as problem:
         if "lock" in str(problem).lower():
-            raise ProblemForOperator(
+            raise OperatorError(
                 f"{path} is open in another process: only one `proprium serve` can run on a data folder."
             ) from None
         raise WarehouseUnreadable(f"{path}: {problem}") from problem
     os.chmod(path, 0o600)
     shutil.rmtree(f"{path}.tmp", ignore_errors=True)  # what a killed process could not take away
-    root.execute("SET GLOBAL TimeZone = 'UTC'")
+    root_connection.execute("SET GLOBAL TimeZone = 'UTC'")
     copies = ", ".join(f"'{_quoted(name)}'" for name in _files_of(copy_path))
-    root.execute(f"SET allowed_paths = [{copies}]")
-    root.execute("SET enable_external_access = false")  # no statement reads or writes any other file
-    root.execute("SET lock_configuration = true")
-    return root
+    root_connection.execute(f"SET allowed_paths = [{copies}]")
+    root_connection.execute("SET enable_external_access = false")  # no statement reads or writes any other file
+    root_connection.execute("SET lock_configuration = true")
+    return root_connection
 
 
-def remove(path: Path) -> None:
+def delete_files(path: Path) -> None:
     """The file, its logs and its temporary ones, where there are any."""
     for file in reversed(_files_of(path)):
         file.unlink(missing_ok=True)
@@ -180,55 +182,60 @@ def _files_of(path: Path) -> list[Path]:
     return [Path(f"{path}{ending}") for ending in ("", ".wal", ".wal.checkpoint", ".wal.recovery")]
 
 
-def native(connection: Connection) -> Any:
+def native_connection(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
 @contextmanager
-def staged(connection: Connection, table: Table, columns: Mapping[str, Any]) -> Iterator[None]:
+def stage(connection: Connection, table: Table, columns: Mapping[str, Any]) -> Iterator[None]:
     """While it lasts, this connection can read `table`, which holds these columns, all of equal length.
 
     A column is a sequence of its values, or has `values` and `places`: each once, and where each row's is found.
     """
     import pyarrow
 
-    converted: dict[int, Any] = {}
-    data = pyarrow.table({column.name: _arrow(column, columns[column.name], converted) for column in table.columns})
-    database = native(connection)
-    database.register(table.name, data)
+    arrow_codes_by_id: dict[int, Any] = {}
+    arrow_table = pyarrow.table(
+        {column.name: _to_arrow(column, columns[column.name], arrow_codes_by_id) for column in table.columns}
+    )
+    duckdb_connection = native_connection(connection)
+    duckdb_connection.register(table.name, arrow_table)
     try:
         yield
     finally:
-        database.unregister(table.name)
+        duckdb_connection.unregister(table.name)
 
 
-def _arrow(column: Column[Any], values: Any, converted: dict[int, Any]) -> Any:
+def _to_arrow(column: Column[Any], values: Any, arrow_codes_by_id: dict[int, Any]) -> Any:
     """`converted` has the places that were met already, by their id: many columns share them."""
     import pyarrow
 
-    if not hasattr(values, "places"):
+    if not hasattr(values, "codes"):
         return pyarrow.array(values, type=_arrow_type(column))
-    if id(values.places) not in converted:
-        converted[id(values.places)] = pyarrow.array(values.places, type=pyarrow.int32())
-    found = pyarrow.array(values.values, type=_arrow_type(column))
-    return pyarrow.DictionaryArray.from_arrays(converted[id(values.places)], found)
+    if id(values.codes) not in arrow_codes_by_id:
+        arrow_codes_by_id[id(values.codes)] = pyarrow.array(values.codes, type=pyarrow.int32())
+    arrow_dictionary = pyarrow.array(values.dictionary, type=_arrow_type(column))
+    return pyarrow.DictionaryArray.from_arrays(arrow_codes_by_id[id(values.codes)], arrow_dictionary)
 
 
-def batches(connection: Connection, question: Select[Any]) -> Any:
+def batches(connection: Connection, statement: Select[Any]) -> Any:
     """The answer as a pyarrow.RecordBatchReader, which never holds more than a few thousand rows at once."""
-    text = question.compile(connection, compile_kwargs={"render_postcompile": True})
-    values = [text.params[name] for name in text.positiontup or ()]
-    return native(connection).sql(str(text), params=values or None).to_arrow_reader(BATCH_ROWS)
+    compiled = statement.compile(connection, compile_kwargs={"render_postcompile": True})
+    parameter_values = [compiled.params[name] for name in compiled.positiontup or ()]
+    return native_connection(connection).sql(str(compiled), params=parameter_values or None).to_arrow_reader(BATCH_ROWS)
 
 
 def _arrow_type(column: Column[Any]) -> Any:
     import pyarrow
 
-    kinds: tuple[tuple[type, Any], ...] = (
+    arrow_types: tuple[tuple[type, Any], ...] = (
         (SmallInteger, pyarrow.int16()),
         (BigInteger, pyarrow.int64()),
         (Integer, pyarrow.int32()),
         (Boolean, pyarrow.bool_()),
         (DateTime, pyarrow.timestamp("us", "UTC")),  # from integers of microseconds
     )
-    return next((arrow for kind, arrow in kinds if isinstance(column.type, kind)), pyarrow.string())
+    return next(
+        (arrow_type for column_type, arrow_type in arrow_types if isinstance(column.type, column_type)),
+        pyarrow.string(),
+    )

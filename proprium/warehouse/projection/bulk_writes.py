@@ -24,36 +24,42 @@ from sqlalchemy import (
 )
 
 from proprium.warehouse import schema
-from proprium.warehouse.dialect import micros
-from proprium.warehouse.projection.event_rows import Rows, hits_of
-from proprium.warehouse.projection.sessionizer import Hit, Key, PaceOf, Placed, Visit
-from proprium.warehouse.warehouse import staged
+from proprium.warehouse.dialect import epoch_us
+from proprium.warehouse.projection.event_rows import EventRows, session_hits
+from proprium.warehouse.projection.sessionizer import (
+    Session,
+    SessionAssignment,
+    SessionHit,
+    SessionRulesLookup,
+    VisitorKey,
+)
+from proprium.warehouse.warehouse import stage
 
-_staging = MetaData()
+_staging_metadata = MetaData()
 _event, _session = schema.event, schema.session
 
 
-def _copy_of(table: Table, names: Collection[str]) -> Table:
-    return Table(f"staged_{table.name}", _staging, *(Column(name, table.c[name].type) for name in names))
+def _staged_copy(table: Table, names: Collection[str]) -> Table:
+    return Table(f"staged_{table.name}", _staging_metadata, *(Column(name, table.c[name].type) for name in names))
 
 
-_new_event = _copy_of(_event, _event.c.keys())
-_id = Table("staged_id", _staging, Column("id", BigInteger))
-_window = Table(
+_staged_event = _staged_copy(_event, _event.c.keys())
+_staged_id = Table("staged_id", _staging_metadata, Column("id", BigInteger))
+_staged_window = Table(
     "staged_window",
-    _staging,
+    _staging_metadata,
     Column("property", Integer),
     Column("visitor", BigInteger),
     Column("start", DateTime(timezone=True)),
     Column("end", DateTime(timezone=True)),
 )
-_placed = Table(
+_staged_assignment = Table(
     "staged_placed",
-    _staging,
+    _staging_metadata,
     *(Column(name, BigInteger) for name in ("seq", "visitor", "own_visitor", "session")),
     Column("is_view", Boolean),
 )
-_GROWS = (
+_GROWING_COLUMNS = (
     "ended_at",
     "hits",
     "views",
@@ -66,161 +72,193 @@ _GROWS = (
     "exit_view",
     "is_new",
 )
-_grown = Table(
-    "staged_grown", _staging, Column("session", BigInteger), *(Column(n, _session.c[n].type) for n in _GROWS)
+_staged_growth = Table(
+    "staged_grown",
+    _staging_metadata,
+    Column("session", BigInteger),
+    *(Column(n, _session.c[n].type) for n in _GROWING_COLUMNS),
 )
 
-_OWN = tuple(column.name for column in _session.columns if column.name not in schema.SENDER)
-_facts = _copy_of(_session, _OWN)
+_SESSION_COLUMNS = tuple(column.name for column in _session.columns if column.name not in schema.CONTEXT_COLUMNS)
+_staged_session = _staged_copy(_session, _SESSION_COLUMNS)
 """Of new sessions, what is not their first hit's."""
 
-_left_out = _copy_of(schema.left_out, schema.left_out.c.keys())
-_INSERT_LEFT_OUT = insert(schema.left_out).from_select(schema.left_out.c.keys(), select(_left_out))
-_INSERT_EVENTS = insert(_event).from_select([c.name for c in _event.columns], select(_new_event))
-_GROW_SESSIONS = (
-    update(_session).where(_session.c.session == _grown.c.session).values({name: _grown.c[name] for name in _GROWS})
+_staged_left_out = _staged_copy(schema.left_out, schema.left_out.c.keys())
+_INSERT_LEFT_OUT = insert(schema.left_out).from_select(schema.left_out.c.keys(), select(_staged_left_out))
+_INSERT_EVENTS = insert(_event).from_select([c.name for c in _event.columns], select(_staged_event))
+_UPDATE_SESSIONS = (
+    update(_session)
+    .where(_session.c.session == _staged_growth.c.session)
+    .values({name: _staged_growth.c[name] for name in _GROWING_COLUMNS})
 )
-_PLACE_EVENTS = (
+_UPDATE_ASSIGNMENTS = (
     update(_event)
-    .where(_event.c.seq == _placed.c.seq)
-    .values({name: _placed.c[name] for name in ("visitor", "own_visitor", "session", "is_view")})
+    .where(_event.c.seq == _staged_assignment.c.seq)
+    .values({name: _staged_assignment.c[name] for name in ("visitor", "own_visitor", "session", "is_view")})
 )
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
-_HIT = (
+_HIT_COLUMNS = (
     *("seq", "property", "created_at", "event", "visitor", "own_visitor", "previous_visitor", "session", "is_bot"),
     *("is_custom", "is_view", "view_id", "page", "engaged_ms", "data"),
 )
-_hit = [micros(_event.c[name]).label(name) if name == "created_at" else _event.c[name] for name in _HIT]
+_HIT_EXPRESSIONS = [
+    epoch_us(_event.c[name]).label(name) if name == "created_at" else _event.c[name] for name in _HIT_COLUMNS
+]
 
 
-def add_rows(connection: Connection, rows: Rows, visits: Iterable[Visit]) -> None:
+def add_rows(connection: Connection, rows: EventRows, sessions: Iterable[Session]) -> None:
     """New rows with their sessions put in, and sessions that are new or have grown."""
-    with staged(connection, _new_event, rows):
+    with stage(connection, _staged_event, rows):
         connection.execute(_INSERT_EVENTS)
-        _write_visits(connection, visits, _new_event, set(rows["seq"]))
+        _write_sessions(connection, sessions, _staged_event, set(rows["seq"]))
 
 
-def write_visits(connection: Connection, visits: Iterable[Visit]) -> None:
+def write_sessions(connection: Connection, sessions: Iterable[Session]) -> None:
     """Of hits that are in the warehouse already. New ones are inserted, known ones updated where they grow."""
-    _write_visits(connection, visits, _event, ())
+    _write_sessions(connection, sessions, _event, ())
 
 
-def note_left_out(connection: Connection, rows: Mapping[str, Sequence[Any]]) -> None:
+def add_excluded_rows(connection: Connection, rows: Mapping[str, Sequence[Any]]) -> None:
     """What the rules leave out, so that one can tell how much that is."""
     if rows["seq"]:
-        with staged(connection, _left_out, rows):
+        with stage(connection, _staged_left_out, rows):
             connection.execute(_INSERT_LEFT_OUT)
 
 
 def delete_sessions(connection: Connection, ids: Collection[int]) -> None:
     if ids:
-        with staged(connection, _id, {"id": list(ids)}):
-            connection.execute(delete(_session).where(_session.c.session.in_(select(_id.c.id))))
+        with stage(connection, _staged_id, {"id": list(ids)}):
+            connection.execute(delete(_session).where(_session.c.session.in_(select(_staged_id.c.id))))
 
 
-def place_events(connection: Connection, hits: Sequence[Hit]) -> None:
+def update_assignments(connection: Connection, hits: Sequence[SessionHit]) -> None:
     """Gives hits that are in the warehouse already the sessions that they now belong to."""
     if hits:
-        now = [(hit.seq, *hit.placed()) for hit in hits]
-        columns = dict(zip(("seq", *Placed._fields), zip(*now, strict=True), strict=True))
-        with staged(connection, _placed, columns):
-            connection.execute(_PLACE_EVENTS)
+        assignments = [(hit.seq, *hit.assignment()) for hit in hits]
+        columns = dict(zip(("seq", *SessionAssignment._fields), zip(*assignments, strict=True), strict=True))
+        with stage(connection, _staged_assignment, columns):
+            connection.execute(_UPDATE_ASSIGNMENTS)
 
 
-def hits_in(connection: Connection, windows: Mapping[Key, tuple[int, int]], pace_of: PaceOf) -> list[Hit]:
+def read_hits(
+    connection: Connection, windows: Mapping[VisitorKey, tuple[int, int]], session_rules_of: SessionRulesLookup
+) -> list[SessionHit]:
     """Hits in the warehouse by these visitors, and by those of the next day who may be them, each in its window."""
     columns = {
-        "property": [number for number, _ in windows],
+        "property": [property_number for property_number, _ in windows],
         "visitor": [visitor for _, visitor in windows],
         "start": [start for start, _ in windows.values()],
         "end": [end for _, end in windows.values()],
     }
-    with staged(connection, _window, columns):
-        rows = connection.execute(union_all(_hits_by(_own_visitor), _hits_by(_event.c.previous_visitor))).all()
-    return _known({row[0]: tuple(row) for row in rows}.values(), pace_of)
+    with stage(connection, _staged_window, columns):
+        rows = connection.execute(
+            union_all(_select_hits_by(_own_visitor), _select_hits_by(_event.c.previous_visitor))
+        ).all()
+    return _stored_hits({row[0]: tuple(row) for row in rows}.values(), session_rules_of)
 
 
-def windows_of(connection: Connection, sessions: Collection[int]) -> dict[Key, tuple[int, int]]:
+def windows_of_sessions(connection: Connection, session_ids: Collection[int]) -> dict[VisitorKey, tuple[int, int]]:
     """Everybody who has hits in these sessions, with the time of the first and last of them."""
-    at = micros(_event.c.created_at)
-    question = (
-        select(_event.c.property, _own_visitor, func.min(at), func.max(at))
-        .where(_event.c.session.in_(select(_id.c.id)))
+    timestamp_us = epoch_us(_event.c.created_at)
+    statement = (
+        select(_event.c.property, _own_visitor, func.min(timestamp_us), func.max(timestamp_us))
+        .where(_event.c.session.in_(select(_staged_id.c.id)))
         .group_by(_event.c.property, _own_visitor)
     )
-    with staged(connection, _id, {"id": list(sessions)}):
-        return {(number, visitor): (start, end) for number, visitor, start, end in connection.execute(question)}
+    with stage(connection, _staged_id, {"id": list(session_ids)}):
+        return {
+            (property_number, visitor): (start, end)
+            for property_number, visitor, start, end in connection.execute(statement)
+        }
 
 
-def put_in(rows: Rows, hits: Iterable[Hit]) -> None:
+def fill_columns(rows: EventRows, hits: Iterable[SessionHit]) -> None:
     """Writes the sessions of hits into their rows."""
-    sessions, visitors, own_visitors, views = (rows[name] for name in Placed._fields)
+    session_ids, visitors, own_visitors, is_view_flags = (rows[name] for name in SessionAssignment._fields)
     for hit in hits:
-        place, visit = hit.place, hit.visit
-        assert visit is not None
-        sessions[place], views[place] = visit.id, hit.is_view
-        if visit.visitor != hit.visitor:
-            visitors[place], own_visitors[place] = visit.visitor, hit.visitor
+        index, session = hit.index, hit.session
+        assert session is not None
+        session_ids[index], is_view_flags[index] = session.id, hit.is_view
+        if session.visitor != hit.visitor:
+            visitors[index], own_visitors[index] = session.visitor, hit.visitor
 
 
-def _known(rows: Collection[tuple[Any, ...]], pace_of: PaceOf) -> list[Hit]:
-    columns: dict[str, Any] = dict(zip(_HIT, zip(*rows, strict=True) if rows else [()] * len(_HIT), strict=True))
-    were = list(map(Placed._make, zip(*(columns[name] for name in Placed._fields), strict=True)))
-    columns["visitor"] = [was.visitor if was.own_visitor is None else was.own_visitor for was in were]
-    hits = hits_of(columns, pace_of)
+def _stored_hits(rows: Collection[tuple[Any, ...]], session_rules_of: SessionRulesLookup) -> list[SessionHit]:
+    columns: dict[str, Any] = dict(
+        zip(_HIT_COLUMNS, zip(*rows, strict=True) if rows else [()] * len(_HIT_COLUMNS), strict=True)
+    )
+    assignments = list(
+        map(SessionAssignment._make, zip(*(columns[name] for name in SessionAssignment._fields), strict=True))
+    )
+    columns["visitor"] = [
+        assignment.visitor if assignment.own_visitor is None else assignment.own_visitor for assignment in assignments
+    ]
+    hits = session_hits(columns, session_rules_of)
     for hit in hits:
-        hit.was = were[hit.place]
+        hit.stored_assignment = assignments[hit.index]
     return hits
 
 
-def _hits_by(visitor: Any) -> Any:
-    window = _window.c
+def _select_hits_by(visitor: Any) -> Any:
+    window = _staged_window.c
     bounds = select(func.min(window.start).label("start"), func.max(window.end).label("end")).subquery()
     return (
-        select(*_hit)
-        .join_from(_event, _window, (_event.c.property == window.property) & (visitor == window.visitor))
+        select(*_HIT_EXPRESSIONS)
+        .join_from(_event, _staged_window, (_event.c.property == window.property) & (visitor == window.visitor))
         .where(_event.c.created_at.between(window.start, window.end), _event.c.session.is_not(None))
         .where(_event.c.created_at >= select(bounds.c.start).scalar_subquery())
         .where(_event.c.created_at <= select(bounds.c.end).scalar_subquery())
     )
 
 
-def _write_visits(connection: Connection, visits: Iterable[Visit], hits: Table, seqs: Collection[int]) -> None:
+def _write_sessions(
+    connection: Connection, sessions: Iterable[Session], hit_table: Table, seqs: Collection[int]
+) -> None:
     """`hits` has the first hits of those in `seqs`."""
-    fresh: list[Visit] = []
-    older: list[Visit] = []
-    grown: list[Visit] = []
-    for visit in visits:
-        (grown if visit.is_written else fresh if visit.id in seqs else older).append(visit)
-    _insert_sessions(connection, fresh, hits)
-    _insert_sessions(connection, older, _event)
-    _grow_sessions(connection, grown)
+    new_sessions: list[Session] = []
+    older_sessions: list[Session] = []
+    grown_sessions: list[Session] = []
+    for session in sessions:
+        (grown_sessions if session.is_written else new_sessions if session.id in seqs else older_sessions).append(
+            session
+        )
+    _insert_sessions(connection, new_sessions, hit_table)
+    _insert_sessions(connection, older_sessions, _event)
+    _update_sessions(connection, grown_sessions)
 
 
-def _insert_sessions(connection: Connection, visits: Sequence[Visit], hits: Table) -> None:
-    if not visits:
+def _insert_sessions(connection: Connection, sessions: Sequence[Session], hit_table: Table) -> None:
+    if not sessions:
         return
-    columns = _columns(visits, _OWN)
-    ids = [visit.id for visit in visits]
-    sender = [hits.c[name] for name in schema.SENDER]
+    columns = _columns_of(sessions, _SESSION_COLUMNS)
+    session_ids = [session.id for session in sessions]
+    context_columns = [hit_table.c[name] for name in schema.CONTEXT_COLUMNS]
     # The bounds let the engine pass over all that is older.
-    rows = select(_facts, *sender).join(hits, (hits.c.seq == _facts.c.session) & hits.c.seq.between(min(ids), max(ids)))
-    with staged(connection, _facts, columns):
-        connection.execute(insert(_session).from_select([*_OWN, *schema.SENDER], rows))
-    for visit in visits:
-        visit.is_written = True
+    rows = select(_staged_session, *context_columns).join(
+        hit_table,
+        (hit_table.c.seq == _staged_session.c.session) & hit_table.c.seq.between(min(session_ids), max(session_ids)),
+    )
+    with stage(connection, _staged_session, columns):
+        connection.execute(insert(_session).from_select([*_SESSION_COLUMNS, *schema.CONTEXT_COLUMNS], rows))
+    for session in sessions:
+        session.is_written = True
 
 
-def _grow_sessions(connection: Connection, visits: Sequence[Visit]) -> None:
-    if not visits:
+def _update_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
+    if not sessions:
         return
-    columns = _columns(visits, ("session", *_GROWS))
-    with staged(connection, _grown, columns):
-        connection.execute(_GROW_SESSIONS)
+    columns = _columns_of(sessions, ("session", *_GROWING_COLUMNS))
+    with stage(connection, _staged_growth, columns):
+        connection.execute(_UPDATE_SESSIONS)
 
 
-def _columns(visits: Sequence[Visit], names: Sequence[str]) -> dict[str, list[Any]]:
-    return {name: list(map(attrgetter(_FIELDS.get(name, name)), visits)) for name in names}
+def _columns_of(sessions: Sequence[Session], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: list(map(attrgetter(_ATTRIBUTE_BY_COLUMN.get(name, name)), sessions)) for name in names}
 
 
-_FIELDS = {"session": "id", "property": "number", "started_at": "started", "ended_at": "ended"}
+_ATTRIBUTE_BY_COLUMN = {
+    "session": "id",
+    "property": "property_number",
+    "started_at": "started_us",
+    "ended_at": "ended_us",
+}

@@ -7,18 +7,18 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
-from proprium.storage.event_columns import Columns
+from proprium.storage.event_columns import EventBatch
 from proprium.warehouse import schema
-from proprium.warehouse.dialect import micros
+from proprium.warehouse.dialect import epoch_us
 from proprium.warehouse.projection import bulk_writes
-from proprium.warehouse.projection.event_rows import hits_of, in_order, rows_of
-from proprium.warehouse.projection.late_events import Recomputed, recompute
-from proprium.warehouse.projection.open_sessions import Openings, kept_for
-from proprium.warehouse.projection.page_engagement import Readings
+from proprium.warehouse.projection.event_rows import build_rows, session_hits, sort_by_time
+from proprium.warehouse.projection.late_events import RecomputedSessions, recompute
+from proprium.warehouse.projection.open_sessions import OpenSessions, retention_us
+from proprium.warehouse.projection.page_engagement import PageEngagement
 from proprium.warehouse.projection.rules import Rules
-from proprium.warehouse.projection.sessionizer import Hit, Key, Visit
+from proprium.warehouse.projection.sessionizer import Session, SessionHit, VisitorKey
 
-MOST_REMEMBERED = 30_000
+MAX_OPEN_SESSIONS = 30_000
 """Open sessions in memory, over all properties: about 15 MB."""
 
 _event, _session = schema.event, schema.session
@@ -28,131 +28,144 @@ class Projection:
     """Remembers what may go on in one warehouse; after a transaction that failed it must `forget` it."""
 
     def __init__(self) -> None:
-        self._openings: dict[int, Openings] = {}
-        self._readings = Readings()
+        self._open_sessions: dict[int, OpenSessions] = {}
+        self._page_engagement = PageEngagement()
         self.rules = Rules()
         """By which everything is made; to be set before it is."""
 
-    def add(self, connection: Connection, events: Columns) -> None:
+    def add(self, connection: Connection, batch: EventBatch) -> None:
         """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
-        kept, left_out = self.rules.kept(events)
-        bulk_writes.note_left_out(connection, left_out)
-        if not kept:
+        included_batch, excluded_rows = self.rules.apply_exclusions(batch)
+        bulk_writes.add_excluded_rows(connection, excluded_rows)
+        if not included_batch:
             return
-        rows = rows_of(in_order(kept), self.rules)
-        hits: dict[int, list[Hit]] = defaultdict(list)
-        for hit in hits_of(rows, self.rules.pace_of):
-            hits[hit.number].append(hit)
-        visits = [visit for number, of_one in hits.items() for visit in self._sessions(connection, number, of_one)]
-        for of_one in hits.values():
-            bulk_writes.put_in(rows, of_one)
-        told = self._readings.put_in(rows)
-        bulk_writes.add_rows(connection, rows, visits)
-        self._readings.write(connection, told)
-        self._forget_old(hits)
+        rows = build_rows(sort_by_time(included_batch), self.rules)
+        hits_by_property: dict[int, list[SessionHit]] = defaultdict(list)
+        for hit in session_hits(rows, self.rules.session_rules_of):
+            hits_by_property[hit.property_number].append(hit)
+        sessions = [
+            session
+            for property_number, property_hits in hits_by_property.items()
+            for session in self._sessionize(connection, property_number, property_hits)
+        ]
+        for property_hits in hits_by_property.values():
+            bulk_writes.fill_columns(rows, property_hits)
+        pending_updates = self._page_engagement.fill_columns(rows)
+        bulk_writes.add_rows(connection, rows, sessions)
+        self._page_engagement.write_updates(connection, pending_updates)
+        self._evict_old(hits_by_property)
 
-    def recompute(self, connection: Connection, windows: dict[Key, tuple[int, int]]) -> None:
+    def recompute(self, connection: Connection, windows: dict[VisitorKey, tuple[int, int]]) -> None:
         """After deletions: the sessions of what is left."""
-        known = recompute(connection, windows, self.rules.pace_of)
-        _write(connection, known)
-        bulk_writes.write_visits(connection, known.visits)
+        recomputed = recompute(connection, windows, self.rules.session_rules_of)
+        _write_recomputed(connection, recomputed)
+        bulk_writes.write_sessions(connection, recomputed.sessions)
 
-    def reset(self, number: int) -> None:
+    def reset(self, property_number: int) -> None:
         """The warehouse holds nothing of this property."""
-        self._opened(number)
-        self._readings.reset(number)
+        self._reset_open_sessions(property_number)
+        self._page_engagement.reset(property_number)
 
-    def forget(self) -> None:
-        self._openings.clear()
-        self._readings.forget()
+    def clear(self) -> None:
+        self._open_sessions.clear()
+        self._page_engagement.clear()
 
-    def remember(self, connection: Connection) -> None:
+    def load(self, connection: Connection) -> None:
         """Learns the open sessions from the warehouse, and where it stands."""
-        self.forget()
-        self._readings.remember(connection)
-        newest = select(_session.c.property, micros(func.max(_session.c.ended_at))).group_by(_session.c.property)
-        for number, at in connection.execute(newest).all():
-            self._openings[number] = self._remembered(connection, number, at)
+        self.clear()
+        self._page_engagement.load(connection)
+        statement = select(_session.c.property, epoch_us(func.max(_session.c.ended_at))).group_by(_session.c.property)
+        for property_number, newest_us in connection.execute(statement).all():
+            self._open_sessions[property_number] = self._load_open_sessions(connection, property_number, newest_us)
 
-    def _sessions(self, connection: Connection, number: int, hits: list[Hit]) -> list[Visit]:
+    def _sessionize(self, connection: Connection, property_number: int, hits: list[SessionHit]) -> list[Session]:
         """Those that are new or have grown. Hits are in the order of time."""
-        openings = self._openings.get(number)
-        if openings is None:
-            openings = self._opened(number)
-        unsure = _unsure(openings, hits)
-        known = self._ask(connection, hits, unsure) if unsure else Recomputed()
-        _write(connection, known)
-        openings.learn(known)
-        grown = [openings.add(hit) for hit in hits if hit.key not in unsure]
-        return list(dict.fromkeys((*known.visits, *grown)))
+        open_sessions = self._open_sessions.get(property_number)
+        if open_sessions is None:
+            open_sessions = self._reset_open_sessions(property_number)
+        uncertain_keys = _uncertain_keys(open_sessions, hits)
+        recomputed = (
+            self._recompute_uncertain(connection, hits, uncertain_keys) if uncertain_keys else RecomputedSessions()
+        )
+        _write_recomputed(connection, recomputed)
+        open_sessions.merge(recomputed)
+        grown_sessions = [open_sessions.add(hit) for hit in hits if hit.key not in uncertain_keys]
+        return list(dict.fromkeys((*recomputed.sessions, *grown_sessions)))
 
-    def _ask(self, connection: Connection, hits: list[Hit], unsure: set[Key]) -> Recomputed:
+    def _recompute_uncertain(
+        self, connection: Connection, hits: list[SessionHit], uncertain_keys: set[VisitorKey]
+    ) -> RecomputedSessions:
         """Sessions of those of whom memory does not know enough, and of everybody who has to do with them."""
         while True:
-            late = [hit for hit in hits if hit.key in unsure]
-            known = recompute(connection, _windows(late), self.rules.pace_of, late)
-            if not (more := {hit.key for hit in hits if hit.key in known.keys} - unsure):
-                return known
-            unsure |= more
+            late_hits = [hit for hit in hits if hit.key in uncertain_keys]
+            recomputed = recompute(connection, _windows_by_key(late_hits), self.rules.session_rules_of, late_hits)
+            if not (more_keys := {hit.key for hit in hits if hit.key in recomputed.keys} - uncertain_keys):
+                return recomputed
+            uncertain_keys |= more_keys
             for hit in hits:
-                hit.visit, hit.is_view = None, False
+                hit.session, hit.is_view = None, False
 
-    def _opened(self, number: int) -> Openings:
-        opened = self._openings[number] = Openings(self.rules.pace_of(number))
-        return opened
-
-    def _remembered(self, connection: Connection, number: int, newest: int) -> Openings:
-        pace = self.rules.pace_of(number)
-        since = newest - kept_for(pace)
-        own = func.coalesce(_event.c.own_visitor, _event.c.visitor)
-        at = micros(_event.c.created_at)
-        question = (
-            select(own, func.min(at), func.max(at))
-            .where(_event.c.property == number, _event.c.session.is_not(None), at >= since)
-            .group_by(own)
-            .limit(MOST_REMEMBERED + 1)
+    def _reset_open_sessions(self, property_number: int) -> OpenSessions:
+        open_sessions = self._open_sessions[property_number] = OpenSessions(
+            self.rules.session_rules_of(property_number)
         )
-        windows = {(number, visitor): (first, last) for visitor, first, last in connection.execute(question).all()}
-        if len(windows) > MOST_REMEMBERED:
-            return Openings(pace, complete_since=newest + 1)
-        openings = Openings(pace, complete_since=since)
-        known = recompute(connection, windows, self.rules.pace_of)
-        for visit in known.visits:
-            visit.is_written = True
-        openings.learn(known)
-        return openings
+        return open_sessions
 
-    def _forget_old(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            self._openings[number].forget_old()
-        while (above := sum(map(len, self._openings.values())) - MOST_REMEMBERED) > 0:
-            largest = max(self._openings.values(), key=len)
-            largest.forget_old(most=max(0, len(largest) - above))
+    def _load_open_sessions(self, connection: Connection, property_number: int, newest_us: int) -> OpenSessions:
+        session_rules = self.rules.session_rules_of(property_number)
+        since_us = newest_us - retention_us(session_rules)
+        own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
+        timestamp_us = epoch_us(_event.c.created_at)
+        statement = (
+            select(own_visitor, func.min(timestamp_us), func.max(timestamp_us))
+            .where(_event.c.property == property_number, _event.c.session.is_not(None), timestamp_us >= since_us)
+            .group_by(own_visitor)
+            .limit(MAX_OPEN_SESSIONS + 1)
+        )
+        windows = {
+            (property_number, visitor): (first_us, last_us)
+            for visitor, first_us, last_us in connection.execute(statement).all()
+        }
+        if len(windows) > MAX_OPEN_SESSIONS:
+            return OpenSessions(session_rules, complete_since_us=newest_us + 1)
+        open_sessions = OpenSessions(session_rules, complete_since_us=since_us)
+        recomputed = recompute(connection, windows, self.rules.session_rules_of)
+        for session in recomputed.sessions:
+            session.is_written = True
+        open_sessions.merge(recomputed)
+        return open_sessions
+
+    def _evict_old(self, property_numbers: Iterable[int]) -> None:
+        for property_number in property_numbers:
+            self._open_sessions[property_number].evict_old()
+        while (excess_count := sum(map(len, self._open_sessions.values())) - MAX_OPEN_SESSIONS) > 0:
+            largest = max(self._open_sessions.values(), key=len)
+            largest.evict_old(max_count=max(0, len(largest) - excess_count))
 
 
-def _unsure(openings: Openings, hits: list[Hit]) -> set[Key]:
+def _uncertain_keys(open_sessions: OpenSessions, hits: list[SessionHit]) -> set[VisitorKey]:
     """Visitors whose hits cannot simply be added; the first hit of each decides."""
-    unsure: set[Key] = set()
-    seen: set[Key] = set()
+    uncertain_keys: set[VisitorKey] = set()
+    checked_keys: set[VisitorKey] = set()
     for hit in hits:
         key = hit.key
-        if key not in seen:
-            seen.add(key)
-            if not openings.is_sure_of(hit):
-                unsure.add(key)
-        if hit.previous is not None:
-            unsure |= {key, (hit.number, hit.previous)}
-    return unsure
+        if key not in checked_keys:
+            checked_keys.add(key)
+            if not open_sessions.can_append(hit):
+                uncertain_keys.add(key)
+        if hit.previous_visitor is not None:
+            uncertain_keys |= {key, (hit.property_number, hit.previous_visitor)}
+    return uncertain_keys
 
 
-def _windows(hits: list[Hit]) -> dict[Key, tuple[int, int]]:
-    windows: dict[Key, tuple[int, int]] = {}
+def _windows_by_key(hits: list[SessionHit]) -> dict[VisitorKey, tuple[int, int]]:
+    windows: dict[VisitorKey, tuple[int, int]] = {}
     for hit in hits:  # in the order of time
-        start, _ = windows.get(hit.key, (hit.at, hit.at))
-        windows[hit.key] = (start, hit.at)
+        start_us, _ = windows.get(hit.key, (hit.timestamp_us, hit.timestamp_us))
+        windows[hit.key] = (start_us, hit.timestamp_us)
     return windows
 
 
-def _write(connection: Connection, known: Recomputed) -> None:
-    bulk_writes.delete_sessions(connection, known.gone)
-    bulk_writes.place_events(connection, known.moved)
+def _write_recomputed(connection: Connection, recomputed: RecomputedSessions) -> None:
+    bulk_writes.delete_sessions(connection, recomputed.replaced_ids)
+    bulk_writes.update_assignments(connection, recomputed.moved_hits)

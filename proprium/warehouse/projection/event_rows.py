@@ -16,16 +16,24 @@ import orjson
 
 from collector.acquisition import source_and_channel
 from collector.bots import HEADLESS
-from collector.bounded_cache import remembered
-from collector.event import BUILT_IN, Identity
+from collector.bounded_cache import bounded_lru_cache
+from collector.event import BUILT_IN_EVENTS, Identity
 from collector.user_agent import classify
-from proprium.storage.event_columns import Coded, Columns
+from proprium.storage.event_columns import DictionaryColumn, EventBatch
 from proprium.warehouse import schema
 from proprium.warehouse.projection.rules import Rules
-from proprium.warehouse.projection.sessionizer import BEGIN, CUSTOM, LINK_CLICK, OTHER, VIEW, Hit, PaceOf
+from proprium.warehouse.projection.sessionizer import (
+    CUSTOM,
+    LINK_CLICK,
+    OTHER,
+    SESSION_START,
+    VIEW,
+    SessionHit,
+    SessionRulesLookup,
+)
 
-LONGEST_ENGAGED_MS = 30 * 60 * 1_000
-AS_STORED = tuple(
+MAX_ENGAGED_MS = 30 * 60 * 1_000
+STORED_COLUMNS = tuple(
     column.name
     for column in schema.event.columns
     if column.name
@@ -35,16 +43,16 @@ AS_STORED = tuple(
         *("country", "region", "city", "language"),
     }
 )
-OF_THE_SENDER = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
+AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
 
-_LINK = re.compile(r"a(?![\w-])", re.IGNORECASE)  # the script names a click's element "a#buy"
+_LINK_PATTERN = re.compile(r"a(?![\w-])", re.IGNORECASE)  # the script names a click's element "a#buy"
 
 
-Rows = dict[str, Any]
+EventRows = dict[str, Any]
 """The columns of schema.event by name, each a sequence or Coded; those of sessions and readings are put in later."""
 
 
-class Sender(NamedTuple):
+class AgentInfo(NamedTuple):
     """A classified User-Agent as a row holds it: None where it tells nothing."""
 
     browser: str | None
@@ -58,65 +66,105 @@ class Sender(NamedTuple):
     is_library: bool
 
 
-def rows_of(events: Columns, rules: Rules) -> Rows:
+def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     """One row an event, in the same order."""
-    senders = _senders(events, rules)
-    bots = [sender.is_bot for sender in senders]
-    is_bot = list(map(bots.__getitem__, events.places))
-    names = _coded(events["event"])
-    customs = [name not in BUILT_IN for name in names.values]
-    views = [name == "page_view" for name in names.values]
-    pages = rules.pages(events["property"], events["page"])
-    visitors = _visitors(events, senders)
+    agents = _agents(batch, rules)
+    is_bot_by_agent = [agent.is_bot for agent in agents]
+    is_bot = list(map(is_bot_by_agent.__getitem__, batch.codes))
+    event_names = _dictionary_encode(batch["event"])
+    is_custom_by_name = [name not in BUILT_IN_EVENTS for name in event_names.dictionary]
+    is_view_by_name = [name == "page_view" for name in event_names.dictionary]
+    pages = rules.canonical_pages(batch["property"], batch["page"])
+    visitors = _visitors(batch, agents)
     return {
-        **{name: events[name] for name in AS_STORED},
-        "event": names,
+        **{name: batch[name] for name in STORED_COLUMNS},
+        "event": event_names,
         "page": pages,
-        **{name: Coded(events.places, [getattr(sender, name) for sender in senders]) for name in OF_THE_SENDER},
-        **_source(events),
+        **{name: DictionaryColumn(batch.codes, [getattr(agent, name) for agent in agents]) for name in AGENT_COLUMNS},
+        **_source_columns(batch),
         "visitor": visitors,
-        "own_visitor": _unsaid(events["visitor"], visitors),
-        "session": [None] * len(events),
+        "own_visitor": _uncounted_visitors(batch["visitor"], visitors),
+        "session": [None] * len(batch),
         "is_bot": is_bot,
-        "is_custom": list(map(customs.__getitem__, names.places)),
-        "is_view": [views[place] and not bot for place, bot in zip(names.places, is_bot, strict=True)],
-        "view_id": _view_ids(events["view_id"]),
-        "screen": Coded(events.places, _each(_shared(events, "screen_width", "screen_height"), _screen)),
+        "is_custom": list(map(is_custom_by_name.__getitem__, event_names.codes)),
+        "is_view": [is_view_by_name[code] and not bot for code, bot in zip(event_names.codes, is_bot, strict=True)],
+        "view_id": _view_ids(batch["view_id"]),
+        "screen": DictionaryColumn(
+            batch.codes, _map_unique(_dictionary_rows(batch, "screen_width", "screen_height"), _screen_size)
+        ),
         "engaged_ms": [
-            min(max(time, 0), LONGEST_ENGAGED_MS) if time is not None and name == "page_leave" else None
-            for time, name in zip(events["time_on_page"], events["event"], strict=True)
+            min(max(time_on_page, 0), MAX_ENGAGED_MS) if time_on_page is not None and name == "page_leave" else None
+            for time_on_page, name in zip(batch["time_on_page"], batch["event"], strict=True)
         ],
-        "scroll_depth": [depth if depth is None else min(max(depth, 0), 100) for depth in events["scroll_depth"]],
-        "read_ms": [None] * len(events),
-        "read_depth": [None] * len(events),
-        "data": _data(events, pages),
+        "scroll_depth": [
+            scroll_depth if scroll_depth is None else min(max(scroll_depth, 0), 100)
+            for scroll_depth in batch["scroll_depth"]
+        ],
+        "read_ms": [None] * len(batch),
+        "read_depth": [None] * len(batch),
+        "data": _data(batch, pages),
     }
 
 
-def hits_of(rows: Mapping[str, Sequence[Any]], pace_of: PaceOf) -> list[Hit]:
+def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRulesLookup) -> list[SessionHit]:
     """What sessions need of rows; of those that belong to one: bots and nobody do not."""
-    names = ("seq", "property", "created_at", "visitor", "previous_visitor", "page", "view_id", "engaged_ms", "is_bot")
-    paces = {number: pace_of(number) for number in set(rows["property"])}
-    told = zip(_kinds(rows), *(rows[name] for name in names), strict=True)
+    column_names = (
+        "seq",
+        "property",
+        "created_at",
+        "visitor",
+        "previous_visitor",
+        "page",
+        "view_id",
+        "engaged_ms",
+        "is_bot",
+    )
+    rules_by_property = {
+        property_number: session_rules_of(property_number) for property_number in set(rows["property"])
+    }
+    values = zip(_hit_kinds(rows), *(rows[name] for name in column_names), strict=True)
     return [
-        Hit(place, seq, number, at, visitor, previous, kind, page, view_id is not None, engaged or 0, paces[number])
-        for place, (kind, seq, number, at, visitor, previous, page, view_id, engaged, is_bot) in enumerate(told)
+        SessionHit(
+            index,
+            seq,
+            property_number,
+            timestamp_us,
+            visitor,
+            previous_visitor,
+            kind,
+            page,
+            view_id is not None,
+            engaged_ms or 0,
+            rules_by_property[property_number],
+        )
+        for index, (
+            kind,
+            seq,
+            property_number,
+            timestamp_us,
+            visitor,
+            previous_visitor,
+            page,
+            view_id,
+            engaged_ms,
+            is_bot,
+        ) in enumerate(values)
         if visitor is not None and not is_bot
     ]
 
 
-def in_order(events: Columns) -> Columns:
+def sort_by_time(batch: EventBatch) -> EventBatch:
     """In the order of (time, seq). They come in that of seq."""
-    times = events["created_at"]
-    if all(map(le, times, times[1:])):
-        return events
-    return events.picked(sorted(range(len(times)), key=times.__getitem__))
+    timestamps_us = batch["created_at"]
+    if all(map(le, timestamps_us, timestamps_us[1:])):
+        return batch
+    return batch.take(sorted(range(len(timestamps_us)), key=timestamps_us.__getitem__))
 
 
-@remembered(8_192)
-def sender_of(user_agent: str) -> Sender:
+@bounded_lru_cache(8_192)
+def agent_info(user_agent: str) -> AgentInfo:
     agent = classify(user_agent)
-    return Sender(
+    return AgentInfo(
         browser=agent.browser or None,
         browser_version=agent.browser_version or None,
         platform=agent.platform or None,
@@ -129,127 +177,144 @@ def sender_of(user_agent: str) -> Sender:
     )
 
 
-def _senders(events: Columns, rules: Rules) -> list[Sender]:
+def _agents(batch: EventBatch, rules: Rules) -> list[AgentInfo]:
     """Of each of `events.shared`."""
-    return _each(
-        _shared(events, "user_agent", "automated", "property"),
-        lambda key: _by_the_rules(sender_of(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])),
+    return _map_unique(
+        _dictionary_rows(batch, "user_agent", "automated", "property"),
+        lambda key: _apply_automation_rule(
+            agent_info(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])
+        ),
     )
 
 
-def _by_the_rules(sender: Sender, automated: Any, *, counts_automated: bool) -> Sender:
+def _apply_automation_rule(agent: AgentInfo, automated: Any, *, counts_automated: bool) -> AgentInfo:
     """Automated browsers, by their own word or by their name, are people where the property counts them."""
-    if sender.is_bot and sender.bot_category != HEADLESS:
-        return sender
-    if (sender.is_bot or automated) and not counts_automated:
-        return sender._replace(is_bot=True, bot_name=sender.bot_name or sender.browser, bot_category=HEADLESS)
-    return sender._replace(is_bot=False, bot_name=None, bot_category=None)
+    if agent.is_bot and agent.bot_category != HEADLESS:
+        return agent
+    if (agent.is_bot or automated) and not counts_automated:
+        return agent._replace(is_bot=True, bot_name=agent.bot_name or agent.browser, bot_category=HEADLESS)
+    return agent._replace(is_bot=False, bot_name=None, bot_category=None)
 
 
-def _visitors(events: Columns, senders: Sequence[Sender]) -> Sequence[int | None]:
+def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | None]:
     """A program that does not say for whom it speaks is nobody, wherever it stands."""
-    nobody = {
-        place
-        for place, (identity, sender) in enumerate(zip(events.shared["identity"], senders, strict=True))
-        if identity == Identity.NONE or (identity == Identity.DAILY and sender.is_library)
+    unidentified_codes = {
+        code
+        for code, (identity, agent) in enumerate(zip(batch.dictionaries["identity"], agents, strict=True))
+        if identity == Identity.NONE or (identity == Identity.DAILY and agent.is_library)
     }
-    told = zip(events["visitor"], events.places, strict=True)
-    return [None if place in nobody else visitor for visitor, place in told] if nobody else list(events["visitor"])
+    visitors_and_codes = zip(batch["visitor"], batch.codes, strict=True)
+    return (
+        [None if code in unidentified_codes else visitor for visitor, code in visitors_and_codes]
+        if unidentified_codes
+        else list(batch["visitor"])
+    )
 
 
-def _unsaid(stored: Sequence[int | None], counted: Sequence[int | None]) -> list[int | None]:
+def _uncounted_visitors(
+    stored_visitors: Sequence[int | None], counted_visitors: Sequence[int | None]
+) -> list[int | None]:
     """Whom storage names where the row says nobody: who erases that visitor erases the row as well."""
-    return [own if visitor is None else None for own, visitor in zip(stored, counted, strict=True)]
-
-
-def _source(events: Columns) -> dict[str, Coded]:
-    sent = _shared(events, "referrer", "utm_source", "utm_medium", "utm_campaign")
-    found = _each(sent, lambda key: source_and_channel(*key))
-    sources, channels = zip(*found, strict=True) if found else ((), ())
-    return {"source": Coded(events.places, sources), "channel": Coded(events.places, channels)}
-
-
-def _data(events: Columns, pages: Sequence[str | None]) -> list[str | None]:
-    """JSON of the keys whose columns do not say what was sent: those without one, and values that a column bends."""
-    sent = _shared(events, "screen_width", "screen_height", "automated")
-    is_bent = [bool(width) is not bool(height) or bool(automated) for width, height, automated in sent]
-    own = (events[name] for name in ("rest", "event", "time_on_page", "scroll_depth", "page"))
     return [
-        rest
-        if (time is None or (event == "page_leave" and 0 <= time <= LONGEST_ENGAGED_MS))
-        and (depth is None or 0 <= depth <= 100)
-        and page == counted
-        and not is_bent[shared]
-        else _with_bent(rest, event, time, depth, sent[shared], page if page != counted else None)
-        for rest, event, time, depth, page, counted, shared in zip(*own, pages, events.places, strict=True)
+        stored_visitor if visitor is None else None
+        for stored_visitor, visitor in zip(stored_visitors, counted_visitors, strict=True)
     ]
 
 
-def _with_bent(
+def _source_columns(batch: EventBatch) -> dict[str, DictionaryColumn]:
+    source_keys = _dictionary_rows(batch, "referrer", "utm_source", "utm_medium", "utm_campaign")
+    sources_and_channels = _map_unique(source_keys, lambda key: source_and_channel(*key))
+    sources, channels = zip(*sources_and_channels, strict=True) if sources_and_channels else ((), ())
+    return {"source": DictionaryColumn(batch.codes, sources), "channel": DictionaryColumn(batch.codes, channels)}
+
+
+def _data(batch: EventBatch, pages: Sequence[str | None]) -> list[str | None]:
+    """JSON of the keys whose columns do not say what was sent: those without one, and values that a column bends."""
+    agent_values = _dictionary_rows(batch, "screen_width", "screen_height", "automated")
+    is_distorted = [bool(width) is not bool(height) or bool(automated) for width, height, automated in agent_values]
+    columns = (batch[name] for name in ("rest", "event", "time_on_page", "scroll_depth", "page"))
+    return [
+        rest
+        if (time_on_page is None or (event == "page_leave" and 0 <= time_on_page <= MAX_ENGAGED_MS))
+        and (scroll_depth is None or 0 <= scroll_depth <= 100)
+        and page == counted_page
+        and not is_distorted[code]
+        else _with_original_values(
+            rest, event, time_on_page, scroll_depth, agent_values[code], page if page != counted_page else None
+        )
+        for rest, event, time_on_page, scroll_depth, page, counted_page, code in zip(
+            *columns, pages, batch.codes, strict=True
+        )
+    ]
+
+
+def _with_original_values(
     rest: str | None,
     event: str,
-    time: int | None,
-    depth: int | None,
-    sender: tuple[Any, ...],  # screen_width, screen_height, automated
+    time_on_page: int | None,
+    scroll_depth: int | None,
+    agent_values: tuple[Any, ...],  # screen_width, screen_height, automated
     url: str | None,
 ) -> str | None:
-    width, height, automated = sender
-    sent = {
-        "time_on_page": time if event != "page_leave" or not 0 <= (time or 0) <= LONGEST_ENGAGED_MS else None,
-        "scroll_depth": depth if not 0 <= (depth or 0) <= 100 else None,
+    width, height, automated = agent_values
+    original_values = {
+        "time_on_page": time_on_page
+        if event != "page_leave" or not 0 <= (time_on_page or 0) <= MAX_ENGAGED_MS
+        else None,
+        "scroll_depth": scroll_depth if not 0 <= (scroll_depth or 0) <= 100 else None,
         "screen_width": width if not height else None,
         "screen_height": height if not width else None,
         "automated": True if automated else None,
         "url": url,
     }
-    bent = orjson.dumps({key: value for key, value in sent.items() if value is not None}).decode()
-    if bent == "{}" or not rest or rest == "{}":
-        return rest if bent == "{}" else bent
-    return f"{bent[:-1]},{rest[1:]}"
+    original_json = orjson.dumps({key: value for key, value in original_values.items() if value is not None}).decode()
+    if original_json == "{}" or not rest or rest == "{}":
+        return rest if original_json == "{}" else original_json
+    return f"{original_json[:-1]},{rest[1:]}"
 
 
-def _screen(size: tuple[int | None, int | None]) -> str | None:
+def _screen_size(size: tuple[int | None, int | None]) -> str | None:
     return f"{size[0]}×{size[1]}" if size[0] and size[1] else None
 
 
 def _view_ids(texts: Sequence[str | None]) -> list[int | None]:
-    numbers = {text: _number(text) if text else None for text in set(texts)}
-    return list(map(numbers.__getitem__, texts))
+    hash_by_text = {text: _hash_text(text) if text else None for text in set(texts)}
+    return list(map(hash_by_text.__getitem__, texts))
 
 
-def _shared(events: Columns, *names: str) -> list[tuple[Any, ...]]:
-    return list(zip(*(events.shared[name] for name in names), strict=True))
+def _dictionary_rows(batch: EventBatch, *names: str) -> list[tuple[Any, ...]]:
+    return list(zip(*(batch.dictionaries[name] for name in names), strict=True))
 
 
-def _each(keys: Sequence[Hashable], value_of: Any) -> list[Any]:
+def _map_unique(keys: Sequence[Hashable], compute: Any) -> list[Any]:
     """`value_of` is asked once for each different key."""
-    known = {key: value_of(key) for key in dict.fromkeys(keys)}
-    return list(map(known.__getitem__, keys))
+    value_by_key = {key: compute(key) for key in dict.fromkeys(keys)}
+    return list(map(value_by_key.__getitem__, keys))
 
 
-def _coded(values: Sequence[Hashable]) -> Coded:
-    known = {value: place for place, value in enumerate(dict.fromkeys(values))}
-    return Coded(list(map(known.__getitem__, values)), list(known))
+def _dictionary_encode(values: Sequence[Hashable]) -> DictionaryColumn:
+    code_by_value = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    return DictionaryColumn(list(map(code_by_value.__getitem__, values)), list(code_by_value))
 
 
-def _kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:
+def _hit_kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:
     return [
-        CUSTOM if is_custom else _click(data) if name == "click" else _BUILT_IN.get(name, OTHER)
+        CUSTOM if is_custom else _click_kind(data) if name == "click" else _KIND_BY_EVENT.get(name, OTHER)
         for name, is_custom, data in zip(rows["event"], rows["is_custom"], rows["data"], strict=True)
     ]
 
 
-_BUILT_IN = {"page_view": VIEW, "session_start": BEGIN}
+_KIND_BY_EVENT = {"page_view": VIEW, "session_start": SESSION_START}
 
 
-def _click(data: str | None) -> int:
+def _click_kind(data: str | None) -> int:
     """Only a click on a link takes somebody somewhere."""
-    told = _read(data or "{}")
-    target = told.get("target")
-    return LINK_CLICK if told.get("href") or (isinstance(target, str) and _LINK.match(target)) else OTHER
+    parsed_data = _parse_json_object(data or "{}")
+    target = parsed_data.get("target")
+    return LINK_CLICK if parsed_data.get("href") or (isinstance(target, str) and _LINK_PATTERN.match(target)) else OTHER
 
 
-def _read(text: str) -> dict[str, Any]:
+def _parse_json_object(text: str) -> dict[str, Any]:
     try:
         data = orjson.loads(text)
     except ValueError:  # an integer of more than 64 bits, which orjson does not read
@@ -260,5 +325,5 @@ def _read(text: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _number(text: str) -> int:
+def _hash_text(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collector.bounded_cache import remembered
+from collector.bounded_cache import bounded_lru_cache
 
 
 @dataclass(frozen=True)
@@ -20,42 +20,42 @@ class Exclusions:
         """Which of them leaves a hit out: "country", "path" or "user_agent"; None: it counts."""
         if country in self.countries:
             return "country"
-        if page is not None and _is_path(self.paths, page):
+        if page is not None and _matches_path(self.paths, page):
             return "path"
-        return "user_agent" if _is_user_agent(self.user_agents, user_agent) else None
+        return "user_agent" if _matches_user_agent(self.user_agents, user_agent) else None
 
 
-@remembered(8_192)
-def pattern_of(patterns: tuple[str, ...], page: str) -> str:
+@bounded_lru_cache(8_192)
+def canonical_page(patterns: tuple[str, ...], page: str) -> str:
     """The first pattern that the path fits, in whose name the page is counted; else the page itself."""
     path = page.partition("?")[0]
-    return next((pattern for pattern in patterns if is_like(path, pattern)), page)
+    return next((pattern for pattern in patterns if matches_wildcard(path, pattern)), page)
 
 
-@remembered(8_192)
-def _is_path(patterns: tuple[str, ...], page: str) -> bool:
+@bounded_lru_cache(8_192)
+def _matches_path(patterns: tuple[str, ...], page: str) -> bool:
     path = page.partition("?")[0]
-    return any(is_like(page, pattern) or is_like(path, pattern) for pattern in patterns)
+    return any(matches_wildcard(page, pattern) or matches_wildcard(path, pattern) for pattern in patterns)
 
 
-@remembered(8_192)
-def _is_user_agent(patterns: tuple[str, ...], text: str) -> bool:
+@bounded_lru_cache(8_192)
+def _matches_user_agent(patterns: tuple[str, ...], text: str) -> bool:
     text = text.lower()
-    lowered = (pattern.lower() for pattern in patterns)
-    return any(is_like(text, pattern) if "*" in pattern else pattern in text for pattern in lowered)
+    lowercase_patterns = (pattern.lower() for pattern in patterns)
+    return any(matches_wildcard(text, pattern) if "*" in pattern else pattern in text for pattern in lowercase_patterns)
 
 
-def is_like(text: str, pattern: str) -> bool:
+def matches_wildcard(text: str, pattern: str) -> bool:
     """Each part is looked for once: a regular expression of many `.*` could take for ever."""
-    first, *rest = pattern.split("*")
+    prefix, *rest = pattern.split("*")
     if not rest:
-        return text == first
-    *middle, last = rest
-    at, end = len(first), len(text) - len(last)
-    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return text == prefix
+    *middle, suffix = rest
+    index, end_index = len(prefix), len(text) - len(suffix)
+    if index > end_index or not (text.startswith(prefix) and text.endswith(suffix)):
         return False
     for part in middle:
-        if (found := text.find(part, at, end)) < 0:
+        if (match_index := text.find(part, index, end_index)) < 0:
             return False
-        at = found + len(part)
+        index = match_index + len(part)
     return True

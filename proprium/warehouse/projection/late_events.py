@@ -9,139 +9,170 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from proprium.warehouse.projection import bulk_writes
-from proprium.warehouse.projection.sessionizer import LONGEST, Hit, Key, PaceOf, Visit, chains, step
+from proprium.warehouse.projection.sessionizer import (
+    MAX_SESSION_LENGTH_US,
+    Session,
+    SessionHit,
+    SessionRulesLookup,
+    VisitorKey,
+    assign_to_session,
+    gap_separated_runs,
+)
 
 Window = tuple[int, int]
 """Microseconds, both ends included."""
 
 
 @dataclass(slots=True)
-class Recomputed:
+class RecomputedSessions:
     """What to write, and the sessions that now are the latest of their visitors."""
 
-    visits: list[Visit] = field(default_factory=list)
-    moved: list[Hit] = field(default_factory=list)  # in the warehouse already, and now in another session
-    gone: set[int] = field(default_factory=set)  # ids of the sessions that these replace
-    latest: dict[Key, Visit] = field(default_factory=dict)
-    referred: dict[Key, int] = field(default_factory=dict)  # visitors that were looked for → when: they may yet come
-    keys: set[Key] = field(default_factory=set)  # everybody who was taken into account
+    sessions: list[Session] = field(default_factory=list)
+    moved_hits: list[SessionHit] = field(default_factory=list)  # in the warehouse already, and now in another session
+    replaced_ids: set[int] = field(default_factory=set)  # ids of the sessions that these replace
+    latest_sessions: dict[VisitorKey, Session] = field(default_factory=dict)
+    awaited_visitors: dict[VisitorKey, int] = field(
+        default_factory=dict
+    )  # visitors that were looked for → when: they may yet come
+    keys: set[VisitorKey] = field(default_factory=set)  # everybody who was taken into account
 
 
 def recompute(
-    connection: Connection, windows: Mapping[Key, Window], pace_of: PaceOf, fresh: Iterable[Hit] = ()
-) -> Recomputed:
+    connection: Connection,
+    windows: Mapping[VisitorKey, Window],
+    session_rules_of: SessionRulesLookup,
+    new_hits: Iterable[SessionHit] = (),
+) -> RecomputedSessions:
     """All sessions of these visitors that touch their windows, with `fresh` hits that are not in the warehouse yet.
 
     Writes nothing. Visitors of whom one continues the other's session are taken together, whoever was asked for.
     """
-    groups = _Groups(windows)
-    fresh = list(fresh)
-    for hit in fresh:
+    groups = _VisitorGroups(windows)
+    new_hits = list(new_hits)
+    for hit in new_hits:
         groups.link(hit)
-    known = _whole_chains(connection, groups, fresh, pace_of)
-    result = Recomputed(keys=set(groups.members()))
-    for key, hits in _by_group(groups, [*known.values(), *fresh]).items():
-        _recompute_group(result, hits, groups.asked[key], pace_of(key[0]).gap)
+    stored_hits = _read_whole_runs(connection, groups, new_hits, session_rules_of)
+    result = RecomputedSessions(keys=set(groups.members()))
+    for key, hits in _hits_by_group(groups, [*stored_hits.values(), *new_hits]).items():
+        _recompute_group(result, hits, groups.requested_windows[key], session_rules_of(key[0]).gap_us)
     return result
 
 
-def _recompute_group(result: Recomputed, hits: list[Hit], window: Window, gap: int) -> None:
-    start, end = window
-    for chain in chains(sorted(hits, key=lambda hit: (hit.at, hit.seq))):
-        if chain[-1].at < start - gap or chain[0].at > end + gap:
+def _recompute_group(result: RecomputedSessions, hits: list[SessionHit], window: Window, gap_us: int) -> None:
+    start_us, end_us = window
+    for run in gap_separated_runs(sorted(hits, key=lambda hit: (hit.timestamp_us, hit.seq))):
+        if run[-1].timestamp_us < start_us - gap_us or run[0].timestamp_us > end_us + gap_us:
             continue
-        visits = dict.fromkeys(step(result.latest, hit) for hit in chain)
-        result.visits.extend(visits)
-        if any(hit.previous is not None for hit in chain):
-            for visit in visits:
-                visit.is_linked = True
-        for hit in chain:
-            _note(result, hit)
+        sessions = dict.fromkeys(assign_to_session(result.latest_sessions, hit) for hit in run)
+        result.sessions.extend(sessions)
+        if any(hit.previous_visitor is not None for hit in run):
+            for session in sessions:
+                session.is_linked = True
+        for hit in run:
+            _collect_hit(result, hit)
 
 
-def _note(result: Recomputed, hit: Hit) -> None:
-    if hit.previous is not None:
-        result.referred[hit.number, hit.previous] = hit.at
-    if hit.was is not None and hit.was.session is not None:
-        result.gone.add(hit.was.session)
-        if hit.placed() != hit.was:
-            result.moved.append(hit)
+def _collect_hit(result: RecomputedSessions, hit: SessionHit) -> None:
+    if hit.previous_visitor is not None:
+        result.awaited_visitors[hit.property_number, hit.previous_visitor] = hit.timestamp_us
+    if hit.stored_assignment is not None and hit.stored_assignment.session is not None:
+        result.replaced_ids.add(hit.stored_assignment.session)
+        if hit.assignment() != hit.stored_assignment:
+            result.moved_hits.append(hit)
 
 
-class _Groups:
+class _VisitorGroups:
     """Which visitors are taken together, and the stretch of time that each group was asked for and has been read."""
 
-    def __init__(self, windows: Mapping[Key, Window]) -> None:
-        self._parent: dict[Key, Key] = {}
-        self.asked: dict[Key, Window] = {}
+    def __init__(self, windows: Mapping[VisitorKey, Window]) -> None:
+        self._parent: dict[VisitorKey, VisitorKey] = {}
+        self.requested_windows: dict[VisitorKey, Window] = {}
         for key, window in windows.items():
             self.include(key, window)
 
-    def root(self, key: Key) -> Key:
+    def root(self, key: VisitorKey) -> VisitorKey:
         while (parent := self._parent.setdefault(key, key)) != key:
             self._parent[key] = key = self._parent[parent]
         return key
 
-    def include(self, key: Key, window: Window) -> None:
+    def include(self, key: VisitorKey, window: Window) -> None:
         root = self.root(key)
-        self.asked[root] = _both(self.asked.get(root), window)
+        self.requested_windows[root] = _union(self.requested_windows.get(root), window)
 
-    def link(self, hit: Hit) -> None:
+    def link(self, hit: SessionHit) -> None:
         """The hit's visitor and the one it may continue are one group."""
         root = self.root(hit.key)
-        if hit.previous is not None and (other := self.root((hit.number, hit.previous))) != root:
+        if (
+            hit.previous_visitor is not None
+            and (other := self.root((hit.property_number, hit.previous_visitor))) != root
+        ):
             self._parent[other] = root
-            self.asked[root] = _both(self.asked.get(root), self.asked.pop(other, None))
+            self.requested_windows[root] = _union(
+                self.requested_windows.get(root), self.requested_windows.pop(other, None)
+            )
 
-    def members(self) -> list[Key]:
+    def members(self) -> list[VisitorKey]:
         return list(self._parent)
 
 
-def _both(one: Window | None, other: Window | None) -> Window:
-    if one is None or other is None:
-        return one or other or (0, 0)
-    return min(one[0], other[0]), max(one[1], other[1])
+def _union(window: Window | None, other: Window | None) -> Window:
+    if window is None or other is None:
+        return window or other or (0, 0)
+    return min(window[0], other[0]), max(window[1], other[1])
 
 
-def _whole_chains(connection: Connection, groups: _Groups, fresh: list[Hit], pace_of: PaceOf) -> dict[int, Hit]:
+def _read_whole_runs(
+    connection: Connection, groups: _VisitorGroups, new_hits: list[SessionHit], session_rules_of: SessionRulesLookup
+) -> dict[int, SessionHit]:
     """Hits by seq: reads on at both ends until a gap is found there, or nothing more, and no new visitor turns up."""
-    known: dict[int, Hit] = {}
-    read: dict[Key, Window] = {}
-    while wanted := _unread(groups, read, _by_group(groups, [*known.values(), *fresh]), pace_of):
-        for hit in bulk_writes.hits_in(connection, wanted, pace_of):
-            known.setdefault(hit.seq, hit)
+    hits_by_seq: dict[int, SessionHit] = {}
+    read_windows: dict[VisitorKey, Window] = {}
+    while missing_windows := _missing_windows(
+        groups, read_windows, _hits_by_group(groups, [*hits_by_seq.values(), *new_hits]), session_rules_of
+    ):
+        for hit in bulk_writes.read_hits(connection, missing_windows, session_rules_of):
+            hits_by_seq.setdefault(hit.seq, hit)
             groups.link(hit)
-        read.update(wanted)
-    return known
+        read_windows.update(missing_windows)
+    return hits_by_seq
 
 
-def _unread(
-    groups: _Groups, read: Mapping[Key, Window], hits: Mapping[Key, list[Hit]], pace_of: PaceOf
-) -> dict[Key, Window]:
+def _missing_windows(
+    groups: _VisitorGroups,
+    read_windows: Mapping[VisitorKey, Window],
+    hits: Mapping[VisitorKey, list[SessionHit]],
+    session_rules_of: SessionRulesLookup,
+) -> dict[VisitorKey, Window]:
     roots = set(map(groups.root, groups.members()))
-    needed = {root: _needed(groups.asked[root], hits.get(root, []), pace_of(root[0]).gap) for root in roots}
-    wanted = {}
+    needed_windows = {
+        root: _needed_window(groups.requested_windows[root], hits.get(root, []), session_rules_of(root[0]).gap_us)
+        for root in roots
+    }
+    missing_windows = {}
     for key in groups.members():
-        start, end = needed[groups.root(key)]
-        done, gap = read.get(key), pace_of(key[0]).gap
-        if done is None:
-            wanted[key] = (start - gap, end + gap)
-        elif done[0] > start - gap or done[1] < end + gap:
-            wanted[key] = (min(done[0], start - LONGEST), max(done[1], end + LONGEST))
-    return wanted
+        start_us, end_us = needed_windows[groups.root(key)]
+        read_window, gap_us = read_windows.get(key), session_rules_of(key[0]).gap_us
+        if read_window is None:
+            missing_windows[key] = (start_us - gap_us, end_us + gap_us)
+        elif read_window[0] > start_us - gap_us or read_window[1] < end_us + gap_us:
+            missing_windows[key] = (
+                min(read_window[0], start_us - MAX_SESSION_LENGTH_US),
+                max(read_window[1], end_us + MAX_SESSION_LENGTH_US),
+            )
+    return missing_windows
 
 
-def _needed(asked: Window, hits: list[Hit], gap: int) -> Window:
+def _needed_window(requested_window: Window, hits: list[SessionHit], gap_us: int) -> Window:
     """From the first to the last hit of the chains that touch what was asked for, as far as they are known."""
-    start, end = asked
-    for chain in chains(sorted(hits, key=lambda hit: (hit.at, hit.seq))):
-        if chain[-1].at >= asked[0] - gap and chain[0].at <= asked[1] + gap:
-            start, end = min(start, chain[0].at), max(end, chain[-1].at)
-    return start, end
+    start_us, end_us = requested_window
+    for run in gap_separated_runs(sorted(hits, key=lambda hit: (hit.timestamp_us, hit.seq))):
+        if run[-1].timestamp_us >= requested_window[0] - gap_us and run[0].timestamp_us <= requested_window[1] + gap_us:
+            start_us, end_us = min(start_us, run[0].timestamp_us), max(end_us, run[-1].timestamp_us)
+    return start_us, end_us
 
 
-def _by_group(groups: _Groups, hits: Iterable[Hit]) -> dict[Key, list[Hit]]:
-    found: dict[Key, list[Hit]] = defaultdict(list)
+def _hits_by_group(groups: _VisitorGroups, hits: Iterable[SessionHit]) -> dict[VisitorKey, list[SessionHit]]:
+    hits_by_group: dict[VisitorKey, list[SessionHit]] = defaultdict(list)
     for hit in hits:
-        found[groups.root(hit.key)].append(hit)
-    return found
+        hits_by_group[groups.root(hit.key)].append(hit)
+    return hits_by_group

@@ -2,73 +2,88 @@
 
 from __future__ import annotations
 
-from proprium.warehouse.projection.late_events import Recomputed
-from proprium.warehouse.projection.sessionizer import SECOND, Hit, Key, Pace, Visit, step
+from proprium.warehouse.projection.late_events import RecomputedSessions
+from proprium.warehouse.projection.sessionizer import (
+    SECOND_US,
+    Session,
+    SessionHit,
+    SessionRules,
+    VisitorKey,
+    assign_to_session,
+)
 
-LATE = 10 * 60 * SECOND
+LATE_ARRIVAL_US = 10 * 60 * SECOND_US
 """Beyond the pause that ends it: for what arrives late."""
 
-LONG_AGO = -(1 << 62)
+DISTANT_PAST_US = -(1 << 62)
 
 
-def kept_for(pace: Pace) -> int:
+def retention_us(session_rules: SessionRules) -> int:
     """Microseconds for which a session is remembered after its last hit."""
-    return pace.gap + LATE
+    return session_rules.gap_us + LATE_ARRIVAL_US
 
 
-class Openings:
+class OpenSessions:
     """Knows the latest session of every visitor who was seen at or after `complete_since`, perhaps not of others."""
 
-    def __init__(self, pace: Pace, complete_since: int = LONG_AGO) -> None:
-        self.kept = kept_for(pace)
-        self.complete_since = complete_since
-        self._visits: dict[Key, Visit] = {}
-        self._newest = LONG_AGO
+    def __init__(self, session_rules: SessionRules, complete_since_us: int = DISTANT_PAST_US) -> None:
+        self.retention_us = retention_us(session_rules)
+        self.complete_since_us = complete_since_us
+        self._sessions: dict[VisitorKey, Session] = {}
+        self._newest_us = DISTANT_PAST_US
 
     def __len__(self) -> int:
-        return len(self._visits)
+        return len(self._sessions)
 
-    def is_sure_of(self, hit: Hit) -> bool:
+    def can_append(self, hit: SessionHit) -> bool:
         """True when the visitor's latest session is known, or known not to be, and the hit is later than all of it."""
-        visit = self._visits.get(hit.key)
-        if hit.previous is not None or (visit and visit.is_linked):
+        session = self._sessions.get(hit.key)
+        if hit.previous_visitor is not None or (session and session.is_linked):
             return False
-        if visit is None:
-            return hit.at - hit.pace.gap >= self.complete_since
-        return (hit.at, hit.seq) > (visit.ended, visit.last_seq)
+        if session is None:
+            return hit.timestamp_us - hit.session_rules.gap_us >= self.complete_since_us
+        return (hit.timestamp_us, hit.seq) > (session.ended_us, session.last_seq)
 
-    def add(self, hit: Hit) -> Visit:
-        if hit.at > self._newest:
-            self._newest = hit.at
-        return step(self._visits, hit)
+    def add(self, hit: SessionHit) -> Session:
+        if hit.timestamp_us > self._newest_us:
+            self._newest_us = hit.timestamp_us
+        return assign_to_session(self._sessions, hit)
 
-    def learn(self, known: Recomputed) -> None:
+    def merge(self, recomputed: RecomputedSessions) -> None:
         """Takes over what was computed from the warehouse."""
-        for key in known.keys:
-            if (visit := self._visits.get(key)) and (visit.id in known.gone or not visit.hits):
-                del self._visits[key]
-        for key, at in known.referred.items():
-            self._put(key, _looked_for(key, at))
-        for key, visit in known.latest.items():
-            self._put(key, visit)
+        for key in recomputed.keys:
+            if (session := self._sessions.get(key)) and (session.id in recomputed.replaced_ids or not session.hits):
+                del self._sessions[key]
+        for key, timestamp_us in recomputed.awaited_visitors.items():
+            self._put_if_later(key, _placeholder(key, timestamp_us))
+        for key, session in recomputed.latest_sessions.items():
+            self._put_if_later(key, session)
 
-    def forget_old(self, most: int | None = None) -> None:
+    def evict_old(self, max_count: int | None = None) -> None:
         """Drops the sessions that have ended for good, and the oldest above `most`."""
-        self.complete_since = max(self.complete_since, self._newest - self.kept)
-        kept = {key: visit for key, visit in self._visits.items() if visit.ended >= self.complete_since}
-        if most is not None and len(kept) > most:
-            ended = sorted(visit.ended for visit in kept.values())
-            self.complete_since = ended[len(kept) - most - 1] + 1
-            kept = {key: visit for key, visit in kept.items() if visit.ended >= self.complete_since}
-        self._visits = kept
+        self.complete_since_us = max(self.complete_since_us, self._newest_us - self.retention_us)
+        sessions = {
+            key: session for key, session in self._sessions.items() if session.ended_us >= self.complete_since_us
+        }
+        if max_count is not None and len(sessions) > max_count:
+            end_times_us = sorted(session.ended_us for session in sessions.values())
+            self.complete_since_us = end_times_us[len(sessions) - max_count - 1] + 1
+            sessions = {key: session for key, session in sessions.items() if session.ended_us >= self.complete_since_us}
+        self._sessions = sessions
 
-    def _put(self, key: Key, visit: Visit) -> None:
-        self._newest = max(self._newest, visit.ended)
-        known = self._visits.get(key)
-        if known is None or not known.hits or (known.ended, known.last_seq) <= (visit.ended, visit.last_seq):
-            self._visits[key] = visit
+    def _put_if_later(self, key: VisitorKey, session: Session) -> None:
+        self._newest_us = max(self._newest_us, session.ended_us)
+        existing = self._sessions.get(key)
+        if (
+            existing is None
+            or not existing.hits
+            or (existing.ended_us, existing.last_seq) <= (session.ended_us, session.last_seq)
+        ):
+            self._sessions[key] = session
 
 
-def _looked_for(key: Key, at: int) -> Visit:
+def _placeholder(key: VisitorKey, timestamp_us: int) -> Session:
     """In the place of a visitor of yesterday who was not found: should their hit come late, all is computed anew."""
-    return Visit(id=0, number=key[0], visitor=key[1], started=at, ended=at, is_linked=True)
+    return Session(
+        id=0, property_number=key[0], visitor=key[1], started_us=timestamp_us, ended_us=timestamp_us, is_linked=True
+    )

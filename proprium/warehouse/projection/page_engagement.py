@@ -13,154 +13,187 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from proprium.warehouse.projection import view_updates
-from proprium.warehouse.projection.event_rows import LONGEST_ENGAGED_MS, Rows
-from proprium.warehouse.projection.sessionizer import SECOND
-from proprium.warehouse.projection.view_updates import REPORTS, Name, NamedHit, Windows
+from proprium.warehouse.projection.event_rows import MAX_ENGAGED_MS, EventRows
+from proprium.warehouse.projection.sessionizer import SECOND_US
+from proprium.warehouse.projection.view_updates import REPORT_EVENTS, ViewHit, ViewKey, ViewWindows
 
-TOLD_FOR = 24 * 60 * 60 * SECOND
+VIEW_WINDOW_US = 24 * 60 * 60 * SECOND_US
 """So long after its beginning a view is told of."""
-MOST_REMEMBERED = 30_000
+MAX_REMEMBERED_VIEWS = 30_000
 """Views in memory, over all properties: about 10 MB."""
 
-_LONG_AGO = -(1 << 62)
+_DISTANT_PAST_US = -(1 << 62)
 
 
 @dataclass(slots=True, eq=False)
-class View:
+class EngagedView:
     """NULL as long as nothing was told: a time of none is 0."""
 
-    at: int
+    timestamp_us: int
     seq: int
     read_ms: int | None = None
     read_depth: int | None = None
 
-    def hears(self, at: int, seq: int) -> bool:
-        since = at - self.at
-        return 0 < since <= TOLD_FOR or (since == 0 and self.seq < seq)
+    def accepts_report(self, timestamp_us: int, seq: int) -> bool:
+        elapsed_us = timestamp_us - self.timestamp_us
+        return 0 < elapsed_us <= VIEW_WINDOW_US or (elapsed_us == 0 and self.seq < seq)
 
-    def add(self, engaged_ms: int | None, depth: int | None) -> None:
+    def add_report(self, engaged_ms: int | None, scroll_depth: int | None) -> None:
         read_ms = (self.read_ms or 0) + (engaged_ms or 0)
-        self.read_ms = min(read_ms, LONGEST_ENGAGED_MS)
-        if depth is not None and (self.read_depth is None or depth > self.read_depth):
-            self.read_depth = depth
+        self.read_ms = min(read_ms, MAX_ENGAGED_MS)
+        if scroll_depth is not None and (self.read_depth is None or scroll_depth > self.read_depth):
+            self.read_depth = scroll_depth
 
 
 @dataclass(slots=True)
-class Told:
+class PendingUpdates:
     """What rows say of others, which are in the warehouse already."""
 
-    grown: list[View] = field(default_factory=list)
-    unsure: dict[Name, tuple[int, int]] = field(default_factory=dict)  # memory does not know enough; from when to when
+    grown_views: list[EngagedView] = field(default_factory=list)
+    windows_to_recompute: dict[ViewKey, tuple[int, int]] = field(
+        default_factory=dict
+    )  # memory does not know enough; from when to when
 
-    def doubt(self, name: Name, at: int) -> None:
-        start, end = self.unsure.get(name, (at, at))
-        self.unsure[name] = min(start, at), max(end, at)
+    def mark_for_recompute(self, view_key: ViewKey, timestamp_us: int) -> None:
+        start_us, end_us = self.windows_to_recompute.get(view_key, (timestamp_us, timestamp_us))
+        self.windows_to_recompute[view_key] = min(start_us, timestamp_us), max(end_us, timestamp_us)
 
 
-class Readings:
+class PageEngagement:
     """Remembers the latest view of every name that was seen lately; `forget` after a transaction that failed."""
 
     def __init__(self) -> None:
-        self._latest: OrderedDict[Name, View] = OrderedDict()  # in the order in which they were seen
-        self._newest: dict[int, int] = {}  # property → the time of its latest hit
+        self._latest_views: OrderedDict[ViewKey, EngagedView] = OrderedDict()  # in the order in which they were seen
+        self._newest_us: dict[int, int] = {}  # property → the time of its latest hit
 
-    def forget(self) -> None:
-        self._latest.clear()
-        self._newest.clear()
+    def clear(self) -> None:
+        self._latest_views.clear()
+        self._newest_us.clear()
 
-    def remember(self, connection: Connection) -> None:
+    def load(self, connection: Connection) -> None:
         """Learns where each property stands."""
-        self.forget()
-        self._newest.update(view_updates.newest(connection))
+        self.clear()
+        self._newest_us.update(view_updates.newest_timestamps(connection))
 
-    def reset(self, number: int) -> None:
+    def reset(self, property_number: int) -> None:
         """The warehouse holds nothing of this property."""
-        self._newest.pop(number, None)
-        for name in [name for name in self._latest if name[0] == number]:
-            del self._latest[name]
+        self._newest_us.pop(property_number, None)
+        for view_key in [view_key for view_key in self._latest_views if view_key[0] == property_number]:
+            del self._latest_views[view_key]
 
-    def forget_old(self, most: int = MOST_REMEMBERED) -> None:
-        while len(self._latest) > most:
-            self._latest.popitem(last=False)
+    def evict_old(self, max_count: int = MAX_REMEMBERED_VIEWS) -> None:
+        while len(self._latest_views) > max_count:
+            self._latest_views.popitem(last=False)
 
-    def put_in(self, rows: Rows) -> Told:
+    def fill_columns(self, rows: EventRows) -> PendingUpdates:
         """Writes into rows what they say of each other. They are in the order of time."""
-        told, here, grown = Told(), dict[View, int](), dict[View, None]()
-        latest, unsure = self._latest, told.unsure
-        for place, name, at, seq, is_view, engaged_ms, depth in _named(rows):
-            if name in unsure:
-                told.doubt(name, at)
-            elif not is_view and (view := latest.get(name)) is not None and view.hears(at, seq):
-                view.add(engaged_ms, depth)
-                grown[view] = None
-            elif is_view and at > self._newest.get(name[0], _LONG_AGO):
-                here[self._begin(name, at, seq)] = place
+        pending_updates, index_by_view, grown_views = (
+            PendingUpdates(),
+            dict[EngagedView, int](),
+            dict[EngagedView, None](),
+        )
+        latest_views, windows_to_recompute = self._latest_views, pending_updates.windows_to_recompute
+        for index, view_key, timestamp_us, seq, is_view, engaged_ms, scroll_depth in _views_and_reports(rows):
+            if view_key in windows_to_recompute:
+                pending_updates.mark_for_recompute(view_key, timestamp_us)
+            elif (
+                not is_view
+                and (view := latest_views.get(view_key)) is not None
+                and view.accepts_report(timestamp_us, seq)
+            ):
+                view.add_report(engaged_ms, scroll_depth)
+                grown_views[view] = None
+            elif is_view and timestamp_us > self._newest_us.get(view_key[0], _DISTANT_PAST_US):
+                index_by_view[self._start_view(view_key, timestamp_us, seq)] = index
             else:
-                told.doubt(name, at)
-        for view in grown.keys() & here.keys():
-            rows["read_ms"][here[view]], rows["read_depth"][here[view]] = view.read_ms, view.read_depth
-        told.grown = [view for view in grown if view not in here]
-        self._move_on(rows)
-        return told
+                pending_updates.mark_for_recompute(view_key, timestamp_us)
+        for view in grown_views.keys() & index_by_view.keys():
+            rows["read_ms"][index_by_view[view]], rows["read_depth"][index_by_view[view]] = (
+                view.read_ms,
+                view.read_depth,
+            )
+        pending_updates.grown_views = [view for view in grown_views if view not in index_by_view]
+        self._advance(rows)
+        return pending_updates
 
-    def write(self, connection: Connection, told: Told) -> None:
+    def write_updates(self, connection: Connection, pending_updates: PendingUpdates) -> None:
         """After the rows are in."""
-        view_updates.write(connection, told.grown)
-        for name, view in renew(connection, told.unsure).items():
-            self._latest.pop(name, None)  # by heart it may be wrong now
-            if view is not None and self._newest[name[0]] <= told.unsure[name][1] + TOLD_FOR:
-                self._latest[name] = view
+        view_updates.write_engagement(connection, pending_updates.grown_views)
+        for view_key, view in recompute_views(connection, pending_updates.windows_to_recompute).items():
+            self._latest_views.pop(view_key, None)  # by heart it may be wrong now
+            if (
+                view is not None
+                and self._newest_us[view_key[0]] <= pending_updates.windows_to_recompute[view_key][1] + VIEW_WINDOW_US
+            ):
+                self._latest_views[view_key] = view
 
-    def _begin(self, name: Name, at: int, seq: int) -> View:
-        self._latest.pop(name, None)
-        view = self._latest[name] = View(at, seq)
+    def _start_view(self, view_key: ViewKey, timestamp_us: int, seq: int) -> EngagedView:
+        self._latest_views.pop(view_key, None)
+        view = self._latest_views[view_key] = EngagedView(timestamp_us, seq)
         return view
 
-    def _move_on(self, rows: Rows) -> None:
-        for number, at in dict(zip(rows["property"], rows["created_at"], strict=True)).items():
-            self._newest[number] = max(at, self._newest.get(number, at))
-        self.forget_old()
+    def _advance(self, rows: EventRows) -> None:
+        for property_number, timestamp_us in dict(zip(rows["property"], rows["created_at"], strict=True)).items():
+            self._newest_us[property_number] = max(timestamp_us, self._newest_us.get(property_number, timestamp_us))
+        self.evict_old()
 
 
-def _named(rows: Rows) -> Iterator[tuple[int, Name, int, int, bool, int | None, int | None]]:
+def _views_and_reports(rows: EventRows) -> Iterator[tuple[int, ViewKey, int, int, bool, int | None, int | None]]:
     """People's views and reports that have a name, each with its place among the rows."""
     columns = ("property", "view_id", "created_at", "seq", "event", "is_view", "is_bot", "engaged_ms", "scroll_depth")
-    each = zip(*(rows[name] for name in columns), strict=True)
-    for place, (number, view_id, at, seq, event, is_view, is_bot, engaged_ms, depth) in enumerate(each):
-        if view_id is not None and not is_bot and (is_view or event in REPORTS):
-            yield place, (number, view_id), at, seq, is_view, engaged_ms, depth
+    values = zip(*(rows[name] for name in columns), strict=True)
+    for index, (
+        property_number,
+        view_id,
+        timestamp_us,
+        seq,
+        event,
+        is_view,
+        is_bot,
+        engaged_ms,
+        scroll_depth,
+    ) in enumerate(values):
+        if view_id is not None and not is_bot and (is_view or event in REPORT_EVENTS):
+            yield index, (property_number, view_id), timestamp_us, seq, is_view, engaged_ms, scroll_depth
 
 
-def renew(connection: Connection, windows: Windows) -> dict[Name, View | None]:
+def recompute_views(connection: Connection, windows: ViewWindows) -> dict[ViewKey, EngagedView | None]:
     """Tells all views anew that something in these windows may be about; of each name the latest view in reach."""
     if not windows:
         return {}
-    reach = {name: (start - TOLD_FOR, end + 2 * TOLD_FOR) for name, (start, end) in windows.items()}
-    latest: dict[Name, View | None] = dict.fromkeys(windows)
-    changed: list[View] = []
-    for name, hits in _by_name(view_updates.hits_in(connection, reach)).items():
-        was = {hit.seq: (hit.read_ms, hit.read_depth) for hit in hits if hit.is_view}
-        views = _retold(hits)
-        until = windows[name][1] + TOLD_FOR  # of those after it not all that is told has been read
-        changed += [view for view in views if view.at <= until and (view.read_ms, view.read_depth) != was[view.seq]]
-        latest[name] = views[-1] if views else None
-    view_updates.write(connection, changed)
-    return latest
+    reach_windows = {
+        view_key: (start_us - VIEW_WINDOW_US, end_us + 2 * VIEW_WINDOW_US)
+        for view_key, (start_us, end_us) in windows.items()
+    }
+    latest_views: dict[ViewKey, EngagedView | None] = dict.fromkeys(windows)
+    changed_views: list[EngagedView] = []
+    for view_key, hits in _hits_by_view(view_updates.read_hits(connection, reach_windows)).items():
+        stored_values = {hit.seq: (hit.read_ms, hit.read_depth) for hit in hits if hit.is_view}
+        views = _credit_view_hits(hits)
+        until_us = windows[view_key][1] + VIEW_WINDOW_US  # of those after it not all that is told has been read
+        changed_views += [
+            view
+            for view in views
+            if view.timestamp_us <= until_us and (view.read_ms, view.read_depth) != stored_values[view.seq]
+        ]
+        latest_views[view_key] = views[-1] if views else None
+    view_updates.write_engagement(connection, changed_views)
+    return latest_views
 
 
-def _by_name(hits: Iterable[NamedHit]) -> Mapping[Name, list[NamedHit]]:
-    found = defaultdict[Name, list[NamedHit]](list)
+def _hits_by_view(hits: Iterable[ViewHit]) -> Mapping[ViewKey, list[ViewHit]]:
+    hits_by_view = defaultdict[ViewKey, list[ViewHit]](list)
     for hit in hits:
-        found[hit.property, hit.view_id].append(hit)
-    return found
+        hits_by_view[hit.property, hit.view_id].append(hit)
+    return hits_by_view
 
 
-def _retold(hits: Collection[NamedHit]) -> list[View]:
+def _credit_view_hits(hits: Collection[ViewHit]) -> list[EngagedView]:
     """The views of one name, each with what is told of it."""
-    views: list[View] = []
+    views: list[EngagedView] = []
     for hit in sorted(hits, key=lambda hit: (hit.created_at, hit.seq)):
         if hit.is_view:
-            views.append(View(hit.created_at, hit.seq))
-        elif views and views[-1].hears(hit.created_at, hit.seq):
-            views[-1].add(hit.engaged_ms, hit.scroll_depth)
+            views.append(EngagedView(hit.created_at, hit.seq))
+        elif views and views[-1].accepts_report(hit.created_at, hit.seq):
+            views[-1].add_report(hit.engaged_ms, hit.scroll_depth)
     return views

@@ -8,31 +8,31 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 5.0
+LOG_INTERVAL_S = 5.0
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Told of (done, in all): places in storage's sequence, so about as many as events."""
 
 
-class Steps:
+class ProgressReporter:
     """One catch-up, from a place in the sequence to where it ended when this was made."""
 
-    def __init__(self, start: int, end: int, progress: Progress | None) -> None:
-        self._start = start
-        self._end = end
-        self._progress = progress
-        self._next_at = time.monotonic() + EVERY_S
-        self._is_logged = False
+    def __init__(self, start_seq: int, end_seq: int, on_progress: ProgressCallback | None) -> None:
+        self._start_seq = start_seq
+        self._end_seq = end_seq
+        self._on_progress = on_progress
+        self._next_log_s = time.monotonic() + LOG_INTERVAL_S
+        self._has_logged = False
 
-    def at(self, place: int) -> None:
-        done, total = place - self._start, max(self._end, place) - self._start
-        if self._progress is not None:
-            self._progress(done, total)
-        if time.monotonic() >= self._next_at:
-            self._next_at = time.monotonic() + EVERY_S
-            self._is_logged = True
-            log.info("the warehouse catches up: %s of %s events", f"{done:,}", f"{total:,}")
+    def report(self, seq: int) -> None:
+        done_count, total_count = seq - self._start_seq, max(self._end_seq, seq) - self._start_seq
+        if self._on_progress is not None:
+            self._on_progress(done_count, total_count)
+        if time.monotonic() >= self._next_log_s:
+            self._next_log_s = time.monotonic() + LOG_INTERVAL_S
+            self._has_logged = True
+            log.info("the warehouse catches up: %s of %s events", f"{done_count:,}", f"{total_count:,}")
 
-    def end(self) -> None:
-        if self._is_logged:
+    def finish(self) -> None:
+        if self._has_logged:
             log.info("the warehouse has caught up")

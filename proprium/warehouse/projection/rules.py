@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import select
 
 from proprium.storage.database import Database
-from proprium.storage.event_columns import Columns
+from proprium.storage.event_columns import EventBatch
 from proprium.storage.tables import Property
-from proprium.warehouse.projection.exclusions import Exclusions, pattern_of
-from proprium.warehouse.projection.sessionizer import SECOND, USUAL_PACE, Pace
+from proprium.warehouse.projection.exclusions import Exclusions, canonical_page
+from proprium.warehouse.projection.sessionizer import DEFAULT_SESSION_RULES, SECOND_US, SessionRules
 
-_MODULES = (
+_FINGERPRINTED_MODULES = (
     "collector.user_agent",
     "collector.bots",
     "collector.acquisition",
@@ -29,8 +29,8 @@ _MODULES = (
     "proprium.warehouse.projection.event_rows",
     "proprium.warehouse.projection.sessionizer",
 )
-_LISTS = ("collector/data",)
-_PACKAGES = ("user-agents", "ua-parser")
+_FINGERPRINTED_FOLDERS = ("collector/data",)
+_FINGERPRINTED_PACKAGES = ("user-agents", "ua-parser")
 
 
 @dataclass(frozen=True)
@@ -38,54 +38,56 @@ class Rules:
     """Of each property by its number, where they were decided: whether automated browsers count as people, what is left
     out of all numbers, what ends a session and makes it a bounce, and which pages are counted as one."""
 
-    automated: dict[int, bool] = field(default_factory=dict)
+    counts_automated_by_property: dict[int, bool] = field(default_factory=dict)
     counts_automated: bool = False  # where a property has not decided
     exclusions: dict[int, Exclusions] = field(default_factory=dict)
-    paces: dict[int, Pace] = field(default_factory=dict)
+    session_rules_by_property: dict[int, SessionRules] = field(default_factory=dict)
     path_patterns: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
-    def pace_of(self, number: int) -> Pace:
-        return self.paces.get(number, USUAL_PACE)
+    def session_rules_of(self, property_number: int) -> SessionRules:
+        return self.session_rules_by_property.get(property_number, DEFAULT_SESSION_RULES)
 
-    def pages(self, numbers: Sequence[int], pages: Sequence[str | None]) -> Sequence[str | None]:
+    def canonical_pages(self, property_numbers: Sequence[int], pages: Sequence[str | None]) -> Sequence[str | None]:
         """Pages as they are counted: those that fit a pattern of their property go by its name."""
-        if self.path_patterns.keys().isdisjoint(numbers):
+        if self.path_patterns.keys().isdisjoint(property_numbers):
             return pages
         return [
-            page if page is None else pattern_of(self.path_patterns.get(number, ()), page)
-            for number, page in zip(numbers, pages, strict=True)
+            page if page is None else canonical_page(self.path_patterns.get(property_number, ()), page)
+            for property_number, page in zip(property_numbers, pages, strict=True)
         ]
 
-    def counts_automated_of(self, number: int) -> bool:
-        return self.automated.get(number, self.counts_automated)
+    def counts_automated_of(self, property_number: int) -> bool:
+        return self.counts_automated_by_property.get(property_number, self.counts_automated)
 
-    def kept(self, events: Columns) -> tuple[Columns, Mapping[str, Sequence[Any]]]:
+    def apply_exclusions(self, batch: EventBatch) -> tuple[EventBatch, Mapping[str, Sequence[Any]]]:
         """What is projected; and, with a column `reason`, what no number can count."""
-        if self.exclusions.keys().isdisjoint(events.shared["property"]):
-            return events, _NOTHING
-        told = zip(*(events[name] for name in ("property", "country", "page", "user_agent")), strict=True)
-        nothing = Exclusions()
-        reasons = [self.exclusions.get(number, nothing).reason(*rest) for number, *rest in told]
-        left_out = {name: list(compress(events[name], reasons)) for name in _LEFT_OUT}
-        kept = events.picked([place for place, reason in enumerate(reasons) if not reason])
-        return kept, {**left_out, "reason": [reason for reason in reasons if reason]}
+        if self.exclusions.keys().isdisjoint(batch.dictionaries["property"]):
+            return batch, _NO_ROWS
+        values = zip(*(batch[name] for name in ("property", "country", "page", "user_agent")), strict=True)
+        no_exclusions = Exclusions()
+        reasons = [
+            self.exclusions.get(property_number, no_exclusions).reason(*rest) for property_number, *rest in values
+        ]
+        excluded_rows = {name: list(compress(batch[name], reasons)) for name in _EXCLUDED_COLUMNS}
+        included_batch = batch.take([index for index, reason in enumerate(reasons) if not reason])
+        return included_batch, {**excluded_rows, "reason": [reason for reason in reasons if reason]}
 
 
-_LEFT_OUT = ("seq", "property", "created_at", "visitor")
-_NOTHING: Mapping[str, Sequence[Any]] = {"seq": ()}
+_EXCLUDED_COLUMNS = ("seq", "property", "created_at", "visitor")
+_NO_ROWS: Mapping[str, Sequence[Any]] = {"seq": ()}
 
 RulesSource = Callable[[], Rules]
 
-_property: Any = Property.__table__  # type: ignore[attr-defined]
-_OF_PROPERTIES = select(
-    _property.c.number,
-    _property.c.counts_automated,
-    _property.c.excluded_countries,
-    _property.c.excluded_paths,
-    _property.c.excluded_user_agents,
-    _property.c.path_patterns,
-    _property.c.session_gap_min,
-    _property.c.bounce_s,
+_property_table: Any = Property.__table__  # type: ignore[attr-defined]
+_SELECT_RULES = select(
+    _property_table.c.number,
+    _property_table.c.counts_automated,
+    _property_table.c.excluded_countries,
+    _property_table.c.excluded_paths,
+    _property_table.c.excluded_user_agents,
+    _property_table.c.path_patterns,
+    _property_table.c.session_gap_min,
+    _property_table.c.bounce_s,
 )
 
 
@@ -94,12 +96,20 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
 
     def read() -> Rules:
         with database.engine.connect() as connection:
-            rows = connection.execute(_OF_PROPERTIES).all()
-        automated = {row.number: bool(row.counts_automated) for row in rows if row.counts_automated is not None}
-        exclusions = {row.number: found for row in rows if (found := _exclusions(row)) != Exclusions()}
-        paces = {row.number: pace for row in rows if (pace := _pace(row)) != USUAL_PACE}
-        patterns = {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns}
-        return Rules(automated, counts_automated, exclusions, paces, patterns)
+            rows = connection.execute(_SELECT_RULES).all()
+        counts_automated_by_property = {
+            row.number: bool(row.counts_automated) for row in rows if row.counts_automated is not None
+        }
+        exclusions = {
+            row.number: property_exclusions for row in rows if (property_exclusions := _exclusions(row)) != Exclusions()
+        }
+        rules_by_property = {
+            row.number: session_rules for row in rows if (session_rules := _session_rules(row)) != DEFAULT_SESSION_RULES
+        }
+        patterns_by_property = {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns}
+        return Rules(
+            counts_automated_by_property, counts_automated, exclusions, rules_by_property, patterns_by_property
+        )
 
     return read
 
@@ -108,33 +118,37 @@ def _exclusions(row: Any) -> Exclusions:
     return Exclusions(frozenset(row.excluded_countries), tuple(row.excluded_paths), tuple(row.excluded_user_agents))
 
 
-def _pace(row: Any) -> Pace:
-    return Pace(row.session_gap_min * 60 * SECOND, row.bounce_s * 1_000)
+def _session_rules(row: Any) -> SessionRules:
+    return SessionRules(row.session_gap_min * 60 * SECOND_US, row.bounce_s * 1_000)
 
 
 def fingerprint(rules: Rules) -> str:
     """Another one means that every row may have to be made anew. A property's own rules follow by a change row."""
-    return f"{_code()}-{int(rules.counts_automated)}"
+    return f"{_code_fingerprint()}-{int(rules.counts_automated)}"
 
 
 @cache
-def _code() -> str:
+def _code_fingerprint() -> str:
     """Of the code, lists and packages that rows are made with."""
     digest = blake2b(digest_size=8)
-    for path in _files():
+    for path in _fingerprinted_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for package in _PACKAGES:
-        digest.update(f"{package}={_version(package)}".encode())
+    for package in _FINGERPRINTED_PACKAGES:
+        digest.update(f"{package}={_package_version(package)}".encode())
     return digest.hexdigest()
 
 
-def _files() -> list[Path]:
-    modules = [Path(spec.origin) for name in _MODULES if (spec := importlib.util.find_spec(name)) and spec.origin]
+def _fingerprinted_files() -> list[Path]:
+    modules = [
+        Path(spec.origin) for name in _FINGERPRINTED_MODULES if (spec := importlib.util.find_spec(name)) and spec.origin
+    ]
     root = modules[0].parents[1]
-    return modules + sorted(path for folder in _LISTS for path in (root / folder).glob("*") if path.is_file())
+    return modules + sorted(
+        path for folder in _FINGERPRINTED_FOLDERS for path in (root / folder).glob("*") if path.is_file()
+    )
 
 
-def _version(package: str) -> str:
+def _package_version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

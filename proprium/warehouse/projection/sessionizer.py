@@ -6,45 +6,45 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-SECOND = 1_000_000  # everything here is microseconds
-GAP = 30 * 60 * SECOND
+SECOND_US = 1_000_000  # everything here is microseconds
+DEFAULT_SESSION_GAP_US = 30 * 60 * SECOND_US
 """Hits of one visitor further apart belong to two sessions."""
-LONGEST = 24 * 60 * 60 * SECOND
+MAX_SESSION_LENGTH_US = 24 * 60 * 60 * SECOND_US
 """A hit later than this after a session's first one begins another."""
-DOUBLE = SECOND
+DUPLICATE_VIEW_WINDOW_US = SECOND_US
 """Two views of a path this close are one, where neither has a view_id."""
-ENGAGED_MS = 10_000
+DEFAULT_BOUNCE_MS = 10_000
 """A session of one view that is read for less is a bounce."""
 
-OTHER, VIEW, LINK_CLICK, CUSTOM, BEGIN = range(5)
+OTHER, VIEW, LINK_CLICK, CUSTOM, SESSION_START = range(5)
 """What a hit does to its session, beside being one more hit."""
 
-Key = tuple[int, int]
+VisitorKey = tuple[int, int]
 """(property, the visitor as the hit itself says)."""
 
 
-class Pace(NamedTuple):
+class SessionRules(NamedTuple):
     """What a property decides about its sessions."""
 
-    gap: int = GAP  # microseconds
-    bounce_ms: int = ENGAGED_MS
+    gap_us: int = DEFAULT_SESSION_GAP_US  # microseconds
+    bounce_ms: int = DEFAULT_BOUNCE_MS
 
 
-USUAL_PACE = Pace()
-PaceOf = Callable[[int], Pace]
+DEFAULT_SESSION_RULES = SessionRules()
+SessionRulesLookup = Callable[[int], SessionRules]
 """By a property's number."""
 
 
 @dataclass(slots=True, eq=False)
-class Visit:
+class Session:
     """A session while hits are still added to it."""
 
     id: int  # the seq of its first hit
-    number: int  # the property's
+    property_number: int  # the property's
     visitor: int
-    started: int
-    pace: Pace = USUAL_PACE
-    ended: int = 0
+    started_us: int
+    session_rules: SessionRules = DEFAULT_SESSION_RULES
+    ended_us: int = 0
     last_seq: int = 0
     last_visitor: int = 0
     hits: int = 0
@@ -56,52 +56,63 @@ class Visit:
     exit_page: str | None = None
     exit_view: int | None = None  # seq of the last view
     is_new: bool = False  # the script said that it had never seen this visitor
-    recent: dict[str | None, int] = field(default_factory=dict)  # path → when it was last viewed, within DOUBLE
+    recent_view_us_by_path: dict[str | None, int] = field(
+        default_factory=dict
+    )  # path → when it was last viewed, within DOUBLE
     is_linked: bool = False  # visitors of two days meet in it, or might: never extended without asking the warehouse
     is_written: bool = False
 
     @property
     def is_bounce(self) -> bool:
         return (
-            self.views == 1 and self.engaged_ms < self.pace.bounce_ms and not (self.link_clicks or self.custom_events)
+            self.views == 1
+            and self.engaged_ms < self.session_rules.bounce_ms
+            and not (self.link_clicks or self.custom_events)
         )
 
-    def takes(self, hit: Hit) -> bool:
-        return hit.at - self.ended <= self.pace.gap and hit.at - self.started <= LONGEST
+    def accepts(self, hit: SessionHit) -> bool:
+        return (
+            hit.timestamp_us - self.ended_us <= self.session_rules.gap_us
+            and hit.timestamp_us - self.started_us <= MAX_SESSION_LENGTH_US
+        )
 
-    def add(self, hit: Hit) -> None:
-        self.ended, self.last_seq, self.last_visitor = hit.at, hit.seq, hit.visitor
+    def add(self, hit: SessionHit) -> None:
+        self.ended_us, self.last_seq, self.last_visitor = hit.timestamp_us, hit.seq, hit.visitor
         self.hits += 1
         self.engaged_ms += hit.engaged_ms
         if hit.kind == VIEW:
-            self._view(hit)
+            self._add_view(hit)
         elif hit.kind == CUSTOM:
             self.custom_events += 1
         elif hit.kind == LINK_CLICK:
             self.link_clicks += 1
-        elif hit.kind == BEGIN:
+        elif hit.kind == SESSION_START:
             self.is_new = True
-        hit.visit = self
+        hit.session = self
 
-    def _view(self, hit: Hit) -> None:
-        hit.is_view = not self._is_double(hit)
+    def _add_view(self, hit: SessionHit) -> None:
+        hit.is_view = not self._is_duplicate_view(hit)
         if hit.is_view:
             if not self.views:
                 self.entry_page = hit.page
             self.views += 1
             self.exit_page, self.exit_view = hit.page, hit.seq
 
-    def _is_double(self, hit: Hit) -> bool:
+    def _is_duplicate_view(self, hit: SessionHit) -> bool:
         if hit.has_view_id:
             return False
-        self.recent = {page: at for page, at in self.recent.items() if hit.at - at <= DOUBLE}
-        if hit.page in self.recent:
+        self.recent_view_us_by_path = {
+            page: viewed_us
+            for page, viewed_us in self.recent_view_us_by_path.items()
+            if hit.timestamp_us - viewed_us <= DUPLICATE_VIEW_WINDOW_US
+        }
+        if hit.page in self.recent_view_us_by_path:
             return True
-        self.recent[hit.page] = hit.at
+        self.recent_view_us_by_path[hit.page] = hit.timestamp_us
         return False
 
 
-class Placed(NamedTuple):
+class SessionAssignment(NamedTuple):
     """What the warehouse holds of a hit's session."""
 
     session: int | None
@@ -110,81 +121,85 @@ class Placed(NamedTuple):
     is_view: bool
 
 
-class Hit:
+class SessionHit:
     """What sessions need to know of an event. (A dataclass takes twice as long to make, and one is made for each.)"""
 
     __slots__ = (
-        *("at", "engaged_ms", "has_view_id", "is_view", "key", "kind", "number", "pace", "page", "place"),
-        *("previous", "seq", "visit", "visitor", "was"),
+        *("engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "page", "previous_visitor"),
+        *("property_number", "seq", "session", "session_rules", "stored_assignment", "timestamp_us", "visitor"),
     )
 
     def __init__(
         self,
-        place: int,  # among the events that are added together
+        index: int,  # among the events that are added together
         seq: int,
-        number: int,  # the property's
-        at: int,
+        property_number: int,  # the property's
+        timestamp_us: int,
         visitor: int,
-        previous: int | None,  # yesterday's visitor, who may still be in a session
+        previous_visitor: int | None,  # yesterday's visitor, who may still be in a session
         kind: int,
         page: str | None,
         has_view_id: bool,
         engaged_ms: int,
-        pace: Pace,
-        was: Placed | None = None,  # of one that is in the warehouse already
+        session_rules: SessionRules,
+        stored_assignment: SessionAssignment | None = None,  # of one that is in the warehouse already
     ) -> None:
-        self.place = place
+        self.index = index
         self.seq = seq
-        self.number = number
-        self.at = at
+        self.property_number = property_number
+        self.timestamp_us = timestamp_us
         self.visitor = visitor
-        self.previous = previous
+        self.previous_visitor = previous_visitor
         self.kind = kind
         self.page = page
         self.has_view_id = has_view_id
         self.engaged_ms = engaged_ms
-        self.pace = pace
-        self.was = was
-        self.key: Key = (number, visitor)
-        self.visit: Visit | None = None
+        self.session_rules = session_rules
+        self.stored_assignment = stored_assignment
+        self.key: VisitorKey = (property_number, visitor)
+        self.session: Session | None = None
         self.is_view = False
 
-    def placed(self) -> Placed:
+    def assignment(self) -> SessionAssignment:
         """In its session, as a row says it."""
-        visit = self.visit
-        assert visit is not None
-        return Placed(visit.id, visit.visitor, None if visit.visitor == self.visitor else self.visitor, self.is_view)
+        session = self.session
+        assert session is not None
+        return SessionAssignment(
+            session.id, session.visitor, None if session.visitor == self.visitor else self.visitor, self.is_view
+        )
 
 
-def step(visits: dict[Key, Visit], hit: Hit) -> Visit:
+def assign_to_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHit) -> Session:
     """Puts the hit into its session; `visits` holds the latest one of each visitor."""
     key = hit.key
-    visit = visits.get(key)
-    if visit is None or not visit.takes(hit):
-        earlier, visit = visit, _yesterdays(visits, hit)
-        if visit is None:
-            visit = Visit(hit.seq, hit.number, hit.visitor, hit.at, hit.pace)
-            if earlier is not None:
-                visit.recent = earlier.recent  # a view and its double may stand at both sides of the 24th hour
-        visits[key] = visit
-    visit.add(hit)
-    return visit
+    session = latest_sessions.get(key)
+    if session is None or not session.accepts(hit):
+        previous_session, session = session, _continued_session(latest_sessions, hit)
+        if session is None:
+            session = Session(hit.seq, hit.property_number, hit.visitor, hit.timestamp_us, hit.session_rules)
+            if previous_session is not None:
+                session.recent_view_us_by_path = (
+                    previous_session.recent_view_us_by_path
+                )  # a view and its double may stand at both sides of the 24th hour
+        latest_sessions[key] = session
+    session.add(hit)
+    return session
 
 
-def _yesterdays(visits: dict[Key, Visit], hit: Hit) -> Visit | None:
-    if hit.previous is None:
+def _continued_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHit) -> Session | None:
+    if hit.previous_visitor is None:
         return None
-    visit = visits.get((hit.number, hit.previous))
-    return visit if visit and visit.last_visitor == hit.previous and visit.takes(hit) else None
+    session = latest_sessions.get((hit.property_number, hit.previous_visitor))
+    return session if session and session.last_visitor == hit.previous_visitor and session.accepts(hit) else None
 
 
-def chains(hits: Iterable[Hit]) -> Iterator[list[Hit]]:
+def gap_separated_runs(hits: Iterable[SessionHit]) -> Iterator[list[SessionHit]]:
     """Runs of hits, given in order, that no gap interrupts: what happens in one has no effect on another."""
-    chain: list[Hit] = []
+    run: list[SessionHit] = []
     for hit in hits:
-        if chain and hit.at - chain[-1].at > hit.pace.gap:
-            yield chain
-            chain = []
-        chain.append(hit)
-    if chain:
-        yield chain
+        if run and hit.timestamp_us - run[-1].timestamp_us > hit.session_rules.gap_us:
+            yield run
+            run = []
+        run.append(hit)
+    if run:
+        yield run

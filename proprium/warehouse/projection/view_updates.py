@@ -23,32 +23,34 @@ from sqlalchemy import (
     update,
 )
 
-from proprium.warehouse.dialect import micros
+from proprium.warehouse.dialect import epoch_us
 from proprium.warehouse.schema import event
-from proprium.warehouse.warehouse import staged
+from proprium.warehouse.warehouse import stage
 
-Name = tuple[int, int]
+ViewKey = tuple[int, int]
 """(property, view_id)."""
-Windows = Mapping[Name, tuple[int, int]]
+ViewWindows = Mapping[ViewKey, tuple[int, int]]
 """The first and last moment that matters of each name, in microseconds."""
 
-REPORTS = ("page_leave", "scroll")
+REPORT_EVENTS = ("page_leave", "scroll")
 """Events that tell of a view."""
 
-_staging = MetaData()
-_window = Table(
+_staging_metadata = MetaData()
+_staged_window = Table(
     "staged_name",
-    _staging,
+    _staging_metadata,
     Column("property", Integer),
     Column("view_id", BigInteger),
     Column("start", DateTime(timezone=True)),
     Column("end", DateTime(timezone=True)),
 )
-_READING = ("seq", "read_ms", "read_depth")
-_read = Table("staged_reading", _staging, *(Column(name, event.c[name].type) for name in _READING))
+_ENGAGEMENT_COLUMNS = ("seq", "read_ms", "read_depth")
+_staged_engagement = Table(
+    "staged_reading", _staging_metadata, *(Column(name, event.c[name].type) for name in _ENGAGEMENT_COLUMNS)
+)
 
 
-class Reading(Protocol):
+class ViewEngagement(Protocol):
     """What is written of a view."""
 
     seq: int
@@ -56,7 +58,7 @@ class Reading(Protocol):
     read_depth: int | None
 
 
-class NamedHit(NamedTuple):
+class ViewHit(NamedTuple):
     """A view, or a report of one. Its time is in microseconds."""
 
     property: int
@@ -70,71 +72,76 @@ class NamedHit(NamedTuple):
     read_depth: int | None
 
 
-def hits_in(connection: Connection, windows: Windows) -> list[NamedHit]:
+def read_hits(connection: Connection, windows: ViewWindows) -> list[ViewHit]:
     """People's views and reports of these names, each in its window; nothing of names without a view there."""
-    with staged(connection, _window, _columns(windows)):
-        viewed = set(map(tuple, connection.execute(_VIEWED)))
-    if not viewed:  # most names of which memory knows nothing are of views that never arrived
+    with stage(connection, _staged_window, _window_columns(windows)):
+        viewed_keys = set(map(tuple, connection.execute(_SELECT_VIEWED)))
+    if not viewed_keys:  # most names of which memory knows nothing are of views that never arrived
         return []
-    some = {name: window for name, window in windows.items() if name in viewed}
-    with staged(connection, _window, _columns(some)):
-        return [NamedHit(*row) for row in connection.execute(_HITS)]
+    viewed_windows = {view_key: window for view_key, window in windows.items() if view_key in viewed_keys}
+    with stage(connection, _staged_window, _window_columns(viewed_windows)):
+        return [ViewHit(*row) for row in connection.execute(_SELECT_HITS)]
 
 
-def _columns(windows: Windows) -> dict[str, list[int]]:
+def _window_columns(windows: ViewWindows) -> dict[str, list[int]]:
     return {
-        "property": [number for number, _ in windows],
+        "property": [property_number for property_number, _ in windows],
         "view_id": [view_id for _, view_id in windows],
         "start": [start for start, _ in windows.values()],
         "end": [end for _, end in windows.values()],
     }
 
 
-def names_left_of(connection: Connection, hits: ColumnElement[bool]) -> dict[Name, tuple[int, int]]:
+def partly_matching_views(connection: Connection, hits: ColumnElement[bool]) -> dict[ViewKey, tuple[int, int]]:
     """Names of which some hits are among these and some are not; when those among them were."""
-    name, at = (event.c.property, event.c.view_id), micros(event.c.created_at)
-    theirs = select(event.c.view_id).where(hits, event.c.view_id.is_not(None))
-    question = (
-        select(*name, func.min(at).filter(hits), func.max(at).filter(hits))
-        .where(event.c.view_id.in_(theirs))
-        .group_by(*name)
+    key_columns, timestamp_us = (event.c.property, event.c.view_id), epoch_us(event.c.created_at)
+    view_ids = select(event.c.view_id).where(hits, event.c.view_id.is_not(None))
+    statement = (
+        select(*key_columns, func.min(timestamp_us).filter(hits), func.max(timestamp_us).filter(hits))
+        .where(event.c.view_id.in_(view_ids))
+        .group_by(*key_columns)
         .having(func.count().filter(hits).between(1, func.count() - 1))
     )
-    return {(number, view_id): (start, end) for number, view_id, start, end in connection.execute(question)}
+    return {
+        (property_number, view_id): (start, end)
+        for property_number, view_id, start, end in connection.execute(statement)
+    }
 
 
-def newest(connection: Connection) -> dict[int, int]:
+def newest_timestamps(connection: Connection) -> dict[int, int]:
     """The time of each property's latest hit, in microseconds."""
-    question = select(event.c.property, micros(func.max(event.c.created_at))).group_by(event.c.property)
-    return {number: at for number, at in connection.execute(question)}  # noqa: C416
+    statement = select(event.c.property, epoch_us(func.max(event.c.created_at))).group_by(event.c.property)
+    return {property_number: timestamp_us for property_number, timestamp_us in connection.execute(statement)}  # noqa: C416
 
 
-def write(connection: Connection, readings: Sequence[Reading]) -> None:
+def write_engagement(connection: Connection, engagements: Sequence[ViewEngagement]) -> None:
     """Into the rows of views that are in the warehouse already."""
-    if readings:
-        columns = {name: list(map(attrgetter(name), readings)) for name in _READING}
-        with staged(connection, _read, columns):
-            connection.execute(_WRITE)
+    if engagements:
+        columns = {name: list(map(attrgetter(name), engagements)) for name in _ENGAGEMENT_COLUMNS}
+        with stage(connection, _staged_engagement, columns):
+            connection.execute(_UPDATE_ENGAGEMENT)
 
 
-def _of_names(*columns: ColumnElement[Any]) -> Select[Any]:
-    at, window = event.c.created_at, _window.c
+def _select_in_windows(*columns: ColumnElement[Any]) -> Select[Any]:
+    created_at, window = event.c.created_at, _staged_window.c
     # The bounds of all windows let the engine pass over what is outside.
     bounds = select(func.min(window.start).label("start"), func.max(window.end).label("end")).subquery()
     return (
         select(*columns)
-        .join_from(event, _window, (event.c.property == window.property) & (event.c.view_id == window.view_id))
-        .where(at.between(window.start, window.end))
-        .where(at >= select(bounds.c.start).scalar_subquery(), at <= select(bounds.c.end).scalar_subquery())
+        .join_from(event, _staged_window, (event.c.property == window.property) & (event.c.view_id == window.view_id))
+        .where(created_at.between(window.start, window.end))
+        .where(
+            created_at >= select(bounds.c.start).scalar_subquery(), created_at <= select(bounds.c.end).scalar_subquery()
+        )
     )
 
 
-_VIEWED = _of_names(event.c.property, event.c.view_id).where(event.c.is_view).distinct()
-_HITS = _of_names(
-    *(micros(event.c.created_at) if name == "created_at" else event.c[name] for name in NamedHit._fields)
-).where(not_(event.c.is_bot), or_(event.c.is_view, event.c.event.in_(REPORTS)))
-_WRITE = (
+_SELECT_VIEWED = _select_in_windows(event.c.property, event.c.view_id).where(event.c.is_view).distinct()
+_SELECT_HITS = _select_in_windows(
+    *(epoch_us(event.c.created_at) if name == "created_at" else event.c[name] for name in ViewHit._fields)
+).where(not_(event.c.is_bot), or_(event.c.is_view, event.c.event.in_(REPORT_EVENTS)))
+_UPDATE_ENGAGEMENT = (
     update(event)
-    .where(event.c.seq == _read.c.seq)
-    .values({"read_ms": _read.c.read_ms, "read_depth": _read.c.read_depth})
+    .where(event.c.seq == _staged_engagement.c.seq)
+    .values({"read_ms": _staged_engagement.c.read_ms, "read_depth": _staged_engagement.c.read_depth})
 )
