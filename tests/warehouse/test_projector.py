@@ -307,7 +307,7 @@ def test_an_endless_question_is_ended_by_a_rebuild(warehouse: FilledWarehouse, m
     warehouse.append(a_week_of_events(count=10))
     rebuilding = threading.Timer(0.2, warehouse.projector.rebuild)
     rebuilding.start()
-    with pytest.raises(SQLAlchemyError), warehouse.warehouse.read() as connection:
+    with pytest.raises(WarehouseBusy), warehouse.warehouse.read() as connection:
         connection.execute(text("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7"))
     rebuilding.join()
     assert_same_books(warehouse)
