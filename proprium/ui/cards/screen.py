@@ -100,10 +100,12 @@ class Screen:
         self._client.on_disconnect(self._rest_or_run)
         self._client.on_connect(self._rest_or_run)
         try:
-            is_dark, self._can_zoom, self._is_shown = await ui.run_javascript(ASK_BROWSER, timeout=10)
+            known = await ui.run_javascript(ASK_BROWSER, timeout=10)
         except TimeoutError:  # gone, or very slow: then the numbers come without what only the browser knows
-            if self._client.is_deleted:
-                return
+            known = [False, False, True]
+        if self._client.is_deleted:
+            return
+        is_dark, self._can_zoom, self._is_shown = known
         self.look = Look.DARK if is_dark else Look.LIGHT
         self._ask()
         number = self.view.facts.number
