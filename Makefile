@@ -12,8 +12,8 @@ BUNDLE := $(wildcard assets/js/*.mjs assets/js/*.json collector/script/*.js)
 TESTS ?= tests
 
 # The big sizes of the tests that come in two.
-FUZZ ?= tests/collector/test_odd_bodies.py tests/test_poison.py tests/test_replay.py tests/stories/test_hostile.py \
-	tests/stories/test_faults.py tests/stories/test_nothing_acknowledged_is_lost.py tests/metrics/test_reference.py
+FUZZ ?= tests/adversarial/test_odd_bodies.py tests/adversarial/test_poison.py tests/adversarial/test_replay.py tests/adversarial/test_hostile.py \
+	tests/adversarial/test_faults.py tests/stories/test_nothing_acknowledged_is_lost.py tests/metrics/test_reference.py
 
 .PHONY: setup setup-dev run test fuzz check demo bench shots maps bundle image update clean
 

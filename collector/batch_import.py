@@ -86,7 +86,8 @@ class BatchReader:
         moment = _parse_time(raw_timestamp)
         if moment is None:
             raise InvalidPayload(
-                f"timestamp is {str(raw_timestamp)[:40]!r}; expected ISO 8601 like 2026-01-31T09:00:00Z, or seconds since 1970."
+                f"timestamp is {str(raw_timestamp)[:40]!r}; expected ISO 8601 like 2026-01-31T09:00:00Z,"
+                " or seconds since 1970."
             )
         if moment > self.now + MAX_CLOCK_SKEW:
             raise InvalidPayload(

@@ -173,7 +173,8 @@ def _event_name(raw_event: dict[str, Any], message_prefix: str) -> str:
     name = raw.replace("\0", "") if type(raw) is str else ""
     if not 1 <= len(name) <= MAX_EVENT_NAME_LENGTH:
         raise InvalidPayload(
-            f"{message_prefix}event is {_format_value(raw)}; expected a text of 1 to {MAX_EVENT_NAME_LENGTH} characters."
+            f"{message_prefix}event is {_format_value(raw)}; expected a text of 1 to"
+            f" {MAX_EVENT_NAME_LENGTH} characters."
         )
     return name
 

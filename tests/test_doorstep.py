@@ -94,9 +94,9 @@ async def opened() -> AsyncIterator[Street]:
     short: list[FastRequest] = []
 
     class Watched(CollectProtocol):
-        def _take(self, hit: FastRequest) -> None:
+        def _handle_fast_request(self, hit: FastRequest) -> None:
             short.append(hit)
-            super()._take(hit)
+            super()._handle_fast_request(hit)
 
     config = uvicorn.Config(
         collector_middleware(not_found, collector),

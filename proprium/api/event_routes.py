@@ -38,7 +38,9 @@ _EVENT_SCHEMA = {"$ref": "#/components/schemas/Event"}
 _OPENAPI_BODY = {
     "requestBody": {
         "required": True,
-        "description": f"An event, or an array of 1 to {MAX_BATCH_EVENTS} events; at most {MAX_BATCH_BODY_BYTES >> 20} MiB.",
+        "description": (
+            f"An event, or an array of 1 to {MAX_BATCH_EVENTS} events; at most {MAX_BATCH_BODY_BYTES >> 20} MiB."
+        ),
         "content": {
             "application/json": {
                 "schema": {

@@ -30,9 +30,11 @@ MAX_CONCURRENT_CHUNKS = 1
 """One piece of one download is made at a time, so that a collector in this process is not kept waiting by many."""
 PARAMETERS = (PROPERTY, *PERIOD)
 FORMAT_DESCRIPTIONS = {
-    ExportFormat.CSV: "A column for each known key, for what was found out about the sender, and one with all data as JSON. "
+    ExportFormat.CSV: "A column for each known key, for what was found out about the sender, and one with all data as"
+    " JSON. "
     "Text that a spreadsheet would run has an apostrophe before it, also after ; | tab and line breaks in a cell.",
-    ExportFormat.JSON_LINES: "One JSON object a line: id, created_at, event, data, and what was found out about the sender.",
+    ExportFormat.JSON_LINES: "One JSON object a line: id, created_at, event, data, and what was found out about the"
+    " sender.",
     ExportFormat.PARQUET: "The columns of the CSV with types; times in UTC.",
 }
 ACCESS_DESCRIPTION = (

@@ -28,9 +28,8 @@ def status() -> None:
     with running_server(load_settings()) as server:
         warehouse_status = server.status() if server else _local_status()
     click.echo(f"storage\t{warehouse_status.storage_events} events")
-    click.echo(
-        f"warehouse\t{warehouse_status.warehouse_events} events{' (being rebuilt)' if warehouse_status.is_rebuilding else ''}"
-    )
+    note = " (being rebuilt)" if warehouse_status.is_rebuilding else ""
+    click.echo(f"warehouse\t{warehouse_status.warehouse_events} events{note}")
     if warehouse_status.left_out_events:
         click.echo(f"left out\t{warehouse_status.left_out_events} events, as their properties' settings say")
     click.echo(f"lag\t{warehouse_status.lag_s:.1f} s")

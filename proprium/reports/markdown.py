@@ -45,7 +45,8 @@ def _goals(goals: tuple[GoalRow, ...]) -> Iterator[str]:
     yield "| Goal | Conversions | Rate | Change |"
     yield "| --- | ---: | ---: | ---: |"
     for goal in goals:
-        yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {goal.change.text if goal.change else ''} |"
+        change = goal.change.text if goal.change else ""
+        yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |"
 
 
 def _table(table: ReportTable) -> Iterator[str]:

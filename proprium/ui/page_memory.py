@@ -7,8 +7,10 @@ NiceGUI's version is exact; tests/ui/test_page_memory.py fails where a new one d
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakMethod
 
@@ -25,6 +27,7 @@ Handlers = list[tuple[Callable[..., Any], bool]]
 
 _init, _handlers_of = ObservableCollection.__init__, ObservableCollection._change_handlers_with_args
 _remove_elements, _delete = Client.remove_elements, Client.delete
+_prune: Callable[..., None] = Client.prune_instances.__func__  # type: ignore[attr-defined]
 _WebSocket: Any = core.sio.eio._async["websocket"]
 
 NO_OBSERVERS: tuple[Any, ...] = ()
@@ -36,6 +39,7 @@ def install() -> None:
         kind._change_handlers_with_args = property(handlers_of)  # type: ignore[assignment, method-assign]
     Client.remove_elements = remove_elements  # type: ignore[method-assign]
     Client.delete = delete  # type: ignore[method-assign]
+    Client.prune_instances = prune_instances  # type: ignore[assignment, method-assign]
     core.sio.eio._async = {**core.sio.eio._async, "websocket": PageSocket}
 
 
@@ -76,6 +80,16 @@ def delete(self: Client) -> None:
         _delete(self)
     finally:
         release_client(self)
+
+
+async def prune_instances(*, client_age_threshold: float = 60.0) -> None:
+    """Deletes pages whose socket never opened by NiceGUI's rule, one at a time.
+
+    A dashboard takes 4 ms. NiceGUI looks every 10 s and deletes all in one go: 150 held up the event loop for 0.6 s.
+    """
+    for client in list(Client.instances.values()):
+        _prune(SimpleNamespace(instances={client.id: client}), client_age_threshold=client_age_threshold)
+        await asyncio.sleep(0)
 
 
 def release_element(element: Element) -> None:

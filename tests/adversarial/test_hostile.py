@@ -17,7 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from proprium.properties.service import set_custom_cards
+from proprium.properties.service import update_settings
 from proprium.storage.database import Database
 from tests.adversarial.odd_inputs import MARKUP, PROPERTY, SCRIPT, TAKEN, as_event, in_every_place
 from tests.support.servers import CHROME, Running
@@ -26,6 +26,9 @@ ENV = {"PROPRIUM_COLLECT_RATE": "0", "PROPRIUM_TRUSTED_PROXIES": "127.0.0.0/8,::
 MARKED = [body for text in MARKUP for body in (in_every_place(text), as_event(text))]
 CARDS = [SCRIPT, '"><svg onload=window.pwned=1>', "{{constructor.constructor('window.pwned=1')()}}"]
 INJECTIONS = ["'; DROP TABLE canary; --", '"; DROP TABLE canary; --', "1 OR 1=1", "x') UNION SELECT 1 --", SCRIPT]
+
+PUBLIC_KEYS = ["plan", "constructor", "__proto__.x", *INJECTIONS]
+"""Else a stranger is refused before anything is asked of the warehouse."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def poisoned(server: Running) -> str:
     property_id = server.proprium("property", "add", f"Bakery {SCRIPT}")
     server.publish(property_id)
     database = Database(f"sqlite:///{server.data_dir / 'proprium.sqlite3'}")
-    set_custom_cards(database, UUID(property_id), CARDS)
+    update_settings(database, UUID(property_id), custom_cards=CARDS, public_data_keys=PUBLIC_KEYS)
     database.close()
     bodies = [body.replace(str(PROPERTY).encode(), property_id.encode()) for body in TAKEN + MARKED]
     with httpx.Client(headers={"User-Agent": CHROME}) as client, ThreadPoolExecutor(16) as pool:

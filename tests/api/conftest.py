@@ -15,7 +15,8 @@ from fastapi import FastAPI
 
 from maps.atlas import Atlas
 from proprium.accounts import api_keys
-from proprium.api import app, problems
+from proprium.api import app as api_app
+from proprium.api import problems
 from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
 from proprium.figures.names import name_lookup
@@ -73,8 +74,8 @@ def app(doors: CollectorParts, warehouse: FilledWarehouse) -> FastAPI:
 def app_of(filled: FilledWarehouse, doors: CollectorParts, now: datetime, **options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
     known = {"clock": lambda: now, **options}
-    made = app.build(filled.database, doors.collector, filled.warehouse, name_lookup(ATLAS), SERVER, **known)
-    app.mount(app.PREFIX, made)
+    made = api_app.build(filled.database, doors.collector, filled.warehouse, name_lookup(ATLAS), SERVER, **known)
+    app.mount(api_app.PREFIX, made)
     problems.install(app)  # as the pages' app answers: a mounted one is not asked about an address with a line break
     return app
 

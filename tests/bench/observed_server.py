@@ -17,7 +17,7 @@ import uvicorn
 from nicegui import core
 
 from proprium.cli import main
-from proprium.ui import app
+from proprium.ui import app as ui_app
 
 RECONNECT_S, PING_TIMEOUT_S = 1.0, 60
 TICK_S = 0.005
@@ -66,7 +66,7 @@ def print_observed() -> None:
 
 
 if __name__ == "__main__":
-    mount.RECONNECT_S = RECONNECT_S  # type: ignore[assignment]
+    ui_app.RECONNECT_TIMEOUT_S = RECONNECT_S  # type: ignore[assignment]
     uvicorn.Server.main_loop = observed_main_loop  # type: ignore[method-assign]
     gc.callbacks.append(observed.collected)
     atexit.register(print_observed)

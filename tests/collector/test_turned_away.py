@@ -23,7 +23,7 @@ VIEW: dict[str, Any] = {"collectorId": str(PROPERTY), "event": "signup", "data":
 
 @pytest.fixture(autouse=True)
 def _as_many_as_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejections, "A_SECOND", 1_000)
+    monkeypatch.setattr(rejections, "MAX_SAMPLES_PER_SECOND", 1_000)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_no_address_is_told_not_even_one_that_was_sent_as_something_else(d
 async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_same(
     make_door: MakeDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rejections, "A_SECOND", 5)
+    monkeypatch.setattr(rejections, "MAX_SAMPLES_PER_SECOND", 5)
     monkeypatch.setattr(rejections, "time", SimpleNamespace(monotonic=lambda: 7.5))  # within one second
     door = make_door(collect_rate=1, monotonic=lambda: 7.5)
     read: list[int] = []
@@ -140,7 +140,7 @@ async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_sa
 
 
 async def test_a_body_that_does_not_come_holds_nobody_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejections, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(rejections, "FIRST_BYTES_TIMEOUT_S", 0.01)
     answered: list[int] = []
 
     async def never() -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from proprium.metrics.explain import ExcludedHits, FunnelStep, explain
+from proprium.metrics.query.data_access import EVERY_KEY, NO_KEY
 from proprium.metrics.query.filters import parse_filter
 from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Metric
@@ -35,6 +38,17 @@ def test_each_filter_says_how_many_rows_it_leaves(past: Past) -> None:
         FunnelStep("Country is DE", 3, 1),
         FunnelStep("Page is /a", 1, 1),
     )
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_the_sql_shows_a_reader_no_private_values_of_a_goal(past: Past, metric: Metric) -> None:
+    past.goals = (Goal("Bought", (parse_filter("data.plan:is:secret-plan"),)),)
+    past.append(an_event("ada", data={"plan": "secret-plan"}))
+    assert ("secret-plan" in explain(past.warehouse, past.query(), metric).sql) is (metric in SESSION_METRICS)
+    past.data_access = NO_KEY
+    found = explain(past.warehouse, past.query(), metric)
+    assert "secret-plan" not in found.sql
+    assert found.number == explain(past.warehouse, replace(past.query(), data_access=EVERY_KEY), metric).number
 
 
 def test_what_was_left_out_is_counted_with_its_reason(past: Past) -> None:

@@ -102,7 +102,7 @@ def test_known_properties_are_answered_without_looking(
     made = a_property(database)
     assert directory.find(made.id) is not None
     EventStore(database).append([an_event()])
-    monkeypatch.setattr(directory, "_watch", None)  # whoever looks now, fails
+    monkeypatch.setattr(directory, "_commit_watcher", None)  # whoever looks now, fails
     assert directory.find(made.id) is not None
 
 
@@ -118,7 +118,7 @@ def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
         read(directory)
         directory._unknown_check_interval_s = 1.0  # as after a reading of 50 ms
 
-    monkeypatch.setattr(PropertyRulesCache, "_read", slowly)
+    monkeypatch.setattr(PropertyRulesCache, "_reload", slowly)
     directory, store = PropertyRulesCache(database, clock=clock), EventStore(database)
     for _ in range(20):
         store.append([an_event()])

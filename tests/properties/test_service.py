@@ -171,6 +171,11 @@ def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
         ({"excluded_user_agents": ["* *"]}, "would leave out nearly everybody"),
         ({"custom_cards": ["x" * 256]}, "this one has 256"),
         ({"query_keys": [str(n) for n in range(101)]}, "At most 100 are possible"),
+        ({"public_data_keys": ["user_id"]}, "'user_id' identifies single visitors"),
+        ({"public_data_keys": ["User-ID"]}, "cannot be made public"),
+        ({"public_data_keys": ["view_id"]}, "cannot be made public"),
+        ({"public_data_keys": ["visitor"]}, "cannot be made public"),
+        ({"public_data_keys": [""]}, "1 to 255 characters; this one has 0"),
     ],
 )
 def test_a_value_that_will_not_do_is_refused_with_a_sentence(
@@ -180,6 +185,14 @@ def test_a_value_that_will_not_do_is_refused_with_a_sentence(
     with pytest.raises(UserFacingError, match=message):
         service.update_settings(database, known.id, **settings)
     assert names(service.visible_properties(database, a_user(database, role=Role.OWNER))) == ["As it was"]
+
+
+def test_a_page_with_an_older_list_publishes_no_key_again(database: Database) -> None:
+    known = a_property(database)
+    assert known.public_data_keys == []
+    service.set_data_key_public(database, known.id, "email", True)
+    service.set_data_key_public(database, known.id, "email", False)
+    assert service.set_data_key_public(database, known.id, "plan", True).public_data_keys == ["plan"]
 
 
 def test_what_is_not_there_cannot_be_changed(database: Database) -> None:

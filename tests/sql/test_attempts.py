@@ -112,11 +112,12 @@ import sys; sys.path.insert(0, sys.argv[1])
 import json
 from proprium.sql_console import child
 from proprium.sql_console import seccomp
-fence.limit()
+seccomp.apply_limits()
 request = json.load(sys.stdin)
-database = child.opened(request["file"], request["timezone"])
-assert fence.shut()
-answers = {name: child.answer(database, {**request, "sql": sql}) for name, sql in json.loads(request["sql"]).items()}
+database = child.open_snapshot(request["file"], request["timezone"])
+assert seccomp.install_filter()
+statements = json.loads(request["sql"])
+answers = {name: child.run_request(database, {**request, "sql": sql}) for name, sql in statements.items()}
 print(json.dumps(answers))
 """
 
@@ -269,13 +270,13 @@ import sys; sys.path.insert(0, sys.argv[1])
 import json, os, resource, socket
 from proprium.sql_console import child
 from proprium.sql_console import seccomp
-fence.limit()
+seccomp.apply_limits()
 request = json.load(sys.stdin)
-database = child.opened(request["file"], "Europe/Berlin")
+database = child.open_snapshot(request["file"], "Europe/Berlin")
 paths = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
 files = [os.readlink(path) for path in paths if os.path.lexists(path)]
 modules = [name for name in sys.modules if name.startswith(("proprium", "collector", "sqlalchemy", "nicegui"))]
-fenced = fence.shut()
+fenced = seccomp.install_filter()
 def attempt(act):
     try:
         act()
@@ -307,7 +308,7 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
     asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROPRIUM_SMTP_URL", "smtp://swordfish")
-    monkeypatch.setattr(runner, "_START", LOOK)
+    monkeypatch.setattr(runner, "_CHILD_CODE", LOOK)
     file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
     process = await runner._start_child(file)
     told = json.loads(await runner._communicate(process, json.dumps({"file": file}).encode()))
@@ -316,7 +317,12 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
     assert told["fenced"]
     assert set(told["environment"]) <= {"LANG", "LC_CTYPE"}
     assert told["folder"] == "/"
-    assert told["modules"] == ["proprium", "proprium.sql", "proprium.sql_console.seccomp", "proprium.sql_console.child"]
+    assert told["modules"] == [
+        "proprium",
+        "proprium.sql_console",
+        "proprium.sql_console.seccomp",
+        "proprium.sql_console.child",
+    ]
     assert told["limits"] == [0, 0, 0]
     assert set(told["attempts"].values()) == {1}  # EPERM
     assert told["answer"] == [[5]]
@@ -327,6 +333,6 @@ async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
 
 def test_a_statement_that_is_abandoned_ends_by_itself(asker: Asker) -> None:
     """Its parent may have been killed: the limit on computing time is the process's own."""
-    code = "from proprium.sql import fence; fence.CPU_S = 1; fence.limit()\nwhile True: pass"
+    code = "from proprium.sql_console import seccomp; seccomp.MAX_CPU_S = 1; seccomp.apply_limits()\nwhile True: pass"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
     assert done.returncode < 0

@@ -67,7 +67,7 @@ def test_a_statement_that_makes_no_sense_is_refused(sql: str, database: Database
 
 
 def test_there_is_an_end_to_them(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saved_queries, "MOST", 2)
+    monkeypatch.setattr(saved_queries, "MAX_QUERIES_PER_USER", 2)
     ada = a_user(database)
     for name in ("A", "B"):
         saved_queries.save(database, ada.id, name, "SELECT 1")

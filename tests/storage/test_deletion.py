@@ -86,7 +86,7 @@ def test_events_that_arrive_after_their_property_went_are_swept_away(database: D
 
 def test_collectors_get_in_while_a_long_history_is_deleted(database: Database) -> None:
     EventStore(database).append([an_event() for _ in range(100)])
-    deleting = threading.Thread(target=retention.delete_property_events, args=(database, 1), kwargs={"at_once": 20})
+    deleting = threading.Thread(target=retention.delete_property_events, args=(database, 1), kwargs={"batch_size": 20})
     deleting.start()
     store, stored = EventStore(Database(database.url, busy_timeout_s=1)), 0
     while deleting.is_alive():

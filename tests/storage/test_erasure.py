@@ -133,5 +133,5 @@ def test_where_the_log_is_being_read_it_is_tried_again(database: Database, numbe
 
 
 def test_without_a_deletion_there_is_nothing_to_do(database: Database, number: int, monkeypatch) -> None:
-    monkeypatch.setattr(Database, "writing", None)
+    monkeypatch.setattr(Database, "write_transaction", None)
     finish(database)

@@ -50,7 +50,7 @@ def test_a_flood_is_written_down_in_part_the_newest(database: Database) -> None:
 
 
 def test_only_the_newest_of_each_property_are_kept(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(rejected_events, "KEPT", 3)
+    monkeypatch.setattr(rejected_events, "MAX_EVENTS_PER_PROPERTY", 3)
     one, other = create_property(database, "One", None), create_property(database, "Other", None)
     refusals = RejectedEventBuffer(database)
     refusals.add(other.id, an_outcome(page="/other"))

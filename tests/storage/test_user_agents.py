@@ -51,7 +51,7 @@ def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monk
         store.append([an_event(user_agent="rare")])
         return found
 
-    monkeypatch.setattr(user_agents, "_unused", look_and_store)
+    monkeypatch.setattr(user_agents, "_find_unused_ids", look_and_store)
     assert delete_unused_user_agents(database) == 0
     assert texts(database) == {"rare", "one"}
 
@@ -69,8 +69,8 @@ def test_a_number_is_never_given_to_another_text(database: Database) -> None:
 
 
 def test_many_are_swept_in_shares(database: Database, monkeypatch) -> None:
-    monkeypatch.setattr(user_agents, "ROWS_AT_ONCE", 3)
-    monkeypatch.setattr(user_agents, "TEXTS_AT_ONCE", 4)
+    monkeypatch.setattr(user_agents, "SCAN_BATCH_SIZE", 3)
+    monkeypatch.setattr(user_agents, "DELETE_BATCH_SIZE", 4)
     store = EventStore(database)
     store.append([an_event(user_agent=f"agent {n}", property=1 + n % 2) for n in range(21)])
     retention.delete_property_events(database, 2)

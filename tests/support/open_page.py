@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from html import unescape
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from tests.support.servers import CHROME
 
 SOCKET_PATH = "/_nicegui_ws/socket.io"
 Element = dict[str, Any]
+_ADDRESSES = count()
 
 
 class OpenPage:
@@ -39,7 +41,10 @@ class OpenPage:
         return self
 
     async def load(self) -> None:
-        async with httpx.AsyncClient(base_url=self.root, headers=self.headers, timeout=30) as http:
+        # Each from an address of its own: a test opens more pages a minute than one reader may.
+        transport = httpx.AsyncHTTPTransport(local_address=f"127.0.1.{next(_ADDRESSES) % 250 + 1}")
+        base_url = self.root.replace("localhost", "127.0.0.1")
+        async with httpx.AsyncClient(base_url=base_url, headers=self.headers, timeout=30, transport=transport) as http:
             text = (await http.get(self.path)).text
         raw = re.search(r"parseElements\(String\.raw`(.*?)`\)", text, re.DOTALL)
         query = re.search(r"query: (\{.*?\}),\n", text)

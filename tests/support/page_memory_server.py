@@ -59,7 +59,7 @@ class PageMemoryServer(DashboardServer):
                 "clients": len(Client.instances)}  # fmt: skip
 
     async def prune(self) -> None:
-        Client.prune_instances(client_age_threshold=0)
+        await Client.prune_instances(client_age_threshold=0)  # type: ignore[func-returns-value]
 
 
 if __name__ == "__main__":

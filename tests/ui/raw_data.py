@@ -20,13 +20,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maps.atlas import Atlas
 from proprium.accounts import api_keys, login_sessions
-from proprium.api import app, problems
+from proprium.api import app as api_app
+from proprium.api import problems
 from proprium.clock import utc_now
 from proprium.figures.names import name_lookup
 from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS
 from proprium.metrics.results import Dimension
 from proprium.properties.service import set_public, update_settings
 from proprium.reports.renderer import ReportFormat, ReportRenderer
+from proprium.reports.report_queue import ReportQueue, ReportQueueLimits
 from proprium.server import http_routes
 from proprium.server.collector_app import CollectorParts
 from proprium.storage.event_codec import KNOWN_KEYS
@@ -177,8 +179,11 @@ def _whole(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
     services = site.services
     user_of = partial(session.user_of, services)
     files = FastAPI(openapi_url=None)
-    files.include_router(http_routes.reports(services.database, ReportRenderer(services.warehouse, atlas), user_of))
-    made = app.build(
+    unlimited = ReportQueue(ReportQueueLimits(max_per_minute=100_000))
+    files.include_router(
+        http_routes.reports(services.database, ReportRenderer(services.warehouse, atlas, queue=unlimited), user_of)
+    )
+    made = api_app.build(
         services.database,
         doors.collector,
         services.warehouse,
@@ -187,7 +192,7 @@ def _whole(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
         user_of=user_of,
         reads_per_minute=10**6,
     )
-    files.mount(app.PREFIX, made)
+    files.mount(api_app.PREFIX, made)
     problems.install(files)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

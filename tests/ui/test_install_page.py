@@ -39,7 +39,7 @@ async def test_the_tick_list_fills_as_a_hit_arrives(site: Site) -> None:
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await has(browser, "Waiting for the first event from example.com")
-    site.services.hit_feed.publish(mine.id, HIT._replace(at=utc_now()))
+    site.services.hit_feed.publish(mine.id, HIT._replace(received_at=utc_now()))
     await has(browser, "page_view on /pricing")
     await browser.should_see("Firefox")
     await browser.should_see("Germany")
@@ -65,7 +65,7 @@ async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
     site.services.hit_feed.publish(
-        mine.id, HIT._replace(stored=False, reason=DropReason.HOSTNAME, hostname="www.example.com")
+        mine.id, HIT._replace(is_stored=False, reason=DropReason.HOSTNAME, hostname="www.example.com")
     )
     await has(browser, "www.example.com is not among the hostnames")
     press(browser, "Allow www.example.com")
@@ -80,7 +80,7 @@ async def test_every_reason_has_a_sentence(site: Site, reason: DropReason) -> No
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    site.services.hit_feed.publish(mine.id, HIT._replace(stored=False, reason=reason))
+    site.services.hit_feed.publish(mine.id, HIT._replace(is_stored=False, reason=reason))
     await asyncio.sleep(0.05)
     await browser.should_not_see(f"Refused: {reason.value}")
     await browser.should_see("Refused" if reason is DropReason.HOSTNAME else "Left out")
@@ -104,7 +104,7 @@ async def test_a_refused_request_says_its_status_where_it_ended_and_what_helps(
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
-    refused = HIT._replace(stored=False, reason=reason)
+    refused = HIT._replace(is_stored=False, reason=reason)
     site.services.hit_feed.publish(mine.id, refused)
     await has(browser, f"Refused with {reason}")
     if helps:
@@ -186,7 +186,7 @@ async def test_who_does_not_own_the_server_is_told_who_can_trust_a_proxy_and_not
 
 
 async def test_an_address_that_nobody_knows_is_explained(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy_watch, "EVERY_S", 0.01)
+    monkeypatch.setattr(proxy_watch, "POLL_INTERVAL_S", 0.01)
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)

@@ -104,7 +104,7 @@ async def test_nothing_is_answered_while_rights_cannot_be_read(site: Site, monke
         raise OSError("the disk is gone")
 
     before = len(page.elements)
-    monkeypatch.setattr(login_sessions, "principals", broken)
+    monkeypatch.setattr(login_sessions, "signed_in_users", broken)
     await forged_press(page, button)
     assert len(page.elements) == before
     monkeypatch.undo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from weakref import ref
 
 import httpx
 import pytest
-from nicegui import ui
+from nicegui import App, Client, ui
 
 from proprium.ui.page_memory import weak_method
 from tests.bench.light_page import LightPage
@@ -211,6 +212,30 @@ async def test_a_task_that_ends_after_its_page_may_still_change_it(site: Site) -
         if isinstance(element, ui.input):
             element.set_value("late")
         assert "late" in element._classes
+
+
+async def test_pages_that_nobody_joined_are_pruned_one_at_a_time(site: Site) -> None:
+    client = site.client()
+    for _ in range(10):
+        (await client.get("/documentation")).raise_for_status()
+    sizes: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            sizes.append(len(Client.instances))
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    await Client.prune_instances(client_age_threshold=60)  # type: ignore[func-returns-value]
+    assert len(Client.instances) == 10, "they are young"
+    await Client.prune_instances(client_age_threshold=0)  # type: ignore[func-returns-value]
+    watching.cancel()
+    assert len(Client.instances) == 0
+    assert {10, 9, 8, 7, 6, 5, 4, 3, 2, 1} <= set(sizes)
+
+
+def test_nicegui_still_prunes_through_the_method_that_is_replaced() -> None:
+    assert "self.timer(10, Client.prune_instances)" in inspect.getsource(App.start)
 
 
 def test_a_weak_callback_calls_its_object_and_ends_with_it() -> None:

@@ -114,7 +114,7 @@ def test_a_pattern_names_what_was_in_the_path(path: str, parameters: dict[str, s
 
 async def test_a_reader_without_a_socket_leaves_no_error_behind(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crawler's page: NiceGUI clears it away while it waits for a browser that never comes."""
-    monkeypatch.setattr(layout, "CONNECTED_WITHIN_S", 0.2)
+    monkeypatch.setattr(layout, "CONNECT_TIMEOUT_S", 0.2)
     found = a_property(site.services.database, "Mine")
     set_public(site.services.database, found.id, True)
     troubles: list[dict[str, Any]] = []

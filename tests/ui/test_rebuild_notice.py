@@ -19,7 +19,7 @@ NOTICE = "The warehouse is being rebuilt: 0 %"
 
 @pytest.fixture
 def outdated(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(rebuild_notice, "EVERY_S", 0.02)
+    monkeypatch.setattr(rebuild_notice, "POLL_INTERVAL_S", 0.02)
     site.filled.outdate()
     yield site
     site.filled.projector.rebuild()

@@ -219,7 +219,7 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
 
 
 def test_sessions_are_forgotten_above_a_limit_and_still_right(scratch: Warehouse, monkeypatch):
-    monkeypatch.setattr(projection_module, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(projection_module, "MAX_OPEN_SESSIONS", 3)
     fields = {"property": 1, "event": "page_view", "identity": 1, "automated": 0, "user_agent": CHROME, "page": "/"}
     made = [{**fields, "visitor": at % 10 + 1, "created_at": NOON + at * MINUTE} for at in range(60)]
     run = Run(scratch, tail_rows(made))

@@ -23,9 +23,9 @@ from tests.support.warehouse_fixture import FilledWarehouse
 
 @pytest.fixture(autouse=True)
 def _small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "IN_BULK", 20)
-    monkeypatch.setattr(follower_module, "SHARES_IN_BULK", 3)
-    monkeypatch.setattr(projector_module, "FAR", 30)
+    monkeypatch.setattr(follower_module, "BACKFILL_BATCH_SIZE", 20)
+    monkeypatch.setattr(follower_module, "MAX_BACKFILL_BATCHES", 3)
+    monkeypatch.setattr(projector_module, "BACKFILL_THRESHOLD_EVENTS", 30)
 
 
 def two_nights(property: int = 1) -> list[Event]:
@@ -82,7 +82,7 @@ def test_the_old_warehouse_follows_between_the_shares(warehouse: FilledWarehouse
         paused(self, beside)
         seen.append(len(tables(warehouse)[0]))
 
-    monkeypatch.setattr(Projector, "_pause", pause)
+    monkeypatch.setattr(Projector, "_on_batch_done", pause)
     warehouse.projector.rebuild()
     assert seen[0] == 151
     assert len(tables(warehouse)[0]) == 151

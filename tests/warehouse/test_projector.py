@@ -16,7 +16,8 @@ from proprium.properties.service import create_property, delete_property, reset_
 from proprium.storage import instance_settings, retention
 from proprium.storage.retention import prune
 from proprium.storage.tables import ChangeKind, EventRow, StorageChange
-from proprium.warehouse import schema, warehouse
+from proprium.warehouse import schema
+from proprium.warehouse import warehouse as warehouse_module
 from proprium.warehouse.projection import projector as projector_module
 from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.projection.rules import stored_rules
@@ -241,7 +242,7 @@ def test_a_rebuild_shows_its_progress(warehouse: FilledWarehouse):
 
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(warehouse: FilledWarehouse, monkeypatch):
     warehouse.append([an_event()])
-    monkeypatch.setattr(projector_module, "SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(projector_module, "SPARE_DISK_BYTES", 1 << 60)
     with pytest.raises(OperatorError, match="MB are needed"):
         warehouse.projector.rebuild()
     assert_same_books(warehouse)
@@ -288,7 +289,7 @@ def test_events_that_come_late_join_the_sessions_of_their_time(warehouse: Filled
 
 
 def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(warehouse, "SWAP_S", 0.2)
+    monkeypatch.setattr(warehouse_module, "SWAP_DRAIN_TIMEOUT_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     count = select(func.count()).select_from(schema.event)
     with warehouse.warehouse.read() as connection:
@@ -303,18 +304,18 @@ def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWar
 
 
 def test_an_endless_question_is_ended_by_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(warehouse, "SWAP_S", 0.2)
+    monkeypatch.setattr(warehouse_module, "SWAP_DRAIN_TIMEOUT_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     rebuilding = threading.Timer(0.2, warehouse.projector.rebuild)
     rebuilding.start()
-    with pytest.raises(SQLAlchemyError), warehouse.warehouse.read() as connection:
+    with pytest.raises(WarehouseBusy), warehouse.warehouse.read() as connection:
         connection.execute(text("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7"))
     rebuilding.join()
     assert_same_books(warehouse)
 
 
 def test_an_engine_that_broke_is_opened_again(warehouse: FilledWarehouse, monkeypatch):
-    monkeypatch.setattr(projector_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(projector_module, "RETRY_DELAY_S", 0.01)
     warehouse.append([an_event()])
     seen = threading.Event()
     projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, lambda numbers: seen.set())

@@ -186,7 +186,8 @@ def _parse_operator(name: str, text: str) -> Operator:
     except ValueError:
         operator_names = ", ".join(Operator)
         raise BadQuery(
-            f"The filter {_shorten(text)} has no operator that is known. Write it as country:is:DE with one of {operator_names}."
+            f"The filter {_shorten(text)} has no operator that is known."
+            f" Write it as country:is:DE with one of {operator_names}."
         ) from None
 
 

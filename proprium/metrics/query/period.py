@@ -206,7 +206,8 @@ def check_interval(interval: Interval, period: Period) -> None:
     if point_count > MAX_POINTS:
         wider_interval = default_interval(period)
         raise BadQuery(
-            f"{period.label} by {interval} would be {point_count:,} points. Choose a wider interval, as interval={wider_interval}."
+            f"{period.label} by {interval} would be {point_count:,} points."
+            f" Choose a wider interval, as interval={wider_interval}."
         )
 
 

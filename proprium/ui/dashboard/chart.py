@@ -131,7 +131,8 @@ def _aria_label(chart_data: ChartData, query: Query) -> str:
         return f"{chart_data.title} by {query.interval}: nothing in this period"
     max_value, max_start = max(nonzero_points)
     text = numbers.format_metric(chart_data.metric, max_value)
-    return f"{chart_data.title} by {query.interval}, {query.period.dates}. Most: {text} on {max_start.day} {max_start:%b %Y}"
+    peak = f"Most: {text} on {max_start.day} {max_start:%b %Y}"
+    return f"{chart_data.title} by {query.interval}, {query.period.dates}. {peak}"
 
 
 def _days_of_bucket(day: date, interval: Interval) -> tuple[date, date]:

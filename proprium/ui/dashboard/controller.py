@@ -101,7 +101,13 @@ class DashboardController:
         self._client.on_delete(self.close)
         self._client.on_disconnect(self._pause_or_resume)
         self._client.on_connect(self._pause_or_resume)
-        is_dark, self._can_zoom, self._is_visible = await ui.run_javascript(BROWSER_STATE_SCRIPT, timeout=10)
+        try:
+            browser_state = await ui.run_javascript(BROWSER_STATE_SCRIPT, timeout=10)
+        except TimeoutError:  # gone, or very slow: then the numbers come without what only the browser knows
+            browser_state = [False, False, True]
+        if self._client.is_deleted:
+            return
+        is_dark, self._can_zoom, self._is_visible = browser_state
         self.look = Look.DARK if is_dark else Look.LIGHT
         self._subscribe()
         property_number = self.state.facts.number
