@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from proprium.metrics.breakdown_query import SESSION_METRICS
 from proprium.metrics.explain import ExcludedHits, FunnelStep, explain
 from proprium.metrics.query.data_access import EVERY_KEY, NO_KEY
 from proprium.metrics.query.filters import parse_filter

@@ -99,7 +99,7 @@ from starlette.routing import Mount
 from proprium.server import app as composed
 from proprium.config import Settings
 apps = []
-composed.protected = lambda app, *_, **__: apps.append(app) or app
+composed.with_page_middleware = lambda app, *_, **__: apps.append(app) or app
 composed.build(Settings(data_dir=pathlib.Path(sys.argv[1]), _env_file=None))
 def walk(routes, prefix=""):
     for route in routes:
