@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
-from limits.storage import Storage
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from collector.acquisition import host_of
 from collector.bounded_cache import bounded_lru_cache
@@ -27,11 +24,6 @@ _PRIVATE_NETWORKS = [
         "::1/128", "fc00::/7", "fe80::/10",
     )
 ]  # fmt: skip
-_NAT64 = ip_network("64:ff9b::/96")
-UNKNOWN_CLIENT = "unknown"
-BURST_S = 2  # what may come at once: with 100/s that is a burst of 200
-UNKNOWN_SENDERS_SHARE = 10
-"""How many times the rate of one address all senders together have whose address is unknown."""
 PROXY_HEADERS = frozenset(
     {
         b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-original-forwarded-for",
@@ -150,117 +142,3 @@ def has_privacy_signal(headers: dict[bytes, bytes]) -> bool:
     if _PRIVACY_SIGNALS.isdisjoint(headers):
         return False
     return any(headers.get(name, b"").strip() == b"1" for name in _PRIVACY_SIGNALS)
-
-
-class RateLimit:
-    """Token buckets: at most `rate` events a second and key, with a burst of two seconds; 0 = off.
-
-    A full bucket gives any number once, even more than the burst; its key then waits until that is made up for.
-    """
-
-    KEYS_LIMIT = 50_000  # in each of two generations; a key is forgotten after one or two of them
-
-    def __init__(
-        self, requests_per_second: float, *, most_at_once: int = 100, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._interval_s = 1 / requests_per_second if requests_per_second else 0.0
-        self._burst_s = max(1, round(requests_per_second * BURST_S)) * self._interval_s
-        self._generation_s = self._burst_s + most_at_once * self._interval_s  # no debt is forgotten before it is paid
-        self._monotonic = monotonic
-        # When the bucket of a key will be full again. What is not there is full.
-        self._full_at: dict[str, float] = {}
-        self._old_full_at: dict[str, float] = {}
-        self._turns_at = 0.0
-
-    def admits(self, key: str, events: int = 1, *, after: int = 0) -> bool:
-        """Takes `events` from the bucket of `key`, or nothing. `after` were taken for the same request already."""
-        if not self._interval_s:
-            return True
-        now = self._monotonic()
-        if now >= self._turns_at or len(self._full_at) >= self.KEYS_LIMIT:
-            self._old_full_at, self._full_at, self._turns_at = self._full_at, {}, now + self._generation_s
-        full_at = self._full_at.get(key) or self._old_full_at.get(key) or now
-        if full_at < now:
-            full_at = now
-        slack_s = 1e-6  # of floating point
-        was_full = full_at - after * self._interval_s <= now + slack_s
-        full_at += events * self._interval_s
-        if not was_full and full_at - now > self._burst_s + slack_s:
-            return False
-        self._full_at[key] = full_at
-        return True
-
-
-@bounded_lru_cache(8_192)
-def rate_limit_key(address: str | None) -> str:
-    """The client that every rate limit counts by: an IPv4 address or an IPv6 /64, which is what one subscriber has.
-
-    All unknown addresses are one client. IPv4 addresses that a gateway has put into IPv6 (RFC 6052) count as IPv4.
-    """
-    canonical = canonical_ip(address) if address else None
-    if canonical is None:
-        return UNKNOWN_CLIENT
-    ip = ip_address(canonical)
-    if isinstance(ip, IPv4Address):
-        return canonical
-    if ip in _NAT64:
-        return str(IPv4Address(int(ip) & 0xFFFFFFFF))
-    return str(IPv6Address(int(ip) >> 64 << 64))
-
-
-class BoundedMemoryStorage(Storage):
-    """Counters for `limits` in two generations: memory is bounded, and no timer thread walks over them.
-
-    A window's counter is forgotten after one or two windows, or when more than twice `generation_size` keys come. Those
-    that are counted up again stay. One memory serves limits of one window length.
-    """
-
-    STORAGE_SCHEME = ["proprium-bounded"]  # noqa: RUF012 (the library registers by it)
-
-    def __init__(self, generation_size: int = 50_000) -> None:
-        super().__init__()
-        self._generation_size = generation_size
-        self._current_generation: dict[str, tuple[float, int]] = {}
-        self._previous_generation: dict[str, tuple[float, int]] = {}
-        self._next_rotation_s = 0.0
-
-    def __len__(self) -> int:
-        return len(self._current_generation) + len(self._previous_generation)
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return ValueError
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = time.monotonic()
-        if now >= self._next_rotation_s or len(self._current_generation) >= self._generation_size:
-            self._previous_generation, self._current_generation, self._next_rotation_s = (
-                self._current_generation,
-                {},
-                now + expiry,
-            )
-        expires_at_s, count = self._current_generation.get(key) or self._previous_generation.get(key) or (0.0, 0)
-        if now >= expires_at_s:
-            expires_at_s, count = now + expiry, 0
-        self._current_generation[key] = (expires_at_s, count + amount)
-        return count + amount
-
-    def get(self, key: str) -> int:
-        expires_at_s, count = self._current_generation.get(key) or self._previous_generation.get(key) or (0.0, 0)
-        return count if time.monotonic() < expires_at_s else 0
-
-    def get_expiry(self, key: str) -> float:
-        expires_at_s, _ = self._current_generation.get(key) or self._previous_generation.get(key) or (0.0, 0)
-        return time.time() + max(0.0, expires_at_s - time.monotonic())
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        count = len(self._current_generation.keys() | self._previous_generation.keys())
-        self._current_generation, self._previous_generation = {}, {}
-        return count
-
-    def clear(self, key: str) -> None:
-        self._current_generation.pop(key, None)
-        self._previous_generation.pop(key, None)

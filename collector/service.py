@@ -12,14 +12,11 @@ from uuid import UUID
 
 from collector import rejections, responses
 from collector.client_address import (
-    UNKNOWN_SENDERS_SHARE,
     ClientAddressResolver,
     Network,
-    RateLimit,
     has_privacy_signal,
     is_prefetch,
     origin_host,
-    rate_limit_key,
 )
 from collector.counters import Counters
 from collector.errors import DropReason, EventDropped, RateLimited, RequestRejected, StoreUnavailable, UnknownProperty
@@ -28,6 +25,7 @@ from collector.group_commit import GroupCommit, StoredFlags
 from collector.parse import MAX_EVENTS, InvalidPayload, RequestContext
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, PropertyRules
+from collector.rate_limit import UNKNOWN_CLIENTS_RATE_FACTOR, RateLimit, rate_limit_key
 from collector.request import Request, parse_hits
 from collector.responses import Response
 from collector.user_agent import classify, is_automated
@@ -72,7 +70,7 @@ class Collector:
         self._now = now
         self._rate_limit = RateLimit(collect_rate, most_at_once=MAX_EVENTS, monotonic=monotonic)
         self._unknown_limit = RateLimit(
-            collect_rate * UNKNOWN_SENDERS_SHARE, most_at_once=MAX_EVENTS, monotonic=monotonic
+            collect_rate * UNKNOWN_CLIENTS_RATE_FACTOR, most_at_once=MAX_EVENTS, monotonic=monotonic
         )
         self._rejection_sampler = rejections.RejectionSampler()
         self.client_addresses = ClientAddressResolver(trusted_proxies)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.client_address import RateLimit, rate_limit_key
+from collector.rate_limit import RateLimit, rate_limit_key
 from tests.collector.conftest import PROPERTY, Door
 
 MakeDoor = Callable[..., Door]
