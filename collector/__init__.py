@@ -1,1 +1,1 @@
-"""Ingestion: from the bytes of a request to events worth keeping; knows nothing of screens or databases."""
+"""Event ingestion: parses, filters and enriches requests into events. Depends on neither the UI nor a database."""

@@ -1,4 +1,4 @@
-"""Who sends a request: its address behind proxies, its host, and whether it comes too often."""
+"""Client address behind trusted proxies, and what the request headers say about the client (origin, prefetch, DNT)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROXY_HEADERS = frozenset(
         b"fastly-client-ip", b"cdn-loop", b"x-varnish", b"x-request-start", b"x-cloud-trace-context",
     }
 )  # fmt: skip
-"""Headers that proxies, load balancers and CDNs add, by name; PROXY_HEADER_PREFIXES has families of them."""
+"""Names of headers that proxies, load balancers and CDNs add; PROXY_HEADER_PREFIXES covers whole families."""
 PROXY_HEADER_PREFIXES = (
     b"x-forwarded", b"cf-", b"fly-", b"x-amz", b"x-azure-", b"x-arr-", b"x-appengine-", b"x-akamai-", b"akamai-",
     b"x-envoy-", b"x-vercel-", b"x-nf-", b"cloudfront-", b"x-fastly-",
@@ -40,9 +40,9 @@ PROXY_HEADER_PREFIXES = (
 
 
 class ClientAddressResolver:
-    """Finds the client's address: the peer, or what a trusted proxy says. It is spoken of nowhere else.
+    """Resolves the client's address: the peer's, or the one that a trusted proxy forwards. Addresses are never logged.
 
-    `untrusted_proxy` is a private peer that forwards without being trusted: the owner is told to trust it.
+    `untrusted_proxy` is a private peer that forwards without being trusted: the UI asks the owner to trust it.
     """
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
@@ -51,30 +51,30 @@ class ClientAddressResolver:
         self._is_trusted = lru_cache(1_024)(self._is_trusted_uncached)
 
     def trust(self, networks: Sequence[Network]) -> None:
-        """Trusts these beside the ones that were given at the start. Callable while requests come in."""
+        """Trusts `networks` in addition to the configured ones. May be called while requests arrive."""
         self._trusted_networks = (*self._configured_networks, *networks)
         self._is_trusted.cache_clear()
         if self.untrusted_proxy and self._is_trusted(self.untrusted_proxy):
-            self.untrusted_proxy = None  # so that another one is told of as well
+            self.untrusted_proxy = None  # so that a second untrusted proxy is reported as well
 
     def is_trusted(self, address: str) -> bool:
-        """Whether a canonical address is a trusted proxy's."""
+        """Returns True when a canonical address belongs to a trusted proxy."""
         return self._is_trusted(address)
 
     def resolve(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
-        """The client's address; None when nobody trustworthy knows it."""
+        """Returns the client's address, or None when only an untrusted proxy knows it."""
         address = canonical_ip(peer) if peer else None
         if address is None or FORWARDING_HEADERS.isdisjoint(headers):
             return address
         if self._is_trusted(address):
             return self._forwarded_client(address, all_headers)
         if not is_private(address):
-            return address  # a visitor may write what they like into their own headers
+            return address  # forwarding headers of a public peer may be forged
         self._report_untrusted_proxy(address)
         return None
 
     def _forwarded_client(self, proxy: str, headers: Headers) -> str | None:
-        """The right-most hop that is not a trusted proxy itself: everything left of it can be invented."""
+        """Returns the right-most hop that is not a trusted proxy: everything left of it can be forged."""
         hops = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
         client: str | None = proxy
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
@@ -90,12 +90,15 @@ class ClientAddressResolver:
     def _report_untrusted_proxy(self, proxy: str) -> None:
         if self.untrusted_proxy is None:
             self.untrusted_proxy = proxy
-            log.warning("A proxy forwards visitors but is not in PROPRIUM_TRUSTED_PROXIES, so visitors have no place.")
+            log.warning(
+                "Untrusted proxy: visitors have no location until its address is in PROPRIUM_TRUSTED_PROXIES"
+                " or trusted in the UI"
+            )
 
 
 @bounded_lru_cache(8_192)
 def canonical_ip(text: str) -> str | None:
-    """An address as it is written everywhere; None for what is none. Ports and IPv4 in IPv6 clothes are undone."""
+    """Returns an IP address in canonical form, or None. Removes ports, zones and brackets; unwraps IPv4-mapped IPv6."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -110,13 +113,16 @@ def canonical_ip(text: str) -> str | None:
 
 @lru_cache(maxsize=1_024)
 def is_private(address: str) -> bool:
-    """True where a proxy of one's own may stand; Python's `is_private` counts documentation blocks and more."""
+    """Returns True for the networks where an owner's proxy may run.
+
+    Python's `is_private` is wider: it includes documentation blocks and more.
+    """
     ip = ip_address(address)
     return any(ip in network for network in _PRIVATE_NETWORKS)
 
 
 def origin_host(headers: dict[bytes, bytes]) -> str | None:
-    """The host of the Origin, else of the Referer."""
+    """Returns the host of the Origin header, else of the Referer."""
     origin = headers.get(b"origin", b"")
     if origin and origin != b"null":
         return host_of(origin.decode("latin-1"))
@@ -125,7 +131,7 @@ def origin_host(headers: dict[bytes, bytes]) -> str | None:
 
 
 def is_prefetch(headers: dict[bytes, bytes]) -> bool:
-    """True for a page that is fetched or drawn ahead, and that perhaps nobody will see."""
+    """Returns True for a page that is prefetched, prerendered or previewed, and may never be shown."""
     if _PREFETCH_HEADERS.isdisjoint(headers):
         return False
     purpose = b" ".join(headers[name] for name in _PREFETCH_HEADERS if name in headers).lower()
@@ -133,12 +139,12 @@ def is_prefetch(headers: dict[bytes, bytes]) -> bool:
 
 
 def is_proxied(headers: Iterable[bytes]) -> bool:
-    """True where the lower-case names of a request's headers show that it came through a proxy."""
+    """Returns True when lower-case header names show that the request came through a proxy."""
     return any(name in PROXY_HEADERS or name.startswith(PROXY_HEADER_PREFIXES) for name in headers)
 
 
 def has_privacy_signal(headers: dict[bytes, bytes]) -> bool:
-    """True for Global Privacy Control (`Sec-GPC: 1`) and Do Not Track (`DNT: 1`)."""
+    """Returns True for Global Privacy Control (`Sec-GPC: 1`) and Do Not Track (`DNT: 1`)."""
     if _PRIVACY_SIGNALS.isdisjoint(headers):
         return False
     return any(headers.get(name, b"").strip() == b"1" for name in _PRIVACY_SIGNALS)

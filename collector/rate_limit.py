@@ -13,42 +13,50 @@ from collector.client_address import canonical_ip
 
 _NAT64 = ip_network("64:ff9b::/96")
 UNKNOWN_CLIENT = "unknown"
-BURST_S = 2  # what may come at once: with 100/s that is a burst of 200
+BURST_S = 2  # seconds of the rate that may arrive at once: a burst of 200 at 100/s
 UNKNOWN_CLIENTS_RATE_FACTOR = 10
-"""How many times the rate of one address all senders together have whose address is unknown."""
+"""Multiple of the rate per address that all clients with an unknown address share."""
 
 
 class RateLimit:
-    """Token buckets: at most `rate` events a second and key, with a burst of two seconds; 0 = off.
+    """Limits events per second and key with token buckets and a burst of BURST_S seconds; a rate of 0 turns it off.
 
-    A full bucket gives any number once, even more than the burst; its key then waits until that is made up for.
+    A full bucket admits any number of events once, even more than the burst; the key is then blocked until that debt is
+    paid. Memory is bounded by two generations of keys: a key expires after one or two of them.
     """
 
-    KEYS_LIMIT = 50_000  # in each of two generations; a key is forgotten after one or two of them
+    KEYS_LIMIT = 50_000  # in each of the two generations
 
     def __init__(
-        self, requests_per_second: float, *, most_at_once: int = 100, monotonic: Callable[[], float] = time.monotonic
+        self,
+        requests_per_second: float,
+        *,
+        max_events_per_call: int = 100,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._interval_s = 1 / requests_per_second if requests_per_second else 0.0
         self._burst_s = max(1, round(requests_per_second * BURST_S)) * self._interval_s
-        self._generation_s = self._burst_s + most_at_once * self._interval_s  # no debt is forgotten before it is paid
+        self._generation_s = self._burst_s + max_events_per_call * self._interval_s  # no debt expires before it is paid
         self._monotonic = monotonic
-        # When the bucket of a key will be full again. What is not there is full.
+        # Monotonic time at which the bucket of a key is full again; the bucket of an absent key is full.
         self._full_at: dict[str, float] = {}
-        self._old_full_at: dict[str, float] = {}
-        self._turns_at = 0.0
+        self._previous_full_at: dict[str, float] = {}
+        self._next_rotation_s = 0.0
 
     def admits(self, key: str, events: int = 1, *, after: int = 0) -> bool:
-        """Takes `events` from the bucket of `key`, or nothing. `after` were taken for the same request already."""
+        """Takes `events` tokens from the bucket of `key`; takes none and returns False when they are not there.
+
+        `after` tokens were taken for the same request already: they do not count against a full bucket.
+        """
         if not self._interval_s:
             return True
         now = self._monotonic()
-        if now >= self._turns_at or len(self._full_at) >= self.KEYS_LIMIT:
-            self._old_full_at, self._full_at, self._turns_at = self._full_at, {}, now + self._generation_s
-        full_at = self._full_at.get(key) or self._old_full_at.get(key) or now
+        if now >= self._next_rotation_s or len(self._full_at) >= self.KEYS_LIMIT:
+            self._previous_full_at, self._full_at, self._next_rotation_s = self._full_at, {}, now + self._generation_s
+        full_at = self._full_at.get(key) or self._previous_full_at.get(key) or now
         if full_at < now:
             full_at = now
-        slack_s = 1e-6  # of floating point
+        slack_s = 1e-6  # floating-point rounding
         was_full = full_at - after * self._interval_s <= now + slack_s
         full_at += events * self._interval_s
         if not was_full and full_at - now > self._burst_s + slack_s:
@@ -59,9 +67,9 @@ class RateLimit:
 
 @bounded_lru_cache(8_192)
 def rate_limit_key(address: str | None) -> str:
-    """The client that every rate limit counts by: an IPv4 address or an IPv6 /64, which is what one subscriber has.
+    """Returns the key that every rate limit counts by: an IPv4 address or an IPv6 /64 (one subscriber's network).
 
-    All unknown addresses are one client. IPv4 addresses that a gateway has put into IPv6 (RFC 6052) count as IPv4.
+    All unknown addresses share one key. IPv4 addresses embedded in IPv6 by a NAT64 gateway (RFC 6052) count as IPv4.
     """
     canonical = canonical_ip(address) if address else None
     if canonical is None:
@@ -75,13 +83,13 @@ def rate_limit_key(address: str | None) -> str:
 
 
 class BoundedMemoryStorage(Storage):
-    """Counters for `limits` in two generations: memory is bounded, and no timer thread walks over them.
+    """Stores the counters of the `limits` library in bounded memory, without its timer thread.
 
-    A window's counter is forgotten after one or two windows, or when more than twice `generation_size` keys come. Those
-    that are counted up again stay. One memory serves limits of one window length.
+    Counters live in two generations: one expires after one or two windows, or when more than twice `generation_size`
+    keys arrive; counters that are incremented again stay. One storage serves limits of one window length.
     """
 
-    STORAGE_SCHEME = ["proprium-bounded"]  # noqa: RUF012 (the library registers by it)
+    STORAGE_SCHEME = ["proprium-bounded"]  # noqa: RUF012 (`limits` registers storages by it)
 
     def __init__(self, generation_size: int = 50_000) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What has just become of the hits of a property: what the install page listens to."""
+"""Publish–subscribe feed of hit outcomes per property, which the install page subscribes to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class HitFeed(Generic[T]):
-    """The latest outcomes of hits per property, for the page that waits for the first one.
+    """Keeps the latest hit outcomes of each property and notifies subscribers of new ones. Thread-safe.
 
-    `publish` is called by the collector, from whatever thread; it costs a dictionary look-up and an append.
+    The collector calls `publish`; it costs a dictionary look-up and an append.
     """
 
     def __init__(self, max_hits_per_property: int = 20, max_properties: int = 500) -> None:
@@ -38,12 +38,12 @@ class HitFeed(Generic[T]):
             listener.notify(outcome)
 
     def recent(self, property_id: UUID) -> list[T]:
-        """Oldest first; since the start of this process, and only the latest few."""
+        """Returns the latest outcomes since the process started, oldest first."""
         with self._lock:
             return list(self._recent.get(property_id, ()))
 
     def subscribe(self, property_id: UUID, callback: Callable[[T], None]) -> Callable[[], None]:
-        """Calls `callback` on the running event loop with each further outcome, until the given function is called."""
+        """Calls `callback` on the running event loop with each new outcome; returns the function to unsubscribe."""
         listener = _Listener(asyncio.get_running_loop(), callback)
         with self._lock:
             self._listeners.setdefault(property_id, []).append(listener)

@@ -113,7 +113,7 @@ def test_many_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest
     limited = limit(clock, 100)
     for number in range(10_000):
         limited.admits(f"10.0.{number >> 8}.{number & 255}")
-        assert len(limited._full_at) + len(limited._old_full_at) <= 2_001
+        assert len(limited._full_at) + len(limited._previous_full_at) <= 2_001
 
 
 def test_an_address_is_forgotten_within_seconds(clock: Clock) -> None:
@@ -122,4 +122,4 @@ def test_an_address_is_forgotten_within_seconds(clock: Clock) -> None:
     for _ in range(3):
         clock.now_s += 4
         limited.admits("203.0.113.10")
-    assert "203.0.113.9" not in limited._full_at | limited._old_full_at
+    assert "203.0.113.9" not in limited._full_at | limited._previous_full_at
