@@ -1,1 +1,4 @@
-"""Event ingestion: parses, filters and enriches requests into events. Depends on neither the UI nor a database."""
+"""Event ingestion: parses, filters and enriches requests into events.
+
+Independent of the UI and of databases.
+"""

@@ -54,7 +54,10 @@ class KnownSource(NamedTuple):
 
 @bounded_lru_cache(8_192)
 def host_of(text: str) -> str | None:
-    """Returns the bare host of a URL or host, or None: lower case, without `www.`, user and port."""
+    """Returns the bare host of a URL or host, or None.
+
+    Lower case, without `www.`, user and port.
+    """
     _, slashes, rest = text.strip().partition("://")
     rest = rest if slashes else text.strip().removeprefix("//")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
@@ -67,7 +70,7 @@ def host_of(text: str) -> str | None:
 
 @bounded_lru_cache(8_192)
 def referrer_host(raw: str, own_host: str | None) -> str | None:
-    """Returns the referrer's bare host; None for a direct visit and for the page's own host."""
+    """Returns the referrer's bare host; None for direct visits and the own host."""
     if ":" in raw and not re.match(r"(?:https?|android-app|ios-app)://|[^/:]+:\d+(?:/|$)", raw.strip(), re.IGNORECASE):
         return None  # about:blank, javascript:, file:
     host = host_of(raw)
@@ -150,7 +153,7 @@ def _channel_by_medium(source: str, medium: str) -> str | None:
 
 @bounded_lru_cache(8_192)
 def known_source(host: str) -> KnownSource | None:
-    """Returns the source listed for a host or utm_source: the longest suffix in the table wins."""
+    """Returns the listed source of a host or utm_source, by longest suffix."""
     host = host.strip().lower().removeprefix("www.")
     sources = _sources_by_host()
     while host:

@@ -23,7 +23,7 @@ _PIXEL_HEAD_RESPONSE = responses.pixel({})._replace(body=b"")
 
 
 def collector_middleware(app: App, collector: Collector, script: ScriptFile | None = None) -> App:
-    """Returns an ASGI middleware that serves the collector's paths and passes other requests on to `app`."""
+    """Wraps `app` in an ASGI middleware that serves the collector's paths."""
     script = script or ScriptFile()
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:

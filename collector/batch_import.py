@@ -1,4 +1,7 @@
-"""Batch import of server-side events (POST /api/v1/events): each has its own timestamp, IP address and result."""
+"""Batch import of server-side events (POST /api/v1/events).
+
+Each event has its own timestamp, IP address and result.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +123,10 @@ def _parse_address(raw_address: Any) -> str | None:
 
 
 def _parse_time(raw_time: Any) -> datetime | None:
-    """Parses ISO 8601 (UTC when it names no zone), or seconds or milliseconds since 1970; None when it is neither."""
+    """Parses ISO 8601 or epoch seconds or milliseconds; None when it is neither.
+
+    ISO 8601 without a zone is UTC.
+    """
     try:
         if isinstance(raw_time, str):
             moment = datetime.fromisoformat(raw_time.strip())
@@ -133,8 +139,9 @@ def _parse_time(raw_time: Any) -> datetime | None:
 
 
 async def store_events(collector: Collector, parsed_events: Sequence[ParsedEvent]) -> list[EventResult]:
-    """Stores the accepted events in one commit and returns the result of each, in order. Counts every event.
+    """Stores the accepted events in one commit and returns every event's result.
 
+    Results are in the order of the events. Counts every event, also when the commit fails.
     Raises StoreUnavailable when nothing was stored; the sender may retry.
     """
     counters = collector.counters

@@ -1,4 +1,4 @@
-"""Bot detection by User-Agent: is it a bot or an HTTP library, and what are its name and category?"""
+"""Bot detection by User-Agent: bots with name and category, and HTTP libraries."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def is_bot(user_agent: str) -> bool:
 
 
 def name_and_category(user_agent: str) -> tuple[str, str]:
-    """Returns a bot's name ("GPTBot") and a key of CATEGORY_LABELS; unlisted bots are named by their first product."""
+    """Returns a bot's name ("GPTBot") and category (a key of CATEGORY_LABELS).
+
+    Unlisted bots are named by the first product in their User-Agent.
+    """
     for pattern, category in _crawler_patterns():
         if match := pattern.search(user_agent):
             return _name(user_agent, match), category
@@ -75,7 +78,10 @@ def name_and_category(user_agent: str) -> tuple[str, str]:
 
 
 def _name(user_agent: str, match: re.Match[str]) -> str:
-    """Returns the word around the match, without its version; inside a URL, the first product instead."""
+    """Returns the word around the match, without its version.
+
+    Inside a URL that is no name: the first product is used instead.
+    """
     prefix_match, suffix_match = _TOKEN.search(user_agent, 0, match.start()), _TOKEN_REST.match(user_agent, match.end())
     start = prefix_match.start() if prefix_match else match.start()
     word = user_agent[start : suffix_match.end() if suffix_match else match.end()]
@@ -97,7 +103,10 @@ def _bot_pattern() -> re.Pattern[str]:
 
 @cache
 def _crawler_patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Returns (pattern, category) of all crawlers. Compiled for the first bot: 1,500 patterns take 0.2 s."""
+    """Returns (pattern, category) of all crawlers.
+
+    Compiled lazily, for the first bot: 1,500 patterns take 0.2 s.
+    """
     return [(re.compile(pattern), _category(tags)) for pattern, *tags in _read_data("crawlers.json")["crawlers"]]
 
 

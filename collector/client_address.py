@@ -1,4 +1,4 @@
-"""Client address behind trusted proxies, and what the request headers say about the client (origin, prefetch, DNT)."""
+"""Client address behind trusted proxies; origin, prefetch and privacy headers."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ PROXY_HEADER_PREFIXES = (
 
 
 class ClientAddressResolver:
-    """Resolves the client's address: the peer's, or the one that a trusted proxy forwards. Addresses are never logged.
+    """Resolves the client's address: the peer's, or the one forwarded by a trusted proxy.
 
+    Addresses are never logged.
     `untrusted_proxy` is a private peer that forwards without being trusted: the UI asks the owner to trust it.
     """
 
@@ -74,7 +75,7 @@ class ClientAddressResolver:
         return None
 
     def _forwarded_client(self, proxy: str, headers: Headers) -> str | None:
-        """Returns the right-most hop that is not a trusted proxy: everything left of it can be forged."""
+        """Returns the right-most untrusted hop: everything left of it can be forged."""
         hops = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
         client: str | None = proxy
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
@@ -98,7 +99,10 @@ class ClientAddressResolver:
 
 @bounded_lru_cache(8_192)
 def canonical_ip(text: str) -> str | None:
-    """Returns an IP address in canonical form, or None. Removes ports, zones and brackets; unwraps IPv4-mapped IPv6."""
+    """Returns an IP address in canonical form, or None when it is invalid.
+
+    Ports, zones and brackets are removed; IPv4-mapped IPv6 becomes IPv4.
+    """
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -131,7 +135,7 @@ def origin_host(headers: dict[bytes, bytes]) -> str | None:
 
 
 def is_prefetch(headers: dict[bytes, bytes]) -> bool:
-    """Returns True for a page that is prefetched, prerendered or previewed, and may never be shown."""
+    """Returns True for a prefetched, prerendered or previewed page: it may never be shown."""
     if _PREFETCH_HEADERS.isdisjoint(headers):
         return False
     purpose = b" ".join(headers[name] for name in _PREFETCH_HEADERS if name in headers).lower()

@@ -31,7 +31,10 @@ def main() -> None:
 
 
 def fetch(npm: str, package: str, folder: Path) -> dict[str, str]:
-    """Downloads an npm package and returns path → text of its files. Raises CalledProcessError when npm fails."""
+    """Downloads an npm package and returns path → text of its files.
+
+    Raises CalledProcessError when npm fails.
+    """
     npm_process = subprocess.run(
         [npm, "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
     )

@@ -1,4 +1,7 @@
-"""Drop reasons of events and rejection errors of requests, with their HTTP statuses. Both lists are complete."""
+"""Drop reasons of events, and rejection errors of requests with their HTTP statuses.
+
+Both lists are complete.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ class EventDropped(Exception):
 
 
 class RequestRejected(Exception):
-    """Rejects a request with the HTTP `status`; the message says which field is wrong and what was expected."""
+    """Rejects a request with the HTTP `status`.
+
+    The message says which field is wrong and what was expected.
+    """
 
     status = 400
 

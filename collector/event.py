@@ -1,4 +1,4 @@
-"""Hit (an event as it was received), Event (the enriched event that is stored) and HitOutcome."""
+"""Hit (an event as received), Event (enriched, as stored) and HitOutcome."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class Hit(NamedTuple):  # a frozen dataclass takes four times as long to create,
 
 @dataclass(slots=True)
 class Event:
-    """The enriched event that is stored. It has no field for an IP address, so that none can be stored.
+    """The enriched event that is stored.
 
+    It has no field for an IP address, so that none can be stored.
     Known keys of `data` have typed fields as well; an unusable value leaves its field None.
     """
 
@@ -75,7 +76,10 @@ class Event:
 
 
 class HitOutcome(NamedTuple):
-    """What happened to a hit, for the install page. A NamedTuple, because every hit creates one."""
+    """Outcome of a hit, for the install page.
+
+    A NamedTuple, because every hit creates one.
+    """
 
     received_at: datetime
     event: str

@@ -1,4 +1,4 @@
-"""IP geolocation: country, region and city from a local mmdb file; without a file, no location."""
+"""IP geolocation: country, region and city from a local GeoIP (mmdb) file."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ class GeoIPDatabase:
         self._lookup, self.is_ready = lru_cache(MAX_CACHED_ADDRESSES)(self._with_error_handling(lookup)), True
 
     def _lookup_for(self, path: Path) -> Lookup:
-        """Opens the file with geoip2 for the nested schema of MaxMind and DB-IP, else with maxminddb (flat schema)."""
+        """Opens the file: nested schemas with geoip2, flat ones with maxminddb.
+
+        MaxMind's and DB-IP's own files are nested.
+        """
         with maxminddb.open_database(path) as probe_reader:
             database_type = probe_reader.metadata().database_type
         if "City" in database_type or "Enterprise" in database_type or "Country" in database_type:
@@ -129,7 +132,7 @@ class GeoIPDatabase:
         return Location(country, self._region(country, record.get("state1"), None), _clean_name(record.get("city")))
 
     def _region(self, country: str | None, name: Any, code: Any) -> str | None:
-        """Returns the region's id from our alias table, else its ISO code in the database, else its name."""
+        """Returns the region's id from the aliases, else its ISO code, else its name."""
         name = _clean_name(name)
         if not country:
             return None
@@ -144,8 +147,9 @@ def _unknown_location(address: str) -> Location:
 
 @contextmanager
 def _private_copy(path: Path) -> Iterator[Path]:
-    """Provides a temporary copy of the file, deleted on exit (an open reader keeps its data).
+    """Provides a temporary copy of the file and deletes it on exit.
 
+    A reader that is open by then keeps its data.
     Truncating a file that is memory-mapped would crash the process, and the original may be overwritten at any time.
     The copy takes the disk space of the file; without that space the file itself is used.
     """

@@ -1,4 +1,7 @@
-"""Group commit: batches the events of many requests into one durable transaction, and responds after it."""
+"""Group commit: one durable transaction for the events of many requests.
+
+Each request gets its response after the commit.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,10 @@ class GroupCommit:
         self._thread.start()
 
     def _run(self) -> None:
-        """Runs the committer thread; after a crash, rejects its batch and starts a new thread if events wait."""
+        """Runs the committer thread; after a crash, rejects its batch and restarts.
+
+        Without queued events, the next enqueue starts the new thread.
+        """
         try:
             self._commit_until_stopped()
         except BaseException as problem:
@@ -159,7 +165,7 @@ class GroupCommit:
             self._resolve_batch(batch, flags)
 
     def _commit_one_by_one(self, batch: list[PendingRequest], problem: Exception) -> None:
-        """Retries each request by itself, so that one bad event does not fail the others of its batch."""
+        """Retries each request alone: one bad event must not fail its batch."""
         log.error("commit of %d requests failed: %s", len(batch), type(problem).__name__, exc_info=problem)
         if len(batch) == 1:
             self._reject_batch(batch, StoreUnavailable("The event could not be stored."))

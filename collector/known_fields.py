@@ -1,4 +1,7 @@
-"""Known keys of `data`: converts each to a typed field of Event; unusable values leave the field None."""
+"""Known keys of `data`, converted to the typed fields of Event.
+
+Unusable values leave their field None.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ def bounded_text(max_length: int) -> Callable[[Any], str | None]:
 
 
 def bounded_int(maximum: int) -> Callable[[Any], int | None]:
-    """Returns a converter to an integer from 0 to `maximum`; rounds floats and parses strings of digits."""
+    """Returns a converter to an integer from 0 to `maximum`.
+
+    Floats are rounded, strings of digits parsed.
+    """
 
     def convert(value: Any) -> int | None:
         value_type = type(value)
@@ -83,7 +89,7 @@ FIELD_CONVERTERS: dict[str, Callable[[Any], Any]] = {
 
 @bounded_lru_cache(8_192)
 def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | None, str | None]:
-    """Returns the page of a path or full URL, and the host of a full URL.
+    """Returns the page and the host of a URL; a path has no host.
 
     The page is the path without query and fragment, except the query keys that the property keeps, and a fragment that
     begins with `/` or `!` (a hash route).

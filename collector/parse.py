@@ -80,7 +80,7 @@ def parse_body(body: bytes, context: RequestContext) -> list[Hit]:
 
 
 def _fill_missing_fields(raw_events: list[Any]) -> Iterator[Any]:
-    """Fills in the fields that an event of an array may inherit from the event before it.
+    """Fills in fields that an event of an array inherits from the previous one.
 
     An event without collectorId inherits the property; one that has neither data nor user_id also inherits those two.
     They are taken from the previous event as it was sent, never inherited twice, so that a request cannot grow to more
@@ -102,7 +102,10 @@ def _fill_missing_fields(raw_events: list[Any]) -> Iterator[Any]:
 
 
 def _inherited_fields(raw_event: dict[str, Any], previous_event: dict[str, Any]) -> dict[str, Any]:
-    """Returns the data and user_id to inherit; data is a copy, because the pipeline changes it in place."""
+    """Returns the inherited data and user_id.
+
+    The data is a copy, because the pipeline changes it in place.
+    """
     if raw_event.get("data") is not None or raw_event.get("user_id") is not None:
         return {}
     data = previous_event.get("data")
@@ -118,7 +121,10 @@ def read_json(body: bytes) -> Any:
 
 
 def _read_repaired(body: bytes, problem: orjson.JSONDecodeError) -> Any:
-    """Retries without a byte order mark and lone surrogates (half an emoji in a title that a script truncated)."""
+    """Parses again without byte order mark and lone surrogates.
+
+    Scripts that truncate a title leave half an emoji, which is a lone surrogate.
+    """
     repaired_body = _ESCAPE_PATTERN.sub(
         lambda match: rb"\ufffd" if match.group(1) else match.group(), body.removeprefix(_BOM)
     )

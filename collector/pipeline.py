@@ -1,4 +1,4 @@
-"""The enrichment pipeline: turns a hit into an event through named steps, each of which adds fields or drops it."""
+"""The enrichment pipeline: named steps that turn a hit into an event, or drop it."""
 
 from __future__ import annotations
 
@@ -64,12 +64,14 @@ def put_source(event: Event, context: PipelineContext) -> Event:
     """Sets page, hostname, referrer and campaign; the warehouse derives the channel from them."""
     url = event.data.get("url")
     if type(url) is str:
-        event.page, host = page_and_host(url, context.rules.query_keys)
+        event.page, url_host = page_and_host(url, context.rules.query_keys)
         if "utm_" in url and event.utm_source is None:
             _put_campaign(event, url)
     else:
-        host = None
-    event.hostname = _hostname(event.data.get("hostname")) or host or context.hit.origin_host
+        url_host = None
+    hostname = event.data.get("hostname")
+    sent_host = host_of(hostname) if type(hostname) is str and hostname else None
+    event.hostname = sent_host or url_host or context.hit.origin_host
     referrer = event.data.get("referrer")
     if type(referrer) is str and referrer:
         event.referrer = referrer_host(referrer, event.hostname)
@@ -92,7 +94,7 @@ def drop_spam(event: Event, context: PipelineContext) -> Event:
 
 
 def put_visitor(event: Event, context: PipelineContext) -> Event:
-    """Sets the visitor: from user_id, as a daily hash, or none for server-side hits without identity."""
+    """Sets the visitor: by user_id, by daily hash, or none for server-side hits."""
     is_server = context.agent.is_library
     if (context.rules.is_cookieless or context.hit.has_privacy_signal) and not is_server:
         # A cookieless property and the browser's privacy signal also bind cached scripts and senders without a script:
@@ -118,7 +120,10 @@ STEPS: list[PipelineStep] = [
 
 
 class Pipeline:
-    """Runs the steps in order. `geolocator` is a GeoIPDatabase in production; `visitor_keys` holds the daily keys."""
+    """Runs the enrichment steps in order.
+
+    `geolocator` is a GeoIPDatabase in production; `visitor_keys` holds the daily keys.
+    """
 
     def __init__(
         self, geolocator: Geolocator, visitor_keys: VisitorKeySource, steps: Iterable[PipelineStep] = STEPS
@@ -165,13 +170,12 @@ def _put_campaign(event: Event, url: str) -> None:
 _CAMPAIGN_FIELDS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
 
 
-def _hostname(value: object) -> str | None:
-    return host_of(value) if type(value) is str and value else None
-
-
 @lru_cache(maxsize=4_096)
 def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
-    """Returns True when the host is on the list, with or without `www.`; `*.example.com` allows every subdomain."""
+    """Returns True when the host is on the list, with or without `www.`.
+
+    `*.example.com` allows every subdomain.
+    """
     for name in hostnames:
         name = name.lower().removeprefix("www.")
         if name == host or (name.startswith("*.") and re.fullmatch(r".+" + re.escape(name[1:]), host)):
@@ -186,7 +190,10 @@ def is_within(address: str, networks: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=512)
 def _parse_networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Parses the networks of a property's rules; skips invalid ones, so that a typo drops no hits."""
+    """Parses the networks of a property's rules; skips invalid ones.
+
+    A typo must not drop hits.
+    """
     networks = []
     for text in texts:
         try:

@@ -1,4 +1,7 @@
-"""Ports of the ingestion: the interfaces to properties, storage and visitor keys that proprium.server.app provides."""
+"""Ports of the ingestion: interfaces to properties, storage and visitor keys.
+
+proprium.server.app provides the implementations.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ class PropertyRules:
 
 class PropertyDirectory(Protocol):
     def find(self, property_id: UUID) -> PropertyRules | None:
-        """Returns the rules of a property, or None when it does not exist. Cached; cheap enough for every hit."""
+        """Returns the rules of a property, or None when it does not exist.
+
+        Cached; cheap enough for every hit.
+        """
 
 
 class EventSink(Protocol):

@@ -1,4 +1,4 @@
-"""Rate limiting: token buckets for events, the client key that every limit counts by, and bounded counters."""
+"""Rate limiting: token buckets, the client key of all limits, bounded counters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ UNKNOWN_CLIENTS_RATE_FACTOR = 10
 
 
 class RateLimit:
-    """Limits events per second and key with token buckets and a burst of BURST_S seconds; a rate of 0 turns it off.
+    """Limits events per second and key with token buckets; 0 is unlimited.
 
+    The burst is BURST_S seconds of the rate.
     A full bucket admits any number of events once, even more than the burst; the key is then blocked until that debt is
     paid. Memory is bounded by two generations of keys: a key expires after one or two of them.
     """
@@ -44,7 +45,7 @@ class RateLimit:
         self._next_rotation_s = 0.0
 
     def admits(self, key: str, events: int = 1, *, after: int = 0) -> bool:
-        """Takes `events` tokens from the bucket of `key`; takes none and returns False when they are not there.
+        """Takes `events` tokens from the bucket of `key`, or none and returns False.
 
         `after` tokens were taken for the same request already: they do not count against a full bucket.
         """
@@ -67,8 +68,9 @@ class RateLimit:
 
 @bounded_lru_cache(8_192)
 def rate_limit_key(address: str | None) -> str:
-    """Returns the key that every rate limit counts by: an IPv4 address or an IPv6 /64 (one subscriber's network).
+    """Returns the client key that every rate limit counts by.
 
+    An IPv4 address, or an IPv6 /64, which is the network of one subscriber.
     All unknown addresses share one key. IPv4 addresses embedded in IPv6 by a NAT64 gateway (RFC 6052) count as IPv4.
     """
     canonical = canonical_ip(address) if address else None

@@ -1,4 +1,4 @@
-"""Rejected requests: samples a few a second and previews their body to notify the properties that they name."""
+"""Rejected requests: reports a sample of them to the properties that they name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ADDRESS_PATTERN = re.compile(r"(?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.]*|\d+(?:\.\d+){
 
 
 class BodyPreview(NamedTuple):
-    """Property ids, event and URL found in the first bytes of a request, valid or not."""
+    """Property ids, event and URL in the first bytes of an invalid request."""
 
     property_ids: Sequence[str] = ()
     event: str = ""
@@ -62,16 +62,22 @@ class RejectionSampler:
 
 
 def outcomes(request: Request, context: RequestContext, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
-    """Returns an outcome for each property id in the request; the caller checks that the property exists."""
-    preview = _preview(request)
+    """Returns an outcome for each property id in the request.
+
+    The caller checks that the property exists.
+    """
+    preview = _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
     ids = list(dict.fromkeys(parsed_id for text in preview.property_ids if (parsed_id := parse_uuid(text))))
     if not ids:
         return []
     page, host = page_and_host(preview.url) if preview.url else (None, None)
+    count = request.event_count
     agent = classify(context.user_agent)
     outcome = HitOutcome(
         received_at=context.received_at,
-        event=f"{request.event_count} events" if request.is_array else preview.event[:MAX_EVENT_NAME_LENGTH],
+        event=f"{count} event{'' if count == 1 else 's'}"
+        if request.is_array
+        else preview.event[:MAX_EVENT_NAME_LENGTH],
         page=page,
         is_stored=False,
         is_duplicate=False,
@@ -89,10 +95,6 @@ def rejection_reason(problem: RequestRejected) -> str:
     """Returns "status: message", with IP addresses masked: the message may quote one from the payload."""
     sentence = _ADDRESS_PATTERN.sub("…", str(problem))
     return f"{problem.status}: {sentence}"
-
-
-def _preview(request: Request) -> BodyPreview:
-    return _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
 
 
 def _preview_query(query: bytes) -> BodyPreview:
@@ -120,7 +122,10 @@ def _decode_json_text(match: re.Match[bytes] | None) -> str:
 
 
 async def first_bytes(request: Request, receive: Receive) -> bytes:
-    """Returns the bytes of an unread body that have arrived; none for `Expect: 100-continue`, where none were sent."""
+    """Returns the bytes of an unread body that have already arrived.
+
+    Empty with an `Expect` header: such a client waits before it sends the body.
+    """
     if b"expect" in request.headers:
         return b""
     try:

@@ -1,4 +1,4 @@
-"""The collect request: headers, peer, size-limited body, and parsing of its hits from JSON or pixel parameters."""
+"""The collect request: reads its body within limits and parses its hits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ClientDisconnected(Exception):
 
 
 class Request:
-    """Holds one request and its number of events, which is 1 until the body has been parsed."""
+    """Holds one request and its event count, which is 1 until the body is parsed."""
 
     __slots__ = ("all_headers", "body", "context", "event_count", "headers", "is_counted", "peer", "query")
 
@@ -48,7 +48,10 @@ def parse_hits(request: Request, context: RequestContext) -> list[Hit]:
 
 
 def _parse_pixel_hit(query: bytes, headers: dict[bytes, bytes], context: RequestContext) -> Hit:
-    """Parses a pixel request: `id` is the property, `event` defaults to page_view, other parameters become data."""
+    """Parses the hit of a pixel request.
+
+    `id` is the property, `event` defaults to page_view, other parameters become data.
+    """
     try:
         parameters = dict(parse_qsl(query.decode("latin-1"), max_num_fields=_MAX_PIXEL_FIELDS))
     except ValueError:

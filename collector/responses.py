@@ -42,7 +42,10 @@ async def send_response(send: Send, response: Response) -> None:
 
 
 def success(drop_counts: Mapping[str, int], is_array: bool) -> Response:
-    """Returns a 204; `X-Dropped` lists the drop reasons: `hostname`, or `hostname=2, prefetch=1` for an array."""
+    """Returns a 204 whose `X-Dropped` lists the drop reasons.
+
+    `hostname` for one event, `hostname=2, prefetch=1` for an array.
+    """
     return Response(204, [*_CORS, *_dropped_headers(drop_counts, is_array)]) if drop_counts else NO_CONTENT
 
 
@@ -59,7 +62,10 @@ def _dropped_headers(drop_counts: Mapping[str, int], is_array: bool) -> Headers:
 
 
 def problem(rejection: RequestRejected) -> Response:
-    """Returns the error as problem+json; its detail says which field is wrong and what was expected."""
+    """Returns the error as problem+json.
+
+    Its detail says which field is wrong and what was expected.
+    """
     status = rejection.status
     body = orjson.dumps({"title": HTTPStatus(status).phrase, "detail": str(rejection), "status": status})
     head = [*_CORS, (b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body)), _NO_STORE]
@@ -91,7 +97,10 @@ def preflight(headers: Mapping[bytes, bytes], allowed: str) -> Response:
 
 
 def script(file: ScriptFile, path: str, headers: Mapping[bytes, bytes]) -> Response:
-    """Returns the tracker script: cached for a year under its hashed name, for ten minutes under the stable ones."""
+    """Returns the tracker script, or a 304 when its ETag matches.
+
+    Cached for a year under its hashed name, for ten minutes under the stable names.
+    """
     is_hashed = path == file.hashed_name
     cache = b"public, max-age=31536000, immutable" if is_hashed else b"public, max-age=%d" % SCRIPT_MAX_AGE_S
     head = [

@@ -1,4 +1,4 @@
-"""The ingestion service: turns a request into a response, at once or after its events are committed.
+"""Ingestion service: handles collect requests, and responds after the commit of their events.
 
 Independent of the HTTP server: `collector.asgi` and uvicorn's protocol call it.
 """
@@ -122,7 +122,7 @@ class Collector:
             raise RateLimited("Too many events from this address. Try again in a second.")
 
     def should_notify(self, problem: Exception) -> bool:
-        """Returns True while the sampler admits this rejection: its properties are notified of a few a second."""
+        """Returns True for the few rejections per second that are reported to properties."""
         return self._rejection_sampler.admits(problem.status) if isinstance(problem, RequestRejected) else False
 
     def reject(self, request: Request, problem: Exception, should_notify: bool | None = None) -> Response:
@@ -226,7 +226,10 @@ class Collector:
         return rules
 
     def _count_received(self, request: Request) -> None:
-        """Counts the events of a request once: an unreadable body as one, an array as its length."""
+        """Counts the events of a request, once.
+
+        An unreadable body counts as one event, an array as its length.
+        """
         if not request.is_counted:
             self.counters.received += request.event_count
             request.is_counted = True

@@ -1,4 +1,7 @@
-"""The tracker script (collector.js) as a static file: precompressed, with an ETag and a content-hashed name."""
+"""The tracker script (collector.js) as a precompressed static file.
+
+It has an ETag and a content-hashed name.
+"""
 
 from __future__ import annotations
 

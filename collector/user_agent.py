@@ -71,7 +71,7 @@ def _classify_cached(text: str) -> UserAgent:
         return UserAgent(is_library=True)
     parsed = user_agents.parse(text)
     agent = UserAgent(
-        browser=_browser(parsed),
+        browser=_name_or_empty(_BROWSERS.get(parsed.browser.family, parsed.browser.family)),
         browser_version=_major_minor(parsed.browser.version_string),
         platform=_name_or_empty(_PLATFORMS.get(parsed.os.family, parsed.os.family)),
         platform_version=_major_minor(parsed.os.version_string),
@@ -83,15 +83,11 @@ def _classify_cached(text: str) -> UserAgent:
 
 
 def is_automated(agent: UserAgent, reports_automation: bool) -> bool:
-    """Returns True for a browser driven by a program: a headless User-Agent, or one that reports automation.
+    """Returns True for an automated browser: headless, or reporting `navigator.webdriver`.
 
     A property may count automated browsers like people.
     """
     return agent.bot_category == bots.HEADLESS if agent.is_bot else reports_automation
-
-
-def _browser(parsed: Any) -> str:
-    return _name_or_empty(_BROWSERS.get(parsed.browser.family, parsed.browser.family))
 
 
 def _name_or_empty(name: str) -> str:

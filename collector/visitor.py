@@ -1,4 +1,4 @@
-"""Visitor ids: a hash of user_id, or a keyed daily hash of anonymised IP address and User-Agent."""
+"""Visitor ids: a hash of user_id, or a keyed daily hash (cookieless)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ SESSION_GAP = timedelta(minutes=30)
 
 
 def visitor_of(user_id: str) -> int:
-    """Returns the signed 64-bit visitor id of a user_id in canonical form (42 and "42" both arrive as "42")."""
+    """Returns the signed 64-bit visitor id of a canonical user_id.
+
+    42 and "42" are one visitor, because both arrive here as "42".
+    """
     return int.from_bytes(blake2b(user_id.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
 
 
@@ -25,7 +28,10 @@ def daily_visitor(key: bytes, address: str | None, user_agent: str) -> int:
 
 @lru_cache(maxsize=8_192)
 def anonymise_ip(address: str) -> str:
-    """Truncates an address to its /24 (IPv4) or /48 (IPv6) network; IPv4-mapped IPv6 counts as IPv4."""
+    """Truncates an address to its /24 (IPv4) or /48 (IPv6) network.
+
+    IPv4-mapped IPv6 addresses count as IPv4.
+    """
     ip = ip_address(address)
     if isinstance(ip, IPv6Address):
         if ip.ipv4_mapped is None:
@@ -36,7 +42,7 @@ def anonymise_ip(address: str) -> str:
 
 @lru_cache(maxsize=512)
 def time_zone(name: str) -> ZoneInfo:
-    """Returns the time zone of an IANA name, or UTC when the system does not know it."""
+    """Returns the time zone of an IANA name, or UTC for unknown ones."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -44,7 +50,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 def local_days(moment: datetime, timezone: str) -> tuple[date, date | None]:
-    """Returns the local day of `moment`, and the day before while a session of that day may still be open."""
+    """Returns the local day, and the previous one while its sessions may be open."""
     today = moment.astimezone(time_zone(timezone)).date()
     start, yesterday = _day_start(today, timezone)
     return today, yesterday if moment - start < SESSION_GAP else None

@@ -1,4 +1,7 @@
-"""Reads the bundled maps and names: countries by ISO 3166-1 alpha-2 (and XK), regions by ISO 3166-2."""
+"""Reads the bundled maps and the names of countries and regions.
+
+Countries are keyed by ISO 3166-1 alpha-2 (and XK), regions by ISO 3166-2.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class CountryPoint:
-    """Position of a country's dot, and its area: the smallest countries are drawn as a dot."""
+    """Position and area of a country: the smallest ones are drawn as dots."""
 
     lon: float
     lat: float
@@ -25,7 +28,10 @@ class CountryPoint:
 
 
 class Atlas:
-    """Serves map geometry as bytes and English names. Files are read on first use and cached."""
+    """Provides map geometry as bytes, and English names.
+
+    Files are read on first use and cached.
+    """
 
     def __init__(self, folder: Path = DATA) -> None:
         self._folder = folder
@@ -44,7 +50,7 @@ class Atlas:
         return country in self._countries_with_regions
 
     def name(self, country: str) -> str:
-        """Returns the English name of a country (CLDR), or the code itself when it is unknown."""
+        """Returns a country's English name (CLDR), or the code when it is unknown."""
         return self._names.get(country, country)
 
     def region_name(self, region: str) -> str:

@@ -145,7 +145,10 @@ def _country_point(parts: list[tuple[float, Any]]) -> list[float]:
 
 
 def check_complete(folder: Path, coded: Iterable[CodedProvince]) -> None:
-    """Checks that no country or region was lost, except tiny ones. Raises SourceError with the missing codes."""
+    """Checks that no country or region was lost, except tiny ones.
+
+    Raises SourceError with the missing codes.
+    """
     coded = list(coded)
     missing_codes = _codes_larger_than_grid({coded_province.country: coded_province for coded_province in coded}) - set(
         Topology(_read(folder / "world.json")).ids
@@ -160,7 +163,10 @@ def check_complete(folder: Path, coded: Iterable[CodedProvince]) -> None:
 
 
 def _codes_larger_than_grid(coded: dict[str, CodedProvince]) -> set[str]:
-    """Returns the codes of areas larger than a grid step; smaller ones such as Wake Island may vanish."""
+    """Returns the codes of areas larger than a grid step.
+
+    Smaller ones may vanish: Wake Island, between the two edges of the Pacific.
+    """
     return {
         key
         for key, coded_province in coded.items()
@@ -197,7 +203,10 @@ def _write_world(coded: list[CodedProvince], scratch: Path, new_folder: Path) ->
 
 
 def _write_regions(coded: list[CodedProvince], names: dict[str, str], scratch: Path, new_folder: Path) -> None:
-    """Writes one file per country, all simplified in one run; small countries keep a larger share of their points."""
+    """Writes one file per country, all simplified in one run.
+
+    Small countries keep a larger share of their points.
+    """
     path, split = scratch / "provinces.json", scratch / "split"
     split.mkdir()
     provinces_by_country = _by_country(coded)
@@ -232,9 +241,9 @@ def retained_share(coded: Sequence[CodedProvince]) -> float:
 
 
 def _by_country(coded: Iterable[CodedProvince]) -> dict[str, list[CodedProvince]]:
-    """Groups provinces by the country of their region code: Guadeloupe is a region on the map of France.
+    """Groups provinces by the country of their region code.
 
-    On the world map it is a country.
+    Guadeloupe is a region on the map of France, and a country on the world map.
     """
     provinces_by_country: dict[str, list[CodedProvince]] = defaultdict(list)
     for coded_province in coded:

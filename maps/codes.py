@@ -1,4 +1,4 @@
-"""Maps Natural Earth's provinces to the ISO codes of country and region that GeoIP databases use."""
+"""Assigns Natural Earth's provinces the ISO codes that GeoIP databases use."""
 
 from __future__ import annotations
 
@@ -41,14 +41,20 @@ SEPARATE_COUNTRIES = frozenset({"SJ", "BV"})
 
 @dataclass(frozen=True)
 class Codes:
-    """Country and region code; `country` is empty for areas that are not drawn, `region` for areas without regions."""
+    """Country and region code of a province.
+
+    `country` is empty for areas that are not drawn, `region` for those without regions.
+    """
 
     country: str
     region: str
 
 
 class CodeTable:
-    """Looks up codes in provinces.csv; provinces of other Natural Earth versions keep the codes in their file."""
+    """Looks up the codes of provinces in provinces.csv.
+
+    Provinces that are not listed (other Natural Earth versions) keep the codes in their file.
+    """
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
         self._codes_by_key: dict[tuple[str, ...], Codes] = {}
@@ -65,7 +71,10 @@ class CodeTable:
             return cls(csv.DictReader(file))
 
     def lookup(self, province: Province) -> Codes:
-        """Finds a province by all four fields, else by unit and name, else uses the codes in its file."""
+        """Returns the codes of a province.
+
+        Matched by all four fields, else by unit and name, else the codes in its file.
+        """
         key = (province.unit, province.name, province.local_name, province.fips)
         return self._codes_by_key.get(key) or self._codes_by_name.get(key[:2]) or _codes_from_province(province)
 
@@ -84,7 +93,7 @@ def _codes_from_province(province: Province) -> Codes:
 
 
 def private_code(country: str, name: str) -> str:
-    """Returns a made-up code ("NO-xtroms") for a region without an ISO code."""
+    """Returns a private code ("NO-xtroms") for a region without an ISO code."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return f"{country}-x{re.sub('[^a-z0-9]', '', plain)}"
 
@@ -95,12 +104,16 @@ TYPE_WORDS = re.compile(
 
 
 def without_type_words(names: Mapping[str, str]) -> dict[str, str]:
-    """Drops words like "Oblast" from a country's region names where they stay unique (Kyiv and Kyiv Oblast differ)."""
-    short = {code: " ".join(TYPE_WORDS.sub(" ", name).split()) or name for code, name in names.items()}
-    return dict(_unique(names, short))
+    """Drops words like "Oblast" from a country's region names.
+
+    Only where the names stay unique: Kyiv and Kyiv Oblast differ.
+    """
+    short_names = {code: " ".join(TYPE_WORDS.sub(" ", name).split()) or name for code, name in names.items()}
+    return dict(_short_where_unique(names, short_names))
 
 
-def _unique(names: Mapping[str, str], short: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _short_where_unique(names: Mapping[str, str], short_names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for code, name in names.items():
-        is_ambiguous = any(short[code] in (short[other], names[other]) for other in names if other != code)
-        yield code, name if is_ambiguous else short[code]
+        short_name = short_names[code]
+        is_ambiguous = any(short_name in (short_names[other], names[other]) for other in names if other != code)
+        yield code, name if is_ambiguous else short_name

@@ -1,4 +1,7 @@
-"""Map extents: the bounding box of a country without its remote islands, across the date line where needed."""
+"""Map extents: a country's bounding box without remote islands.
+
+A box may cross the date line.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ MIN_AREA_SHARE = 1 / 500
 
 @dataclass(frozen=True)
 class Extent:
-    """A bounding box in degrees. `west` < −180 or `east` > 180 means that it crosses the date line."""
+    """A bounding box in degrees.
+
+    `west` below −180 or `east` above 180 means that it crosses the date line.
+    """
 
     west: float
     south: float
@@ -52,16 +58,23 @@ class Extent:
         return Extent(self.west + degrees, self.south, self.east + degrees, self.north)
 
     def gap(self, other: Extent) -> float:
-        """Returns the larger of the horizontal and vertical gaps between two boxes; 0 when they overlap."""
+        """Returns the larger of the horizontal and vertical gaps, in degrees.
+
+        0 when the boxes overlap.
+        """
         horizontal_gap = max(other.west - self.east, self.west - other.east)
         vertical_gap = max(other.south - self.north, self.south - other.north)
         return max(horizontal_gap, vertical_gap, 0.0)
 
 
 def extent_of(topology: Topology) -> Extent:
-    """Returns the box around the mainland and all polygons near it. Raises ValueError for an empty topology."""
+    """Returns the box around the mainland and all polygons near it.
+
+    Raises ValueError for an empty topology.
+    """
     boxes = sorted(
-        ((ring_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()), key=lambda b: -b[0]
+        ((ring_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()),
+        key=lambda area_and_box: -area_and_box[0],
     )
     if not boxes:
         raise ValueError("The topology has no polygon")
@@ -73,7 +86,7 @@ def _grow(main: Extent, others: list[Extent]) -> Extent:
     """Extends the box by nearby boxes until none is left within reach."""
     while True:
         reach = max(MAX_GAP_SHARE * max(main.width, main.height), MIN_REACH_DEGREES)
-        nearby_boxes = [box for box in (_nearest_turn(main, other) for other in others) if main.gap(box) <= reach]
+        nearby_boxes = [box for box in (_nearest_copy(main, other) for other in others) if main.gap(box) <= reach]
         grown = main
         for box in nearby_boxes:
             grown = grown.union(box)
@@ -82,8 +95,8 @@ def _grow(main: Extent, others: list[Extent]) -> Extent:
         main = grown
 
 
-def _nearest_turn(main: Extent, box: Extent) -> Extent:
-    return min((box.shift(turn) for turn in (-360.0, 0.0, 360.0)), key=main.gap)
+def _nearest_copy(main: Extent, box: Extent) -> Extent:
+    return min((box.shift(degrees) for degrees in (-360.0, 0.0, 360.0)), key=main.gap)
 
 
 def _box(ring: Ring) -> Extent:

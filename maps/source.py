@@ -25,7 +25,10 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Province:
-    """One admin-1 feature. Names are empty rather than None; `iso` is the file's own ISO 3166-2 code, if any."""
+    """One admin-1 feature of the source file.
+
+    Names are empty rather than None; `iso` is the file's own ISO 3166-2 code, if any.
+    """
 
     unit: str  # Natural Earth's gu_a3, else adm0_a3: tells France from Guadeloupe
     name: str
@@ -53,7 +56,11 @@ def read_geojson(path: Path) -> list[Province]:
     """Reads the provinces of a GeoJSON FeatureCollection; field names may be upper or lower case."""
     features = json.loads(path.read_text("utf-8"))["features"]
     return [
-        _province(_lower_keys(feature["properties"]), _geojson_polygons(feature["geometry"])) for feature in features
+        _province(
+            {name.lower(): value for name, value in feature["properties"].items()},
+            _geojson_polygons(feature["geometry"]),
+        )
+        for feature in features
     ]
 
 
@@ -81,10 +88,6 @@ def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Provi
         iso=text("iso_3166_2"),
         polygons=polygons,
     )
-
-
-def _lower_keys(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in properties.items()}
 
 
 def _geojson_polygons(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]:

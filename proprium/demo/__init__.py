@@ -1,1 +1,1 @@
-"""Sample data: the property "Exemplar" with a realistic year of events, and simulated live traffic after it."""
+"""Sample data: the property "Exemplar" with a year of events and live traffic."""

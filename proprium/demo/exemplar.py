@@ -89,7 +89,7 @@ def population() -> Population:
 
 @cache
 def _regions(country: str) -> tuple[str, ...]:
-    """Returns the ISO 3166-2 ids of a country, without the made-up ones of our maps (`-x…`)."""
+    """Returns a country's ISO 3166-2 ids, without the maps' private ones (`-x…`)."""
     atlas = Atlas()
     ids = atlas.regions(country).ids if atlas.has_regions(country) else ()
     return tuple(sorted(id_ for id_ in ids if "-x" not in id_))

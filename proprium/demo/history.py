@@ -70,7 +70,7 @@ def history(
         for moment in visit_times(rng, day_start, int(share * visits_per_share + rng.random())):
             person, steps = population.visit(rng, moment)
             events += [to_event(rng, step, person, property_number) for step in steps]
-        events.sort(key=_created_at)
+        events.sort(key=lambda event: event.created_at)
         day_end = min(day_start + timedelta(days=1), until)
         yield [event for event in events if event.created_at < day_end]
         carried_over = [event for event in events if event.created_at >= day_end]
@@ -96,7 +96,3 @@ def visit_times(rng: Random, day: datetime, count: int) -> list[datetime]:
 
 def _decay(days_since: float) -> float:
     return math.exp(-days_since / 2.2) if days_since >= 0 else 0.0
-
-
-def _created_at(event: Event) -> datetime:
-    return event.created_at

@@ -51,7 +51,10 @@ class Person:
 
 
 class People:
-    """Generates random people. `regions` returns a country's region ids, for countries without a list of cities."""
+    """Generates random people.
+
+    `regions` returns a country's region ids, for countries without a list of cities.
+    """
 
     def __init__(self, regions: Callable[[str], Sequence[str]]) -> None:
         agents = json.loads((DATA / "user_agents.json").read_text())
@@ -72,7 +75,10 @@ class People:
         )
 
     def bot(self, rng: Random) -> Person:
-        """Returns a crawler: from one of two data centres, and with a new user_id, since crawlers keep no cookie."""
+        """Returns a crawler in one of two data centres.
+
+        Each has a new user_id, because crawlers keep no cookie.
+        """
         text = rng.choices([text for _, text in BOT_AGENTS], weights=[share for share, _ in BOT_AGENTS])[0]
         place = rng.choice([place for place in self.places if place.city in {"Ashburn", "Frankfurt am Main"}])
         return Person(f"{rng.getrandbits(128):032x}", text, (1024, 768), "en-US", place)

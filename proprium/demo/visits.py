@@ -1,4 +1,4 @@
-"""Simulates one visit as the tracker script would report it: page views, clicks, scrolls, leaves, custom events."""
+"""Simulates the events of one visit, as the tracker script reports them."""
 
 from __future__ import annotations
 
@@ -146,7 +146,10 @@ def _read_page(
 
 
 def _page_event(view: dict[str, Any], event: str, **details: Any) -> tuple[str, dict[str, Any]]:
-    """Returns name and data of an event within a page view: the view's keys plus its own details."""
+    """Returns name and data of a further event of a page view.
+
+    The data holds the view's keys and the event's own details.
+    """
     return event, {key: view[key] for key in ("user_id", "view_id", "url", "hostname")} | details
 
 

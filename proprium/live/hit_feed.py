@@ -43,7 +43,10 @@ class HitFeed(Generic[T]):
             return list(self._recent.get(property_id, ()))
 
     def subscribe(self, property_id: UUID, callback: Callable[[T], None]) -> Callable[[], None]:
-        """Calls `callback` on the running event loop with each new outcome; returns the function to unsubscribe."""
+        """Calls `callback` on the running event loop with each new outcome.
+
+        Returns the function that ends the subscription.
+        """
         listener = _Listener(asyncio.get_running_loop(), callback)
         with self._lock:
             self._listeners.setdefault(property_id, []).append(listener)

@@ -1,4 +1,4 @@
-"""Live queries: subscriptions to query results, computed once per query and shared by all pages that show it."""
+"""Live queries: subscriptions to query results, shared by all pages."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class LiveQueries:
         is_same: Callable[[T, T], bool] | None = None,
         refresh_interval_s: float | None = None,
     ) -> Subscription[T]:
-        """Subscribes a page: calls `callback` on the event loop with the first result and with each new one.
+        """Calls `callback` on the event loop with the first and each new result.
 
         `compute` runs in a thread. Subscribers of one (property, key) share it, so the key must contain everything that
         `compute` depends on, except the time: a result that changes with time alone needs `refresh_interval_s`. A
@@ -203,7 +203,10 @@ class _Topic:
             self.cancel_timer_if_idle()
 
     def catch_up(self, subscription: Subscription[Any]) -> None:
-        """Delivers the shared result at once, unless it is stale and over MAX_INTERVAL_S old; schedules a refresh."""
+        """Delivers the shared result at once if it is fresh, and schedules a refresh.
+
+        A stale result is delivered as well while it is younger than MAX_INTERVAL_S.
+        """
         self._is_stale = self._is_stale or self._is_refresh_due()
         is_recent = self._loop.time() - self._result_started_s < MAX_INTERVAL_S
         if self._result is not NO_RESULT and (is_recent or not self._is_stale):
@@ -236,7 +239,10 @@ class _Topic:
         return self._refresh_interval_s is not None and self._loop.time() - self._started_s >= self._refresh_interval_s
 
     def _set_timer(self) -> None:
-        """Sets the timer to the time of the next computation; sets none while one runs or no page is visible."""
+        """Sets the timer to the time of the next computation.
+
+        Sets none while one runs or no page is visible.
+        """
         if self._task is not None or not self.is_active():
             return
         if self._timer is not None:
@@ -296,7 +302,10 @@ class _Topic:
             self._set_timer()
 
     async def _deliver(self, result: Any) -> None:
-        """Delivers page by page and yields in between, because each page renders on the event loop."""
+        """Delivers to one page after another, and yields between them.
+
+        Each page renders on the event loop, which must stay responsive.
+        """
         for subscription in self._active_subscriptions():
             if subscription in self._subscriptions and not subscription.is_paused:
                 subscription.deliver(result)
@@ -307,7 +316,7 @@ class _Topic:
 
 
 def _compute_with_deadline(deadline: QueryDeadline, compute: Callable[[], T]) -> tuple[T, float]:
-    """Runs `compute` under the deadline in a worker thread; returns its result and its CPU seconds."""
+    """Runs `compute` in a worker thread; returns its result and CPU seconds."""
     started_s = thread_time()
     with with_deadline(deadline):
         deadline.check()
