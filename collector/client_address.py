@@ -42,8 +42,8 @@ PROXY_HEADER_PREFIXES = (
 class ClientAddressResolver:
     """Resolves the client's address: the peer's, or the one forwarded by a trusted proxy.
 
-    Addresses are never logged.
-    `untrusted_proxy` is a private peer that forwards without being trusted: the UI asks the owner to trust it.
+    Addresses are never logged. `untrusted_proxy` is a private peer that forwards without being trusted: the UI asks
+    the owner to trust it.
     """
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
@@ -92,8 +92,8 @@ class ClientAddressResolver:
         if self.untrusted_proxy is None:
             self.untrusted_proxy = proxy
             log.warning(
-                "Untrusted proxy: visitors have no location until its address is in PROPRIUM_TRUSTED_PROXIES"
-                " or trusted in the UI"
+                "A proxy that is not trusted forwards requests, so visitors have no location."
+                " Trust it in the UI, or add it to PROPRIUM_TRUSTED_PROXIES."
             )
 
 

@@ -40,8 +40,8 @@ class Hit(NamedTuple):  # a frozen dataclass takes four times as long to create,
 class Event:
     """The enriched event that is stored.
 
-    It has no field for an IP address, so that none can be stored.
-    Known keys of `data` have typed fields as well; an unusable value leaves its field None.
+    It has no field for an IP address, so that none can be stored. Known keys of `data` have typed fields as well; an
+    unusable value leaves its field None.
     """
 
     id: UUID

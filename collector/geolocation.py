@@ -149,9 +149,9 @@ def _unknown_location(address: str) -> Location:
 def _private_copy(path: Path) -> Iterator[Path]:
     """Provides a temporary copy of the file and deletes it on exit.
 
-    A reader that is open by then keeps its data.
-    Truncating a file that is memory-mapped would crash the process, and the original may be overwritten at any time.
-    The copy takes the disk space of the file; without that space the file itself is used.
+    A reader that is open by then keeps its data, and no other process can reach the copy: truncating a file that is
+    memory-mapped would crash this process. The copy takes the disk space of the file; without that space the file
+    itself is used.
     """
     copy = _copy_file(path, path.parent) or _copy_file(path, Path(tempfile.gettempdir()))
     try:

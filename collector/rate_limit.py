@@ -21,22 +21,22 @@ UNKNOWN_CLIENTS_RATE_FACTOR = 10
 class RateLimit:
     """Limits events per second and key with token buckets; 0 is unlimited.
 
-    The burst is BURST_S seconds of the rate.
-    A full bucket admits any number of events once, even more than the burst; the key is then blocked until that debt is
-    paid. Memory is bounded by two generations of keys: a key expires after one or two of them.
+    The burst is BURST_S seconds of the rate. A full bucket admits any number of events once, even more than the burst;
+    the key is then blocked until that debt is paid. Memory is bounded by two generations of keys: a key expires after
+    one or two of them.
     """
 
-    KEYS_LIMIT = 50_000  # in each of the two generations
+    MAX_KEYS_PER_GENERATION = 50_000
 
     def __init__(
         self,
-        requests_per_second: float,
+        events_per_second: float,
         *,
         max_events_per_call: int = 100,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._interval_s = 1 / requests_per_second if requests_per_second else 0.0
-        self._burst_s = max(1, round(requests_per_second * BURST_S)) * self._interval_s
+        self._interval_s = 1 / events_per_second if events_per_second else 0.0
+        self._burst_s = max(1, round(events_per_second * BURST_S)) * self._interval_s
         self._generation_s = self._burst_s + max_events_per_call * self._interval_s  # no debt expires before it is paid
         self._monotonic = monotonic
         # Monotonic time at which the bucket of a key is full again; the bucket of an absent key is full.
@@ -47,12 +47,12 @@ class RateLimit:
     def admits(self, key: str, events: int = 1, *, after: int = 0) -> bool:
         """Takes `events` tokens from the bucket of `key`, or none and returns False.
 
-        `after` tokens were taken for the same request already: they do not count against a full bucket.
+        `after` tokens were taken for the same request already: a bucket that was full before them counts as full.
         """
         if not self._interval_s:
             return True
         now = self._monotonic()
-        if now >= self._next_rotation_s or len(self._full_at) >= self.KEYS_LIMIT:
+        if now >= self._next_rotation_s or len(self._full_at) >= self.MAX_KEYS_PER_GENERATION:
             self._previous_full_at, self._full_at, self._next_rotation_s = self._full_at, {}, now + self._generation_s
         full_at = self._full_at.get(key) or self._previous_full_at.get(key) or now
         if full_at < now:
@@ -70,8 +70,8 @@ class RateLimit:
 def rate_limit_key(address: str | None) -> str:
     """Returns the client key that every rate limit counts by.
 
-    An IPv4 address, or an IPv6 /64, which is the network of one subscriber.
-    All unknown addresses share one key. IPv4 addresses embedded in IPv6 by a NAT64 gateway (RFC 6052) count as IPv4.
+    It is an IPv4 address, or an IPv6 /64, which is the network of one subscriber. All unknown addresses share one key.
+    IPv4 addresses embedded in IPv6 by a NAT64 gateway (RFC 6052) count as IPv4.
     """
     canonical = canonical_ip(address) if address else None
     if canonical is None:

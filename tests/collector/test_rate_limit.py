@@ -109,7 +109,7 @@ def test_the_average_is_the_rate_whatever_is_sent(clock: Clock) -> None:
 
 
 def test_many_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RateLimit, "KEYS_LIMIT", 1_000)
+    monkeypatch.setattr(RateLimit, "MAX_KEYS_PER_GENERATION", 1_000)
     limited = limit(clock, 100)
     for number in range(10_000):
         limited.admits(f"10.0.{number >> 8}.{number & 255}")
