@@ -22,7 +22,7 @@ class HitFeed(Generic[T]):
     def __init__(self, max_hits_per_property: int = 20, max_properties: int = 500) -> None:
         self._max_hits_per_property, self._max_properties = max_hits_per_property, max_properties
         self._recent: OrderedDict[UUID, deque[T]] = OrderedDict()
-        self._listeners: dict[UUID, list[_Listener[T]]] = {}
+        self._subscribers: dict[UUID, list[_Subscriber[T]]] = {}
         self._lock = Lock()
 
     def publish(self, property_id: UUID, outcome: T) -> None:
@@ -33,9 +33,9 @@ class HitFeed(Generic[T]):
                 if len(self._recent) > self._max_properties:
                     self._recent.popitem(last=False)
             recent.append(outcome)
-            listeners = tuple(self._listeners.get(property_id, ()))
-        for listener in listeners:
-            listener.notify(outcome)
+            subscribers = tuple(self._subscribers.get(property_id, ()))
+        for subscriber in subscribers:
+            subscriber.notify(outcome)
 
     def recent(self, property_id: UUID) -> list[T]:
         """Returns the latest outcomes since the process started, oldest first."""
@@ -47,23 +47,23 @@ class HitFeed(Generic[T]):
 
         Returns the function that ends the subscription.
         """
-        listener = _Listener(asyncio.get_running_loop(), callback)
+        subscriber = _Subscriber(asyncio.get_running_loop(), callback)
         with self._lock:
-            self._listeners.setdefault(property_id, []).append(listener)
+            self._subscribers.setdefault(property_id, []).append(subscriber)
 
         def unsubscribe() -> None:
             with self._lock:
-                listeners = self._listeners.get(property_id, [])
-                if listener in listeners:
-                    listeners.remove(listener)
-                if not listeners:
-                    self._listeners.pop(property_id, None)
+                subscribers = self._subscribers.get(property_id, [])
+                if subscriber in subscribers:
+                    subscribers.remove(subscriber)
+                if not subscribers:
+                    self._subscribers.pop(property_id, None)
 
         return unsubscribe
 
 
 @dataclass(frozen=True, eq=False)
-class _Listener(Generic[T]):
+class _Subscriber(Generic[T]):
     loop: asyncio.AbstractEventLoop
     callback: Callable[[T], None]
 
