@@ -1,1 +1,4 @@
-"""Ingestion: from the bytes of a request to events worth keeping; knows nothing of screens or databases."""
+"""Event ingestion: parses, filters and enriches requests into events.
+
+Independent of the UI and of databases.
+"""

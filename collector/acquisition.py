@@ -1,4 +1,4 @@
-"""Where a visitor came from: the bare host of a referrer, a source for people, and GA4's default channel."""
+"""Traffic acquisition: referrer host, source name and GA4 default channel of a visit; referrer spam."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANNELS = (
     "Video", "Paid video", "Display", "Affiliates", "Shopping", "Paid shopping", "Audio", "SMS", "Push",
     "Cross-network", "Paid other", "Unassigned",
 )  # fmt: skip
-"""Every channel there is."""
+"""All channels."""
 
 _ORGANIC_CHANNELS = {
     "ai": "AI assistants",
@@ -46,7 +46,7 @@ _EMAIL_MEDIA = {"email", "e-mail", "e_mail", "e mail", "newsletter"}
 
 
 class KnownSource(NamedTuple):
-    """A well-known source."""
+    """A source listed in data/sources.toml."""
 
     name: str
     kind: str  # a table of sources.toml: ai, search, social, video, email, shopping
@@ -54,7 +54,10 @@ class KnownSource(NamedTuple):
 
 @bounded_lru_cache(8_192)
 def host_of(text: str) -> str | None:
-    """The bare host of an address or of a host: lower case, without `www.`, user and port. None when there is none."""
+    """Returns the bare host of a URL or host, or None.
+
+    Lower case, without `www.`, user and port.
+    """
     _, slashes, rest = text.strip().partition("://")
     rest = rest if slashes else text.strip().removeprefix("//")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
@@ -67,7 +70,7 @@ def host_of(text: str) -> str | None:
 
 @bounded_lru_cache(8_192)
 def referrer_host(raw: str, own_host: str | None) -> str | None:
-    """The host that sent the visitor; None for a direct visit, and for the page's own host."""
+    """Returns the referrer's bare host; None for direct visits and the own host."""
     if ":" in raw and not re.match(r"(?:https?|android-app|ios-app)://|[^/:]+:\d+(?:/|$)", raw.strip(), re.IGNORECASE):
         return None  # about:blank, javascript:, file:
     host = host_of(raw)
@@ -78,9 +81,9 @@ def referrer_host(raw: str, own_host: str | None) -> str | None:
 def source_and_channel(
     referrer: str | None, utm_source: str | None, utm_medium: str | None, utm_campaign: str | None = None
 ) -> tuple[str | None, str]:
-    """A name for people ("Google", "blog.example.com"; None when direct), and one of CHANNELS.
+    """Returns a display name ("Google", "blog.example.com"; None when direct) and one of CHANNELS.
 
-    `referrer` is a bare host as `referrer_host` gives it. The campaign's own words win over the referrer.
+    `referrer` is a bare host from `referrer_host`. UTM parameters take precedence over the referrer.
     """
     return _source_and_channel(referrer or "", utm_source or "", utm_medium or "", utm_campaign or "")
 
@@ -99,7 +102,7 @@ def _source_and_channel(referrer: str, utm_source: str, utm_medium: str, utm_cam
 
 
 def _channel(kind: str, source: str, medium: str, campaign: str) -> str | None:
-    """GA4's default channel grouping in the order of its published definition; AI assistants are our addition.
+    """Applies GA4's default channel grouping, in its published order; "AI assistants" is our addition.
 
     https://support.google.com/analytics/answer/9756891
     """
@@ -150,7 +153,7 @@ def _channel_by_medium(source: str, medium: str) -> str | None:
 
 @bounded_lru_cache(8_192)
 def known_source(host: str) -> KnownSource | None:
-    """The well-known source of a host (or of a utm_source): the longest suffix of it that the table knows."""
+    """Returns the listed source of a host or utm_source, by longest suffix."""
     host = host.strip().lower().removeprefix("www.")
     sources = _sources_by_host()
     while host:
@@ -162,7 +165,7 @@ def known_source(host: str) -> KnownSource | None:
 
 
 def _wildcard_host(host: str) -> str:
-    """`google.co.uk` → `google.*`, `news.google.de` → `news.google.*`; the host itself without a country domain."""
+    """Replaces a country domain by `*`: `news.google.co.uk` → `news.google.*`; other hosts stay as they are."""
     labels = host.split(".")
     for label_count in (2, 1):
         name, domain = labels[:-label_count], ".".join(labels[-label_count:])
@@ -173,7 +176,7 @@ def _wildcard_host(host: str) -> str:
 
 @lru_cache(maxsize=8_192)
 def is_spam(host: str) -> bool:
-    """True for a host that sends invented referrers, and for everything below it."""
+    """Returns True for a known referrer-spam host and its subdomains."""
     labels = host.lower().split(".")
     return any(".".join(labels[start:]) in _spam_hosts() for start in range(max(1, len(labels) - 1)))
 

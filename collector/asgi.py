@@ -1,4 +1,4 @@
-"""The collector's doors: POST /collect, the pixel and the script, as one ASGI app in front of everything else."""
+"""ASGI middleware of the collector: serves POST /collect, the tracking pixel and the tracker script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PIXEL_HEAD_RESPONSE = responses.pixel({})._replace(body=b"")
 
 
 def collector_middleware(app: App, collector: Collector, script: ScriptFile | None = None) -> App:
-    """Answers the collector's paths, and hands every other request on to `app`."""
+    """Wraps `app` in an ASGI middleware that serves the collector's paths."""
     script = script or ScriptFile()
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +37,7 @@ def collector_middleware(app: App, collector: Collector, script: ScriptFile | No
 
 
 async def _route_request(collector: Collector, script: ScriptFile, scope: Scope, receive: Receive) -> Response | None:
-    """_NOT_OURS for a path that is not the collector's; None when there is nobody left to answer."""
+    """Returns _PASS_THROUGH for a path of another app, None when the client has disconnected."""
     path, method = scope["path"], scope["method"]
     if path in ("/collect", "/collect/"):
         if method == "POST":
@@ -72,7 +72,7 @@ async def _handle(collector: Collector, request: Request) -> Response:
     response_future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
     def on_response(response: Response) -> None:
-        if not response_future.done():  # the request was ended from outside
+        if not response_future.done():  # cancelled when the server ended the request
             response_future.set_result(response)
 
     collector.handle(request, on_response)

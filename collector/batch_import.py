@@ -1,4 +1,7 @@
-"""Many events of one server, each with its own time, sender and answer: what POST /api/v1/events is made of."""
+"""Batch import of server-side events (POST /api/v1/events).
+
+Each event has its own timestamp, IP address and result.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +21,35 @@ from collector.service import Collector
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH_BODY_BYTES = 4 * 1024 * 1024  # bytes
+MAX_BATCH_BODY_BYTES = 4 * 1024 * 1024
 MAX_BATCH_EVENTS = 1_000  # in one request
-MAX_CLOCK_SKEW = timedelta(minutes=1)  # what clocks may differ
-_YIELD_INTERVAL_EVENTS = 50  # events between two looks at other requests
+MAX_CLOCK_SKEW = timedelta(minutes=1)  # how far ahead a sender's clock may be
+_YIELD_INTERVAL_EVENTS = 50  # events between two yields to the event loop
 _MIN_MILLISECONDS = 100_000_000_000  # epoch seconds reach this in the year 5138
 
 ParsedEvent = Hit | RequestRejected
-"""An event as it was sent, or why it could not be read."""
+"""A parsed event, or the reason why it is invalid."""
 
 
 class EventResult(NamedTuple):
-    """What became of one event. `word` is stored, duplicate, dropped or rejected."""
+    """The result of one event. `status` is stored, duplicate, dropped or rejected."""
 
     status: str
     id: UUID | None = None
-    reason: str | None = None  # of a dropped one
-    problem: RequestRejected | None = None  # of a rejected one
+    reason: str | None = None  # of a dropped event
+    problem: RequestRejected | None = None  # of a rejected event
 
 
 @dataclass(frozen=True)
 class BatchReader:
-    """How the events of one request are read."""
+    """Parses the events of one request, each independently of the others."""
 
     now: datetime  # UTC, aware
-    oldest_allowed: datetime  # what happened before would be deleted at once
-    property_id: UUID | None = None  # of events that name none
+    oldest_allowed: datetime  # start of the retention period: older events would be deleted at once
+    property_id: UUID | None = None  # for events without collectorId
 
     def read(self, body: bytes) -> list[ParsedEvent]:
-        """Each event by itself. Raises TooLarge or NotReadable when there are no events to look at."""
+        """Parses each event by itself. Raises PayloadTooLarge, or InvalidPayload when the body holds no events."""
         if len(body) > MAX_BATCH_BODY_BYTES:
             raise PayloadTooLarge(f"The body has {len(body)} bytes; expected at most {MAX_BATCH_BODY_BYTES}.")
         payload = read_json(body)
@@ -91,22 +94,22 @@ class BatchReader:
             )
         if moment > self.now + MAX_CLOCK_SKEW:
             raise InvalidPayload(
-                f"timestamp is {moment.isoformat()}, in the future; it is {self.now.isoformat()} here."
+                f"timestamp is {moment.isoformat()}, in the future; the server's time is {self.now.isoformat()}."
             )
         if moment < self.oldest_allowed:
             raise InvalidPayload(
-                f"timestamp is {moment.isoformat()}; events are kept since {self.oldest_allowed.isoformat()}."
+                f"timestamp is {moment.isoformat()}; the retention period starts at {self.oldest_allowed.isoformat()}."
             )
         return min(moment, self.now)
 
 
 def _with_user_agent(raw_event: dict[str, Any]) -> dict[str, Any]:
-    """`user_agent` beside the data is meant for it, as `user_id` is."""
+    """Moves a top-level `user_agent` into `data`, as parse_hit does with `user_id`."""
     agent, data = raw_event.get("user_agent"), raw_event.get("data")
     if agent in (None, "") or not (data is None or isinstance(data, dict)):
         return raw_event
     if not isinstance(agent, str):
-        raise InvalidPayload("user_agent is no text; expected the browser's User-Agent, or none.")
+        raise InvalidPayload("user_agent is not a string; expected the browser's User-Agent, or null.")
     return {**raw_event, "data": {"user_agent": agent, **(data or {})}}
 
 
@@ -114,13 +117,16 @@ def _parse_address(raw_address: Any) -> str | None:
     if raw_address is None:
         return None
     address = canonical_ip(raw_address) if isinstance(raw_address, str) else None
-    if address is None:  # it is not repeated: what is in it may be an address for somebody
-        raise InvalidPayload("ip is no address; expected one like 192.0.2.7 or 2001:db8::7, or none.")
+    if address is None:  # the value is not quoted, because it may identify a visitor
+        raise InvalidPayload("ip is not an IP address; expected one like 192.0.2.7 or 2001:db8::7, or null.")
     return address
 
 
 def _parse_time(raw_time: Any) -> datetime | None:
-    """From ISO 8601 (UTC where it names no zone), or from seconds or milliseconds since 1970."""
+    """Parses ISO 8601 or epoch seconds or milliseconds; None when it is neither.
+
+    ISO 8601 without a zone is UTC.
+    """
     try:
         if isinstance(raw_time, str):
             moment = datetime.fromisoformat(raw_time.strip())
@@ -133,9 +139,10 @@ def _parse_time(raw_time: Any) -> datetime | None:
 
 
 async def store_events(collector: Collector, parsed_events: Sequence[ParsedEvent]) -> list[EventResult]:
-    """What became of each, in order; all that is kept is committed together.
+    """Stores the accepted events in one commit and returns every event's result.
 
-    Raises StoreUnavailable: nothing was stored, and the sender may retry. Counts every event, whatever happens.
+    Results are in the order of the events. Counts every event, also when the commit fails.
+    Raises StoreUnavailable when nothing was stored; the sender may retry.
     """
     counters = collector.counters
     counters.received += len(parsed_events)
@@ -145,7 +152,7 @@ async def store_events(collector: Collector, parsed_events: Sequence[ParsedEvent
         counters.rejected[StoreUnavailable.status] += len(parsed_events)
         raise
     except Exception as problem:
-        log.exception("Events of a server failed")
+        log.exception("batch import of %d events failed", len(parsed_events))
         counters.rejected[StoreUnavailable.status] += len(parsed_events)
         raise StoreUnavailable("Something went wrong here. Try again in a moment.") from problem
 
@@ -156,7 +163,7 @@ async def _process_and_store(collector: Collector, parsed_events: Sequence[Parse
     dropped_hits: list[tuple[Hit, EventDropped]] = []
     for index, hit in enumerate(parsed_events):
         if index % _YIELD_INTERVAL_EVENTS == _YIELD_INTERVAL_EVENTS - 1:
-            await asyncio.sleep(0)  # browsers' hits go between them
+            await asyncio.sleep(0)  # lets hits of browsers in between
         if isinstance(hit, RequestRejected):
             results[index] = EventResult("rejected", problem=hit)
             continue

@@ -1,4 +1,4 @@
-"""Is this User-Agent a bot, what is it called, and what does it do?"""
+"""Bot detection by User-Agent: bots with name and category, and HTTP libraries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CATEGORY_LABELS = {
     "library": "Download tool",
     "other": "Other bot",
 }
-"""Every category and its name for people. A crawler with several tags has the category that comes first here."""
+"""Label of every bot category, by priority: a crawler with several tags gets the category that comes first here."""
 
 _CATEGORY_BY_TAG = {
     "browser-automation": HEADLESS,
@@ -39,7 +39,7 @@ _CATEGORY_BY_TAG = {
 }
 _CATEGORY_ORDER = list(CATEGORY_LABELS)
 
-# Programs' HTTP clients. They are server-side senders, not bots, though isbot knows most of them.
+# HTTP libraries are server-side senders, not bots, though isbot lists most of them.
 _LIBRARY_PATTERN = re.compile(
     r"^(?!.*(?:bot\b|crawl|spider|mastodon))(?:(?:curl|libcurl|wget|python|python-requests|python-urllib3?|python-httpx"
     r"|requests|aiohttp|httpx|urllib\d?|pycurl|axios|node|node-fetch|node\.js|undici|got|bun|deno|superagent|needle|ky"
@@ -58,7 +58,7 @@ _PRODUCT_PATTERN = re.compile(r"\b(?!Mozilla\b)([A-Za-z][\w.\-]{1,40})", re.ASCI
 
 
 def is_library(user_agent: str) -> bool:
-    """True for a program's HTTP client, and for a sender without a name: no browser hides its own."""
+    """Returns True for an HTTP library and for an empty User-Agent, which no browser sends."""
     return not user_agent or _LIBRARY_PATTERN.search(user_agent) is not None
 
 
@@ -67,7 +67,10 @@ def is_bot(user_agent: str) -> bool:
 
 
 def name_and_category(user_agent: str) -> tuple[str, str]:
-    """What a bot is called ("GPTBot") and a key of LABELS. Unknown ones are called by their first product."""
+    """Returns a bot's name ("GPTBot") and category (a key of CATEGORY_LABELS).
+
+    Unlisted bots are named by the first product in their User-Agent.
+    """
     for pattern, category in _crawler_patterns():
         if match := pattern.search(user_agent):
             return _name(user_agent, match), category
@@ -75,7 +78,10 @@ def name_and_category(user_agent: str) -> tuple[str, str]:
 
 
 def _name(user_agent: str, match: re.Match[str]) -> str:
-    """The whole word around the match, without its version. Inside an address it is no name: the first product is."""
+    """Returns the word around the match, without its version.
+
+    Inside a URL that is no name: the first product is used instead.
+    """
     prefix_match, suffix_match = _TOKEN.search(user_agent, 0, match.start()), _TOKEN_REST.match(user_agent, match.end())
     start = prefix_match.start() if prefix_match else match.start()
     word = user_agent[start : suffix_match.end() if suffix_match else match.end()]
@@ -97,7 +103,10 @@ def _bot_pattern() -> re.Pattern[str]:
 
 @cache
 def _crawler_patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Compiled on the first bot: 1,500 patterns cost a fifth of a second."""
+    """Returns (pattern, category) of all crawlers.
+
+    Compiled lazily, for the first bot: 1,500 patterns take 0.2 s.
+    """
     return [(re.compile(pattern), _category(tags)) for pattern, *tags in _read_data("crawlers.json")["crawlers"]]
 
 

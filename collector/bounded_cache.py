@@ -1,4 +1,4 @@
-"""Answers about texts that senders choose: bounded in bytes, not only in number."""
+"""LRU cache for functions of untrusted strings: bounded in bytes as well as in entries."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_CACHED_TEXT_LENGTH = 500
-"""Characters. Longer ones are rarely sent twice, and ten thousand of them would be a hundred megabytes."""
+"""Characters. Longer strings rarely repeat, and 10,000 of them would take 100 MB."""
 
 
 def bounded_lru_cache(max_entries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """`lru_cache(most)` for a function that is asked anew where one of its texts is a long one."""
+    """Returns an `lru_cache(max_entries)` that bypasses the cache for strings over MAX_CACHED_TEXT_LENGTH."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         cached = lru_cache(max_entries)(function)

@@ -1,4 +1,4 @@
-"""What became of every event: received = stored + duplicate + dropped + rejected, always."""
+"""Event counters for /metrics. Invariant: received = stored + duplicate + dropped + rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Counters:
-    """Counts of events since the start of this process. Touched by the event loop only."""
+    """Counts events by outcome since the process started. Used on the event loop only."""
 
     received: int = 0
     stored: int = 0
@@ -19,7 +19,7 @@ class Counters:
 
     @property
     def outcome_count(self) -> int:
-        """Equal to `received` whenever no request is on its way."""
+        """Events with an outcome; equals `received` while no request is in flight."""
         return self.stored + self.duplicate + self.dropped.total() + self.rejected.total()
 
     def prometheus(self) -> str:

@@ -1,8 +1,8 @@
-"""Takes the lists of bots out of their npm packages into collector/data; `make update` calls it.
+"""Updates the bot lists in collector/data from their npm packages; `make update` calls it.
 
     python -m collector.data_update [--npm npm]
 
-The packages are pinned below; a new version is a reviewed change of the data files, never a surprise at run time.
+The packages are pinned below, so that a new version is a reviewed change of the data files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DATA = Path(__file__).parent / "data"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--npm", default="npm", help="the npm command to fetch the packages with")
+    parser.add_argument("--npm", default="npm", help="npm executable (default: npm)")
     npm = parser.parse_args().npm
     with tempfile.TemporaryDirectory() as folder:
         write("isbot.json", isbot(fetch(npm, ISBOT_PACKAGE, Path(folder))))
@@ -31,7 +31,10 @@ def main() -> None:
 
 
 def fetch(npm: str, package: str, folder: Path) -> dict[str, str]:
-    """The text files of an npm package, by their path inside it. Raises CalledProcessError when npm fails."""
+    """Downloads an npm package and returns path → text of its files.
+
+    Raises CalledProcessError when npm fails.
+    """
     npm_process = subprocess.run(
         [npm, "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
     )
@@ -46,17 +49,19 @@ def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 
 
 def isbot(files: dict[str, str]) -> dict[str, Any]:
-    """isbot's patterns, rewritten for Python's `re`."""
+    """Extracts isbot's patterns, converted for Python's `re`."""
     match = re.search(r"var patterns_default = (\[.*?\n\]);", files["index.js"], re.DOTALL)
     if not match:
-        raise SystemExit(f"{ISBOT_PACKAGE}: index.js holds no patterns_default; the package has changed its form.")
+        raise SystemExit(
+            f"{ISBOT_PACKAGE}: index.js has no patterns_default; adapt isbot() to the package's new format."
+        )
     return _metadata(files, ISBOT_PACKAGE) | {
         "patterns": [to_python_pattern(pattern) for pattern in json.loads(match.group(1))]
     }
 
 
 def to_python_pattern(pattern: str) -> str:
-    """A JavaScript pattern as one of Python: look-behinds of one width each, and no range that begins with a class."""
+    """Converts a JavaScript pattern to Python: fixed-width look-behinds, no range that begins with a class."""
     pattern = re.sub(r"\(\?<!([^()|]*(?:\|[^()|]*)+)\)", _split_look_behind, pattern)
     return re.sub(r"(\\[dws])-(?=[^\]])", r"\1\\-", pattern)
 
@@ -66,7 +71,7 @@ def _split_look_behind(match: re.Match[str]) -> str:
 
 
 def crawlers(files: dict[str, str]) -> dict[str, Any]:
-    """Pattern and tags of every known crawler, in the package's order (the most common ones first)."""
+    """Extracts pattern and tags of every crawler, in the package's order (most common first)."""
     crawler_entries = json.loads(files["crawler-user-agents.json"])
     return _metadata(files, CRAWLERS_PACKAGE) | {
         "notice": files["LICENSE"],
@@ -80,7 +85,7 @@ def _metadata(files: dict[str, str], package: str) -> dict[str, Any]:
 
 
 def write(name: str, content: dict[str, Any]) -> None:
-    """One entry a line, so that an update reads as a diff."""
+    """Writes JSON with one entry per line, so that an update reads as a diff."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
     text = re.sub(r"\[\n   (.*?)\n  \]", _join_lines, text, flags=re.DOTALL)
     (DATA / name).write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,7 @@
-"""The closed lists of reasons for which an event is dropped on purpose, or a request is refused."""
+"""Drop reasons of events, and rejection errors of requests with their HTTP statuses.
+
+Both lists are complete.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collector.event import Event
 
 
 class DropReason(StrEnum):
-    """Why an event was dropped at the door (204 with X-Dropped)."""
+    """Why an event was dropped during collection (204 with X-Dropped)."""
 
     EXCLUDED_IP = "excluded_ip"
     HOSTNAME = "hostname"
@@ -19,16 +22,19 @@ class DropReason(StrEnum):
 
 
 class EventDropped(Exception):
-    """Raised by a step of the pipeline: the event ends here, on purpose."""
+    """Raised by a pipeline step to drop the event on purpose."""
 
     def __init__(self, reason: DropReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
-        self.event: Event | None = None  # as far as it had come
+        self.event: Event | None = None  # as far as it was enriched
 
 
 class RequestRejected(Exception):
-    """The request is refused; `status` is the HTTP status, the message says which field and what was expected."""
+    """Rejects a request with the HTTP `status`.
+
+    The message says which field is wrong and what was expected.
+    """
 
     status = 400
 
@@ -46,6 +52,6 @@ class RateLimited(RequestRejected):
 
 
 class StoreUnavailable(RequestRejected):
-    """Nothing was stored; the sender may retry."""
+    """Raised when nothing was stored; the sender may retry."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""What a sender sends (Hit), and what we keep of it (Event)."""
+"""Hit (an event as received), Event (enriched, as stored) and HitOutcome."""
 
 from __future__ import annotations
 
@@ -13,48 +13,49 @@ BUILT_IN_EVENTS = frozenset({"session_start", "page_view", "click", "scroll", "p
 
 
 class Identity(IntEnum):
-    """How a visitor is known."""
+    """Source of a visitor's identity."""
 
-    NONE = 0  # a server-side sender without user_id: an event, but nobody's
-    COOKIE = 1  # the sender's user_id
-    DAILY = 2  # a keyed hash that lives for one local day
+    NONE = 0  # a server-side sender without user_id: an event without a visitor
+    COOKIE = 1  # the user_id that was sent
+    DAILY = 2  # a keyed hash that is valid for one local day
 
 
-class Hit(NamedTuple):  # a frozen dataclass costs four times as much to make, and one is made for every event
-    """One event as it was sent, cleaned, with what its request says about the sender."""
+class Hit(NamedTuple):  # a frozen dataclass takes four times as long to create, and every event creates one
+    """An event as it was received, sanitised, with the client's facts from its request."""
 
     property_id: UUID
     event: str
-    data: dict[str, Any]  # every key that was sent, cleaned; user_id included, wherever it stood
-    id: UUID  # the sender's, or ours when it sent none
+    data: dict[str, Any]  # every key that was sent, sanitised; user_id included, also when it was sent at the top level
+    id: UUID  # the idempotency key that was sent, else a new UUIDv7
     received_at: datetime  # UTC, aware
-    address: str | None = None  # of the client; None when unknown. Ends in the pipeline
+    address: str | None = None  # of the client; None: unknown. Used in the pipeline, never stored
     user_agent: str = ""  # data.user_agent, else the header
     origin_host: str | None = None  # host of the Origin header, else of the Referer
     is_prefetch: bool = False
-    happened_at: datetime | None = None  # UTC, aware; None: when it was received. Servers tell of the past
-    has_privacy_signal: bool = False  # Sec-GPC or DNT: known for one day, as without a cookie
+    happened_at: datetime | None = None  # UTC, aware; None: at received_at. Set by batch imports of past events
+    has_privacy_signal: bool = False  # Sec-GPC or DNT: daily identity, as in cookieless mode
 
 
 @dataclass(slots=True)
 class Event:
-    """What we keep. There is no field for an address, so that none can be stored.
+    """The enriched event that is stored.
 
-    Known keys of `data` stand in typed fields as well; a known key whose value is unusable leaves its field None.
+    It has no field for an IP address, so that none can be stored. Known keys of `data` have typed fields as well; an
+    unusable value leaves its field None.
     """
 
     id: UUID
-    property: int  # the property's number
+    property: int  # property number
     event: str
     created_at: datetime  # UTC, aware, microseconds
     data: dict[str, Any] = field(default_factory=dict)  # every key that was sent
     identity: Identity = Identity.NONE
     visitor: int | None = None  # signed 64-bit
-    previous_visitor: int | None = None  # yesterday's id, in the first session gap after local midnight
+    previous_visitor: int | None = None  # yesterday's id, within a session gap after local midnight
     user_agent: str = ""  # raw text
     user_id: str | None = None
     view_id: str | None = None
-    page: str | None = None  # path, as kept by the property's rules
+    page: str | None = None  # path, with the query keys that the property keeps
     title: str | None = None
     hostname: str | None = None
     referrer: str | None = None  # bare host, lower case, without www.
@@ -68,24 +69,27 @@ class Event:
     utm_content: str | None = None
     time_on_page: int | None = None  # engaged milliseconds
     scroll_depth: int | None = None  # percent
-    automated: bool = False  # navigator.webdriver said so
+    automated: bool = False  # navigator.webdriver was true
     country: str | None = None  # ISO 3166-1 alpha-2, or XK
-    region: str | None = None  # ISO 3166-2 id of our maps, else the name as the database wrote it
+    region: str | None = None  # ISO 3166-2 id of our maps, else the name in the GeoIP database
     city: str | None = None
 
 
 class HitOutcome(NamedTuple):
-    """What became of a hit: what the install page shows. (A NamedTuple, because one is made for every hit.)"""
+    """Outcome of a hit, for the install page.
+
+    A NamedTuple, because every hit creates one.
+    """
 
     received_at: datetime
     event: str
     page: str | None
     is_stored: bool
     is_duplicate: bool
-    reason: str | None  # why it was dropped or refused: a Reason's value, or a status and a sentence: "400: …"
+    reason: str | None  # why it was dropped or rejected: a DropReason's value, or status and message ("400: …")
     has_address: bool
     country: str | None
     browser: str
     is_bot: bool
     hostname: str | None
-    is_automated: bool = False  # a program drives the browser: a bot, unless the property counts them
+    is_automated: bool = False  # a program drives the browser: a bot, unless the property counts automated browsers

@@ -1,4 +1,4 @@
-"""Country, region and city of an address, from a local mmdb file; without one, from nothing at all."""
+"""IP geolocation: country, region and city from a local GeoIP (mmdb) file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 Aliases = Mapping[str, Mapping[str, str]]
 CHECK_INTERVAL_S = 10
 TEMP_FILE_PREFIX = ".geoip-"
-MAX_CACHED_ADDRESSES = 16_384  # they stay in memory only, and go with the file or with the process
+MAX_CACHED_ADDRESSES = 16_384  # in memory only; the cache is dropped with its database
 
 
 class Location(NamedTuple):
     country: str | None = None  # ISO 3166-1 alpha-2, or XK
-    region: str | None = None  # ISO 3166-2 id of our maps, else the name as the database wrote it
+    region: str | None = None  # ISO 3166-2 id of our maps, else the name in the database
     city: str | None = None
 
 
@@ -36,10 +36,11 @@ Lookup = Callable[[str], Location]
 
 
 class GeoIPDatabase:
-    """Looks addresses up in the file at `path`. Never raises: what is missing or broken is logged once, and is NOWHERE.
+    """Looks addresses up in the mmdb file at `path`. Never raises.
 
-    `aliases` is alpha-2 → {region as databases write it: id of our maps}. A file that is replaced, or written over, is
-    read again within seconds, without a restart.
+    A missing entry or a broken file gives UNKNOWN_LOCATION; errors are logged once per file. `aliases` is alpha-2 →
+    {region name in GeoIP databases: id of our maps}. A replaced or overwritten file is reloaded within
+    CHECK_INTERVAL_S, without a restart.
     """
 
     def __init__(self, path: Path | None, aliases: Aliases | None = None) -> None:
@@ -52,13 +53,13 @@ class GeoIPDatabase:
         self.is_ready = False
 
     def locate(self, address: str | None) -> Location:
-        """Where an address is; NOWHERE when it or the database is unknown."""
+        """Returns the location of an address; UNKNOWN_LOCATION without a database or an entry."""
         if time.monotonic() >= self._next_check_s:
             self.reload_if_changed()
         return self._lookup(address) if address else UNKNOWN_LOCATION
 
     def reload_if_changed(self) -> bool:
-        """True when the file was read again."""
+        """Reloads the file when it has changed; returns whether it did."""
         self._next_check_s = time.monotonic() + CHECK_INTERVAL_S
         signature = _file_signature(self._path)
         if signature == self._signature:
@@ -74,13 +75,16 @@ class GeoIPDatabase:
         try:
             with _private_copy(self._path) as private_copy:
                 lookup = self._lookup_for(private_copy)
-        except Exception as problem:  # whatever a broken file does, visitors are counted
-            log.warning("The place database %s cannot be read, so visitors have no place: %s", self._path.name, problem)
+        except Exception as problem:  # a broken file must not stop the collection
+            log.warning("GeoIP database %s cannot be read; visitors have no location: %s", self._path.name, problem)
             return
         self._lookup, self.is_ready = lru_cache(MAX_CACHED_ADDRESSES)(self._with_error_handling(lookup)), True
 
     def _lookup_for(self, path: Path) -> Lookup:
-        """geoip2 for the nested schema of MaxMind and DB-IP's own files, maxminddb for flat ones."""
+        """Opens the file: nested schemas with geoip2, flat ones with maxminddb.
+
+        MaxMind's and DB-IP's own files are nested.
+        """
         with maxminddb.open_database(path) as probe_reader:
             database_type = probe_reader.metadata().database_type
         if "City" in database_type or "Enterprise" in database_type or "Country" in database_type:
@@ -101,11 +105,11 @@ class GeoIPDatabase:
             try:
                 return lookup(address)
             except (geoip2.errors.AddressNotFoundError, ValueError):
-                return UNKNOWN_LOCATION  # a hole in the database, or IPv6 in a file of IPv4
+                return UNKNOWN_LOCATION  # a gap in the database, or IPv6 in an IPv4 file
             except Exception as problem:
                 if not self._has_logged_error:
                     self._has_logged_error = True
-                    log.warning("A place could not be read from the database: %s", type(problem).__name__)
+                    log.warning("GeoIP lookup failed: %s", type(problem).__name__)
                 return UNKNOWN_LOCATION
 
         return locate
@@ -128,7 +132,7 @@ class GeoIPDatabase:
         return Location(country, self._region(country, record.get("state1"), None), _clean_name(record.get("city")))
 
     def _region(self, country: str | None, name: Any, code: Any) -> str | None:
-        """By its name in our alias table, else by the database's own ISO code, else the name as it stands."""
+        """Returns the region's id from the aliases, else its ISO code, else its name."""
         name = _clean_name(name)
         if not country:
             return None
@@ -143,9 +147,11 @@ def _unknown_location(address: str) -> Location:
 
 @contextmanager
 def _private_copy(path: Path) -> Iterator[Path]:
-    """A copy that only we can reach, once it is open. To read a mapped file that somebody cuts short ends the process.
+    """Provides a temporary copy of the file and deletes it on exit.
 
-    It takes the room of the file, without a name; where there is no room, the file itself has to do.
+    A reader that is open by then keeps its data, and no other process can reach the copy: truncating a file that is
+    memory-mapped would crash this process. The copy takes the disk space of the file; without that space the file
+    itself is used.
     """
     copy = _copy_file(path, path.parent) or _copy_file(path, Path(tempfile.gettempdir()))
     try:

@@ -1,4 +1,7 @@
-"""Group commit: many requests share one durable transaction, and each is answered after it."""
+"""Group commit: one durable transaction for the events of many requests.
+
+Each request gets its response after the commit.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,19 @@ from collector.ports import EventSink
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 500  # events in one commit
-MIN_BATCH = 32  # events that are worth a commit of their own: its fixed cost, 0.2 ms, is less than theirs
-MAX_DELAY_S = 0.020  # from the start of one commit to the start of the next, while fewer than ENOUGH wait
-MAX_QUEUED_EVENTS = 10_000  # events that wait; more are refused, so that the sender may retry
+MIN_BATCH = 32  # events that commit at once: from here their own cost exceeds the fixed 0.2 ms of a commit
+MAX_DELAY_S = 0.020  # between the starts of two commits, while fewer than MIN_BATCH events wait
+MAX_QUEUED_EVENTS = 10_000  # more are rejected with a 503, so that the sender retries
 
 StoredFlags = Sequence[bool]
-"""One an event: True stored, False there already."""
+"""One bool per event: True stored, False a duplicate."""
 
 OnCommit = Callable[[Sequence[Event], StoredFlags], None]
 CommitCallback = Callable[[StoredFlags | StoreUnavailable], None]
 
 
 class PendingRequest(NamedTuple):
-    """A request that waits for its commit, and the loop on which it does so."""
+    """A request that waits for its commit, and the event loop of its callback."""
 
     events: Sequence[Event]
     loop: asyncio.AbstractEventLoop
@@ -38,9 +41,9 @@ class PendingRequest(NamedTuple):
 
 
 class GroupCommit:
-    """A bounded queue and one committer thread in front of a sink.
+    """Queues events, bounded by `queue_limit`, and commits them to the sink from one committer thread.
 
-    `on_commit` is called on the committer's thread after each commit, with its events and which of them were new.
+    `on_commit` is called on the committer thread after each commit, with its events and their StoredFlags.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class GroupCommit:
         self._on_commit = on_commit
         self._queue_limit = queue_limit
         self._queue: deque[PendingRequest] = deque()
-        self._queued_count = 0  # events in _waiting
+        self._queued_count = 0  # events in _queue
         self._condition = threading.Condition()
         self._is_open = False
         self._thread: threading.Thread | None = None
@@ -58,7 +61,7 @@ class GroupCommit:
 
     @property
     def queued_count(self) -> int:
-        """Events that wait for a commit."""
+        """Number of events that wait for a commit."""
         return self._queued_count
 
     @property
@@ -70,22 +73,25 @@ class GroupCommit:
         self._start_thread()
 
     def stop(self) -> None:
-        """Takes nothing more, commits what waits, and returns when that is done."""
+        """Rejects new events, commits the queued ones, and returns when that is done."""
         with self._condition:
             self._is_open = False
             self._condition.notify()
-        while self._thread and self._thread.is_alive():  # one that ended may have a successor
+        while self._thread and self._thread.is_alive():  # a committer that crashed may have been replaced
             self._thread.join()
         self._thread = None
 
     async def append(self, events: Sequence[Event]) -> StoredFlags:
-        """Resolves after the commit. Raises StoreUnavailable: nothing was stored."""
+        """Enqueues events and waits for their commit. Raises StoreUnavailable when none was stored."""
         future: asyncio.Future[StoredFlags] = asyncio.get_running_loop().create_future()
         self.enqueue(events, partial(_settle_future, future))
         return await future
 
     def enqueue(self, events: Sequence[Event], callback: CommitCallback) -> None:
-        """Calls `done` on the running loop after the commit. Raises StoreUnavailable: they do not even wait."""
+        """Enqueues events; `callback` runs on the current event loop after the commit.
+
+        Raises StoreUnavailable when the queue is full or closed.
+        """
         loop = asyncio.get_running_loop()
         with self._condition:
             if not self._is_open:
@@ -96,9 +102,8 @@ class GroupCommit:
                 raise StoreUnavailable("The queue is full. Try again in a moment.")
             previous_count, self._queued_count = self._queued_count, self._queued_count + len(events)
             self._queue.append(PendingRequest(events, loop, callback))
-            if (
-                not previous_count or previous_count < MIN_BATCH <= self._queued_count
-            ):  # between the two the committer paces itself
+            # The committer waits for the first event, then for MIN_BATCH or MAX_DELAY_S: only these two need a wake-up.
+            if not previous_count or previous_count < MIN_BATCH <= self._queued_count:
                 self._condition.notify()
 
     def _start_thread(self) -> None:
@@ -106,14 +111,17 @@ class GroupCommit:
         self._thread.start()
 
     def _run(self) -> None:
-        """The committer's life. One that is ended from outside refuses what it held, and has a successor."""
+        """Runs the committer thread; after a crash, rejects its batch and restarts.
+
+        Without queued events, the next enqueue starts the new thread.
+        """
         try:
             self._commit_until_stopped()
         except BaseException as problem:
-            log.critical("The committer ended: %s. Another one takes its place.", type(problem).__name__)
-            self._reject_batch(self._in_flight, StoreUnavailable("The store could not take this event."))
+            log.critical("committer thread crashed, restarting: %s", type(problem).__name__)
+            self._reject_batch(self._in_flight, StoreUnavailable("The event could not be stored."))
             with self._condition:
-                if self._queued_count or not self._is_open:  # else the next event starts it
+                if self._queued_count or not self._is_open:  # else the next enqueue starts it
                     self._start_thread()
 
     def _commit_until_stopped(self) -> None:
@@ -123,7 +131,7 @@ class GroupCommit:
             self._commit(batch)
 
     def _next_batch(self, not_before_s: float) -> list[PendingRequest]:
-        """Waits for events, and for the pace unless enough are there; empty when all is done."""
+        """Waits for events, then until `not_before_s` or MIN_BATCH events; empty once closed and drained."""
         with self._condition:
             while self._is_open and not self._queued_count:
                 self._condition.wait()
@@ -157,10 +165,10 @@ class GroupCommit:
             self._resolve_batch(batch, flags)
 
     def _commit_one_by_one(self, batch: list[PendingRequest], problem: Exception) -> None:
-        """One event that the sink cannot take must not take the others of its batch along."""
-        log.error("A commit of %d requests failed: %s", len(batch), type(problem).__name__, exc_info=problem)
+        """Retries each request alone: one bad event must not fail its batch."""
+        log.error("commit of %d requests failed: %s", len(batch), type(problem).__name__, exc_info=problem)
         if len(batch) == 1:
-            self._reject_batch(batch, StoreUnavailable("The store could not take this event."))
+            self._reject_batch(batch, StoreUnavailable("The event could not be stored."))
             return
         for request in batch:
             self._commit([request])
@@ -171,7 +179,7 @@ class GroupCommit:
         try:
             self._on_commit(events, flags)
         except Exception:
-            log.exception("Whoever listens to commits failed; the events are stored")
+            log.exception("commit listener failed (events are stored)")
 
     def _resolve_batch(self, batch: list[PendingRequest], flags: StoredFlags) -> None:
         results: list[tuple[PendingRequest, StoredFlags | StoreUnavailable]] = []
@@ -187,27 +195,27 @@ class GroupCommit:
 
 
 def _deliver_results(results: Sequence[tuple[PendingRequest, StoredFlags | StoreUnavailable]]) -> None:
-    """Hands the answers over, with one call into each event loop."""
+    """Delivers results to their callbacks, with one call into each event loop."""
     results_by_loop: dict[asyncio.AbstractEventLoop, list[tuple[PendingRequest, StoredFlags | StoreUnavailable]]] = {}
     for result in results:
         results_by_loop.setdefault(result[0].loop, []).append(result)
     for loop, loop_results in results_by_loop.items():
         try:
             loop.call_soon_threadsafe(_run_callbacks, loop_results)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            log.warning("%d requests went away before their commit was done", len(loop_results))
+        except RuntimeError:  # the loop is closed: no client waits
+            log.warning("%d requests ended before their commit was done", len(loop_results))
 
 
 def _run_callbacks(results: Sequence[tuple[PendingRequest, StoredFlags | StoreUnavailable]]) -> None:
     for request, result in results:
         try:
             request.callback(result)
-        except Exception:  # the others of the commit have an answer coming
-            log.exception("A request could not be answered; its commit is done")
+        except Exception:  # the other requests of the batch still get theirs
+            log.exception("response could not be delivered (events are committed)")
 
 
 def _settle_future(future: asyncio.Future[StoredFlags], result: StoredFlags | StoreUnavailable) -> None:
-    if future.done():  # whoever waited has gone
+    if future.done():  # the caller was cancelled
         return
     if isinstance(result, StoreUnavailable):
         future.set_exception(result)

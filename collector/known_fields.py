@@ -1,4 +1,7 @@
-"""The keys of `data` that we know: each becomes a typed field of Event, or stays empty when its value is unusable."""
+"""Known keys of `data`, converted to the typed fields of Event.
+
+Unusable values leave their field None.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from collector.bounded_cache import bounded_lru_cache
 from collector.event import Event
 
 MAX_PAGE_LENGTH = 2_048  # characters
-MAX_CLICK_TEXT_LENGTH = 120
-_EMPTY_VALUES = frozenset({"", "undefined", "null", "NaN"})  # what scripts write when they have nothing to say
+MAX_CLICK_TEXT_LENGTH = 120  # characters
+_EMPTY_VALUES = frozenset({"", "undefined", "null", "NaN"})  # what scripts send for a missing value
 
 
 def put_fields(event: Event, data: dict[str, Any]) -> None:
@@ -21,7 +24,7 @@ def put_fields(event: Event, data: dict[str, Any]) -> None:
 
 
 def bounded_text(max_length: int) -> Callable[[Any], str | None]:
-    """A text of at most so many characters; a number counts as its text."""
+    """Returns a converter to text, truncated to `max_length` characters; integers are stringified."""
 
     def convert(value: Any) -> str | None:
         if type(value) is not str:
@@ -35,7 +38,10 @@ def bounded_text(max_length: int) -> Callable[[Any], str | None]:
 
 
 def bounded_int(maximum: int) -> Callable[[Any], int | None]:
-    """A whole number from 0 to `highest`; halves are rounded, and a text of digits counts as its number."""
+    """Returns a converter to an integer from 0 to `maximum`.
+
+    Floats are rounded, strings of digits parsed.
+    """
 
     def convert(value: Any) -> int | None:
         value_type = type(value)
@@ -51,7 +57,7 @@ def bounded_int(maximum: int) -> Callable[[Any], int | None]:
 
 
 def canonical_user_id(value: Any) -> str | None:
-    """One form for every spelling: 42, 42.0 and "42" are one visitor."""
+    """Returns one spelling of a user id: 42, 42.0 and "42" are the same visitor."""
     if type(value) is float:
         return str(int(value)) if value.is_integer() else str(value)
     if type(value) is int:
@@ -78,15 +84,15 @@ FIELD_CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "scroll_depth": bounded_int(100),
     "automated": lambda value: value is True,
 }
-"""How a known key is typed. url, hostname, referrer and user_agent need more than their own value: see pipeline."""
+"""Converter of each known key. url, hostname, referrer and user_agent depend on more than their value: see pipeline."""
 
 
 @bounded_lru_cache(8_192)
 def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | None, str | None]:
-    """The page of a path or a full address, and the host of a full one.
+    """Returns the page and the host of a URL; a path has no host.
 
     The page is the path without query and fragment, except the query keys that the property keeps, and a fragment that
-    begins with `/` or `!`: a hash route.
+    begins with `/` or `!` (a hash route).
     """
     url = url.strip()
     scheme, colon, rest = url.partition("://")
@@ -101,7 +107,7 @@ def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | Non
 
 
 def _is_opaque(url: str) -> bool:
-    """True for nothing at all, and for about:blank, mailto:, javascript: and their like."""
+    """Returns True for an empty URL and for about:blank, mailto:, javascript: and similar schemes."""
     scheme, colon, _ = url.partition(":")
     return not url or (bool(colon) and scheme.isalpha())
 

@@ -1,4 +1,4 @@
-"""From the bytes of a request to hits: capped, read strictly, cleaned."""
+"""Parses the JSON payload of collect requests into hits: enforces limits, validates fields, sanitises data."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from collector.bounded_cache import bounded_lru_cache
 from collector.errors import PayloadTooLarge, RequestRejected
 from collector.event import Hit
 
-MAX_BODY_BYTES = 512 * 1024  # bytes
+MAX_BODY_BYTES = 512 * 1024
 MAX_EVENTS = 100  # in one request
 MAX_EVENT_NAME_LENGTH = 255  # characters
 MAX_USER_AGENT_LENGTH = 1_000  # characters
-MAX_TEXT_LENGTH = 10_000  # characters of one text in data; more is cut
-MAX_KEY_LENGTH = 200  # characters of a key in data; more is cut
-MAX_DEPTH = 10  # levels inside data; what lies deeper becomes its JSON text
+MAX_TEXT_LENGTH = 10_000  # characters of a string in data; longer ones are truncated
+MAX_KEY_LENGTH = 200  # characters of a key in data; longer ones are truncated
+MAX_DEPTH = 10  # levels inside data; deeper values become JSON strings
 
 _BOM = b"\xef\xbb\xbf"
-_ESCAPE_PATTERN = re.compile(  # a whole pair of surrogates, half a pair (group 1), or any other escape
+_ESCAPE_PATTERN = re.compile(  # a surrogate pair, a lone surrogate (group 1), or any other escape
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
 _INT64_LIMIT = 1 << 63
-_random = random.Random()  # seeded by the system; an id must be unique, not secret
+_random = random.Random()  # seeded by the system; ids must be unique, not secret
 
 
 class InvalidPayload(RequestRejected):
-    """400: the body says which field is wrong and what was expected. `events` is how many it held; unreadable: 1."""
+    """A 400: the message says which field is wrong and what was expected.
+
+    `event_count` is the number of events in the body; 1 when it is unreadable.
+    """
 
     def __init__(self, message: str, event_count: int = 1) -> None:
         super().__init__(message)
@@ -41,10 +44,10 @@ class InvalidPayload(RequestRejected):
 
 
 class RequestContext(NamedTuple):
-    """What a request says about its sender, beside the body."""
+    """Facts about the client that come from the connection and the headers."""
 
     received_at: datetime  # UTC, aware
-    address: str | None = None
+    address: str | None = None  # canonical; None: unknown
     user_agent: str = ""  # the header
     origin_host: str | None = None
     is_prefetch: bool = False
@@ -52,7 +55,10 @@ class RequestContext(NamedTuple):
 
 
 def parse_body(body: bytes, context: RequestContext) -> list[Hit]:
-    """The hits of a request, in order. Raises TooLarge or NotReadable; an array is taken or refused as a whole."""
+    """Parses a body into hits, in order. Raises PayloadTooLarge, InvalidPayload.
+
+    One invalid event rejects its whole array.
+    """
     if len(body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"The body has {len(body)} bytes; expected at most {MAX_BODY_BYTES}.")
     payload = read_json(body)
@@ -74,11 +80,11 @@ def parse_body(body: bytes, context: RequestContext) -> list[Hit]:
 
 
 def _fill_missing_fields(raw_events: list[Any]) -> Iterator[Any]:
-    """The events of an array, each with what it may leave out.
+    """Fills in fields that an event of an array inherits from the previous one.
 
-    One without collectorId goes on where the one before it stopped: it has its property, and where it says nothing of
-    itself (no data, no user_id) also its user_id and data. Those are taken from what was really sent, never handed on
-    a second time, so that a request cannot grow to more than twice its size.
+    An event without collectorId inherits the property; one that has neither data nor user_id also inherits those two.
+    They are taken from the previous event as it was sent, never inherited twice, so that a request cannot grow to more
+    than twice its size.
     """
     property_id: Any = None
     previous_event: dict[str, Any] = {}
@@ -96,7 +102,10 @@ def _fill_missing_fields(raw_events: list[Any]) -> Iterator[Any]:
 
 
 def _inherited_fields(raw_event: dict[str, Any], previous_event: dict[str, Any]) -> dict[str, Any]:
-    """What a silent event says with the words of the one before; data is a copy, because the pipeline changes it."""
+    """Returns the inherited data and user_id.
+
+    The data is a copy, because the pipeline changes it in place.
+    """
     if raw_event.get("data") is not None or raw_event.get("user_id") is not None:
         return {}
     data = previous_event.get("data")
@@ -104,7 +113,7 @@ def _inherited_fields(raw_event: dict[str, Any], previous_event: dict[str, Any])
 
 
 def read_json(body: bytes) -> Any:
-    """Raises NotReadable; what scripts commonly break is mended."""
+    """Parses JSON and repairs the faults common in scripts. Raises InvalidPayload."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as problem:
@@ -112,7 +121,10 @@ def read_json(body: bytes) -> Any:
 
 
 def _read_repaired(body: bytes, problem: orjson.JSONDecodeError) -> Any:
-    """A byte order mark and half an emoji (a title cut by a script) are mended; the rest is the sender's fault."""
+    """Parses again without byte order mark and lone surrogates.
+
+    Scripts that truncate a title leave half an emoji, which is a lone surrogate.
+    """
     repaired_body = _ESCAPE_PATTERN.sub(
         lambda match: rb"\ufffd" if match.group(1) else match.group(), body.removeprefix(_BOM)
     )
@@ -123,7 +135,10 @@ def _read_repaired(body: bytes, problem: orjson.JSONDecodeError) -> Any:
 
 
 def parse_hit(raw_event: Any, context: RequestContext, is_nul_free: bool = False, message_prefix: str = "") -> Hit:
-    """One event as it was sent. `is_clean` says that no text has a NUL; `place` begins the message of NotReadable."""
+    """Parses one event. Raises InvalidPayload with `message_prefix` before the message.
+
+    `is_nul_free` promises that no string holds a NUL, which saves the search.
+    """
     if type(raw_event) is not dict:
         raise InvalidPayload(f"{message_prefix}An event is {_type_name(raw_event)}; expected an object.")
     data = sanitise_data(_data(raw_event, message_prefix), is_nul_free)
@@ -173,7 +188,7 @@ def _event_name(raw_event: dict[str, Any], message_prefix: str) -> str:
     name = raw.replace("\0", "") if type(raw) is str else ""
     if not 1 <= len(name) <= MAX_EVENT_NAME_LENGTH:
         raise InvalidPayload(
-            f"{message_prefix}event is {_format_value(raw)}; expected a text of 1 to"
+            f"{message_prefix}event is {_format_value(raw)}; expected a string of 1 to"
             f" {MAX_EVENT_NAME_LENGTH} characters."
         )
     return name
@@ -195,17 +210,20 @@ def _event_id(raw_event: dict[str, Any], message_prefix: str) -> UUID | None:
     try:
         return UUID(raw)
     except (ValueError, TypeError, AttributeError):
-        raise InvalidPayload(f"{message_prefix}id is {_format_value(raw)}; expected a UUID, or none.") from None
+        raise InvalidPayload(f"{message_prefix}id is {_format_value(raw)}; expected a UUID, or null.") from None
 
 
 def uuid7() -> UUID:
-    """A UUIDv7: ids made one after another lie side by side in storage's index."""
+    """Returns a new UUIDv7: consecutive ids are neighbours in the index of the storage."""
     timestamp_ms, random_bits = time.time_ns() // 1_000_000, _random.getrandbits(74)
     return UUID(int=timestamp_ms << 80 | 7 << 76 | (random_bits >> 62) << 64 | 2 << 62 | random_bits & (1 << 62) - 1)
 
 
 def sanitise_data(data: dict[str, Any], is_nul_free: bool = False) -> dict[str, Any]:
-    """Data that every store, export and report can hold. `is_clean` says that no text has a NUL, to save the search."""
+    """Sanitises event data so that every store, export and report can hold it.
+
+    `is_nul_free` promises that no string holds a NUL, which saves the search.
+    """
     for key, value in data.items():
         value_type = type(value)
         if value_type is str:
@@ -225,7 +243,10 @@ def sanitise_data(data: dict[str, Any], is_nul_free: bool = False) -> dict[str, 
 
 
 def sanitise(value: Any, is_nul_free: bool = False, depth: int = 1) -> Any:
-    """A value without NUL bytes, huge numbers, huge texts and abysses."""
+    """Sanitises a JSON value so that every store, export and report can hold it.
+
+    Strips NUL, stringifies integers over 64 bits, truncates strings, flattens deep nesting.
+    """
     value_type = type(value)
     if value_type is str:
         return _truncate(value, MAX_TEXT_LENGTH)
@@ -243,7 +264,7 @@ def sanitise(value: Any, is_nul_free: bool = False, depth: int = 1) -> Any:
 def _to_json_text(value: Any) -> str:
     try:
         return _truncate(orjson.dumps(value).decode(), MAX_TEXT_LENGTH)
-    except TypeError:  # orjson writes 254 levels, though it reads 1,024
+    except TypeError:  # orjson parses 1,024 levels but serialises only 254
         return "(nested too deeply)"
 
 
@@ -252,12 +273,12 @@ def _truncate(text: str, max_length: int) -> str:
 
 
 def _type_name(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
 
 
 def _format_value(value: Any) -> str:
-    """A value as an error message may show it: short, and never a whole object."""
+    """Formats a value for an error message: truncated, and never a whole object or array."""
     if value is None:
         return "missing"
     return _type_name(value) if isinstance(value, dict | list) else orjson.dumps(str(value)[:60]).decode()

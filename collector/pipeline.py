@@ -1,4 +1,4 @@
-"""From a hit to an event worth keeping: a list of named steps, each of which adds what it knows or drops the event."""
+"""The enrichment pipeline: named steps that turn a hit into an event, or drop it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Geolocator(Protocol):
 
 
 class PipelineContext:
-    """One hit on its way: what the steps may ask."""
+    """Input of the pipeline's steps: the hit, the property's rules, geolocation and visitor keys."""
 
     __slots__ = ("agent", "geolocator", "hit", "rules", "visitor_keys")
 
@@ -61,15 +61,17 @@ def put_user_agent(event: Event, context: PipelineContext) -> Event:
 
 
 def put_source(event: Event, context: PipelineContext) -> Event:
-    """Page, hostname, referrer and campaign; the channel is made of them in the warehouse."""
+    """Sets page, hostname, referrer and campaign; the warehouse derives the channel from them."""
     url = event.data.get("url")
     if type(url) is str:
-        event.page, host = page_and_host(url, context.rules.query_keys)
+        event.page, url_host = page_and_host(url, context.rules.query_keys)
         if "utm_" in url and event.utm_source is None:
             _put_campaign(event, url)
     else:
-        host = None
-    event.hostname = _hostname(event.data.get("hostname")) or host or context.hit.origin_host
+        url_host = None
+    hostname = event.data.get("hostname")
+    sent_host = host_of(hostname) if type(hostname) is str and hostname else None
+    event.hostname = sent_host or url_host or context.hit.origin_host
     referrer = event.data.get("referrer")
     if type(referrer) is str and referrer:
         event.referrer = referrer_host(referrer, event.hostname)
@@ -92,11 +94,11 @@ def drop_spam(event: Event, context: PipelineContext) -> Event:
 
 
 def put_visitor(event: Event, context: PipelineContext) -> Event:
-    """A cookie's visitor, a server's nobody, or a visitor for one day."""
+    """Sets the visitor: by user_id, by daily hash, or none for server-side hits."""
     is_server = context.agent.is_library
     if (context.rules.is_cookieless or context.hit.has_privacy_signal) and not is_server:
-        # The promise of a cookieless property, and the browser's wish, hold for cached scripts and for senders without
-        # a script too: what the cookie says is not kept.
+        # A cookieless property and the browser's privacy signal also bind cached scripts and senders without a script:
+        # the cookie's id is discarded.
         event.user_id = None
         event.data.pop("user_id", None)
     if event.user_id is not None:
@@ -118,7 +120,10 @@ STEPS: list[PipelineStep] = [
 
 
 class Pipeline:
-    """Runs the steps. `places` is usually a Geo; `salts` gives the daily keys."""
+    """Runs the enrichment steps in order.
+
+    `geolocator` is a GeoIPDatabase in production; `visitor_keys` holds the daily keys.
+    """
 
     def __init__(
         self, geolocator: Geolocator, visitor_keys: VisitorKeySource, steps: Iterable[PipelineStep] = STEPS
@@ -128,7 +133,10 @@ class Pipeline:
         self._steps = tuple(steps)
 
     def run(self, hit: Hit, rules: PropertyRules) -> Event:
-        """The event to keep. Raises Dropped. May block once a day and property, for the key of daily visitors."""
+        """Returns the enriched event. Raises EventDropped.
+
+        May block once per day and property, to load the key of daily visitors.
+        """
         context = PipelineContext(hit, rules, self._geolocator, self._visitor_keys)
         event = Event(hit.id, rules.number, hit.event, hit.happened_at or hit.received_at, hit.data)
         put_fields(event, hit.data)
@@ -152,7 +160,7 @@ def _put_click_text(event: Event, rules: PropertyRules) -> None:
 
 
 def _put_campaign(event: Event, url: str) -> None:
-    """Senders without a script leave the campaign in the address."""
+    """Reads UTM parameters from the URL, for senders without our script."""
     query = url.partition("?")[2].partition("#")[0]
     for key, value in parse_qsl(query[:4_096], max_num_fields=None):
         if key in _CAMPAIGN_FIELDS and getattr(event, key) is None:
@@ -162,13 +170,12 @@ def _put_campaign(event: Event, url: str) -> None:
 _CAMPAIGN_FIELDS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
 
 
-def _hostname(value: object) -> str | None:
-    return host_of(value) if type(value) is str and value else None
-
-
 @lru_cache(maxsize=4_096)
 def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
-    """True when the host is on the list, with or without `www.`; `*.example.com` allows every host below it."""
+    """Returns True when the host is on the list, with or without `www.`.
+
+    `*.example.com` allows every subdomain.
+    """
     for name in hostnames:
         name = name.lower().removeprefix("www.")
         if name == host or (name.startswith("*.") and re.fullmatch(r".+" + re.escape(name[1:]), host)):
@@ -183,7 +190,10 @@ def is_within(address: str, networks: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=512)
 def _parse_networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The networks of a property's rules; what is none is passed over, so that one typing error drops nobody."""
+    """Parses the networks of a property's rules; skips invalid ones.
+
+    A typo must not drop hits.
+    """
     networks = []
     for text in texts:
         try:

@@ -1,4 +1,7 @@
-"""What ingestion needs from the outside; proprium.server.app hands it in."""
+"""Ports of the ingestion: interfaces to properties, storage and visitor keys.
+
+proprium.server.app provides the implementations.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from collector.event import Event
 
 @dataclass(frozen=True, slots=True)
 class PropertyRules:
-    """What the collector must know of a property. Settings are read again at most 1 s after a change."""
+    """Collection rules of a property. Changed settings are reloaded within 1 s."""
 
     id: UUID
     number: int
@@ -28,18 +31,24 @@ class PropertyRules:
 
 class PropertyDirectory(Protocol):
     def find(self, property_id: UUID) -> PropertyRules | None:
-        """The rules of a property, None when there is none. Answers from memory; cheap enough for every hit."""
+        """Returns the rules of a property, or None when it does not exist.
+
+        Cached; cheap enough for every hit.
+        """
 
 
 class EventSink(Protocol):
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
         """Commits all events in one durable transaction, in order.
 
-        Returns one bool an event: True stored, False a duplicate of one that is there already. Blocking; called
-        from the committer's own thread only. Raises StoreUnavailable when nothing was stored.
+        Returns one bool per event: True stored, False a duplicate of a stored one. Blocking; called from the committer
+        thread only. Raises StoreUnavailable when nothing was stored.
         """
 
 
 class VisitorKeySource(Protocol):
     def key(self, property_number: int, day: date) -> bytes:
-        """The random 32-byte key of (property, local day), the same for every process. Cached; may block once a day."""
+        """Returns the random 32-byte key of (property, local day), shared by all processes.
+
+        Cached; may block once a day.
+        """

@@ -1,4 +1,4 @@
-"""Requests that are refused as a whole, told to the properties that they name: a few a second, by a glance at them."""
+"""Rejected requests: reports a sample of them to the properties that they name."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from collector.request import Receive, Request
 from collector.user_agent import classify
 
 NOTIFIED_STATUSES = frozenset({400, 404, 413, 429})
-"""404 as well: it takes the other events of its array along. A 503 is told where it happens."""
-MAX_SAMPLES_PER_SECOND = 5  # of each status: a flood must not become work
-MAX_PROPERTIES_PER_REQUEST = 3  # of one request
-MAX_QUERY_BYTES = 4_096  # bytes
-FIRST_BYTES_TIMEOUT_S = (
-    0.2  # for the first bytes of a body that nobody has asked for yet; mostly they came with the headers
-)
+"""Includes 404, because one unknown property rejects the other events of its array. Collector reports 503 itself."""
+MAX_SAMPLES_PER_SECOND = 5  # per status: a flood of bad requests must stay cheap
+MAX_PROPERTIES_PER_REQUEST = 3
+MAX_QUERY_BYTES = 4_096
+FIRST_BYTES_TIMEOUT_S = 0.2
+"""Wait for the first bytes of a body that was not read; mostly they arrived with the headers."""
 
 _PROPERTY_PATTERN = re.compile(rb'"collector(?:Id|_id)"\s*:\s*"([^"\\]{32,45})"')
 _EVENT_PATTERN = re.compile(rb'"event"\s*:\s*("(?:[^"\\]|\\.){1,1500}")')
@@ -37,7 +36,7 @@ _ADDRESS_PATTERN = re.compile(r"(?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.]*|\d+(?:\.\d+){
 
 
 class BodyPreview(NamedTuple):
-    """What the first bytes of a request say, whether the rest can be read or not."""
+    """Property ids, event and URL in the first bytes of an invalid request."""
 
     property_ids: Sequence[str] = ()
     event: str = ""
@@ -45,7 +44,7 @@ class BodyPreview(NamedTuple):
 
 
 class RejectionSampler:
-    """Says whether one more may be looked at in this second."""
+    """Admits at most MAX_SAMPLES_PER_SECOND rejections of each status."""
 
     def __init__(self) -> None:
         self._current_second = 0
@@ -63,16 +62,22 @@ class RejectionSampler:
 
 
 def outcomes(request: Request, context: RequestContext, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
-    """One for each property that the request names; whether it is one of ours is left to the caller."""
-    preview = _preview(request)
+    """Returns an outcome for each property id in the request.
+
+    The caller checks that the property exists.
+    """
+    preview = _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
     ids = list(dict.fromkeys(parsed_id for text in preview.property_ids if (parsed_id := parse_uuid(text))))
     if not ids:
         return []
     page, host = page_and_host(preview.url) if preview.url else (None, None)
+    count = request.event_count
     agent = classify(context.user_agent)
     outcome = HitOutcome(
         received_at=context.received_at,
-        event=f"{request.event_count} events" if request.is_array else preview.event[:MAX_EVENT_NAME_LENGTH],
+        event=f"{count} event{'' if count == 1 else 's'}"
+        if request.is_array
+        else preview.event[:MAX_EVENT_NAME_LENGTH],
         page=page,
         is_stored=False,
         is_duplicate=False,
@@ -87,13 +92,9 @@ def outcomes(request: Request, context: RequestContext, problem: RequestRejected
 
 
 def rejection_reason(problem: RequestRejected) -> str:
-    """The status and the sentence. What looks like an address in it is covered: the sender may have put one there."""
+    """Returns "status: message", with IP addresses masked: the message may quote one from the payload."""
     sentence = _ADDRESS_PATTERN.sub("…", str(problem))
     return f"{problem.status}: {sentence}"
-
-
-def _preview(request: Request) -> BodyPreview:
-    return _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
 
 
 def _preview_query(query: bytes) -> BodyPreview:
@@ -121,7 +122,10 @@ def _decode_json_text(match: re.Match[bytes] | None) -> str:
 
 
 async def first_bytes(request: Request, receive: Receive) -> bytes:
-    """What has arrived of a body that is not read. Who asks before sending much is not asked for it."""
+    """Returns the bytes of an unread body that have already arrived.
+
+    Empty with an `Expect` header: such a client waits before it sends the body.
+    """
     if b"expect" in request.headers:
         return b""
     try:

@@ -1,4 +1,4 @@
-"""One request as the server hands it in, and the hits that are read from it."""
+"""The collect request: reads its body within limits and parses its hits."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MAX_PIXEL_FIELDS = 100
 
 
 class ClientDisconnected(Exception):
-    """The sender went away before its request was complete: there is nobody to answer."""
+    """Raised when the client disconnects before its request is complete: no response is sent."""
 
 
 class Request:
-    """One request, and how many events it holds: one, until its body has been read."""
+    """Holds one request and its event count, which is 1 until the body is parsed."""
 
     __slots__ = ("all_headers", "body", "context", "event_count", "headers", "is_counted", "peer", "query")
 
@@ -29,11 +29,11 @@ class Request:
         self.all_headers = headers
         self.headers: dict[bytes, bytes] = dict(headers)
         self.peer = peer
-        self.query = query  # of a pixel; None: the events are in the body
-        self.body: bytes | None = None  # as far as it was read; None: not at all
+        self.query = query  # of a pixel request; None: the events are in the body
+        self.body: bytes | None = None  # the part that was read; None: nothing yet
         self.event_count = 1
-        self.is_counted = False  # counted as such
-        self.context: RequestContext | None = None  # once it was looked at
+        self.is_counted = False  # its events are in counters.received
+        self.context: RequestContext | None = None  # set by Collector.check_client
 
     @property
     def is_array(self) -> bool:
@@ -41,18 +41,21 @@ class Request:
 
 
 def parse_hits(request: Request, context: RequestContext) -> list[Hit]:
-    """Raises NotReadable."""
+    """Parses the hits of the body, or of the pixel's query. Raises InvalidPayload."""
     if request.query is None:
         return parse_body(request.body or b"", context)
     return [_parse_pixel_hit(request.query, request.headers, context)]
 
 
 def _parse_pixel_hit(query: bytes, headers: dict[bytes, bytes], context: RequestContext) -> Hit:
-    """The pixel's event: a page view unless it names another; `id` is the property, other keys are its data."""
+    """Parses the hit of a pixel request.
+
+    `id` is the property, `event` defaults to page_view, other parameters become data.
+    """
     try:
         parameters = dict(parse_qsl(query.decode("latin-1"), max_num_fields=_MAX_PIXEL_FIELDS))
     except ValueError:
-        raise InvalidPayload(f"The address has more than {_MAX_PIXEL_FIELDS} fields.") from None
+        raise InvalidPayload(f"The URL has more than {_MAX_PIXEL_FIELDS} query parameters.") from None
     property_id, name = parameters.pop("id", None), parameters.pop("event", "page_view")
     if "url" not in parameters and (referer := headers.get(b"referer")):
         parameters["url"] = referer.decode("latin-1")  # the page that shows the pixel
@@ -60,7 +63,10 @@ def _parse_pixel_hit(query: bytes, headers: dict[bytes, bytes], context: Request
 
 
 async def read_body(request: Request, receive: Receive) -> None:
-    """The whole body. Raises TooLarge before more than the limit is held in memory, HungUp when it never ends."""
+    """Reads the whole body into `request.body`.
+
+    Raises PayloadTooLarge before more than MAX_BODY_BYTES are in memory, ClientDisconnected when the body never ends.
+    """
     content_length = request.headers.get(b"content-length", b"")
     if len(content_length) > 9 or (content_length.isdigit() and int(content_length) > MAX_BODY_BYTES):
         raise PayloadTooLarge(f"The body is too large; expected at most {MAX_BODY_BYTES} bytes.")

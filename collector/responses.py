@@ -1,4 +1,7 @@
-"""What the collector answers, as plain values. Every answer, errors included, may be read by any origin."""
+"""HTTP responses of the collector as plain values: CORS, preflight, problem+json, pixel and script caching.
+
+Every response, errors included, allows any origin (CORS).
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ async def send_response(send: Send, response: Response) -> None:
 
 
 def success(drop_counts: Mapping[str, int], is_array: bool) -> Response:
-    """204. What was dropped on purpose is named: `hostname`, or `hostname=2, prefetch=1` for an array."""
+    """Returns a 204 whose `X-Dropped` lists the drop reasons.
+
+    `hostname` for one event, `hostname=2, prefetch=1` for an array.
+    """
     return Response(204, [*_CORS, *_dropped_headers(drop_counts, is_array)]) if drop_counts else NO_CONTENT
 
 
@@ -56,7 +62,10 @@ def _dropped_headers(drop_counts: Mapping[str, int], is_array: bool) -> Headers:
 
 
 def problem(rejection: RequestRejected) -> Response:
-    """The error as problem+json: its detail says which field and what was expected."""
+    """Returns the error as problem+json.
+
+    Its detail says which field is wrong and what was expected.
+    """
     status = rejection.status
     body = orjson.dumps({"title": HTTPStatus(status).phrase, "detail": str(rejection), "status": status})
     head = [*_CORS, (b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body)), _NO_STORE]
@@ -70,7 +79,7 @@ def method_not_allowed(method: str, allowed: str) -> Response:
 
 
 def preflight(headers: Mapping[bytes, bytes], allowed: str) -> Response:
-    """204: any page may send. The headers that it asked for are echoed."""
+    """Returns a 204 that lets any origin send, and echoes the requested headers."""
     requested_headers = headers.get(b"access-control-request-headers", b"")
     response_headers = [
         *_CORS,
@@ -88,7 +97,10 @@ def preflight(headers: Mapping[bytes, bytes], allowed: str) -> Response:
 
 
 def script(file: ScriptFile, path: str, headers: Mapping[bytes, bytes]) -> Response:
-    """The browser script: for ever under its hashed name, for ten minutes under its stable ones."""
+    """Returns the tracker script, or a 304 when its ETag matches.
+
+    Cached for a year under its hashed name, for ten minutes under the stable names.
+    """
     is_hashed = path == file.hashed_name
     cache = b"public, max-age=31536000, immutable" if is_hashed else b"public, max-age=%d" % SCRIPT_MAX_AGE_S
     head = [

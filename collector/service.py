@@ -1,4 +1,7 @@
-"""From a request to its answer: at once, or after the commit of what it holds. No HTTP server is known here."""
+"""Ingestion service: handles collect requests, and responds after the commit of their events.
+
+Independent of the HTTP server: `collector.asgi` and uvicorn's protocol call it.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,11 @@ from uuid import UUID
 
 from collector import rejections, responses
 from collector.client_address import (
-    UNKNOWN_SENDERS_SHARE,
     ClientAddressResolver,
     Network,
-    RateLimit,
     has_privacy_signal,
     is_prefetch,
     origin_host,
-    rate_limit_key,
 )
 from collector.counters import Counters
 from collector.errors import DropReason, EventDropped, RateLimited, RequestRejected, StoreUnavailable, UnknownProperty
@@ -28,6 +28,7 @@ from collector.group_commit import GroupCommit, StoredFlags
 from collector.parse import MAX_EVENTS, InvalidPayload, RequestContext
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, PropertyRules
+from collector.rate_limit import UNKNOWN_CLIENTS_RATE_FACTOR, RateLimit, rate_limit_key
 from collector.request import Request, parse_hits
 from collector.responses import Response
 from collector.user_agent import classify, is_automated
@@ -45,10 +46,10 @@ def utc_now() -> datetime:
 
 
 class Collector:
-    """Takes requests and events, and knows what became of each: see `counters`.
+    """Handles collect requests and counts the outcome of every event in `counters`.
 
-    `listener` is told of every hit whose property is known, `on_refused` of those that were turned away; both must be
-    quick. Everything happens on the event loop, but for the commit.
+    Calls `listener` with the outcome of every hit of a known property, and `on_rejected` with those that were dropped
+    or rejected; both must be quick. Everything runs on the event loop except the commit.
     """
 
     def __init__(
@@ -70,18 +71,18 @@ class Collector:
         self._listener = listener
         self._on_rejected = on_rejected
         self._now = now
-        self._rate_limit = RateLimit(collect_rate, most_at_once=MAX_EVENTS, monotonic=monotonic)
+        self._rate_limit = RateLimit(collect_rate, max_events_per_call=MAX_EVENTS, monotonic=monotonic)
         self._unknown_limit = RateLimit(
-            collect_rate * UNKNOWN_SENDERS_SHARE, most_at_once=MAX_EVENTS, monotonic=monotonic
+            collect_rate * UNKNOWN_CLIENTS_RATE_FACTOR, max_events_per_call=MAX_EVENTS, monotonic=monotonic
         )
         self._rejection_sampler = rejections.RejectionSampler()
         self.client_addresses = ClientAddressResolver(trusted_proxies)
         self.counters = Counters()
 
     def handle(self, request: Request, on_response: ResponseCallback) -> None:
-        """Answers a request whose body is complete through `done`, now or after its commit.
+        """Passes the response of a complete request to `on_response`, now or after the commit.
 
-        Whatever goes wrong becomes an answer, never a 500, and is counted.
+        Every exception becomes a response, never a 500, and is counted.
         """
         try:
             response = self._handle(request, on_response)
@@ -91,7 +92,10 @@ class Collector:
             on_response(response)
 
     def check_client(self, request: Request) -> RequestContext:
-        """Looks at who sends; before the body is there, if there may be much of it. Raises TooFast."""
+        """Resolves the client and charges its rate limit. Raises RateLimited.
+
+        Called before the body is read where the body may be large.
+        """
         headers = request.headers
         context = request.context = RequestContext(
             self._now(),
@@ -104,27 +108,27 @@ class Collector:
         self._charge(request, context)
         return context
 
-    def _charge(self, request: Request, sender: RequestContext, events: int = 1, *, after: int = 0) -> None:
-        """Counts events against the rate limit of their sender. Raises TooFast.
+    def _charge(self, request: Request, context: RequestContext, events: int = 1, *, after: int = 0) -> None:
+        """Charges events to the client's rate limit. Raises RateLimited.
 
-        Behind a proxy that is not trusted all visitors look the same: their address is unknown, and they share a
-        larger limit, which is that of the proxy. Its address is used for nothing else.
+        Behind an untrusted proxy all visitors look the same: their address is unknown, and they share a larger limit,
+        keyed by the proxy. The proxy's address is used for nothing else.
         """
-        if sender.address is not None:
-            is_within = self._rate_limit.admits(rate_limit_key(sender.address), events, after=after)
+        if context.address is not None:
+            is_within = self._rate_limit.admits(rate_limit_key(context.address), events, after=after)
         else:
             is_within = self._unknown_limit.admits(request.peer or "", events, after=after)
         if not is_within:
             raise RateLimited("Too many events from this address. Try again in a second.")
 
     def should_notify(self, problem: Exception) -> bool:
-        """Whether this refusal is one of the few a second of which its property is told."""
+        """Returns True for the few rejections per second that are reported to properties."""
         return self._rejection_sampler.admits(problem.status) if isinstance(problem, RequestRejected) else False
 
     def reject(self, request: Request, problem: Exception, should_notify: bool | None = None) -> Response:
-        """Counts it, and tells the properties that the request names."""
+        """Counts a rejected request, notifies the properties that it names and returns the error response."""
         if not isinstance(problem, RequestRejected):
-            log.error("A request to the collector failed", exc_info=problem)
+            log.error("collect request failed", exc_info=problem)
             problem = StoreUnavailable("Something went wrong here. Try again in a moment.")
         if isinstance(problem, InvalidPayload):
             request.event_count = problem.event_count
@@ -135,11 +139,11 @@ class Collector:
         return responses.problem(problem)
 
     def run_pipeline(self, hit: Hit) -> Event:
-        """The event to keep. Raises UnknownProperty, Dropped."""
+        """Runs the pipeline on a hit and returns the event. Raises UnknownProperty, EventDropped."""
         return self._pipeline.run(hit, self._rules_for(hit))
 
     async def store(self, accepted_hits: AcceptedHits) -> StoredFlags:
-        """Commits them and counts them. Raises StoreUnavailable: none was stored."""
+        """Commits events and counts them. Raises StoreUnavailable when none was stored."""
         try:
             flags = await self._writer.append([event for _, event in accepted_hits])
         except StoreUnavailable as problem:
@@ -149,7 +153,10 @@ class Collector:
         return flags
 
     def count_dropped(self, dropped_hits: DroppedHits) -> Counter[str]:
-        """By reason, but for bots, who are not told that they are known: it would teach them."""
+        """Counts dropped events and returns their number by reason.
+
+        Bots are left out of the result: `X-Dropped` must not let them probe detection.
+        """
         reasons = Counter(drop.reason.value for _, drop in dropped_hits)
         self.counters.dropped.update(reasons)
         for hit, drop in dropped_hits:
@@ -159,12 +166,12 @@ class Collector:
         return reasons
 
     def _handle(self, request: Request, on_response: ResponseCallback) -> Response | None:
-        """The answer; None when it will come after the commit."""
-        sender = request.context or self.check_client(request)
-        hits = parse_hits(request, sender)
+        """Returns the response, or None when it follows after the commit."""
+        context = request.context or self.check_client(request)
+        hits = parse_hits(request, context)
         request.event_count = len(hits)
-        if len(hits) > 1:  # one was counted before the body was read
-            self._charge(request, sender, len(hits) - 1, after=1)
+        if len(hits) > 1:  # check_client charged one event before the body was read
+            self._charge(request, context, len(hits) - 1, after=1)
         self._count_received(request)
         accepted_hits: list[tuple[Hit, Event]] = []
         dropped_hits: list[tuple[Hit, EventDropped]] = []
@@ -214,12 +221,15 @@ class Collector:
         rules = self._directory.find(hit.property_id)
         if rules is None:
             raise UnknownProperty(
-                f"collectorId is {hit.property_id}; no such property is here. It may have been deleted."
+                f"collectorId is {hit.property_id}; no property has this id. It may have been deleted."
             )
         return rules
 
     def _count_received(self, request: Request) -> None:
-        """Once; one that cannot be read counts as one, an array as its length."""
+        """Counts the events of a request, once.
+
+        An unreadable body counts as one event, an array as its length.
+        """
         if not request.is_counted:
             self.counters.received += request.event_count
             request.is_counted = True
@@ -237,14 +247,14 @@ class Collector:
             self._notify_outcome(hit, event, reason=rejections.rejection_reason(problem))
 
     def _notify_rejected_request(self, request: Request, problem: RequestRejected) -> None:
-        """To the properties whose events were refused with it."""
+        """Publishes a rejection to every existing property that the request names."""
         try:
             context = request.context or RequestContext(self._now())
             for property_id, outcome in rejections.outcomes(request, context, problem):
                 if self._directory.find(property_id) is not None:
                     self._publish(property_id, outcome)
         except Exception:
-            log.exception("A refused request could not be told of")
+            log.exception("rejection listener could not be notified")
 
     def _notify_outcome(
         self, hit: Hit, event: Event, *, is_stored: bool = False, is_duplicate: bool = False, reason: str | None = None
@@ -266,4 +276,4 @@ class Collector:
             if self._on_rejected and outcome.reason:
                 self._on_rejected(property_id, outcome)
         except Exception:
-            log.exception("Whoever listens to hits failed; the hit itself is safe")
+            log.exception("hit listener failed (event is stored)")

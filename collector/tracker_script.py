@@ -1,4 +1,7 @@
-"""The browser script as a file to serve: compressed once, with an ETag and a name that changes with its content."""
+"""The tracker script (collector.js) as a precompressed static file.
+
+It has an ETag and a content-hashed name.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,16 @@ SOURCE = Path(__file__).parent / "script" / "collector.js"
 
 
 class Variant(NamedTuple):
-    """The script in one encoding."""
+    """The script in one content encoding."""
 
-    encoding: bytes  # empty: as it is
+    encoding: bytes  # empty: identity
     body: bytes
 
 
 class ScriptFile:
-    """The minified script where the build has made one, else its source.
+    """Loads the minified script from the asset build, else the source.
 
-    `build` is the folder of the assets' build: its manifest.json names the file of "collector.js".
+    `build_folder` is the output folder of the asset build; its manifest.json maps "collector.js" to a file.
     """
 
     def __init__(self, build_folder: Path | None = None) -> None:
@@ -36,7 +39,7 @@ class ScriptFile:
         self.plain = Variant(b"", script_bytes)
 
     def variant(self, accept_encoding: bytes) -> Variant:
-        """The smallest one that an Accept-Encoding header admits."""
+        """Returns the smallest variant that an Accept-Encoding header accepts."""
         if b"br" in accept_encoding:
             return self.brotli
         return self.gzip if b"gzip" in accept_encoding else self.plain

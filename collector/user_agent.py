@@ -1,4 +1,4 @@
-"""What a User-Agent says: browser, platform, device, and whether a person or a program sends it."""
+"""User-Agent parsing: browser, platform, device, and classification as person, bot or HTTP library."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _TV_PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class UserAgent:
-    """Names are empty where the text does not tell. A bot or a library has no device."""
+    """A parsed User-Agent. Unknown names are empty; bots and libraries have no device."""
 
     browser: str = ""
     browser_version: str = ""  # "141.0"
@@ -53,12 +53,15 @@ class UserAgent:
     device: str = ""  # Desktop, Mobile, Tablet, TV
     is_bot: bool = False
     bot_name: str = ""
-    bot_category: str = ""  # a key of bots.LABELS
-    is_library: bool = False  # a program's HTTP client: a server-side sender, not a bot
+    bot_category: str = ""  # a key of bots.CATEGORY_LABELS
+    is_library: bool = False  # an HTTP library: a server-side sender, not a bot
 
 
 def classify(text: str) -> UserAgent:
-    """Never raises; an empty text is a server-side sender. Parsing costs 300 µs once, then next to nothing."""
+    """Parses and classifies a User-Agent. Never raises; an empty one is a server-side sender.
+
+    Cached: parsing costs 300 µs once per text.
+    """
     return _classify_cached(text[:MAX_PARSED_LENGTH])
 
 
@@ -68,7 +71,7 @@ def _classify_cached(text: str) -> UserAgent:
         return UserAgent(is_library=True)
     parsed = user_agents.parse(text)
     agent = UserAgent(
-        browser=_browser(parsed),
+        browser=_name_or_empty(_BROWSERS.get(parsed.browser.family, parsed.browser.family)),
         browser_version=_major_minor(parsed.browser.version_string),
         platform=_name_or_empty(_PLATFORMS.get(parsed.os.family, parsed.os.family)),
         platform_version=_major_minor(parsed.os.version_string),
@@ -80,12 +83,11 @@ def _classify_cached(text: str) -> UserAgent:
 
 
 def is_automated(agent: UserAgent, reports_automation: bool) -> bool:
-    """A program drives the browser, by its name or by its own word: a property may count it like a person's."""
+    """Returns True for an automated browser: headless, or reporting `navigator.webdriver`.
+
+    A property may count automated browsers like people.
+    """
     return agent.bot_category == bots.HEADLESS if agent.is_bot else reports_automation
-
-
-def _browser(parsed: Any) -> str:
-    return _name_or_empty(_BROWSERS.get(parsed.browser.family, parsed.browser.family))
 
 
 def _name_or_empty(name: str) -> str:

@@ -1,1 +1,1 @@
-"""World and regions as TopoJSON; knows nothing of proprium."""
+"""World and region maps as TopoJSON; independent of proprium."""

@@ -1,4 +1,7 @@
-"""The committed maps and names, read once: countries by ISO 3166-1 alpha-2 (and XK), regions by ISO 3166-2."""
+"""Reads the bundled maps and the names of countries and regions.
+
+Countries are keyed by ISO 3166-1 alpha-2 (and XK), regions by ISO 3166-2.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class CountryPoint:
-    """Where a country's dot goes, and how large the country is: tiny ones are drawn as a dot."""
+    """Position and area of a country: the smallest ones are drawn as dots."""
 
     lon: float
     lat: float
@@ -25,17 +28,20 @@ class CountryPoint:
 
 
 class Atlas:
-    """Geometry as bytes for browsers, names for people. Files are read at their first use and kept."""
+    """Provides map geometry as bytes, and English names.
+
+    Files are read on first use and cached.
+    """
 
     def __init__(self, folder: Path = DATA) -> None:
         self._folder = folder
 
     def world_bytes(self) -> bytes:
-        """TopoJSON of all countries."""
+        """Returns the TopoJSON of all countries."""
         return self._read("world.json")
 
     def regions_bytes(self, country: str) -> bytes:
-        """TopoJSON of a country's regions. Raises KeyError where `has_regions` is False."""
+        """Returns the TopoJSON of a country's regions. Raises KeyError when `has_regions` is False."""
         if not self.has_regions(country):
             raise KeyError(country)
         return self._read(f"regions/{country}.json")
@@ -44,7 +50,7 @@ class Atlas:
         return country in self._countries_with_regions
 
     def name(self, country: str) -> str:
-        """English, as CLDR has it; the code itself when it is nobody's."""
+        """Returns a country's English name (CLDR), or the code when it is unknown."""
         return self._names.get(country, country)
 
     def region_name(self, region: str) -> str:
@@ -60,13 +66,13 @@ class Atlas:
 
     @cached_property
     def region_aliases(self) -> dict[str, dict[str, str]]:
-        """alpha-2 → {region name as DB-IP writes it: region id}."""
+        """alpha-2 → {DB-IP's region name: region id}."""
         aliases: dict[str, dict[str, str]] = self._json("region_aliases_dbip.json")
         return aliases
 
     @cached_property
     def version(self) -> str:
-        """Changes with the geometry, so that browsers may keep what they have."""
+        """Hash of all map files, for cache busting: browsers may cache a version for ever."""
         digest = hashlib.sha256()
         for path in sorted(self._folder.rglob("*.json")):
             digest.update(path.read_bytes())
@@ -74,7 +80,7 @@ class Atlas:
 
     @lru_cache(maxsize=64)  # noqa: B019  an atlas lives as long as the process
     def extent(self, country: str) -> Extent:
-        """The part of the globe that a country's region map shows."""
+        """Returns the bounding box that a country's region map shows."""
         return extent_of(self.regions(country))
 
     def world(self) -> Topology:

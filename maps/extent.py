@@ -1,4 +1,7 @@
-"""What part of the globe a country's map should show: far islands left out, the date line crossed where needed."""
+"""Map extents: a country's bounding box without remote islands.
+
+A box may cross the date line.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,20 @@ from dataclasses import dataclass
 
 from maps.topojson import Ring, Topology
 
-# A polygon further from the main land than this part of its longer side is left out, so that Portugal is not drawn
-# as a speck between the Azores and itself, while Spain keeps the Canaries.
+# A polygon further from the mainland than this share of the mainland's longer side is left out: Portugal does without
+# the Azores, which would make it a speck; Spain keeps the Canaries.
 MAX_GAP_SHARE = 0.7
-MIN_REACH_DEGREES = 4.0  # at least, or an archipelago would be its largest island
-# Nor does a polygon under this part of the main land's area stretch the map (Macquarie Island).
+MIN_REACH_DEGREES = 4.0  # lower bound of that distance, or an archipelago would shrink to its largest island
+# A polygon under this share of the mainland's area does not extend the map (Macquarie Island).
 MIN_AREA_SHARE = 1 / 500
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Degrees. `west` may be below −180 or `east` above 180: such a map crosses the date line."""
+    """A bounding box in degrees.
+
+    `west` below −180 or `east` above 180 means that it crosses the date line.
+    """
 
     west: float
     south: float
@@ -52,28 +58,35 @@ class Extent:
         return Extent(self.west + degrees, self.south, self.east + degrees, self.north)
 
     def gap(self, other: Extent) -> float:
-        """The larger of the two gaps between the boxes; 0 where they overlap."""
+        """Returns the larger of the horizontal and vertical gaps, in degrees.
+
+        0 when the boxes overlap.
+        """
         horizontal_gap = max(other.west - self.east, self.west - other.east)
         vertical_gap = max(other.south - self.north, self.south - other.north)
         return max(horizontal_gap, vertical_gap, 0.0)
 
 
 def extent_of(topology: Topology) -> Extent:
-    """The box around the main land and everything near it. Raises ValueError for an empty topology."""
+    """Returns the box around the mainland and all polygons near it.
+
+    Raises ValueError for an empty topology.
+    """
     boxes = sorted(
-        ((ring_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()), key=lambda b: -b[0]
+        ((ring_area(polygon[0]), _box(polygon[0])) for _, polygon in topology.polygons()),
+        key=lambda area_and_box: -area_and_box[0],
     )
     if not boxes:
-        raise ValueError("Nothing to show: the topology has no polygon")
+        raise ValueError("The topology has no polygon")
     (largest, main), *others = boxes
     return _grow(main, [box for area, box in others if area >= largest * MIN_AREA_SHARE])
 
 
 def _grow(main: Extent, others: list[Extent]) -> Extent:
-    """Joins what is near until nothing more is."""
+    """Extends the box by nearby boxes until none is left within reach."""
     while True:
         reach = max(MAX_GAP_SHARE * max(main.width, main.height), MIN_REACH_DEGREES)
-        nearby_boxes = [box for box in (_nearest_turn(main, other) for other in others) if main.gap(box) <= reach]
+        nearby_boxes = [box for box in (_nearest_copy(main, other) for other in others) if main.gap(box) <= reach]
         grown = main
         for box in nearby_boxes:
             grown = grown.union(box)
@@ -82,8 +95,8 @@ def _grow(main: Extent, others: list[Extent]) -> Extent:
         main = grown
 
 
-def _nearest_turn(main: Extent, box: Extent) -> Extent:
-    return min((box.shift(turn) for turn in (-360.0, 0.0, 360.0)), key=main.gap)
+def _nearest_copy(main: Extent, box: Extent) -> Extent:
+    return min((box.shift(degrees) for degrees in (-360.0, 0.0, 360.0)), key=main.gap)
 
 
 def _box(ring: Ring) -> Extent:
@@ -92,12 +105,12 @@ def _box(ring: Ring) -> Extent:
 
 
 def ring_area(ring: Ring) -> float:
-    """Square degrees, whichever way round the ring goes."""
+    """Returns the area in square degrees, for either orientation of the ring."""
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in _pairs(ring))) / 2
 
 
 def ring_centre(ring: Ring) -> tuple[float, float]:
-    """The centre of gravity; the middle of the box for a ring without area."""
+    """Returns the centroid (lon, lat); the centre of the box for a ring without area."""
     crosses = [(a, b, a[0] * b[1] - b[0] * a[1]) for a, b in _pairs(ring)]
     six_times_area = 3 * sum(cross for _, _, cross in crosses)
     if not six_times_area:

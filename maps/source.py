@@ -1,4 +1,4 @@
-"""Natural Earth's provinces out of a file: a GeoPackage (SQLite, read here) or anything that mapshaper reads."""
+"""Reads Natural Earth's admin-1 provinces from a GeoPackage (SQLite) or GeoJSON file."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from typing import Any
 
 from maps.topojson import Polygon
 
-PROVINCES_LAYER = "states_provinces"  # the layer's name, or a part of it
+PROVINCES_LAYER = "states_provinces"  # substring of the layer's name
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 _POLYGON, _MULTI_POLYGON = 3, 6
 
 
 class SourceError(Exception):
-    """The file is not what it should be; one sentence for the terminal."""
+    """Raised for an invalid source file; the message is one sentence for the terminal."""
 
 
 @dataclass(frozen=True)
 class Province:
-    """One admin-1 feature. Names are empty rather than None; `iso` is the file's own ISO 3166-2 code, if any."""
+    """One admin-1 feature of the source file.
+
+    Names are empty rather than None; `iso` is the file's own ISO 3166-2 code, if any.
+    """
 
     unit: str  # Natural Earth's gu_a3, else adm0_a3: tells France from Guadeloupe
     name: str
@@ -37,7 +40,7 @@ class Province:
 
 
 def read_geopackage(path: Path) -> list[Province]:
-    """Raises SourceError when there is no layer of provinces in it."""
+    """Reads the provinces of a GeoPackage. Raises SourceError when it has no such layer."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -50,10 +53,14 @@ def read_geopackage(path: Path) -> list[Province]:
 
 
 def read_geojson(path: Path) -> list[Province]:
-    """A FeatureCollection with Natural Earth's field names, in either case."""
+    """Reads the provinces of a GeoJSON FeatureCollection; field names may be upper or lower case."""
     features = json.loads(path.read_text("utf-8"))["features"]
     return [
-        _province(_lower_keys(feature["properties"]), _geojson_polygons(feature["geometry"])) for feature in features
+        _province(
+            {name.lower(): value for name, value in feature["properties"].items()},
+            _geojson_polygons(feature["geometry"]),
+        )
+        for feature in features
     ]
 
 
@@ -61,9 +68,11 @@ def _find_layer(connection: sqlite3.Connection) -> tuple[str, str]:
     for table, column in connection.execute("select table_name, column_name from gpkg_geometry_columns"):
         if PROVINCES_LAYER in table.lower():
             if not re.fullmatch(r"\w+", table):
-                raise SourceError(f"The layer {table!r} has a strange name. Rename it to {PROVINCES_LAYER}.")
+                raise SourceError(
+                    f"The layer name {table!r} has unsupported characters. Rename it to {PROVINCES_LAYER}."
+                )
             return table, column
-    raise SourceError(f"There is no layer {PROVINCES_LAYER} in the GeoPackage.")
+    raise SourceError(f"The GeoPackage has no layer {PROVINCES_LAYER}.")
 
 
 def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Province:
@@ -81,10 +90,6 @@ def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Provi
     )
 
 
-def _lower_keys(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in properties.items()}
-
-
 def _geojson_polygons(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]:
     match geometry:
         case {"type": "Polygon", "coordinates": rings}:
@@ -97,14 +102,14 @@ def _geojson_polygons(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]
 
 
 def _wkb_polygons(blob: bytes) -> tuple[Polygon, ...]:
-    """GeoPackage's header, then well-known binary. Raises SourceError for other shapes than polygons."""
+    """Decodes a GeoPackage geometry (header, then WKB). Raises SourceError for anything but polygons."""
     if blob[:2] != b"GP":
         raise SourceError("A geometry of the GeoPackage has no GP header.")
     return tuple(_WkbReader(blob, 8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 7]).polygons())
 
 
 class _WkbReader:
-    """Well-known binary, read from front to back."""
+    """Reads polygons from well-known binary (WKB), front to back."""
 
     def __init__(self, data: bytes, offset: int) -> None:
         self._data, self._offset, self._byte_order = data, offset, "<"

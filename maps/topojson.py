@@ -1,4 +1,4 @@
-"""TopoJSON → GeoJSON and extents, without a dependency."""
+"""TopoJSON decoder: polygons and GeoJSON features, without a dependency."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Polygon = list[Ring]  # the outer ring, then its holes
 
 
 class Topology:
-    """One decoded TopoJSON file: shared borders are stored once, as arcs of differences."""
+    """A decoded TopoJSON file, in which shared borders are stored once, as delta-encoded arcs."""
 
     def __init__(self, topology: dict[str, Any]) -> None:
-        """Raises ValueError when it is not a TopoJSON file with one object."""
+        """Decodes the arcs. Raises ValueError for anything but a TopoJSON file with one object."""
         if topology.get("type") != "Topology" or len(topology.get("objects", {})) != 1:
             raise ValueError("Not a TopoJSON file with exactly one object")
         (self._collection,) = topology["objects"].values()
@@ -25,18 +25,18 @@ class Topology:
         return [str(geometry["id"]) for geometry in self._geometries()]
 
     def names(self) -> dict[str, str]:
-        """id → the property `n`, where it is there."""
+        """Returns id → name (the property `n`) of the features that have one."""
         ids_and_names = ((geometry["id"], geometry.get("properties", {}).get("n")) for geometry in self._geometries())
         return {str(id_): name for id_, name in ids_and_names if name}
 
     def polygons(self) -> Iterator[tuple[str, Polygon]]:
-        """Every polygon with the id of the feature it belongs to."""
+        """Yields (feature id, polygon) for every polygon."""
         for geometry in self._geometries():
             for rings in _polygon_arcs(geometry):
                 yield str(geometry["id"]), [self._ring(arcs) for arcs in rings]
 
     def features(self) -> dict[str, Any]:
-        """The same as a GeoJSON FeatureCollection; longitude and latitude to three places (100 m)."""
+        """Returns a GeoJSON FeatureCollection; coordinates are rounded to three decimals (100 m)."""
         shapes: dict[str, list[Polygon]] = {}
         for id_, polygon in self.polygons():
             rounded = [[(round(lon, 3), round(lat, 3)) for lon, lat in ring] for ring in polygon]
@@ -53,12 +53,12 @@ class Topology:
         ring: Ring = []
         for index in indexes:
             arc = self._arcs[index] if index >= 0 else self._arcs[~index][::-1]
-            ring.extend(arc[1:] if ring else arc)  # arcs meet in a point that both hold
+            ring.extend(arc[1:] if ring else arc)  # consecutive arcs share a point
         return ring
 
 
 def _geojson_geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    # A lone polygon stays one: older versions of plotly.js fail on a MultiPolygon without area (Tokelau at this scale).
+    # A single polygon stays a Polygon: older plotly.js fails on a MultiPolygon without area (Tokelau at this scale).
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons}

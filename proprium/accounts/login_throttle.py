@@ -15,7 +15,7 @@ from threading import Lock
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from collector.client_address import BoundedMemoryStorage, rate_limit_key
+from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.errors import TooManyAttempts, TooManyRequests
 
 LIMIT_PER_ADDRESS = RateLimitItemPerMinute(50, 5, "address")

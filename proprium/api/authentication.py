@@ -12,7 +12,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import HTTPConnection, Request
 
-from collector.client_address import BoundedMemoryStorage
+from collector.rate_limit import BoundedMemoryStorage
 from proprium.accounts import api_keys, authorization
 from proprium.accounts.authorization import Principal
 from proprium.accounts.login_throttle import ApiKeyThrottle

@@ -1,1 +1,1 @@
-"""The sample property "Exemplar": a believable year of events, and live traffic that goes on where the year ends."""
+"""Sample data: the property "Exemplar" with a year of events and live traffic."""

@@ -1,4 +1,4 @@
-"""Makes the property "Exemplar" and writes its year into storage."""
+"""Creates the sample property "Exemplar" and writes its year of events to storage."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def add_exemplar(
     count: int = EVENT_COUNT,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Property:
-    """The sample property with a year of events up to `until` (now). Takes seconds: not for the event loop.
+    """Creates the sample property with a year of events up to `until` (default: now).
 
-    `progress` is told how many events are written, and of how many.
+    Takes seconds, so it must not run on the event loop. `on_progress` is called with (events written, total).
     """
     property_ = make_exemplar(database, owner_id)
     assert property_.number is not None
@@ -44,13 +44,13 @@ def add_exemplar(
 
 
 def make_exemplar(database: Database, owner_id: UUID | None) -> Property:
-    """The sample property alone, without an event."""
+    """Creates the sample property without events."""
     property_ = create_property(database, PROPERTY_NAME, owner_id, hostnames=[HOSTNAME])
     return set_custom_cards(database, property_.id, CUSTOM_CARDS)
 
 
 def find_exemplar(database: Database) -> Property | None:
-    """The oldest property of that name."""
+    """Returns the oldest property named "Exemplar", or None."""
     with database.session() as session:
         return session.exec(
             select(Property).where(Property.name == PROPERTY_NAME).order_by(col(Property.number))
@@ -64,7 +64,7 @@ def write_history(
     count: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """How many events were written."""
+    """Writes the year of events in batches; returns the number written. `on_progress` as in add_exemplar."""
     store = EventStore(database)
     written_count = 0
     pending_events = []
@@ -83,13 +83,13 @@ def write_history(
 
 
 def population() -> Population:
-    """Strangers from everywhere that our maps know."""
+    """Returns a new population from all countries and regions of our maps."""
     return Population(People(_regions))
 
 
 @cache
 def _regions(country: str) -> tuple[str, ...]:
-    """The ISO 3166-2 ids of a country, without those that our maps made up for want of one."""
+    """Returns a country's ISO 3166-2 ids, without the maps' private ones (`-x…`)."""
     atlas = Atlas()
     ids = atlas.regions(country).ids if atlas.has_regions(country) else ()
     return tuple(sorted(id_ for id_ in ids if "-x" not in id_))

@@ -1,4 +1,4 @@
-"""A year of visits: a rhythm of days and weeks, slow growth, some days that everybody talks about."""
+"""Simulates a year of visits: daily and weekly rhythm, slow growth, and traffic peaks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from proprium.demo.visits import VisitStep, crawl, to_event, visit
 
 DAYS = 365
 SEED = 1729
-EVENTS_PER_VISIT = 6.15  # measured over the whole year; crawls included
+EVENTS_PER_VISIT = 6.15  # measured over the whole year, including crawls
 BOT_VISIT_SHARE = 0.09  # of the visits
-RETURNING_VISIT_SHARE = 0.38  # of the visits are by somebody who was there before
-MAX_RETURNING_PEOPLE = 900  # people who may come back
+RETURNING_VISIT_SHARE = 0.38  # share of the visits by returning visitors
+MAX_RETURNING_PEOPLE = 900
 
 WEEKDAY_WEIGHTS = (1.05, 1.12, 1.1, 1.06, 0.92, 0.55, 0.62)  # from Monday
-# From midnight, UTC; most readers are European.
+# From midnight UTC; most readers are European.
 HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 9, 10, 11, 11, 10, 9, 9, 9, 8, 7, 5, 3)
-TRAFFIC_PEAKS = {0.31: 3.4, 0.58: 2.2, 0.87: 4.0}  # share of the year: how much more on that day; it wears off
+TRAFFIC_PEAKS = {0.31: 3.4, 0.58: 2.2, 0.87: 4.0}  # position in the year (0..1): factor on that day; it decays
 
 _CUMULATIVE_HOUR_WEIGHTS = list(accumulate(HOUR_WEIGHTS))
 
 
 class Population:
-    """Everybody who was there, and those who are likely to come back."""
+    """Generates visits and remembers the people who may return."""
 
     def __init__(self, people: People) -> None:
         self.people = people
@@ -37,15 +37,14 @@ class Population:
         self._returning_people: deque[Person] = deque(maxlen=MAX_RETURNING_PEOPLE)
 
     def visit(self, rng: Random, moment: datetime) -> tuple[Person, list[VisitStep]]:
-        """Somebody's next visit: a stranger's, a regular's or a crawler's."""
+        """Simulates one visit by a new visitor, a returning visitor or a crawler."""
         roll = rng.random()
         if roll < BOT_VISIT_SHARE:
             bot = self.people.bot(rng)
             return bot, crawl(rng, moment, bot)
         if roll < BOT_VISIT_SHARE + RETURNING_VISIT_SHARE and self._returning_people:
-            person = self._returning_people[
-                int(len(self._returning_people) * math.sqrt(rng.random()))
-            ]  # rather those who came lately
+            index = int(len(self._returning_people) * math.sqrt(rng.random()))  # favours recent visitors
+            person = self._returning_people[index]
             return person, visit(rng, moment, person, is_new=False)
         person = self.people.person(rng)
         self._returning_people.append(person)
@@ -55,30 +54,30 @@ class Population:
 def history(
     population: Population, property_number: int, until: datetime, count: int, *, days: int = DAYS, seed: int = SEED
 ) -> Iterator[list[Event]]:
-    """About `count` events up to `until`, a day at a time, in the order of their time.
+    """Yields about `count` events up to `until`, one list per day, in order of time.
 
-    The same ones for the same `until` and seed.
+    Deterministic for the same `until` and seed.
     """
     rng = Random(seed)
     today = until.replace(hour=0, minute=0, second=0, microsecond=0)
     first_day = today - timedelta(days=days)
     shares = day_shares(rng, first_day, days + 1)
     visits_per_share = count / EVENTS_PER_VISIT / sum(shares[:-1])
-    carried_over: list[Event] = []  # visits that last into the next day
+    carried_over: list[Event] = []  # events of visits that continue into the next day
     for day_index, share in enumerate(shares):
         day_start = first_day + timedelta(days=day_index)
         events = carried_over
         for moment in visit_times(rng, day_start, int(share * visits_per_share + rng.random())):
             person, steps = population.visit(rng, moment)
             events += [to_event(rng, step, person, property_number) for step in steps]
-        events.sort(key=_created_at)
+        events.sort(key=lambda event: event.created_at)
         day_end = min(day_start + timedelta(days=1), until)
         yield [event for event in events if event.created_at < day_end]
         carried_over = [event for event in events if event.created_at >= day_end]
 
 
 def day_shares(rng: Random, first_day: datetime, days: int) -> list[float]:
-    """How busy each day is, relative to the others."""
+    """Returns the relative traffic of each day."""
     shares = []
     for day_index in range(days):
         year = day_index / days
@@ -90,14 +89,10 @@ def day_shares(rng: Random, first_day: datetime, days: int) -> list[float]:
 
 
 def visit_times(rng: Random, day: datetime, count: int) -> list[datetime]:
-    """`count` times of a day, more of them in the busy hours, in order."""
+    """Returns `count` times of a day, in order, weighted by HOUR_WEIGHTS."""
     hours = rng.choices(range(24), cum_weights=_CUMULATIVE_HOUR_WEIGHTS, k=count)
     return sorted(day + timedelta(hours=hour, seconds=rng.random() * 3600) for hour in hours)
 
 
 def _decay(days_since: float) -> float:
     return math.exp(-days_since / 2.2) if days_since >= 0 else 0.0
-
-
-def _created_at(event: Event) -> datetime:
-    return event.created_at

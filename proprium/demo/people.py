@@ -1,4 +1,4 @@
-"""Who visits: a browser, a screen, a language and a place each, as often as in the world outside."""
+"""Simulated visitors: browser, screen, language and place, with realistic frequencies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 DATA = Path(__file__).parent / "data"
-ENGLISH_SHARE = 0.25  # share of readers whose browser asks for English wherever they live
+ENGLISH_SHARE = 0.25  # share of people whose browser is set to English, in every country
 
 BOT_AGENTS = (  # (share, User-Agent)
     (8, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    user_id: str  # the cookie's: 32 hex digits
+    user_id: str  # of the cookie: 32 hex digits
     user_agent: str
     screen: tuple[int, int]
     language: str
@@ -51,7 +51,10 @@ class Person:
 
 
 class People:
-    """Gives out people. `regions` are the region ids of a country, for those whose cities we have no list of."""
+    """Generates random people.
+
+    `regions` returns a country's region ids, for countries without a list of cities.
+    """
 
     def __init__(self, regions: Callable[[str], Sequence[str]]) -> None:
         agents = json.loads((DATA / "user_agents.json").read_text())
@@ -72,7 +75,10 @@ class People:
         )
 
     def bot(self, rng: Random) -> Person:
-        """Most crawlers come from the same few data centres and keep no cookie, so each is somebody new."""
+        """Returns a crawler in one of two data centres.
+
+        Each has a new user_id, because crawlers keep no cookie.
+        """
         text = rng.choices([text for _, text in BOT_AGENTS], weights=[share for share, _ in BOT_AGENTS])[0]
         place = rng.choice([place for place in self.places if place.city in {"Ashburn", "Frankfurt am Main"}])
         return Person(f"{rng.getrandbits(128):032x}", text, (1024, 768), "en-US", place)

@@ -1,4 +1,4 @@
-"""The imaginary site: a small tool for writers, with its pages, where its readers come from, and what they do there."""
+"""The simulated site, a small tool for writers: its pages, traffic sources and custom events."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Page:
     path: str
     title: str
     reading_s: float  # median engaged time
-    is_entry: bool = True  # people arrive here from outside
+    is_entry: bool = True  # visits may start here
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How somebody came. The shares of the year are relative to each other."""
+    """A traffic source. Shares are relative weights within a month."""
 
     share: float
     referrer: str = ""
@@ -38,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A custom event that some readers of a page set off."""
+    """A custom event that some readers of a page trigger."""
 
     event: str
     path: str
@@ -46,7 +46,7 @@ class Action:
     data: tuple[dict[str, Any], ...] = ({},)
 
 
-PAGES = (  # most read first: their shares follow Zipf's law
+PAGES = (  # most read first: shares follow Zipf's law
     Page("/", "Exemplar: write the example first", 18),
     Page("/pricing", "Pricing", 25),
     Page("/docs/quick-start", "Quick start", 95),
@@ -122,7 +122,7 @@ ACTIONS = (
     Action("play_video", "/features/live-preview", 0.5, ({"video": "tour"},)),
 )
 
-NEXT_PAGES = {  # where a reader goes from here, beside anywhere
+NEXT_PAGES = {  # likely next pages; any other page is possible as well
     "/": ("/features", "/pricing", "/docs/quick-start", "/download"),
     "/features": ("/pricing", "/features/live-preview", "/signup"),
     "/pricing": ("/signup", "/signup", "/docs/faq", "/features"),

@@ -1,4 +1,4 @@
-"""Live visitors for "Exemplar": they pass through the same pipeline and the same group commit as real ones."""
+"""Simulated live traffic for "Exemplar", through the same pipeline and group commit as real events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from proprium.demo.visits import VisitStep
 log = logging.getLogger(__name__)
 
 VISITS_PER_MINUTE = 30.0  # about three events a second
-WARM_UP = timedelta(minutes=5)  # visits that began before the start, so that it does not start with silence
+WARM_UP = timedelta(minutes=5)  # visits from before the start, so that traffic does not start with silence
 MAX_SLEEP_S = 1.0
 
 
@@ -36,7 +36,7 @@ class EventWriter(Protocol):
 
 @dataclass(order=True, slots=True)
 class ScheduledStep:
-    """A step that somebody will take at a moment."""
+    """A visit's step with its due time, in a heap."""
 
     due_at: datetime
     sequence_number: int
@@ -45,7 +45,7 @@ class ScheduledStep:
 
 
 class SampleGeolocator:
-    """Stands in for the place database: an address of the block for benchmarks (198.18/15) tells the place."""
+    """Stands in for the GeoIP database: maps addresses of the benchmarking block (198.18.0.0/15) to places."""
 
     def __init__(self, population: Population) -> None:
         self._location_by_address = {
@@ -66,7 +66,7 @@ def address_of(index: int) -> str:
 
 
 class Traffic:
-    """Sends a few events a second until it is cancelled."""
+    """Sends a few events per second until `run` is cancelled."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Traffic:
             try:
                 events.append(self._pipeline.run(self._build_hit(scheduled_step, now), rules))
             except EventDropped:
-                continue  # somebody changed the property's rules
+                continue  # the property's rules have changed
         try:
             await self._writer.append(events)
         except StoreUnavailable as problem:

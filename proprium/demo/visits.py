@@ -1,4 +1,4 @@
-"""One visit, as the script in the page would report it: views, clicks, scrolling, leaving, and what was done there."""
+"""Simulates the events of one visit, as the tracker script reports them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from collector.visitor import visitor_of
 from proprium.demo import site
 from proprium.demo.people import Person
 
-NEXT_PAGE_PROBABILITY = 0.52  # of the readers of a page read another
-BOUNCE_PROBABILITY = 0.38  # of the visits are over within seconds
+NEXT_PAGE_PROBABILITY = 0.52  # that a reader opens another page
+BOUNCE_PROBABILITY = 0.38  # that a visit ends within seconds
 MAX_READING_S = 900.0
 CLICK_TARGETS = (
     ("a", "github.com"),
@@ -30,7 +30,7 @@ CLICK_TARGETS = (
 
 @dataclass(frozen=True, slots=True)
 class VisitStep:
-    """One event of a visit, `data` as the script sends it."""
+    """One event of a visit, with `data` as the script sends it."""
 
     moment: datetime
     event: str
@@ -38,7 +38,7 @@ class VisitStep:
 
 
 def visit(rng: Random, moment: datetime, person: Person, *, is_new: bool) -> list[VisitStep]:
-    """All steps of one visit, in order."""
+    """Returns all steps of one visit, in order."""
     source = site.pick_source(rng, moment.date())
     page = site.pick_entry_page(rng, source)
     visitor_data = {**_visitor_data(person), **source.utm()}
@@ -58,7 +58,7 @@ def visit(rng: Random, moment: datetime, person: Person, *, is_new: bool) -> lis
 
 
 def crawl(rng: Random, moment: datetime, bot: Person) -> list[VisitStep]:
-    """A crawler that runs scripts: it opens some pages, and does nothing there."""
+    """Returns the page views of a crawler that runs scripts."""
     steps = []
     for _ in range(rng.randint(1, 6)):
         page = rng.choice(site.PAGES)
@@ -68,7 +68,7 @@ def crawl(rng: Random, moment: datetime, bot: Person) -> list[VisitStep]:
 
 
 def to_event(rng: Random, step: VisitStep, person: Person, property_number: int) -> Event:
-    """What the collector would have made of it."""
+    """Returns the event that the collector would store for a step."""
     data, place = step.data, person.place
     return Event(
         id=UUID(int=rng.getrandbits(128)),
@@ -118,7 +118,7 @@ def _view_data(rng: Random, page: site.Page, visitor_data: dict[str, Any], refer
 def _read_page(
     rng: Random, opened_at: datetime, page: site.Page, data: dict[str, Any], steps: list[VisitStep], *, is_bounce: bool
 ) -> datetime:
-    """Adds what happens between opening a page and leaving it; returns when it was left."""
+    """Adds the steps between opening and leaving a page; returns when it was left."""
     spent_s = rng.uniform(0.5, 5) if is_bounce else min(rng.lognormvariate(0, 0.9) * page.reading_s, MAX_READING_S)
     scroll_depth = 0 if is_bounce else min(100, int(rng.triangular(15, 125, 60 if page.reading_s > 60 else 100)))
     steps.append(VisitStep(opened_at, "page_view", data))
@@ -136,7 +136,7 @@ def _read_page(
         for offset_s, page_event in zip(offsets_s, page_events, strict=True)
     ]
     left_at = opened_at + timedelta(seconds=spent_s)
-    if spent_s >= 1:  # the script sends no shorter ones
+    if spent_s >= 1:  # the script does not send shorter ones
         steps.append(
             VisitStep(
                 left_at, *_page_event(data, "page_leave", time_on_page=int(spent_s * 1000), scroll_depth=scroll_depth)
@@ -146,7 +146,10 @@ def _read_page(
 
 
 def _page_event(view: dict[str, Any], event: str, **details: Any) -> tuple[str, dict[str, Any]]:
-    """An event of a view that is open already carries what ties it to the view, and its own details."""
+    """Returns name and data of a further event of a page view.
+
+    The data holds the view's keys and the event's own details.
+    """
     return event, {key: view[key] for key in ("user_id", "view_id", "url", "hostname")} | details
 
 

@@ -1,4 +1,4 @@
-"""What has just become of the hits of a property: what the install page listens to."""
+"""Publish–subscribe feed of hit outcomes per property, which the install page subscribes to."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 
 class HitFeed(Generic[T]):
-    """The latest outcomes of hits per property, for the page that waits for the first one.
+    """Keeps the latest hit outcomes of each property and notifies subscribers of new ones. Thread-safe.
 
-    `publish` is called by the collector, from whatever thread; it costs a dictionary look-up and an append.
+    The collector calls `publish`; it costs a dictionary look-up and an append.
     """
 
     def __init__(self, max_hits_per_property: int = 20, max_properties: int = 500) -> None:
         self._max_hits_per_property, self._max_properties = max_hits_per_property, max_properties
         self._recent: OrderedDict[UUID, deque[T]] = OrderedDict()
-        self._listeners: dict[UUID, list[_Listener[T]]] = {}
+        self._subscribers: dict[UUID, list[_Subscriber[T]]] = {}
         self._lock = Lock()
 
     def publish(self, property_id: UUID, outcome: T) -> None:
@@ -33,34 +33,37 @@ class HitFeed(Generic[T]):
                 if len(self._recent) > self._max_properties:
                     self._recent.popitem(last=False)
             recent.append(outcome)
-            listeners = tuple(self._listeners.get(property_id, ()))
-        for listener in listeners:
-            listener.notify(outcome)
+            subscribers = tuple(self._subscribers.get(property_id, ()))
+        for subscriber in subscribers:
+            subscriber.notify(outcome)
 
     def recent(self, property_id: UUID) -> list[T]:
-        """Oldest first; since the start of this process, and only the latest few."""
+        """Returns the latest outcomes since the process started, oldest first."""
         with self._lock:
             return list(self._recent.get(property_id, ()))
 
     def subscribe(self, property_id: UUID, callback: Callable[[T], None]) -> Callable[[], None]:
-        """Calls `callback` on the running event loop with each further outcome, until the given function is called."""
-        listener = _Listener(asyncio.get_running_loop(), callback)
+        """Calls `callback` on the running event loop with each new outcome.
+
+        Returns the function that ends the subscription.
+        """
+        subscriber = _Subscriber(asyncio.get_running_loop(), callback)
         with self._lock:
-            self._listeners.setdefault(property_id, []).append(listener)
+            self._subscribers.setdefault(property_id, []).append(subscriber)
 
         def unsubscribe() -> None:
             with self._lock:
-                listeners = self._listeners.get(property_id, [])
-                if listener in listeners:
-                    listeners.remove(listener)
-                if not listeners:
-                    self._listeners.pop(property_id, None)
+                subscribers = self._subscribers.get(property_id, [])
+                if subscriber in subscribers:
+                    subscribers.remove(subscriber)
+                if not subscribers:
+                    self._subscribers.pop(property_id, None)
 
         return unsubscribe
 
 
 @dataclass(frozen=True, eq=False)
-class _Listener(Generic[T]):
+class _Subscriber(Generic[T]):
     loop: asyncio.AbstractEventLoop
     callback: Callable[[T], None]
 

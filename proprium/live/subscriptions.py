@@ -1,4 +1,4 @@
-"""Who looks at what, and what moved: one computation per watched question, however many pages show it."""
+"""Live queries: subscriptions to query results, shared by all pages."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ from proprium.warehouse.query_timeout import QueryDeadline, with_deadline
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-NO_RESULT = object()  # no result yet; None may be a result
+NO_RESULT = object()  # no result yet; None is a valid result
 
 IDLE_PER_CPU_SECOND = 8
-"""Of one thread's seconds of CPU, beside whom the engine has another one at work: a quarter of a core."""
+"""Idle seconds per CPU second of one query.
+
+DuckDB uses as much CPU on its own thread, so 8 keeps one query under a quarter of a core.
+"""
 TOTAL_IDLE_PER_CPU_SECOND = 2
-"""The same for all questions that are looked at: one core is theirs, however many dashboards are open."""
+"""The same for all active queries together: they use at most one core, however many dashboards are open."""
 MAX_INTERVAL_S = 10.0
+"""An active query is recomputed within this time after a change, whatever it costs."""
 FIRST_RESULTS_POLL_INTERVAL_S = 0.1
-"""How soon an answer that only is to be newer looks again whether nobody waits for a first one."""
+"""Retry interval of a refresh that yields to queries without a first result."""
 
 
 class LiveQueries:
-    """Tells open pages what their question's answer has become.
+    """Pushes new query results to subscribed pages.
 
-    The projector calls `touch` from its thread; everything else happens on the event loop that the first `watch` runs
-    on, the computing in a few threads of its own. A key is computed at once after the first change, then at most once
-    in `gap_s`, and less often where it takes long: a question has a quarter of a core, all together have one, and
-    each has an answer every SLOWEST_S. Pages that have nothing yet come before those whose numbers may be newer. A
-    result that equals the one a page has is not sent again; what nobody waits for any more is given up.
+    The projector calls `invalidate` from its thread; everything else runs on the event loop of the first `subscribe`,
+    and queries run in a small thread pool. A query is computed at once after the first change, then at most once in
+    `min_interval_s`, and less often when it is slow: one query may use a quarter of a core, all together one core, and
+    each still refreshes every MAX_INTERVAL_S. First results take precedence over refreshes. A result equal to the one
+    on the page is not sent again; a query without subscribers is cancelled.
     """
 
     def __init__(self, min_interval_s: float = 1.0, thread_count: int = 2) -> None:
@@ -46,7 +50,7 @@ class LiveQueries:
         self._pending_first_results = 0
 
     def invalidate(self, property_numbers: Iterable[int]) -> None:
-        """The warehouse moved for these properties. Callable from any thread; cheap when nobody looks."""
+        """Schedules the queries of properties whose data changed. Thread-safe; cheap without subscribers."""
         loop, topics_by_property = self._loop, self._topics_by_property
         watched_numbers = [
             property_number for property_number in property_numbers if property_number in topics_by_property
@@ -65,11 +69,12 @@ class LiveQueries:
         is_same: Callable[[T, T], bool] | None = None,
         refresh_interval_s: float | None = None,
     ) -> Subscription[T]:
-        """Gives `callback` the answer now, and again whenever it is another one; both on the event loop.
+        """Calls `callback` on the event loop with the first and each new result.
 
-        `compute` runs in a thread. Watchers of one (property, key) share it, so the key must name everything that
-        `compute` depends on, except the time: a number that time alone changes needs `every_s`. An answer that
-        `is_same` (default: equal) as the one before is kept back.
+        `compute` runs in a thread. Subscribers of one (property, key) share it, so the key must contain everything that
+        `compute` depends on, except the time: a result that changes with time alone needs `refresh_interval_s`. A
+        result that `is_same` (default: `==`) as the previous one is not delivered. `on_error` is called on the event
+        loop with an exception of `compute`.
         """
         self._loop = asyncio.get_running_loop()
         topic = self._topics.get((property_number, key))
@@ -83,17 +88,17 @@ class LiveQueries:
 
     @property
     def topic_count(self) -> int:
-        """How many different questions pages are open for."""
+        """Number of distinct queries with subscribers."""
         return len(self._topics)
 
     @property
     def active_count(self) -> int:
-        """How many of these somebody sees right now: the others cost nothing."""
+        """Number of queries with a visible page; the others are idle and cost nothing."""
         return sum(topic.is_active() for topic in self._topics.values())
 
     @property
     def active_cpu_s(self) -> float:
-        """What answering everything that is looked at once would take, by what it took the last time."""
+        """CPU seconds to compute every active query once, by its last computation."""
         return sum(topic.last_cpu_s for topic in self._topics.values() if topic.is_active())
 
     def close(self) -> None:
@@ -120,21 +125,21 @@ class LiveQueries:
 
 @dataclass(eq=False)
 class Subscription(Generic[T]):
-    """One page's interest in one answer."""
+    """Connects one page to one query's results."""
 
     _topic: _Topic
     _callback: Callable[[T], None]
     _on_error: Callable[[Exception], None] | None = None
     is_paused: bool = False
-    _shown_result: Any = field(default=NO_RESULT, repr=False)  # what the page shows
+    _shown_result: Any = field(default=NO_RESULT, repr=False)  # the last delivered result
 
     def pause(self) -> None:
-        """Nobody sees the page: it costs nothing until `resume`."""
+        """Pauses updates while the page is hidden; it costs nothing until `resume`."""
         self.is_paused = True
         self._topic.cancel_timer_if_idle()
 
     def resume(self) -> None:
-        """Catches up with what was missed, at once."""
+        """Resumes updates and delivers missed results at once."""
         if self.is_paused:
             self.is_paused = False
             self._topic.catch_up(self)
@@ -156,12 +161,12 @@ class Subscription(Generic[T]):
     def _run_callback(callback: Callable[[Any], None], value: Any) -> None:
         try:
             callback(value)
-        except Exception:  # one broken page must not keep the others from their numbers
-            log.exception("A page could not show its numbers")
+        except Exception:  # one failing page must not block updates of the others
+            log.exception("page failed to show a live result")
 
 
 class _Topic:
-    """One question of one property, and everyone who wants its answer. Lives on the event loop."""
+    """One query of one property, with its subscriptions, latest result and schedule. Event loop only."""
 
     def __init__(
         self,
@@ -180,8 +185,8 @@ class _Topic:
         self._is_stale = True
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._started_s = float("-inf")  # the latest computation
-        self._result_started_s = float("-inf")  # the one that gave the result
+        self._started_s = float("-inf")  # start of the latest computation
+        self._result_started_s = float("-inf")  # start of the computation that gave _result
         self.last_cpu_s = 0.0
         self._deadline = QueryDeadline()
 
@@ -198,7 +203,10 @@ class _Topic:
             self.cancel_timer_if_idle()
 
     def catch_up(self, subscription: Subscription[Any]) -> None:
-        """What the others see is seen at once; a newer answer comes when it is due, or when it is there."""
+        """Delivers the shared result at once if it is fresh, and schedules a refresh.
+
+        A stale result is delivered as well while it is younger than MAX_INTERVAL_S.
+        """
         self._is_stale = self._is_stale or self._is_refresh_due()
         is_recent = self._loop.time() - self._result_started_s < MAX_INTERVAL_S
         if self._result is not NO_RESULT and (is_recent or not self._is_stale):
@@ -206,14 +214,14 @@ class _Topic:
         self._set_timer()
 
     def schedule(self) -> None:
-        """The answer may be another one now."""
+        """Marks the result as stale and schedules a computation."""
         if self._is_stale and (self._timer is not None or self._task is not None):
-            return  # known already: a busy property is marked twice a second, by every commit's projection
+            return  # already scheduled: a busy property is invalidated twice a second, by each projected batch
         self._is_stale = True
         self._set_timer()
 
     def cancel_timer_if_idle(self) -> None:
-        """Stops the clock when nobody looks."""
+        """Cancels the timer when no page is visible."""
         if self._timer is not None and not self.is_active():
             self._timer.cancel()
             self._timer = None
@@ -231,7 +239,10 @@ class _Topic:
         return self._refresh_interval_s is not None and self._loop.time() - self._started_s >= self._refresh_interval_s
 
     def _set_timer(self) -> None:
-        """Sets the one timer to the moment when the next computation is due; none while one runs."""
+        """Sets the timer to the time of the next computation.
+
+        Sets none while one runs or no page is visible.
+        """
         if self._task is not None or not self.is_active():
             return
         if self._timer is not None:
@@ -277,10 +288,10 @@ class _Topic:
             self._is_stale = True
             self._task = None
             is_defect = not isinstance(problem, UserFacingError)
-            log.warning("A question of property %s failed: %s", self.property_number, problem, exc_info=is_defect)
+            log.warning("live query of property %s failed: %s", self.property_number, problem, exc_info=is_defect)
             for subscription in self._active_subscriptions():
                 subscription.report_error(problem)
-            return  # the next change asks again; trying in a circle would help nobody
+            return  # the next change retries; a retry loop would only repeat the error
         finally:
             self._live_queries._pending_first_results -= is_first
         self._result, self._result_started_s = result, self._started_s
@@ -291,7 +302,10 @@ class _Topic:
             self._set_timer()
 
     async def _deliver(self, result: Any) -> None:
-        """Page by page, since each of them draws it: whatever else the loop has to do comes in between."""
+        """Delivers to one page after another, and yields between them.
+
+        Each page renders on the event loop, which must stay responsive.
+        """
         for subscription in self._active_subscriptions():
             if subscription in self._subscriptions and not subscription.is_paused:
                 subscription.deliver(result)
@@ -302,7 +316,7 @@ class _Topic:
 
 
 def _compute_with_deadline(deadline: QueryDeadline, compute: Callable[[], T]) -> tuple[T, float]:
-    """In a thread of the hub: the answer, and the seconds of CPU that it took this thread."""
+    """Runs `compute` in a worker thread; returns its result and CPU seconds."""
     started_s = thread_time()
     with with_deadline(deadline):
         deadline.check()

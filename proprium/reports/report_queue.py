@@ -15,7 +15,7 @@ from uuid import UUID
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from collector.client_address import BoundedMemoryStorage
+from collector.rate_limit import BoundedMemoryStorage
 from proprium.errors import ReportsBusy, TooManyRequests
 
 SECONDS_PER_REPORT = 3

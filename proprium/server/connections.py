@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-from collector.client_address import ClientAddressResolver, canonical_ip, is_private, rate_limit_key
+from collector.client_address import ClientAddressResolver, canonical_ip, is_private
+from collector.rate_limit import rate_limit_key
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import Request
 
-from collector import client_address
+from collector import rate_limit
 from proprium.accounts import api_keys
 from proprium.properties.service import set_public
 from proprium.server.collector_app import CollectorParts
@@ -141,15 +141,15 @@ async def test_a_page_links_to_single_events_for_who_is_signed_in_and_to_nothing
 async def test_a_key_that_asks_too_often_is_told_when_to_come_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_address.time, "monotonic", lambda: 1_000.0)
-    monkeypatch.setattr(client_address.time, "time", lambda: 2_000.0)
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(rate_limit.time, "time", lambda: 2_000.0)
     busy, calm = house.a_key(only=house.mine), house.a_key(only=house.hers)
     answers = [await house.get(busy) for _ in range(31)]
     assert [one.status_code for one in answers] == [200] * 30 + [429]
     assert answers[-1].json()["title"] == "Too many requests"
     assert 55 < int(answers[-1].headers["retry-after"]) <= 61
     assert (await house.get(calm)).status_code == 200
-    monkeypatch.setattr(client_address.time, "monotonic", lambda: 1_061.0)
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: 1_061.0)
     assert (await house.get(busy)).status_code == 200
 
 

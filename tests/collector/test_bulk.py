@@ -61,7 +61,7 @@ def test_a_time_is_read_in_every_usual_form(sent: object, moment: datetime | Non
     ("sent", "said"),
     [
         ("2026-11-02T09:01:01Z", "in the future"),
-        ("2024-10-01T00:00:00Z", "events are kept since"),
+        ("2024-10-01T00:00:00Z", "the retention period starts at"),
         ("yesterday", "'yesterday'; expected ISO 8601"),
         (True, "expected ISO 8601"),
         (10**30, "expected ISO 8601"),
@@ -77,19 +77,19 @@ def test_a_time_that_cannot_be_is_refused_with_the_reason(sent: object, said: st
 @pytest.mark.parametrize("address", ["somewhere", 7, ["192.0.2.7"], ""])
 def test_what_is_no_address_is_refused_and_never_repeated(address: object) -> None:
     said = refusal({**ORDER, "ip": address})
-    assert said.startswith("ip is no address")
+    assert said.startswith("ip is not an IP address")
     assert "somewhere" not in said
 
 
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        ("order", "An event is a text"),
+        ("order", "An event is a string"),
         ({"data": {}}, "event is missing"),
         ({**ORDER, "collectorId": "mine"}, "collectorId is"),
         ({**ORDER, "data": []}, "data is an array"),
         ({**ORDER, "id": 7}, "expected a UUID"),
-        ({**ORDER, "user_agent": 7}, "user_agent is no text"),
+        ({**ORDER, "user_agent": 7}, "user_agent is not a string"),
     ],
 )
 def test_one_that_cannot_be_read_says_why_and_takes_no_other_along(sent: object, said: str) -> None:

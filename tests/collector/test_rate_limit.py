@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.client_address import RateLimit, rate_limit_key
+from collector.rate_limit import RateLimit, rate_limit_key
 from tests.collector.conftest import PROPERTY, Door
 
 MakeDoor = Callable[..., Door]
@@ -109,11 +109,11 @@ def test_the_average_is_the_rate_whatever_is_sent(clock: Clock) -> None:
 
 
 def test_many_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RateLimit, "KEYS_LIMIT", 1_000)
+    monkeypatch.setattr(RateLimit, "MAX_KEYS_PER_GENERATION", 1_000)
     limited = limit(clock, 100)
     for number in range(10_000):
         limited.admits(f"10.0.{number >> 8}.{number & 255}")
-        assert len(limited._full_at) + len(limited._old_full_at) <= 2_001
+        assert len(limited._full_at) + len(limited._previous_full_at) <= 2_001
 
 
 def test_an_address_is_forgotten_within_seconds(clock: Clock) -> None:
@@ -122,4 +122,4 @@ def test_an_address_is_forgotten_within_seconds(clock: Clock) -> None:
     for _ in range(3):
         clock.now_s += 4
         limited.admits("203.0.113.10")
-    assert "203.0.113.9" not in limited._full_at | limited._old_full_at
+    assert "203.0.113.9" not in limited._full_at | limited._previous_full_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.client_address import UNKNOWN_CLIENT, BoundedMemoryStorage, rate_limit_key
+from collector.rate_limit import UNKNOWN_CLIENT, BoundedMemoryStorage, rate_limit_key
 
 
 @pytest.mark.parametrize(

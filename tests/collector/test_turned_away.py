@@ -29,10 +29,10 @@ def _as_many_as_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"event": ""}, '400: event is ""; expected a text of 1 to 255 characters.'),
-        ({"event": "x" * 256}, f'400: event is "{"x" * 60}"; expected a text of 1 to 255 characters.'),
+        ({"event": ""}, '400: event is ""; expected a string of 1 to 255 characters.'),
+        ({"event": "x" * 256}, f'400: event is "{"x" * 60}"; expected a string of 1 to 255 characters.'),
         ({"data": [1]}, "400: data is an array; expected an object."),
-        ({"id": "no-uuid"}, '400: id is "no-uuid"; expected a UUID, or none.'),
+        ({"id": "no-uuid"}, '400: id is "no-uuid"; expected a UUID, or null.'),
     ],
 )
 async def test_a_wrong_field_is_told_to_its_property(door: Door, change: dict[str, Any], sentence: str) -> None:
@@ -48,7 +48,7 @@ async def test_one_wrong_event_is_told_with_how_many_it_took_along(door: Door) -
     assert (await door.send([VIEW, VIEW | {"event": 7}, VIEW])).status_code == 400
     (outcome,) = door.outcomes
     assert outcome.event == "3 events"
-    assert outcome.reason == '400: [1] event is "7"; expected a text of 1 to 255 characters.'
+    assert outcome.reason == '400: [1] event is "7"; expected a string of 1 to 255 characters.'
 
 
 @pytest.mark.parametrize("spelling", [str(PROPERTY).upper(), "{" + str(PROPERTY) + "}", PROPERTY.hex])
@@ -102,7 +102,7 @@ async def test_a_pixel_that_is_refused_is_told_by_its_address(door: Door) -> Non
     many = "&".join(f"a{n}=1" for n in range(200))
     assert (await door.client.get(f"/collect/pixel.gif?id={PROPERTY}&url=/mail&{many}")).status_code == 400
     assert [(outcome.page, (outcome.reason or "")[:4]) for outcome in door.outcomes] == [("/mail", "400:")] * 2
-    assert "more than 100 fields" in (door.outcomes[1].reason or "")
+    assert "more than 100 query parameters" in (door.outcomes[1].reason or "")
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::7", "::ffff:203.0.113.9", "203.0.113.9:443"])

@@ -204,7 +204,7 @@ async def test_the_listener_is_forgotten_with_its_page(site: Site) -> None:
     assert site.services.live_queries.topic_count == 1
     page.delete()
     assert site.services.live_queries.topic_count == 0
-    assert not site.services.hit_feed._listeners
+    assert not site.services.hit_feed._subscribers
 
 
 async def test_the_tag_of_a_cookieless_property_says_so(site: Site) -> None:

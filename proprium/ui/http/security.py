@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from collector.client_address import BoundedMemoryStorage, rate_limit_key
+from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
