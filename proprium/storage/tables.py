@@ -214,7 +214,7 @@ class RejectedEvent(SQLModel, table=True):
     seq: int | None = Field(default=None, primary_key=True)
     property: int = Field(foreign_key="property.number", ondelete="CASCADE", index=True)
     at: datetime = Field(sa_type=AwareDateTime)
-    reason: str  # collector.errors.Reason, or a sentence
+    reason: str  # collector.errors.DropReason, or a sentence
     event: str
     page: str | None = None
     hostname: str | None = None
