@@ -1,1 +1,1 @@
-"""Who may come in: users, passwords, login sessions."""
+"""Authentication and authorization: users, passwords, login sessions, API keys and throttling of attempts."""

@@ -1,4 +1,8 @@
-"""API keys: what a program shows instead of a password. Each is a user's or a property's, to read or also to write."""
+"""API keys: bearer tokens with which programs authenticate instead of a password.
+
+A key belongs to a user or to one property. Every key may read; one with `may_write` may also send events. Storage holds
+only the SHA-256 hash of a key.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ from proprium.errors import ApiKeyRequired, InsufficientScope, NotFound, UserFac
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey, User
 
-KEY_PREFIX = "proprium_"  # so that a key is known for one wherever it is found by mistake
+KEY_PREFIX = "proprium_"  # makes a leaked key recognisable, for secret scanners and for people
 LAST_USED_UPDATE_INTERVAL = timedelta(minutes=5)
-"""How exactly it is known when a key was last used; each note of it is a write."""
+"""Precision of `used_at`: recording each use would be a write for each request."""
 
 
 def create(
@@ -30,9 +34,13 @@ def create(
     property_id: UUID | None = None,
     may_write: bool = False,
 ) -> str:
-    """The key itself, which nobody can read again: storage has its hash. It is for one property, or for a user's."""
+    """Creates an API key and returns its text, which cannot be read again.
+
+    The key is for one property (`property_id`), or for those that a user may see (`user_id`). Raises UserFacingError
+    without a name.
+    """
     if not (name := validate_name(name)):
-        raise UserFacingError("A key needs a name: what it is for.")
+        raise UserFacingError("The API key needs a name, for example what it is used for.")
     token = KEY_PREFIX + secrets.token_urlsafe(32)
     api_key = ApiKey(name=name, token_hash=_hash(token), user_id=user_id, property_id=property_id, may_write=may_write)
     with database.write_transaction() as session:
@@ -41,7 +49,10 @@ def create(
 
 
 def find(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey | None:
-    """The key with this text. Looked up by its hash, and compared in constant time."""
+    """Returns the key with this text, or None, and records its use.
+
+    The key is looked up by its hash, which is compared in constant time.
+    """
     if not token:
         return None
     token_hash = _hash(token)
@@ -54,28 +65,31 @@ def find(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey | 
 
 
 def require(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey:
-    """Each may read. Raises KeyNeeded for no key, an unknown one and one that was revoked."""
+    """Returns the key with this text, which may read. Raises ApiKeyRequired for a missing, unknown or revoked key."""
     if (api_key := find(database, token, clock=clock)) is None:
         raise ApiKeyRequired("Expected a header `Authorization: Bearer …` with an API key that has not been revoked.")
     return api_key
 
 
 def require_writer(database: Database, token: str, *, clock: Clock = utc_now) -> ApiKey:
-    """The same for sending. Raises KeyTooWeak for one that may only read."""
+    """Returns the key with this text if it may send events.
+
+    Raises ApiKeyRequired as `require` does, InsufficientScope for a key that may only read.
+    """
     api_key = require(database, token, clock=clock)
     if not api_key.may_write:
-        raise InsufficientScope(f"The key {api_key.name!r} may only read. Make one that may write.")
+        raise InsufficientScope(f"The API key {api_key.name!r} may only read. Create a key that may send events.")
     return api_key
 
 
 def user_of(database: Database, api_key: ApiKey) -> User | None:
-    """Whose key it is, None for a property's own."""
+    """Returns the owner of a key, None for a key of a property."""
     with database.session() as session:
         return session.get(User, api_key.user_id) if api_key.user_id else None
 
 
 def list_keys(database: Database, user_id: UUID | None = None) -> list[ApiKey]:
-    """A user's, or all; newest first."""
+    """Lists the keys of a user, or all keys, newest first."""
     statement = select(ApiKey).order_by(col(ApiKey.created_at).desc())
     if user_id is not None:
         statement = statement.where(col(ApiKey.user_id) == user_id)
@@ -84,7 +98,7 @@ def list_keys(database: Database, user_id: UUID | None = None) -> list[ApiKey]:
 
 
 def revoke(database: Database, key_id: UUID, *, user_id: UUID | None = None) -> None:
-    """It stops working at once. Raises NotFound, also for a key of another than `user_id`."""
+    """Deletes a key, effective at once. Raises NotFound, also when `user_id` does not own the key."""
     conditions = [col(ApiKey.id) == key_id] + ([col(ApiKey.user_id) == user_id] if user_id else [])
     with database.write_transaction() as session:
         if not session.execute(delete(ApiKey).where(*conditions)).rowcount:  # type: ignore[attr-defined]
@@ -100,7 +114,7 @@ def _record_use(database: Database, api_key: ApiKey, clock: Clock) -> None:
             if (stored_key := session.get(ApiKey, api_key.id)) is not None:
                 stored_key.used_at = now
     except OperationalError:
-        pass  # a busy store is no reason to refuse a key
+        pass  # storage is locked: a valid key must not be rejected for a timestamp
 
 
 def _hash(token: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Who asks, a person or a program with a key, and which properties that opens to them."""
+"""Authorization: the principal of a request (user, API key or anonymous) and the properties it may access."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ from proprium.storage.tables import ApiKey, Property, User
 
 @dataclass(frozen=True)
 class Principal:
-    """With neither `user` nor `only` a stranger, to whom public properties are open."""
+    """The identity behind a request.
 
-    user: User | None = None  # the person, or whose key it is
-    property_id: UUID | None = None  # the one property that the key is for
-    id: UUID | None = None  # of the key or the person: what a rate limit counts by
-    is_property_key: bool = False  # a key that is no person's: made on this machine, for one property
+    With neither `user` nor `property_id` it is anonymous and may read public properties only.
+    """
+
+    user: User | None = None  # the signed-in user, or the owner of the key
+    property_id: UUID | None = None  # the only property of a key for one property
+    id: UUID | None = None  # of the key or the user: the key of rate limits
+    is_property_key: bool = False  # a key without a user: created on this machine, for one property
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:
-    """The key that a request shows. None where it shows none, also beside another scheme, such as a proxy's Basic."""
+    """Returns the bearer token of a request.
+
+    None without one, also with another scheme in the header, such as a proxy's Basic.
+    """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
@@ -36,7 +42,7 @@ def principal_of_user(user: User | None) -> Principal:
 
 
 def principal_of_token(database: Database, token: str, *, clock: Clock = utc_now) -> Principal:
-    """Raises KeyNeeded for a key that is unknown or was revoked."""
+    """Returns the principal of an API key. Raises ApiKeyRequired for an unknown or revoked key."""
     return principal_of_key(database, api_keys.require(database, token, clock=clock))
 
 
@@ -47,7 +53,7 @@ def principal_of_key(database: Database, api_key: ApiKey) -> Principal:
 
 
 def readable_properties(database: Database, principal: Principal) -> list[Property]:
-    """By name: never more than the person may see whose key it is."""
+    """Lists the properties that a principal may read, by name; a user's key never reads more than its user."""
     if principal.is_property_key:
         return [_property_of_key(database, principal)]
     visible_properties = service.visible_properties(database, principal.user)
@@ -59,7 +65,10 @@ def editable_properties(database: Database, principal: Principal) -> list[Proper
 
 
 def find_readable(database: Database, principal: Principal, property_id: UUID) -> Property:
-    """Raises PropertyNotFound, the same for one that is missing and one that is not for this asker."""
+    """Returns a property that the principal may read.
+
+    Raises PropertyNotFound, with the same message for a missing property and for one that is not accessible.
+    """
     if principal.property_id not in {None, property_id}:
         raise PropertyNotFound(property_id)
     return (
@@ -70,15 +79,19 @@ def find_readable(database: Database, principal: Principal, property_id: UUID) -
 
 
 def find_exportable(database: Database, principal: Principal, property_id: UUID) -> Property:
-    """Single events tell more than numbers do. Raises NotForReaders for who may only look at the property."""
+    """Returns a property whose raw events the principal may export.
+
+    Raw events reveal more than aggregates, so that read access is not enough. Raises PropertyNotFound as
+    `find_readable` does, Forbidden for read-only access.
+    """
     property_ = find_readable(database, principal, property_id)
     if not _may_edit(principal, property_):
-        raise Forbidden(f"Raw events are for those who may change the settings of {property_.name}.")
+        raise Forbidden(f"Raw events are only available to users who may edit {property_.name}.")
     return property_
 
 
 def data_access(principal: Principal, property_: Property) -> DataAccess:
-    """Returns which keys of event data the asker may break down and filter by."""
+    """Returns the keys of event data that the principal may break down and filter by."""
     return EVERY_KEY if _may_edit(principal, property_) else public_access(property_.public_data_keys)
 
 

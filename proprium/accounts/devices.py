@@ -1,7 +1,8 @@
 """Device cookies: proof that a browser has signed in to an account before.
 
-The cookie opens nothing. It gives a browser a limit of its own for guessing, which guessers elsewhere cannot use up.
-It holds a random name and its signature for one e-mail address; the signing key stands in storage.
+The cookie grants no access. It gives a browser a login rate limit of its own, which attackers elsewhere cannot use up.
+It holds a random device name and an HMAC-SHA256 signature of the name and one e-mail address; the signing key is kept
+in storage.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ MAX_COOKIE_LENGTH = 200
 
 
 class DeviceCookies:
-    """Issues and recognises device cookies."""
+    """Issues and verifies device cookies."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._signing_key: str | None = None
 
     def issue(self, email: str, cookie: str | None = None) -> str:
-        """The value to set; the same again for a browser whose `cookie` is valid. May write: not for the event loop."""
+        """Returns the cookie's value for a browser that has signed in.
+
+        A browser whose `cookie` is valid gets the same value again. May write to storage: do not call it on the event
+        loop.
+        """
         if self._signing_key is None:
             self._signing_key = instance_settings.get_or_create(
                 self._database, SIGNING_KEY_SETTING, lambda: secrets.token_hex(32)
@@ -36,7 +41,7 @@ class DeviceCookies:
         return f"{device}.{_signature(self._signing_key, device, email)}"
 
     def recognise(self, cookie: str | None, email: str) -> str | None:
-        """The browser's name when its cookie was issued for this account, else None."""
+        """Returns the device name if the cookie was issued for this account, else None."""
         if not cookie or len(cookie) > MAX_COOKIE_LENGTH:
             return None
         self._signing_key = self._signing_key or instance_settings.get(self._database, SIGNING_KEY_SETTING)

@@ -1,4 +1,4 @@
-"""Who is signed in: a random token in a cookie, its hash in the database, so that it can be taken back."""
+"""Login sessions: a random token in a cookie, its SHA-256 hash in the database, so that a session can be revoked."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from proprium.storage.tables import LoginSession, Role, User
 
 SESSION_LIFETIME = timedelta(days=30)
 LAST_SEEN_UPDATE_INTERVAL = timedelta(minutes=5)
-"""How exactly the account page knows when a session was last used; each note of it is a write."""
+"""Precision of `seen_at`, which the account page shows: recording each use would be a write for each request."""
 
 MAX_BROWSER_LENGTH = 100
 
-_SELECT_SIGNED_IN_USERS = (  # built once: to build it takes as long as to ask it
+_SELECT_SIGNED_IN_USERS = (  # built once: building takes as long as executing
     select(col(LoginSession.token_hash), col(User.id), col(User.role))
     .join(LoginSession, col(LoginSession.user_id) == col(User.id))
     .where(
@@ -55,10 +55,11 @@ def log_in(
     device: str | None = None,
     clock: Clock = utc_now,
 ) -> str:
-    """A new token for the cookie; `replaces`, the one the browser had, ends. It hashes: call it in the HashingPool.
+    """Checks e-mail address and password and returns the token of a new session, for the cookie.
 
-    `device` is the browser's name when it is known (accounts.devices).
-    Raises SignInNeeded when address and password do not belong together, TooManyAttempts.
+    `replaced_token` is the token that the browser had; its session ends. `device` is the browser's device name if its
+    device cookie was valid (accounts.devices). Hashes a password: call it in the PasswordHashingPool.
+    Raises SignInRequired when address and password do not match, TooManyAttempts.
     """
     email = email.strip().lower()
     throttle.count_attempt(email, address, device)
@@ -71,7 +72,7 @@ def log_in(
 def start_session(
     database: Database, user_id: UUID, browser: str = "", *, replaced_token: str | None = None, clock: Clock = utc_now
 ) -> str:
-    """A session for a user who has just proved who they are: its token."""
+    """Starts a session for a user who has just authenticated; returns its token. Deletes expired sessions."""
     token, now = secrets.token_urlsafe(32), clock()
     login_session = LoginSession(
         token_hash=_hash(token),
@@ -90,7 +91,7 @@ def start_session(
 
 
 def user_of(database: Database, token: str | None, *, clock: Clock = utc_now) -> User | None:
-    """The user whose unexpired session has this token."""
+    """Returns the user of the unexpired session with this token, or None."""
     if not token:
         return None
     now = clock()
@@ -120,7 +121,7 @@ def signed_in_users(database: Database, tokens: Collection[str], *, clock: Clock
 
 
 def list_sessions(database: Database, user_id: UUID, *, clock: Clock = utc_now) -> list[LoginSession]:
-    """Those that still hold, last used first."""
+    """Lists the unexpired sessions of a user, last used first."""
     statement = (
         select(LoginSession)
         .where(col(LoginSession.user_id) == user_id, col(LoginSession.expires_at) > clock())
@@ -131,19 +132,22 @@ def list_sessions(database: Database, user_id: UUID, *, clock: Clock = utc_now) 
 
 
 def is_session_of_token(login_session: LoginSession, token: str | None) -> bool:
-    """True for the session that the browser with this token is in."""
+    """Returns True if the token is the one of this session."""
     return bool(token) and secrets.compare_digest(login_session.token_hash, _hash(token or ""))
 
 
 def revoke(database: Database, user_id: UUID, login_session_id: UUID) -> None:
-    """Ends one session of a user; nothing happens when it is somebody else's."""
+    """Ends one session of a user; does nothing when it belongs to another user."""
     conditions = (col(LoginSession.id) == login_session_id, col(LoginSession.user_id) == user_id)
     with database.write_transaction() as session:
         session.execute(delete(LoginSession).where(*conditions))
 
 
 def revoke_token(database: Database, token: str) -> None:
-    """Signs out. Writes only for a session that exists: anybody may post any token."""
+    """Signs out: ends the session with this token.
+
+    Takes the write lock only for a session that exists, since anyone may post any token.
+    """
     with database.session() as session:
         if session.scalar(select(col(LoginSession.id)).where(col(LoginSession.token_hash) == _hash(token))) is None:
             return
@@ -152,7 +156,7 @@ def revoke_token(database: Database, token: str) -> None:
 
 
 def revoke_all(database: Database, user_id: UUID, *, except_token: str | None = None) -> None:
-    """Ends every session of a user, except the one with the token `but`."""
+    """Ends every session of a user, except the one with `except_token`."""
     statement = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
     if except_token:
         statement = statement.where(col(LoginSession.token_hash) != _hash(except_token))
@@ -166,7 +170,7 @@ def _record_use(database: Database, login_session_id: UUID, clock: Clock) -> Non
             if (login_session := session.get(LoginSession, login_session_id)) is not None:
                 login_session.seen_at = clock()
     except OperationalError:
-        pass  # a busy store is no reason to send somebody away
+        pass  # storage is locked: a valid session must not be rejected for a timestamp
 
 
 def _hash(token: str) -> bytes:

@@ -1,8 +1,8 @@
-"""Limits on guessing passwords and API keys, by client, account and browser; kept in memory, never on disk.
+"""Login throttle: rate limits for guessing passwords and API keys, by client address, account and browser.
 
-A browser that has signed in to an account before is known by its device cookie and has a limit of its own, so that
-guessers, however many, cannot keep the account's owner out of it (OWASP: device cookies). All others share the limits
-of their address and of the account.
+A browser that has signed in to an account before is recognised by its device cookie and has a limit of its own, so that
+attackers, however many, cannot lock out the account's owner (OWASP: device cookies). All other browsers share the
+limits of their address and of the account. Counters are kept in memory, never on disk.
 """
 
 from __future__ import annotations
@@ -19,29 +19,31 @@ from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.errors import TooManyAttempts, TooManyRequests
 
 LIMIT_PER_ADDRESS = RateLimitItemPerMinute(50, 5, "address")
-"""Any accounts from one address."""
+"""Attempts from one address, for any accounts: 50 in five minutes."""
 
 LIMIT_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerMinute(10, 5, "pair")
-"""One account from one address."""
+"""Attempts for one account from one address: 10 in five minutes."""
 
 LIMIT_PER_ACCOUNT = RateLimitItemPerMinute(100, 5, "account")
-"""One account from anywhere: ten guessing addresses reach it. It does not hold for browsers that are known."""
+"""Attempts for one account from all addresses: ten of them can reach it. Known browsers are exempt."""
 
 LIMIT_PER_DEVICE = RateLimitItemPerMinute(10, 5, "device")
-"""One account from a browser that has signed in to it before."""
+"""Attempts for one account from a browser that has signed in to it before."""
 
 LIMIT_UNKNOWN_KEYS_PER_CLIENT = RateLimitItemPerMinute(60, 1, "unknown API keys")
 
 MAX_COUNTERS = 10_000
-"""Of one limit, twice. The server checks some 6,000 passwords in the five minutes that a counter lives."""
+"""Maximum of each limit's storage. Ample: the server checks at most some 6,000 passwords in the five minutes that a
+counter lives."""
 
 MAX_VALID_KEYS = 1_000
 
 
 class LoginThrottle:
-    """Counts an attempt before its password is checked: sending many at once is no way around the limits.
+    """Rate limiter of password attempts, by address, account and device.
 
-    A refused attempt counts for nothing, so that one guesser cannot use up what an account admits. Thread-safe.
+    An attempt is counted before its password is checked, so that parallel requests do not bypass the limits. A rejected
+    attempt is not counted, so that one attacker cannot use up the limit of an account. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -51,25 +53,24 @@ class LoginThrottle:
             LIMIT_PER_ACCOUNT,
             LIMIT_PER_DEVICE,
         )
-        self._storages = {
-            item: BoundedMemoryStorage(MAX_COUNTERS) for item in items
-        }  # apart: one's flood leaves the others
+        # One storage per limit, so that a flood in one evicts no counters of the others.
+        self._storages = {item: BoundedMemoryStorage(MAX_COUNTERS) for item in items}
         self._limiters = {item: FixedWindowRateLimiter(storage) for item, storage in self._storages.items()}
         self._lock = Lock()
 
     @property
     def counter_count(self) -> int:
-        """Number of counters in memory."""
+        """Returns the number of counters in memory."""
         return sum(len(storage) for storage in self._storages.values())
 
     def check(self, email: str | None, address: str | None = None, device: str | None = None) -> None:
-        """Raises TooManyAttempts when `begin` would. Counts nothing."""
+        """Raises TooManyAttempts if `count_attempt` would. Counts nothing."""
         self._check(_limits_of(email, address, device))
 
     def count_attempt(self, email: str | None, address: str | None = None, device: str | None = None) -> None:
-        """Counts an attempt. Raises TooManyAttempts.
+        """Counts an attempt. Raises TooManyAttempts when a limit is reached.
 
-        `email` is None for the set-up link. `device` is set only when the browser has proved that it is known.
+        `email` is None for the setup link. `device` is set only for a browser with a valid device cookie.
         """
         limits = _limits_of(email, address, device)
         with self._lock:
@@ -78,7 +79,7 @@ class LoginThrottle:
                 self._limiters[item].hit(item, key)
 
     def record_success(self, email: str, address: str | None = None, device: str | None = None) -> None:
-        """Forgets the attempts of a client that has proved to know the password."""
+        """Resets the counters of a client that knew the password: of its address and account, or its device."""
         for item, key in _limits_of(email, address, device):
             if item in {LIMIT_PER_ACCOUNT_AND_ADDRESS, LIMIT_PER_DEVICE}:
                 self._limiters[item].clear(item, key)
@@ -89,9 +90,10 @@ class LoginThrottle:
 
 
 class ApiKeyThrottle:
-    """Limits requests with unknown API keys by client. Keys that were valid before pass, whoever shares the address.
+    """Rate limiter of requests with unknown API keys, by client address.
 
-    The keys are too long to be guessed; what is limited is the work of looking them up.
+    Keys that were valid before always pass, so that other clients behind the same address cannot block them. Keys are
+    too long to be guessed; the limit bounds the work of looking them up.
     """
 
     def __init__(self) -> None:
@@ -101,19 +103,19 @@ class ApiKeyThrottle:
 
     @property
     def counter_count(self) -> int:
-        """Number of counters and keys in memory."""
+        """Returns the number of counters and keys in memory."""
         return len(self._storage) + len(self._valid_key_digests)
 
     def check(self, token: str, address: str | None) -> None:
-        """Raises TooManyRequests. Call it before the key is looked up."""
+        """Raises TooManyRequests when the limit is reached. Call it before the key is looked up."""
         item, client = LIMIT_UNKNOWN_KEYS_PER_CLIENT, rate_limit_key(address)
         if _digest(token) not in self._valid_key_digests and not self._limiter.test(item, client):
             raise TooManyRequests(
-                "Too many requests without a valid API key from this address. Ask again in a minute.", 60
+                "Too many requests without a valid API key from this address. Try again in a minute.", 60
             )
 
     def record_failure(self, token: str, address: str | None) -> None:
-        self._valid_key_digests.pop(_digest(token), None)  # it was revoked
+        self._valid_key_digests.pop(_digest(token), None)  # a key that was valid has been revoked
         self._limiter.hit(LIMIT_UNKNOWN_KEYS_PER_CLIENT, rate_limit_key(address))
 
     def record_success(self, token: str) -> None:
@@ -138,5 +140,5 @@ def _limits_of(email: str | None, address: str | None, device: str | None) -> li
 
 
 def _digest(*parts: str) -> str:
-    """A key of constant length for texts of any length."""
+    """Returns a counter key of constant length for texts of any length."""
     return blake2b("\0".join(parts).encode(errors="replace"), digest_size=16).hexdigest()

@@ -1,4 +1,7 @@
-"""Passwords at rest: argon2id, and the same time for a wrong address as for a wrong password."""
+"""Password hashing with argon2id, on a thread pool with a bounded queue.
+
+A check takes the same time for an unknown account as for a wrong password, so that timing does not reveal accounts.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,19 @@ T = TypeVar("T")
 
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 1_000
-"""Hashing longer ones would only cost time."""
+"""Limits the cost of hashing."""
 
 MAX_QUEUED_PASSWORDS = 16
-"""Passwords that wait for their turn, a second or two in all."""
+"""Queue limit: hashing 16 passwords takes a second or two."""
 
 _hasher = PasswordHasher()
 
 
 class PasswordHashingPool:
-    """A thread for password hashing, with a bounded queue: other work does not wait for it.
+    """Thread pool for password hashing with a bounded queue, so that other work does not wait for it.
 
-    One thread, because argon2 computes on four by itself. Known browsers have a queue limit of their own, so that
-    guessers cannot use up their places.
+    It has one thread, because argon2 uses four by itself. Known browsers have a queue limit of their own, so that
+    attackers cannot fill their slots.
     """
 
     def __init__(self, max_queued: int = MAX_QUEUED_PASSWORDS) -> None:
@@ -38,9 +41,9 @@ class PasswordHashingPool:
         self._slots_by_is_known = {is_known: Semaphore(max_queued) for is_known in (False, True)}
 
     async def run(self, work: Callable[[], T], *, is_known: bool = False) -> T:
-        """Calls `work`, which hashes passwords, on the pool's thread. Raises PasswordQueueFull.
+        """Calls `work`, which hashes passwords, on the pool's thread.
 
-        `is_known` is for browsers that have signed in before.
+        `is_known` is True for browsers that have signed in before. Raises PasswordQueueFull.
         """
         slots = self._slots_by_is_known[is_known]
         if not slots.acquire(blocking=False):
@@ -50,21 +53,27 @@ class PasswordHashingPool:
             slots.release()
 
         future = self._executor.submit(work)
-        future.add_done_callback(release)  # also for one that was cancelled before its turn
+        future.add_done_callback(release)  # is called for cancelled work as well
         return await asyncio.wrap_future(future)
 
 
 def hash_password(password: str) -> str:
-    """Takes some 50 ms and 64 MB: never on the event loop. Raises ProblemForReader for a password that is too short."""
+    """Hashes a password with argon2id.
+
+    Takes some 50 ms and 64 MB: do not call it on the event loop. Raises UserFacingError for a password that is too
+    short or too long.
+    """
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
-        raise UserFacingError(
-            f"A password has at least {MIN_PASSWORD_LENGTH} characters; this one has {len(password)}."
-        )
+        expected_length = f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH:,} characters"
+        raise UserFacingError(f"A password needs {expected_length}; this one has {len(password):,}.")
     return _hasher.hash(password.encode(errors="surrogatepass"))
 
 
 def is_correct(password_hash: str | None, password: str) -> bool:
-    """None stands for an account that does not exist: it takes as long and is never right."""
+    """Checks a password against its hash.
+
+    A hash of None stands for an account that does not exist: the check takes as long and returns False.
+    """
     try:
         is_match = _hasher.verify(
             password_hash or _dummy_hash(), password[:MAX_PASSWORD_LENGTH].encode(errors="surrogatepass")
@@ -75,10 +84,10 @@ def is_correct(password_hash: str | None, password: str) -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """True when today's settings are stronger than those of the hash."""
+    """Returns True if the hash was made with other argon2 parameters than today's."""
     return _hasher.check_needs_rehash(password_hash)
 
 
 @cache
 def _dummy_hash() -> str:
-    return _hasher.hash("the password of nobody")
+    return _hasher.hash("dummy password")

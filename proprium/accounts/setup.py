@@ -1,4 +1,4 @@
-"""The first owner of an instance: whoever holds the link that was printed at its first start."""
+"""First-run setup: creates the owner account by the one-time setup link that the server prints at its first start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETUP_TOKEN_SETTING = "setup_token_hash"
 
 
 def create_setup_token(database: Database) -> str | None:
-    """A new token for the link, while there is no user; None afterwards. The one before it stops working."""
+    """Creates the token of the setup link and invalidates the previous one; None once a user exists."""
     token = secrets.token_urlsafe(24)
     with database.write_transaction() as session:
         if _has_users(session):
@@ -27,17 +27,21 @@ def create_setup_token(database: Database) -> str | None:
 
 
 def is_valid(database: Database, token: str) -> bool:
+    """Returns True if the token is the latest one and no user exists yet."""
     with database.session() as session:
         return _is_valid(session, token)
 
 
 def complete_setup(database: Database, token: str, email: str, name: str, password: str) -> User:
-    """Makes the owner, once. Raises NotFound for a wrong or used token, ProblemForReader as users.create_user does."""
+    """Creates the owner account, once.
+
+    Raises NotFound for a wrong or used token, UserFacingError as `users.create_user` does.
+    """
     if not is_valid(database, token):
         raise _invalid_link_error()
     owner = users.build_user(email, name, password, Role.OWNER)
     with database.write_transaction() as session:
-        if not _is_valid(session, token):  # somebody else was faster
+        if not _is_valid(session, token):  # another request has completed the setup meanwhile
             raise _invalid_link_error()
         users.add(session, owner)
         instance_settings.erase(session, SETUP_TOKEN_SETTING)

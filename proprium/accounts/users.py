@@ -1,4 +1,4 @@
-"""The people who may sign in."""
+"""User accounts: creation, lookup, removal, profile and password changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EMAIL_PATTERN = re.compile(
 
 
 def create_user(database: Database, email: str, name: str, password: str, role: Role = Role.EDITOR) -> User:
-    """Raises ProblemForReader for an address or password that will not do, Conflict for a taken address."""
+    """Creates a user. Raises UserFacingError for an invalid address or password, Conflict for a taken address."""
     user = build_user(email, name, password, role)
     with database.write_transaction() as session:
         add(session, user)
@@ -30,13 +30,13 @@ def create_user(database: Database, email: str, name: str, password: str, role: 
 
 
 def find(database: Database, email: str) -> User:
-    """By e-mail address, whatever its case. Raises NotFound."""
+    """Returns the user with an e-mail address, ignoring its case. Raises NotFound."""
     with database.session() as session:
         return _find_by_email(session, email)
 
 
 def list_users(database: Database) -> list[User]:
-    """In the order in which they came."""
+    """Lists all users, oldest account first."""
     with database.session() as session:
         return list(session.scalars(select(User).order_by(col(User.created_at), col(User.email))))
 
@@ -47,16 +47,19 @@ def has_users(database: Database) -> bool:
 
 
 def remove(database: Database, email: str) -> None:
-    """With their login sessions; their properties stay, for the owner. Raises Conflict for the last owner."""
+    """Deletes a user with their login sessions; their properties stay, for the owner.
+
+    Raises NotFound, and Conflict for the last owner.
+    """
     with database.write_transaction() as session:
         user = _find_by_email(session, email)
         if user.role == Role.OWNER and len(_owners(session)) == 1:
-            raise Conflict(f"{user.email} is the only owner. Make another owner first.")
+            raise Conflict(f"{user.email} is the only owner. Create another owner first.")
         session.delete(user)
 
 
 def set_password(database: Database, email: str, password: str) -> User:
-    """Ends every login session of theirs: whoever knew the old password is out."""
+    """Sets a password and ends all login sessions of the user. Raises NotFound."""
     password_hash = passwords.hash_password(password)
     with database.write_transaction() as session:
         user = _find_by_email(session, email)
@@ -67,11 +70,11 @@ def set_password(database: Database, email: str, password: str) -> User:
 
 
 def set_profile(database: Database, user_id: UUID, *, name: str, email: str) -> User:
-    """Raises Conflict when the address is somebody else's."""
+    """Changes name and e-mail address. Raises Conflict when another user has the address."""
     name, email = validate_name(name), validate_email(email)
     with database.write_transaction() as session:
         if (user := session.get(User, user_id)) is None:
-            raise NotFound("This account does not exist any more.")
+            raise NotFound("This account no longer exists.")
         if email != user.email:
             _check_email_is_free(session, email)
         user.name, user.email = name, email
@@ -79,40 +82,41 @@ def set_profile(database: Database, user_id: UUID, *, name: str, email: str) -> 
 
 
 def check_password(database: Database, email: str, password: str) -> User | None:
-    """The user whose password it is. Takes the same time whether or not the address is known."""
+    """Returns the user if the password is correct. Takes the same time for an unknown address."""
     with database.session() as session:
         user = session.scalars(select(User).where(col(User.email) == email.strip().lower())).first()
     if not passwords.is_correct(user.password_hash if user else None, password) or user is None:
         return None
     if passwords.needs_rehash(user.password_hash):
-        password_hash = passwords.hash_password(password)  # before the lock: events wait for it too
+        password_hash = passwords.hash_password(password)  # before the transaction: events wait for the lock
         with database.write_transaction() as session:
             session.merge(user).password_hash = password_hash
     return user
 
 
 def build_user(email: str, name: str, password: str, role: Role) -> User:
-    """Checked and with its password hashed, not stored yet."""
+    """Returns a validated user with a hashed password, not stored yet."""
     email, name = validate_email(email), validate_name(name)
     return User(email=email, name=name, password_hash=passwords.hash_password(password), role=role)
 
 
 def add(session: Session, user: User) -> None:
-    """Inside a transaction of the caller's. Raises Conflict when the address is taken."""
+    """Adds a user in the caller's transaction. Raises Conflict when the address is taken."""
     _check_email_is_free(session, user.email)
     session.add(user)
 
 
 def validate_email(email: str) -> str:
-    """Lower case, without blanks around it. Raises ProblemForReader when it is no address."""
+    """Returns the address stripped and in lower case. Raises UserFacingError when it is invalid."""
     email = email.strip().lower()
     if len(email) > MAX_EMAIL_LENGTH or not _EMAIL_PATTERN.fullmatch(email):
         shortened = email if len(email) <= 60 else email[:60] + "…"
-        raise UserFacingError(f"{shortened!r} is no e-mail address; expected one like ada@example.com.")
+        raise UserFacingError(f"{shortened!r} is not an e-mail address; expected one like ada@example.com.")
     return email
 
 
 def validate_name(name: str) -> str:
+    """Returns the name with whitespace and control characters collapsed. Raises UserFacingError when it is too long."""
     name = " ".join("".join(character if character.isprintable() else " " for character in name).split())
     if len(name) > MAX_NAME_LENGTH:
         raise UserFacingError(f"A name has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}.")
@@ -128,7 +132,7 @@ def _find_by_email(session: Session, email: str) -> User:
 
 def _check_email_is_free(session: Session, email: str) -> None:
     if session.scalars(select(User).where(col(User.email) == email)).first() is not None:
-        raise Conflict(f"{email} has an account already.")
+        raise Conflict(f"{email} already has an account.")
 
 
 def _owners(session: Session) -> list[User]:

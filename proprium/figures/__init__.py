@@ -1,1 +1,1 @@
-"""Results in, plain Plotly dicts out."""
+"""Charts: pure functions from query results to plain Plotly figure dicts, and number formatting."""

@@ -1,4 +1,7 @@
-"""Where a chart's ticks go: round numbers and calendar steps, chosen here so that a live chart does not jump."""
+"""Axis ticks and labels: round numbers and calendar steps.
+
+They are computed here and not by Plotly, so that a live chart does not jump.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from proprium.figures import numbers
 from proprium.metrics.query.period import Interval
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
-MAX_LABELS = 6  # what fits on a phone
+MAX_LABELS = 6  # as many as fit on a phone
 _DURATION_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _STEPS_BY_INTERVAL: dict[Interval, tuple[int, ...]] = {
     Interval.MINUTE: (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440),
@@ -30,9 +33,10 @@ HOVER_FORMATS: dict[Interval, str] = {
 
 
 def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
-    """Round values from 0 on, three to six of them and whole ones for counts; and where the axis ends.
+    """Returns the ticks of a value axis and its end.
 
-    The end moves in quarters of a step, so that a rising count does not move the whole chart each second.
+    The ticks are three to six round values from 0 on, whole numbers for counts. The end moves in quarters of a step, so
+    that a rising count does not rescale the chart every second.
     """
     if highest <= 0:
         return [0, 1], 1
@@ -43,6 +47,7 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
 
 
 def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
+    """Formats the ticks of a value axis in the unit of the metric."""
     if metric is Metric.VIEWS_PER_SESSION:
         return [f"{tick:g}" for tick in ticks]
     if metric in RATES:
@@ -53,9 +58,9 @@ def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
 
 
 def time_ticks(starts: Sequence[datetime], interval: Interval) -> list[datetime]:
-    """The buckets that are labelled: regular, at most MOST_LABELS, on round hours, months and quarters."""
+    """Returns the buckets with a label: regular, at most MAX_LABELS, on round hours, months and quarters."""
     for step in _STEPS_BY_INTERVAL[interval]:
-        ticks = [start for index, start in enumerate(starts) if _is_round(start, index, step, interval)]
+        ticks = [start for index, start in enumerate(starts) if _bucket_index(start, index, step, interval) % step == 0]
         if len(ticks) <= MAX_LABELS:
             return ticks
     stride = math.ceil(len(starts) / MAX_LABELS)
@@ -63,7 +68,10 @@ def time_ticks(starts: Sequence[datetime], interval: Interval) -> list[datetime]
 
 
 def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:
-    """ "25 Oct" for days, "14:00" within a day, "Oct 2026" for months, and the year where it changes."""
+    """Formats the ticks of a time axis.
+
+    "25 Oct" for days, "14:00" within a day, "Oct 2026" for months; days carry the year where it changes.
+    """
     return [_label(tick, interval, previous) for previous, tick in pairwise([None, *ticks]) if tick is not None]
 
 
@@ -75,11 +83,8 @@ def _step(minimum: float, metric: Metric) -> float:
     return step if metric is Metric.VIEWS_PER_SESSION else float(max(math.ceil(step), 1))
 
 
-def _is_round(start: datetime, index: int, step: int, interval: Interval) -> bool:
-    return _bucket_index(start, index, step, interval) % step == 0
-
-
 def _bucket_index(start: datetime, index: int, step: int, interval: Interval) -> int:
+    """Returns the bucket's number on the calendar, or in the chart for days and weeks."""
     match interval:
         case Interval.MINUTE:
             return start.hour * 60 + start.minute

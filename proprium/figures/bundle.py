@@ -1,4 +1,4 @@
-"""The built chart bundle on disk, or the stock plotly.js where nobody built one."""
+"""JavaScript bundle lookup: the built files on disk, or the stock plotly.js without a build."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from proprium.config import ASSETS
 
 
 def built_file(name: str, assets: Path = ASSETS) -> Path | None:
-    """The build's output of that name ("plotly.js", "plotly.report.js", "collector.js"), or None without a build."""
+    """Returns the built file of a name ("plotly.js", "plotly.report.js", "collector.js"), None without a build."""
     entry = _manifest(assets).get(name)
     return assets / "build" / entry["file"] if entry else None
 
 
 def report_script(assets: Path = ASSETS) -> str:
-    """plotly.js as a plain script that sets `Plotly`, for a report that stands alone: 1.5 MB, or 4.8 MB unbuilt."""
+    """Returns plotly.js as a script that defines `Plotly`, for self-contained HTML reports.
+
+    1.5 MB with a build, 4.8 MB without.
+    """
     if script_path := built_file("plotly.report.js", assets):
         return script_path.read_text("utf-8")
-    from plotly.offline import get_plotlyjs  # 0.2 s that a built bundle saves
+    from plotly.offline import get_plotlyjs  # imported here: it takes 0.2 s, which a built bundle saves
 
     return str(get_plotlyjs())
 

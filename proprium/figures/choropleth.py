@@ -1,6 +1,6 @@
-"""Maps: countries or one country's regions, coloured by the logarithm of their count.
+"""Choropleth maps: countries, or the regions of one country, coloured by the logarithm of their count.
 
-Geometry is not in the figure: browsers have it by URL (assets/js/map.js), the report puts it in once.
+Figures hold no geometry: browsers load it by URL (assets/js/map.js), the HTML report embeds it once.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from proprium.figures import numbers
 from proprium.figures.template import Figure, Look, colour_scale, layout
 from proprium.metrics.results import Breakdown, BreakdownRow
 
-EDGE_SHARE = 0.03  # air around a country, as a part of its longer side
-MIN_SCALE_RANGE = 1.5  # powers of ten between the scale's ends
-MAX_DOT_AREA = 0.3  # square degrees: countries that would be smaller than a pixel or two
+EDGE_SHARE = 0.03  # margin around a country, as a fraction of its longer side
+MIN_SCALE_RANGE = 1.5  # minimum range of the colour scale, in powers of ten
+MAX_DOT_AREA = 0.3  # square degrees; smaller countries would be a pixel or two
 
 
 def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
-    """Every country with a count; the smallest also as a dot that can be seen and clicked."""
+    """Draws the world map: countries with a count, very small ones also as a dot that can be clicked."""
     rows = [row for row in countries.rows if row.value in atlas.codes]
     tiny_rows = [row for row in rows if row.value in atlas.points and atlas.points[row.value].area < MAX_DOT_AREA]
     data = [_choropleth_trace(rows, countries.unit, _colour_limits(rows), look)]
@@ -31,7 +31,7 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
 
 
 def regions(breakdown: Breakdown, country: str, look: Look, atlas: Atlas) -> Figure:
-    """The regions of one country. Raises KeyError where the atlas has none (`atlas.has_regions`)."""
+    """Draws the regions of one country. Raises KeyError if the atlas has none (`atlas.has_regions`)."""
     region_ids = set(atlas.regions(country).ids)
     rows = [row for row in breakdown.rows if row.value in region_ids]
     data = [_choropleth_trace(rows, breakdown.unit, _colour_limits(rows), look)]
@@ -39,7 +39,7 @@ def regions(breakdown: Breakdown, country: str, look: Look, atlas: Atlas) -> Fig
 
 
 def border(look: Look) -> dict[str, Any]:
-    """The line between countries: the card's own colour."""
+    """Returns the line style of borders, in the background colour of the card."""
     return {"color": look.value.card, "width": 0.6}
 
 
@@ -79,7 +79,10 @@ def _dot_trace(rows: list[BreakdownRow], unit: str, limits: tuple[float, float],
 
 
 def _hover_data(rows: list[BreakdownRow], unit: str) -> Figure:
-    """What a click and a tooltip need: the code, the name, the exact count. Names are data: Plotly would read tags."""
+    """Returns code, name and exact count of each row, for clicks and tooltips.
+
+    Names are escaped, since Plotly interprets HTML tags.
+    """
     return {
         "customdata": [[row.value, escape(row.label), numbers.exact(row.count)] for row in rows],
         "hovertemplate": f"<b>%{{customdata[1]}}</b><br>%{{customdata[2]}} {escape(unit)}<extra></extra>",
@@ -91,7 +94,10 @@ def _log_count(row: BreakdownRow) -> float:
 
 
 def _colour_limits(rows: list[BreakdownRow]) -> tuple[float, float]:
-    """The palest and the strongest height. Never closer than NARROWEST, so that 10 and 11 visitors look alike."""
+    """Returns the ends of the colour scale, as logarithms.
+
+    They are at least MIN_SCALE_RANGE apart, so that 10 and 11 visitors get similar colours.
+    """
     log_counts = [_log_count(row) for row in rows] or [1.0]
     return max(0.0, min(*log_counts, max(log_counts) - MIN_SCALE_RANGE)), max(log_counts) or 1.0
 
@@ -104,12 +110,12 @@ def _layout(look: Look, map_id: str, view: Figure) -> Figure:
 _WORLD_VIEW: Figure = {
     "projection": {"type": "natural earth"},
     "lonaxis": {"range": [-180, 180]},
-    "lataxis": {"range": [-57, 84]},  # without Antarctica, which takes a fifth of the height for nobody
+    "lataxis": {"range": [-57, 84]},  # without Antarctica, which has no visitors and takes a fifth of the height
 }
 
 
 def _country_view(country: str, atlas: Atlas) -> Figure:
-    """A projection that shows the country in its usual shape, filling the card."""
+    """Returns the projection that shows a country in its familiar shape, filling the card."""
     if country == "US":
         return {"projection": {"type": "albers usa"}}
     extent = atlas.extent(country)
@@ -130,6 +136,6 @@ def _projection(extent: Extent) -> Figure:
         "type": "conic equal area",
         "rotation": rotation,
         "parallels": [extent.south + sixth, extent.north - sixth],
-        # A cone bends the box of a very wide country (Russia), whose corners are sea: they may leave the card.
+        # A conic projection bends the box of a very wide country (Russia); its corners are sea and may be cut off.
         "scale": 1.2 if extent.width > 100 else 1,
     }

@@ -1,4 +1,4 @@
-"""Weekday × hour: when a site is looked at, on the clock of its own time zone."""
+"""Heat map of page views by weekday and hour, in the time zone of the property."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ WEEKDAYS = tuple(str(day) for day in range(1, 8))  # Monday first
 
 
 def heatmap(cells: Breakdown, look: Look) -> Figure:
-    """`cells` is a breakdown by Dimension.WEEKDAY_HOUR; hours without a row are empty."""
+    """Draws a breakdown by Dimension.WEEKDAY_HOUR; hours without a row are empty.
+
+    The colour follows the square root of the count, so that one busy hour does not hide the differences of the others.
+    """
     counts = {row.value: row.count for row in cells.rows}
-    grid = [[_root_count(counts.get(f"{day}-{hour}", 0)) for hour in HOURS] for day in WEEKDAYS]
+    grid = [[round(math.sqrt(counts.get(f"{day}-{hour}", 0)), 3) for hour in HOURS] for day in WEEKDAYS]
     trace = {
         "type": "heatmap",
         "x": list(HOURS),
@@ -38,27 +41,22 @@ def heatmap(cells: Breakdown, look: Look) -> Figure:
 
 
 def busiest_hour_text(cells: Breakdown) -> str:
-    """In a sentence, for those who cannot see it."""
+    """Describes the busiest hour in words, for screen readers."""
     if not cells.rows:
-        return "Nothing in this period"
+        return "No data in this period"
     busiest_row = max(cells.rows, key=lambda row: row.count)
     return (
         f"Most {cells.unit}: {label_of(Dimension.WEEKDAY_HOUR, busiest_row.value)}, {numbers.exact(busiest_row.count)}"
     )
 
 
-def _root_count(count: int) -> float:
-    """Colours by the root: one loud hour must not make the rest of the week look alike."""
-    return round(math.sqrt(count), 3)
-
-
 def _hover_data(value: str, counts: dict[str | None, int]) -> list[str]:
-    """What a click and a tooltip need: what a filter takes, what a person reads, the exact count."""
+    """Returns filter value, label and exact count of a cell, for clicks and tooltips."""
     return [value, label_of(Dimension.WEEKDAY_HOUR, value), numbers.exact(counts.get(value, 0))]
 
 
 def _colour_scale(look: Look) -> list[list[Any]]:
-    """Nothing is land; the first view is seen at once."""
+    """Returns the colour scale: 0 has the colour of empty land, any count above it a visible colour."""
     colours = look.value
     return [[0, colours.land], [1e-9, colours.accent_low], [1, colours.accent]]
 

@@ -1,4 +1,4 @@
-"""Names of places and of kinds of bots, for the codes that the numbers come with."""
+"""Display names of countries, regions and bot categories, for the codes in query results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from proprium.metrics.results import Breakdown, BreakdownRow, BreakdownTableRow,
 
 NameLookup = Callable[[str, str], str]
 NAMED_DIMENSIONS = frozenset({Dimension.COUNTRY.value, Dimension.REGION.value, Dimension.BOT_CATEGORY.value})
-"""The warehouse knows codes of these; people read, and search for, names."""
+"""Dimensions whose values are codes in the warehouse; users read and search their display names."""
 
 R = TypeVar("R", BreakdownRow, BreakdownTableRow)
 
 
 def name_lookup(atlas: Atlas) -> NameLookup:
-    """(dimension, value) → what a person reads; the value itself where it has no other name."""
+    """Builds a function that maps a dimension and a value to the display name.
+
+    A value without a display name is returned unchanged.
+    """
     lookups: dict[str, Callable[[str], str]] = {
         Dimension.COUNTRY.value: atlas.name,
         Dimension.REGION.value: atlas.region_name,
@@ -33,12 +36,12 @@ def name_lookup(atlas: Atlas) -> NameLookup:
 
 
 def with_labels(breakdowns: Mapping[Dimension, Breakdown], lookup_name: NameLookup) -> dict[Dimension, Breakdown]:
-    """The same with every value called by its name, where it has another one."""
+    """Returns the breakdowns with display names as the labels of their rows."""
     return {key: _with_row_labels(breakdown, lookup_name) for key, breakdown in breakdowns.items()}
 
 
 def with_label(row: R, dimension: str, lookup_name: NameLookup) -> R:
-    """The row with its value's name for a label."""
+    """Returns the row with the display name of its value as its label."""
     label = lookup_name(dimension, row.value or "")
     return row if label in {row.value, ""} else replace(row, label=label)
 

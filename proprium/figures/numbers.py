@@ -1,4 +1,4 @@
-"""Numbers as people read them: the same text on cards, in charts, in the PDF and in the Markdown."""
+"""Number formatting: the same text on cards, in charts, in the PDF and in Markdown."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ METRIC_TITLES: dict[Metric, str] = {
 }
 GOAL_METRICS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
 TABLE_METRICS = frozenset({Metric.EXIT_RATE})
-"""Says something of a page, and little of a whole site."""
+"""Metrics that are shown in tables only: they describe a page and say little about a whole site."""
 
 
 def card_metrics(*, has_goals: bool) -> tuple[Metric, ...]:
-    """The metrics that a dashboard and a report show on cards, in their order."""
+    """Returns the metrics that dashboards and reports show on cards, in their order."""
     hidden_metrics = TABLE_METRICS if has_goals else TABLE_METRICS | GOAL_METRICS
     return tuple(metric for metric in METRIC_TITLES if metric not in hidden_metrics)
 
 
 def format_metric(metric: Metric, value: float | None) -> str:
-    """A card's value, rounded once: "12.4k", "41.8 %", "2m 14s", "2.37"."""
+    """Formats the value of a card, rounded once: "12.4k", "41.8%", "2m 14s", "2.37"."""
     if value is None:
         return NO_VALUE
     if metric in RATES:
@@ -50,19 +50,19 @@ def format_metric(metric: Metric, value: float | None) -> str:
 
 
 def format_metric_exact(metric: Metric, value: float | None) -> str:
-    """The same unrounded, for a tooltip and for tables: "12,431"."""
+    """Formats a value for tooltips and tables, counts unrounded: "12,431"."""
     if value is None or metric in RATES | DURATIONS or metric is Metric.VIEWS_PER_SESSION:
         return format_metric(metric, value)
     return exact(value)
 
 
 def exact(value: float) -> str:
-    """ "12,431"."""
+    """Formats a whole number: "12,431"."""
     return f"{value:,.0f}".replace("-", MINUS)
 
 
 def short(value: float) -> str:
-    """Four digits at most, exact below ten thousand: "9,999", "12.4k", "1.05M"."""
+    """Formats a number with at most four digits, exact below ten thousand: "9,999", "12.4k", "1.05M"."""
     size = abs(value)
     if size < 9_999.5:
         return exact(value)
@@ -71,11 +71,12 @@ def short(value: float) -> str:
             scaled = size / {"k": 1e3, "M": 1e6, "B": 1e9}[unit]
             break
     sign = MINUS if value < 0 else ""
-    return f"{sign}{_three_digits(scaled)}{unit}"
+    digits = f"{scaled:.3g}" if scaled < 999.5 else f"{scaled:,.0f}"
+    return f"{sign}{digits}{unit}"
 
 
 def duration(seconds: float) -> str:
-    """ "0s", "48s", "2m 14s", "1h 03m"."""
+    """Formats a duration: "0s", "48s", "2m 14s", "1h 03m"."""
     whole_seconds = round(seconds)
     if whole_seconds < 60:
         return f"{whole_seconds}s"
@@ -86,16 +87,12 @@ def duration(seconds: float) -> str:
 
 
 def percent(value: float) -> str:
-    """ "41.8%"; whole from 100 on."""
+    """Formats a percentage: "41.8%", without decimals from 100 on."""
     return f"{value:.1f}%" if abs(value) < 99.95 else f"{value:.0f}%"
 
 
 def share(value: float) -> str:
-    """A row's share: whole percents, "<1%" for a little, nothing hidden as 0."""
+    """Formats the share of a row in whole percents; "<1%" below 0.5, so that no share above 0 reads as "0%"."""
     if 0 < value < 1:
         return "<1%" if value < 0.5 else "1%"
     return f"{value:.0f}%"
-
-
-def _three_digits(scaled: float) -> str:
-    return f"{scaled:.3g}" if scaled < 999.5 else f"{scaled:,.0f}"

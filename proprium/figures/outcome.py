@@ -1,4 +1,4 @@
-"""The result of somebody's own SQL as a chart: one column along the axis, another one as its height."""
+"""Chart of an SQL result: one column on the x axis, another one on the y axis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_POINTS = 2_000
 MAX_LABEL_LENGTH = 24
 MAX_LABELS = 40
 MAX_COLUMNS = 8
-"""With more it is a list of something, not a comparison."""
+"""With more columns, no chart is suggested: the result is a list rather than a comparison."""
 
 
 class ChartKind(StrEnum):
@@ -28,15 +28,15 @@ class ChartKind(StrEnum):
 
 CHART_KIND_LABELS = {
     ChartKind.NONE: "No chart",
-    ChartKind.BAR: "Bars",
+    ChartKind.BAR: "Bar",
     ChartKind.LINE: "Line",
-    ChartKind.SCATTER: "Dots",
+    ChartKind.SCATTER: "Scatter",
 }
 
 
 @dataclass(frozen=True)
 class ChartPlan:
-    """Which columns, by their place, are drawn how."""
+    """The kind of a chart and the indexes of the columns on its x and y axis."""
 
     kind: ChartKind
     x: int = 0
@@ -44,9 +44,10 @@ class ChartPlan:
 
 
 def guess_chart(result: SqlResult) -> ChartPlan:
-    """The first column that names each row along the axis, the first number as height; times as a line.
+    """Suggests a chart for a result.
 
-    Rows that are no groups, such as all columns of all events, are drawn only when somebody asks for it.
+    The x axis is the first column with a different value in every row, the y axis the first number; times become a
+    line. Rows that are not groups, such as all columns of all events, get no chart until the user chooses one.
     """
     number_indexes = [index for index, column in enumerate(result.columns) if column.is_number]
     label_indexes = [index for index, column in enumerate(result.columns) if not column.is_number]
@@ -71,7 +72,7 @@ def _has_unique_values(result: SqlResult, index: int) -> bool:
 
 
 def result_chart(result: SqlResult, plan: ChartPlan, look: Look) -> Figure:
-    """The first MOST_POINTS rows, in their order."""
+    """Draws the first MAX_POINTS rows of a result, in their order."""
     rows = result.rows[:MAX_POINTS]
     x, y = result.columns[plan.x], result.columns[plan.y]
     trace = {
@@ -98,7 +99,7 @@ def _x_value(value: Any, column: ResultColumn) -> Any:
         return _y_value(value)
     if value is None:
         return None if column.is_time else "NULL"
-    # A time as the clock there shows it: Plotly knows no zones.
+    # Times are passed as local wall-clock time: Plotly has no time zones.
     return str(value)[:26].partition("+")[0] if column.is_time else escape(_value_text(value))
 
 
@@ -122,7 +123,7 @@ def _layout(x: ResultColumn, values: Sequence[Any], plan: ChartPlan, look: Look)
 
 
 def _x_axis(x: ResultColumn, values: Sequence[Any]) -> Figure:
-    """Numbers and times have an axis of their own; texts stand side by side, long ones cut."""
+    """Returns the axis for the type of a column: linear, date, or categories with shortened labels."""
     if x.is_number:
         return {"type": "linear", "nticks": 12}
     if x.is_time:

@@ -1,4 +1,4 @@
-"""A property's last hours or days as one small line, drawn as an SVG of numbers alone."""
+"""Sparklines: the last hours or days of a property as a small inline SVG line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ WIDTH, HEIGHT, EDGE = 96, 28, 2
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """An `<svg>` that takes its colour from CSS (`currentColor`); holds no text, so nothing has to be escaped."""
+    """Draws a sparkline as an `<svg>` element in the CSS colour of its parent (`currentColor`).
+
+    The SVG contains only numbers, so that nothing has to be escaped.
+    """
     line = path(values)
     area = f"{line} L{WIDTH - EDGE} {HEIGHT} L{EDGE} {HEIGHT} Z" if line else ""
     return (
@@ -20,7 +23,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def path(values: Sequence[float]) -> str:
-    """The line's SVG path: from left to right, the highest value at the top, 0 at the bottom. Empty for no values."""
+    """Returns the SVG path from left to right, the highest value at the top, 0 at the bottom; empty for no values."""
     if not values:
         return ""
     points = list(values) if len(values) > 1 else [values[0]] * 2

@@ -1,4 +1,7 @@
-"""The one look of all charts, built with plotly.graph_objects once at import; everything after is plain dicts."""
+"""Chart theme: colours, fonts, base layout and axes of all charts.
+
+Built once at import with plotly.graph_objects; all later figures are plain dicts.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ FONT = 'Inter, ui-sans-serif, system-ui, "Segoe UI", Roboto, sans-serif'
 
 @dataclass(frozen=True)
 class Colours:
-    """The CSS variables of assets/css/proprium.css that charts draw with."""
+    """The colours of charts: the CSS variables of assets/css/proprium.css."""
 
     ink: str
     muted: str
@@ -31,7 +34,7 @@ class Colours:
 
 
 class Look(Enum):
-    """Light and dark screens; print is light, without hover and with little ink."""
+    """Colour schemes of charts: light, dark, and print, which is light and uses little ink."""
 
     LIGHT = Colours(
         ink="#12151c",
@@ -116,7 +119,7 @@ CONFIG: Figure = {"displayModeBar": False, "scrollZoom": False, "doubleClick": F
 
 
 def layout(look: Look, **changes: Any) -> Figure:
-    """A fresh layout of that look; `changes` replace whole keys."""
+    """Returns a new layout of the theme; `changes` replace whole keys."""
     return {**deepcopy(_BASES[look][0]), **changes}
 
 
@@ -129,5 +132,5 @@ def value_axis(look: Look, **changes: Any) -> Figure:
 
 
 def colour_scale(look: Look) -> list[list[Any]]:
-    """From few to many."""
+    """Returns the colour scale of counts, from low to high."""
     return [[0, look.value.accent_low], [1, look.value.accent]]

@@ -1,4 +1,7 @@
-"""The chart above the tiles: a smooth line with a soft fill, the compared period dotted, the running bucket dashed."""
+"""Time series chart of the dashboard: a smooth line with a gradient fill.
+
+The compared period is dotted, the bucket that is still running is dashed.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Metric, Series
 
 HEIGHT = 280
-MAX_SMOOTH_BUCKETS = 200  # buckets; above, a spline costs time and shows nothing more
-MIN_SMOOTH_SHARE = 0.1  # of the highest value; with a lower one among them a spline would swing below zero
+MAX_SMOOTH_BUCKETS = 200  # with more buckets a spline takes time without a visible difference
+MIN_SMOOTH_SHARE = 0.1  # of the highest value; with lower values a spline would swing below zero
 
 _Values = Sequence[float | None]
 
@@ -27,9 +30,10 @@ def timeline(
     *,
     title: str | None = None,
 ) -> Figure:
-    """One metric over the period. `previous` is laid over it bucket by bucket, whatever its own dates.
+    """Draws one metric over the period.
 
-    `title` names what is counted when it is not the metric itself: a custom event.
+    `previous` is overlaid bucket by bucket, regardless of its dates. `title` replaces the name of the metric, for a
+    custom event.
     """
     name = escape(title) if title is not None else numbers.METRIC_TITLES[metric].lower()
     times = [_wall_clock(start) for start in series.starts]
@@ -41,7 +45,11 @@ def timeline(
 
 
 def _current_traces(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
-    """Fill and hover over all buckets; on top of it the line, whose last piece is dashed while its bucket runs."""
+    """Returns the traces of the current period.
+
+    The first has fill and tooltips of all buckets; above it lies the line, whose last segment is dashed while its
+    bucket is running.
+    """
     solid_count = len(times) - 1 if series.is_running else len(times)
     shape = _line_shape(series.values[:solid_count])
     traces = [
@@ -77,9 +85,9 @@ def _previous_trace(times: list[str], previous: Series, metric: Metric, look: Lo
     return {
         **trace,
         "opacity": 0.65,
-        "name": "Before",
+        "name": "Compared period",
         "customdata": [numbers.format_metric_exact(metric, value) for value in values],
-        "hovertemplate": "%{customdata} before<extra></extra>",
+        "hovertemplate": "%{customdata} in the compared period<extra></extra>",
     }
 
 
@@ -94,7 +102,7 @@ def _line_trace(times: Sequence[str], values: _Values, shape: Figure, colour: st
 
 
 def _line_shape(values: _Values) -> Figure:
-    """Smooth where a smooth line stays between the values it joins."""
+    """Returns a spline where it does not overshoot the values, otherwise straight lines."""
     known_values = [value for value in values if value is not None]
     is_even = min(known_values, default=0) > MIN_SMOOTH_SHARE * max(known_values, default=0)
     return (
@@ -115,7 +123,7 @@ def _running_dot_trace(times: list[str], series: Series, look: Look) -> Figure:
 
 
 def _dot_sizes(values: _Values) -> list[int]:
-    """A value without neighbours would be a line of no length: it is drawn as a dot, all others are not."""
+    """Returns marker sizes: a value without neighbours becomes a dot, since its line would have no length."""
     padded = [None, *values, None]
     isolation_flags = [padded[index] is None and padded[index + 2] is None for index in range(len(values))]
     return [
@@ -153,12 +161,12 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
 
 
 def _x_range(series: Series) -> list[str] | None:
-    """From the first bucket to the last; a single bucket gets air on both sides."""
+    """Returns the range from the first bucket to the last; None for a single one, which Plotly centres."""
     if len(series.starts) < 2:
         return None
     return [_wall_clock(series.starts[0]), _wall_clock(series.starts[-1])]
 
 
 def _wall_clock(start: datetime) -> str:
-    """What the property's clock shows: Plotly knows no zones and would shift an offset to UTC."""
+    """Formats local time without an offset: Plotly has no time zones and would convert to UTC."""
     return start.replace(tzinfo=None).isoformat(timespec="minutes")

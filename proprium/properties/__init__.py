@@ -1,1 +1,1 @@
-"""The tracked sites: their settings, their owners, who may see them."""
+"""Properties (tracked sites): settings, validation, permissions and the collector's rules cache."""

@@ -1,4 +1,8 @@
-"""What the collector must know of each property, answered from memory."""
+"""Property rules cache: the collection rules of all properties, kept in memory for the collector.
+
+The cache reads the whole property table when another connection has committed. Known properties are up to date within
+CHECK_INTERVAL_S; a lookup of an unknown property checks at once, within a budget.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,16 @@ from proprium.storage.database import Database
 from proprium.storage.tables import Property
 
 CHECK_INTERVAL_S = 0.5
-"""A known property's rules are looked at again this often, if anything was committed meanwhile."""
+"""Seconds between two checks for new commits when the property is known."""
 
 MAX_READ_SHARE = 0.05
-"""An unknown property may have been made this very moment, so that the table is looked at for it; but somebody who
-asks for nothing else must not keep us reading for more than about this share of the time."""
+"""Maximum share of time spent reading the table for unknown properties.
+
+An unknown property may have been created just now, so that a miss reloads the table; a flood of unknown IDs must not
+keep the process busy with it."""
 
 FAST_READ_S = 0.0025
-"""A table that is read faster than this is never waited for."""
+"""Table reads faster than this are not limited by MAX_READ_SHARE."""
 
 _property_table: Any = Property.__table__  # type: ignore[attr-defined]
 _RULE_COLUMNS = (
@@ -39,7 +45,10 @@ _RULE_COLUMNS = (
 
 
 class PropertyRulesCache:
-    """Answers on the event loop, for every hit. Threads share it."""
+    """Cache of property rules by ID. Thread-safe.
+
+    It is called on the event loop for every hit, so that lookups never wait for another thread's reload.
+    """
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -54,6 +63,7 @@ class PropertyRulesCache:
         self.refresh()
 
     def find(self, property_id: UUID) -> PropertyRules | None:
+        """Returns the rules of a property, or None if it does not exist."""
         self._refresh_if_due(CHECK_INTERVAL_S)
         if (rules := self._by_id.get(property_id)) is None:
             self._refresh_if_due(self._unknown_check_interval_s)
@@ -61,17 +71,20 @@ class PropertyRulesCache:
         return rules
 
     def counts_automated_by_property(self) -> dict[int, bool | None]:
-        """By number: whether automated browsers count like people; None: as the instance has it."""
+        """Maps property numbers to whether automated browsers count as visitors.
+
+        None means the default of the instance.
+        """
         self._refresh_if_due(CHECK_INTERVAL_S)
         return self._counts_automated
 
     def property_numbers(self) -> frozenset[int]:
-        """Of all properties there are."""
+        """Returns the numbers of all existing properties."""
         self._refresh_if_due(CHECK_INTERVAL_S)
         return frozenset(self._by_number)
 
     def refresh(self) -> None:
-        """Reads the table, whatever was read before."""
+        """Reloads the table unconditionally."""
         with self._lock:
             self._commit_watcher.has_new_commits()
             self._reload()
@@ -81,7 +94,7 @@ class PropertyRulesCache:
 
     def _refresh_if_due(self, interval_s: float) -> None:
         if self._clock() - self._checked_at_s < interval_s or not self._lock.acquire(blocking=False):
-            return  # another thread is just reading; what is there is good enough
+            return  # another thread is reloading: the cached rules are recent enough
         try:
             if self._commit_watcher.has_new_commits():
                 self._reload()
@@ -94,7 +107,7 @@ class PropertyRulesCache:
         with self._database.engine.connect() as connection:
             rows = connection.execute(select(*_RULE_COLUMNS)).all()
         rules = [_to_property_rules(row) for row in rows]
-        # Whole new dicts, so that a reader without the lock sees one state or the other.
+        # New dicts replace the old ones as a whole, so that readers without the lock see a consistent state.
         self._by_id = {property_rules.id: property_rules for property_rules in rules}
         self._by_number = {property_rules.number: property_rules for property_rules in rules}
         self._counts_automated = {row.number: row.counts_automated for row in rows}

@@ -1,4 +1,4 @@
-"""Properties: who sees them, and what may be done to them."""
+"""Property service: creation, settings, deletion, and read and edit permissions of properties."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VALIDATORS: dict[str, Callable[[Any], Any]] = {
     "live_min": validation.live_min,
     "public_data_keys": validation.public_data_keys,
 }
-"""What can be set, and what makes a value of it fit or refuses it with a sentence."""
+"""Settings that can be changed, each with the function that normalises a value or raises UserFacingError."""
 
 WAREHOUSE_RULES = {
     "counts_automated",
@@ -51,15 +51,15 @@ WAREHOUSE_RULES = {
     "session_gap_min",
     "bounce_s",
 }
-"""A change of these holds for history too."""
+"""Settings whose change also applies to past data: the warehouse recomputes the property."""
 
-_SELECT_SHARING = select(  # built once: to build it takes as long as to ask it
+_SELECT_SHARING = select(  # built once: building takes as long as executing
     col(Property.id), col(Property.owner_id), col(Property.is_public), col(Property.public_data_keys)
 ).where(col(Property.id).in_(bindparam("ids", expanding=True)))
 
 
 class PropertySharing(NamedTuple):
-    """The columns of a property that decide who may see and edit it, and which data keys readers may see."""
+    """Columns of a property that decide who may see and edit it, and its public data keys."""
 
     owner_id: UUID | None
     is_public: bool
@@ -67,7 +67,7 @@ class PropertySharing(NamedTuple):
 
 
 class UserLike(Protocol):
-    """A user, or as much of one as authorization needs."""
+    """The attributes of a user that authorization needs."""
 
     @property
     def id(self) -> UUID: ...
@@ -76,7 +76,7 @@ class UserLike(Protocol):
 
 
 class PropertyLike(Protocol):
-    """A property, or as much of one as authorization needs."""
+    """The attributes of a property that authorization needs."""
 
     @property
     def owner_id(self) -> UUID | None: ...
@@ -94,7 +94,10 @@ def create_property(
     is_cookieless: bool = False,
     is_protected: bool = False,
 ) -> Property:
-    """Raises ProblemForReader when a value makes no sense. Two properties may have one name."""
+    """Creates a property. Names need not be unique.
+
+    Raises UserFacingError for an invalid value.
+    """
     property_ = Property(
         name=validation.name(name),
         owner_id=owner_id,
@@ -113,12 +116,15 @@ def rename(database: Database, property_id: UUID, name: str) -> Property:
 
 
 def set_public(database: Database, property_id: UUID, is_public: bool) -> Property:
-    """A public property is readable without an account."""
+    """Publishes or unpublishes a property: a public one can be viewed without an account."""
     return update_settings(database, property_id, is_public=is_public)
 
 
 def set_data_key_public(database: Database, property_id: UUID, key: str, is_public: bool) -> Property:
-    """Changes one key of the ones that are stored: a page with an older list must not publish one again."""
+    """Publishes or hides one key of event data.
+
+    Changes only this key of the stored list, so that a page with an outdated list cannot publish another key again.
+    """
     with database.write_transaction() as session:
         property_ = _find(session, property_id)
         other_keys = [other for other in property_.public_data_keys if other != key]
@@ -127,12 +133,16 @@ def set_data_key_public(database: Database, property_id: UUID, key: str, is_publ
 
 
 def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str]) -> Property:
-    """The custom events that have a card on the dashboard, in this order."""
+    """Sets the custom events that have a card on the dashboard, in their order."""
     return update_settings(database, property_id, custom_cards=events)
 
 
 def update_settings(database: Database, property_id: UUID, **values: Any) -> Property:
-    """Sets the named ones of CHECKS. A rule of the warehouse that changed is told to it in the same transaction."""
+    """Validates and stores settings, by their names in VALIDATORS.
+
+    A change of WAREHOUSE_RULES is written to the change feed in the same transaction. Raises UserFacingError for an
+    invalid value, PropertyNotFound.
+    """
     validated_values = {name: VALIDATORS[name](value) for name, value in values.items()}
     with database.write_transaction() as session:
         property_ = _find(session, property_id)
@@ -145,14 +155,15 @@ def update_settings(database: Database, property_id: UUID, **values: Any) -> Pro
 
 
 def delete_property(database: Database, property_id: UUID) -> None:
-    """With all its events and keys. Raises Conflict for a protected one.
+    """Deletes a property with all its events and keys. Raises Conflict for a protected one.
 
-    It is gone at once; a long history follows in shares, so that collectors need not wait.
+    The property itself is deleted at once; a long history is deleted in batches, so that collectors can commit between
+    two of them.
     """
     with database.write_transaction() as session:
         property_ = _find(session, property_id)
         if property_.is_protected:
-            raise Conflict(f"{property_.name} watches this server itself and cannot be deleted.")
+            raise Conflict(f"{property_.name} monitors this server and cannot be deleted.")
         property_number = property_.number or 0
         session.delete(property_)
         retention.delete_property_event_batch(session, property_number, ChangeKind.PROPERTY_DELETED)
@@ -160,14 +171,17 @@ def delete_property(database: Database, property_id: UUID) -> None:
 
 
 def reset_property(database: Database, property_id: UUID) -> int:
-    """Deletes its events and keeps the property; how many."""
+    """Deletes the events of a property and keeps the property; returns the number of deleted events."""
     with database.session() as session:
         property_number = _find(session, property_id).number or 0
     return retention.delete_property_events(database, property_number, ChangeKind.PROPERTY_RESET)
 
 
 def visible_properties(database: Database, user: User | None) -> list[Property]:
-    """By name. An owner sees all, others their own and the public ones, a stranger the public ones."""
+    """Lists the properties that a user may see, by name.
+
+    Owners see all, other users their own and public ones, anonymous visitors public ones.
+    """
     statement = select(Property).order_by(func.lower(Property.name), col(Property.number))
     if user is None:
         statement = statement.where(col(Property.is_public))
@@ -178,7 +192,10 @@ def visible_properties(database: Database, user: User | None) -> list[Property]:
 
 
 def find_visible(database: Database, property_id: UUID, user: User | None) -> Property:
-    """Raises PropertyNotFound, the same for one that is missing and one that is somebody else's."""
+    """Returns a property that `user` may see.
+
+    Raises PropertyNotFound, with the same message for a missing property and for one of another user.
+    """
     with database.session() as session:
         property_ = _find(session, property_id)
     if not may_see(user, property_):
@@ -187,13 +204,13 @@ def find_visible(database: Database, property_id: UUID, user: User | None) -> Pr
 
 
 def find_any(database: Database, property_id: UUID) -> Property:
-    """For this machine's operator, who may see every property. Raises PropertyNotFound."""
+    """Returns a property without a permission check, for the machine's operator. Raises PropertyNotFound."""
     with database.session() as session:
         return _find(session, property_id)
 
 
 def find_editable(database: Database, property_id: UUID, user: User | None) -> Property:
-    """The same for one that `user` may change."""
+    """Returns a property that `user` may edit. Raises PropertyNotFound as `find_visible` does."""
     property_ = find_visible(database, property_id, user)
     if not may_edit(user, property_):
         raise PropertyNotFound(property_id)
@@ -201,7 +218,7 @@ def find_editable(database: Database, property_id: UUID, user: User | None) -> P
 
 
 def sharing_of(database: Database, property_ids: Collection[UUID]) -> dict[UUID, PropertySharing]:
-    """Maps the properties that exist to what decides who may see and edit them, in one indexed read."""
+    """Maps the IDs of existing properties to their sharing columns, in one indexed read."""
     if not property_ids:
         return {}
     with database.engine.connect() as connection:
@@ -224,7 +241,10 @@ def may_create(user: User | None) -> bool:
 
 
 def ensure_own_property(database: Database) -> Property:
-    """The property that this program's own pages report to: made at the first run, protected, without cookies."""
+    """Returns the property that tracks Proprium's own pages.
+
+    It is created at the first run, protected and cookieless.
+    """
     statement = select(Property).where(col(Property.is_protected)).order_by(col(Property.number))
     with database.session() as session:
         if (property_ := session.scalars(statement).first()) is not None:

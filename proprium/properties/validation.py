@@ -1,4 +1,7 @@
-"""Makes what a person typed for a property fit, or refuses it with a sentence that says what was expected."""
+"""Validation of property settings: normalises what users typed.
+
+Raises UserFacingError with the rejected value and what was expected.
+"""
 
 from __future__ import annotations
 
@@ -27,75 +30,78 @@ def name(text: str) -> str:
 
 
 def timezone(text: str) -> str:
-    """An IANA name."""
+    """Validates an IANA time zone name."""
     try:
         return str(ZoneInfo(text.strip()).key)
     except (OSError, ValueError, LookupError):
-        raise UserFacingError(f"{_quoted(text)} is no time zone; expected a name like Europe/Berlin.") from None
+        raise UserFacingError(f"{_quoted(text)} is not a time zone; expected a name like Europe/Berlin.") from None
 
 
 def hostnames(texts: Iterable[str]) -> list[str]:
-    """Bare names, lower case, each once; a pasted address counts as its host."""
+    """Normalises host names to lower case, each once; of a URL only the host is kept."""
     return _unique(_hostname(text) for text in texts if text.strip())
 
 
 def query_keys(texts: Iterable[str]) -> list[str]:
-    return _unique(_single_line(text, "A query key", MAX_NAME_LENGTH) for text in texts if text.strip())
+    return _unique(_single_line(text, "A query parameter", MAX_NAME_LENGTH) for text in texts if text.strip())
 
 
 def custom_cards(texts: Iterable[str]) -> list[str]:
-    """Names of events, as they were sent."""
-    return _unique(_single_line(text, "An event's name", MAX_EVENT_NAME_LENGTH) for text in texts if text.strip())
+    """Validates the names of custom events; their case is kept."""
+    return _unique(_single_line(text, "An event name", MAX_EVENT_NAME_LENGTH) for text in texts if text.strip())
 
 
 def public_data_keys(keys: Iterable[str]) -> list[str]:
-    """Keys as they were sent: white space and case matter."""
+    """Validates keys of event data; white space and case matter, as keys are compared exactly."""
     return _unique(_data_key(key) for key in keys)
 
 
 def excluded_addresses(texts: Iterable[str]) -> list[str]:
-    """Addresses and CIDR blocks, in their shortest form."""
+    """Normalises IP addresses and CIDR blocks to their shortest form."""
     return _unique(_network(text) for text in texts if text.strip())
 
 
 def excluded_countries(texts: Iterable[str]) -> list[str]:
-    """ISO codes; an English name counts as its code."""
+    """Normalises ISO codes and English names of countries to ISO codes, sorted."""
     return sorted(_unique(_country(text) for text in texts if text.strip()))
 
 
 def excluded_paths(texts: Iterable[str]) -> list[str]:
-    """Whole paths, in which * stands for any text."""
+    """Validates path patterns, which match whole paths; * matches any text."""
     return _unique(_path(text) for text in texts if text.strip())
 
 
 def excluded_user_agents(texts: Iterable[str]) -> list[str]:
-    """Parts of User-Agents, or with a * whole ones."""
+    """Validates User-Agent patterns: substrings, or with a * patterns for the whole text."""
     return _unique(_user_agent(text) for text in texts if text.strip())
 
 
 def named_filters(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Goals or segments: names that differ, each with the filters that were checked where they are understood."""
+    """Validates goals or segments: at most MAX_NAMED_FILTERS, with unique names.
+
+    The filters themselves are not checked here; the callers have parsed them.
+    """
     entry_list = list(entries)
     filters_by_name = {
         _single_line(str(entry["name"]), "A name", MAX_NAME_LENGTH): list(entry["filters"]) for entry in entry_list
     }
     if len(filters_by_name) < len(entry_list):
-        raise UserFacingError("Two have the same name. Give one of them another.")
+        raise UserFacingError("Two entries have the same name. Rename one of them.")
     if len(filters_by_name) > MAX_NAMED_FILTERS:
-        raise UserFacingError(f"At most {MAX_NAMED_FILTERS} are possible; these are {len(filters_by_name)}.")
+        raise UserFacingError(f"At most {MAX_NAMED_FILTERS} entries are allowed; these are {len(filters_by_name)}.")
     return [{"name": name, "filters": filters} for name, filters in filters_by_name.items()]
 
 
 def session_gap_min(minutes: int) -> int:
-    return _check_range(minutes, 1, 240, "The pause that ends a session", "minutes")
+    return _check_range(minutes, 1, 240, "The session timeout", "minutes")
 
 
 def bounce_s(seconds: int) -> int:
-    return _check_range(seconds, 0, 600, "The attention that makes a visit no bounce", "seconds")
+    return _check_range(seconds, 0, 600, "The engagement threshold", "seconds")
 
 
 def live_min(minutes: int) -> int:
-    return _check_range(minutes, 1, 60, "The time for which a visitor counts as here", "minutes")
+    return _check_range(minutes, 1, 60, "The “Online now” window", "minutes")
 
 
 def optional_bool(value: bool | None) -> bool | None:
@@ -109,7 +115,7 @@ def _hostname(text: str) -> str:
     except ValueError:
         host = ""
     if not host or len(host) > 253 or any(not (character.isalnum() or character in "-._:*") for character in host):
-        raise UserFacingError(f"{_quoted(text)} is no host name; expected one like www.example.com.")
+        raise UserFacingError(f"{_quoted(text)} is not a host name; expected one like www.example.com.")
     return host
 
 
@@ -117,20 +123,21 @@ def _network(text: str) -> str:
     try:
         network = ip_network(text.strip(), strict=False)
     except ValueError:
-        raise UserFacingError(f"{_quoted(text)} is no address; expected one like 192.0.2.7 or 192.0.2.0/24.") from None
+        message = f"{_quoted(text)} is not an IP address; expected one like 192.0.2.7 or 192.0.2.0/24."
+        raise UserFacingError(message) from None
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
 def _country(text: str) -> str:
     name = text.strip()
     if (code := _country_code_by_text().get(name.casefold())) is None:
-        raise UserFacingError(f"{_quoted(text)} is no country; expected a code like DE.")
+        raise UserFacingError(f"{_quoted(text)} is not a country; expected a code like DE.")
     return code
 
 
 @cache
 def _country_code_by_text() -> dict[str, str]:
-    """Codes by themselves and by their English names, all lower case."""
+    """Maps ISO codes and English names, both in lower case, to ISO codes."""
     atlas = Atlas()
     return {country_text.casefold(): code for code in atlas.codes for country_text in (code, atlas.name(code))}
 
@@ -138,35 +145,35 @@ def _country_code_by_text() -> dict[str, str]:
 def _path(text: str) -> str:
     path = _single_line(text, "A path", MAX_PATTERN_LENGTH)
     if not path.startswith(("/", "*")):
-        raise UserFacingError(f"{_quoted(text)} is no path; expected one like /admin/*.")
+        raise UserFacingError(f"{_quoted(text)} is not a path; expected one like /admin/*.")
     return path
 
 
 def _user_agent(text: str) -> str:
     pattern = _single_line(text, "A User-Agent", MAX_PATTERN_LENGTH)
     if len(pattern.replace("*", "").strip()) < MIN_USER_AGENT_LENGTH:
-        raise UserFacingError(f"{_quoted(text)} would leave out nearly everybody; expected a part like HomeMonitor.")
+        raise UserFacingError(f"{_quoted(text)} would exclude nearly all visitors; expected a part like HomeMonitor.")
     return pattern
 
 
 def _data_key(key: str) -> str:
     if not 1 <= len(key) <= MAX_EVENT_NAME_LENGTH or "\0" in key or any("\ud800" <= char <= "\udfff" for char in key):
-        raise UserFacingError(f"A data key has 1 to {MAX_EVENT_NAME_LENGTH} characters; this one has {len(key)}.")
+        raise UserFacingError(f"A data key needs 1 to {MAX_EVENT_NAME_LENGTH} characters; this one has {len(key)}.")
     if not can_be_public(key):
-        raise UserFacingError(f"{_quoted(key)} identifies single visitors or page views and cannot be made public.")
+        raise UserFacingError(f"{_quoted(key)} identifies individual visitors or page views and cannot be made public.")
     return key
 
 
 def _single_line(text: str, subject: str, max_length: int) -> str:
     line = " ".join("".join(character if _is_printable(character) else " " for character in text).split())
     if not 1 <= len(line) <= max_length:
-        raise UserFacingError(f"{subject} has 1 to {max_length} characters; this one has {len(line)}.")
+        raise UserFacingError(f"{subject} needs 1 to {max_length} characters; this one has {len(line)}.")
     return line
 
 
 def _check_range(value: int, minimum: int, maximum: int, subject: str, unit: str) -> int:
     if not minimum <= value <= maximum:
-        raise UserFacingError(f"{subject} is {minimum} to {maximum} {unit}; this is {value}.")
+        raise UserFacingError(f"{subject} must be {minimum} to {maximum} {unit}, not {value}.")
     return int(value)
 
 
@@ -177,7 +184,7 @@ def _is_printable(character: str) -> bool:
 def _unique(values: Iterable[str]) -> list[str]:
     unique_values = list(dict.fromkeys(values))
     if len(unique_values) > MAX_VALUES:
-        raise UserFacingError(f"At most {MAX_VALUES} are possible; these are {len(unique_values)}.")
+        raise UserFacingError(f"At most {MAX_VALUES} entries are allowed; these are {len(unique_values)}.")
     return unique_values
 
 

@@ -1,1 +1,1 @@
-"""The truth: every event is a row here and nowhere else."""
+"""Storage: the SQLite database that is the source of truth for every event, setting and account."""

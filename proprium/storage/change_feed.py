@@ -1,4 +1,7 @@
-"""Storage as the projector reads it: what was appended and what was deleted, in order, cheaply."""
+"""Change feed of storage: appended events and deletions in commit order, read by the projector.
+
+Readers keep their own position, a `seq`. A reader can also wait for new commits, of this process or another one.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,14 @@ from proprium.storage.event_columns import SELECT_LIST, EventBatch, FeedEvent, f
 from proprium.storage.tables import EventRow, StorageChange
 
 POLL_INTERVAL_S = 0.1
-"""How often commits of other processes are looked for."""
+"""Interval of polling for commits of other processes."""
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _change: Any = StorageChange.__table__  # type: ignore[attr-defined]
 
-
 _SELECT_EVENTS = f"SELECT {SELECT_LIST} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
 _SELECT_PROPERTY_EVENTS = (
-    # The sign keeps SQLite off the index of (property, id): it would read and sort all of it for every share.
+    # The unary plus keeps SQLite off the index on (property, id): it would read and sort all of it for every batch.
     f"SELECT {SELECT_LIST} FROM event WHERE +property = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
 _SELECT_AGENTS = "SELECT id, text FROM user_agent WHERE id IN ({})"
@@ -33,7 +35,10 @@ AGENT_BATCH_SIZE = 500
 
 
 class ChangeFeed:
-    """A reader's place is its own: every call says after which `seq`. Thread-safe."""
+    """Reads events and changes after a given `seq`; holds no position of its own. Thread-safe.
+
+    Texts of User-Agents are cached, up to MAX_CACHED_AGENTS.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,53 +48,53 @@ class ChangeFeed:
         self._commit_watcher = database.watch_commits()
 
     def events_after(self, seq: int, limit: int = 5_000) -> list[FeedEvent]:
-        """The next events in the order of their commit, at most `limit`."""
+        """Returns the next events in commit order, at most `limit`."""
         return self.batch_after(seq, limit).rows()
 
     def batch_after(self, seq: int, limit: int) -> EventBatch:
-        """The same, side by side."""
+        """Returns the next events in commit order, at most `limit`, as columns."""
         return self._read_batch(_SELECT_EVENTS, (seq, limit))
 
     def property_batch_after(self, property_number: int, seq: int, last_seq: int, limit: int) -> EventBatch:
-        """The same of one property, up to `last_seq`; what lies between costs 0.2 s a million events."""
+        """Returns the next events of one property as columns, up to `last_seq`.
+
+        Events of other properties in between are scanned too, at 0.2 s per million.
+        """
         return self._read_batch(_SELECT_PROPERTY_EVENTS, (property_number, seq, last_seq, limit))
 
     def changes_after(self, seq: int, limit: int = 1_000) -> list[StorageChange]:
-        """The next deletions and changed rules in the order of their commit."""
+        """Returns the next deletions and rule changes in commit order."""
         with self._database.session() as session:
             return list(
                 session.scalars(select(StorageChange).where(_change.c.seq > seq).order_by(_change.c.seq).limit(limit))
             )
 
     def last_event_seq(self) -> int:
-        """0 when there is none."""
+        """Returns the `seq` of the latest event, 0 without events."""
         return self._scalar(select(func.max(_event.c.seq)))
 
     def last_change_seq(self) -> int:
+        """Returns the `seq` of the latest change, 0 without changes."""
         return self._scalar(select(func.max(_change.c.seq)))
 
     def event_counts(self) -> dict[int, int]:
-        """Events of each property by its number; reads an index as long as the table."""
+        """Counts the events of each property, by property number. Scans an index as long as the table."""
         statement = select(_event.c.property, func.count()).group_by(_event.c.property)
         with self._database.engine.connect() as connection:
             return {row.property: row[1] for row in connection.execute(statement)}
 
-    def count_after(self, seq: int) -> int:
-        """Events that are later than a place."""
-        return self._scalar(select(func.count()).select_from(_event).where(_event.c.seq > seq))
-
     def generation(self) -> str:
-        """Names this history: another one after a restored backup."""
+        """Returns the ID of this event history; it differs after a backup was restored."""
         return instance_settings.generation(self._database)
 
     def wake(self) -> None:
-        """Says that this process has just committed events. Any thread may call it."""
+        """Wakes `wait`: this process has just committed events. Any thread may call it."""
         self._wake_event.set()
 
     def wait(self, timeout_s: float) -> bool:
-        """Until something was committed, here or by another process: True. False when nothing was in `timeout_s`.
+        """Waits for a commit of this or another process; returns False after `timeout_s` without one.
 
-        At once when it was committed since the last wait. A True may turn out to be nothing new.
+        Returns at once if there was a commit since the last call. True may be spurious: there may be nothing new.
         """
         deadline_s = time.monotonic() + timeout_s
         while True:

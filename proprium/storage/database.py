@@ -1,4 +1,7 @@
-"""The one database: how it is opened, read and written; nothing else knows that it is SQLite."""
+"""SQLite database: connections, transactions, the write-ahead log (WAL) and detection of commits.
+
+Only this module and the few that use its cursor depend on SQLite.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,20 @@ from sqlmodel import Session
 from proprium.errors import OperatorError
 
 BUSY_TIMEOUT_S = 5.0
-"""How long a writer waits for another process's commit before it gives up."""
+"""Lock timeout: how long a writer waits for the transaction of another one."""
 
 WAL_CHECKPOINT_PAGES = 4_000
-"""The log is folded into the file every 16 MB: each commit then writes less than with SQLite's 4 MB."""
+"""Checkpoint interval of the WAL, 16 MB: each commit then writes less than with SQLite's default of 4 MB."""
 
 MAX_IDLE_WAL_BYTES = 64 * 1024 * 1024
-"""What a long deletion left of the log is given back to the disk."""
+"""Size to which the WAL is truncated after a checkpoint; a long deletion makes it larger."""
 
-_TAKES_WRITE_LOCK = "proprium_takes_the_lock"
+WRITE_LOCK_OPTION = "proprium_takes_write_lock"
+"""Execution option of connections whose transactions take the write lock at their start."""
 
 
 class Database:
-    """Storage. Any number of processes and threads may hold one each on the same file."""
+    """The storage database. Any number of processes and threads may each have one on the same file."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
@@ -38,39 +42,45 @@ class Database:
         self.engine: Engine = create_engine(url, pool_size=10, max_overflow=20)
         event.listen(self.engine, "connect", self._configure_connection)
         event.listen(self.engine, "begin", _begin)
-        # A transaction that reads first and writes later fails at once when another process committed in between,
-        # whatever the timeout: so every writer takes the lock at its start.
-        self.write_engine: Engine = self.engine.execution_options(**{_TAKES_WRITE_LOCK: True})
+        # A transaction that reads first and writes later fails at once if another process committed in between,
+        # regardless of the timeout. Every writer therefore takes the lock at its start.
+        self.write_engine: Engine = self.engine.execution_options(**{WRITE_LOCK_OPTION: True})
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """For reading: one consistent snapshot. Rows stay usable after it has closed."""
+        """Opens a session for reading, on one consistent snapshot. Rows stay usable after it is closed."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write_transaction(self) -> Iterator[Session]:
-        """One transaction that holds the write lock from its start and commits at its end, or not at all."""
+        """Opens a transaction that holds the write lock from its start.
+
+        It commits at the end of the block and rolls back on an exception.
+        """
         with Session(self.write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def watch_commits(self) -> CommitWatcher:
-        """Tells whether another connection has committed since it was last asked."""
+        """Returns a watcher that detects commits of other connections."""
         return CommitWatcher(self.engine)
 
     def truncate_wal(self) -> bool:
-        """Folds the write-ahead log into the file and empties it; False while a reader holds it: try again later."""
+        """Checkpoints the write-ahead log and truncates it.
+
+        Returns False while a reader uses the log: try again later.
+        """
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         return not busy
 
     @property
     def driver(self) -> Any:
-        """The DBAPI module below SQLAlchemy, whose cursor the hot paths use."""
+        """Returns the DBAPI module below SQLAlchemy, whose cursor the hot paths use."""
         return self.engine.dialect.dbapi
 
     def ping(self) -> None:
-        """Raises the driver's own error when the file cannot be read."""
+        """Reads one row. Raises the driver's error if the file cannot be read."""
         with self.engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1 FROM property LIMIT 1")
 
@@ -78,13 +88,13 @@ class Database:
         self.engine.dispose()
 
     def _configure_connection(self, connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver begins no transaction of its own: _begin does, for DDL as well
+        connection.isolation_level = None  # the driver must not begin transactions: _begin does, for DDL as well
         for pragma in (
             f"busy_timeout={int(self._busy_timeout_s * 1000)}",
             "journal_mode=WAL",
             "synchronous=FULL",  # an acknowledged event survives a power cut
             "foreign_keys=ON",
-            "secure_delete=ON",  # what was deleted is overwritten: visitor keys above all
+            "secure_delete=ON",  # deleted data, above all visitor keys, is overwritten
             f"wal_autocheckpoint={WAL_CHECKPOINT_PAGES}",
             f"journal_size_limit={MAX_IDLE_WAL_BYTES}",
         ):
@@ -92,7 +102,7 @@ class Database:
 
 
 class CommitWatcher:
-    """Notices commits of every other connection, also those of other processes, for some microseconds a look."""
+    """Detects commits of all other connections, also of other processes; a check takes some microseconds."""
 
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -100,7 +110,7 @@ class CommitWatcher:
         self._last_version = self._data_version()
 
     def has_new_commits(self) -> bool:
-        """True once after each commit, or run of commits, since it was last asked."""
+        """Returns True if there was a commit since the last call."""
         version = self._data_version()
         has_changed = version != self._last_version
         self._last_version = version
@@ -117,18 +127,21 @@ class CommitWatcher:
 
 @contextmanager
 def transaction(cursor: Any) -> Iterator[None]:
-    """The same as `Database.writing` on a cursor of the driver, for the one path where SQLAlchemy's costs too much."""
+    """Opens a transaction like `Database.write_transaction` on a cursor of the driver.
+
+    For the path that appends events, where SQLAlchemy's own costs too much.
+    """
     cursor.execute("BEGIN IMMEDIATE")
     try:
         yield
         cursor.execute("COMMIT")
     except BaseException:
-        cursor.connection.rollback()  # nothing where SQLite has done so already, on a full disk
+        cursor.connection.rollback()  # does nothing if SQLite has rolled back itself, as on a full disk
         raise
 
 
 def _begin(connection: Connection) -> None:
-    takes_write_lock = connection.get_execution_options().get(_TAKES_WRITE_LOCK)
+    takes_write_lock = connection.get_execution_options().get(WRITE_LOCK_OPTION)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_write_lock else "BEGIN")
 
 
@@ -144,7 +157,7 @@ def _path_from_url(url: str) -> Path:
 
 
 def _create_private_file(path: Path) -> None:
-    """Nobody but this user reads accounts and keys; SQLite gives its log the same mode."""
+    """Creates the file with mode 0600, as it holds accounts and keys; SQLite gives the WAL the same mode."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))

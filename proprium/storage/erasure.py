@@ -1,4 +1,4 @@
-"""Secure deletion in storage: removes what a deletion leaves behind in other rows, in the log and in backups."""
+"""Secure deletion: removes traces of deleted data from User-Agents, backups, changes and the write-ahead log."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from proprium.storage.user_agents import delete_unused_user_agents
 log = logging.getLogger(__name__)
 
 ERASED_SEQ_SETTING = "erased_to"
-"""The setting that holds the last deletion of which storage keeps no trace: a restart goes on from there."""
+"""Setting with the `seq` of the last deletion that has been finished; a restart continues from it."""
 QUIET_PERIOD = timedelta(seconds=3)
-"""A long deletion comes in shares: so long after the last of them, all are finished at once."""
+"""Debounce: a long deletion consists of batches, and is finished once, this long after the last of them."""
 
 _change_table: Any = StorageChange.__table__  # type: ignore[attr-defined]
 
@@ -33,9 +33,10 @@ def finish_deletions(
     clock: Clock = utc_now,
     quiet_period: timedelta = QUIET_PERIOD,
 ) -> None:
-    """Removes User-Agents without events, deleted events from the backups in `folder`, and the log.
+    """Removes traces of deletions: unused User-Agents, deleted events in backups in `folder`, and the WAL.
 
-    Cheap where nothing was deleted. `warehouse_erased_to` is the last change that is gone from the warehouse's file.
+    Cheap if nothing was deleted. `warehouse_erased_seq` is the last change whose data is gone from the warehouse's
+    file; details of changes are blanked only up to it.
     """
     with database.engine.connect() as connection:
         last_deletion = _last_deletion(connection)
@@ -59,9 +60,9 @@ def _last_deletion(connection: Connection) -> Any:
 
 
 def _blank_details(database: Database, last_seq: int) -> None:
-    """Blanks which visitors and events the changes up to `last` deleted: that is personal itself.
+    """Blanks the visitors and events in changes up to `last_seq`: they are personal data themselves.
 
-    A warehouse that has not followed such a change makes the rows of that property again from what is left.
+    A warehouse that has not applied such a change yet recomputes the whole property from the remaining events.
     """
     kinds = (ChangeKind.VISITOR_ERASED, ChangeKind.EVENTS_DELETED)
     has_details = (

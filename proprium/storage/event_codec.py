@@ -1,4 +1,4 @@
-"""How an event becomes a row and comes back with every key that was sent."""
+"""Event codec: encodes an event as a row and decodes its data with every key that was sent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KNOWN_KEYS: dict[str, str] = {  # key of data → column; the order decides the 
     "automated": "automated",
     "user_agent": "user_agent",
 }
-"""The keys that read back from a column, wherever the column holds exactly what was sent."""
+"""Keys that are decoded from a column, if the column holds exactly the value that was sent."""
 
 COLUMNS = (
     *("id", "property", "event", "created_at", "identity", "visitor", "previous_visitor", "user_agent", "sent"),
@@ -43,15 +43,15 @@ COLUMNS = (
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "time_on_page", "scroll_depth"),
     *("automated", "country", "region", "city", "rest"),
 )
-"""The order of a row that is written."""
+"""Column order of inserted rows."""
 
-_BIT_AND_COLUMN_BY_KEY = {key: (1 << at, column) for at, (key, column) in enumerate(KNOWN_KEYS.items())}
+_BIT_AND_COLUMN_BY_KEY = {key: (1 << index, column) for index, (key, column) in enumerate(KNOWN_KEYS.items())}
 _OPTIONAL_COLUMNS = set(COLUMNS[COLUMNS.index("visitor") : -1]) - {"user_agent", "sent"}
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
-    """The values of COLUMNS; `user_agent` is the number of its text."""
+    """Encodes an event as the values of COLUMNS; `user_agent` is the ID of its text."""
     sent, rest = _split_data(event)
     return (
         event.id.bytes,
@@ -88,9 +88,9 @@ def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
 
 
 def make_storable(event: Event) -> Event:
-    """The same event without what no column can hold: integers of more than 64 bits, text that is not Unicode.
+    """Returns the event without values that SQLite cannot store: integers over 64 bits, invalid Unicode.
 
-    For the rare one that got past the door; such a value still reads back, from `rest`.
+    Rarely needed, since the collector rejects most of them. The values are still decoded, from `rest`.
     """
     event.event, event.user_agent = _to_valid_unicode(event.event), _to_valid_unicode(event.user_agent)
     cleared_fields = {name: None for name in _OPTIONAL_COLUMNS if not _is_storable(getattr(event, name))}
@@ -98,7 +98,10 @@ def make_storable(event: Event) -> Event:
 
 
 def data_of(column_values: Sequence[Any], sent: int, rest: str | None) -> dict[str, Any]:
-    """Every key that was sent. `known` begins with the values of KNOWN_KEYS in their order, user_agent as its text."""
+    """Decodes the data of an event, with every key that was sent.
+
+    `column_values` begins with the values of KNOWN_KEYS in their order, user_agent as its text.
+    """
     data = {key: column_values[index] for key, index in _sent_keys(sent)}
     if rest:
         data.update(json.loads(rest))
@@ -106,7 +109,7 @@ def data_of(column_values: Sequence[Any], sent: int, rest: str | None) -> dict[s
 
 
 def to_timestamp_us(moment: datetime) -> int:
-    """Since 1970, exactly: a float of seconds is not."""
+    """Converts to microseconds since 1970, exactly; a float of seconds would round."""
     return (moment - EPOCH) // _MICROSECOND
 
 
@@ -116,7 +119,7 @@ def from_timestamp_us(timestamp_us: int) -> datetime:
 
 @lru_cache(maxsize=4_096)
 def _sent_keys(sent: int) -> tuple[tuple[str, int], ...]:
-    """The keys whose bit is set, and where they stand in KNOWN_KEYS."""
+    """Returns the keys whose bit is set, with their index in KNOWN_KEYS."""
     return tuple((key, index) for index, key in enumerate(KNOWN_KEYS) if sent & 1 << index)
 
 
@@ -127,7 +130,7 @@ def _split_data(event: Event) -> tuple[int, dict[str, Any]]:
         bit_and_column = _BIT_AND_COLUMN_BY_KEY.get(key)
         if bit_and_column is not None:
             column_value = getattr(event, bit_and_column[1])
-            # The type counts as well: 1920, 1920.0, "1920" and True are four things to have been sent.
+            # The type is compared as well: 1, 1.0, "1" and True are four different values.
             if column_value == value and type(column_value) is type(value) and value is not None:
                 sent |= bit_and_column[0]
                 continue

@@ -1,4 +1,4 @@
-"""Events as the projector reads them, side by side: rows cost three times as much."""
+"""Columnar batches of events for the projector, with dictionary encoding; reading rows costs three times as much."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 
 class FeedEvent(NamedTuple):
-    """One event as it is stored, with its User-Agent as text ("" for none)."""
+    """An event of the change feed: a stored row with its User-Agent as text ("" for none)."""
 
     seq: int
     property: int
@@ -39,7 +39,7 @@ class FeedEvent(NamedTuple):
     country: str | None
     region: str | None
     city: str | None
-    rest: str | None  # JSON of the keys that have no column, or whose column does not hold what was sent
+    rest: str | None  # JSON of keys without a column, or whose column does not hold the value as it was sent
     user_agent: str
 
 
@@ -48,12 +48,14 @@ DICTIONARY_COLUMNS = (
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
     *("automated", "screen_width", "screen_height", "user_agent"),
 )
-"""What the events of a visit have in common: who sent them, with what, from where. Three events in ten say it anew."""
+"""Columns with dictionary encoding: properties of the sender, which the events of a visit share.
+
+Three in ten events have a combination of values that is new in its batch."""
 PLAIN_COLUMNS = tuple(name for name in FeedEvent._fields if name not in DICTIONARY_COLUMNS)
 
 
 class DictionaryColumn(Sequence[Any]):
-    """A column of few different values: which of them each row has, and each of them once."""
+    """A dictionary-encoded column: a code for each row, which is the index of its value in `dictionary`."""
 
     __slots__ = ("codes", "dictionary")
 
@@ -77,8 +79,11 @@ class DictionaryColumn(Sequence[Any]):
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """The values of each of TailRow's fields by its name: those of OWN a value an event, those of SHARED once for each
-    combination that there is, and `places` says which of these an event has."""
+    """Columns of FeedEvent by name.
+
+    PLAIN_COLUMNS have a value for each event. DICTIONARY_COLUMNS have a value for each distinct combination of them;
+    `codes` is the index of the combination for each event.
+    """
 
     plain_columns: Mapping[str, Sequence[Any]]
     codes: Sequence[int]
@@ -95,7 +100,7 @@ class EventBatch:
         )
 
     def take(self, indexes: Sequence[int]) -> EventBatch:
-        """These events in this order."""
+        """Returns the events at these indexes, in their order."""
         plain_columns = {name: [values[index] for index in indexes] for name, values in self.plain_columns.items()}
         return EventBatch(plain_columns, [self.codes[index] for index in indexes], self.dictionaries)
 
@@ -105,12 +110,12 @@ class EventBatch:
 
 FETCH_BATCH_SIZE = 100
 SELECT_LIST = f"{', '.join(PLAIN_COLUMNS)}, json_array({', '.join(DICTIONARY_COLUMNS)})"
-"""What is read of the table `event`: one text costs a quarter of its seventeen columns, of which most would be the same
-as in the row before."""
+"""Select list of batches. The dictionary columns are read as one JSON text: it costs a quarter of the 17 columns, most
+of which would have the same values as in the previous row."""
 
 
 def fetch_batch(cursor: Any) -> EventBatch:
-    """Of a driver's cursor on SELECTED; the User-Agents are numbers still."""
+    """Fetches all rows of a driver's cursor on SELECT_LIST; User-Agents are IDs still, not texts."""
     *plain_columns, texts = _fetch_columns(cursor)
     code_by_text = {text: code for code, text in enumerate(dict.fromkeys(texts))}
     dictionaries = (
@@ -124,7 +129,10 @@ def fetch_batch(cursor: Any) -> EventBatch:
 
 
 def _fetch_columns(cursor: Any) -> list[list[Any]]:
-    """The columns of an answer. A few rows at a time stay in the processor's cache: half the cost of all at once."""
+    """Fetches all rows as columns.
+
+    Few rows at a time stay in the CPU cache, which takes half the time of fetching all at once.
+    """
     columns: list[list[Any]] = [[] for _ in range(len(PLAIN_COLUMNS) + 1)]
     while rows := cursor.fetchmany(FETCH_BATCH_SIZE):
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):

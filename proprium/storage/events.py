@@ -1,4 +1,4 @@
-"""Events, as they are appended and read back: durable, in order, each once."""
+"""Event store: appends events durably, in order and each once (idempotent by ID), and reads them back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from proprium.storage.user_agents import UserAgentIds
 log = logging.getLogger(__name__)
 
 READ_BATCH_SIZE = 1_000
-INSERT_BATCH_SIZES = (64, 32, 16, 8, 4, 2, 1)  # few texts, so that each is parsed once
+INSERT_BATCH_SIZES = (64, 32, 16, 8, 4, 2, 1)  # few different statements, so that SQLite parses each only once
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
@@ -36,7 +36,7 @@ _AUTOMATED_INDEX, _HOSTNAME_INDEX, _USER_AGENT_INDEX = map(
 
 
 class StoredEvent(NamedTuple):
-    """An event as storage gives it back: what was sent in one `data`, and what we found out about its sender."""
+    """A stored event: `data` as it was sent, and what was derived about its sender."""
 
     seq: int
     id: UUID
@@ -44,7 +44,7 @@ class StoredEvent(NamedTuple):
     event: str
     created_at: datetime  # UTC, aware
     data: dict[str, Any]
-    hostname: str  # as sent, or of the page that the request came from; "" where neither said it
+    hostname: str  # as sent, or of the page that sent the request; "" if unknown
     platform: str
     browser: str
     device: str
@@ -53,11 +53,11 @@ class StoredEvent(NamedTuple):
     city: str
     is_bot: bool
     bot_name: str
-    is_automated: bool  # a program drives the browser: a property may count it like a person's
+    is_automated: bool  # from an automated browser, which a property may count as a visitor
 
 
 class EventStore:
-    """The sink that the collector appends to. It keeps one connection, for one thread."""
+    """The sink to which the collector appends events. Keeps one connection: use it from one thread only."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -67,10 +67,10 @@ class EventStore:
         self._storage_errors = (SQLAlchemyError, database.driver.Error)
 
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
-        """Commits all events in one durable transaction, in order: True stored, False there already.
+        """Commits all events in one durable transaction, in order.
 
-        Raises StoreUnavailable when nothing was stored: locked for too long, disk full, read-only, broken. The next
-        call tries anew.
+        Returns a flag for each event: True if it was stored, False if it is a duplicate. Raises StoreUnavailable when
+        nothing was stored: locked for too long, disk full, read-only, broken. The next call opens a new connection.
         """
         if not events:
             return ()
@@ -79,9 +79,9 @@ class EventStore:
         except self._storage_errors as problem:
             self._user_agents.on_rollback()
             self.close()
-            log.warning("storage took no events: %s", problem)
+            log.warning("events could not be stored: %s", problem, extra={"events": len(events)})
             raise StoreUnavailable("The events could not be stored; send them again later.") from problem
-        except BaseException:  # whoever ends the committer must not leave it a half-known table
+        except BaseException:  # an interrupted commit must not leave uncommitted IDs in the User-Agent cache
             self._user_agents.on_rollback()
             self.close()
             raise
@@ -91,13 +91,13 @@ class EventStore:
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.invalidate()  # not back to the pool: it may be what is broken
+            connection.invalidate()  # not returned to the pool, since it may be broken
             connection.close()
 
     def _commit_or_sanitise(self, events: Sequence[Event]) -> list[bool]:
         try:
             return self._commit(events)
-        except (OverflowError, UnicodeError):  # one event must not keep the others out
+        except (OverflowError, UnicodeError):  # one invalid event must not block the others
             self._user_agents.on_rollback()
             return self._commit([event_codec.make_storable(event) for event in events])
 
@@ -113,8 +113,11 @@ class EventStore:
             return self._insert_all(cursor, rows)
 
     def _insert_all(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
-        """Many rows a statement: the driver lets go of Python's lock for each one, and on a busy server gets it back
-        only milliseconds later. Where some are there already, one by one, to learn which."""
+        """Inserts rows with few statements; returns True for each new row.
+
+        The driver releases the GIL for every statement, and on a busy server waits milliseconds to get it back. If some
+        rows are duplicates, all are inserted one by one, to learn which.
+        """
         if len(rows) > 1:
             cursor.execute("SAVEPOINT together")
             if sum(self._insert_batch(cursor, batch) for batch in _insert_batches(rows)) == len(rows):
@@ -123,14 +126,14 @@ class EventStore:
         return [self._insert_batch(cursor, [row]) == 1 for row in rows]
 
     def _insert_batch(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> int:
-        """How many are new."""
+        """Inserts rows with one statement; returns the number of new ones."""
         cursor.execute(self._insert_statements[len(rows)], list(chain.from_iterable(rows)))
         return int(cursor.rowcount)
 
 
 @dataclass(frozen=True)
 class TimeRange:
-    """Events from one moment up to, not including, another, in µs since 1970. None: without an end."""
+    """Half-open range of time, in µs since 1970; None means unbounded."""
 
     since_us: int | None = None
     until_us: int | None = None
@@ -144,9 +147,10 @@ def read_events(
     before_seq: int | None = None,
     time_range: TimeRange | None = None,
 ) -> Iterator[StoredEvent]:
-    """All events, or one property's, in the order of their storage; in batches, so that any number fits in memory.
+    """Iterates over all events, or those of one property, in the order of their storage.
 
-    Nothing is held between two batches: a reader that stops for good costs nothing.
+    Reads in batches of READ_BATCH_SIZE, so that memory is bounded. Holds no connection between two batches, so that an
+    abandoned iterator blocks nothing.
     """
     while events := _read_batch(
         database, _select_batch(property_number, after_seq, before_seq, time_range or TimeRange())
@@ -156,7 +160,7 @@ def read_events(
 
 
 def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> StoredEvent:
-    """`row` is one of `_page`."""
+    """Decodes a row of `_select_batch`."""
     seq, id_, property_number, event, timestamp_us, sent, rest, country, region, city = row[
         len(event_codec.KNOWN_KEYS) : -5
     ]
@@ -182,6 +186,7 @@ def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> Stored
 
 
 def count_events(database: Database, property_number: int | None = None) -> int:
+    """Counts all events, or those of one property."""
     statement = select(func.count()).select_from(_event)
     if property_number is not None:
         statement = statement.where(_event.c.property == property_number)
@@ -190,13 +195,13 @@ def count_events(database: Database, property_number: int | None = None) -> int:
 
 
 def has_events(database: Database, property_number: int) -> bool:
-    """Whether a property ever received one; at once, however many there are."""
+    """Returns True if a property has events; constant time, by an index."""
     with database.engine.connect() as connection:
         return connection.scalar(select(_event.c.seq).where(_event.c.property == property_number).limit(1)) is not None
 
 
 def last_seq(database: Database) -> int:
-    """Of the latest event; 0 when there is none."""
+    """Returns the `seq` of the latest event, 0 without events."""
     with database.engine.connect() as connection:
         return connection.scalar(select(func.max(_event.c.seq))) or 0
 
@@ -213,7 +218,7 @@ def _read_batch(database: Database, statement: Any) -> list[StoredEvent]:
 
 
 def _select_batch(property_number: int | None, after_seq: int, before_seq: int | None, time_range: TimeRange) -> Any:
-    """The next rows: what `codec.data_of` needs first, then the event, then its sender."""
+    """Selects the next rows: the columns for `event_codec.data_of`, then the event, then its User-Agent."""
     agent_columns, event_columns = _user_agent.c, _event.c
     known_columns = (
         func.coalesce(agent_columns.text, "") if name == "user_agent" else event_columns[name]
@@ -248,7 +253,7 @@ def _select_batch(property_number: int | None, after_seq: int, before_seq: int |
     if before_seq is not None:
         statement = statement.where(_event.c.seq < before_seq)
     if property_number is not None:
-        # The sum keeps SQLite off the index of (property, id): it would read and sort all of it for every batch.
+        # The addition keeps SQLite off the index on (property, id): it would read and sort all of it for every batch.
         statement = statement.where(_event.c.property + 0 == property_number)
     if time_range.since_us is not None:
         statement = statement.where(_event.c.created_at >= time_range.since_us)
@@ -258,7 +263,7 @@ def _select_batch(property_number: int | None, after_seq: int, before_seq: int |
 
 
 def _insert_batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """In their order, as many at a time as there are statements for."""
+    """Splits rows, in their order, into batches of INSERT_BATCH_SIZES."""
     start = 0
     while remaining_count := len(rows) - start:
         size = next(size for size in INSERT_BATCH_SIZES if size <= remaining_count)
@@ -267,7 +272,7 @@ def _insert_batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[
 
 
 def _insert_statement(database: Database, row_count: int) -> str:
-    """The text of `INSERT … ON CONFLICT DO NOTHING` of so many rows, their values in the order of codec.COLUMNS."""
+    """Returns an `INSERT … ON CONFLICT DO NOTHING` of `row_count` rows, values in the order of event_codec.COLUMNS."""
     values = [dict.fromkeys(event_codec.COLUMNS)] * row_count
     statement = sqlite.insert(_event).values(values).on_conflict_do_nothing(index_elements=["property", "id"])
     compiled = statement.compile(dialect=database.engine.dialect)

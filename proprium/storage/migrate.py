@@ -1,4 +1,4 @@
-"""Brings the schema of storage up to date, all in one transaction, after a copy of what could be lost."""
+"""Schema migrations of storage: all pending ones run in one transaction, after a backup."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from sqlalchemy.exc import DatabaseError
 
 from proprium.errors import OperatorError
 from proprium.storage import backups, instance_settings
-from proprium.storage.database import Database
+from proprium.storage.database import WRITE_LOCK_OPTION, Database
 
 log = logging.getLogger(__name__)
-logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # its first lines say nothing to an operator
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # its INFO lines are of no use to an operator
 
 
 def migrate(database: Database, data_dir: Path | None = None) -> None:
-    """Runs what is missing. `data_dir` is where the copy goes; None: beside the file.
+    """Runs pending migrations, after a backup if the file has tables.
 
-    Raises ProblemForOperator when the file was written by a newer version, or cannot be read.
+    `data_dir` is the folder of the backup; None means the folder of the file. Raises OperatorError if the file was
+    written by a newer version or cannot be read.
     """
     try:
         old_revision = current_revision(database)
@@ -34,20 +35,23 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
             if _has_tables(database):
                 backups.create_backup(database, data_dir or database.path.parent, f"before-{newest_revision()}")
             _upgrade(database)
-            log.info("storage has schema %s now (before: %s)", newest_revision(), old_revision or "none")
+            log.info("migrated storage from schema %s to %s", old_revision or "none", newest_revision())
         instance_settings.generation(database)
     except DatabaseError as problem:
         raise OperatorError(f"{database.path} cannot be used: {problem.orig}.") from problem
 
 
 def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_s: float = 0.5) -> None:
-    """Until `serve` has migrated the file; `collect` never does. Raises ProblemForOperator after `timeout_s`."""
+    """Waits until `serve` has migrated the file, as `collect` never does.
+
+    Raises OperatorError after `timeout_s`, None means without a limit, and for a file of a newer version.
+    """
     started_s = time.monotonic()
     has_logged = False
     while (revision := current_revision(database)) != newest_revision():
         _reject_unknown_revision(database, revision)
         if timeout_s is not None and time.monotonic() - started_s >= timeout_s:
-            raise OperatorError(f"{database.path} has no tables yet. Start `proprium serve` once; it makes them.")
+            raise OperatorError(f"{database.path} has no tables yet. Start `proprium serve` once to create them.")
         if not has_logged:
             log.info("waiting for `proprium serve` to prepare %s", database.path)
             has_logged = True
@@ -55,7 +59,7 @@ def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_
 
 
 def current_revision(database: Database) -> str | None:
-    """None: an empty file."""
+    """Returns the schema revision of the file, None if it is empty."""
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
@@ -65,14 +69,14 @@ def newest_revision() -> str:
 
 
 def _upgrade(database: Database) -> None:
-    """One transaction, or none: a migration that fails in the middle leaves the file as it was."""
+    """Upgrades in one transaction: a failed migration leaves the file unchanged."""
     with database.engine.connect() as connection:
-        # Alembic rebuilds a table by dropping the old one, which must not cascade. The switch is ignored inside a
-        # transaction, so that it stands before it, and the references are checked at the end.
+        # Alembic rebuilds a table by dropping the old one, which must not cascade. The pragma has no effect inside a
+        # transaction, so that it is set before; foreign keys are checked at the end.
         dbapi_connection: Any = connection.connection.dbapi_connection
         dbapi_connection.execute("PRAGMA foreign_keys=OFF")
         try:
-            _run_migrations(connection.execution_options(proprium_takes_the_lock=True))
+            _run_migrations(connection.execution_options(**{WRITE_LOCK_OPTION: True}))
         finally:
             dbapi_connection.execute("PRAGMA foreign_keys=ON")
 
@@ -83,16 +87,16 @@ def _run_migrations(connection: Connection) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if violation := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-            raise OperatorError(
-                f"The migration would leave a row of {violation[0]} without its {violation[2]}; undone."
-            )
+            table, _, parent_table, _ = violation
+            raise OperatorError(f"Migration rolled back: a row of {table} would lack its row of {parent_table}.")
 
 
 def _reject_unknown_revision(database: Database, revision: str | None) -> None:
     known_revisions = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known_revisions:
         raise OperatorError(
-            f"{database.path} was written by a newer version (schema {revision}). Install that one, or restore a copy."
+            f"{database.path} was written by a newer version (schema {revision})."
+            " Install that version, or restore a backup."
         )
 
 

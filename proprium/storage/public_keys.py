@@ -1,9 +1,9 @@
-"""Keys of event data that an owner may publish to readers."""
+"""Public data keys: which keys of event data the owner of a property may publish."""
 
 from __future__ import annotations
 
 NEVER_PUBLIC = frozenset({"userid", "viewid", "visitor", "visitorid"})
-"""Each names one visitor or one page view: a filter on it would follow a person. Lower case, letters and digits."""
+"""Keys that identify a visitor or a page view: a filter on one would track a person. Lower case, letters and digits."""
 
 
 def can_be_public(key: str) -> bool:

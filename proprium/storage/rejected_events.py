@@ -1,4 +1,4 @@
-"""Events that were turned away, so that their property's owner can see why: the newest, never with an address."""
+"""Rejected events: the newest of each property with the reason, for its owner. IP addresses are never stored."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from collector.event import HitOutcome
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, RejectedEvent
 
-MAX_EVENTS_PER_PROPERTY = 1_000  # of each property
+MAX_EVENTS_PER_PROPERTY = 1_000
 WRITE_BATCH_SIZE = 50
-"""Written at most so many a time, the newest: somebody's flood of refused events must not become our load."""
+"""Capacity of the buffer, which keeps the newest events: a flood of rejected events must not become write load."""
 MAX_TEXT_LENGTH = 500  # characters of any text
 
 
 class RejectedEventBuffer:
-    """Remembers what was refused until `write`. `note` may be called for every hit, from any thread."""
+    """Bounded buffer of rejected events until `flush`. `add` may be called for every hit, from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pending: deque[tuple[UUID, HitOutcome]] = deque(maxlen=WRITE_BATCH_SIZE)
 
     def add(self, property_id: UUID, outcome: HitOutcome) -> None:
+        """Buffers a rejected event; ignores accepted ones."""
         if outcome.reason is not None:
             self._pending.append((property_id, outcome))
 
     def flush(self) -> int:
-        """Puts what was noted into storage, in one transaction; how many."""
+        """Writes the buffered events to storage in one transaction; returns the number of written events."""
         pending = [self._pending.popleft() for _ in range(len(self._pending))]
         if not pending:
             return 0
@@ -47,7 +48,7 @@ class RejectedEventBuffer:
 
 
 def newest(database: Database, property_number: int, limit: int = MAX_EVENTS_PER_PROPERTY) -> Sequence[RejectedEvent]:
-    """A property's refused events, the newest first."""
+    """Lists the rejected events of a property, newest first."""
     statement = (
         select(RejectedEvent)
         .where(col(RejectedEvent.property) == property_number)
@@ -59,13 +60,13 @@ def newest(database: Database, property_number: int, limit: int = MAX_EVENTS_PER
 
 
 def clear(database: Database, property_number: int) -> None:
-    """Empties a property's list."""
+    """Deletes the rejected events of a property."""
     with database.write_transaction() as session:
         session.execute(delete(RejectedEvent).where(col(RejectedEvent.property) == property_number))
 
 
 def _property_numbers(session: Session, ids: Iterable[UUID]) -> dict[UUID, int]:
-    """Of the properties that are still there."""
+    """Maps the IDs of existing properties to their numbers."""
     statement: Any = select(col(Property.id), col(Property.number)).where(col(Property.id).in_(ids))
     return dict(session.execute(statement).all())
 

@@ -1,5 +1,8 @@
-"""Deleting events: each transaction writes a Change, so that the warehouse follows, and ends soon enough that
-collectors can commit between two of them."""
+"""Data retention: deletes events by age, and all events of a property, in batches.
+
+Each transaction also writes a StorageChange, from which the warehouse applies the deletion, and is short enough that
+collectors can commit between two of them.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ from proprium.storage.tables import ChangeKind, EventRow, Property, RejectedEven
 DELETE_BATCH_SIZE = 20_000
 
 BATCH_PAUSE_S = 0.15
-"""Between two shares. SQLite keeps no queue: a collector that waits for the lock looks every 100 ms at most, and would
-hardly ever find the moment between two transactions."""
+"""Pause between two batches. SQLite has no lock queue: a collector that waits for the lock polls at intervals of up to
+100 ms, and would hardly ever hit the gap between two transactions."""
 
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
-_refused: Any = RejectedEvent.__table__  # type: ignore[attr-defined]
+_rejected: Any = RejectedEvent.__table__  # type: ignore[attr-defined]
 _visitor_key: Any = VisitorKey.__table__  # type: ignore[attr-defined]
 
 
@@ -34,7 +37,10 @@ def delete_property_events(
     *,
     batch_size: int = DELETE_BATCH_SIZE,
 ) -> int:
-    """Deletes every event and every visitor key of a property; how many events."""
+    """Deletes all events, rejected events and visitor keys of a property.
+
+    Returns the number of deleted events.
+    """
     with database.write_transaction() as session:
         deleted_count = delete_property_event_batch(session, property_number, kind, batch_size)
     return deleted_count + delete_remaining_property_events(database, property_number, kind, batch_size)
@@ -43,7 +49,10 @@ def delete_property_events(
 def delete_remaining_property_events(
     database: Database, property_number: int, kind: ChangeKind, batch_size: int = DELETE_BATCH_SIZE
 ) -> int:
-    """What a first share left, and the log, which held the property's visitor keys; how many events."""
+    """Deletes the events that a first batch left, and truncates the WAL, which may hold visitor keys.
+
+    Returns the number of deleted events.
+    """
     deleted_count = 0
     while _has_events(database, property_number):
         time.sleep(BATCH_PAUSE_S)
@@ -56,17 +65,20 @@ def delete_remaining_property_events(
 def delete_property_event_batch(
     session: Session, property_number: int, kind: ChangeKind, batch_size: int = DELETE_BATCH_SIZE
 ) -> int:
-    """A share, inside a transaction of the caller's."""
+    """Deletes one batch of events in the caller's transaction; returns the number of deleted events."""
     batch = select(_event.c.seq).where(_event.c.property == property_number).limit(batch_size)
     deleted_count = _affected_row_count(session, delete(_event).where(_event.c.seq.in_(batch)))
     session.execute(delete(_visitor_key).where(_visitor_key.c.property == property_number))
-    session.execute(delete(_refused).where(_refused.c.property == property_number))
+    session.execute(delete(_rejected).where(_rejected.c.property == property_number))
     session.add(StorageChange(kind=kind, property=property_number))
     return deleted_count
 
 
 def delete_orphaned_events(database: Database) -> int:
-    """Deletes events whose property is gone: a deletion that was interrupted, or hits that were under way; how many."""
+    """Deletes events of properties that no longer exist; returns the number of deleted events.
+
+    They remain when a deletion was interrupted, or when hits were being stored at the time.
+    """
     with database.engine.connect() as connection:
         property_numbers = set(connection.scalars(select(_property.c.number)))
         orphan_numbers = [
@@ -80,8 +92,11 @@ def delete_orphaned_events(database: Database) -> int:
 def prune(
     database: Database, before: datetime, property_number: int | None = None, *, batch_size: int = DELETE_BATCH_SIZE
 ) -> int:
-    """Deletes the events from before a moment, of one property or of all, and the refused ones; how many events."""
-    _prune_refused(database, before, property_number)
+    """Deletes events and rejected events older than `before`, of one property or of all.
+
+    Returns the number of deleted events.
+    """
+    _prune_rejected(database, before, property_number)
     total_count, lowest_seq, highest_seq = 0, *_seq_range(database)
     for first_seq in range(lowest_seq, highest_seq + 1, batch_size):
         with database.write_transaction() as session:
@@ -92,7 +107,7 @@ def prune(
             )
             if deleted_count:
                 before_us = event_codec.to_timestamp_us(before)
-                detail = {"last_seq": last_seq}  # what comes meanwhile from the past stays
+                detail = {"last_seq": last_seq}  # events with an old time that are stored meanwhile remain
                 session.add(
                     StorageChange(kind=ChangeKind.PRUNED, property=property_number, before=before_us, detail=detail)
                 )
@@ -105,18 +120,18 @@ def prune(
 
 
 def count_before(database: Database, before: datetime, property_number: int | None = None) -> int:
-    """What prune would delete."""
+    """Counts the events that `prune` would delete."""
     with database.engine.connect() as connection:
         statement = select(func.count()).select_from(_event).where(*_older_than(before, property_number))
         return cast(int, connection.scalar(statement))
 
 
-def _prune_refused(database: Database, before: datetime, property_number: int | None) -> None:
-    old = _refused.c.at < before
+def _prune_rejected(database: Database, before: datetime, property_number: int | None) -> None:
+    conditions = [_rejected.c.at < before]
+    if property_number is not None:
+        conditions.append(_rejected.c.property == property_number)
     with database.write_transaction() as session:
-        session.execute(
-            delete(_refused).where(old if property_number is None else old & (_refused.c.property == property_number))
-        )
+        session.execute(delete(_rejected).where(*conditions))
 
 
 def _older_than(before: datetime, property_number: int | None) -> list[Any]:
@@ -133,7 +148,7 @@ def _has_events(database: Database, property_number: int) -> bool:
 
 
 def _property_numbers_with_events(connection: Connection) -> Iterator[int]:
-    """From one number to the next through the index: DISTINCT would read all of it."""
+    """Iterates over the property numbers in the index by seeking the next one; DISTINCT would scan all of it."""
     property_number: int | None = -1
     while (
         property_number := connection.scalar(

@@ -1,4 +1,7 @@
-"""The schema of storage, on one page. Times are UTC; an event's is an integer of microseconds (288 bytes an event)."""
+"""Database schema of storage.
+
+Times are UTC. The time of an event is an integer of microseconds; an event takes 288 bytes.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ SQLModel.metadata.naming_convention = {
 
 
 class AwareDateTime(TypeDecorator[datetime]):
-    """SQLite hands times back naive; inside they are aware and UTC everywhere."""
+    """Column type for aware UTC times; SQLite itself returns naive ones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -46,17 +49,17 @@ class AwareDateTime(TypeDecorator[datetime]):
         return value and (value if value.tzinfo else value.replace(tzinfo=UTC))
 
 
-BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in INTEGER columns
+BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only INTEGER columns
 
 
 def _server_default(text: str) -> dict[str, Any]:
-    """Of a column that was added to a table with rows."""
+    """Column arguments with a default for existing rows, for columns that a migration added."""
     return {"server_default": text}
 
 
 class Role(StrEnum):
     OWNER = "owner"  # sees and changes everything
-    EDITOR = "editor"  # makes properties and sees their own and public ones
+    EDITOR = "editor"  # creates properties; sees their own and public ones
     VIEWER = "viewer"  # sees public properties
 
 
@@ -75,14 +78,14 @@ class LoginSession(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     token_hash: bytes = Field(unique=True)  # SHA-256 of the cookie
     user_id: UUID = Field(foreign_key="user.id", ondelete="CASCADE", index=True)
-    browser: str = ""  # "Firefox on Linux": what the account page shows
+    browser: str = ""  # such as "Firefox on Linux", for the account page
     created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
     seen_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
     expires_at: datetime = Field(sa_type=AwareDateTime)
 
 
 class Property(SQLModel, table=True):
-    """A tracked site. `number` is what events carry: it is never given out twice."""
+    """A tracked site. Events refer to it by `number`, which is never reused."""
 
     __tablename__ = "property"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -93,11 +96,11 @@ class Property(SQLModel, table=True):
     timezone: str = "UTC"
     hostnames: list[str] = Field(default_factory=list, sa_type=JSON)  # empty: all are allowed
     is_public: bool = False
-    is_protected: bool = False  # "Proprium" itself: cannot be deleted
+    is_protected: bool = False  # the property of Proprium's own pages: cannot be deleted
     is_cookieless: bool = False
     discards_bots: bool = False
     keeps_click_text: bool = True
-    counts_automated: bool | None = None  # None: only while the server's own address is a loopback one
+    counts_automated: bool | None = None  # None: only while the server's base URL is a loopback address
     query_keys: list[str] = Field(default_factory=list, sa_type=JSON)
     excluded_addresses: list[str] = Field(default_factory=list, sa_type=JSON)
     excluded_countries: list[str] = Field(default_factory=list, sa_type=JSON)  # alpha-2
@@ -111,13 +114,13 @@ class Property(SQLModel, table=True):
         default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]")
     )  # /user/*
     session_gap_min: int = Field(default=30, sa_column_kwargs=_server_default("30"))
-    bounce_s: int = Field(default=10, sa_column_kwargs=_server_default("10"))  # read for less: a bounce
-    live_min: int = Field(default=5, sa_column_kwargs=_server_default("5"))  # who was here so lately is here now
+    bounce_s: int = Field(default=10, sa_column_kwargs=_server_default("10"))  # engagement threshold: less is a bounce
+    live_min: int = Field(default=5, sa_column_kwargs=_server_default("5"))  # window of visitors that are online now
     public_data_keys: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
 
 
 class UserAgentRow(SQLModel, table=True):
-    """A User-Agent's raw text, once, and what it was taken for when it was first seen."""
+    """The text of a User-Agent, stored once, with its classification when it was first seen."""
 
     __tablename__ = "user_agent"
     id: int | None = Field(default=None, primary_key=True)
@@ -130,10 +133,10 @@ class UserAgentRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """One event. `seq` never reuses a number, so that the projector can tail it.
+    """An event. `seq` values are never reused, so that the change feed can be read after a given one.
 
-    `sent` has a bit for each of codec.KNOWN_KEYS that reads back from its column exactly as it was sent; every
-    other key stands in `rest`. Both together give back one `data` with everything that was sent.
+    `sent` has a bit for each of event_codec.KNOWN_KEYS whose column holds exactly the value that was sent; all other
+    keys are in `rest`. Together they restore the `data` of the event as it was sent.
     """
 
     __tablename__ = "event"
@@ -173,15 +176,15 @@ class EventRow(SQLModel, table=True):
 
 class ChangeKind(StrEnum):
     PROPERTY_DELETED = "property_deleted"  # property
-    PROPERTY_RESET = "property_reset"  # property: all its events went, the property stays
-    PRUNED = "pruned"  # before (µs), property or None for all, detail {"last_seq": n}: later ones stay
+    PROPERTY_RESET = "property_reset"  # property: all its events were deleted, the property remains
+    PRUNED = "pruned"  # before (µs), property or None for all, detail {"last_seq": n}: later events remain
     VISITOR_ERASED = "visitor_erased"  # property, detail {"visitor": n}
     EVENTS_DELETED = "events_deleted"  # property, detail {"ids": [hex, …]} or {"seqs": [n, …]}
-    RULES_CHANGED = "rules_changed"  # property: its warehouse rules (count automated …) changed: recompute it
+    RULES_CHANGED = "rules_changed"  # property: its rules (counts_automated …) changed, its history is recomputed
 
 
 class StorageChange(SQLModel, table=True):
-    """A deletion or a changed rule, written in the same transaction, so that the warehouse can follow."""
+    """An entry of the change log: a deletion or rule change, written in its transaction, for the warehouse."""
 
     __tablename__ = "change"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -194,7 +197,7 @@ class StorageChange(SQLModel, table=True):
 
 
 class VisitorKey(SQLModel, table=True):
-    """The random key of (property, local day); destroyed when the next local day ends."""
+    """The random visitor key of a property and local day; destroyed when the next local day ends."""
 
     __tablename__ = "visitor_key"
     __table_args__ = (Index("ix_visitor_key_day", "day"),)
@@ -204,14 +207,14 @@ class VisitorKey(SQLModel, table=True):
 
 
 class RejectedEvent(SQLModel, table=True):
-    """An event that was turned away, and why: the newest 1,000 of a property. Never an address."""
+    """A rejected event with its reason; the newest 1,000 of a property are kept. Has no IP address."""
 
     __tablename__ = "refused"
     __table_args__ = {"sqlite_autoincrement": True}
     seq: int | None = Field(default=None, primary_key=True)
     property: int = Field(foreign_key="property.number", ondelete="CASCADE", index=True)
     at: datetime = Field(sa_type=AwareDateTime)
-    reason: str  # collector.errors.Reason, or a sentence
+    reason: str  # collector.errors.DropReason, or a sentence
     event: str
     page: str | None = None
     hostname: str | None = None
@@ -219,7 +222,7 @@ class RejectedEvent(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """What a program shows instead of a password: a user's, for all that they may see, or one property's."""
+    """An API key of a user, for all properties that they may see, or of one property."""
 
     __tablename__ = "api_key"
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -233,7 +236,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class SavedQuery(SQLModel, table=True):
-    """A statement of SQL that somebody keeps under a name; theirs alone."""
+    """An SQL query that a user saved under a name; visible to this user only."""
 
     __tablename__ = "saved_query"
     __table_args__ = (UniqueConstraint("user_id", "name"),)
@@ -245,7 +248,7 @@ class SavedQuery(SQLModel, table=True):
 
 
 class Setting(SQLModel, table=True):
-    """Facts of the instance by name: generation, app secret, setup token's hash, default choices."""
+    """An instance setting by name: generation, app secret, hash of the setup token, defaults."""
 
     __tablename__ = "setting"
     name: str = Field(primary_key=True)

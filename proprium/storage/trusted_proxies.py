@@ -1,4 +1,7 @@
-"""Proxies that somebody trusted with one click, beside PROPRIUM_TRUSTED_PROXIES, and the one that waits for it."""
+"""Trusted proxies that were confirmed in the interface, in addition to PROPRIUM_TRUSTED_PROXIES.
+
+Also the pending proxy: one that forwards visitors, is not trusted yet, and awaits a decision.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,15 @@ Network = IPv4Network | IPv6Network
 
 
 def trusted_networks(database: Database) -> Sequence[Network]:
+    """Returns the networks that were trusted in the interface."""
     return [ip_network(text) for text in instance_settings.get(database, TRUSTED_SETTING, [])]
 
 
 def report_untrusted(database: Database, address: str) -> None:
-    """A proxy on this network forwards visitors and is not trusted. Told once: not again after it was dismissed."""
+    """Makes an untrusted proxy that forwards visitors the pending one.
+
+    Does nothing if it is trusted or was dismissed.
+    """
     with database.write_transaction() as session:
         networks = [ip_network(text) for text in instance_settings.read(session, TRUSTED_SETTING, [])]
         is_dismissed = address in instance_settings.read(session, DISMISSED_SETTING, [])
@@ -29,13 +36,13 @@ def report_untrusted(database: Database, address: str) -> None:
 
 
 def pending_proxy(database: Database) -> str | None:
-    """The proxy that somebody should decide about."""
+    """Returns the proxy that awaits a decision, or None."""
     address = instance_settings.get(database, PENDING_SETTING)
     return None if address is None else str(address)
 
 
 def trust(database: Database, address: str) -> None:
-    """Every process believes it within a second."""
+    """Trusts a proxy; all processes apply it within a second."""
     with database.write_transaction() as session:
         trusted_texts = instance_settings.read(session, TRUSTED_SETTING, [])
         instance_settings.write(session, TRUSTED_SETTING, sorted({*trusted_texts, str(ip_network(address))}))
@@ -43,6 +50,7 @@ def trust(database: Database, address: str) -> None:
 
 
 def dismiss(database: Database, address: str) -> None:
+    """Dismisses a proxy: it will not become pending again."""
     with database.write_transaction() as session:
         instance_settings.write(
             session, DISMISSED_SETTING, sorted({*instance_settings.read(session, DISMISSED_SETTING, []), address})

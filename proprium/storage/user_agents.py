@@ -1,4 +1,4 @@
-"""User-Agents, each text stored once, and gone when no event has it any more."""
+"""User-Agents: each text is stored once, and deleted when no event refers to it any more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCAN_BATCH_SIZE = 100_000
 DELETE_BATCH_SIZE = 500
 
 SWEEP_COUNT_SETTING = "user_agent_sweeps"
-"""How many transactions have deleted texts: a number in memory from before the last of them may be nobody's."""
+"""Setting with the number of deleting transactions: IDs that were cached before the last one may be invalid."""
 
 _SELECT_ID = "SELECT id FROM user_agent WHERE text = ?"
 _INSERT = (
@@ -32,7 +32,7 @@ _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
 
 
 class UserAgentIds:
-    """The number of each text, made where there is none, inside the writer's own transaction."""
+    """Cache of User-Agent IDs by text; inserts new texts in the transaction of the writer."""
 
     def __init__(self) -> None:
         self._id_by_text: dict[str, int] = {}
@@ -40,14 +40,17 @@ class UserAgentIds:
         self._sweep_row: Any = None
 
     def on_begin(self, cursor: Any) -> None:
-        """The transaction holds the write lock: what is known from now on stays until it ends."""
+        """Clears the cache if texts were deleted since the last transaction.
+
+        The transaction holds the write lock, so that the cached IDs stay valid until it ends.
+        """
         sweep_row = cursor.execute(_SELECT_SWEEP_COUNT).fetchone()
         if sweep_row != self._sweep_row:
             self._id_by_text.clear()
             self._sweep_row = sweep_row
 
     def get_or_create(self, cursor: Any, text: str) -> int | None:
-        """None for a sender that did not say who it is."""
+        """Returns the ID of a text, inserting it if it is new; None for an empty text."""
         if not text:
             return None
         agent_id = self._id_by_text.get(text)
@@ -62,14 +65,17 @@ class UserAgentIds:
             self._id_by_text.clear()
 
     def on_rollback(self) -> None:
-        """Forgets the numbers that were never committed."""
+        """Removes the IDs that were not committed from the cache."""
         for text in self._uncommitted_texts:
             self._id_by_text.pop(text, None)
         self._uncommitted_texts.clear()
 
 
 def delete_unused_user_agents(database: Database) -> int:
-    """Deletes the texts that no event has; how many. Events may be stored meanwhile, by any process."""
+    """Deletes the texts that no event refers to; returns their number.
+
+    Events may be stored meanwhile, by any process: each batch is checked against them in its transaction.
+    """
     scanned_seq, unused_ids = _find_unused_ids(database)
     deleted_count = 0
     for start in range(0, len(unused_ids), DELETE_BATCH_SIZE):
@@ -82,7 +88,10 @@ def delete_unused_user_agents(database: Database) -> int:
 
 
 def _find_unused_ids(database: Database) -> tuple[int, list[int]]:
-    """Until which event was looked, and the numbers that none has had; without the highest one when it is blank."""
+    """Returns the `seq` of the last scanned event, and the IDs that no event up to it refers to.
+
+    The highest ID is left out if its text is blank: it has been deleted before.
+    """
     with database.engine.connect() as connection:
         last_seq = connection.scalar(select(func.max(_event.c.seq))) or 0
         agent_ids = connection.execute(select(_user_agent.c.id, _user_agent.c.text).order_by(_user_agent.c.id)).all()
@@ -95,7 +104,7 @@ def _find_unused_ids(database: Database) -> tuple[int, list[int]]:
 
 
 def _iterate_used_ids(database: Database, last_seq: int) -> Iterator[set[int]]:
-    """In shares: no snapshot is held for long, which would keep the log from shrinking."""
+    """Scans events in batches, so that no snapshot is held for long: it would keep the WAL from shrinking."""
     for start in range(0, last_seq + 1, SCAN_BATCH_SIZE):
         is_in_batch = _event.c.seq.between(start, start + SCAN_BATCH_SIZE - 1)
         with database.engine.connect() as connection:
@@ -103,7 +112,7 @@ def _iterate_used_ids(database: Database, last_seq: int) -> Iterator[set[int]]:
 
 
 def _delete(session: Session, agent_ids: set[int]) -> int:
-    """The highest number stays, with a blank text: SQLite would give it out again, to another text."""
+    """Deletes rows; the highest ID stays with a blank text, since SQLite would reuse it for another text."""
     if not agent_ids:
         return 0
     instance_settings.write(session, SWEEP_COUNT_SETTING, instance_settings.read(session, SWEEP_COUNT_SETTING, 0) + 1)

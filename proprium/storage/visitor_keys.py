@@ -1,4 +1,4 @@
-"""The random keys behind visitors without a cookie: one for each property and local day, then destroyed."""
+"""Visitor keys: random daily keys of cookieless visitor hashes, per property and local day; then destroyed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
 MAX_CACHED_DAYS = 3
-"""Today and yesterday, in whichever time zone."""
+"""Today and yesterday, in any time zone."""
 
 
 class VisitorKeys:
-    """The source of keys for the collector: the same key in every process."""
+    """Cache and source of visitor keys for the collector; all processes get the same key."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._keys: dict[tuple[int, date], bytes] = {}
 
     def key(self, property_number: int, day: date) -> bytes:
-        """The key of a property's local day; asked from the database, or made, the first time."""
+        """Returns the key of a property's local day, loading or creating it if it is not cached."""
         key = self._keys.get((property_number, day))
         if key is None:
             key = self._load_or_create_key(property_number, day)
@@ -37,7 +37,10 @@ class VisitorKeys:
         return key
 
     def destroy_expired(self, now: datetime) -> int:
-        """Destroys the keys of days whose next local day has ended, and the log that may hold them; how many."""
+        """Deletes the keys of days whose next local day has ended; returns their number.
+
+        Also truncates the WAL, which may hold them.
+        """
         with self._database.write_transaction() as session:
             destroyed_count = sum(
                 _destroy_before(session, property_number, oldest_day)
@@ -45,14 +48,16 @@ class VisitorKeys:
             )
         self._keys.clear()
         if destroyed_count and not self._database.truncate_wal():
-            log.warning("the log of storage could not be emptied after keys were destroyed: it is read at this moment")
+            log.warning(
+                "expired visitor keys may remain in the WAL, which is in use; the hourly checkpoint removes them"
+            )
         return destroyed_count
 
     def _load_or_create_key(self, property_number: int, day: date) -> bytes:
         with self._database.session() as session:
             if (row := session.get(VisitorKey, (property_number, day.isoformat()))) is not None:
                 return row.key
-        with self._database.write_transaction() as session:  # looked up again: another process may have been faster
+        with self._database.write_transaction() as session:  # another process may have created it meanwhile
             row = session.get(VisitorKey, (property_number, day.isoformat()))
             if row is None:
                 row = VisitorKey(property=property_number, day=day.isoformat(), key=secrets.token_bytes(KEY_BYTES))
@@ -65,7 +70,7 @@ class VisitorKeys:
 
 
 def _oldest_days_needed(session: Session, now: datetime) -> dict[int, date]:
-    """The oldest local day of each property with keys that may still be needed: yesterday."""
+    """Maps each property with keys to the oldest local day whose key is still needed: yesterday."""
     timezone_by_property_number = {
         property_.number: property_.timezone for property_ in session.scalars(select(Property))
     }

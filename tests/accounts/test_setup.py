@@ -53,7 +53,7 @@ def test_a_guess_is_not_valid(database: Database) -> None:
 
 def test_a_password_that_will_not_do_leaves_the_link_valid(database: Database) -> None:
     token = link(database)
-    with pytest.raises(UserFacingError, match="at least 10"):
+    with pytest.raises(UserFacingError, match="10 to 1,000"):
         setup.complete_setup(database, token, "ada@example.com", "Ada", "short")
     assert setup.complete_setup(database, token, "ada@example.com", "Ada", PASSWORD)
 

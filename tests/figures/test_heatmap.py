@@ -40,4 +40,4 @@ def test_a_cell_tells_its_filter_its_name_and_the_exact_number() -> None:
 
 def test_the_busiest_hour_is_told_in_words() -> None:
     assert busiest_hour_text(cells(c1_09=30, c7_23=1_200)) == "Most page views: Sunday 23:00, 1,200"
-    assert busiest_hour_text(cells()) == "Nothing in this period"
+    assert busiest_hour_text(cells()) == "No data in this period"

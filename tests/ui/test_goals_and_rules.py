@@ -124,5 +124,5 @@ async def test_the_rules_of_a_property_are_set_and_a_wrong_one_is_refused(site: 
     assert saved.path_patterns == ["/user/*", "/order/*"]
     named(browser, "Pause that ends a visit", ui.number).value = None
     press(browser, "Save")
-    await has(browser, "The pause that ends a session is 1 to 240 minutes; this is 0.")
+    await has(browser, "The session timeout must be 1 to 240 minutes, not 0.")
     assert reload(site, mine).session_gap_min == 45

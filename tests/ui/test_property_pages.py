@@ -128,7 +128,7 @@ async def test_a_property_without_a_name_is_refused_with_a_sentence(site: Site) 
     await browser.open("/properties")
     press(browser, "New property")
     press(browser, "Create")
-    await has(browser, "A name has 1 to 100 characters")
+    await has(browser, "A name needs 1 to 100 characters")
 
 
 async def test_a_viewer_is_not_offered_a_new_property(site: Site) -> None:
@@ -207,7 +207,7 @@ async def test_settings_are_saved_tidied_and_refused_with_a_sentence(site: Site)
     assert saved.counts_automated is None
     addresses.value = "not an address"
     press(browser, "Save")
-    await has(browser, "'not an address' is no address")
+    await has(browser, "'not an address' is not an IP address")
     assert reload(site, mine).excluded_addresses == ["192.0.2.0/24"]
 
 

@@ -1,1 +1,1 @@
-"""The history of storage's schema: one file a step, in `versions`."""
+"""Alembic migrations of the storage schema, one file each in `versions`."""

@@ -1,9 +1,9 @@
-"""What Alembic runs: on the connection, and in the transaction, that storage.migrate hands it."""
+"""Alembic environment: runs migrations on the connection and in the transaction of storage.migrate."""
 
 from alembic import context
 from sqlmodel import SQLModel
 
-import proprium.storage.tables  # noqa: F401  fills the metadata
+import proprium.storage.tables  # noqa: F401  registers the tables
 
 context.configure(
     connection=context.config.attributes["connection"],

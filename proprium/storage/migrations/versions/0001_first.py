@@ -1,4 +1,4 @@
-"""The first schema: accounts, properties, events, and what the warehouse follows."""
+"""Initial schema: accounts, properties, events and the change log."""
 
 from __future__ import annotations
 

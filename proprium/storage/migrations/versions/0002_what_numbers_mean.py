@@ -1,4 +1,4 @@
-"""A property's own goals, segments and rules: what its numbers mean."""
+"""Adds goals, segments and metric rules of a property."""
 
 from __future__ import annotations
 

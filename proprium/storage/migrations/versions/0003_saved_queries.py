@@ -1,4 +1,4 @@
-"""Statements that people keep under a name."""
+"""Adds saved SQL queries."""
 
 from __future__ import annotations
 

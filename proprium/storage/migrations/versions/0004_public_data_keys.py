@@ -1,4 +1,4 @@
-"""Keys of event data that readers of a property may see: none of an existing property."""
+"""Adds public data keys of a property; existing properties have none."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Each step names the one before it; none is changed once it was released."""
+"""Migration scripts. Each names its predecessor; none is changed after its release."""
