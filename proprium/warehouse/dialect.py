@@ -44,7 +44,7 @@ def data_value(data: Column, key: str) -> ColumnElement[str]:
 
 
 def json_keys(data: Column) -> ColumnElement[str]:
-    """Yields a row for each top-level key of an event's JSON; none where there is no JSON."""
+    """Yields a row for each top-level key of an event's JSON; none for NULL."""
     return func.unnest(func.json_keys(data), type_=Text)
 
 
@@ -54,5 +54,8 @@ def text_part(text: Column, separator: str, part_number: int) -> ColumnElement[s
 
 
 def grouping(*columns: Column) -> ColumnElement[int]:
-    """Identifies a row's grouping set in GROUPING SETS: a bit for each column not grouped by, the first highest."""
+    """Identifies the grouping set of a row in GROUPING SETS.
+
+    A bit field: a bit is set for each column that is not grouped by, the first column's the highest.
+    """
     return func.grouping(*columns, type_=BigInteger)

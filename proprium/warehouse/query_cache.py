@@ -56,9 +56,9 @@ class QueryCache:
         self._version = 0
 
     def invalidate(self, property_number: int, since: datetime | None) -> None:
-        """Marks results of a property as stale where rows at or after `since` affect them (None: all).
+        """Invalidates results of a property that changed rows may affect.
 
-        To be called after the commit of the changed rows.
+        Rows at or after `since` may have changed; None: any. To be called after their commit.
         """
         with self._lock:
             self._version += 1
@@ -93,7 +93,7 @@ class QueryCache:
             return self._version
 
     def put(self, key: Hashable, property_number: int, covers_until: datetime | None, version: int, value: Any) -> None:
-        """Stores a value that was read at `version`; evicts the least recently used entry of a full cache."""
+        """Stores a value that was read at `version`, and evicts old entries."""
         with self._lock:
             self._entries[key] = _CacheEntry(value, property_number, covers_until, version)
             self._entries.move_to_end(key)

@@ -12,7 +12,7 @@ metadata = MetaData()
 
 
 def _context_columns() -> list[Column[object]]:
-    """Columns that a session copies from its first hit, with the same names in both tables."""
+    """Returns the columns that a session copies from its first hit, named alike in both."""
     return [
         Column("identity", SmallInteger),  # collector.event.Identity
         Column("hostname", String),

@@ -113,7 +113,7 @@ class Warehouse:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Opens a write transaction: committed on success, rolled back on any error. One writer at a time."""
+        """Opens a write transaction, rolled back on any error. One writer at a time."""
         with self._write_lock, self._store.engine.begin() as connection:
             yield connection
 
@@ -129,9 +129,9 @@ class Warehouse:
         return self._rebuild_target
 
     def copy(self, between: Callable[[], None]) -> Warehouse:
-        """Copies the current rows to a new file, without the bytes of deleted rows; pass it to `swap` or `discard`.
+        """Copies a snapshot of all rows to a new file, without the bytes of deleted rows.
 
-        `between` is called about once a second; it may write to this warehouse. The copy is of one snapshot.
+        Pass the copy to `swap` or `discard`. `between` is called about once a second; it may write to this warehouse.
         """
         tables = [table for table in schema.metadata.sorted_tables if table is not schema.compaction]
         self._store.copy(tables, between)
@@ -157,13 +157,13 @@ class Warehouse:
             self.query_cache.clear()
 
     def discard(self, rebuild_target: Warehouse) -> None:
-        """Closes a rebuild target whose rebuild failed, and deletes its file; the next rebuild starts over."""
+        """Closes and deletes the target of a failed rebuild; the next one starts over."""
         self._rebuild_target = None
         rebuild_target.close()
         delete_files(rebuild_target.path)
 
     def reopen(self) -> None:
-        """Closes and opens the file, after an error from which the engine does not recover by itself."""
+        """Reopens the file after an error from which the engine does not recover."""
         with self._exclusive(0):
             self._store.close()
             self._store = self._open_or_reset()
@@ -209,7 +209,10 @@ class Warehouse:
 
 
 def _outdated_seq(connection: Connection) -> int | None:
-    """Reads up to which event seq another schema version filled the file; None for this version's or a new file."""
+    """Reads the event seq that a file of another schema version has reached.
+
+    None for a new file or one of this version. Raises WarehouseUnreadable when the position cannot be read.
+    """
     position, inspector = schema.position, inspect(connection)
     if not inspector.has_table(position.name):
         return None

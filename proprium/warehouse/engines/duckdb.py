@@ -27,7 +27,7 @@ COPY_ROWS = 122_880
 
 
 class WarehouseUnreadable(Exception):
-    """The file cannot be read by this version of the engine; the warehouse deletes it and rebuilds."""
+    """The file cannot be read by this version; the warehouse deletes it and rebuilds."""
 
 
 ENGINE_ERRORS = (DBAPIError, duckdb.Error)
@@ -38,7 +38,7 @@ _FULL_DISK = ("no space", "disk", "could not write", "failed to create")
 
 
 def reader_problem(error: Exception) -> UserFacingError | None:
-    """Maps an engine error to the error shown to the user; None for a defect, which belongs in the log."""
+    """Maps an engine error to a user-facing one; None for a defect, which is logged."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     text = str(cause).lower()
     if isinstance(cause, duckdb.OutOfMemoryException):
@@ -110,7 +110,10 @@ class DuckDBStore:
         native_connection(connection).interrupt()
 
     def disconnect(self, connection: Connection) -> None:
-        """Invalidates a connection that is still in use: the file stays open as long as one of its connections."""
+        """Invalidates a connection that is still in use.
+
+        The file stays open as long as one of its connections.
+        """
         connection.invalidate()
 
     def close(self) -> None:
@@ -136,7 +139,10 @@ def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, between
 
 
 def _detach_failed_copy(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Rolls back and detaches a failed copy. Errors are ignored: the next copy detaches again before it starts."""
+    """Rolls back and detaches a failed copy.
+
+    Errors are ignored: the next copy detaches again before it starts.
+    """
     for statement in ("ROLLBACK", "DETACH DATABASE IF EXISTS copy"):
         with suppress(duckdb.Error):
             cursor.execute(statement)
@@ -225,7 +231,10 @@ def _to_arrow(column: Column[Any], values: Any, arrow_codes_by_id: dict[int, Any
 
 
 def batches(connection: Connection, statement: Select[Any]) -> Any:
-    """Runs a query and streams its result as a pyarrow.RecordBatchReader of at most BATCH_ROWS rows a batch."""
+    """Runs a query and streams its result as a pyarrow.RecordBatchReader.
+
+    A batch has at most BATCH_ROWS rows, so memory holds a few thousand rows at once.
+    """
     compiled = statement.compile(connection, compile_kwargs={"render_postcompile": True})
     parameter_values = [compiled.params[name] for name in compiled.positiontup or ()]
     return native_connection(connection).sql(str(compiled), params=parameter_values or None).to_arrow_reader(BATCH_ROWS)
