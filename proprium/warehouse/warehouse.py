@@ -128,13 +128,14 @@ class Warehouse:
         self._rebuild_target = Warehouse(self.rebuild_path, self._memory, self._threads)
         return self._rebuild_target
 
-    def copy(self, between: Callable[[], None]) -> Warehouse:
+    def copy(self, on_batch_done: Callable[[], None]) -> Warehouse:
         """Copies a snapshot of all rows to a new file, without the bytes of deleted rows.
 
-        Pass the copy to `swap` or `discard`. `between` is called about once a second; it may write to this warehouse.
+        Pass the copy to `swap` or `discard`. `on_batch_done` is called about once a second; it may write to this
+        warehouse.
         """
         tables = [table for table in schema.metadata.sorted_tables if table is not schema.compaction]
-        self._store.copy(tables, between)
+        self._store.copy(tables, on_batch_done)
         rebuild_target = Warehouse(self.rebuild_path, self._memory, self._threads)
         with rebuild_target.write() as connection:
             connection.execute(insert(schema.compaction).values(is_pending=False))

@@ -81,11 +81,11 @@ class DuckDBStore:
         """Writes the write-ahead log into the file, and frees the blocks of deleted rows."""
         self._root_connection.execute("CHECKPOINT")
 
-    def copy(self, tables: Sequence[Table], between: Callable[[], None]) -> None:
+    def copy(self, tables: Sequence[Table], on_batch_done: Callable[[], None]) -> None:
         """Copies one snapshot of these tables to a new file at `copy_path`.
 
-        The first column of a table must be an integer, by which rows are copied in batches. `between` is called after
-        each batch; it may write to this file. On an error no copy is left.
+        The first column of a table must be an integer, by which rows are copied in batches. `on_batch_done` is called
+        after each batch; it may write to this file. On an error no copy is left.
         """
         delete_files(self._copy_path)
         with self._root_connection.cursor() as cursor:
@@ -96,7 +96,7 @@ class DuckDBStore:
                 cursor.execute(f'COPY FROM DATABASE "{name}" TO copy (SCHEMA)')
                 cursor.begin()
                 for table in tables:
-                    _copy_table(cursor, table.name, table.columns[0].name, between)
+                    _copy_table(cursor, table.name, table.columns[0].name, on_batch_done)
                 cursor.commit()
                 cursor.execute("CHECKPOINT copy")
                 cursor.execute("DETACH copy")
@@ -128,14 +128,14 @@ def _check_deadline(*_: Any) -> None:
         deadline.check()
 
 
-def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, between: Callable[[], None]) -> None:
+def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, on_batch_done: Callable[[], None]) -> None:
     [(lowest, highest)] = cursor.execute(f'SELECT min("{key}"), max("{key}") FROM "{table}"').fetchall()
     if lowest is None:
         return
     rows = f'INSERT INTO copy."{table}" SELECT * FROM "{table}" WHERE "{key}" BETWEEN ? AND ?'
     for start in range(lowest, highest + 1, COPY_ROWS):
         cursor.execute(rows, [start, start + COPY_ROWS - 1])
-        between()
+        on_batch_done()
 
 
 def _detach_failed_copy(cursor: duckdb.DuckDBPyConnection) -> None:

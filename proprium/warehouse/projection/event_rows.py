@@ -33,6 +33,7 @@ from proprium.warehouse.projection.sessionizer import (
 )
 
 MAX_ENGAGED_MS = 30 * 60 * 1_000
+"""Cap of engaged time, of an event and of a page view."""
 STORED_COLUMNS = tuple(
     column.name
     for column in schema.event.columns

@@ -63,7 +63,7 @@ class Projector:
     """Syncs one warehouse with storage, in a background thread or by explicit calls.
 
     `on_properties_changed` is called with the numbers of properties whose metrics may have changed, in the thread that
-    applied the changes. Public methods are thread-safe.
+    applied the changes. `catch_up`, `rebuild` and `compact` may be called from any thread; one runs at a time.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Projector:
         self._stop_event = threading.Event()
         self._thread: threading.Thread | None = None
         self._sync = IncrementalSync(change_feed, warehouse, rules_source)
-        self._compared_at_s = float("-inf")
+        self._checked_at_s = float("-inf")
         self._caught_up_at_s: float | None = None
         self._is_rebuilding = False
         self._compactions = CompactionSchedule()
@@ -250,7 +250,7 @@ class Projector:
         raise ProjectorStopped
 
     def _on_batch_done(self, live_sync: IncrementalSync | None) -> None:
-        """Between two batches: applies pending events to `live_sync`, too. Raises ProjectorStopped."""
+        """Applies pending events to `live_sync` between two batches. Raises ProjectorStopped."""
         if self._stop_event.is_set():
             raise ProjectorStopped
         if live_sync is not None:
@@ -270,9 +270,9 @@ class Projector:
     def _needs_rebuild(self) -> bool:
         """Checks compatibility at most once every POLL_INTERVAL_S: it costs as much as a small projection."""
         now_s = time.monotonic()
-        if now_s - self._compared_at_s < POLL_INTERVAL_S:
+        if now_s - self._checked_at_s < POLL_INTERVAL_S:
             return False
-        self._compared_at_s = now_s
+        self._checked_at_s = now_s
         return not self._sync.is_compatible()
 
     def _check_disk(self) -> None:
