@@ -1,1 +1,1 @@
-"""A columnar copy of storage for fast questions; deleted without loss."""
+"""The analytics warehouse: a columnar copy of storage, derived from it and disposable."""

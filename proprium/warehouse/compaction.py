@@ -1,7 +1,7 @@
-"""Secure deletion in the warehouse: when its file is written again without the rows that were deleted.
+"""Compaction, for secure deletion: schedules rewriting the warehouse file without deleted rows.
 
-The engine leaves the bytes of deleted rows in the file until their blocks are used again, and a checkpoint does not
-overwrite them. A copy of what is left, in a file of its own, is what removes them.
+The engine leaves the bytes of deleted rows in the file until their blocks are reused, and a checkpoint does not
+overwrite them. Copying the remaining rows to a new file removes them.
 """
 
 from __future__ import annotations
@@ -14,25 +14,30 @@ from pathlib import Path
 from proprium.errors import OperatorError
 
 QUIET_PERIOD_S = 3.0
-"""A long deletion comes in shares: so long after the last of them, the file is written once for all."""
+"""Debounce: a long deletion comes in batches, and the file is rewritten once, this long after the last one."""
 MAX_DELAY_S = 15.0
-"""However many more are coming."""
+"""Upper limit of the debounce, counted from the first deletion."""
 RETRY_DELAY_S = 60.0
+"""Wait after a failed compaction."""
 SPARE_DISK_BYTES = 64 * 1024 * 1024
+"""Free disk space to leave beside a copy of the file."""
 
 
 class CompactionSchedule:
-    """Decides when a compaction is due. After each one it rests for as long as that took. Not thread-safe."""
+    """Decides when a compaction is due. Not thread-safe.
+
+    After each compaction it pauses for as long as that took, so that compactions use at most half of the time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._needed_since_s: float | None = None  # when it was first needed
+        self._needed_since_s: float | None = None
         self._changed_at_s = 0.0
         self._change_seq = -1
         self._not_before_s = float("-inf")
 
     def is_due(self, is_needed: bool, change_seq: int) -> bool:
-        """`change_seq` is the last change that the warehouse has followed."""
+        """Returns whether to compact now; `change_seq` is the last storage change applied to the warehouse."""
         now_s = self._clock()
         if not is_needed:
             self._needed_since_s = None
@@ -45,19 +50,21 @@ class CompactionSchedule:
         return has_waited and now_s >= self._not_before_s
 
     def record_success(self, duration_s: float) -> None:
+        """Ends the need, and blocks the next compaction for `duration_s`."""
         self._needed_since_s = None
         self._not_before_s = self._clock() + duration_s
 
     def record_failure(self) -> None:
+        """Blocks the next attempt for RETRY_DELAY_S."""
         self._not_before_s = self._clock() + RETRY_DELAY_S
 
 
 def check_disk_for_copy(path: Path) -> None:
-    """Raises ProblemForOperator when a second file of this size would fill the disk."""
+    """Raises OperatorError when a second file of this size would fill the disk."""
     needed_bytes = path.stat().st_size + SPARE_DISK_BYTES
     free_bytes = shutil.disk_usage(path.parent).free
     if free_bytes < needed_bytes:
         raise OperatorError(
-            f"What was deleted cannot be overwritten in {path.name} yet: that takes {needed_bytes >> 20} MB in"
-            f" {path.parent}, and {free_bytes >> 20} MB are free. Make room; it is tried again every minute."
+            f"Deleted events cannot be erased from {path.name} yet: this needs {needed_bytes >> 20} MB in"
+            f" {path.parent}, and {free_bytes >> 20} MB are free. Free up disk space; the next attempt is in a minute."
         )

@@ -1,4 +1,4 @@
-"""The few expressions in which the warehouse's engines differ; everything else is plain SQLAlchemy Core."""
+"""The SQL dialect: expressions in which warehouse engines differ. All other SQL is plain SQLAlchemy Core."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Column = ColumnElement[Any]
 
 
 def epoch_us(timestamp: Column) -> ColumnElement[int]:
-    """Microseconds since 1970, UTC."""
+    """Converts a timestamp to microseconds since 1970, UTC."""
     return func.epoch_us(timestamp, type_=BigInteger)
 
 
 def integer_divide(dividend: Column, divisor: int) -> ColumnElement[int]:
-    """Whole-number division; SQL's own sign means something else in every engine."""
+    """Divides integers, rounding down; the operator `/` differs from engine to engine."""
     return type_coerce(dividend.op("//", precedence=8)(literal_column(str(int(divisor)))), BigInteger)
 
 
@@ -25,7 +25,7 @@ def seconds_between(start: Column, end: Column) -> ColumnElement[float]:
 
 
 def month_number(local_us: Column) -> ColumnElement[int]:
-    """Months since year 0 of a local clock's microseconds since 1970."""
+    """Counts months since year 0, from microseconds since 1970 in local time."""
     day = func.make_timestamp(local_us)
     return type_coerce(func.year(day) * literal_column("12") + func.month(day) - literal_column("1"), Integer)
 
@@ -35,21 +35,27 @@ def median(value: Column) -> ColumnElement[float]:
 
 
 def data_value(data: Column, key: str) -> ColumnElement[str]:
-    """The text of one key of a hit's JSON; NULL where it is missing. The key is taken as it is, dots included."""
+    """Extracts a top-level key of an event's JSON as text; NULL where it is missing.
+
+    The key is taken literally: dots in it do not descend.
+    """
     pointer = "/" + key.replace("~", "~0").replace("/", "~1")
     return func.json_extract_string(data, pointer, type_=Text)
 
 
 def json_keys(data: Column) -> ColumnElement[str]:
-    """A row for each key of a hit's JSON; none where there is no JSON."""
+    """Yields a row for each top-level key of an event's JSON; none for NULL."""
     return func.unnest(func.json_keys(data), type_=Text)
 
 
 def text_part(text: Column, separator: str, part_number: int) -> ColumnElement[str]:
-    """The text between signs, counted from 1."""
+    """Splits a text at a separator and returns one part, counted from 1."""
     return func.split_part(text, separator, part_number, type_=Text)
 
 
 def grouping(*columns: Column) -> ColumnElement[int]:
-    """Which set of GROUPING SETS a row belongs to: a bit for each column that is not in it, the first one highest."""
+    """Identifies the grouping set of a row in GROUPING SETS.
+
+    A bit field: a bit is set for each column that is not grouped by, the first column's the highest.
+    """
     return func.grouping(*columns, type_=BigInteger)

@@ -1,6 +1,7 @@
-"""Answers that still hold: of a question about a stretch of time that nothing has touched since.
+"""The query cache: results of queries, invalidated by property and time.
 
-New events touch today; an answer about last month stays true until a late event, a deletion or another rule reaches it.
+New events invalidate results that cover today. A result about last month stays valid until a late event, a deletion or
+a changed rule affects its period. Concurrent misses of a key compute the result once.
 """
 
 from __future__ import annotations
@@ -16,33 +17,36 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 
 MAX_CACHED_RESULTS = 512
-"""Answers."""
+"""Entries; the least recently used one is evicted."""
 MAX_INVALIDATIONS_PER_PROPERTY = 256
-"""Moves of one property; an answer that is older than all of them counts as stale."""
+"""Length of a property's invalidation log; an entry older than the whole log counts as stale."""
 INVALIDATION_REACH = timedelta(hours=48)
-"""A hit changes its session, which may have begun a day earlier, and what was viewed a day before that."""
+"""An event at time t can change results back to t − 48 h: 24 h of session, 24 h of page engagement."""
 
 
 @dataclass(frozen=True)
 class _CacheEntry:
     value: Any
-    property_number: int  # the property's
-    covers_until: datetime | None  # UTC: the end of the time that it is about; None: it has none
-    version: int  # the last move that it knows of
+    property_number: int
+    covers_until: datetime | None  # UTC, end of the period that the value is about; None: open-ended
+    version: int  # the last invalidation that the value takes into account
 
 
 @dataclass
 class _InvalidationLog:
-    """What happened to one property: (tick, the earliest moment that was touched; None: anything)."""
+    """The latest invalidations of one property: (version, earliest time affected; None: any time)."""
 
     entries: deque[tuple[int, datetime | None]] = field(
         default_factory=lambda: deque(maxlen=MAX_INVALIDATIONS_PER_PROPERTY)
     )
-    dropped_version: int = 0  # the newest tick that is no longer in the log
+    dropped_version: int = 0  # the newest version that is no longer in the log
 
 
 class QueryCache:
-    """Of one warehouse; for any thread. Equal keys must mean equal questions, apart from when they are asked."""
+    """An LRU cache of the query results of one warehouse. Thread-safe.
+
+    Equal keys must mean equal queries, apart from the time at which they run.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,7 +56,10 @@ class QueryCache:
         self._version = 0
 
     def invalidate(self, property_number: int, since: datetime | None) -> None:
-        """Call it after the commit: rows of this property at or after `since` (None: any) may have changed."""
+        """Invalidates results of a property that changed rows may affect.
+
+        Rows at or after `since` may have changed; None: any. To be called after their commit.
+        """
         with self._lock:
             self._version += 1
             invalidation_log = self._invalidation_logs.setdefault(property_number, _InvalidationLog())
@@ -61,7 +68,7 @@ class QueryCache:
             invalidation_log.entries.append((self._version, since))
 
     def clear(self) -> None:
-        """All of it: the warehouse is another one."""
+        """Removes all entries: the warehouse's file was replaced, or all properties changed."""
         with self._lock:
             self._version += 1
             self._entries.clear()
@@ -69,7 +76,7 @@ class QueryCache:
             self._invalidation_logs.clear()
 
     def get(self, key: Hashable) -> Any:
-        """The answer, or None when there is none that holds."""
+        """Returns the cached value, or None when there is no valid entry."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None or not self._is_valid(entry):
@@ -78,11 +85,15 @@ class QueryCache:
             return entry.value
 
     def current_version(self) -> int:
-        """Taken before the warehouse is read; what is read then knows of all moves up to here."""
+        """Returns the version for `put`; to be taken before the warehouse is read.
+
+        A read that starts afterwards sees all changes up to this version.
+        """
         with self._lock:
             return self._version
 
     def put(self, key: Hashable, property_number: int, covers_until: datetime | None, version: int, value: Any) -> None:
+        """Stores a value that was read at `version`, and evicts old entries."""
         with self._lock:
             self._entries[key] = _CacheEntry(value, property_number, covers_until, version)
             self._entries.move_to_end(key)
@@ -92,7 +103,11 @@ class QueryCache:
     def get_or_compute(
         self, key: Hashable, property_number: int, covers_until: datetime | None, version: int, compute: Callable[[], T]
     ) -> T:
-        """The answer that holds, or the one that somebody is computing, or `compute()`, which reads as of `tick`."""
+        """Returns the cached value, else awaits another thread's computation of it, else runs `compute()`.
+
+        `compute` must read the warehouse after `version` was taken. Its errors are raised to the caller that runs it;
+        a caller that waited for it tries again.
+        """
         while True:
             with self._lock:
                 entry = self._entries.get(key)
@@ -108,7 +123,7 @@ class QueryCache:
                     break
             try:
                 return cast(T, in_flight[1].result())
-            except CancelledError:  # whoever computed it gave up; somebody still wants it
+            except CancelledError:  # the computing thread failed or was cancelled; this caller still needs the value
                 continue
         return self._compute(key, property_number, covers_until, version, future, compute)
 

@@ -1,4 +1,4 @@
-"""How long a question may take, and whether anybody still waits for its answer."""
+"""Query timeout: a deadline and cancellation token for a query, bound to the current thread."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from proprium.errors import QueryTimeout
 
 QUERY_TIMEOUT_S = 30.0
-"""Wall clock. Longer questions are given up with a sentence, so that they cannot hang the server."""
+"""Wall-clock limit of a query. Longer ones end with QueryTimeout, so that they cannot hang the server."""
 
 _thread_state = threading.local()
 
 
 class QueryDeadline:
-    """Of one question in one thread, which may read several times. `cancel` may be called from any thread."""
+    """The deadline of one query in one thread, which may consist of several statements.
+
+    `timeout_s` counts for each `enforce` block. `cancel` may be called from any thread.
+    """
 
     def __init__(self, timeout_s: float = QUERY_TIMEOUT_S) -> None:
         self.timeout_s = timeout_s
@@ -29,20 +32,24 @@ class QueryDeadline:
         return self.is_cancelled or self.is_expired
 
     def cancel(self) -> None:
-        """Nobody waits any more: what is being computed ends."""
+        """Cancels the query because no client waits for its result; a running statement is interrupted."""
         self.is_cancelled = True
         self._interrupt_all()
 
     def check(self) -> None:
-        """Between two statements. Raises TooSlow when patience has ended."""
+        """Raises QueryTimeout when the deadline has expired or the query was cancelled."""
         if self.has_ended:
             raise QueryTimeout(
-                f"This was given up after {self.timeout_s:g} s. Choose a shorter period or fewer filters, or try again."
+                f"The query timed out after {self.timeout_s:g} s."
+                " Choose a shorter period or fewer filters, or try again."
             )
 
     @contextmanager
     def enforce(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """While it lasts, the end of patience calls `interrupt`."""
+        """Calls `interrupt` when the deadline expires or is cancelled inside the block.
+
+        Raises QueryTimeout at once when that has already happened.
+        """
         timer = threading.Timer(self.timeout_s, self._expire)
         timer.daemon = True
         with self._lock:
@@ -68,7 +75,7 @@ class QueryDeadline:
 
 @contextmanager
 def with_deadline(deadline: QueryDeadline) -> Iterator[None]:
-    """What this thread reads meanwhile is read with this patience."""
+    """Binds a deadline to the current thread: warehouse reads inside the block observe it."""
     previous_deadline = getattr(_thread_state, "deadline", None)
     _thread_state.deadline = deadline
     try:
@@ -78,5 +85,5 @@ def with_deadline(deadline: QueryDeadline) -> Iterator[None]:
 
 
 def current_deadline() -> QueryDeadline | None:
-    """This thread's."""
+    """Returns the deadline bound to the current thread, or None."""
     return getattr(_thread_state, "deadline", None)

@@ -1,17 +1,18 @@
-"""The warehouse's tables, for every engine. A change here is followed by a rebuild, never by a migration."""
+"""The warehouse's schema: its tables, for every engine. A change here causes a rebuild, never a migration."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table, Text
 
 VERSION = 5
-"""Counted up with every change of this file or of what the projector writes: another number means a rebuild."""
+"""Schema version. Increment it with every change of this file or of the rows that the projector writes: a file with
+another version is rebuilt."""
 
 metadata = MetaData()
 
 
 def _context_columns() -> list[Column[object]]:
-    """What a session takes from its first hit, under the same names as the hit's own."""
+    """Returns the columns that a session copies from its first hit, named alike in both."""
     return [
         Column("identity", SmallInteger),  # collector.event.Identity
         Column("hostname", String),
@@ -41,28 +42,28 @@ CONTEXT_COLUMNS = tuple(column.name for column in _context_columns())
 event = Table(
     "event",
     metadata,
-    Column("seq", BigInteger, nullable=False),  # storage's
+    Column("seq", BigInteger, nullable=False),  # the event's seq in storage
     Column("property", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("event", String, nullable=False),
-    Column("visitor", BigInteger),  # the session's, so bridged over midnight; NULL: a server-side sender
-    Column("own_visitor", BigInteger),  # storage's, where `visitor` is another: yesterday's of the session, or NULL
+    Column("visitor", BigInteger),  # the session's visitor, the same across midnight; NULL: a server-side sender
+    Column("own_visitor", BigInteger),  # storage's visitor where `visitor` differs (another day's, or NULL); else NULL
     Column("previous_visitor", BigInteger),
     Column("session", BigInteger),  # the seq of its first hit; NULL: no visitor, or a bot
     Column("is_bot", Boolean, nullable=False),
     Column("bot_name", String),
-    Column("bot_category", String),  # of a bot only
+    Column("bot_category", String),  # bots only
     Column("is_custom", Boolean, nullable=False),
-    Column("is_view", Boolean, nullable=False),  # a page_view that counts: bots and double views are out
-    Column("view_id", BigInteger),  # hash of the sender's
+    Column("is_view", Boolean, nullable=False),  # a page_view that counts: not a bot's, not a duplicate view
+    Column("view_id", BigInteger),  # hash of the client's view_id
     Column("page", String),
     Column("title", String),
-    Column("user_id", String),  # the sender's; costs 4 bytes an event
+    Column("user_id", String),  # as sent by the client; costs 4 bytes an event
     *_context_columns(),
-    Column("engaged_ms", BigInteger),  # of a page_leave
+    Column("engaged_ms", BigInteger),  # page_leave only
     Column("scroll_depth", SmallInteger),
-    Column("read_ms", Integer),  # of a view that has a view_id: what was told of it later; NULL: nothing was
-    Column("read_depth", SmallInteger),  # percent; the same
+    Column("read_ms", Integer),  # views with a view_id: time on page from later events; NULL: none were received
+    Column("read_depth", SmallInteger),  # views with a view_id: scroll depth in percent; NULL as above
     Column("data", Text),  # JSON of the keys that have no column; NULL: none
 )
 
@@ -78,7 +79,7 @@ session = Table(
     Column("views", Integer, nullable=False),
     Column("custom_events", Integer, nullable=False),
     Column("link_clicks", Integer, nullable=False),
-    Column("engaged_ms", BigInteger, nullable=False),  # of its page_leaves
+    Column("engaged_ms", BigInteger, nullable=False),  # sum over its page_leave events
     Column("is_bounce", Boolean, nullable=False),
     Column("entry_page", String),
     Column("exit_page", String),
@@ -90,27 +91,28 @@ session = Table(
 left_out = Table(
     "left_out",
     metadata,
-    Column("seq", BigInteger, nullable=False),  # storage's
+    Column("seq", BigInteger, nullable=False),  # the event's seq in storage
     Column("property", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("visitor", BigInteger),
-    Column("reason", String, nullable=False),  # of exclusions.Exclusions
+    Column("reason", String, nullable=False),  # a result of Exclusions.reason
 )
-"""What a property's rules keep out of all numbers, to be counted and for nothing else."""
+"""Events excluded from all metrics by a property's rules; kept only to be counted by reason."""
 
 compaction = Table(
     "compaction",
     metadata,
-    Column("is_pending", Boolean, nullable=False),  # rows were deleted whose bytes may still stand in the file
+    Column("is_pending", Boolean, nullable=False),  # the file may still contain the bytes of deleted rows
 )
-"""Written with each deletion, so that a restart knows of it. No row: the file is from before this was noted."""
+"""One row, set in the transaction of each deletion, so that it survives a restart. No row: an older file, where a
+compaction counts as pending."""
 
 position = Table(
     "position",
     metadata,
-    Column("schema_version", Integer, nullable=False),  # read before anything else is
-    Column("rules", String, nullable=False),  # fingerprint of everything that decides how a row is made
-    Column("generation", String, nullable=False),  # storage's
+    Column("schema_version", Integer, nullable=False),  # checked before any other table is read
+    Column("rules", String, nullable=False),  # fingerprint of the code and rules by which rows are made
+    Column("generation", String, nullable=False),  # id of the storage database; differs after a restore
     Column("event_seq", BigInteger, nullable=False),
     Column("change_seq", BigInteger, nullable=False),
 )

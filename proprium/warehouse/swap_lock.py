@@ -1,4 +1,4 @@
-"""Lets any number of threads in, until somebody needs the place for themselves."""
+"""The swap lock: a readers-writer lock with a drain timeout, held exclusively while the warehouse file is replaced."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 
 class SwapLockClosed(Exception):
-    """It was shut for longer than one was ready to wait, or for good."""
+    """The lock was held exclusively for longer than the timeout, or is closed for good."""
 
 
 class SwapLock:
-    """Who is in already may enter again, so that a question within a question does not wait for itself."""
+    """Shared by readers, exclusive for a swap.
+
+    Reentrant for readers: a thread that holds it may acquire it again during a drain, so that a nested read cannot
+    deadlock.
+    """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -23,7 +27,7 @@ class SwapLock:
 
     @contextmanager
     def read(self, timeout_s: float) -> Iterator[None]:
-        """Raises Shut when it does not open in time."""
+        """Holds the lock shared. Raises SwapLockClosed when it is not free within `timeout_s`, or closed."""
         depth = getattr(self._thread_state, "depth", 0)
         with self._condition:
             if not depth:
@@ -44,7 +48,11 @@ class SwapLock:
     def exclusive(
         self, drain_timeout_s: float, interrupt_readers: Callable[[], None], *, is_permanent: bool = False
     ) -> Iterator[None]:
-        """Nobody is inside while it lasts. Who stays longer than `patience_s` is hurried, and given a moment more."""
+        """Holds the lock exclusively, after readers have left it.
+
+        Readers that stay longer than `drain_timeout_s` are interrupted and given one more second; the block is then
+        entered even if some remain. `is_permanent`: later readers get SwapLockClosed.
+        """
         with self._condition:
             self._is_exclusive = True
             if not self._condition.wait_for(self._has_no_readers, drain_timeout_s):

@@ -1,4 +1,7 @@
-"""The open warehouse: many readers, each with a snapshot of its own, one writer, and a file that can be swapped."""
+"""The open warehouse: snapshot reads, one writer, and a database file that a rebuild can swap.
+
+Up to 32 readers at a time, each with a consistent snapshot. Writes are serialised by a lock.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,16 @@ log = logging.getLogger(__name__)
 __all__ = ["Warehouse", "batches", "open_warehouse", "stage"]
 
 SWAP_DRAIN_TIMEOUT_S = 30.0
-"""How long a swap lets readers finish before it ends their questions."""
+"""Drain timeout of a swap: running queries may take this long to finish, then they are interrupted."""
 CLOSE_DRAIN_TIMEOUT_S = 5.0
-"""The same at the end."""
+"""Drain timeout of `close`."""
 
 
 class Warehouse:
-    """Derived from storage and disposable. Only this room opens it; a later engine takes DuckDBStore's place here."""
+    """A warehouse file, its connections, its write lock and its query cache.
+
+    Only this package opens the file. Another engine would replace `DuckDBStore` here.
+    """
 
     def __init__(self, path: Path, memory: str = "512MB", threads: int | None = None) -> None:
         self.path = path
@@ -50,21 +56,23 @@ class Warehouse:
         self._reader_connections: set[Connection] = set()
         self.query_cache = QueryCache()
         self.progress_seq = 0
-        """How far in storage's sequence whoever fills it has come, committed or not."""
+        """Highest event seq of storage that the sync has written, committed or not."""
         self._rebuild_target: Warehouse | None = None
         self._outdated_seq: int | None = None
         self._store = self._open_or_reset()
-        delete_files(
-            self.rebuild_path
-        )  # a killed rebuild's; not before the file is ours, since another process may write it
+        # Left by a rebuild that was killed. Only after the file's lock is held: another process may be writing it.
+        delete_files(self.rebuild_path)
 
     @property
     def rebuild_path(self) -> Path:
-        """Where a rebuild writes."""
+        """Path of the file that a rebuild or compaction writes before the swap."""
         return self.path.with_name(f"{self.path.stem}.next{self.path.suffix}")
 
     def rebuild_percent(self) -> int | None:
-        """While the file is another version's, whose columns are not ours: how far the new one is. None: ask."""
+        """Progress of the rebuild in percent (0–99), or None when the warehouse can be read.
+
+        Not None only on a schema mismatch: another version wrote the file, and its columns are not those of today.
+        """
         if self._outdated_seq is None:
             return None
         progress_seq = self._rebuild_target.progress_seq if self._rebuild_target else 0
@@ -72,10 +80,11 @@ class Warehouse:
 
     @contextmanager
     def read(self, *, allow_outdated: bool = False) -> Iterator[Connection]:
-        """A connection of one's own, for one thread; everything it reads is from one moment.
+        """Opens a read connection for the current thread, with a consistent snapshot.
 
         Raises WarehouseBusy when there are too many readers, and when the warehouse is closed; WarehouseRebuilding
-        when it is another version's; TooSlow when the thread's patience ends; TooLarge when memory or disk do.
+        on a schema mismatch, unless `allow_outdated`; QueryTimeout when the thread's query deadline has expired or
+        was cancelled; QueryTooLarge when memory or disk space is exhausted.
         """
         if not allow_outdated and (percent := self.rebuild_percent()) is not None:
             raise WarehouseRebuilding(percent)
@@ -99,44 +108,49 @@ class Warehouse:
             if (problem := reader_problem(error)) is None:
                 raise
             first_line, *_ = str(getattr(error, "orig", error)).splitlines() or [""]
-            log.warning("a question to the warehouse was given up: %s", first_line)
+            log.warning("warehouse query failed: %s", first_line)
             raise problem from None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end or not at all. One writer at a time."""
+        """Opens a write transaction, rolled back on any error. One writer at a time."""
         with self._write_lock, self._store.engine.begin() as connection:
             yield connection
 
     def checkpoint(self) -> None:
+        """Writes the write-ahead log into the database file."""
         with self._write_lock:
             self._store.checkpoint()
 
     def create_rebuild_target(self) -> Warehouse:
-        """An empty warehouse beside this one, for a rebuild; hand it to `swap` or `abandon`."""
+        """Creates an empty warehouse at `rebuild_path`; pass it to `swap` or `discard`."""
         delete_files(self.rebuild_path)
         self._rebuild_target = Warehouse(self.rebuild_path, self._memory, self._threads)
         return self._rebuild_target
 
-    def copy(self, between: Callable[[], None]) -> Warehouse:
-        """What this one holds at the moment, beside it and without a trace of deleted rows: for `swap` or `abandon`.
+    def copy(self, on_batch_done: Callable[[], None]) -> Warehouse:
+        """Copies a snapshot of all rows to a new file, without the bytes of deleted rows.
 
-        `between` is called every second or so; it may write to this one.
+        Pass the copy to `swap` or `discard`. `on_batch_done` is called about once a second; it may write to this
+        warehouse.
         """
         tables = [table for table in schema.metadata.sorted_tables if table is not schema.compaction]
-        self._store.copy(tables, between)
-        successor = Warehouse(self.rebuild_path, self._memory, self._threads)
-        with successor.write() as connection:
+        self._store.copy(tables, on_batch_done)
+        rebuild_target = Warehouse(self.rebuild_path, self._memory, self._threads)
+        with rebuild_target.write() as connection:
             connection.execute(insert(schema.compaction).values(is_pending=False))
-        self._rebuild_target = successor
-        return successor
+        self._rebuild_target = rebuild_target
+        return rebuild_target
 
     def swap(self, rebuild_target: Warehouse) -> None:
-        """Takes the successor's file for its own. Readers in flight finish on the old one, new ones wait that long."""
+        """Replaces the file by the rebuild target's, and clears the query cache.
+
+        Running queries finish on the old file within SWAP_DRAIN_TIMEOUT_S; new ones wait for the swap.
+        """
         with self._exclusive(SWAP_DRAIN_TIMEOUT_S):
             rebuild_target.close()
             self._store.close()
-            # The old log must be gone before the new file has its name: it would be read as the new one's.
+            # The old write-ahead log must be gone before the rename, or the engine replays it into the new file.
             Path(f"{self.path}.wal").unlink(missing_ok=True)
             os.replace(rebuild_target.path, self.path)
             self._store = self._open_or_reset()
@@ -144,19 +158,19 @@ class Warehouse:
             self.query_cache.clear()
 
     def discard(self, rebuild_target: Warehouse) -> None:
-        """Closes it and deletes its file: that rebuild failed, and the next one begins at nothing."""
+        """Closes and deletes the target of a failed rebuild; the next one starts over."""
         self._rebuild_target = None
         rebuild_target.close()
         delete_files(rebuild_target.path)
 
     def reopen(self) -> None:
-        """After a fault that the engine does not recover from by itself."""
+        """Reopens the file after an error from which the engine does not recover."""
         with self._exclusive(0):
             self._store.close()
             self._store = self._open_or_reset()
 
     def close(self) -> None:
-        """After the questions that are being answered, or a few seconds. Nobody can read afterwards."""
+        """Closes the warehouse for good, after running queries have finished or CLOSE_DRAIN_TIMEOUT_S."""
         with self._exclusive(CLOSE_DRAIN_TIMEOUT_S, is_permanent=True):
             self._store.close()
 
@@ -164,7 +178,7 @@ class Warehouse:
         try:
             return self._open_store()
         except WarehouseUnreadable as problem:
-            log.warning("the warehouse is thrown away and filled again from storage: %s", problem)
+            log.warning("the warehouse cannot be read; deleting it and rebuilding it from storage: %s", problem)
             delete_files(self.path)
             return self._open_store()
 
@@ -181,7 +195,7 @@ class Warehouse:
 
     @contextmanager
     def _exclusive(self, drain_timeout_s: float, *, is_permanent: bool = False) -> Iterator[None]:
-        """While it lasts nobody writes or reads; who will not end is cut off."""
+        """Excludes writers and readers; readers that outlast the drain timeout are interrupted and disconnected."""
         with (
             self._write_lock,
             self._swap_lock.exclusive(drain_timeout_s, self._interrupt_readers, is_permanent=is_permanent),
@@ -196,16 +210,19 @@ class Warehouse:
 
 
 def _outdated_seq(connection: Connection) -> int | None:
-    """How far another version had filled this file; None where it is this version's, or new."""
+    """Reads the event seq that a file of another schema version has reached.
+
+    None for a new file or one of this version. Raises WarehouseUnreadable when the position cannot be read.
+    """
     position, inspector = schema.position, inspect(connection)
     if not inspector.has_table(position.name):
         return None
     if {column["name"] for column in inspector.get_columns(position.name)} != set(position.c.keys()):
-        raise WarehouseUnreadable("another version of Proprium kept its place in another way")
+        raise WarehouseUnreadable("table `position` has the columns of another version of Proprium")
     row = connection.execute(select(position.c.schema_version, position.c.event_seq)).first()
     return row.event_seq if row and row.schema_version != schema.VERSION else None
 
 
 def open_warehouse(path: Path, memory: str = "512MB", threads: int | None = None) -> Warehouse:
-    """Raises ProblemForOperator when another process has it open."""
+    """Opens or creates the warehouse file. Raises OperatorError when another process has it open."""
     return Warehouse(path, memory, threads)

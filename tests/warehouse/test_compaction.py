@@ -168,7 +168,7 @@ def test_a_disk_that_is_too_small_is_told_and_keeps_it_pending(warehouse: Filled
     warehouse.projector.catch_up()
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 99, 1))
-    with pytest.raises(OperatorError, match=r"cannot be overwritten in warehouse\.duckdb yet"):
+    with pytest.raises(OperatorError, match=r"cannot be erased from warehouse\.duckdb yet"):
         warehouse.projector.compact()
     assert warehouse.projector.erased_to() == 0
     monkeypatch.undo()

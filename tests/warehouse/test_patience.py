@@ -20,7 +20,7 @@ ENDLESS = text("SELECT sum(a.range * b.range * c.range) FROM range(1000000) a, r
 
 
 def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(warehouse: FilledWarehouse) -> None:
-    given_up = pytest.raises(QueryTimeout, match=r"given up after 0\.2 s.*shorter period")
+    given_up = pytest.raises(QueryTimeout, match=r"timed out after 0\.2 s.*shorter period")
     with with_deadline(QueryDeadline(0.2)), given_up, warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
     with warehouse.warehouse.read() as connection:

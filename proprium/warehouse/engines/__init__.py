@@ -1,1 +1,1 @@
-"""One module per columnar engine."""
+"""Warehouse engines: one module per columnar database."""

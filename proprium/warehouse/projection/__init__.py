@@ -1,1 +1,1 @@
-"""Projection: keeps the warehouse in sync with storage."""
+"""The projection: turns stored events into warehouse rows and sessions, and keeps the warehouse in sync."""

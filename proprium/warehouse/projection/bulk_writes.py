@@ -1,4 +1,4 @@
-"""What the projector writes and reads back, always many rows in one statement."""
+"""Bulk writes and reads of the projection: events, sessions and session assignments, many rows in one statement."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ _staged_growth = Table(
 
 _SESSION_COLUMNS = tuple(column.name for column in _session.columns if column.name not in schema.CONTEXT_COLUMNS)
 _staged_session = _staged_copy(_session, _SESSION_COLUMNS)
-"""Of new sessions, what is not their first hit's."""
+"""New sessions, without the context columns, which are copied from their first hits' rows."""
 
 _staged_left_out = _staged_copy(schema.left_out, schema.left_out.c.keys())
 _INSERT_LEFT_OUT = insert(schema.left_out).from_select(schema.left_out.c.keys(), select(_staged_left_out))
@@ -107,19 +107,19 @@ _HIT_EXPRESSIONS = [
 
 
 def add_rows(connection: Connection, rows: EventRows, sessions: Iterable[Session]) -> None:
-    """New rows with their sessions put in, and sessions that are new or have grown."""
+    """Inserts new rows, with session columns filled in, and writes their sessions."""
     with stage(connection, _staged_event, rows):
         connection.execute(_INSERT_EVENTS)
         _write_sessions(connection, sessions, _staged_event, set(rows["seq"]))
 
 
 def write_sessions(connection: Connection, sessions: Iterable[Session]) -> None:
-    """Of hits that are in the warehouse already. New ones are inserted, known ones updated where they grow."""
+    """Writes sessions whose hits are all in the warehouse: inserts new sessions, updates stored ones."""
     _write_sessions(connection, sessions, _event, ())
 
 
 def add_excluded_rows(connection: Connection, rows: Mapping[str, Sequence[Any]]) -> None:
-    """What the rules leave out, so that one can tell how much that is."""
+    """Inserts excluded events, so that they can be counted by reason."""
     if rows["seq"]:
         with stage(connection, _staged_left_out, rows):
             connection.execute(_INSERT_LEFT_OUT)
@@ -132,7 +132,7 @@ def delete_sessions(connection: Connection, ids: Collection[int]) -> None:
 
 
 def update_assignments(connection: Connection, hits: Sequence[SessionHit]) -> None:
-    """Gives hits that are in the warehouse already the sessions that they now belong to."""
+    """Updates the session columns of stored hits to their current sessions."""
     if hits:
         assignments = [(hit.seq, *hit.assignment()) for hit in hits]
         columns = dict(zip(("seq", *SessionAssignment._fields), zip(*assignments, strict=True), strict=True))
@@ -143,7 +143,10 @@ def update_assignments(connection: Connection, hits: Sequence[SessionHit]) -> No
 def read_hits(
     connection: Connection, windows: Mapping[VisitorKey, tuple[int, int]], session_rules_of: SessionRulesLookup
 ) -> list[SessionHit]:
-    """Hits in the warehouse by these visitors, and by those of the next day who may be them, each in its window."""
+    """Reads the stored hits of these visitors, each in its window.
+
+    Includes hits of next-day visitors who may continue them. Windows are in microseconds, both ends included.
+    """
     columns = {
         "property": [property_number for property_number, _ in windows],
         "visitor": [visitor for _, visitor in windows],
@@ -158,7 +161,10 @@ def read_hits(
 
 
 def windows_of_sessions(connection: Connection, session_ids: Collection[int]) -> dict[VisitorKey, tuple[int, int]]:
-    """Everybody who has hits in these sessions, with the time of the first and last of them."""
+    """Finds all visitors with hits in these sessions.
+
+    Returns the time of each visitor's first and last hit there, in microseconds.
+    """
     timestamp_us = epoch_us(_event.c.created_at)
     statement = (
         select(_event.c.property, _own_visitor, func.min(timestamp_us), func.max(timestamp_us))
@@ -173,7 +179,7 @@ def windows_of_sessions(connection: Connection, session_ids: Collection[int]) ->
 
 
 def fill_columns(rows: EventRows, hits: Iterable[SessionHit]) -> None:
-    """Writes the sessions of hits into their rows."""
+    """Sets the session columns of rows from their hits' sessions."""
     session_ids, visitors, own_visitors, is_view_flags = (rows[name] for name in SessionAssignment._fields)
     for hit in hits:
         index, session = hit.index, hit.session
@@ -214,7 +220,10 @@ def _select_hits_by(visitor: Any) -> Any:
 def _write_sessions(
     connection: Connection, sessions: Iterable[Session], hit_table: Table, seqs: Collection[int]
 ) -> None:
-    """`hits` has the first hits of those in `seqs`."""
+    """Inserts new sessions and updates stored ones.
+
+    `hit_table` holds the first hits that are listed in `seqs`; those of other new sessions are in the warehouse.
+    """
     new_sessions: list[Session] = []
     older_sessions: list[Session] = []
     grown_sessions: list[Session] = []
@@ -233,7 +242,7 @@ def _insert_sessions(connection: Connection, sessions: Sequence[Session], hit_ta
     columns = _columns_of(sessions, _SESSION_COLUMNS)
     session_ids = [session.id for session in sessions]
     context_columns = [hit_table.c[name] for name in schema.CONTEXT_COLUMNS]
-    # The bounds let the engine pass over all that is older.
+    # The bounds let the engine skip older row groups.
     rows = select(_staged_session, *context_columns).join(
         hit_table,
         (hit_table.c.seq == _staged_session.c.session) & hit_table.c.seq.between(min(session_ids), max(session_ids)),

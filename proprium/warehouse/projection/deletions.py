@@ -1,4 +1,4 @@
-"""What storage deleted, deleted here as well, with the sessions of what is left."""
+"""Deletions: applies storage's deletions to the warehouse, and recomputes the sessions of the remaining events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Condition = ColumnElement[bool]
 
 
 def delete_property(connection: Connection, projection: Projection, change: StorageChange) -> None:
-    """Everything of a property."""
+    """Deletes all rows of a property."""
     property_number = change.property or 0
     connection.execute(delete(_event).where(_event.c.property == property_number))
     connection.execute(delete(_session).where(_session.c.property == property_number))
@@ -30,7 +30,11 @@ def delete_property(connection: Connection, projection: Projection, change: Stor
 
 
 def prune(connection: Connection, projection: Projection, change: StorageChange) -> None:
-    """Hits from before a moment that were stored by then; their sessions are made of what is left of them."""
+    """Deletes events older than the change's cutoff, and recomputes their sessions.
+
+    Only events up to the change's `last_seq`, where it has one: events that were stored after the deletion remain, even
+    with an older timestamp.
+    """
     connection.execute(delete(_left_out).where(_is_old(_left_out, change)))
     _delete_hits(connection, projection, _is_old(_event, change))
 
@@ -43,7 +47,7 @@ def _is_old(table: Table, change: StorageChange) -> Condition:
 
 
 def erase_visitor(connection: Connection, projection: Projection, change: StorageChange) -> None:
-    """All hits of one visitor."""
+    """Deletes all events of one visitor."""
     is_of_visitor = (_event.c.property == change.property) & (_own_visitor == change.detail["visitor"])
     is_excluded_of_visitor = (_left_out.c.property == change.property) & (
         _left_out.c.visitor == change.detail["visitor"]
@@ -53,7 +57,7 @@ def erase_visitor(connection: Connection, projection: Projection, change: Storag
 
 
 def delete_events(connection: Connection, projection: Projection, change: StorageChange) -> None:
-    """Single events, named by their seq."""
+    """Deletes single events, listed by seq."""
     is_listed = _event.c.seq.in_(change.detail["seqs"])
     connection.execute(delete(_left_out).where(_left_out.c.seq.in_(change.detail["seqs"])))
     _delete_hits(connection, projection, is_listed)

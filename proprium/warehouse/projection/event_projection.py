@@ -1,4 +1,7 @@
-"""How events and changes of storage become rows and sessions, one warehouse transaction at a time."""
+"""The event projection: turns a batch of stored events into warehouse rows, sessions and page engagement.
+
+Open sessions and recent page views are cached in memory; late events are recomputed from the warehouse's rows.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,22 @@ _event, _session = schema.event, schema.session
 
 
 class Projection:
-    """Remembers what may go on in one warehouse; after a transaction that failed it must `forget` it."""
+    """Writes events of one warehouse, and caches its open sessions and recent page views.
+
+    After a transaction that was rolled back, `load` must be called before the next `add`.
+    """
 
     def __init__(self) -> None:
         self._open_sessions: dict[int, OpenSessions] = {}
         self._page_engagement = PageEngagement()
         self.rules = Rules()
-        """By which everything is made; to be set before it is."""
+        """The rules by which rows are made; to be set before each transaction."""
 
     def add(self, connection: Connection, batch: EventBatch) -> None:
-        """Events that are not in the warehouse yet, in the order of their seq; but what the rules leave out."""
+        """Writes a batch of new events, in the order of seq, with their sessions.
+
+        Events excluded by the rules go to the table of excluded events only.
+        """
         included_batch, excluded_rows = self.rules.apply_exclusions(batch)
         bulk_writes.add_excluded_rows(connection, excluded_rows)
         if not included_batch:
@@ -56,30 +65,29 @@ class Projection:
         self._evict_old(hits_by_property)
 
     def recompute(self, connection: Connection, windows: dict[VisitorKey, tuple[int, int]]) -> None:
-        """After deletions: the sessions of what is left."""
+        """Recomputes the sessions of these visitors from the events that remain after a deletion.
+
+        Windows are in microseconds, both ends included.
+        """
         recomputed = recompute(connection, windows, self.rules.session_rules_of)
         _write_recomputed(connection, recomputed)
         bulk_writes.write_sessions(connection, recomputed.sessions)
 
     def reset(self, property_number: int) -> None:
-        """The warehouse holds nothing of this property."""
+        """Resets the cached state of a property whose rows were all deleted."""
         self._reset_open_sessions(property_number)
         self._page_engagement.reset(property_number)
 
-    def clear(self) -> None:
-        self._open_sessions.clear()
-        self._page_engagement.clear()
-
     def load(self, connection: Connection) -> None:
-        """Learns the open sessions from the warehouse, and where it stands."""
-        self.clear()
+        """Reloads the cached state, such as open sessions, from the warehouse."""
+        self._open_sessions.clear()
         self._page_engagement.load(connection)
         statement = select(_session.c.property, epoch_us(func.max(_session.c.ended_at))).group_by(_session.c.property)
         for property_number, newest_us in connection.execute(statement).all():
             self._open_sessions[property_number] = self._load_open_sessions(connection, property_number, newest_us)
 
     def _sessionize(self, connection: Connection, property_number: int, hits: list[SessionHit]) -> list[Session]:
-        """Those that are new or have grown. Hits are in the order of time."""
+        """Assigns hits, in the order of time, to sessions; returns the changed sessions."""
         open_sessions = self._open_sessions.get(property_number)
         if open_sessions is None:
             open_sessions = self._reset_open_sessions(property_number)
@@ -95,7 +103,10 @@ class Projection:
     def _recompute_uncertain(
         self, connection: Connection, hits: list[SessionHit], uncertain_keys: set[VisitorKey]
     ) -> RecomputedSessions:
-        """Sessions of those of whom memory does not know enough, and of everybody who has to do with them."""
+        """Recomputes from the warehouse the sessions of visitors whose cached session is not sufficient.
+
+        Adds to `uncertain_keys` the visitors that turn out to share a session with them, and starts over with these.
+        """
         while True:
             late_hits = [hit for hit in hits if hit.key in uncertain_keys]
             recomputed = recompute(connection, _windows_by_key(late_hits), self.rules.session_rules_of, late_hits)
@@ -144,7 +155,10 @@ class Projection:
 
 
 def _uncertain_keys(open_sessions: OpenSessions, hits: list[SessionHit]) -> set[VisitorKey]:
-    """Visitors whose hits cannot simply be added; the first hit of each decides."""
+    """Finds visitors whose hits cannot be appended to a cached session.
+
+    Each visitor's first hit decides, and any hit that names a previous visitor.
+    """
     uncertain_keys: set[VisitorKey] = set()
     checked_keys: set[VisitorKey] = set()
     for hit in hits:
@@ -160,7 +174,7 @@ def _uncertain_keys(open_sessions: OpenSessions, hits: list[SessionHit]) -> set[
 
 def _windows_by_key(hits: list[SessionHit]) -> dict[VisitorKey, tuple[int, int]]:
     windows: dict[VisitorKey, tuple[int, int]] = {}
-    for hit in hits:  # in the order of time
+    for hit in hits:  # sorted by time
         start_us, _ = windows.get(hit.key, (hit.timestamp_us, hit.timestamp_us))
         windows[hit.key] = (start_us, hit.timestamp_us)
     return windows

@@ -1,6 +1,6 @@
-"""Stored events as rows of the warehouse: who sent each, with what, and from where, by the rules of today.
+"""Builds warehouse rows from stored events: visitor, page, browser, bot, source and channel, by the current rules.
 
-Column by column: what few senders and sources have in common is looked up once for each of them.
+Works column by column. Lookups such as the User-Agent classification run once for each distinct value of a batch.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from proprium.warehouse.projection.sessionizer import (
 )
 
 MAX_ENGAGED_MS = 30 * 60 * 1_000
+"""Cap of engaged time, of an event and of a page view."""
 STORED_COLUMNS = tuple(
     column.name
     for column in schema.event.columns
@@ -45,15 +46,16 @@ STORED_COLUMNS = tuple(
 )
 AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
 
-_LINK_PATTERN = re.compile(r"a(?![\w-])", re.IGNORECASE)  # the script names a click's element "a#buy"
+_LINK_PATTERN = re.compile(r"a(?![\w-])", re.IGNORECASE)  # `target` of a click on a link, such as "a#buy"
 
 
 EventRows = dict[str, Any]
-"""The columns of schema.event by name, each a sequence or Coded; those of sessions and readings are put in later."""
+"""The columns of schema.event by name, each a sequence or a DictionaryColumn. Columns of sessions and page engagement
+are filled in later."""
 
 
 class AgentInfo(NamedTuple):
-    """A classified User-Agent as a row holds it: None where it tells nothing."""
+    """A classified User-Agent as stored in a row; None where unknown."""
 
     browser: str | None
     browser_version: str | None
@@ -67,7 +69,7 @@ class AgentInfo(NamedTuple):
 
 
 def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
-    """One row an event, in the same order."""
+    """Builds a row for each event of the batch, in the same order."""
     agents = _agents(batch, rules)
     is_bot_by_agent = [agent.is_bot for agent in agents]
     is_bot = list(map(is_bot_by_agent.__getitem__, batch.codes))
@@ -107,7 +109,7 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
 
 
 def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRulesLookup) -> list[SessionHit]:
-    """What sessions need of rows; of those that belong to one: bots and nobody do not."""
+    """Extracts from rows the hits that belong to sessions: neither bots nor without a visitor."""
     column_names = (
         "seq",
         "property",
@@ -154,7 +156,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
 
 
 def sort_by_time(batch: EventBatch) -> EventBatch:
-    """In the order of (time, seq). They come in that of seq."""
+    """Sorts a batch, given in the order of seq, by (time, seq)."""
     timestamps_us = batch["created_at"]
     if all(map(le, timestamps_us, timestamps_us[1:])):
         return batch
@@ -163,6 +165,7 @@ def sort_by_time(batch: EventBatch) -> EventBatch:
 
 @bounded_lru_cache(8_192)
 def agent_info(user_agent: str) -> AgentInfo:
+    """Classifies a User-Agent; cached."""
     agent = classify(user_agent)
     return AgentInfo(
         browser=agent.browser or None,
@@ -178,7 +181,7 @@ def agent_info(user_agent: str) -> AgentInfo:
 
 
 def _agents(batch: EventBatch, rules: Rules) -> list[AgentInfo]:
-    """Of each of `events.shared`."""
+    """Classifies the User-Agent of each dictionary entry of the batch."""
     return _map_unique(
         _dictionary_rows(batch, "user_agent", "automated", "property"),
         lambda key: _apply_automation_rule(
@@ -188,7 +191,10 @@ def _agents(batch: EventBatch, rules: Rules) -> list[AgentInfo]:
 
 
 def _apply_automation_rule(agent: AgentInfo, automated: Any, *, counts_automated: bool) -> AgentInfo:
-    """Automated browsers, by their own word or by their name, are people where the property counts them."""
+    """Marks automated browsers as bots, or as people where the property counts them.
+
+    A browser is automated by its own `automated` flag or by the name in its User-Agent.
+    """
     if agent.is_bot and agent.bot_category != HEADLESS:
         return agent
     if (agent.is_bot or automated) and not counts_automated:
@@ -197,7 +203,10 @@ def _apply_automation_rule(agent: AgentInfo, automated: Any, *, counts_automated
 
 
 def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | None]:
-    """A program that does not say for whom it speaks is nobody, wherever it stands."""
+    """Returns each event's visitor; None for events of unidentified programs.
+
+    An HTTP library without user_id would otherwise be counted as a person by its address.
+    """
     unidentified_codes = {
         code
         for code, (identity, agent) in enumerate(zip(batch.dictionaries["identity"], agents, strict=True))
@@ -214,7 +223,7 @@ def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | 
 def _uncounted_visitors(
     stored_visitors: Sequence[int | None], counted_visitors: Sequence[int | None]
 ) -> list[int | None]:
-    """Whom storage names where the row says nobody: who erases that visitor erases the row as well."""
+    """Returns storage's visitor where the row has none, so that erasing them finds the row."""
     return [
         stored_visitor if visitor is None else None
         for stored_visitor, visitor in zip(stored_visitors, counted_visitors, strict=True)
@@ -229,7 +238,10 @@ def _source_columns(batch: EventBatch) -> dict[str, DictionaryColumn]:
 
 
 def _data(batch: EventBatch, pages: Sequence[str | None]) -> list[str | None]:
-    """JSON of the keys whose columns do not say what was sent: those without one, and values that a column bends."""
+    """Builds the JSON of all sent values that no column holds exactly.
+
+    These are keys without a column, and values that their column changes, such as a clamped number or a grouped page.
+    """
     agent_values = _dictionary_rows(batch, "screen_width", "screen_height", "automated")
     is_distorted = [bool(width) is not bool(height) or bool(automated) for width, height, automated in agent_values]
     columns = (batch[name] for name in ("rest", "event", "time_on_page", "scroll_depth", "page"))
@@ -287,7 +299,7 @@ def _dictionary_rows(batch: EventBatch, *names: str) -> list[tuple[Any, ...]]:
 
 
 def _map_unique(keys: Sequence[Hashable], compute: Any) -> list[Any]:
-    """`value_of` is asked once for each different key."""
+    """Maps keys to values, calling `compute` once for each distinct key."""
     value_by_key = {key: compute(key) for key in dict.fromkeys(keys)}
     return list(map(value_by_key.__getitem__, keys))
 
@@ -308,7 +320,7 @@ _KIND_BY_EVENT = {"page_view": VIEW, "session_start": SESSION_START}
 
 
 def _click_kind(data: str | None) -> int:
-    """Only a click on a link takes somebody somewhere."""
+    """Returns LINK_CLICK for clicks with a link target, which prevent a bounce; else OTHER."""
     parsed_data = _parse_json_object(data or "{}")
     target = parsed_data.get("target")
     return LINK_CLICK if parsed_data.get("href") or (isinstance(target, str) and _LINK_PATTERN.match(target)) else OTHER
@@ -317,7 +329,7 @@ def _click_kind(data: str | None) -> int:
 def _parse_json_object(text: str) -> dict[str, Any]:
     try:
         data = orjson.loads(text)
-    except ValueError:  # an integer of more than 64 bits, which orjson does not read
+    except ValueError:  # orjson rejects integers over 64 bits
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):

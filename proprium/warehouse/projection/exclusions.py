@@ -1,4 +1,7 @@
-"""What a property leaves out of its numbers. Storage keeps it all, so that a rule may be taken back."""
+"""Exclusion rules of a property, and wildcard patterns of paths and User-Agents.
+
+Storage keeps excluded events, so that removing a rule restores them.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,18 @@ from collector.bounded_cache import bounded_lru_cache
 
 @dataclass(frozen=True)
 class Exclusions:
-    """In a pattern `*` stands for any text. A path is matched whole, with or without its query. A User-Agent is matched
-    whole by a pattern with a `*`, else anywhere in it, whatever its case."""
+    """The exclusion rules of one property: countries, path patterns, User-Agent patterns.
+
+    In a pattern `*` matches any text. A path pattern must match the whole path, with or without its query. A User-Agent
+    pattern with a `*` must match the whole text, without one any part of it; case is ignored.
+    """
 
     countries: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
     user_agents: tuple[str, ...] = ()
 
     def reason(self, country: str | None, page: str | None, user_agent: str) -> str | None:
-        """Which of them leaves a hit out: "country", "path" or "user_agent"; None: it counts."""
+        """Returns the rule that excludes an event: "country", "path" or "user_agent"; None: it counts."""
         if country in self.countries:
             return "country"
         if page is not None and _matches_path(self.paths, page):
@@ -27,7 +33,10 @@ class Exclusions:
 
 @bounded_lru_cache(8_192)
 def canonical_page(patterns: tuple[str, ...], page: str) -> str:
-    """The first pattern that the path fits, in whose name the page is counted; else the page itself."""
+    """Returns the path pattern under which a page is grouped, or the page itself.
+
+    The first pattern that matches the path without its query wins.
+    """
     path = page.partition("?")[0]
     return next((pattern for pattern in patterns if matches_wildcard(path, pattern)), page)
 
@@ -46,7 +55,10 @@ def _matches_user_agent(patterns: tuple[str, ...], text: str) -> bool:
 
 
 def matches_wildcard(text: str, pattern: str) -> bool:
-    """Each part is looked for once: a regular expression of many `.*` could take for ever."""
+    """Matches a whole text against a pattern with `*`.
+
+    Each part is searched once: a regular expression of many `.*` could backtrack for ever.
+    """
     prefix, *rest = pattern.split("*")
     if not rest:
         return text == prefix

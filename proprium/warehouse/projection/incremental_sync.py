@@ -1,4 +1,7 @@
-"""One warehouse on its way after storage: what is new goes into it, a transaction a share, with the place reached."""
+"""Incremental sync and backfill: applies new events and changes of storage to one warehouse.
+
+Every transaction also writes the position reached in storage, so that a crash loses or doubles nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +24,24 @@ from proprium.warehouse.projection.rules import RulesSource, fingerprint
 from proprium.warehouse.warehouse import Warehouse
 
 BATCH_SIZE = 5_000
-"""Events in one transaction, so that readers see them soon."""
+"""Most events in one transaction of the incremental sync; small, so that readers see new events soon."""
 
 BACKFILL_BATCH_SIZE = 40_960
 MAX_BACKFILL_BATCHES = 6
-"""Where nobody waits for them, a transaction takes so many shares of so many events: two row groups of the engine
-(2 × 122,880), which writes whole ones once and what is left over twice. Memory holds the objects of one share."""
+"""A backfill transaction has 6 batches of 40,960 events: two row groups of the engine (2 × 122,880), which writes full
+row groups once and a partial one twice. Memory holds the objects of one batch."""
 
 
 def no_op() -> None:
-    """What is done between two shares where nobody asks for more."""
+    """Does nothing: the default of `on_batch_done`."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a warehouse has come, in which history, and how its rows are made: the columns of schema.position."""
+    """The position of a warehouse in storage: the row of schema.position.
+
+    With the schema version, rules fingerprint and generation by which the rows were made.
+    """
 
     schema_version: int
     rules: str
@@ -45,7 +51,7 @@ class Position:
 
 
 class IncrementalSync:
-    """Not thread-safe: the projector takes turns."""
+    """Applies storage's change feed to one warehouse, a transaction at a time. Not thread-safe."""
 
     def __init__(self, change_feed: ChangeFeed, warehouse: Warehouse, rules_source: RulesSource) -> None:
         self.warehouse = warehouse
@@ -53,29 +59,32 @@ class IncrementalSync:
         self._rules_source = rules_source
         self._projection = Projection()
         self._is_loaded = False
-        self.is_behind = True  # more was there than the last `take` took; what came since does not count
+        self.is_behind = True  # the last `apply_next` left events or changes; later ones do not count
         self.position = self._read_position() or self._create_position()
         self.needs_compaction = self._read_needs_compaction()
-        """Rows were deleted, and the file may still hold their bytes."""
+        """True when the file may still contain the bytes of deleted rows."""
 
     def is_compatible(self) -> bool:
-        """False when the warehouse is of another past than storage, or its rows were made by other rules."""
+        """Returns whether the warehouse can be synced incrementally; False: it needs a rebuild.
+
+        False when schema version, rules or storage's generation differ, or when the warehouse is ahead of storage.
+        """
         position = self.position
         is_same_history = (
             position.schema_version,
             position.rules,
             position.generation,
         ) == self._current_compatibility_key()
-        return is_same_history and (
-            self._has_pending_changes() or position.event_seq <= self._change_feed.last_event_seq()
-        )
+        has_pending_changes = self._change_feed.last_change_seq() > position.change_seq
+        return is_same_history and (has_pending_changes or position.event_seq <= self._change_feed.last_event_seq())
 
     def apply_next(
         self, batch_size: int = BATCH_SIZE, max_batches: int = 1, on_batch_done: Callable[[], None] = no_op
     ) -> frozenset[int]:
-        """Takes the next changes and events, in one transaction; whom they are about.
+        """Applies the next changes and events in one transaction.
 
-        `between` is called after each share of the events.
+        Returns the numbers of the changed properties. `on_batch_done` is called after each batch of events; an error
+        that it raises rolls the transaction back.
         """
         changes = self._change_feed.changes_after(self.position.change_seq)
         last_change_seq = (changes[-1].seq if changes else self.position.change_seq) or 0
@@ -87,21 +96,24 @@ class IncrementalSync:
         )
 
     def backfill(self, on_batch_done: Callable[[], None] = no_op) -> frozenset[int]:
-        """The same for a long way."""
+        """Does the same as `apply_next` in large batches, for a long lag or a rebuild."""
         return self.apply_next(BACKFILL_BATCH_SIZE, MAX_BACKFILL_BATCHES, on_batch_done)
 
     def rebind(self, warehouse: Warehouse) -> IncrementalSync:
-        """The same place, after the file was swapped in there."""
+        """Continues from the same position in `warehouse`, into which this sync's file was swapped."""
         self.warehouse = warehouse
         return self
 
     def property_numbers(self) -> frozenset[int]:
-        """All that the warehouse holds anything of."""
+        """Reads the numbers of all properties that have events in the warehouse."""
         with self.warehouse.read() as connection:
             return frozenset(connection.scalars(select(schema.event.c.property).distinct()))
 
     def _batches(self, batch_size: int, max_batches: int, last_change_seq: int) -> Iterator[EventBatch]:
-        """None from after a change that was not read yet: it would delete them."""
+        """Yields batches of new events, and stops at a change that is not applied yet.
+
+        Events after a deletion must not be written before it: it would delete them.
+        """
         after_seq = self.position.event_seq
         for _ in range(max_batches):
             batch = self._change_feed.batch_after(after_seq, batch_size)
@@ -125,7 +137,9 @@ class IncrementalSync:
             with self.warehouse.write() as connection, _paused_gc():
                 for change in changes:
                     self._apply_change(connection, change)
-                self._load_open_state(connection)
+                if not self._is_loaded:
+                    self._projection.load(connection)
+                    self._is_loaded = True
                 for batch in batches:
                     self._projection.add(connection, batch)
                     self.warehouse.progress_seq = event_seq = batch["seq"][-1]
@@ -136,7 +150,7 @@ class IncrementalSync:
                 if deletes:
                     note_compaction(connection, is_pending=True)
         except BaseException:
-            self._is_loaded = False  # what memory holds was rolled back
+            self._is_loaded = False  # the state in memory includes rows that were rolled back
             raise
         self.position = position
         self.needs_compaction = self.needs_compaction or deletes
@@ -145,14 +159,15 @@ class IncrementalSync:
     def _invalidate_cache(
         self, changes: Sequence[StorageChange], earliest_us_by_property: Mapping[int, int]
     ) -> frozenset[int]:
-        """Whom it was about; the warehouse's memo hears from which time on their answers may be others now."""
-        change_numbers = {change.property for change in changes}
-        if None in change_numbers:
+        """Invalidates the query cache for the properties in the transaction, and returns their numbers.
+
+        New events invalidate from their earliest time on; changes invalidate everything of their property.
+        """
+        numbers_in_changes = {change.property for change in changes}
+        if None in numbers_in_changes:  # a change of all properties
             self.warehouse.query_cache.clear()
             return self.property_numbers()
-        changed_properties = frozenset(
-            property_number for property_number in change_numbers if property_number is not None
-        )
+        changed_properties = frozenset(number for number in numbers_in_changes if number is not None)
         for property_number in changed_properties:
             self.warehouse.query_cache.invalidate(property_number, None)
         for property_number, earliest_us in earliest_us_by_property.items():
@@ -167,7 +182,10 @@ class IncrementalSync:
         self._is_loaded = False
 
     def _reproject_property(self, connection: Connection, change: StorageChange) -> None:
-        """All rows of a property, by the rules of now."""
+        """Rebuilds all rows of one property by its current rules.
+
+        Reads its events up to the current position; later ones follow as new events.
+        """
         delete_property(connection, self._projection, change)
         after_seq, last_seq = 0, self.position.event_seq
         while batch := self._change_feed.property_batch_after(
@@ -176,21 +194,13 @@ class IncrementalSync:
             self._projection.add(connection, batch)
             after_seq = batch["seq"][-1]
 
-    def _load_open_state(self, connection: Connection) -> None:
-        if not self._is_loaded:
-            self._projection.load(connection)
-            self._is_loaded = True
-
     def _next_position(self, changes: Sequence[StorageChange], event_seq: int) -> Position:
         position = self.position
-        if changes:  # the newest events may be gone: a place after them would look like another past
+        if changes:  # the newest events may be deleted: a position after them would look like another generation's
             event_seq = min(event_seq, self._change_feed.last_event_seq())
         return replace(
             position, event_seq=event_seq, change_seq=(changes[-1].seq if changes else None) or position.change_seq
         )
-
-    def _has_pending_changes(self) -> bool:
-        return self._change_feed.last_change_seq() > self.position.change_seq
 
     def _current_compatibility_key(self) -> tuple[int, str, str]:
         return schema.VERSION, fingerprint(self._rules_source()), self._change_feed.generation()
@@ -205,7 +215,10 @@ class IncrementalSync:
             return connection.scalar(select(schema.compaction.c.is_pending)) is not False
 
     def _create_position(self) -> Position:
-        """What was deleted before now is in no event that will be read."""
+        """Writes the start position of an empty warehouse: no event, but all changes.
+
+        Changes before now need not be applied: the events that they deleted can no longer be read.
+        """
         position = Position(
             *self._current_compatibility_key(), event_seq=0, change_seq=self._change_feed.last_change_seq()
         )
@@ -216,14 +229,17 @@ class IncrementalSync:
 
 
 def note_compaction(connection: Connection, *, is_pending: bool) -> None:
-    """Sets whether the file is to be written again without what was deleted."""
+    """Records in the warehouse whether the file needs a compaction."""
     connection.execute(delete(schema.compaction))
     connection.execute(insert(schema.compaction).values(is_pending=is_pending))
 
 
 @contextmanager
 def _paused_gc() -> Iterator[None]:
-    """Rows by the hundred thousand and nothing that refers to itself: looking for that takes a fifth of the time."""
+    """Disables the cyclic garbage collector, which takes a fifth of the time here.
+
+    A batch makes hundreds of thousands of objects without reference cycles.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -240,8 +256,11 @@ def _note_earliest(earliest_us_by_property: dict[int, int], batch: EventBatch) -
 
 
 def _is_applicable(change: StorageChange) -> bool:
-    """False for events that are deleted by their id, which the warehouse does not keep, and where it was forgotten
-    whose rows went."""
+    """Returns whether a deletion names its rows by seq or visitor.
+
+    Only then can it be applied directly. False for events deleted by id, which the warehouse does not hold, and for an
+    erasure whose details storage has blanked since: the property is then rebuilt from its remaining events.
+    """
     names = {ChangeKind.EVENTS_DELETED: "seqs", ChangeKind.VISITOR_ERASED: "visitor"}
     return (name := names.get(ChangeKind(change.kind))) is None or name in change.detail
 

@@ -1,4 +1,7 @@
-"""Sessions made anew from the warehouse's own hits, where a hit came late or was deleted: from gap to gap."""
+"""Late events and deletions: recomputes the sessions of affected visitors from the warehouse's own rows.
+
+Recomputes whole runs of hits between two gaps, so that the result does not depend on the order of arrival.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,15 @@ Window = tuple[int, int]
 
 @dataclass(slots=True)
 class RecomputedSessions:
-    """What to write, and the sessions that now are the latest of their visitors."""
+    """Recomputed sessions, the rows to update, and the latest session of each visitor."""
 
     sessions: list[Session] = field(default_factory=list)
-    moved_hits: list[SessionHit] = field(default_factory=list)  # in the warehouse already, and now in another session
-    replaced_ids: set[int] = field(default_factory=set)  # ids of the sessions that these replace
+    moved_hits: list[SessionHit] = field(default_factory=list)  # stored rows whose session columns change
+    replaced_ids: set[int] = field(default_factory=set)  # ids of stored sessions that these replace
     latest_sessions: dict[VisitorKey, Session] = field(default_factory=dict)
-    awaited_visitors: dict[VisitorKey, int] = field(
-        default_factory=dict
-    )  # visitors that were looked for → when: they may yet come
-    keys: set[VisitorKey] = field(default_factory=set)  # everybody who was taken into account
+    # Previous visitors named by a hit → the hit's time: their own hits may still arrive.
+    awaited_visitors: dict[VisitorKey, int] = field(default_factory=dict)
+    keys: set[VisitorKey] = field(default_factory=set)  # all visitors that were taken into account
 
 
 def recompute(
@@ -43,9 +45,10 @@ def recompute(
     session_rules_of: SessionRulesLookup,
     new_hits: Iterable[SessionHit] = (),
 ) -> RecomputedSessions:
-    """All sessions of these visitors that touch their windows, with `fresh` hits that are not in the warehouse yet.
+    """Recomputes all sessions of these visitors that touch their windows; writes nothing.
 
-    Writes nothing. Visitors of whom one continues the other's session are taken together, whoever was asked for.
+    `new_hits` are not in the warehouse yet. A visitor who may continue another one's session is recomputed together
+    with them, even when only one of them is in `windows`.
     """
     groups = _VisitorGroups(windows)
     new_hits = list(new_hits)
@@ -82,7 +85,7 @@ def _collect_hit(result: RecomputedSessions, hit: SessionHit) -> None:
 
 
 class _VisitorGroups:
-    """Which visitors are taken together, and the stretch of time that each group was asked for and has been read."""
+    """Union-find of visitors who may share a session, with the requested time window of each group."""
 
     def __init__(self, windows: Mapping[VisitorKey, Window]) -> None:
         self._parent: dict[VisitorKey, VisitorKey] = {}
@@ -100,7 +103,7 @@ class _VisitorGroups:
         self.requested_windows[root] = _union(self.requested_windows.get(root), window)
 
     def link(self, hit: SessionHit) -> None:
-        """The hit's visitor and the one it may continue are one group."""
+        """Joins the groups of the hit's visitor and of its previous visitor."""
         root = self.root(hit.key)
         if (
             hit.previous_visitor is not None
@@ -124,7 +127,11 @@ def _union(window: Window | None, other: Window | None) -> Window:
 def _read_whole_runs(
     connection: Connection, groups: _VisitorGroups, new_hits: list[SessionHit], session_rules_of: SessionRulesLookup
 ) -> dict[int, SessionHit]:
-    """Hits by seq: reads on at both ends until a gap is found there, or nothing more, and no new visitor turns up."""
+    """Reads the stored hits of all groups, by seq, in whole runs.
+
+    Extends the windows at both ends until each ends at a gap or at the visitor's first or last hit, and no hit links
+    another visitor to a group.
+    """
     hits_by_seq: dict[int, SessionHit] = {}
     read_windows: dict[VisitorKey, Window] = {}
     while missing_windows := _missing_windows(
@@ -163,7 +170,7 @@ def _missing_windows(
 
 
 def _needed_window(requested_window: Window, hits: list[SessionHit], gap_us: int) -> Window:
-    """From the first to the last hit of the chains that touch what was asked for, as far as they are known."""
+    """Extends the requested window over the runs that touch it, as far as their hits have been read."""
     start_us, end_us = requested_window
     for run in gap_separated_runs(sorted(hits, key=lambda hit: (hit.timestamp_us, hit.seq))):
         if run[-1].timestamp_us >= requested_window[0] - gap_us and run[0].timestamp_us <= requested_window[1] + gap_us:

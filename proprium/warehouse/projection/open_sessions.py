@@ -1,4 +1,7 @@
-"""The sessions of a property that may still go on, so that most hits need no look into the warehouse."""
+"""Open sessions: an in-memory cache of a property's sessions that may continue.
+
+With it most hits are assigned to a session without reading the warehouse.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,21 @@ from proprium.warehouse.projection.sessionizer import (
 )
 
 LATE_ARRIVAL_US = 10 * 60 * SECOND_US
-"""Beyond the pause that ends it: for what arrives late."""
+"""Time for which a session stays cached after its timeout, for hits that arrive late."""
 
 DISTANT_PAST_US = -(1 << 62)
 
 
 def retention_us(session_rules: SessionRules) -> int:
-    """Microseconds for which a session is remembered after its last hit."""
+    """Returns for how long a session is cached after its last hit, in microseconds."""
     return session_rules.gap_us + LATE_ARRIVAL_US
 
 
 class OpenSessions:
-    """Knows the latest session of every visitor who was seen at or after `complete_since`, perhaps not of others."""
+    """A cache of the latest session of each recent visitor of a property.
+
+    Complete for visitors seen at or after `complete_since_us`; may hold others.
+    """
 
     def __init__(self, session_rules: SessionRules, complete_since_us: int = DISTANT_PAST_US) -> None:
         self.retention_us = retention_us(session_rules)
@@ -36,7 +42,10 @@ class OpenSessions:
         return len(self._sessions)
 
     def can_append(self, hit: SessionHit) -> bool:
-        """True when the visitor's latest session is known, or known not to be, and the hit is later than all of it."""
+        """Returns whether the hit can be added without reading the warehouse.
+
+        True when the visitor's latest session is cached, or certainly does not exist, and the hit is later than it.
+        """
         session = self._sessions.get(hit.key)
         if hit.previous_visitor is not None or (session and session.is_linked):
             return False
@@ -45,12 +54,13 @@ class OpenSessions:
         return (hit.timestamp_us, hit.seq) > (session.ended_us, session.last_seq)
 
     def add(self, hit: SessionHit) -> Session:
+        """Adds a hit that can be appended, and returns its session."""
         if hit.timestamp_us > self._newest_us:
             self._newest_us = hit.timestamp_us
         return assign_to_session(self._sessions, hit)
 
     def merge(self, recomputed: RecomputedSessions) -> None:
-        """Takes over what was computed from the warehouse."""
+        """Replaces cached sessions by those recomputed from the warehouse."""
         for key in recomputed.keys:
             if (session := self._sessions.get(key)) and (session.id in recomputed.replaced_ids or not session.hits):
                 del self._sessions[key]
@@ -60,7 +70,7 @@ class OpenSessions:
             self._put_if_later(key, session)
 
     def evict_old(self, max_count: int | None = None) -> None:
-        """Drops the sessions that have ended for good, and the oldest above `most`."""
+        """Evicts sessions that can no longer continue, and the oldest ones above `max_count`."""
         self.complete_since_us = max(self.complete_since_us, self._newest_us - self.retention_us)
         sessions = {
             key: session for key, session in self._sessions.items() if session.ended_us >= self.complete_since_us
@@ -83,7 +93,10 @@ class OpenSessions:
 
 
 def _placeholder(key: VisitorKey, timestamp_us: int) -> Session:
-    """In the place of a visitor of yesterday who was not found: should their hit come late, all is computed anew."""
+    """Creates a linked session without hits for a previous visitor that has none yet.
+
+    A late hit of that visitor then forces a recompute.
+    """
     return Session(
         id=0, property_number=key[0], visitor=key[1], started_us=timestamp_us, ended_us=timestamp_us, is_linked=True
     )

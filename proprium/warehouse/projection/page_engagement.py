@@ -1,7 +1,7 @@
-"""How long page views were read, and how far scrolled: what is told of a view that has a name stands in its own row.
+"""Page engagement: time on page and scroll depth, credited to page views.
 
-A page_leave or scroll belongs to the latest view of its view_id before it, for a day. Views of old scripts have no
-name: what is told of those is looked for when somebody asks, in metrics.views.
+`page_leave` and `scroll` events are credited to the latest page view with the same view_id within 24 h before them, in
+that view's row. Views of old scripts have no view_id: metrics.page_engagement joins theirs at query time.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from proprium.warehouse.projection.sessionizer import SECOND_US
 from proprium.warehouse.projection.view_updates import REPORT_EVENTS, ViewHit, ViewKey, ViewWindows
 
 VIEW_WINDOW_US = 24 * 60 * 60 * SECOND_US
-"""So long after its beginning a view is told of."""
-MAX_REMEMBERED_VIEWS = 30_000
-"""Views in memory, over all properties: about 10 MB."""
+"""Time after a page view within which events are credited to it."""
+MAX_CACHED_VIEWS = 30_000
+"""Cached views, over all properties: about 10 MB."""
 
 _DISTANT_PAST_US = -(1 << 62)
 
 
 @dataclass(slots=True, eq=False)
 class EngagedView:
-    """NULL as long as nothing was told: a time of none is 0."""
+    """A page view with the engagement credited to it.
+
+    Both values are None until a report arrives; a report without a time on page sets `read_ms` to 0.
+    """
 
     timestamp_us: int
     seq: int
@@ -35,10 +38,12 @@ class EngagedView:
     read_depth: int | None = None
 
     def accepts_report(self, timestamp_us: int, seq: int) -> bool:
+        """Returns whether a report is later, by (time, seq), and within the view's window."""
         elapsed_us = timestamp_us - self.timestamp_us
         return 0 < elapsed_us <= VIEW_WINDOW_US or (elapsed_us == 0 and self.seq < seq)
 
     def add_report(self, engaged_ms: int | None, scroll_depth: int | None) -> None:
+        """Adds time on page, capped at MAX_ENGAGED_MS, and raises the scroll depth to the deepest one."""
         read_ms = (self.read_ms or 0) + (engaged_ms or 0)
         self.read_ms = min(read_ms, MAX_ENGAGED_MS)
         if scroll_depth is not None and (self.read_depth is None or scroll_depth > self.read_depth):
@@ -47,51 +52,53 @@ class EngagedView:
 
 @dataclass(slots=True)
 class PendingUpdates:
-    """What rows say of others, which are in the warehouse already."""
+    """Updates of stored views, caused by a batch of new rows."""
 
     grown_views: list[EngagedView] = field(default_factory=list)
-    windows_to_recompute: dict[ViewKey, tuple[int, int]] = field(
-        default_factory=dict
-    )  # memory does not know enough; from when to when
+    # Views that the cache cannot decide about, with the window of their new events in microseconds.
+    windows_to_recompute: dict[ViewKey, tuple[int, int]] = field(default_factory=dict)
 
     def mark_for_recompute(self, view_key: ViewKey, timestamp_us: int) -> None:
+        """Extends the view key's window to include `timestamp_us`."""
         start_us, end_us = self.windows_to_recompute.get(view_key, (timestamp_us, timestamp_us))
         self.windows_to_recompute[view_key] = min(start_us, timestamp_us), max(end_us, timestamp_us)
 
 
 class PageEngagement:
-    """Remembers the latest view of every name that was seen lately; `forget` after a transaction that failed."""
+    """Credits engagement to views, with a cache of the latest view of each recent view_id.
+
+    After a transaction that was rolled back, `load` must be called before the next rows.
+    """
 
     def __init__(self) -> None:
-        self._latest_views: OrderedDict[ViewKey, EngagedView] = OrderedDict()  # in the order in which they were seen
-        self._newest_us: dict[int, int] = {}  # property → the time of its latest hit
-
-    def clear(self) -> None:
-        self._latest_views.clear()
-        self._newest_us.clear()
+        self._latest_views: OrderedDict[ViewKey, EngagedView] = OrderedDict()  # in the order of insertion
+        self._newest_us: dict[int, int] = {}  # property number → time of its latest event
 
     def load(self, connection: Connection) -> None:
-        """Learns where each property stands."""
-        self.clear()
+        """Empties the cache, and reads the time of each property's latest event."""
+        self._latest_views.clear()
+        self._newest_us.clear()
         self._newest_us.update(view_updates.newest_timestamps(connection))
 
     def reset(self, property_number: int) -> None:
-        """The warehouse holds nothing of this property."""
+        """Removes a property from the cache, after all of its rows were deleted."""
         self._newest_us.pop(property_number, None)
         for view_key in [view_key for view_key in self._latest_views if view_key[0] == property_number]:
             del self._latest_views[view_key]
 
-    def evict_old(self, max_count: int = MAX_REMEMBERED_VIEWS) -> None:
+    def evict_old(self, max_count: int = MAX_CACHED_VIEWS) -> None:
+        """Evicts the views that were inserted first, above `max_count`."""
         while len(self._latest_views) > max_count:
             self._latest_views.popitem(last=False)
 
     def fill_columns(self, rows: EventRows) -> PendingUpdates:
-        """Writes into rows what they say of each other. They are in the order of time."""
-        pending_updates, index_by_view, grown_views = (
-            PendingUpdates(),
-            dict[EngagedView, int](),
-            dict[EngagedView, None](),
-        )
+        """Sets `read_ms` and `read_depth` of new rows, which must be in the order of time.
+
+        Returns the updates of views that are in the warehouse already, for `write_updates`.
+        """
+        pending_updates = PendingUpdates()
+        index_by_view: dict[EngagedView, int] = {}
+        grown_views: dict[EngagedView, None] = {}
         latest_views, windows_to_recompute = self._latest_views, pending_updates.windows_to_recompute
         for index, view_key, timestamp_us, seq, is_view, engaged_ms, scroll_depth in _views_and_reports(rows):
             if view_key in windows_to_recompute:
@@ -117,10 +124,10 @@ class PageEngagement:
         return pending_updates
 
     def write_updates(self, connection: Connection, pending_updates: PendingUpdates) -> None:
-        """After the rows are in."""
+        """Writes pending updates, after the new rows have been written; recomputes undecided views."""
         view_updates.write_engagement(connection, pending_updates.grown_views)
         for view_key, view in recompute_views(connection, pending_updates.windows_to_recompute).items():
-            self._latest_views.pop(view_key, None)  # by heart it may be wrong now
+            self._latest_views.pop(view_key, None)  # the cached entry may be wrong now
             if (
                 view is not None
                 and self._newest_us[view_key[0]] <= pending_updates.windows_to_recompute[view_key][1] + VIEW_WINDOW_US
@@ -139,7 +146,7 @@ class PageEngagement:
 
 
 def _views_and_reports(rows: EventRows) -> Iterator[tuple[int, ViewKey, int, int, bool, int | None, int | None]]:
-    """People's views and reports that have a name, each with its place among the rows."""
+    """Yields views and reports with a view_id, without bots, with their row index."""
     columns = ("property", "view_id", "created_at", "seq", "event", "is_view", "is_bot", "engaged_ms", "scroll_depth")
     values = zip(*(rows[name] for name in columns), strict=True)
     for index, (
@@ -158,7 +165,10 @@ def _views_and_reports(rows: EventRows) -> Iterator[tuple[int, ViewKey, int, int
 
 
 def recompute_views(connection: Connection, windows: ViewWindows) -> dict[ViewKey, EngagedView | None]:
-    """Tells all views anew that something in these windows may be about; of each name the latest view in reach."""
+    """Recomputes and writes the engagement of views that events in these windows affect.
+
+    Returns the latest view of each key around its window; None where there is none.
+    """
     if not windows:
         return {}
     reach_windows = {
@@ -170,7 +180,7 @@ def recompute_views(connection: Connection, windows: ViewWindows) -> dict[ViewKe
     for view_key, hits in _hits_by_view(view_updates.read_hits(connection, reach_windows)).items():
         stored_values = {hit.seq: (hit.read_ms, hit.read_depth) for hit in hits if hit.is_view}
         views = _credit_view_hits(hits)
-        until_us = windows[view_key][1] + VIEW_WINDOW_US  # of those after it not all that is told has been read
+        until_us = windows[view_key][1] + VIEW_WINDOW_US  # of later views not all reports have been read
         changed_views += [
             view
             for view in views
@@ -189,7 +199,7 @@ def _hits_by_view(hits: Iterable[ViewHit]) -> Mapping[ViewKey, list[ViewHit]]:
 
 
 def _credit_view_hits(hits: Collection[ViewHit]) -> list[EngagedView]:
-    """The views of one name, each with what is told of it."""
+    """Credits the reports of one view key to its views, returned in the order of time."""
     views: list[EngagedView] = []
     for hit in sorted(hits, key=lambda hit: (hit.created_at, hit.seq)):
         if hit.is_view:

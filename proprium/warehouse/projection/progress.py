@@ -1,4 +1,4 @@
-"""How far a long catch-up is, told to whoever waits, and to the log now and then."""
+"""Progress of a long catch-up or rebuild, reported to a callback and, every few seconds, to the log."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ log = logging.getLogger(__name__)
 LOG_INTERVAL_S = 5.0
 
 ProgressCallback = Callable[[int, int], None]
-"""Told of (done, in all): places in storage's sequence, so about as many as events."""
+"""Called with (done, total), as differences of seq in storage: about as many as events."""
 
 
 class ProgressReporter:
-    """One catch-up, from a place in the sequence to where it ended when this was made."""
+    """Reports the progress of one catch-up, from `start_seq` to `end_seq` in storage."""
 
     def __init__(self, start_seq: int, end_seq: int, on_progress: ProgressCallback | None) -> None:
         self._start_seq = start_seq
@@ -25,14 +25,17 @@ class ProgressReporter:
         self._has_logged = False
 
     def report(self, seq: int) -> None:
+        """Calls the callback; logs at most every LOG_INTERVAL_S. `end_seq` moves along when it is passed."""
         done_count, total_count = seq - self._start_seq, max(self._end_seq, seq) - self._start_seq
         if self._on_progress is not None:
             self._on_progress(done_count, total_count)
         if time.monotonic() >= self._next_log_s:
             self._next_log_s = time.monotonic() + LOG_INTERVAL_S
             self._has_logged = True
-            log.info("the warehouse catches up: %s of %s events", f"{done_count:,}", f"{total_count:,}")
+            fields = {"done": done_count, "total": total_count}
+            log.info("warehouse catching up: %s of %s events", f"{done_count:,}", f"{total_count:,}", extra=fields)
 
     def finish(self) -> None:
+        """Logs the end of a catch-up that was long enough to be logged."""
         if self._has_logged:
-            log.info("the warehouse has caught up")
+            log.info("warehouse up to date")

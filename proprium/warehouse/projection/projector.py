@@ -1,4 +1,8 @@
-"""Keeps the warehouse like storage: follows it as it grows, and rebuilds when the warehouse is of another past."""
+"""The projector: a background thread that keeps the warehouse in sync with storage.
+
+Applies new events and deletions incrementally, backfills when it is far behind, rebuilds when schema version, rules or
+database generation differ, and compacts the file after deletions.
+"""
 
 from __future__ import annotations
 
@@ -28,32 +32,39 @@ log = logging.getLogger(__name__)
 MIN_INTERVAL_S = 0.2
 MAX_INTERVAL_S = 0.6
 INTERVAL_WORK_FACTOR = 12
-"""From one projection to the next, by what one takes: a row costs much less in company (50 ms a round, 50 µs a row).
-The first one after a silence goes at once."""
+"""The interval between two rounds is this factor times a round's duration, within MIN_INTERVAL_S and MAX_INTERVAL_S:
+batching is much cheaper (50 ms a round, 50 µs a row). The first round after an idle period starts at once."""
 POLL_INTERVAL_S = 5.0
-"""How often storage is looked at when it says nothing, and how often its history is compared."""
+"""How often storage is polled when it sends no wake-up, and how often compatibility with it is checked."""
 RETRY_DELAY_S = 2.0
 MAX_FAILURES_BEFORE_REOPEN = 2
 BACKFILL_THRESHOLD_EVENTS = 50_000
-"""Events behind storage from which on they are taken in bulk."""
+"""A lag of more events than this is applied by backfill, in larger batches."""
 BYTES_PER_EVENT = 150
+"""Estimated size of an event in the warehouse file, for the check of free disk space."""
 
 
 @dataclass(frozen=True)
 class WarehouseStatus:
+    """Event counts of storage and warehouse, and the lag between them."""
+
     storage_events: int
     warehouse_events: int
-    lag_s: float  # how long events have waited to get in; 0: none does
+    lag_s: float  # how long the oldest pending event has waited to be projected; 0: none is pending
     is_rebuilding: bool
-    left_out_events: int = 0  # by the properties' rules
+    left_out_events: int = 0  # excluded by the properties' rules
 
 
 class ProjectorStopped(Exception):
-    """The projector was told to stop before it had caught up."""
+    """`stop` was called before the projector had caught up."""
 
 
 class Projector:
-    """One a warehouse. `on_moved` is told of the properties whose numbers may have moved, in the projector's thread."""
+    """Syncs one warehouse with storage, in a background thread or by explicit calls.
+
+    `on_properties_changed` is called with the numbers of properties whose metrics may have changed, in the thread that
+    applied the changes. `catch_up`, `rebuild` and `compact` may be called from any thread; one runs at a time.
+    """
 
     def __init__(
         self,
@@ -72,18 +83,18 @@ class Projector:
         self._stop_event = threading.Event()
         self._thread: threading.Thread | None = None
         self._sync = IncrementalSync(change_feed, warehouse, rules_source)
-        self._compared_at_s = float("-inf")
+        self._checked_at_s = float("-inf")
         self._caught_up_at_s: float | None = None
         self._is_rebuilding = False
         self._compactions = CompactionSchedule()
 
     def start(self) -> None:
-        """Follows in a thread of its own until `stop`."""
+        """Starts the background thread, which runs until `stop`."""
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the transaction that is under way; a rebuild is given up."""
+        """Stops the thread after its current transaction; a running rebuild is discarded."""
         self._stop_event.set()
         self._change_feed.wake()
         if self._thread is not None:
@@ -92,7 +103,10 @@ class Projector:
         self._stop_event.clear()
 
     def catch_up(self, on_progress: ProgressCallback | None = None) -> frozenset[int]:
-        """Until nothing is left to take; the properties that moved. Rebuilds first where that is needed."""
+        """Applies everything that is pending and returns the numbers of the changed properties.
+
+        Rebuilds instead where the warehouse is not compatible with storage. Raises ProjectorStopped.
+        """
         with self._lock:
             if self._needs_rebuild():
                 return self.rebuild(on_progress)
@@ -101,12 +115,16 @@ class Projector:
         return changed_properties
 
     def rebuild(self, on_progress: ProgressCallback | None = None) -> frozenset[int]:
-        """Fills a new file while the old one answers, then swaps. Raises ProblemForOperator on too small a disk."""
+        """Rebuilds the warehouse in a new file, then swaps; the old file serves reads meanwhile.
+
+        Returns the numbers of all properties. Raises OperatorError when there is too little disk space.
+        """
         with self._lock:
             self._check_disk()
             self._is_rebuilding = True
             try:
-                self._rebuild(on_progress)
+                log.info("rebuilding the warehouse from storage")
+                self._sync_and_swap(self._warehouse.create_rebuild_target(), on_progress)
             finally:
                 self._is_rebuilding = False
             changed_properties = self._sync.property_numbers()
@@ -114,27 +132,30 @@ class Projector:
         return changed_properties
 
     def compact(self) -> bool:
-        """Writes the file again without what was deleted; False where nothing was. The old one answers meanwhile.
+        """Compacts the file: rewrites it without deleted rows. Returns False where no compaction is needed.
 
-        Raises ProblemForOperator on too small a disk.
+        The old file serves reads meanwhile. Raises OperatorError when there is too little disk space.
         """
         with self._lock:
             if not self._sync.needs_compaction:
                 return False
             check_disk_for_copy(self._warehouse.path)
-            successor = self._warehouse.copy(lambda: self._on_batch_done(self._sync))
-            self._move_to(successor, None)
-            moved = self._sync.property_numbers()
-        self._notify(moved)
+            compacted_copy = self._warehouse.copy(lambda: self._on_batch_done(self._sync))
+            self._sync_and_swap(compacted_copy, None)
+            changed_properties = self._sync.property_numbers()
+        self._notify(changed_properties)
         return True
 
     def erased_to(self) -> int:
-        """The last change of storage of which the warehouse's file holds no trace."""
-        follower = self._sync
-        return 0 if follower.needs_compaction else follower.position.change_seq
+        """Returns the seq up to which storage's deletions are erased from the warehouse's file.
+
+        0 while a compaction is pending.
+        """
+        sync = self._sync
+        return 0 if sync.needs_compaction else sync.position.change_seq
 
     def status(self) -> WarehouseStatus:
-        """Counts both; takes a moment where there are many events."""
+        """Counts the events of storage and warehouse; slow where there are many."""
         with self._warehouse.read(allow_outdated=True) as connection:
             event_count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
             excluded_count = cast(int, connection.scalar(select(func.count()).select_from(schema.left_out)))
@@ -142,7 +163,7 @@ class Projector:
         return WarehouseStatus(stored_count, event_count, self.lag_s(), self._is_rebuilding, excluded_count)
 
     def lag_s(self) -> float:
-        """How long events have waited to get into the warehouse; cheap."""
+        """Returns how long the oldest pending event has waited to be projected, in seconds; cheap."""
         pending_events = self._change_feed.events_after(self._sync.position.event_seq, 1)
         if not pending_events:
             return 0.0
@@ -161,18 +182,21 @@ class Projector:
                 return
             except Exception:
                 failure_count += 1
-                log.exception("the warehouse could not follow storage; trying again")
+                log.exception("warehouse sync failed; retrying", extra={"failures": failure_count})
                 self._recover(failure_count)
             interval_s = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, INTERVAL_WORK_FACTOR * (time.monotonic() - started_s)))
             self._change_feed.wait(POLL_INTERVAL_S)
             self._stop_event.wait(max(0.0, started_s + interval_s - time.monotonic()))
 
     def _compact_when_due(self) -> None:
-        """A failure is tried again later: the numbers are right without it. Raises Stopped."""
-        follower = self._sync
-        if not self._compactions.is_due(follower.needs_compaction, follower.position.change_seq):
+        """Compacts when it is due; a failure is logged and retried later. Raises ProjectorStopped.
+
+        The metrics are correct without it: deleted rows are gone, only their bytes may remain in the file.
+        """
+        sync = self._sync
+        if not self._compactions.is_due(sync.needs_compaction, sync.position.change_seq):
             return
-        begun = time.monotonic()
+        started_s = time.monotonic()
         try:
             self.compact()
         except ProjectorStopped:
@@ -182,14 +206,17 @@ class Projector:
             log.warning("%s", problem)
         except Exception:
             self._compactions.record_failure()
-            log.exception("what was deleted could not be removed from the warehouse's file; trying again")
+            log.exception("warehouse compaction failed; retrying later")
         else:
-            duration_s = time.monotonic() - begun
+            duration_s = time.monotonic() - started_s
             self._compactions.record_success(duration_s)
-            log.info("what was deleted is gone from the warehouse's file (%.1f s)", duration_s)
+            log.info("warehouse compacted in %.1f s", duration_s, extra={"duration_s": round(duration_s, 1)})
 
     def _recover(self, failure_count: int) -> None:
-        """A full disk may pass by itself; an engine that has given up must be opened anew."""
+        """Waits, and reopens the warehouse after repeated failures.
+
+        A full disk may resolve by itself; an engine in a fatal error state needs the reopening.
+        """
         self._stop_event.wait(RETRY_DELAY_S)
         self._change_feed.wake()
         if failure_count >= MAX_FAILURES_BEFORE_REOPEN:
@@ -198,12 +225,15 @@ class Projector:
                     self._warehouse.reopen()
                     self._sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
             except Exception:
-                log.exception("the warehouse could not be opened again")
+                log.exception("the warehouse could not be reopened")
 
     def _sync_all(
         self, sync: IncrementalSync, on_progress: ProgressCallback | None, *, live_sync: IncrementalSync | None = None
     ) -> frozenset[int]:
-        """The properties that moved. Keeps `beside` up at the same time. Raises Stopped."""
+        """Applies everything pending and returns the changed properties. Raises ProjectorStopped.
+
+        `live_sync`, where given, is kept up to date as well: the warehouse that serves reads during a rebuild.
+        """
         reporter = ProgressReporter(sync.position.event_seq, self._change_feed.last_event_seq(), on_progress)
         changed_properties: frozenset[int] = frozenset()
         while not self._stop_event.is_set():
@@ -212,7 +242,7 @@ class Projector:
                 sync.backfill(lambda: self._on_batch_done(live_sync)) if needs_backfill else sync.apply_next()
             )
             reporter.report(sync.position.event_seq)
-            if not sync.is_behind:  # what came meanwhile is the next round's: chasing it would never rest
+            if not sync.is_behind:  # newer events wait for the next round: under load this loop would not end
                 self._caught_up_at_s = time.monotonic()
                 reporter.finish()
                 return changed_properties
@@ -220,33 +250,29 @@ class Projector:
         raise ProjectorStopped
 
     def _on_batch_done(self, live_sync: IncrementalSync | None) -> None:
-        """In the middle of a long way: is there something else to do?"""
+        """Applies pending events to `live_sync` between two batches. Raises ProjectorStopped."""
         if self._stop_event.is_set():
             raise ProjectorStopped
         if live_sync is not None:
             self._notify(live_sync.apply_next())
 
-    def _rebuild(self, on_progress: ProgressCallback | None) -> None:
-        log.info("the warehouse is rebuilt from storage")
-        self._move_to(self._warehouse.create_rebuild_target(), on_progress)
-
-    def _move_to(self, successor: Warehouse, progress: ProgressCallback | None) -> None:
-        """Fills the successor with what it has not got yet, then swaps; abandons it when something fails."""
+    def _sync_and_swap(self, rebuild_target: Warehouse, on_progress: ProgressCallback | None) -> None:
+        """Brings the rebuild target up to date, then swaps it in; discards it on any error."""
         try:
-            follower = IncrementalSync(self._change_feed, successor, self._rules_source)
-            self._sync_all(follower, progress, live_sync=self._sync if self._sync.is_compatible() else None)
-            self._warehouse.swap(successor)
+            sync = IncrementalSync(self._change_feed, rebuild_target, self._rules_source)
+            self._sync_all(sync, on_progress, live_sync=self._sync if self._sync.is_compatible() else None)
+            self._warehouse.swap(rebuild_target)
         except BaseException:
-            self._warehouse.discard(successor)
+            self._warehouse.discard(rebuild_target)
             raise
-        self._sync = follower.rebind(self._warehouse)
+        self._sync = sync.rebind(self._warehouse)
 
     def _needs_rebuild(self) -> bool:
-        """Compared now and then only: it costs as much as a small projection."""
+        """Checks compatibility at most once every POLL_INTERVAL_S: it costs as much as a small projection."""
         now_s = time.monotonic()
-        if now_s - self._compared_at_s < POLL_INTERVAL_S:
+        if now_s - self._checked_at_s < POLL_INTERVAL_S:
             return False
-        self._compared_at_s = now_s
+        self._checked_at_s = now_s
         return not self._sync.is_compatible()
 
     def _check_disk(self) -> None:
@@ -255,7 +281,7 @@ class Projector:
         if free_bytes < needed_bytes:
             raise OperatorError(
                 f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {self._warehouse.path.parent},"
-                f" {free_bytes >> 20} MB are free."
+                f" {free_bytes >> 20} MB are free. Free up disk space and try again."
             )
 
     def _notify(self, changed_properties: frozenset[int]) -> None:
@@ -263,4 +289,4 @@ class Projector:
             try:
                 self._on_properties_changed(changed_properties)
             except Exception:
-                log.exception("somebody who watches the warehouse failed")
+                log.exception("subscriber of warehouse changes failed")

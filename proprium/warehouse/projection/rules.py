@@ -1,4 +1,7 @@
-"""What decides how a stored event becomes a row, apart from the event itself."""
+"""Projection rules: the settings of properties, and the code version, by which stored events become rows.
+
+A fingerprint of both is stored in the warehouse; where it differs, the warehouse is rebuilt.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,13 @@ _FINGERPRINTED_PACKAGES = ("user-agents", "ua-parser")
 
 @dataclass(frozen=True)
 class Rules:
-    """Of each property by its number, where they were decided: whether automated browsers count as people, what is left
-    out of all numbers, what ends a session and makes it a bounce, and which pages are counted as one."""
+    """The rules of all properties, by property number; properties with default rules are absent.
+
+    Whether automated browsers count as people, exclusions, session timeout and bounce threshold, and path patterns.
+    """
 
     counts_automated_by_property: dict[int, bool] = field(default_factory=dict)
-    counts_automated: bool = False  # where a property has not decided
+    counts_automated: bool = False  # the default of properties without a setting
     exclusions: dict[int, Exclusions] = field(default_factory=dict)
     session_rules_by_property: dict[int, SessionRules] = field(default_factory=dict)
     path_patterns: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -48,7 +53,7 @@ class Rules:
         return self.session_rules_by_property.get(property_number, DEFAULT_SESSION_RULES)
 
     def canonical_pages(self, property_numbers: Sequence[int], pages: Sequence[str | None]) -> Sequence[str | None]:
-        """Pages as they are counted: those that fit a pattern of their property go by its name."""
+        """Replaces pages by the path pattern of their property that groups them, if any."""
         if self.path_patterns.keys().isdisjoint(property_numbers):
             return pages
         return [
@@ -60,7 +65,7 @@ class Rules:
         return self.counts_automated_by_property.get(property_number, self.counts_automated)
 
     def apply_exclusions(self, batch: EventBatch) -> tuple[EventBatch, Mapping[str, Sequence[Any]]]:
-        """What is projected; and, with a column `reason`, what no number can count."""
+        """Splits a batch into events to project and excluded rows, with a column `reason`."""
         if self.exclusions.keys().isdisjoint(batch.dictionaries["property"]):
             return batch, _NO_ROWS
         values = zip(*(batch[name] for name in ("property", "country", "page", "user_agent")), strict=True)
@@ -92,7 +97,10 @@ _SELECT_RULES = select(
 
 
 def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
-    """The rules as storage holds them now, for the projector; `counts_automated` where a property has not decided."""
+    """Returns a source that reads the current rules from storage.
+
+    `counts_automated` is the default of properties without a setting.
+    """
 
     def read() -> Rules:
         with database.engine.connect() as connection:
@@ -123,13 +131,16 @@ def _session_rules(row: Any) -> SessionRules:
 
 
 def fingerprint(rules: Rules) -> str:
-    """Another one means that every row may have to be made anew. A property's own rules follow by a change row."""
+    """Fingerprints code and server-wide rules: a different one requires a rebuild of the whole warehouse.
+
+    A property's own rules are not part of it: their changes are StorageChange rows, which rebuild that property only.
+    """
     return f"{_code_fingerprint()}-{int(rules.counts_automated)}"
 
 
 @cache
 def _code_fingerprint() -> str:
-    """Of the code, lists and packages that rows are made with."""
+    """Hashes the code, data files and package versions that determine rows."""
     digest = blake2b(digest_size=8)
     for path in _fingerprinted_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

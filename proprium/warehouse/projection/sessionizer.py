@@ -1,4 +1,8 @@
-"""Sessions as METRICS.md defines them: one pure step a hit, taken in the order of (time, seq)."""
+"""The sessionizer: assigns hits to sessions, one pure step a hit, in the order of (time, seq).
+
+Session rules: a session ends after a gap of inactivity (30 min by default) or 24 hours, and may continue over midnight
+when the visitor's daily hash changes.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +10,41 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-SECOND_US = 1_000_000  # everything here is microseconds
+SECOND_US = 1_000_000  # all times in this module are in microseconds
 DEFAULT_SESSION_GAP_US = 30 * 60 * SECOND_US
-"""Hits of one visitor further apart belong to two sessions."""
+"""Session timeout: hits of one visitor further apart belong to two sessions."""
 MAX_SESSION_LENGTH_US = 24 * 60 * 60 * SECOND_US
-"""A hit later than this after a session's first one begins another."""
+"""A hit later than this after a session's first hit starts another session."""
 DUPLICATE_VIEW_WINDOW_US = SECOND_US
-"""Two views of a path this close are one, where neither has a view_id."""
+"""Two views of a path within this time are one view, where neither has a view_id."""
 DEFAULT_BOUNCE_MS = 10_000
-"""A session of one view that is read for less is a bounce."""
+"""Engagement threshold: a session of one view with less engaged time is a bounce."""
 
 OTHER, VIEW, LINK_CLICK, CUSTOM, SESSION_START = range(5)
-"""What a hit does to its session, beside being one more hit."""
+"""The kinds of hits, by their effect on a session."""
 
 VisitorKey = tuple[int, int]
-"""(property, the visitor as the hit itself says)."""
+"""(property number, the hit's own visitor, which may differ from its session's)."""
 
 
 class SessionRules(NamedTuple):
-    """What a property decides about its sessions."""
+    """The session timeout and bounce rule of a property."""
 
-    gap_us: int = DEFAULT_SESSION_GAP_US  # microseconds
+    gap_us: int = DEFAULT_SESSION_GAP_US
     bounce_ms: int = DEFAULT_BOUNCE_MS
 
 
 DEFAULT_SESSION_RULES = SessionRules()
 SessionRulesLookup = Callable[[int], SessionRules]
-"""By a property's number."""
+"""Looks up session rules by a property's number."""
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """A session while hits are still added to it."""
+    """A session to which hits are still added."""
 
     id: int  # the seq of its first hit
-    property_number: int  # the property's
+    property_number: int
     visitor: int
     started_us: int
     session_rules: SessionRules = DEFAULT_SESSION_RULES
@@ -55,12 +59,12 @@ class Session:
     entry_page: str | None = None
     exit_page: str | None = None
     exit_view: int | None = None  # seq of the last view
-    is_new: bool = False  # the script said that it had never seen this visitor
-    recent_view_us_by_path: dict[str | None, int] = field(
-        default_factory=dict
-    )  # path → when it was last viewed, within DOUBLE
-    is_linked: bool = False  # visitors of two days meet in it, or might: never extended without asking the warehouse
-    is_written: bool = False
+    is_new: bool = False  # has a session_start: the script's first visit of this visitor
+    # path → time of its latest view, within DUPLICATE_VIEW_WINDOW_US
+    recent_view_us_by_path: dict[str | None, int] = field(default_factory=dict)
+    # The session joins, or may join, visitor hashes of two days: recomputed from the warehouse, never just extended.
+    is_linked: bool = False
+    is_written: bool = False  # has a row in the warehouse
 
     @property
     def is_bounce(self) -> bool:
@@ -71,12 +75,14 @@ class Session:
         )
 
     def accepts(self, hit: SessionHit) -> bool:
+        """Returns whether a later hit is within the session timeout and the maximal length."""
         return (
             hit.timestamp_us - self.ended_us <= self.session_rules.gap_us
             and hit.timestamp_us - self.started_us <= MAX_SESSION_LENGTH_US
         )
 
     def add(self, hit: SessionHit) -> None:
+        """Adds the next hit, and sets its `session` and `is_view`."""
         self.ended_us, self.last_seq, self.last_visitor = hit.timestamp_us, hit.seq, hit.visitor
         self.hits += 1
         self.engaged_ms += hit.engaged_ms
@@ -113,7 +119,7 @@ class Session:
 
 
 class SessionAssignment(NamedTuple):
-    """What the warehouse holds of a hit's session."""
+    """The columns of an event row that depend on its session."""
 
     session: int | None
     visitor: int | None
@@ -122,7 +128,10 @@ class SessionAssignment(NamedTuple):
 
 
 class SessionHit:
-    """What sessions need to know of an event. (A dataclass takes twice as long to make, and one is made for each.)"""
+    """An event as the sessionizer sees it.
+
+    A plain class with slots: creating a dataclass takes twice as long, and every event creates one.
+    """
 
     __slots__ = (
         *("engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "page", "previous_visitor"),
@@ -131,18 +140,18 @@ class SessionHit:
 
     def __init__(
         self,
-        index: int,  # among the events that are added together
+        index: int,  # of its row in the batch
         seq: int,
-        property_number: int,  # the property's
+        property_number: int,
         timestamp_us: int,
         visitor: int,
-        previous_visitor: int | None,  # yesterday's visitor, who may still be in a session
+        previous_visitor: int | None,  # the same client's hash of yesterday, whose session may continue
         kind: int,
         page: str | None,
         has_view_id: bool,
         engaged_ms: int,
         session_rules: SessionRules,
-        stored_assignment: SessionAssignment | None = None,  # of one that is in the warehouse already
+        stored_assignment: SessionAssignment | None = None,  # None: not in the warehouse yet
     ) -> None:
         self.index = index
         self.seq = seq
@@ -161,7 +170,7 @@ class SessionHit:
         self.is_view = False
 
     def assignment(self) -> SessionAssignment:
-        """In its session, as a row says it."""
+        """Returns the row's columns for the session that the hit was added to."""
         session = self.session
         assert session is not None
         return SessionAssignment(
@@ -170,7 +179,10 @@ class SessionHit:
 
 
 def assign_to_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHit) -> Session:
-    """Puts the hit into its session; `visits` holds the latest one of each visitor."""
+    """Adds the hit to its visitor's latest session, or to a new one.
+
+    `latest_sessions` holds the latest session of each visitor, and is updated.
+    """
     key = hit.key
     session = latest_sessions.get(key)
     if session is None or not session.accepts(hit):
@@ -178,9 +190,8 @@ def assign_to_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHi
         if session is None:
             session = Session(hit.seq, hit.property_number, hit.visitor, hit.timestamp_us, hit.session_rules)
             if previous_session is not None:
-                session.recent_view_us_by_path = (
-                    previous_session.recent_view_us_by_path
-                )  # a view and its double may stand at both sides of the 24th hour
+                # A view and its duplicate may fall on both sides of the 24-hour limit.
+                session.recent_view_us_by_path = previous_session.recent_view_us_by_path
         latest_sessions[key] = session
     session.add(hit)
     return session
@@ -194,7 +205,10 @@ def _continued_session(latest_sessions: dict[VisitorKey, Session], hit: SessionH
 
 
 def gap_separated_runs(hits: Iterable[SessionHit]) -> Iterator[list[SessionHit]]:
-    """Runs of hits, given in order, that no gap interrupts: what happens in one has no effect on another."""
+    """Splits sorted hits at gaps longer than the session timeout.
+
+    Runs are independent: no session spans two of them.
+    """
     run: list[SessionHit] = []
     for hit in hits:
         if run and hit.timestamp_us - run[-1].timestamp_us > hit.session_rules.gap_us:

@@ -1,4 +1,4 @@
-"""Hits that name their page view, by a view_id: read and written, always many in one statement."""
+"""Reads and updates page views by view_id, many in one statement, for page engagement."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from proprium.warehouse.warehouse import stage
 ViewKey = tuple[int, int]
 """(property, view_id)."""
 ViewWindows = Mapping[ViewKey, tuple[int, int]]
-"""The first and last moment that matters of each name, in microseconds."""
+"""The time window of each view key in microseconds, both ends included."""
 
 REPORT_EVENTS = ("page_leave", "scroll")
-"""Events that tell of a view."""
+"""Events that report the engagement of a page view."""
 
 _staging_metadata = MetaData()
 _staged_window = Table(
@@ -51,7 +51,7 @@ _staged_engagement = Table(
 
 
 class ViewEngagement(Protocol):
-    """What is written of a view."""
+    """The columns that `write_engagement` updates."""
 
     seq: int
     read_ms: int | None
@@ -59,7 +59,7 @@ class ViewEngagement(Protocol):
 
 
 class ViewHit(NamedTuple):
-    """A view, or a report of one. Its time is in microseconds."""
+    """A page view, or an event that reports its engagement. `created_at` is in microseconds."""
 
     property: int
     view_id: int
@@ -73,10 +73,13 @@ class ViewHit(NamedTuple):
 
 
 def read_hits(connection: Connection, windows: ViewWindows) -> list[ViewHit]:
-    """People's views and reports of these names, each in its window; nothing of names without a view there."""
+    """Reads views and reports of these keys, each in its window, without bots.
+
+    Returns nothing for keys without a view in their window.
+    """
     with stage(connection, _staged_window, _window_columns(windows)):
         viewed_keys = set(map(tuple, connection.execute(_SELECT_VIEWED)))
-    if not viewed_keys:  # most names of which memory knows nothing are of views that never arrived
+    if not viewed_keys:  # the usual case: most keys that are not cached belong to views that never arrived
         return []
     viewed_windows = {view_key: window for view_key, window in windows.items() if view_key in viewed_keys}
     with stage(connection, _staged_window, _window_columns(viewed_windows)):
@@ -93,7 +96,10 @@ def _window_columns(windows: ViewWindows) -> dict[str, list[int]]:
 
 
 def partly_matching_views(connection: Connection, hits: ColumnElement[bool]) -> dict[ViewKey, tuple[int, int]]:
-    """Names of which some hits are among these and some are not; when those among them were."""
+    """Finds view keys of which some events, but not all, match the condition `hits`.
+
+    Returns the time window of the matching events of each key, in microseconds.
+    """
     key_columns, timestamp_us = (event.c.property, event.c.view_id), epoch_us(event.c.created_at)
     view_ids = select(event.c.view_id).where(hits, event.c.view_id.is_not(None))
     statement = (
@@ -109,13 +115,13 @@ def partly_matching_views(connection: Connection, hits: ColumnElement[bool]) -> 
 
 
 def newest_timestamps(connection: Connection) -> dict[int, int]:
-    """The time of each property's latest hit, in microseconds."""
+    """Reads the time of each property's latest event, in microseconds."""
     statement = select(event.c.property, epoch_us(func.max(event.c.created_at))).group_by(event.c.property)
     return {property_number: timestamp_us for property_number, timestamp_us in connection.execute(statement)}  # noqa: C416
 
 
 def write_engagement(connection: Connection, engagements: Sequence[ViewEngagement]) -> None:
-    """Into the rows of views that are in the warehouse already."""
+    """Updates time on page and scroll depth of views that are in the warehouse already."""
     if engagements:
         columns = {name: list(map(attrgetter(name), engagements)) for name in _ENGAGEMENT_COLUMNS}
         with stage(connection, _staged_engagement, columns):
@@ -124,7 +130,7 @@ def write_engagement(connection: Connection, engagements: Sequence[ViewEngagemen
 
 def _select_in_windows(*columns: ColumnElement[Any]) -> Select[Any]:
     created_at, window = event.c.created_at, _staged_window.c
-    # The bounds of all windows let the engine pass over what is outside.
+    # The bounds of all windows let the engine skip row groups outside of them.
     bounds = select(func.min(window.start).label("start"), func.max(window.end).label("end")).subquery()
     return (
         select(*columns)
