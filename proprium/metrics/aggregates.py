@@ -1,7 +1,7 @@
 """Aggregates: the SQL expressions of every metric, and the formulas that turn counts into metrics.
 
 Cards and charts group them by time bucket, breakdowns by a dimension's value. There are three kinds of rows: hits,
-sessions, page views. Each definition of METRICS.md is one column here.
+sessions, page views. Each metric's definition is written once, as one column.
 """
 
 from __future__ import annotations

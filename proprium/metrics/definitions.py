@@ -1,7 +1,7 @@
-"""Metric definitions: the sentence that explains each metric on cards, in panels and reports, and in the API.
+"""Metric definitions: the text that explains each metric on its card and in the explain panel.
 
-METRICS.md has the full definitions, each of which is a test. Session timeout and engagement threshold are the defaults;
-a property may set its own.
+tests/metrics/test_definitions.py tests them. Session timeout and engagement threshold are named with their
+defaults; a property may set its own.
 """
 
 from __future__ import annotations

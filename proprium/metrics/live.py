@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
 DEFAULT_LIVE_MINUTES = 5
-"""The online-now window of METRICS.md, unless the property sets another one."""
+"""The online-now window in minutes, unless the property sets another one."""
 HALF_HOUR = timedelta(minutes=30)  # the second window, shown in the tooltip
 
 

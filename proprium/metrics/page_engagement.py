@@ -2,7 +2,7 @@
 
 `page_leave` and `scroll` events are credited to their page view by view_id; the projector has written the result into
 the view's row (warehouse.projection.page_engagement). Events of old scripts, which send no view_id, are credited here
-to the visitor's latest view of the same path within VIEW_WINDOW_US. Several reports of one view add up.
+to the visitor's latest view of the same path within VIEW_WINDOW_US (24 h). Several reports of one view add up.
 """
 
 from __future__ import annotations

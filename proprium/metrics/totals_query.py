@@ -62,7 +62,10 @@ def query_totals(
 
 
 def query_sums(connection: Connection, query: Query, buckets: Buckets | None) -> SumsByBucket:
-    """Returns the additive counts of hits, bots and page views by bucket key."""
+    """Returns the additive counts by bucket key: of bots, of page engagement, and of hits.
+
+    Hits are additive only where visitors are counted by session; otherwise one statement counts both.
+    """
     results = (
         connection.execute(statement).mappings() for statement in _additive_statements(normalised_query(query), buckets)
     )
