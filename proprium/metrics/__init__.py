@@ -1,1 +1,1 @@
-"""What each number means: one question a file, over the warehouse."""
+"""Metrics: definitions and queries over the warehouse, one question per module."""

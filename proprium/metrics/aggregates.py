@@ -1,11 +1,13 @@
-"""What is counted, whatever it is counted by: cards and charts group these rows by time, tables by a dimension's value.
+"""Aggregates: the SQL expressions of every metric, and the formulas that turn counts into metrics.
 
-Three kinds of rows: hits, sessions, page views. One definition here is one column of METRICS.md.
+Cards and charts group them by time bucket, breakdowns by a dimension's value. There are three kinds of rows: hits,
+sessions, page views. Each metric's definition is written once, as one column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Double, Select, Subquery, and_, false, func, or_, select
@@ -16,25 +18,23 @@ from proprium.metrics.results import Metric
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
-DAILY_IDENTITY = 2  # event.identity: a visitor known for a day only
+DAILY_IDENTITY = 2  # event.identity: a cookieless visitor, recognised for one day only
 
 Column = ColumnElement[Any]
 
 
 def hit_rows(query: Query, *extra_columns: Column) -> Select[Any]:
+    """Selects the query's hits with the columns that `hit_counts` aggregates."""
+    # Only on demand: it costs as much as all other columns of hits together.
+    is_exit: Column = and_(event.c.is_view, where.is_last_view(query)) if query.with_exits else false()
     return select(
         *extra_columns,
         event.c.visitor,
         event.c.event,
         event.c.is_view,
         (event.c.identity == DAILY_IDENTITY).label("is_daily"),
-        _is_exit(query).label("is_exit"),
+        is_exit.label("is_exit"),
     ).where(where.chosen_hits(query))
-
-
-def _is_exit(query: Query) -> Column:
-    """Costs as much as all else about hits."""
-    return and_(event.c.is_view, where.is_last_view(query)) if query.with_exits else false()
 
 
 def hit_counts(rows: Subquery) -> dict[str, Column]:
@@ -49,6 +49,7 @@ def hit_counts(rows: Subquery) -> dict[str, Column]:
 
 
 def session_rows(query: Query, *extra_columns: Column) -> Select[Any]:
+    """Selects sessions, still without a condition, with the columns that `session_counts` aggregates."""
     return select(
         *extra_columns,
         session.c.is_bounce,
@@ -68,7 +69,7 @@ def session_counts(rows: Subquery) -> dict[str, Column]:
 
 
 def view_counts(rows: Subquery) -> dict[str, Column]:
-    """`rows` are views.views."""
+    """Returns mean engaged time and scroll depth of `page_engagement.reported_views`."""
     return {
         "engaged_ms": func.avg(rows.c.engaged_ms, type_=Double),
         "depth": func.avg(rows.c.depth, type_=Double),
@@ -76,16 +77,16 @@ def view_counts(rows: Subquery) -> dict[str, Column]:
 
 
 def view_sums(rows: Subquery) -> dict[str, Column]:
-    """What makes the means of view_counts, and adds up."""
+    """Returns the additive sums and numbers behind the means of `view_counts`."""
     return {
         f"{name}_{suffix}": aggregate(rows.c[name])
         for name in ("engaged_ms", "depth")
-        for suffix, aggregate in (("sum", _sum), ("number", func.count))
+        for suffix, aggregate in (("sum", partial(func.sum, type_=BigInteger)), ("number", func.count))
     }
 
 
 def view_means(sums: Mapping[str, Any]) -> dict[str, float | None]:
-    """view_counts, of view_sums."""
+    """Returns the means of `view_counts`, computed from the result of `view_sums`."""
     return {name: _mean(sums, name) for name in ("engaged_ms", "depth")}
 
 
@@ -94,12 +95,11 @@ def _mean(sums: Mapping[str, Any], name: str) -> float | None:
     return sums[f"{name}_sum"] / count if count else None
 
 
-def _sum(column: Column) -> Column:
-    return func.sum(column, type_=BigInteger)
-
-
 def reached_goals(query: Query) -> dict[str, Column]:
-    """For a session: which goals it reached, and whether it is converted. Labels are the keys."""
+    """Returns a session's conditions, labelled by key: `goal_<index>` per goal, and `is_converted`.
+
+    Where the query names a goal, only that one converts.
+    """
     goal_conditions = {
         f"goal_{index}": session.c.session.in_(where.sessions_reaching_goal(query, goal))
         for index, goal in enumerate(query.goals)
@@ -118,7 +118,7 @@ def count_if(condition: Column) -> Column:
 
 
 def metric_values(query: Query, counts: Mapping[str, Any]) -> dict[Metric, float | None]:
-    """The metrics of one bucket or of one row. A count of nothing is 0, a rate of nothing None."""
+    """Computes the metrics of one bucket or row. Missing counts are 0; rates without a denominator are None."""
     session_count, view_count = counts.get("sessions") or 0, counts.get("page_views") or 0
     bounce_rate = _percent(counts.get("bounces"), session_count)
     engaged_ms = counts.get("engaged_ms")
@@ -146,7 +146,7 @@ SIMPLE_COUNT_METRICS = (
     Metric.SCROLLS,
     Metric.EVENTS,
 )
-
+"""Metrics that are the count of the same name."""
 
 COLUMNS_BY_METRIC: dict[Metric, tuple[str, ...]] = {
     **{metric: (metric.value,) for metric in SIMPLE_COUNT_METRICS},
@@ -160,7 +160,7 @@ COLUMNS_BY_METRIC: dict[Metric, tuple[str, ...]] = {
     Metric.CONVERSIONS: ("converted",),
     Metric.CONVERSION_RATE: ("converted", "sessions"),
 }
-"""What each metric is made of."""
+"""The aggregate columns that each metric is computed from."""
 
 
 def _percent(part: int | None, whole: int) -> float | None:

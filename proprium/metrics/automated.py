@@ -1,4 +1,4 @@
-"""How much automated browsers did that are not counted like people."""
+"""Automated browsers: the number of hits that count as bots only because the browser is automated (headless)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def automated_hits(warehouse: Warehouse, property_number: int, since: datetime) -> int:
-    """Events since then that are kept apart for that reason alone: 0 where the property counts them."""
+    """Counts events after `since` in the bot category HEADLESS; 0 where the property counts them as humans."""
     statement = (
         select(func.count())
         .select_from(event)

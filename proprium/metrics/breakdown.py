@@ -1,4 +1,4 @@
-"""Tiles: the values of one dimension by the one count that the tile shows, most first."""
+"""Breakdown of one dimension by its default metric, as tiles show it: highest count first, with shares."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def breakdown(
     offset: int = 0,
     search: str = "",
 ) -> Breakdown:
-    """Values with their counts. `search` narrows the rows, not the total that shares are of.
+    """Returns one dimension's values with counts and shares. `search` narrows the rows, not the total of the shares.
 
     Raises BadQuery for a dimension that does not exist.
     """
@@ -48,7 +48,7 @@ def breakdown(
 
 
 def unit_of(dimension: str) -> str:
-    """What a tile counts."""
+    """Returns the plural unit of a dimension's default metric."""
     if dimension in BOT_DIMENSIONS:
         return HITS
     return EVENTS if dimension.startswith(DATA_PREFIX) else UNIT_BY_METRIC[default_metric(dimension)]
@@ -57,7 +57,7 @@ def unit_of(dimension: str) -> str:
 def breakdown_of(
     dimension: str, unit: str, counts: Sequence[tuple[str | None, int]], total: int, distinct: int
 ) -> Breakdown:
-    """The rows with labels and shares."""
+    """Builds a Breakdown of counted values: adds labels, and shares of `total`."""
     rows = tuple(
         BreakdownRow(value, label_of(dimension, value), count, 100 * count / total if total else 0.0)
         for value, count in counts

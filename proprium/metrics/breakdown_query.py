@@ -1,7 +1,7 @@
-"""Any dimension with any metrics: searched, sorted by any of them, and paged.
+"""Breakdown query: a dimension's values with any metrics, searched, sorted by any metric, and paginated.
 
-A row says what the cards say once its value is filtered for. Hits, sessions and page views are counted apart, each by
-the dimension's value, and laid side by side.
+A row has the same numbers as the cards under a filter on its value. Hits, sessions and page views are aggregated
+separately by the dimension's value and merged by UNION ALL.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
 MAX_LIMIT = 1000
-"""Rows that a program may ask for at once."""
+"""Rows per page that an API client may request."""
 MAX_ROWS = 10_000
-"""Of one answer: a whole file of them, so that it is of one moment."""
+"""Rows of one result. An export reads all its rows at once, so that they are from one snapshot."""
 
 CAMPAIGN_DIMENSIONS = frozenset(
     {
@@ -64,7 +64,7 @@ CAMPAIGN_DIMENSIONS = frozenset(
         Dimension.UTM_CONTENT,
     }
 )
-"""Most visits have none, so that "not set" would hide the rest: these list only what was set."""
+"""Dimensions without a row for "(not set)": most visits have no campaign, so that it would dwarf the other rows."""
 
 SUBDIVISION_DIMENSIONS = frozenset({Dimension.REGION, Dimension.CITY})
 BOT_DIMENSIONS = frozenset({Dimension.BOT, Dimension.BOT_CATEGORY, Dimension.BOT_PAGE})
@@ -94,10 +94,11 @@ def breakdown_table(
     limit: int = 100,
     offset: int = 0,
 ) -> BreakdownTable:
-    """Values that have the dimension's own count, by `sort` (default: that count), unknown numbers and ties last.
+    """Returns one page of a dimension's values with metrics, sorted by `sort`.
 
-    `metrics` default to all that make sense. Raises BadQuery for a dimension that does not exist, and
-    DataKeyNotPublic for a data key that the query's principal may not see.
+    Lists values whose default metric is above 0. Rows without a number come last, ties are by value. `metrics` defaults
+    to all, `sort` to the default metric. Raises BadQuery for a dimension that does not exist, and DataKeyNotPublic for
+    a data key that the query's principal may not see.
     """
     dimension_ = dimension_from(dimension)
     query.data_access.require(dimension_)
@@ -113,7 +114,7 @@ def breakdown_table(
             sort_metric, ascending, search.strip(), max(1, min(limit, MAX_ROWS)), max(0, offset)
         )
         result_rows = [dict(row) for row in connection.execute(statement).mappings()]
-        if not result_rows and offset:  # past the last row: the sizes are still to be told
+        if not result_rows and offset:  # past the last row: total and distinct are still needed
             first_rows = connection.execute(breakdown_sql.page(sort_metric, ascending, search.strip(), 1, 0)).mappings()
             result_rows = [dict(row) for row in first_rows]
             return BreakdownTable(str(dimension_), columns, sort_metric, (), *_total_and_distinct(result_rows))
@@ -125,12 +126,12 @@ def breakdown_table(
 
 
 def dimension_from(name: str) -> str:
-    """A Dimension, or data.<key>. Raises BadQuery with the names there are."""
-    if (advice := UNSUPPORTED_DATA_KEYS.get(name.removeprefix(DATA_PREFIX))) is not None and name.startswith(
-        DATA_PREFIX
-    ):
+    """Validates a dimension's name: a Dimension or data.<key>. Raises BadQuery with the valid names."""
+    is_data = name.startswith(DATA_PREFIX)
+    advice = UNSUPPORTED_DATA_KEYS.get(name.removeprefix(DATA_PREFIX)) if is_data else None
+    if advice is not None:
         raise BadQuery(f"{name} cannot be broken down by. {advice}")
-    if name.startswith(DATA_PREFIX) and is_filterable(name):
+    if is_data and is_filterable(name):
         return name
     try:
         return Dimension(name)
@@ -142,14 +143,14 @@ def dimension_from(name: str) -> str:
 
 
 def default_metric(dimension: str) -> Metric:
-    """What a dimension's values are listed for: without it there is no row."""
+    """Returns the metric that a dimension is ranked by; values without it are not listed."""
     if dimension in PAGE_VIEW_DIMENSIONS:
         return Metric.PAGE_VIEWS
     return Metric.VISITORS if is_session_dimension(dimension) else Metric.EVENTS
 
 
 def query_for_dimension(query: Query, dimension: str) -> Query:
-    """The query that a dimension's values answer: those of bots are about bots, and regions about the open country."""
+    """Narrows a query for a dimension: bots for bot dimensions, the open country for regions and cities."""
     if dimension in BOT_DIMENSIONS:
         return replace(query, audience=Audience.BOTS)
     if dimension in SUBDIVISION_DIMENSIONS and query.open_country:
@@ -163,7 +164,7 @@ def _total_and_distinct(result_rows: Sequence[Mapping[str, Any]]) -> tuple[int, 
 
 @dataclass(frozen=True)
 class _BreakdownSql:
-    """One table's SQL."""
+    """Builds the SQL of one breakdown table."""
 
     query: Query
     dimension: str
@@ -174,6 +175,7 @@ class _BreakdownSql:
         return is_session_dimension(self.dimension)
 
     def page(self, sort_metric: Metric, ascending: bool, search: str, limit: int, offset: int) -> Select[Any]:
+        """Selects the listed rows that match `search`, sorted, with `total` and `distinct_values` beside each."""
         listed_rows = self._listed_rows()
         matches_search = cast(listed_rows.c.value, Text).icontains(search, autoescape=True) if search else true()
         sort_expression = SORT_EXPRESSIONS[sort_metric](listed_rows.c)
@@ -193,7 +195,7 @@ class _BreakdownSql:
         return {metric: values[metric] for metric in columns}
 
     def _listed_rows(self) -> Subquery:
-        """Side by side, without the values that have nothing of the dimension's own count."""
+        """Merges the parts by value and keeps values whose default metric is above 0."""
         parts = union_all(*self._part_statements()).subquery("parts")
         merged = (
             select(parts.c.value, *(func.max(parts.c[name]).label(name) for name in AGGREGATE_COLUMNS))
@@ -201,13 +203,12 @@ class _BreakdownSql:
             .subquery("counted")
         )
         default_count = merged.c[default_metric(self.dimension).value]
-        is_listed = (
-            and_(default_count > 0, merged.c.value.is_not(None)) if _hides_unset(self.dimension) else default_count > 0
-        )
+        hides_unset = self.dimension in CAMPAIGN_DIMENSIONS or self.dimension.startswith(DATA_PREFIX)
+        is_listed = and_(default_count > 0, merged.c.value.is_not(None)) if hides_unset else default_count > 0
         return select(merged, func.sum(default_count).over().label("total")).where(is_listed).subquery("listed")
 
     def _part_statements(self) -> list[Select[Any]]:
-        """Only those that the metrics need."""
+        """Returns the statements that the required metrics need, and no others."""
         required_metrics = set(self.metrics)
         hit_metrics = HIT_METRICS if self.is_session_dimension else HIT_METRICS | {Metric.VISITORS}
         builders = (
@@ -223,7 +224,11 @@ class _BreakdownSql:
         )
 
     def _hit_statement(self) -> Select[Any]:
-        rows = self._join_sessions(hit_rows(self.query, self._value()).where(self._is_counted())).subquery("hits")
+        statement = hit_rows(self.query, self._value()).where(self._is_counted())
+        if self.is_session_dimension:
+            is_same_session = and_(event.c.session == session.c.session, _is_session_in_reach(self.query))
+            statement = statement.select_from(event.join(session, is_same_session))
+        rows = statement.subquery("hits")
         counts = hit_counts(rows)
         if not self.is_session_dimension:
             counts["visitors"] = func.count(rows.c.visitor.distinct())
@@ -242,7 +247,7 @@ class _BreakdownSql:
         return _group_by_value(rows, session_counts(rows))
 
     def _hit_session_statement(self) -> Select[Any]:
-        """Each session once for every value that one of its hits has."""
+        """Selects sessions by a hit's dimension: each session once per distinct value of its hits."""
         has_session = event.c.session.is_not(None)
         pairs = (
             select(self._value(), event.c.session)
@@ -259,20 +264,13 @@ class _BreakdownSql:
 
     @property
     def _column(self) -> str:
-        """What the dimension is called where it is kept."""
+        """Name of the dimension's warehouse column."""
         return COLUMN_BY_DIMENSION.get(self.dimension, self.dimension)  # type: ignore[call-overload, no-any-return]
 
     def _value(self) -> Label[Any]:
         if self.is_session_dimension:
             return session_column(self._column).label("value")
         return hit_column(self._column, self.query).label("value")
-
-    def _join_sessions(self, statement: Select[Any]) -> Select[Any]:
-        if not self.is_session_dimension:
-            return statement
-        return statement.select_from(
-            event.join(session, and_(event.c.session == session.c.session, _is_session_in_reach(self.query)))
-        )
 
     def _is_counted(self) -> Column:
         return event.c.is_custom if self.dimension == Dimension.EVENT else true()
@@ -282,12 +280,8 @@ def _is_session_in_reach(query: Query) -> Column:
     return where.sessions_from(query, where.MAX_SESSION_LENGTH)
 
 
-def _hides_unset(dimension: str) -> bool:
-    return dimension in CAMPAIGN_DIMENSIONS or dimension.startswith(DATA_PREFIX)
-
-
 def _group_by_value(rows: Subquery, counts: Mapping[str, Column]) -> Select[Any]:
-    """One row a value, with a column for everything that is counted anywhere."""
+    """Groups by value. All AGGREGATE_COLUMNS are present, as UNION ALL needs; absent counts are NULL."""
     column_by_name = {name: cast(count, Double) for name, count in counts.items()}
     columns = (column_by_name.get(name, cast(null(), Double)).label(name) for name in AGGREGATE_COLUMNS)
     return select(cast(rows.c.value, String).label("value"), *columns).group_by(rows.c.value)
@@ -325,7 +319,7 @@ HIT_METRICS = frozenset(
         Metric.EXIT_RATE,
     }
 )
-"""Which rows a metric needs; views per session need both."""
+"""The kinds of rows that each metric is computed from; views per session needs both hits and sessions."""
 
 SORT_EXPRESSIONS: dict[Metric, Callable[[Any], Column]] = {
     **{metric: itemgetter(metric.value) for metric in SIMPLE_COUNT_METRICS},
@@ -339,4 +333,4 @@ SORT_EXPRESSIONS: dict[Metric, Callable[[Any], Column]] = {
     Metric.CONVERSIONS: lambda counted: counted.converted,
     Metric.CONVERSION_RATE: lambda counted: _ratio(counted.converted, counted.sessions),
 }
-"""numbers_of in SQL, as far as the order goes."""
+"""`aggregates.metric_values` as SQL expressions of the same order (engagement rate: negated bounce rate)."""

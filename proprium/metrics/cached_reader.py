@@ -1,4 +1,7 @@
-"""Questions whose answers the warehouse's memo keeps: asked once, however many pages show them."""
+"""Cached reader: dashboard queries through the warehouse's query cache, computed once for all open pages.
+
+Totals of long periods are split: the additive counts of closed days are cached apart from the running ones.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +27,24 @@ if TYPE_CHECKING:
 MAX_CUSTOM_EVENTS = 500
 
 LATE_ARRIVAL_TOLERANCE = timedelta(hours=1)
-"""What arrives later than this makes closed days be read again."""
+"""Events that arrive later than this invalidate the cached counts of closed days."""
 _UNAFFECTED_BY_EVENTS = datetime.min.replace(tzinfo=UTC)
-"""What only a deletion or another rule can change is about no time that an event could touch."""
+"""`covers_until` of results that new events do not change, but only a deletion or a changed rule."""
 
 
 class CachedReader:
-    """One reading of the warehouse. Make it before the connection is opened: what that reads is as new, or newer."""
+    """Reads through the query cache, for one property and one snapshot.
+
+    Create it before the connection is opened, so that what is read is at least as new as the cache version noted here.
+    """
 
     def __init__(self, warehouse: Warehouse, property_number: int) -> None:
         self._query_cache, self._property_number = warehouse.query_cache, property_number
         self._cache_version = self._query_cache.current_version()
 
     def totals(self, connection: Connection, query: Query, buckets: Buckets) -> Mapping[int | None, Totals]:
-        key = ("measure", normalised_query(query), buckets.keys[:1], buckets.keys[-1:])
+        """Returns `totals_query.query_totals`, cached until the period is invalidated."""
+        key = ("totals", normalised_query(query), buckets.keys[:1], buckets.keys[-1:])
 
         def compute() -> Mapping[int | None, Totals]:
             return query_totals(connection, query, buckets, self._sums(connection, query, buckets))
@@ -47,13 +54,18 @@ class CachedReader:
         )
 
     def _sums(self, connection: Connection, query: Query, buckets: Buckets) -> SumsByBucket:
-        """Those of closed days are kept from the second time on: what is asked once is read at once."""
+        """Returns the additive counts, with those of closed days from the cache.
+
+        Closed days are computed apart only from the second request on: a query that runs once is not split.
+        """
         closed_query, open_query = _split_closed_days(query)
         if closed_query is None:
             return query_sums(connection, query, buckets)
         cache_key, covers_until = (normalised_query(closed_query), buckets.keys[:1]), closed_query.period.end_utc
-        if not self._query_cache.get(("asked", *cache_key)):
-            self._query_cache.put(("asked", *cache_key), self._property_number, covers_until, self._cache_version, True)
+        if not self._query_cache.get(("sums requested", *cache_key)):
+            self._query_cache.put(
+                ("sums requested", *cache_key), self._property_number, covers_until, self._cache_version, True
+            )
             return query_sums(connection, query, buckets)
         closed_sums = self._query_cache.get_or_compute(
             ("sums", *cache_key),
@@ -67,15 +79,15 @@ class CachedReader:
     def top_lists(
         self, connection: Connection, query: Query, dimensions: Collection[Dimension]
     ) -> Mapping[Dimension, Breakdown]:
-        """Those that are not remembered are asked for together, in one pass."""
+        """Returns the first rows of each dimension; those that are not cached are computed in one pass."""
         cache_query = replace(normalised_query(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
-        cached_lists = {name: self._query_cache.get(("tile", cache_query, name)) for name in dimensions}
+        cached_lists = {name: self._query_cache.get(("top list", cache_query, name)) for name in dimensions}
         missing_dimensions = tuple(name for name, breakdown in cached_lists.items() if breakdown is None)
         if not missing_dimensions:
             return cached_lists
         covers_until = query.period.end_utc
         computed_lists = self._query_cache.get_or_compute(
-            ("tiles", cache_query, missing_dimensions),
+            ("top lists", cache_query, missing_dimensions),
             self._property_number,
             covers_until,
             self._cache_version,
@@ -83,12 +95,12 @@ class CachedReader:
         )
         for name, breakdown in computed_lists.items():
             self._query_cache.put(
-                ("tile", cache_query, name), self._property_number, covers_until, self._cache_version, breakdown
+                ("top list", cache_query, name), self._property_number, covers_until, self._cache_version, breakdown
             )
         return {**cached_lists, **computed_lists}
 
     def custom_events(self, connection: Connection) -> tuple[str, ...]:
-        """Every custom event ever seen, by name; only what came since the last look is read."""
+        """Returns the sorted names of all custom events; reads only events since the last call."""
         key = ("custom events", self._property_number)
         last_seq, names = self._query_cache.get(key) or (0, frozenset())
         current_seq = connection.scalar(select(position.c.event_seq)) or 0
@@ -103,7 +115,10 @@ class CachedReader:
 
 
 def _split_closed_days(query: Query) -> tuple[Query | None, Query]:
-    """The days of the period that nothing new touches any more, None where it has none, and the rest of it."""
+    """Splits a query into its closed days and the rest; the first is None where no day is closed.
+
+    A day is closed when new events cannot change it: INVALIDATION_REACH + LATE_ARRIVAL_TOLERANCE after its end.
+    """
     period = query.period
     closed_end = min(query.now - INVALIDATION_REACH - LATE_ARRIVAL_TOLERANCE, period.end_utc).astimezone(period.zone)
     closed_end = datetime.combine(closed_end.date(), time(), period.zone)

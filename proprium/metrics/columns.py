@@ -1,4 +1,7 @@
-"""What each dimension is in SQL: an expression over hits, or over sessions, which took theirs from their first hit."""
+"""Dimension columns: the SQL expression of each dimension, over hits or over sessions.
+
+A session has the values of its first hit.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, func, literal, or_
 
-from proprium.metrics.query.buckets import DAY_US, HOUR_US, local_clock
+from proprium.metrics.query.buckets import DAY_US, EPOCH_WEEKDAY, HOUR_US, local_clock
 from proprium.metrics.query.filters import DATA_PREFIX, SESSION_DIMENSIONS
 from proprium.metrics.query.period import Period
 from proprium.metrics.query.query import Query
@@ -32,12 +35,15 @@ COLUMN_BY_DATA_KEY: dict[str, Column] = {
     "time_on_page": event.c.engaged_ms,
     "scroll_depth": event.c.scroll_depth,
 }
-"""Keys of `data` that stand in a column of the warehouse instead of its JSON, as far as it holds what was sent."""
-_ADDRESSES = ("url", "referrer")
-_LINKS = frozenset({"href", "link", "src", "action", "location", "uri"})
+"""Keys of `data` that have a warehouse column of their own instead of the JSON column, if it holds what was sent."""
+_URL_KEYS = ("url", "referrer")
+_LINK_KEYS = frozenset({"href", "link", "src", "action", "location", "uri"})
 
 SCREEN_CLASSES = ((576, "Phone"), (992, "Tablet"), (1440, "Laptop"))
-"""CSS pixels below which a screen is one of these; the rest is Desktop. Bootstrap's break points, and a laptop's."""
+"""(width in CSS pixels, name): screens narrower than that; wider ones are Desktop.
+
+576 and 992 are Bootstrap's breakpoints, 1440 is a common laptop's width.
+"""
 LARGEST_SCREEN_CLASS = "Desktop"
 
 
@@ -46,12 +52,16 @@ def is_session_dimension(dimension: str) -> bool:
 
 
 def session_column(dimension: str) -> Column:
+    """Returns the expression of a session dimension."""
     derived = _DERIVED_SESSION_COLUMNS.get(dimension)
     return session.c[dimension] if derived is None else derived
 
 
 def hit_column(dimension: str, query: Query) -> Column:
-    """Of a hit itself. Weekday and hour are those of the period's zone; readers get data without query strings."""
+    """Returns the expression of a hit dimension or of data.<key>.
+
+    Weekday and hour are in the period's time zone. Without full data access, URLs in data have no query string.
+    """
     if dimension.startswith(DATA_PREFIX):
         key = dimension.removeprefix(DATA_PREFIX)
         return data_column(key) if query.data_access.is_full else public_data_column(key)
@@ -61,28 +71,28 @@ def hit_column(dimension: str, query: Query) -> Column:
 
 
 def data_column(key: str) -> Column:
-    """The text of data.<key> of a hit, as it was sent; NULL: not sent."""
+    """Returns data.<key> of a hit as text, as it was sent; NULL: not sent."""
     json_value = dialect.data_value(event.c.data, key)
     column = COLUMN_BY_DATA_KEY.get(key)
     return json_value if column is None else func.coalesce(json_value, cast(column, Text))
 
 
 def public_data_column(key: str) -> Column:
-    """The text of data.<key> as readers may see it: addresses without their query.
+    """Returns data.<key> as text for readers without full data access: URLs without query and fragment.
 
     `url` is the page, which keeps the query keys that the property allows; `referrer` is the bare host.
     """
-    if key in _ADDRESSES:
+    if key in _URL_KEYS:
         return COLUMN_BY_DATA_KEY[key]
     sent = data_column(key)
     plain = dialect.text_part(dialect.text_part(sent, "?", 1), "#", 1)
-    if key.casefold() in _LINKS:  # relative ones have no sign that tells them from other text
+    if key.casefold() in _LINK_KEYS:  # a relative URL cannot be distinguished from other text by its form
         return plain
     return case((or_(sent.like("%://%"), sent.like("/%"), sent.like("?%")), plain), else_=sent)
 
 
 def _name_with_version(name: Column, version: Column) -> Column:
-    """ "Firefox 145", "iOS 26.1"; the name alone where no version was told."""
+    """Concatenates to "Firefox 145" or "iOS 26.1"; the name alone where the version is unknown."""
     return case((version.is_(None), name), else_=name + " " + version)
 
 
@@ -93,13 +103,13 @@ def _screen_class(screen: Column) -> Column:
 
 
 def _section(page: Column) -> Column:
-    """ "/blog/*" of "/blog/2026/hello", "/pricing" of "/pricing"."""
+    """Maps a path to its first folder: "/blog/2026/hello" to "/blog/*"; "/pricing" stays."""
     folder = dialect.text_part(page, "/", 2)
     return case((page.like("/_%/%"), literal("/") + folder + "/*"), else_=page)
 
 
 _SECTION = _section(event.c.page)
-COOKIE_IDENTITY = 1  # session.identity: the sender's own user_id
+COOKIE_IDENTITY = 1  # session.identity: the client's own user_id
 _VISITOR_KIND = case((session.c.is_new, literal("new")), (session.c.identity == COOKIE_IDENTITY, literal("returning")))
 
 _DERIVED_SESSION_COLUMNS: dict[str, Column] = {
@@ -109,12 +119,11 @@ _DERIVED_SESSION_COLUMNS: dict[str, Column] = {
     "screen_class": _screen_class(session.c.screen),
 }
 _CLOCK_DIMENSIONS = frozenset({"weekday", "hour", "weekday_hour"})
-_EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 def _clock_column(dimension: str, period: Period) -> Column:
     local_us = local_clock(event.c.created_at, period)
-    weekday = cast((dialect.integer_divide(local_us, DAY_US) + _EPOCH_WEEKDAY) % 7 + 1, Text)
+    weekday = cast((dialect.integer_divide(local_us, DAY_US) + EPOCH_WEEKDAY) % 7 + 1, Text)
     hour = func.lpad(cast(dialect.integer_divide(local_us, HOUR_US) % 24, Text), 2, "0", type_=Text)
     column_by_dimension: dict[str, Column] = {"weekday": weekday, "hour": hour, "weekday_hour": weekday + "-" + hour}
     return column_by_dimension[dimension]

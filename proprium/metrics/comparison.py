@@ -1,4 +1,4 @@
-"""How a number compares with the one before, as a reader sees it."""
+"""Comparison of a metric with the compared period: difference or percentage, as text and as good or bad."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import StrEnum
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
 MIN_COUNT_FOR_PERCENT = 30
-"""Under this a percentage would be noise: the difference is shown instead."""
+"""Where both counts are lower, a percentage would be noise: the difference is shown instead."""
 
 LOWER_IS_BETTER = frozenset({Metric.BOUNCE_RATE, Metric.EXIT_RATE})
 COUNT_METRICS = frozenset(Metric) - RATES - DURATIONS - {Metric.VIEWS_PER_SESSION}
 
 
 class ChangeFormat(StrEnum):
-    NONE = "none"  # nothing to compare, or both are 0
+    NONE = "none"  # no value to compare with, or both are 0
     NEW = "new"
     DIFFERENCE = "difference"
     PERCENT = "percent"
@@ -23,6 +23,8 @@ class ChangeFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
+    """A change as it is displayed."""
+
     kind: ChangeFormat
     text: str  # "+12.4%", "−3", "new", "–"
     is_good: bool | None  # None: neither
@@ -30,7 +32,10 @@ class Change:
 
 
 def change(current: float | None, previous: float | None, metric: Metric | None = None) -> Change:
-    """`metric` None: a plain count, such as a custom card's. Rates change by percentage points."""
+    """Compares two values of a metric. Rates change by percentage points.
+
+    `metric` None: a plain count, such as that of a custom card.
+    """
     if current is None or previous is None or (current == 0 and previous == 0):
         return Change(ChangeFormat.NONE, "–", None)
     if metric in RATES:

@@ -1,4 +1,4 @@
-"""Everything that a dashboard or a report shows, read at one moment."""
+"""Dashboard query: everything that a dashboard or a report shows, read from one snapshot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 def dashboard(
     warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = DASHBOARD_DIMENSIONS
 ) -> Dashboard:
-    """Cards, chart, map and the tiles of these dimensions; about ten statements, on one snapshot."""
+    """Reads totals, timelines, live visitors and the top lists of `dimensions`.
+
+    Runs about ten statements on one snapshot, except for results that are cached.
+    """
     started_s = perf_counter()
     comparison_query = query.comparison_query()
     buckets = calendar_buckets(query.period, query.interval, query.now)
@@ -63,6 +66,7 @@ def dashboard(
 
 
 def has_events(connection: Connection, property_number: int) -> bool:
+    """Returns True where the property has an event in the warehouse, bots included."""
     return (
         connection.execute(select(event.c.seq).where(event.c.property == property_number).limit(1)).first() is not None
     )

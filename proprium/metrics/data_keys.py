@@ -1,4 +1,4 @@
-"""Which keys of `data` were sent: what a filter on data.<key> can be about."""
+"""Data keys: the custom keys of `data` that hits carried, to filter and break down by."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class DataKey:
 
 
 def data_keys(warehouse: Warehouse, query: Query, *, limit: int = DEFAULT_LIMIT) -> tuple[DataKey, ...]:
-    """Lists the keys of the query's hits that its principal may see, most first.
+    """Lists the keys of the query's hits that its principal may see, most frequent first.
 
-    Those that stand in a column of their own (url, title …) are left out.
+    Keys that have a column of their own (url, title …) are not included.
     """
     public = query.data_access.keys
     if public is not None and not public:

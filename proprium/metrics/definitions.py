@@ -1,25 +1,34 @@
-"""What every number means, in the words that cards, panels, reports and the API show. METRICS.md has the tests."""
+"""Metric definitions: the text that explains each metric on its card and in the explain panel.
+
+tests/metrics/test_definitions.py tests them. Session timeout and engagement threshold are named with their
+defaults; a property may set its own.
+"""
 
 from __future__ import annotations
 
 from proprium.metrics.results import Metric
 
 DEFINITIONS: dict[Metric, str] = {
-    Metric.VISITORS: "Different people, as far as their browsers tell them apart.",
-    Metric.NEW_VISITORS: "Visitors who came for the first time: session_start events.",
-    Metric.SESSIONS: "Visits: hits of one visitor without a pause of 30 minutes, 24 hours at most.",
-    Metric.PAGE_VIEWS: "Pages loaded, or changed to within a single-page app.",
+    Metric.VISITORS: "Unique visitors, as far as their browsers can be distinguished.",
+    Metric.NEW_VISITORS: "First-time visitors: session_start events.",
+    Metric.SESSIONS: "Visits. A visit ends after 30 minutes of inactivity (by default), or after 24 hours.",
+    Metric.PAGE_VIEWS: "Pages loaded, including route changes in single-page apps.",
     Metric.VIEWS_PER_SESSION: "Page views divided by sessions.",
-    Metric.BOUNCE_RATE: "Sessions with one page view, under 10 s of attention, no link clicked and no custom event.",
-    Metric.VISIT_DURATION: "From the first hit of a session to its last activity: half of all take longer.",
-    Metric.TIME_ON_PAGE: "Mean time with the page in view and the reader active, over views of 1 s or more.",
-    Metric.ENGAGEMENT_RATE: "Sessions that did not bounce.",
-    Metric.SCROLL_DEPTH: "How far down a page was scrolled: the mean of each view's deepest, where it was told.",
-    Metric.EXIT_RATE: "Page views that were the last of their session.",
-    Metric.CLICKS: "Clicks that the script reported.",
-    Metric.SCROLLS: "Scrolls that the script reported.",
-    Metric.EVENTS: "Everything that was sent, by people.",
-    Metric.CONVERSIONS: "Sessions in which a goal was reached, each counted once.",
-    Metric.CONVERSION_RATE: "Sessions in which a goal was reached, of all sessions under the same filter.",
+    Metric.BOUNCE_RATE: (
+        "Bounced sessions divided by all sessions. A session bounces with one page view, under 10 s of engagement "
+        "(by default), no link click and no custom event."
+    ),
+    Metric.VISIT_DURATION: "Median time from the first hit of a session to its last activity.",
+    Metric.TIME_ON_PAGE: (
+        "Average time that a page was visible and its visitor active, over page views of at least 1 s."
+    ),
+    Metric.ENGAGEMENT_RATE: "Share of sessions that did not bounce.",
+    Metric.SCROLL_DEPTH: "How far pages were scrolled: average maximum depth of the page views that reported it.",
+    Metric.EXIT_RATE: "Share of page views that were the last of their session.",
+    Metric.CLICKS: "Clicks reported by the tracking script.",
+    Metric.SCROLLS: "Scroll events reported by the tracking script.",
+    Metric.EVENTS: "All events from humans; bots are excluded.",
+    Metric.CONVERSIONS: "Sessions that reached a goal, each counted once.",
+    Metric.CONVERSION_RATE: "Share of sessions that reached a goal, under the same filters.",
 }
-DAILY_VISITORS_DEFINITION = "The sum of daily visitors: without a cookie nobody is known for longer than a day."
+DAILY_VISITORS_DEFINITION = "Sum of daily unique visitors: without a cookie, a visitor is recognised for one day only."

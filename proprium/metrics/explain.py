@@ -1,4 +1,4 @@
-"""Why a number is what it is: what it means, which rows it was counted from, what was left out, and the SQL."""
+"""Explains a metric's value: definition, period, filter funnel, excluded hits, and the SQL."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 NameOf = Callable[[str, str], str]
 
-OF_GOALS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
+GOAL_METRICS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
 EXCLUSION_LABELS = {"country": "Excluded countries", "path": "Excluded paths", "user_agent": "Excluded User-Agents"}
-"""warehouse.left_out.reason as people read it."""
+"""Labels by warehouse.left_out.reason."""
 
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """What is left after one more condition."""
+    """Hits and sessions that remain after one more condition."""
 
     label: str
     hits: int
@@ -37,6 +37,8 @@ class FunnelStep:
 
 @dataclass(frozen=True)
 class ExcludedHits:
+    """Hits of the period that the metric does not include, for one reason."""
+
     reason: str
     count: int  # hits
     explanation: str
@@ -44,13 +46,15 @@ class ExcludedHits:
 
 @dataclass(frozen=True)
 class Explanation:
+    """Everything that the panel about one metric shows."""
+
     metric: Metric
     definition: str
     value: float | None
-    window: tuple[tuple[str, str], ...]  # (what, text): from, to, zone, in UTC
-    steps: tuple[FunnelStep, ...]  # the first one is everything of the period, the last one what was counted
+    window: tuple[tuple[str, str], ...]  # (label, text): from, until, time zone, in UTC
+    steps: tuple[FunnelStep, ...]  # from all stored events of the period to the counted ones
     left_out: tuple[ExcludedHits, ...]
-    sql: str
+    sql: str  # statements separated by ";\n\n"; "" where a goal's conditions must stay private
 
 
 def explain(
@@ -61,7 +65,11 @@ def explain(
     rejected_counts: Mapping[str, int] | None = None,
     name_of: NameOf = lambda dimension, value: value,
 ) -> Explanation:
-    """`refused`: how many events of the period were turned away at the door, by reason, as far as that is known."""
+    """Explains one metric of a query, read from one snapshot of the warehouse.
+
+    `rejected_counts`: events of the period that the collector rejected, by reason, as far as they are stored.
+    `name_of(dimension, value)` turns codes in filter labels into names.
+    """
     with warehouse.read() as connection:
         return Explanation(
             metric=metric,
@@ -88,14 +96,14 @@ def _funnel_steps(connection: Connection, query: Query, name_of: NameOf) -> Iter
     unfiltered_query = query.with_filters()
     session_count = _count_sessions(connection, unfiltered_query)
     yield FunnelStep(
-        "Everything that was stored for this period",
+        "All stored events",
         _count_hits(connection, where.hits_in_period(query)),
         session_count,
     )
     if query.audience is not Audience.ALL:
         audience_hit_count = _count_hits(connection, where.chosen_hits(unfiltered_query))
         yield FunnelStep(
-            "Sent by people" if query.audience is Audience.HUMANS else "Sent by bots", audience_hit_count, session_count
+            "From humans" if query.audience is Audience.HUMANS else "From bots", audience_hit_count, session_count
         )
     for filter_count, filter_ in enumerate(query.filters, start=1):
         narrowed_query = query.with_filters(*query.filters[:filter_count])
@@ -107,22 +115,26 @@ def _exclusions(connection: Connection, query: Query, rejected_counts: Mapping[s
     is_in_period = where.hits_in_period(query)
     if query.audience is Audience.HUMANS and (bot_count := _count_hits(connection, and_(is_in_period, event.c.is_bot))):
         yield ExcludedHits(
-            "Bots", bot_count, "Known crawlers, monitors and automated browsers stand in no number but their own."
+            "Bots", bot_count, "Known crawlers, monitors and automated browsers are reported only under Bots."
         )
     is_duplicate_view = and_(is_in_period, not_(event.c.is_bot), event.c.event == "page_view", not_(event.c.is_view))
     if count := _count_hits(connection, is_duplicate_view):
         yield ExcludedHits(
-            "Double page views", count, "The same visitor on the same path again within a second, unnamed."
+            "Duplicate page views", count, "The same visitor on the same path again within 1 s, without a view_id."
         )
     if count := _count_hits(connection, and_(is_in_period, not_(event.c.is_bot), event.c.visitor.is_(None))):
         yield ExcludedHits(
-            "Nobody's", count, "Server-side events without a user_id are events, but no visitors or sessions."
+            "Without a visitor",
+            count,
+            "Server-side events without a user_id count as events, not as visitors or sessions.",
         )
     for reason, count in _excluded_counts(connection, query):
-        yield ExcludedHits(EXCLUSION_LABELS[reason], count, "The property's settings leave them out of every number.")
+        yield ExcludedHits(EXCLUSION_LABELS[reason], count, "Excluded from every metric by the property's settings.")
     for reason, count in rejected_counts.items():
         yield ExcludedHits(
-            f"Refused: {reason}", count, "Turned away at the door and never stored; the newest are listed."
+            f"Rejected: {reason}",
+            count,
+            "Rejected by the collector, never counted. The newest are under Rejected events.",
         )
 
 
@@ -149,14 +161,14 @@ def _count_sessions(connection: Connection, query: Query) -> int:
 
 
 def _sql(connection: Connection, query: Query, metric: Metric) -> str:
-    """As it is asked, with the values in it: for reading, and for a SQL prompt of one's own.
+    """Returns the metric's statements with their values inlined, to read or to run at a SQL prompt.
 
-    "" where it would show a reader the private values that a goal is defined by.
+    Returns "" where the SQL would show the private values that a goal is defined by.
     """
-    visible = tuple(goal for goal in query.goals if query.data_access.allows_all(goal.filters))
-    if metric in OF_GOALS and visible != query.goals:
+    visible_goals = tuple(goal for goal in query.goals if query.data_access.allows_all(goal.filters))
+    if metric in GOAL_METRICS and visible_goals != query.goals:
         return ""
-    query = replace(query, goals=visible)
+    query = replace(query, goals=visible_goals)
     return ";\n\n".join(
         _literal_sql(connection, statement) for statement in statements_for(query, COLUMNS_BY_METRIC[metric])
     )

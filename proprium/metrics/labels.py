@@ -1,4 +1,4 @@
-"""What a person reads in place of a value. Names of places are put on where a screen is drawn."""
+"""Display labels of dimension values. Names of countries, regions and cities are added where a page is rendered."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from proprium.metrics.results import Dimension
 UNSET_LABELS = {
     Dimension.REFERRER: "Direct / none",
     Dimension.SOURCE: "Direct / none",
-    Dimension.VISITOR_KIND: "Unknown, without a cookie",
+    Dimension.VISITOR_KIND: "Unknown (no cookie)",
     Dimension.COUNTRY: "Unknown",
     Dimension.REGION: "Unknown",
     Dimension.CITY: "Unknown",
     Dimension.BOT: "Unknown bot",
     Dimension.BOT_CATEGORY: "Other",
 }
-"""What the absence of a value means, where that is not "(not set)"."""
+"""Labels for a missing value, where that is not "(not set)"."""
 
 
 def label_of(dimension: str, value: str | None) -> str:
+    """Returns the label of a dimension's value; None is a missing value."""
     if value is None:
         return UNSET_LABELS.get(dimension, "(not set)")  # type: ignore[call-overload, no-any-return]
     return _clock_label(value) if dimension in _CLOCK_DIMENSIONS else value
@@ -29,7 +30,7 @@ _CLOCK_DIMENSIONS = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEK
 
 
 def _clock_label(value: str) -> str:
-    """ "Monday" of "1", "09:00" of "09", "Monday 09:00" of "1-09"."""
+    """Formats a clock dimension: "1" is "Monday", "09" is "09:00", "1-09" is "Monday 09:00"."""
     weekday, separator, hour = value.partition("-")
     if separator:
         return f"{day_name[int(weekday) - 1]} {hour}:00"

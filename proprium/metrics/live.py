@@ -1,4 +1,4 @@
-"""Who is here right now."""
+"""Live visitors: distinct visitors within the online-now window."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
 DEFAULT_LIVE_MINUTES = 5
-"""Of METRICS.md, where a property has not decided."""
-HALF_HOUR = timedelta(minutes=30)  # the seed's window
+"""The online-now window in minutes, unless the property sets another one."""
+HALF_HOUR = timedelta(minutes=30)  # the second window, shown in the tooltip
 
 
 def live_visitors(
     warehouse: Warehouse, property_number: int, now: datetime, minutes: int = DEFAULT_LIVE_MINUTES
 ) -> LiveVisitors:
-    """Distinct visitors with any hit in the last minutes, and in the last 30, whatever the filters are."""
+    """Counts distinct visitors with any hit in the last `minutes`, and in the last 30, whatever the filters."""
     with warehouse.read() as connection:
         return live_visitors_from(connection, property_number, now, minutes)
 
@@ -29,6 +29,7 @@ def live_visitors(
 def live_visitors_from(
     connection: Connection, property_number: int, now: datetime, minutes: int = DEFAULT_LIVE_MINUTES
 ) -> LiveVisitors:
+    """Counts live visitors on an open connection, from hits after `now` minus each window."""
     live_window = timedelta(minutes=minutes)
     live_visitor, half_hour_visitor = (
         case((event.c.created_at > now - window, event.c.visitor)) for window in (live_window, HALF_HOUR)

@@ -1,4 +1,4 @@
-"""The list of properties: who is there, the last 24 hours, and everything since the first event."""
+"""Overview of all properties: live visitors, the last 24 hours, and all-time counts."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ QUIET_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True)
 class PropertyOverview:
-    """One row of the list. The sparkline has the visitors of each of the last 24 hours, the running one last."""
+    """One row of the list of properties. `sparkline`: visitors per hour of the last 24, the running hour last."""
 
     live: int = 0  # visitors in the last 5 minutes
     visitors_24h: int = 0
-    previous_24h: int = 0  # visitors of the 24 hours before those
+    previous_24h: int = 0  # visitors of the 24 hours before that
     sparkline: tuple[int, ...] = (0,) * SPARKLINE_HOURS
-    events: int = 0  # of people, all-time, as the two below
+    events: int = 0  # all-time, without bots, as are the next two
     page_views: int = 0
     sessions: int = 0
     first_event_at: datetime | None = None  # UTC
     last_event_at: datetime | None = None  # UTC; bots do not count
 
     def is_quiet(self, now: datetime) -> bool:
-        """No event in the last 7 days."""
+        """Returns True without an event in the last 7 days."""
         return self.last_event_at is None or now - self.last_event_at > QUIET_AFTER
 
 
 def overview(warehouse: Warehouse, property_numbers: Sequence[int], now: datetime) -> Mapping[int, PropertyOverview]:
-    """By the properties' numbers; one without any event has an overview of zeros."""
+    """Returns overviews by property number; a property without events has zeros."""
     if not property_numbers:
         return {}
     with warehouse.read() as connection:
@@ -52,20 +52,20 @@ def overview(warehouse: Warehouse, property_numbers: Sequence[int], now: datetim
 
 
 def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
-    """Where "all time" begins. Remembered, since every page asks and only an earlier event can change it."""
+    """Returns the time of the first event, where "all time" begins; None without events.
+
+    Cached: every page reads it, and only an earlier event or a deletion changes it.
+    """
     query_cache, key = warehouse.query_cache, ("first event", property_number)
     first_event: datetime | None = query_cache.get(key)
     if first_event is None:
         cache_version = query_cache.current_version()
-        first_event = _read_first_event_at(warehouse, property_number)
+        with warehouse.read() as connection:
+            first_event = _to_utc(
+                connection.scalar(select(func.min(event.c.created_at)).where(event.c.property == property_number))
+            )
         query_cache.put(key, property_number, first_event, cache_version, first_event)
     return first_event
-
-
-def _read_first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
-    statement = select(func.min(event.c.created_at)).where(event.c.property == property_number)
-    with warehouse.read() as connection:
-        return _to_utc(connection.scalar(statement))
 
 
 def _all_time(connection: Connection, property_numbers: Sequence[int]) -> dict[int, PropertyOverview]:
@@ -147,7 +147,7 @@ def _last_hours_statement(property_numbers: Sequence[int], now: datetime) -> Sel
 
 
 def _to_utc(moment: datetime | None) -> datetime | None:
-    """Engines name UTC in their own ways."""
+    """Converts to datetime.UTC: database drivers return time zone objects of their own for it."""
     return moment.astimezone(UTC) if moment else None
 
 

@@ -1,7 +1,8 @@
-"""Page views with what was reported of them later: how long they were read, and how far they were scrolled.
+"""Page engagement: engaged time and scroll depth of page views.
 
-A page_leave or scroll belongs to its view by view_id, and the projector has written it there (warehouse.readings);
-those of old scripts, which send none, to the visitor's latest view of that path. Parts of a view add up for a day.
+`page_leave` and `scroll` events are credited to their page view by view_id; the projector has written the result into
+the view's row (warehouse.projection.page_engagement). Events of old scripts, which send no view_id, are credited here
+to the visitor's latest view of the same path within VIEW_WINDOW_US (24 h). Several reports of one view add up.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Column = ColumnElement[Any]
 
 
 def reported_views(query: Query, value: Column | None = None, *, of_sessions: bool = False) -> Subquery:
-    """The query's page views that reported something: at, value, engaged_ms (NULL: under a second), depth (percent).
+    """Selects the query's page views with engagement: at, value, engaged_ms (NULL: under 1 s), depth (percent).
 
     `value` is an expression over the view's hit, or over its session where `of_sessions`.
     """
@@ -64,7 +65,7 @@ def reported_views(query: Query, value: Column | None = None, *, of_sessions: bo
 
 
 def _views_by_id(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
-    """The projector wrote into the view's row what was told of it."""
+    """Selects views with a view_id, whose engagement the projector stored in read_ms and read_depth."""
     statement = select(
         event.c.created_at.label("at"),
         value.label("value"),
@@ -75,23 +76,27 @@ def _views_by_id(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
 
 
 def _views_by_path(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
+    """Selects views without a view_id, with the sum of their reports (at most MAX_VIEW_MS)."""
     parts = _parts_by_path(query, value, of_sessions)
-    # Without coalesce a view that reported nothing would have read for half an hour: LEAST skips NULL.
+    # LEAST skips NULL: without coalesce, a view that reported nothing would have 30 minutes of engaged time.
     engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), MAX_VIEW_MS, type_=BigInteger)
     started_at = func.min(parts.c.at)
     columns: tuple[Column, ...] = (
         started_at.label("at"),
-        # The maximum of nothing but NULL costs as much as that of texts.
+        # MAX over only NULLs costs as much as over texts, so it is left out.
         (value if value is NO_VALUE else func.max(parts.c.value)).label("value"),
         engaged_ms.label("engaged_ms"),
         func.max(parts.c.depth).label("depth"),
     )
     view_key = (parts.c.visitor, parts.c.page, parts.c.view)
-    return select(*columns).group_by(*view_key).having(started_at.is_not(None))  # else the view is none of the query's
+    return select(*columns).group_by(*view_key).having(started_at.is_not(None))  # NULL: the view is outside the query
 
 
 def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
-    """`view` counts a visitor's views of a path: what is reported later has the number of the latest one."""
+    """Selects views and reports without a view_id; `view` numbers a visitor's views of a path.
+
+    A report has the number of the latest view before it.
+    """
     window: dict[str, Any] = {
         "partition_by": (event.c.visitor, event.c.page),
         "order_by": (event.c.created_at, event.c.seq),
@@ -107,7 +112,7 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
         event.c.visitor,
         event.c.page,
         view_number.label("view"),
-        (timestamp_us - view_start_us <= VIEW_WINDOW_US).label("is_told"),
+        (timestamp_us - view_start_us <= VIEW_WINDOW_US).label("is_in_window"),
         case((is_chosen, event.c.created_at)).label("at"),
         case((is_chosen, value)).label("value"),
         case((_is_report(), event.c.engaged_ms)).label("engaged_ms"),
@@ -115,27 +120,21 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
     ).where(
         event.c.view_id.is_(None),
         event.c.visitor.is_not(None),
-        _in_report_window(query),
+        event.c.property == query.property_number,
+        event.c.created_at >= query.period.start_utc,
+        event.c.created_at < query.period.end_utc + timedelta(microseconds=VIEW_WINDOW_US),
         or_(event.c.is_view, _is_report()),
     )
     numbered_parts = (statement.select_from(_with_sessions(query, outer=True)) if of_sessions else statement).subquery(
         "parts"
     )
-    return select(numbered_parts).where(numbered_parts.c.view > 0, numbered_parts.c.is_told).subquery("by_path")
+    return select(numbered_parts).where(numbered_parts.c.view > 0, numbered_parts.c.is_in_window).subquery("by_path")
 
 
 def _with_sessions(query: Query, *, outer: bool = False) -> FromClause:
-    """Hits with their sessions, which may have begun before the period."""
+    """Joins hits with their sessions, which may have begun before the period."""
     is_same_session = and_(event.c.session == session.c.session, where.sessions_from(query, where.MAX_SESSION_LENGTH))
     return event.join(session, is_same_session, isouter=outer)
-
-
-def _in_report_window(query: Query) -> Column:
-    return and_(
-        event.c.property == query.property_number,
-        event.c.created_at >= query.period.start_utc,
-        event.c.created_at < query.period.end_utc + timedelta(microseconds=VIEW_WINDOW_US),
-    )
 
 
 def _is_report() -> Column:

@@ -1,4 +1,4 @@
-"""The numbers, as frozen values; every screen and every file is drawn from these."""
+"""Result values of metric queries: frozen dataclasses that dashboard, reports, API and CSV are made from."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from proprium.metrics.query.query import Audience, Query
 
 
 class Metric(StrEnum):
-    """What a card shows and a chart can draw."""
+    """Metrics of cards, charts and breakdowns."""
 
     VISITORS = "visitors"
-    NEW_VISITORS = "new_visitors"  # session_start events: the seed's "Total session starts"
+    NEW_VISITORS = "new_visitors"  # session_start events
     SESSIONS = "sessions"
     PAGE_VIEWS = "page_views"
     VIEWS_PER_SESSION = "views_per_session"
     BOUNCE_RATE = "bounce_rate"  # percent, 0..100
     ENGAGEMENT_RATE = "engagement_rate"  # percent, 100 − bounce rate
     VISIT_DURATION = "visit_duration"  # seconds, median
-    TIME_ON_PAGE = "time_on_page"  # seconds, mean over the views that reported 1 s or more
+    TIME_ON_PAGE = "time_on_page"  # seconds, mean over the page views that reported 1 s or more
     CLICKS = "clicks"
     SCROLLS = "scrolls"
     EVENTS = "events"
-    SCROLL_DEPTH = "scroll_depth"  # percent of the page, mean of each view's deepest
-    EXIT_RATE = "exit_rate"  # percent of page views that were a session's last
-    CONVERSIONS = "conversions"  # sessions that reached the goal asked for, or any; None without goals
+    SCROLL_DEPTH = "scroll_depth"  # percent of the page, mean of each page view's maximum
+    EXIT_RATE = "exit_rate"  # percent of page views that were the last of their session
+    CONVERSIONS = "conversions"  # sessions that reached the query's goal, or any goal; None without goals
     CONVERSION_RATE = "conversion_rate"  # percent of all sessions
 
 
@@ -40,7 +40,7 @@ DURATIONS = frozenset({Metric.VISIT_DURATION, Metric.TIME_ON_PAGE})
 
 
 class Dimension(StrEnum):
-    """What a table breaks down by; `data.<key>` beside these is any custom key."""
+    """Dimensions of a breakdown; in addition, `data.<key>` is any custom key."""
 
     PAGE = "page"  # counts page views
     TITLE = "title"  # counts page views
@@ -67,13 +67,13 @@ class Dimension(StrEnum):
     SCREEN = "screen"
     SCREEN_CLASS = "screen_class"  # by width: phone, tablet, laptop, desktop
     LANGUAGE = "language"
-    VISITOR_KIND = "visitor_kind"  # "new" or "returning"; None: without a cookie nobody can tell
+    VISITOR_KIND = "visitor_kind"  # "new" or "returning"; None: unknown, without a cookie
     HOSTNAME = "hostname"
-    WEEKDAY = "weekday"  # "1" is Monday; counts page views, as the two below
+    WEEKDAY = "weekday"  # "1" is Monday; counts page views, as do the next two
     HOUR = "hour"  # "00" to "23" of the local clock
     WEEKDAY_HOUR = "weekday_hour"  # "1-09"
-    EVENT = "event"  # custom events; counts events
-    EVENT_NAME = "event_name"  # all events, the script's own as well; counts events
+    EVENT = "event"  # custom events only; counts events
+    EVENT_NAME = "event_name"  # all events, including the tracking script's own; counts events
     BOT = "bot"  # counts bot hits
     BOT_CATEGORY = "bot_category"  # counts bot hits
     BOT_PAGE = "bot_page"  # counts bot hits
@@ -81,7 +81,7 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True)
 class Totals:
-    """The cards of one period. A rate of nothing is None, never 0."""
+    """Metrics of one period or bucket. A rate without a denominator is None, never 0."""
 
     visitors: int
     new_visitors: int
@@ -96,8 +96,8 @@ class Totals:
     clicks: int
     scrolls: int
     events: int
-    bots: int  # bot hits, which stand in no other number
-    daily_visitors: bool  # True: some visitors are known for a day only, so several days are a sum of daily visitors
+    bots: int  # bot hits, which no other field includes
+    daily_visitors: bool  # True: several days with cookieless visitors, so that visitors are a sum of daily visitors
     custom: Mapping[str, int] = field(default_factory=dict)  # custom event → count, for the query's custom_cards
     scroll_depth: float | None = None
     exit_rate: float | None = None
@@ -110,7 +110,7 @@ class Totals:
 
 
 def rows_read(query: Query, totals: Totals) -> int:
-    """Events of the period that were looked at, bots included."""
+    """Returns the number of events of the period that the query read, bots included."""
     return totals.events + totals.bots if query.audience is Audience.HUMANS else totals.events
 
 
@@ -125,45 +125,45 @@ class Series:
 
 @dataclass(frozen=True)
 class BreakdownRow:
-    value: str | None  # what a filter takes; None: not set
-    label: str  # what a person reads ("Germany", "Direct")
+    value: str | None  # as in a filter; None: not set
+    label: str  # for display ("Germany", "Direct")
     count: int
     share_percent: float  # of the breakdown's total
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Rows of one dimension, most first, ties by label."""
+    """Rows of one dimension, highest count first, ties by value."""
 
     dimension: str  # a Dimension's value, or data.<key>
-    unit: str  # what is counted: "visitors", "page views", "events", "hits"
+    unit: str  # of the counts: "visitors", "page views", "events", "hits"
     rows: tuple[BreakdownRow, ...]
-    total: int  # what the shares are of
-    distinct: int  # how many rows there are in all
+    total: int  # 100 % of the shares
+    distinct: int  # number of values, listed here or not
 
 
 @dataclass(frozen=True)
 class BreakdownTableRow:
-    value: str | None  # what a filter takes; None: not set
+    value: str | None  # as in a filter; None: not set
     label: str
     numbers: Mapping[Metric, float | None]
 
 
 @dataclass(frozen=True)
 class BreakdownTable:
-    """Values of one dimension with any number of metrics. Each row says what the cards say under its filter."""
+    """Values of one dimension with any metrics. Each row has the numbers of the cards under a filter on its value."""
 
     dimension: str  # a Dimension's value, or data.<key>
     metrics: tuple[Metric, ...]  # the columns
     sort: Metric
     rows: tuple[BreakdownTableRow, ...]
-    total: int  # what shares are of: the sum of the dimension's own count over all rows, found or not
-    distinct: int  # how many rows the search found in all
+    total: int  # 100 % of the shares: sum of the dimension's default metric over all values, whatever the search
+    distinct: int  # number of values that match the search, on this page or not
 
 
 @dataclass(frozen=True)
 class LiveVisitors:
-    """Distinct visitors with any hit; unfiltered."""
+    """Distinct visitors with any hit recently, whatever the query's filters."""
 
     now: int  # in the last `minutes`
     half_hour: int
@@ -172,7 +172,7 @@ class LiveVisitors:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Everything a dashboard, a report or a Markdown of one query shows."""
+    """Everything that a dashboard or a report of one query shows."""
 
     query: Query
     totals: Totals
@@ -181,9 +181,9 @@ class Dashboard:
     previous_timelines: Mapping[Metric, Series]  # empty without a comparison
     breakdowns: Mapping[Dimension, Breakdown]
     live: LiveVisitors
-    custom_events: tuple[str, ...]  # every custom event ever seen, for the "Custom cards" menu
+    custom_events: tuple[str, ...]  # names of all custom events ever stored, for the "Custom cards" menu
     is_empty: bool  # the property has no event at all
     rows_read: int  # events of the period, bots included
-    computed_s: float  # CPU-independent wall seconds the queries took
+    computed_s: float  # wall-clock seconds that the queries took
     custom_timelines: Mapping[str, Series] = field(default_factory=dict)  # of the query's custom_cards
     previous_custom_timelines: Mapping[str, Series] = field(default_factory=dict)

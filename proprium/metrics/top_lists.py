@@ -1,6 +1,7 @@
-"""All tiles of a dashboard: one pass over the sessions, by GROUPING SETS, and the hits in one statement.
+"""Top lists: the first rows of all dashboard tiles, in two statements.
 
-Each is what `breakdown` gives for its dimension; a test holds the two together.
+One pass over the sessions by GROUPING SETS, and one UNION ALL over the hits. Each list equals `breakdown` of its
+dimension; a test compares the two.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
 MAX_MAP_ROWS = 300
-"""A map shows every country, and every region of the open one."""
+"""Rows of a list that a map is drawn from: every country, and every region of the open country."""
 
 MAP_DIMENSIONS = frozenset({Dimension.COUNTRY, Dimension.REGION})
 SESSION_TOP_LISTS = (
@@ -64,7 +65,7 @@ SESSION_TOP_LISTS = (
     Dimension.SCREEN_CLASS,
 )
 ON_DEMAND_DIMENSIONS = (Dimension.BROWSER_VERSION, Dimension.PLATFORM_VERSION, Dimension.SCREEN_CLASS)
-"""Nobody asks for these unless their tab is open."""
+"""Dimensions that are read only while their tab is open."""
 
 HIT_TOP_LISTS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] = {
     Dimension.PAGE: (event.c.page, event.c.is_view),
@@ -74,14 +75,17 @@ HIT_TOP_LISTS: dict[Dimension, tuple[ColumnElement[Any], ColumnElement[bool]]] =
     Dimension.BOT: (event.c.bot_name, true()),
     Dimension.BOT_CATEGORY: (event.c.bot_category, true()),
 }
-"""What the rows are called, and which hits count."""
+"""Per dimension: the expression of its values, and the condition on the hits that count."""
 DASHBOARD_DIMENSIONS = (*(name for name in SESSION_TOP_LISTS if name not in ON_DEMAND_DIMENSIONS), *HIT_TOP_LISTS)
 
 
 def top_lists(
     connection: Connection, query: Query, dimensions: Collection[Dimension] = DASHBOARD_DIMENSIONS
 ) -> Mapping[Dimension, Breakdown]:
-    """The first rows of each. Regions and cities are the open country's, where one is open."""
+    """Returns the first DEFAULT_LIMIT rows of each dimension; maps have up to MAX_MAP_ROWS.
+
+    Where a country is open, regions and cities are of that country.
+    """
     query = normalised_query(query)
     session_dimensions = [name for name in SESSION_TOP_LISTS if name in dimensions]
     subdivisions = tuple(name for name in session_dimensions if query.open_country and name in SUBDIVISION_DIMENSIONS)
@@ -96,7 +100,7 @@ def top_lists(
 def _session_top_lists(
     connection: Connection, query: Query, dimensions: tuple[Dimension, ...]
 ) -> dict[Dimension, Breakdown]:
-    """Of the open country, where one is."""
+    """Reads the lists of session dimensions, within `query.open_country` where it is set."""
     if query.audience is Audience.BOTS or not dimensions:
         return {name: breakdown_of(name, VISITORS, [], 0, 0) for name in dimensions}
     rows_by_set = _rows_by_set(connection, _session_statement(query, dimensions))
@@ -111,7 +115,7 @@ def _session_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Selec
     columns = (session_column(name.value).label(name.value) for name in dimensions)
     rows = select(*columns, session.c.visitor).where(condition).subquery("rows")
     counts = _count_visitors(rows, [rows.c[name.value] for name in dimensions])
-    # Where most rows have none, "not set" is no row of the tile.
+    # Most sessions have no campaign: these lists have no row for "(not set)".
     campaign_sets = [_grouping_set_id(dimensions, name) for name in dimensions if name in CAMPAIGN_DIMENSIONS]
     listed_rows = select(counts).where(or_(counts.c.grouping_set.not_in(campaign_sets), counts.c.value.is_not(None)))
     ranked = _rank(listed_rows.subquery("listed"))
@@ -140,7 +144,7 @@ def _hit_top_lists(
 
 @lru_cache(maxsize=MAX_CACHED_STATEMENTS)
 def _hit_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any]:
-    """One after another in one statement: each reads few columns, and most of them few rows."""
+    """Builds one UNION ALL of the dimensions: each part reads few columns, and most read few rows."""
     counts = union_all(*(_count_hits(query, name, set_id) for set_id, name in enumerate(dimensions)))
     ranked = _rank(counts.subquery("counted"))
     return select(ranked).where(ranked.c.n_rank <= DEFAULT_LIMIT).order_by(ranked.c.grouping_set, ranked.c.n_rank)
@@ -164,9 +168,11 @@ def _rows_by_set(connection: Connection, statement: Select[Any]) -> dict[int, li
 
 
 def _count_visitors(rows: Subquery, columns: Sequence[ColumnElement[Any]]) -> Subquery:
-    """Distinct visitors of each value of each column. Two levels of grouping cost half of COUNT(DISTINCT) in sets."""
+    """Counts distinct visitors by value, for each column as a grouping set of its own."""
+    # Two levels of grouping cost half as much as COUNT(DISTINCT) in grouping sets.
+    value = func.coalesce(*columns) if len(columns) > 1 else columns[0]  # in each set, all other columns are NULL
     distinct_visitors = (
-        select(*_set_and_value(columns))
+        select(dialect.grouping(*columns).label("grouping_set"), value.label("value"))
         .group_by(func.grouping_sets(*(tuple_(column, rows.c.visitor) for column in columns)))
         .subquery("each")
     )
@@ -174,14 +180,8 @@ def _count_visitors(rows: Subquery, columns: Sequence[ColumnElement[Any]]) -> Su
     return grouped.group_by(distinct_visitors.c.grouping_set, distinct_visitors.c.value).subquery("counted")
 
 
-def _set_and_value(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[int], ColumnElement[Any]]:
-    """In each set all columns but its own are NULL."""
-    value = func.coalesce(*columns) if len(columns) > 1 else columns[0]
-    return dialect.grouping(*columns).label("grouping_set"), value.label("value")
-
-
 def _rank(counts: Subquery) -> Subquery:
-    """Beside each count its rank in its grouping set, the sum of all, and how many values there are."""
+    """Adds to each count its rank, the total and the number of values of its grouping set."""
     grouping_set = counts.c.grouping_set
     order = (counts.c.n.desc(), counts.c.value.asc().nulls_last())
     return select(
@@ -193,6 +193,6 @@ def _rank(counts: Subquery) -> Subquery:
 
 
 def _grouping_set_id(columns: Sequence[str], column: str) -> int:
-    """What GROUPING calls the set of one column: a bit for each of the others."""
+    """Returns the result of GROUPING() for the set of one column: a bit for each of the others."""
     all_bits = (1 << len(columns)) - 1
     return all_bits ^ (1 << (len(columns) - 1 - list(columns).index(column)))

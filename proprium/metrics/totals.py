@@ -1,4 +1,4 @@
-"""The cards of one period."""
+"""Totals of one period: the values of the metric cards."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 
 def totals(warehouse: Warehouse, query: Query) -> Totals:
-    """The numbers of the query's own period; those to compare with are totals(warehouse, query.before())."""
+    """Returns the totals of the query's period; for the comparison, pass query.comparison_query()."""
     with warehouse.read() as connection:
         return query_totals(connection, query)[WHOLE_PERIOD]

@@ -1,4 +1,8 @@
-"""The cards' numbers for a whole period and for each of its buckets, in three statements over one reading."""
+"""Totals query: all metrics of a period and of each of its time buckets.
+
+Additive counts (hits, bots, page engagement) and non-additive ones (sessions, distinct visitors, medians) are separate
+statements, so that the additive ones of closed days can be cached (see cached_reader).
+"""
 
 from __future__ import annotations
 
@@ -31,20 +35,19 @@ from proprium.warehouse.schema import event, session
 Column = ColumnElement[Any]
 
 WHOLE_PERIOD = None
-"""The key under which the whole period stands beside its buckets."""
-
+"""Key of the whole period, beside the keys of its buckets."""
 
 CountsByName = dict[str, Any]
 SumsByBucket = Mapping[int | None, CountsByName]
-"""By bucket key. Those of two stretches of time add up to those of both; the period's own stand in no bucket."""
+"""Additive counts by bucket key, without the whole period. Sums of two adjacent periods add up to the joined one."""
 
 
 def query_totals(
     connection: Connection, query: Query, buckets: Buckets | None = None, precomputed_sums: SumsByBucket | None = None
 ) -> Mapping[int | None, Totals]:
-    """Totals by bucket key, and under WHOLE those of the period; buckets without any row are missing.
+    """Returns totals by bucket key, those of the period under WHOLE_PERIOD; buckets without rows are missing.
 
-    `summed` are its `sums`, where they are known already.
+    `precomputed_sums`: the result of `query_sums`, where it is cached.
     """
     counts_by_bucket = _with_whole_period(
         query_sums(connection, query, buckets) if precomputed_sums is None else precomputed_sums
@@ -59,7 +62,10 @@ def query_totals(
 
 
 def query_sums(connection: Connection, query: Query, buckets: Buckets | None) -> SumsByBucket:
-    """What is counted of hits and of page views, as far as it adds up."""
+    """Returns the additive counts by bucket key: of bots, of page engagement, and of hits.
+
+    Hits are additive only where visitors are counted by session; otherwise one statement counts both.
+    """
     results = (
         connection.execute(statement).mappings() for statement in _additive_statements(normalised_query(query), buckets)
     )
@@ -68,6 +74,7 @@ def query_sums(connection: Connection, query: Query, buckets: Buckets | None) ->
 
 
 def add_sums(*parts: SumsByBucket) -> SumsByBucket:
+    """Adds counts of the same bucket and name; a missing count or NULL is 0."""
     total_sums: dict[int | None, CountsByName] = {}
     for part in parts:
         for key, counts in part.items():
@@ -83,6 +90,7 @@ def _with_whole_period(bucket_sums: SumsByBucket) -> dict[int | None, CountsByNa
 
 
 def totals_of(query: Query, counts: Mapping[str, Any], is_multi_day: bool = False) -> Totals:
+    """Makes Totals of one row of counts; `is_multi_day` allows them to be labelled as daily visitors."""
     values_by_metric = {metric.value: value for metric, value in metric_values(query, counts).items()}
     return Totals(
         **values_by_metric,  # type: ignore[arg-type]
@@ -95,7 +103,7 @@ def totals_of(query: Query, counts: Mapping[str, Any], is_multi_day: bool = Fals
 
 
 def statements_for(query: Query, columns: Collection[str]) -> list[Select[Any]]:
-    """The statements behind these counts of the whole period, each with nothing else."""
+    """Returns the whole period's statements that compute these columns, reduced to them."""
     normalised = normalised_query(query)
     statements = [
         *_additive_statements(normalised, None),
@@ -114,7 +122,8 @@ def statements_for(query: Query, columns: Collection[str]) -> list[Select[Any]]:
 
 @lru_cache(maxsize=MAX_CACHED_STATEMENTS)
 def _non_additive_statements(query: Query, buckets: Buckets | None) -> list[Select[Any]]:
-    """What does not add up. Making a statement costs as much as its answer of a small property: they are kept."""
+    """Builds the statements for sessions and distinct visitors, which do not add up over buckets."""
+    # Cached: for a small property, building a statement costs as much as executing it.
     is_by_session = _can_count_visitors_by_session(query, buckets)
     visitor_statement = (
         _visitor_statement(query, buckets) if is_by_session else _hit_statement(query, buckets, with_visitors=True)
@@ -131,7 +140,10 @@ def _additive_statements(query: Query, buckets: Buckets | None) -> list[Select[A
 
 
 def _can_count_visitors_by_session(query: Query, buckets: Buckets | None) -> bool:
-    """There are five times as many hits. An hour may lie within a session without having a hit of it; a day may not."""
+    """Returns True where visitors can be counted from sessions instead of hits, which are five times as many.
+
+    Not for buckets of a minute or an hour: a session can span one of those without a hit in it, but not a whole day.
+    """
     has_day_buckets = buckets is None or buckets.interval not in {Interval.MINUTE, Interval.HOUR}
     return (
         has_day_buckets
@@ -152,13 +164,16 @@ def _hit_statement(query: Query, buckets: Buckets | None, *, with_visitors: bool
 
 
 def _bot_statement(query: Query, buckets: Buckets | None) -> Select[Any]:
-    """They stand in no other number, and are told beside them."""
+    """Counts bot hits, which no other metric includes."""
     rows = select(_bucket_column(buckets, event.c.created_at)).where(where.bot_hits(query)).subquery("bots")
     return _group_by_bucket(rows, buckets, {"bots": func.count()}, with_whole=False)
 
 
 def _visitor_statement(query: Query, buckets: Buckets | None) -> Select[Any]:
-    """A session is seen on the days of its first and its last hit, and on one between them that the clock cut short."""
+    """Counts distinct visitors by session, in the buckets of its first and last hit.
+
+    A session of at most 24 h touches a third day only where a clock change makes the day between shorter than that.
+    """
     active = where.active_sessions(query)
     whole_columns: tuple[Any, ...] = (
         null().label("bucket"),
@@ -191,7 +206,7 @@ def _session_statement(query: Query, buckets: Buckets | None) -> Select[Any]:
 def _view_statement(
     query: Query, buckets: Buckets | None, counts: Callable[[Subquery], dict[str, Column]]
 ) -> Select[Any]:
-    """A view belongs to the bucket in which it began."""
+    """Aggregates page engagement; a page view belongs to the bucket in which it began."""
     engaged_views = reported_views(query)
     rows = select(
         _bucket_column(buckets, engaged_views.c.at), engaged_views.c.engaged_ms, engaged_views.c.depth
@@ -206,7 +221,7 @@ def _bucket_column(buckets: Buckets | None, timestamp: ColumnElement[Any]) -> La
 def _group_by_bucket(
     rows: Subquery, buckets: Buckets | None, counts: Mapping[str, Column], *, with_whole: bool = True
 ) -> Select[Any]:
-    """One row for each bucket, and one with bucket NULL for them all, unless that is their sum."""
+    """Groups by bucket; `with_whole` adds a row with bucket NULL for the whole period."""
     aggregate_columns = [count.label(name) for name, count in counts.items()]
     columns: tuple[Column, ...] = (
         rows.c.bucket if buckets and buckets.keys else null().label("bucket"),

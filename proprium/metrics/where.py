@@ -1,4 +1,4 @@
-"""Which rows a query is about: hits of people, hits of bots, and sessions."""
+"""WHERE conditions: the hits and sessions that a query selects by property, period, audience and filters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Condition = ColumnElement[bool]
 
 
 def hits_in_period(query: Query) -> Condition:
-    """Every hit of the property in the period, whoever sent it."""
+    """Matches every hit of the property in the period, of humans and bots, regardless of filters."""
     return and_(
         event.c.property == query.property_number,
         event.c.created_at >= query.period.start_utc,
@@ -30,7 +30,7 @@ def hits_in_period(query: Query) -> Condition:
 
 
 def chosen_hits(query: Query) -> Condition:
-    """Hits of the query's audience that match its filters."""
+    """Matches hits of the query's audience under its filters."""
     if query.audience is Audience.BOTS:
         return bot_hits(query)
     if query.audience is Audience.ALL:
@@ -39,26 +39,27 @@ def chosen_hits(query: Query) -> Condition:
 
 
 def human_hits(query: Query) -> Condition:
+    """Matches hits that are not from bots, under all filters."""
     return and_(
         hits_in_period(query), not_(event.c.is_bot), *_hit_conditions(query), *_session_conditions_on_hits(query)
     )
 
 
 def bot_hits(query: Query) -> Condition:
-    """Of the filters, bots know only the one by page: they have no session."""
+    """Matches bot hits. Of the filters, only those on page apply: bots have no session."""
     page_conditions = (_matches(event.c.page, filter_) for filter_ in query.filters if filter_.dimension == "page")
     return and_(hits_in_period(query), event.c.is_bot, *page_conditions)
 
 
 def all_hits(query: Query) -> Condition:
-    """Those of people and those of bots, each under the filters that they know."""
+    """Matches hits of humans and bots, each under the filters that apply to them."""
     if not query.filters:
         return hits_in_period(query)
     return or_(human_hits(query), bot_hits(query))
 
 
 def chosen_sessions(query: Query) -> Condition:
-    """Sessions that start in the period; under a filter on hits, those with a matching hit in the period."""
+    """Matches sessions that start in the period; under a hit filter, those with a matching hit in it."""
     if query.audience is Audience.BOTS:
         return false()
     if _hit_conditions(query):
@@ -67,7 +68,7 @@ def chosen_sessions(query: Query) -> Condition:
 
 
 def active_sessions(query: Query) -> Condition:
-    """Sessions with a hit in the period that matches: whose visitors the period has seen."""
+    """Matches sessions with a hit in the period, under the filters; used to count the period's visitors."""
     if query.audience is Audience.BOTS:
         return false()
     if _hit_conditions(query):
@@ -77,7 +78,7 @@ def active_sessions(query: Query) -> Condition:
 
 
 def sessions_from(query: Query, lookback: timedelta) -> Condition:
-    """Sessions of the property that start in the period, or at most so long before it."""
+    """Matches sessions of the property that start in the period or at most `lookback` before it."""
     return and_(
         session.c.property == query.property_number,
         session.c.started_at >= query.period.start_utc - lookback,
@@ -86,11 +87,11 @@ def sessions_from(query: Query, lookback: timedelta) -> Condition:
 
 
 def sessions_reaching_goal(query: Query, goal: Goal) -> Select[Any]:
-    """Ids of the sessions with a hit that reaches the goal, whatever the query's own filters are.
+    """Selects ids of sessions with a hit that reaches the goal, regardless of the query's filters.
 
-    A session is the period's whole: what it did before and after counts as well.
+    Hits of the session before and after the period count as well.
     """
-    as_defined = replace(query, data_access=EVERY_KEY)  # its number is the same for the owner and for readers
+    as_defined = replace(query, data_access=EVERY_KEY)  # conversions are the same for owners and readers
     goal_conditions = (_matches(hit_column(filter_.dimension, as_defined), filter_) for filter_ in goal.filters)
     return select(event.c.session).where(
         event.c.property == query.property_number,
@@ -103,7 +104,7 @@ def sessions_reaching_goal(query: Query, goal: Goal) -> Select[Any]:
 
 
 def is_last_view(query: Query) -> Condition:
-    """For a hit: nothing was viewed after it in its session."""
+    """Matches hits that are the last page view of their session."""
     return event.c.seq.in_(select(session.c.exit_view).where(sessions_from(query, MAX_SESSION_LENGTH)))
 
 
@@ -127,7 +128,7 @@ def _session_conditions(query: Query) -> list[Condition]:
 
 
 def _session_conditions_on_hits(query: Query) -> list[Condition]:
-    """Source, device and place of a hit are its session's, which took them from its first hit."""
+    """Applies session filters to hits: a hit's source, device and location are those of its session."""
     conditions = _session_conditions(query)
     if not conditions:
         return []
@@ -154,7 +155,7 @@ def _matches(column: ColumnElement[Any], filter_: Filter) -> Condition:
 
 
 def _like_pattern(value: str) -> str:
-    """A * of ours as SQL's %, and nothing else with a meaning."""
+    """Translates a pattern to LIKE: * becomes %, and LIKE's own special characters are escaped."""
     for character in "\\%_":
         value = value.replace(character, "\\" + character)
     return value.replace("*", "%")

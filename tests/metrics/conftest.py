@@ -17,12 +17,14 @@ from collector.event import Event
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.breakdown_query import breakdown_table
 from proprium.metrics.dashboard import dashboard
+from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Goal, Query
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimension, Metric, Series, Totals
-from proprium.metrics.timeline import timeline
+from proprium.metrics.timeline import series_of
 from proprium.metrics.totals import totals
+from proprium.metrics.totals_query import query_totals
 from proprium.storage.database import Database
 from proprium.warehouse.warehouse import Warehouse
 from tests.support.builders import moment
@@ -79,7 +81,10 @@ class Past:
         return totals(self.warehouse, query)
 
     def timeline(self, text: str = "period=today", now: str | datetime = EVENING) -> Mapping[Metric, Series]:
-        return timeline(self.warehouse, self.query(text, now))
+        query = self.query(text, now)
+        buckets = calendar_buckets(query.period, query.interval, query.now)
+        with self.warehouse.read() as connection:
+            return series_of(query, buckets, query_totals(connection, query, buckets))
 
     def top(self, dimension: Dimension | str, text: str = "period=today", *, limit: int = 10) -> list[tuple[str, int]]:
         """What a reader sees of a tile: labels and counts."""

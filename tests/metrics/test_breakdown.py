@@ -10,7 +10,6 @@ import pytest
 from collector.event import Event
 from proprium.errors import BadQuery
 from proprium.metrics.dashboard import dashboard
-from proprium.metrics.places import places
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS, ON_DEMAND_DIMENSIONS
 from tests.metrics.conftest import Past
@@ -115,10 +114,10 @@ def test_an_open_country_shows_its_regions_and_cities(past: Past) -> None:
         an_event("bob", country="US", region="US-NY", city="New York"),
         an_event("cem", country="DE"),
     )
-    found = places(past.warehouse, past.query("period=today&map=DE"))
-    assert [(row.label, row.count) for row in found.countries.rows] == [("DE", 2), ("US", 1)]
-    assert [(row.label, row.count) for row in found.regions.rows] == [("DE-HE", 1), ("Unknown", 1)]
-    assert [row.label for row in found.cities.rows] == ["Frankfurt", "Unknown"]
+    address = "period=today&map=DE"
+    assert past.top(Dimension.COUNTRY, address) == [("DE", 2), ("US", 1)]
+    assert past.top(Dimension.REGION, address) == [("DE-HE", 1), ("Unknown", 1)]
+    assert past.top(Dimension.CITY, address) == [("Frankfurt", 1), ("Unknown", 1)]
 
 
 def test_the_map_shows_every_country(past: Past) -> None:

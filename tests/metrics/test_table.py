@@ -166,7 +166,7 @@ def test_without_goals_there_are_no_conversions(past: Past) -> None:
         (Dimension.EVENT_NAME, {"event": "scroll"}, "scroll"),
         (Dimension.SOURCE, {}, "Direct / none"),
         (Dimension.VISITOR_KIND, {}, "returning"),
-        (Dimension.VISITOR_KIND, {"identity": Identity.DAILY}, "Unknown, without a cookie"),
+        (Dimension.VISITOR_KIND, {"identity": Identity.DAILY}, "Unknown (no cookie)"),
     ],
 )
 def test_a_dimension_lists_its_values(past: Past, dimension: Dimension, event: dict[str, Any], label: str) -> None:

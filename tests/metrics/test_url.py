@@ -113,7 +113,7 @@ def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
         ("from=0000-01-01", "is not a date"),
         ("from=0001-01-01", "0001-01-01 is out of range"),
         ("from=2026-01-01&to=9999-12-31", "9999-12-31 is out of range"),
-        ("from=2026-02-01&to=2026-01-01", "Exchange the two dates"),
+        ("from=2026-02-01&to=2026-01-01", "Swap the two dates"),
         ("to=2026-01-01", "has no start"),
         ("compare=mars", "compare='mars' is not known. Choose one of previous, year, none"),
         ("interval=second", "interval='second' is not known"),

@@ -34,8 +34,8 @@ def test_each_filter_says_how_many_rows_it_leaves(past: Past) -> None:
     a_day(past)
     found = explain(past.warehouse, past.query("period=today&filter=country:is:DE&filter=page:is:/a"), Metric.VISITORS)
     assert found.steps == (
-        FunnelStep("Everything that was stored for this period", 7, 2),
-        FunnelStep("Sent by people", 6, 2),
+        FunnelStep("All stored events", 7, 2),
+        FunnelStep("From humans", 6, 2),
         FunnelStep("Country is DE", 3, 1),
         FunnelStep("Page is /a", 1, 1),
     )
@@ -49,7 +49,7 @@ def test_the_sql_shows_a_reader_no_private_values_of_a_goal(past: Past, metric: 
     past.data_access = NO_KEY
     found = explain(past.warehouse, past.query(), metric)
     assert "secret-plan" not in found.sql
-    assert found.number == explain(past.warehouse, replace(past.query(), data_access=EVERY_KEY), metric).number
+    assert found.value == explain(past.warehouse, replace(past.query(), data_access=EVERY_KEY), metric).value
 
 
 def test_what_was_left_out_is_counted_with_its_reason(past: Past) -> None:
@@ -57,9 +57,9 @@ def test_what_was_left_out_is_counted_with_its_reason(past: Past) -> None:
     found = explain(past.warehouse, past.query(), Metric.PAGE_VIEWS, rejected_counts={"hostname": 4})
     assert [(each.reason, each.count) for each in found.left_out] == [
         ("Bots", 1),
-        ("Double page views", 1),
-        ("Nobody's", 1),
-        ("Refused: hostname", 4),
+        ("Duplicate page views", 1),
+        ("Without a visitor", 1),
+        ("Rejected: hostname", 4),
     ]
     assert all(isinstance(each, ExcludedHits) and each.explanation for each in found.left_out)
 

@@ -1,1 +1,1 @@
-"""Query: period, filters, goals, and their form in a URL."""
+"""Query model: period, filters, goals, time buckets, and the URL parameters they are read from."""

@@ -1,8 +1,8 @@
-"""Calendar buckets of a period: in Python where they start, in SQL which one a moment falls into.
+"""Calendar buckets of a period: their start times in Python, and the bucket key of a timestamp in SQL.
 
-A local clock is UTC plus an offset that changes a few times a year. The same whole-number arithmetic runs on both
-sides, with the offsets as a CASE over their changes, so that a day of 23 or 25 hours has as many hourly buckets,
-and zones that move by half an hour have one of 30 minutes.
+A local clock is UTC plus an offset that changes a few times a year. Python and SQL use the same integer arithmetic,
+with the offsets as a CASE over their changes, so that a day of 23 or 25 hours has as many hourly buckets, and a clock
+change of half an hour makes one bucket of 30 minutes.
 """
 
 from __future__ import annotations
@@ -26,41 +26,38 @@ MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
+EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 @dataclass(frozen=True)
 class Buckets:
-    """`starts` are aware, in the period's zone; `keys` are what SQL calls them, rising. The future has none."""
+    """Start times and SQL keys of a period's buckets, in ascending order; none in the future."""
 
     interval: Interval
-    starts: tuple[datetime, ...]
-    keys: tuple[int, ...]
-    is_running: bool  # the last one has not ended yet
-    offsets: tuple[tuple[int, int], ...]  # (from this UTC microsecond on, the local clock is this far ahead)
+    starts: tuple[datetime, ...]  # aware, in the period's time zone
+    keys: tuple[int, ...]  # as computed in SQL by `key()`
+    is_running: bool  # the last bucket has not ended yet
+    offsets: tuple[tuple[int, int], ...]  # (UTC µs from which it holds, offset of the local clock in µs)
 
     def key(self, timestamp: ColumnElement[Any]) -> ColumnElement[int]:
-        """The key of a moment's bucket; a moment outside counts in the nearest one."""
+        """Returns the bucket key of a timestamp; timestamps outside belong to the nearest bucket."""
         key = self._key(dialect.epoch_us(timestamp))
         return func.least(func.greatest(key, self.keys[0]), self.keys[-1], type_=BigInteger)
 
     def _key(self, utc_us: ColumnElement[int]) -> ColumnElement[int]:
         if self.interval is Interval.MINUTE:
             return dialect.integer_divide(utc_us, MINUTE_US)
-        offset_us = self._offset(utc_us)
+        offset_us = _offset_expression(utc_us, self.offsets)
         if self.interval is Interval.HOUR:
             return dialect.integer_divide(utc_us + offset_us, HOUR_US) * HOUR_US - offset_us
         if self.interval is Interval.MONTH:
             return dialect.month_number(utc_us + offset_us)
         day = dialect.integer_divide(utc_us + offset_us, DAY_US)
-        return day if self.interval is Interval.DAY else dialect.integer_divide(day + _EPOCH_WEEKDAY, 7)
-
-    def _offset(self, utc_us: ColumnElement[int]) -> ColumnElement[int]:
-        return _offset_expression(utc_us, self.offsets)
+        return day if self.interval is Interval.DAY else dialect.integer_divide(day + EPOCH_WEEKDAY, 7)
 
 
 def local_clock(timestamp: ColumnElement[Any], period: Period) -> ColumnElement[int]:
-    """Microseconds that the clock of the period's zone shows at a moment of the period, counted as if it were UTC."""
+    """Converts a timestamp within the period to local time in its zone, as microseconds since 1970."""
     utc_us = dialect.epoch_us(timestamp)
     return utc_us + _offset_expression(utc_us, _offsets(period.zone, period.start_utc, period.end_utc))
 
@@ -72,9 +69,9 @@ def _offset_expression(utc_us: ColumnElement[int], offsets: tuple[tuple[int, int
 
 
 def calendar_buckets(period: Period, interval: Interval, now: datetime) -> Buckets:
-    """From the bucket of the period's start to the running one, or to the period's end; none missing."""
+    """Returns all buckets from the period's start to the running one or the period's end, without gaps."""
     until = min(period.end_utc, now.astimezone(UTC) + timedelta(microseconds=1))
-    # A day more on either side: the first week or month may start before the period.
+    # One day more on either side: the first week or month may start before the period.
     offsets = _offsets(period.zone, period.start_utc - timedelta(days=1), period.end_utc + timedelta(days=1))
     starts_and_keys = [
         (start, key) for start, key in _starts(period, interval, offsets) if start.astimezone(UTC) < until
@@ -97,7 +94,7 @@ def _starts(period: Period, interval: Interval, offsets: tuple[tuple[int, int], 
 def _clock_starts(
     period: Period, interval: Interval, offsets: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[datetime, int]]:
-    """Every full minute, or every full hour of the local clock and every change of the clock."""
+    """Yields starts and keys by minute, or by hour of the local clock and at each clock change."""
     current_us, end_us = _to_us(period.start_utc), _to_us(period.end_utc)
     changes_us = [change_us for change_us, _ in offsets]
     while current_us < end_us:
@@ -143,12 +140,12 @@ def _calendar_key(day: date, interval: Interval) -> int:
     if interval is Interval.MONTH:
         return day.year * 12 + day.month - 1
     day_number = day.toordinal() - _EPOCH_DAY
-    return day_number if interval is Interval.DAY else (day_number + _EPOCH_WEEKDAY) // 7
+    return day_number if interval is Interval.DAY else (day_number + EPOCH_WEEKDAY) // 7
 
 
 @lru_cache(maxsize=256)
 def _offsets(zone: ZoneInfo, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
-    """The clock's offsets between two UTC moments, each with the microsecond from which on it holds."""
+    """Returns the zone's UTC offsets between two UTC times: (UTC µs from which it holds, offset in µs)."""
     offsets = [(_to_us(start), _utc_offset_us(zone, start))]
     moment = start
     while moment < end:
@@ -161,7 +158,7 @@ def _offsets(zone: ZoneInfo, start: datetime, end: datetime) -> tuple[tuple[int,
 
 
 def _find_change(zone: ZoneInfo, earlier: datetime, later: datetime) -> datetime:
-    """The first second of the new offset, between two moments of which the later has it."""
+    """Finds the first second of the new offset between two times by bisection; `later` has the new offset."""
     old_offset_us = _utc_offset_us(zone, earlier)
     while later - earlier > timedelta(seconds=1):
         middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))

@@ -1,4 +1,4 @@
-"""Filters: which hits, or the sessions of which visitors, a question is about."""
+"""Filters: conditions on hits or sessions, with their text form `dimension:operator:value` and limits."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from proprium.errors import BadQuery
 MAX_FILTERS = 50
 MAX_VALUES = 200
 MAX_TOTAL_VALUES = 1_000
-"""Of all filters of a question: 4,000 took 20 s and more than 64 MB at a million events."""
+"""Values of all filters of a query together: 4,000 took 20 s and more than 64 MB at a million events."""
 MAX_VALUE_CHARS = 2000
 MAX_KEY_CHARS = 255
 UNSUPPORTED_DATA_KEYS = {
-    "view_id": "It names a single page view: export the events instead.",
-    "user_agent": "Ask for browser, platform or device instead.",
+    "view_id": "It identifies a single page view: export the events instead.",
+    "user_agent": "Use browser, platform or device instead.",
 }
-"""Keys of data that storage has and the warehouse does not."""
+"""Keys of `data` that are in storage but not in the warehouse, with advice."""
 DATA_PREFIX = "data."
 
 
 class Operator(StrEnum):
     IS = "is"  # an empty value: not set
     IS_NOT = "is_not"  # an empty value: set
-    CONTAINS = "contains"  # upper and lower case are the same
+    CONTAINS = "contains"  # not case-sensitive
     NOT_CONTAINS = "not_contains"
-    MATCHES = "matches"  # the whole text, in which * stands for any
+    MATCHES = "matches"  # a pattern for the whole text, in which * is any text
     ONE_OF = "one_of"
     IS_SET = "is_set"
 
@@ -60,7 +60,7 @@ SESSION_DIMENSIONS = (
     "visitor_kind",
     "hostname",
 )
-"""Filters on these ask the session, which takes them from its first hit."""
+"""Filters on these apply to the session, which takes them from its first hit."""
 
 DIMENSION_NAMES = {
     "page": "Page",
@@ -92,7 +92,7 @@ _OPERATOR_LABELS = {
 
 @dataclass(frozen=True)
 class Filter:
-    """`dimension` is one of the above or data.<key>. Only ONE_OF has several values, only IS_SET has none."""
+    """A condition on a dimension or data.<key>. Only ONE_OF has several values, only IS_SET has none."""
 
     dimension: str
     operator: Operator
@@ -111,7 +111,10 @@ class Filter:
         return self.dimension in HIT_DIMENSIONS or self.data_key is not None
 
     def label(self, name_of: Callable[[str, str], str] = lambda dimension, value: value) -> str:
-        """What a chip says: "Country is Germany". `name_of(dimension, value)` turns codes into names."""
+        """Returns the text of a filter chip: "Country is Germany".
+
+        `name_of(dimension, value)` turns codes into names.
+        """
         name = dimension_name(self.dimension)
         if self.operator in {Operator.IS, Operator.IS_NOT} and not self.value:
             return f"{name} is not set" if self.operator is Operator.IS else f"{name} is set"
@@ -119,7 +122,7 @@ class Filter:
         return f"{name} {_OPERATOR_LABELS[self.operator]} {values}".rstrip()
 
     def to_text(self) -> str:
-        """As in the address, before that is percent-encoded: `country:is:DE`."""
+        """Returns the filter as in a URL, before percent-encoding: `country:is:DE`."""
         prefix = f"{_escape(self.dimension, ':')}:{self.operator}"
         if self.operator is Operator.IS_SET:
             return prefix
@@ -127,7 +130,7 @@ class Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """`country:is:DE`, split at the first two colons. Raises BadQuery with what is wrong and what would be right."""
+    """Parses `country:is:DE`, split at the first two colons. Raises BadQuery with the correct form."""
     dimension, _, rest = text.partition(":")
     operator, _, value = rest.partition(":")
     filter_ = Filter(_unescape(dimension), _parse_operator(operator, text), ())
@@ -142,41 +145,40 @@ def parse_filter(text: str) -> Filter:
 
 
 def parse_filters(texts: list[str]) -> tuple[Filter, ...]:
-    """All filters of an address; a repeated one counts once."""
+    """Parses all filters of a URL; a repeated one counts once. Raises BadQuery beyond the limits."""
     if len(texts) > MAX_FILTERS:
-        raise BadQuery(
-            f"There are {len(texts)} filters; {MAX_FILTERS} are the most. Put values of one dimension into one_of."
-        )
+        raise BadQuery(f"There are {len(texts)} filters; the maximum is {MAX_FILTERS}. Combine values with one_of.")
     filters = tuple(dict.fromkeys(parse_filter(text) for text in texts))
     if (total := sum(len(filter_.values) for filter_ in filters)) > MAX_TOTAL_VALUES:
         raise BadQuery(
-            f"The filters list {total:,} values together; {MAX_TOTAL_VALUES:,} are the most."
+            f"The filters list {total:,} values together; the maximum is {MAX_TOTAL_VALUES:,}."
             " Use fewer, or a pattern with * (matches)."
         )
     return filters
 
 
 def is_filterable(dimension: str) -> bool:
+    """Returns True for hit and session dimensions, and for data.<key> of valid length."""
     if dimension.startswith(DATA_PREFIX):
         return 0 < len(dimension) - len(DATA_PREFIX) <= MAX_KEY_CHARS and is_valid_text(dimension)
     return dimension in HIT_DIMENSIONS or dimension in SESSION_DIMENSIONS
 
 
 def filter_for(dimension: str, value: str | None) -> Filter | None:
-    """What a click on a row of a breakdown filters by; None: its rows are no filter (bots)."""
+    """Returns the filter of a breakdown row; None where the dimension is not filterable (bots)."""
     dimension = {"event_page": "page", "bot_page": "page", "event_name": "event"}.get(dimension, dimension)
     return Filter(dimension, Operator.IS, (value or "",)) if is_filterable(dimension) else None
 
 
 def dimension_name(dimension: str) -> str:
-    """ "Country", "UTM source", or the custom key itself."""
+    """Returns the display name: "Country", "UTM source", or the custom key itself."""
     if dimension.startswith(DATA_PREFIX):
         return dimension.removeprefix(DATA_PREFIX)
     return DIMENSION_NAMES.get(dimension) or dimension.replace("_", " ").capitalize()
 
 
 def is_valid_text(text: str) -> bool:
-    """False for text that no database takes: NUL, or halves of a surrogate pair."""
+    """Returns False for text that databases reject: with NUL or half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -186,7 +188,7 @@ def _parse_operator(name: str, text: str) -> Operator:
     except ValueError:
         operator_names = ", ".join(Operator)
         raise BadQuery(
-            f"The filter {_shorten(text)} has no operator that is known."
+            f"The filter {_shorten(text)} has no known operator."
             f" Write it as country:is:DE with one of {operator_names}."
         ) from None
 
@@ -196,7 +198,7 @@ def _parse_values(filter_: Filter, text: str) -> tuple[str, ...]:
         return ()
     values = text.split("|") if filter_.operator is Operator.ONE_OF else [text]
     if len(values) > MAX_VALUES:
-        raise BadQuery(f"The filter on {filter_.dimension} lists {len(values)} values; {MAX_VALUES} are the most.")
+        raise BadQuery(f"The filter on {filter_.dimension} lists {len(values)} values; the maximum is {MAX_VALUES}.")
     return tuple(dict.fromkeys(_check_value(filter_, _unescape(value)) for value in values))
 
 
@@ -204,12 +206,10 @@ def _check_value(filter_: Filter, value: str) -> str:
     if len(value) > MAX_VALUE_CHARS:
         raise BadQuery(
             f"A value of the filter on {filter_.dimension} has {len(value):,} characters;"
-            f" {MAX_VALUE_CHARS:,} are the most."
+            f" the maximum is {MAX_VALUE_CHARS:,}."
         )
     if not is_valid_text(value):
-        raise BadQuery(
-            f"The filter on {filter_.dimension} holds characters that cannot be searched for. Leave them out."
-        )
+        raise BadQuery(f"The filter on {filter_.dimension} contains invalid characters. Remove them.")
     if not value and filter_.operator not in {Operator.IS, Operator.IS_NOT}:
         raise BadQuery(
             f"The filter on {filter_.dimension} has no value. Write it as {filter_.dimension}:{filter_.operator}:value."
@@ -217,7 +217,7 @@ def _check_value(filter_: Filter, value: str) -> str:
     return value
 
 
-# Only the two signs that have a meaning here are escaped, so that a path with %20 in it can be written as it is.
+# Only % and the separator are escaped, so that a path with %20 in it can be written unchanged.
 def _escape(text: str, separator: str) -> str:
     return text.replace("%", "%25").replace(separator, f"%{ord(separator):02X}")
 

@@ -1,4 +1,4 @@
-"""Periods: a key or two dates become two instants, cut in the property's time zone, and what to compare with."""
+"""Periods: date ranges from a preset key or two dates, in a time zone, and their comparison periods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from proprium.errors import BadQuery
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 MAX_POINTS = 3000
-"""More buckets than this cannot be drawn, and are refused with a wider interval to choose."""
+"""The most buckets that a chart can draw; beyond it, the error suggests a wider interval."""
 
 
 class Interval(StrEnum):
@@ -58,7 +58,7 @@ _MONTHS_BY_KEY = {"3mo": 3, "6mo": 6, "12mo": 12}
 
 @dataclass(frozen=True)
 class Period:
-    """From `start` up to, not including, `end`: aware, in the property's zone. Days that are not over yet are whole."""
+    """From `start` to `end`, exclusive: aware, in the query's time zone. The current day is included in full."""
 
     key: str
     start: datetime
@@ -88,24 +88,24 @@ class Period:
 
     @property
     def day_count(self) -> int:
-        """Calendar days that it touches, at least 1."""
+        """Number of calendar days that the period touches, at least 1."""
         return (self.last_day - self.first_day).days + 1
 
     @property
     def dates(self) -> str:
-        """What a person reads: "27 Oct – 23 Nov 2026"."""
+        """The dates for display: "27 Oct – 23 Nov 2026"."""
         return dates_text(self.first_day, self.last_day)
 
     def contains(self, moment: datetime) -> bool:
         return self.start_utc <= moment.astimezone(UTC) < self.end_utc
 
     def previous(self, now: datetime, compare: Compare = Compare.PREVIOUS) -> Period | None:
-        """What it is compared with; None where there is nothing. A running period ends there at the same minute."""
+        """Returns the compared period; None without one. Of a running period, it ends at the same minute."""
         if compare is Compare.NONE or self.key == "all":
             return None
         try:
             return self._comparison_period(now, compare)
-        except (ValueError, OverflowError):  # before the first year there is
+        except (ValueError, OverflowError):  # before year 1
             return None
 
     def _comparison_period(self, now: datetime, compare: Compare) -> Period:
@@ -115,12 +115,15 @@ class Period:
             minute = now.astimezone(self.zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
             end = _earliest(end, _shift_end(shift, minute))
         if compare is Compare.PREVIOUS:
-            end = _earliest(end, self.start)  # a month before has not always a 31st
+            end = _earliest(end, self.start)  # the month before may have no 31st
         start = shift(self.start)
         return Period("custom", start, end, dates_text(start.date(), (end - _ONE_MICROSECOND).date()))
 
     def step(self, step_count: int) -> Period:
-        """The period of the same kind `count` lengths later (negative: earlier). Raises BadQuery past known years."""
+        """Returns the period `step_count` lengths later (negative: earlier).
+
+        Raises BadQuery outside FIRST_YEAR to LAST_YEAR.
+        """
         month_count = _month_count(self)
         if self.key == "all":
             return self
@@ -135,7 +138,7 @@ class Period:
 
 
 def preset_period(key: str, now: datetime, zone: ZoneInfo, first_event: datetime | None = None) -> Period:
-    """The preset `key`. `first_event` is where "all" begins. Raises BadQuery for a key that does not exist."""
+    """Returns the preset `key`; `first_event` is the start of "all". Raises BadQuery for an unknown key."""
     today = now.astimezone(zone).date()
     tomorrow = today + timedelta(days=1)
     if key == "24h":
@@ -153,28 +156,28 @@ def preset_period(key: str, now: datetime, zone: ZoneInfo, first_event: datetime
     if key == "all":
         first_day = first_event.astimezone(zone).date() if first_event else today
         return _whole_days(key, min(first_day, today), tomorrow, zone)
-    preset_key = ", ".join(preset_key for preset_key, _ in PRESETS if preset_key != "custom")
+    preset_keys = ", ".join(preset_key for preset_key, _ in PRESETS if preset_key != "custom")
     raise BadQuery(
-        f"The period {key[:40]!r} is not known. Choose one of {preset_key}, or give two dates: from=… and to=…."
+        f"The period {key[:40]!r} is not known. Choose one of {preset_keys}, or give two dates: from=… and to=…."
     )
 
 
 def custom_period(from_: date, to: date, zone: ZoneInfo) -> Period:
-    """Whole days, both included. Raises BadQuery when they are the wrong way round or out of range."""
+    """Returns the period of whole days, both included. Raises BadQuery if reversed or out of range."""
     for day in (from_, to):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise BadQuery(
-                f"The date {day.isoformat()} is out of range. Years from {FIRST_YEAR} to {LAST_YEAR} can be asked for."
+                f"The date {day.isoformat()} is out of range. Choose a year from {FIRST_YEAR} to {LAST_YEAR}."
             )
     if to < from_:
         raise BadQuery(
-            f"The period ends on {to.isoformat()}, before it starts on {from_.isoformat()}. Exchange the two dates."
+            f"The period ends on {to.isoformat()}, before it starts on {from_.isoformat()}. Swap the two dates."
         )
     return _whole_days("custom", from_, to + timedelta(days=1), zone, dates_text(from_, to))
 
 
 def default_interval(period: Period) -> Interval:
-    """Hours up to two days, days up to a quarter, weeks up to a year, then months."""
+    """Returns hours up to 2 days, days up to 100, weeks up to 400, then months."""
     if period.day_count <= 2:
         return Interval.HOUR
     if period.day_count <= 100:
@@ -192,7 +195,7 @@ _SECONDS_BY_INTERVAL = {
 
 
 def intervals_for(period: Period) -> tuple[Interval, ...]:
-    """The intervals that can be drawn for a period: not one bucket only, and not more than MAX_POINTS."""
+    """Returns the intervals that divide a period into more than 1 and at most MAX_POINTS buckets."""
     duration_s = (period.end_utc - period.start_utc).total_seconds()
     intervals = tuple(
         interval for interval in Interval if 1 < duration_s / _SECONDS_BY_INTERVAL[interval] <= MAX_POINTS
@@ -201,17 +204,18 @@ def intervals_for(period: Period) -> tuple[Interval, ...]:
 
 
 def check_interval(interval: Interval, period: Period) -> None:
-    """Raises BadQuery when a period holds more buckets than can be drawn."""
+    """Raises BadQuery where an interval makes more than MAX_POINTS buckets of a period."""
     point_count = int((period.end_utc - period.start_utc).total_seconds() // _SECONDS_BY_INTERVAL[interval])
     if point_count > MAX_POINTS:
         wider_interval = default_interval(period)
         raise BadQuery(
-            f"{period.label} by {interval} would be {point_count:,} points."
-            f" Choose a wider interval, as interval={wider_interval}."
+            f"{period.label} by {interval} has {point_count:,} data points; the maximum is {MAX_POINTS:,}."
+            f" Choose a wider interval, for example interval={wider_interval}."
         )
 
 
 def dates_text(first: date, last: date) -> str:
+    """Formats a date range: "3 Nov 2026", "1 – 28 Nov 2026", "27 Oct – 23 Nov 2026"."""
     if first == last:
         return f"{first.day} {first:%b %Y}"
     if (first.year, first.month) == (last.year, last.month):
@@ -222,7 +226,7 @@ def dates_text(first: date, last: date) -> str:
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of another month, or that month's last day."""
+    """Returns the same day of another month, or that month's last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     next_month_start = date(year + (month == 11), (month + 1) % 12 + 1, 1)
     return date(year, month + 1, min(day.day, (next_month_start - timedelta(days=1)).day))
@@ -237,7 +241,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _last_24_hours(now: datetime, zone: ZoneInfo) -> Period:
-    """The running hour and the 23 before it."""
+    """Returns the running hour and the 23 hours before it."""
     hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     end = hour.astimezone(UTC) + timedelta(hours=1)
     return Period("24h", (end - timedelta(hours=24)).astimezone(zone), end.astimezone(zone), PRESET_LABELS["24h"])
@@ -247,7 +251,7 @@ DateShift = Callable[[datetime], datetime]
 
 
 def _comparison_shift(period: Period) -> DateShift:
-    """How far back the compared period lies: months where a period is made of months, else days of the calendar."""
+    """Returns the shift to the compared period: by months for periods of whole months, else by days."""
     if period.key == "24h":
         return lambda moment: (moment.astimezone(UTC) - timedelta(hours=24)).astimezone(period.zone)
     month_count = _month_count(period)
@@ -258,7 +262,7 @@ def _comparison_shift(period: Period) -> DateShift:
 
 
 def _month_count(period: Period) -> int:
-    """How many months make the period; 0: it is made of days."""
+    """Returns the number of months that make up the period; 0: it is made of days."""
     if period.key in _MONTHS_BY_KEY:
         return _MONTHS_BY_KEY[period.key]
     if period.key in {"mtd", "ytd"}:
@@ -273,7 +277,10 @@ def _year_earlier(moment: datetime) -> datetime:
 
 
 def _shift_end(shift: DateShift, end: datetime) -> datetime:
-    """An end moves with the last moment before it: the day after 28 February is another one in a leap year."""
+    """Shifts an exclusive end by shifting the instant before it.
+
+    Otherwise leap years go wrong: the day after 28 February is 1 March in one year and 29 February in another.
+    """
     return shift(end - _ONE_MICROSECOND) + _ONE_MICROSECOND
 
 
@@ -282,5 +289,5 @@ def _shift_date(moment: datetime, shift_day: Callable[[date], date]) -> datetime
 
 
 def _earliest(*moments: datetime) -> datetime:
-    """The earliest instant: times of one zone would otherwise be compared by their clocks."""
+    """Returns the earliest instant. Compares in UTC: Python compares times of one zone by their local clock."""
     return min(moments, key=lambda moment: moment.astimezone(UTC))

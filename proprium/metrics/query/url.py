@@ -1,4 +1,4 @@
-"""The query in an address, and back: a pasted link shows the same page."""
+"""Query serialization to and from URL parameters, so that a shared link shows the same page."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ from proprium.metrics.query.period import (
 from proprium.metrics.query.query import Audience, Goal, Query
 
 Params = Mapping[str, Any] | Iterable[tuple[str, str]]
-"""A framework's multi-dict, a plain dict of texts or lists of texts, or pairs."""
+"""A framework's multi-dict, a dict of strings or lists of strings, or pairs."""
 
 _DATE_PATTERN = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-SEED_RANGES = {"7": "7d", "14": "14d", "28": "28d", "30": "30d", "90": "90d", "365": "12mo"}
+LEGACY_RANGES = {"7": "7d", "14": "14d", "28": "28d", "30": "30d", "90": "90d", "365": "12mo"}
+"""Presets by `date_range` of the original app's URLs."""
 
 
 class PropertySettings(Protocol):
-    """Of a property's settings, what its questions depend on: storage's Property has them."""
+    """The settings of a property that queries depend on; implemented by storage's Property."""
 
     id: UUID
     number: int | None
@@ -51,13 +52,13 @@ class PropertySettings(Protocol):
 
 @dataclass(frozen=True)
 class PropertyFacts:
-    """What a query needs to know of its property."""
+    """The facts about a property that its queries are built from."""
 
     id: UUID
     number: int
     timezone: str = "UTC"
     custom_cards: tuple[str, ...] = ()
-    first_event: datetime | None = None  # where "all time" begins
+    first_event: datetime | None = None  # the start of "all time"
     goals: tuple[Goal, ...] = ()
     live_min: int = 5
     data_access: DataAccess = NO_KEY
@@ -71,14 +72,14 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         timezone=property_.timezone,
         custom_cards=tuple(property_.custom_cards),
         first_event=first_event,
-        goals=tuple(each for each in parse_goals(property_.goals) if data_access.counts_goal(each.filters)),
+        goals=tuple(goal for goal in parse_goals(property_.goals) if data_access.counts_goal(goal.filters)),
         live_min=property_.live_min,
         data_access=data_access,
     )
 
 
 def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> Query:
-    """The query that an address asks. Unknown names are left alone; a bad value raises BadQuery with the way out."""
+    """Builds a Query of URL parameters. Ignores unknown names; raises BadQuery for bad values, with the valid ones."""
     parameters = _UrlParameters(params)
     chosen_timezone = parameters.get("timezone")
     zone = _parse_timezone(chosen_timezone or property_facts.timezone)
@@ -104,7 +105,7 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
 
 
 def query_to_params(query: Query) -> list[tuple[str, str]]:
-    """The shortest address that asks `query` again; what is the default is left out."""
+    """Returns the shortest URL parameters of a query; defaults are left out."""
     pairs = _period_params(query.period)
     if query.interval is not default_interval(query.period):
         pairs.append(("interval", query.interval))
@@ -123,7 +124,7 @@ def query_to_params(query: Query) -> list[tuple[str, str]]:
 
 
 class _UrlParameters:
-    """The address's values by name, whatever kind of dict they came in."""
+    """URL parameters by name, from any of the types of Params."""
 
     def __init__(self, params: Params) -> None:
         self._values: dict[str, list[str]] = {}
@@ -131,13 +132,14 @@ class _UrlParameters:
             self._values.setdefault(name, []).append(value)
 
     def get(self, name: str) -> str:
-        """The last value given; "" when there is none."""
+        """Returns the last value, stripped; "" without one."""
         return self._values.get(name, [""])[-1].strip()
 
     def get_all(self, name: str) -> list[str]:
         return self._values.get(name, [])
 
     def choice(self, name: str, choices: type[Choice], default: Choice) -> Choice:
+        """Returns the value as one of `choices`, or the default. Raises BadQuery for another value."""
         text = self.get(name)
         try:
             return choices(text) if text else default
@@ -171,18 +173,18 @@ def _parse_period(parameters: _UrlParameters, zone: ZoneInfo, now: datetime, fir
         raise BadQuery(f"The period ends on {_printable(to_text)} but has no start. Add from=… with the first day.")
     if parameters.get("period"):
         return preset_period(parameters.get("period"), now, zone, first_event)
-    return _seed_period(parameters.get("date_range"), zone, now)
+    return _legacy_period(parameters.get("date_range"), zone, now)
 
 
-def _seed_period(day_count_text: str, zone: ZoneInfo, now: datetime) -> Period:
-    """`date_range` of the seed's addresses: a number of days up to today."""
+def _legacy_period(day_count_text: str, zone: ZoneInfo, now: datetime) -> Period:
+    """Parses `date_range` of the original app's URLs: a number of days up to today."""
     if not day_count_text or day_count_text == "custom":
         return preset_period(DEFAULT_KEY, now, zone)
-    if day_count_text in SEED_RANGES:
-        return preset_period(SEED_RANGES[day_count_text], now, zone)
+    if day_count_text in LEGACY_RANGES:
+        return preset_period(LEGACY_RANGES[day_count_text], now, zone)
     if not (day_count_text.isascii() and day_count_text.isdigit() and 0 < int(day_count_text[:6]) <= 3660):
         raise BadQuery(
-            f"date_range={_printable(day_count_text)} is not a number of days. Write one from 1 to 3660, or period=28d."
+            f"date_range={_printable(day_count_text)} is not a number of days. Use 1 to 3660, or period=28d."
         )
     today = now.astimezone(zone).date()
     return custom_period(today - timedelta(days=int(day_count_text) - 1), today, zone)
@@ -196,7 +198,7 @@ def _period_params(period: Period) -> list[tuple[str, str]]:
 
 def _parse_date(text: str) -> date:
     try:
-        if not _DATE_PATTERN.fullmatch(text):  # 20260131 and 2026-W05-6 are ISO dates too, and nobody means them
+        if not _DATE_PATTERN.fullmatch(text):  # 20260131 and 2026-W05-6 are ISO dates too, but likely typos
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
@@ -206,8 +208,10 @@ def _parse_date(text: str) -> date:
 def _parse_timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # OSError: the name of a folder, as "Europe"
-        raise BadQuery(f"The time zone {_printable(name)} is not known. Write it as Europe/Berlin.") from None
+    except (KeyError, ValueError, OSError):  # OSError: the name of a folder, such as "Europe"
+        raise BadQuery(
+            f"The time zone {_printable(name)} is not known. Use an IANA name such as Europe/Berlin."
+        ) from None
 
 
 def _parse_interval(parameters: _UrlParameters, period: Period) -> Interval:
@@ -226,7 +230,7 @@ def _parse_url_filters(parameters: _UrlParameters) -> tuple[Filter, ...]:
 
 
 def _path_of_url(url: str) -> str:
-    """The seed filters by what its script sent: a path, or a full address."""
+    """Returns the path of `filter_url`, which is a path or a full URL, as the original app's script sent it."""
     try:
         url_parts = urlsplit(url)
         return url_parts.path or "/" if url_parts.scheme in {"http", "https"} else url
@@ -246,11 +250,11 @@ def _parse_country(text: str) -> str | None:
         return None
     code = text.upper()
     if not (len(code) == 2 and code.isascii() and code.isalpha()):
-        raise BadQuery(f"map={_printable(text)} is not a country. Write its two letters, as map=DE.")
+        raise BadQuery(f"map={_printable(text)} is not a country code. Use its two letters, for example map=DE.")
     return code
 
 
 def _printable(text: str) -> str:
-    """The value at fault, cut, and safe to print."""
+    """Returns the repr of a bad value, at most 40 characters, safe to print."""
     shortened = text if len(text) <= 40 else text[:40] + "…"
     return repr(shortened if is_valid_text(shortened) else shortened.encode("ascii", "replace").decode())
