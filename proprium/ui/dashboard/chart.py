@@ -121,7 +121,7 @@ def _bucket_count(state: DashboardState, interval: Interval) -> float:
 
 def _legend_text(chart_data: ChartData, query: Query) -> str:
     comparison_query = query.comparison_query() if chart_data.previous else None
-    comparison_text = f" ┈ vs {comparison_query.period.dates}" if comparison_query else ""
+    comparison_text = f" ┈┈ vs {comparison_query.period.dates}" if comparison_query else ""
     return f"{chart_data.title} — {query.period.dates}{comparison_text}"
 
 
