@@ -145,7 +145,7 @@ async def open_dialogs(page: OpenPage) -> None:
     """Filter dialog, a card's explanation, a full list: each has handlers of its own."""
     headline = next(one for one in page.elements.values() if "headline" in one.get("class", ()))
     await page.press(headline, ["", "visitors"])
-    for name in ("Filter", "Pages: the whole list"):
+    for name in ("Filter", "Pages: show all"):
         await page.press(named(page, name))
     await settle(page)
 

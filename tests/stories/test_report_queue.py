@@ -245,7 +245,7 @@ def test_a_page_whose_connection_was_lost_says_so_and_prints_again(browser: Brow
     wait_for(lambda: len(place.folders()) == 1)
     page.evaluate("window.socket.io.engine.close()")  # as when the network fails: it connects again by itself
     wait_for(lambda: place.folders() == [], 5)
-    expect(page.get_by_text("The connection to the server was lost meanwhile")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("because the connection to the server was lost")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("button", name="PDF")).to_be_enabled()
     place.go.touch()
     with page.expect_download(timeout=20_000) as download:

@@ -175,9 +175,9 @@ def test_a_card_switches_the_chart_and_a_bucket_opens_its_day(page: Page, server
 
 def test_a_tile_opens_its_whole_list_and_a_row_of_it_filters(page: Page, server: Server) -> None:
     shown(page, server)
-    page.get_by_label("Places: the whole list").click()
+    page.get_by_label("Places: show all").click()
     found = page.get_by_role("dialog")
-    found.get_by_label("Search the list").fill("germ")
+    found.get_by_label("Search this table").fill("germ")
     expect(found.get_by_text("United States")).to_be_hidden()
     found.get_by_text("Germany").click()
     expect(page.get_by_text("Country is Germany")).to_be_visible()
@@ -188,7 +188,7 @@ def test_keys_change_the_period_unless_somebody_types(page: Page, server: Server
     page.keyboard.press("w")
     expect(page.get_by_label("Period: Last 7 days")).to_be_visible()
     page.keyboard.press("x")
-    expect(page.locator(".charthead")).not_to_contain_text("dotted")
+    expect(page.locator(".charthead")).not_to_contain_text("vs")
     page.keyboard.press("/")
     page.get_by_label("Value").fill("my way")  # w, m and y are keys
     page.keyboard.press("Enter")
@@ -198,7 +198,7 @@ def test_keys_change_the_period_unless_somebody_types(page: Page, server: Server
     expect(page.get_by_text("Page contains my way")).to_be_hidden()
     expect(page).to_have_url(re.compile("period=7d"))
     page.keyboard.press("?")
-    expect(page.get_by_text("Period before, period after")).to_be_visible()
+    expect(page.get_by_text("Previous/next period")).to_be_visible()
 
 
 def test_a_hidden_page_costs_nothing_and_catches_up(page: Page, server: Server) -> None:
@@ -278,7 +278,7 @@ def test_a_public_property_is_read_without_an_account_and_without_a_cookie(serve
 
 def test_an_empty_property_says_how_to_begin(page: Page, server: Server) -> None:
     shown(page, server, which="empty")
-    expect(page.get_by_text("No event yet.")).to_be_visible()
+    expect(page.get_by_text("No data yet.")).to_be_visible()
 
 
 def test_a_phone_needs_no_sideways_scroll(server: Server, browser: Browser) -> None:

@@ -158,7 +158,7 @@ async def test_a_readers_key_in_the_address_says_calmly_why_not(shop: Shop, sent
 
 async def test_an_event_opens_for_readers_with_its_public_keys_alone(shop: Shop, sent: list[str]) -> None:
     browser = await opened(shop, None, f"?event={EVENT}")
-    await until(lambda: "came without public data" in everything(browser.client))
+    await until(lambda: "had no public data" in everything(browser.client))
     update_settings(shop.site.services.database, shop.public.id, public_data_keys=["plan"])
     browser = await opened(shop, None, f"?event={EVENT}&key=plan")
     await until(lambda: "canary plan" in everything(browser.client))

@@ -1,1 +1,1 @@
-"""The cards of the dashboard: fetch off the event loop, draw on it."""
+"""The dashboard page: state in the URL, queries run in threads, cards drawn on the event loop."""

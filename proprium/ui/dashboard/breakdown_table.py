@@ -1,4 +1,4 @@
-"""A tile's whole list in a dialog: every metric, sorted, searched, broken down by something else, as a file."""
+"""Breakdown table dialog: all rows of a tile, with metric columns, sorting, search and CSV/JSON download."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from proprium.ui.http.asset_urls import flag_url
 from proprium.ui.services import Services
 
 PAGE_SIZE = 200
-"""Rows at once; "more" adds as many, and the search finds the others."""
+"""Rows per page; "Show more" adds a page, and the search covers all rows."""
 
 
 class BreakdownTableDialog:
@@ -44,7 +44,7 @@ class BreakdownTableDialog:
         on_filter: Callable[[Filter], Any],
         on_explain: Callable[[Query, Metric], Awaitable[None]],
     ) -> None:
-        """`query` is the one on the screen; a pressed row filters the page, and closes the list."""
+        """`query` is the one on the screen. A click on a row filters the dashboard and closes the dialog."""
         self._services, self._query, self._on_filter, self._on_explain = services, query, on_filter, on_explain
         self._table_reader = TableReader(services.warehouse, name_of)
         self._name_of = name_of
@@ -55,21 +55,20 @@ class BreakdownTableDialog:
 
     async def open(self, tile: Tile, tab: Tab) -> None:
         self._empty_text = tab.empty_text
-        title = f"{tile.title}: {(tab.group or tab.label).lower()}" if len(tile.tabs) > 1 else tile.title
-        with dialog(title, size="huge") as self._dialog:
+        with dialog(tab.table_title or tile.title, size="huge") as self._dialog:
             with ui.element("div").classes(f"{theme.LINE} wraps listtools"):
                 self._search_input = ui.input(placeholder="Search").props(
                     "outlined dense clearable debounce=200 autofocus"
                 )
-                self._search_input.props["aria-label"] = "Search the list"
+                self._search_input.props["aria-label"] = "Search this table"
                 with ui.element("div").classes(f"{theme.LINE} by"):
-                    span("by", theme.MUTED).props('aria-hidden="true"')
+                    span("Break\u00a0down\u00a0by", theme.MUTED).props('aria-hidden="true"')
                     self._dimension_select = compact_select("Break down by", wording.dimension_choices(), tab.dimension)
                 self._build_columns()
                 button("CSV", "file", name="Download this table as CSV", on_click=lambda: self._download("csv"))
                 button("JSON", "file", name="Download this table as JSON", on_click=lambda: self._download("json"))
             self._count_label = span("", "mut small num").props('role="status"')
-            self._data_table = DataTable(self._sort_by, self._filter_by_row, self._explain_row, "The list")
+            self._data_table = DataTable(self._sort_by, self._filter_by_row, self._explain_row, "Breakdown")
             self._message = ui.label("").classes("missing")
             self._more_button = button("", on_click=self._load_page).classes("more")
             self._more_label = span("")
@@ -81,7 +80,7 @@ class BreakdownTableDialog:
         self._dialog.open()
         await asyncio.gather(self._reload(), self._load_data_keys())
 
-    # ---- what is asked ----------------------------------------------------------------------------------------
+    # ---- query ------------------------------------------------------------------------------------------------
 
     @property
     def _dimension_key(self) -> str:
@@ -102,7 +101,7 @@ class BreakdownTableDialog:
             self._sort,
             self._is_ascending,
             self._search_text,
-        ):  # else another is on its way
+        ):  # else a newer request is running
             self._last_page, self._rows = page, (*self._rows, *page.rows)
             self._draw(page)
 
@@ -133,7 +132,7 @@ class BreakdownTableDialog:
         await self._reload()
 
     async def _sort_by(self, key: str) -> None:
-        """Most first; the same head again turns it round."""
+        """Sorts by this column, descending; reverses the order if it is the sorted one."""
         metric = Metric(key)
         previous_sort = self._sort or self._metrics[0]
         self._is_ascending = metric is previous_sort and not self._is_ascending
@@ -160,7 +159,7 @@ class BreakdownTableDialog:
             for metric in self._possible_metrics:
                 switch = ui.switch(wording.column_title(metric, self._dimension_key), value=metric in self._metrics)
                 switch.on_value_change(lambda event, metric=metric: self._set_column(metric, event.value))
-                switch.set_enabled(metric is not default_metric(self._dimension_key))  # what its rows are listed for
+                switch.set_enabled(metric is not default_metric(self._dimension_key))  # rows are listed for this metric
 
     async def _set_column(self, metric: Metric, is_on: bool) -> None:
         metrics = {*self._metrics, metric} if is_on else {*self._metrics} - {metric}
@@ -177,7 +176,7 @@ class BreakdownTableDialog:
             self._sort, self._is_ascending = None, False
         await self._reload()
 
-    # ---- what is shown ----------------------------------------------------------------------------------------
+    # ---- rows -------------------------------------------------------------------------------------------------
 
     def _draw(self, page: BreakdownTable) -> None:
         count_metric = default_metric(self._dimension_key)
@@ -188,13 +187,15 @@ class BreakdownTableDialog:
         rows = [self._row_data(row, 100 * (row.numbers.get(count_metric) or 0) / max_count) for row in self._rows]
         label_title = wording.dimension_title(self._dimension_key)
         self._data_table.show(label_title, columns, page.sort, rows, is_ascending=self._is_ascending)
-        self._show_message("" if rows else "Nothing fits the search." if self._search_text else self._empty_text)
+        self._show_message("" if rows else "No results" if self._search_text else self._empty_text)
         remaining_count = page.distinct - len(rows)
         self._more_button.set_visibility(remaining_count > 0)
         self._more_label.set_text(f"Show {min(remaining_count, PAGE_SIZE):,} more of {remaining_count:,}")
-        count_text = f"{len(rows):,} of {page.distinct:,}" if remaining_count > 0 else f"{len(rows):,} listed"
+        row_count_text = wording.count_text(page.distinct, wording.row_noun(self._dimension_key))
+        if remaining_count > 0:
+            row_count_text = f"{len(rows):,} of {row_count_text}"
         unit = wording.column_title(count_metric, self._dimension_key).lower()
-        self._count_label.set_text(f"{count_text} · {numbers.exact(page.total)} {unit}")
+        self._count_label.set_text(f"{row_count_text}, {wording.count_text(page.total, unit)}")
 
     def _row_data(self, row: BreakdownTableRow, width_percent: float) -> dict[str, Any]:
         texts = {metric.value: numbers.format_metric_exact(metric, value) for metric, value in row.numbers.items()}
@@ -208,7 +209,7 @@ class BreakdownTableDialog:
         self._message.set_visibility(bool(text))
         self._data_table.element.set_visibility(not text)
 
-    # ---- what a press does ------------------------------------------------------------------------------------
+    # ---- actions of rows --------------------------------------------------------------------------------------
 
     def _filters_of(self, index: int) -> Iterable[Filter]:
         if 0 <= index < len(self._rows) and (filter_ := filter_for(self._dimension_key, self._rows[index].value)):
@@ -225,7 +226,7 @@ class BreakdownTableDialog:
             await self._on_explain(row_query, self._sort or self._metrics[0])
 
     async def _download(self, file_format: str) -> None:
-        """Exactly this table, with all its rows, up to as many as one answer holds."""
+        """Downloads this table as shown, with up to MAX_ROWS rows."""
         table = await self._read_table(MAX_ROWS, 0)
         if table is None:
             return
@@ -238,4 +239,4 @@ class BreakdownTableDialog:
         file_stem = "".join(character if character.isalnum() else "-" for character in self._dimension_key)
         ui.download.content(content, f"{file_stem}-{period.first_day}-{period.last_day}.{file_format}", media_type)
         if table.distinct > len(table.rows):
-            toast(f"The file has the first {len(table.rows):,} of {table.distinct:,} rows.")
+            toast(f"The file contains the first {len(table.rows):,} of {table.distinct:,} rows.")

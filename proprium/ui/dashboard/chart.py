@@ -1,4 +1,7 @@
-"""The chart: the chosen metric over time, the interval picker, and the ways into a shorter period."""
+"""Time series chart of one metric, with interval picker.
+
+A click on a bucket, or a zoom, sets the period.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ from proprium.ui.dashboard.state import DashboardState
 
 INTERVAL_LABELS = [(Interval.MINUTE, "Minute"), (Interval.HOUR, "Hour"), (Interval.DAY, "Day"), (Interval.WEEK, "Week"),
                    (Interval.MONTH, "Month")]  # fmt: skip
-MAX_BUCKETS = 750  # an interval with more would be drawn as a smear, and is not offered
+MAX_BUCKETS = 750  # intervals with more buckets are not offered: the chart would be unreadable
 
-# Plotly's own events carry whole traces; the server needs a date or two.
+# Sends only the dates to the server: Plotly's own events carry whole traces.
 EMIT_BUCKET = "(event) => { const point = event.points?.find((p) => p.x); if (point) emit(String(point.x)); }"
 EMIT_ZOOM = """(event) => {
     const from = event['xaxis.range[0]'], to = event['xaxis.range[1]'];
@@ -35,7 +38,7 @@ EMIT_ZOOM = """(event) => {
 
 @dataclass(frozen=True)
 class ChartData:
-    """What the chart shows of an answer."""
+    """The series shown by the chart, with title and metric."""
 
     title: str
     metric: Metric
@@ -52,17 +55,17 @@ class Chart:
             self._legend = span("", "mut small cut grow")
             self.tools = ui.element("div").classes("line end")
             with self.tools:
-                self._interval_tabs = TabRow([], lambda key: on_interval(Interval(key)), "Interval of the chart")
+                self._interval_tabs = TabRow([], lambda key: on_interval(Interval(key)), "Chart interval")
         with ui.element("div").classes("chartbox"):
             self._skeleton = skeleton(252)
-            # It stands in the first HTML, so that the browser fetches the chart bundle while the socket connects.
+            # Part of the first HTML, so that the browser fetches the chart bundle while the socket connects.
             self._plot = ui.plotly({"data": [], "layout": {"height": 280}}).classes("chart wait")
             self._plot.props('role="img" aria-label="Chart"')
         self._plot.on("plotly_click", self._zoom_to_bucket, js_handler=EMIT_BUCKET)
         self._plot.on("plotly_relayout", self._zoom, js_handler=EMIT_ZOOM)
 
     def apply_state(self, state: DashboardState) -> None:
-        """Shows which intervals suit the period, and which one is drawn."""
+        """Offers the intervals that suit the period, and marks the active one."""
         self._interval = state.query.interval
         suitable_intervals = intervals_for(state.query.period)
         drawable_intervals = [
@@ -77,13 +80,13 @@ class Chart:
         self._interval_tabs.set_active(self._interval.value)
 
     def show(self, chart_data: ChartData, query: Query, look: Look, *, can_zoom: bool) -> None:
-        """`query` is the one that was answered: its period may have moved on since the page was opened."""
+        """Draws the chart. `query` is that of the result: its period may have moved on since the page was opened."""
         figure = timeline(chart_data.series, chart_data.previous, chart_data.metric, look, query.interval)
         if can_zoom:
             figure["layout"]["dragmode"] = "zoom"
             figure["layout"]["xaxis"]["fixedrange"] = False
         figure["layout"]["hoverdistance"] = -1  # the nearest bucket, however far apart they are
-        # The browser keeps what the reader zoomed to, until the question is another one.
+        # The browser keeps the user's zoom until the period or interval changes.
         figure["layout"]["uirevision"] = f"{query.period.start} {query.period.end} {query.interval}"
         self._legend.set_text(_legend_text(chart_data, query))
         set_prop(self._plot, "aria-label", _aria_label(chart_data, query))
@@ -118,25 +121,25 @@ def _bucket_count(state: DashboardState, interval: Interval) -> float:
 
 def _legend_text(chart_data: ChartData, query: Query) -> str:
     comparison_query = query.comparison_query() if chart_data.previous else None
-    comparison_text = f" · dotted: {comparison_query.period.dates}" if comparison_query else ""
-    return f"{chart_data.title} · {query.period.dates}{comparison_text}"
+    comparison_text = f" ┈┈ vs {comparison_query.period.dates}" if comparison_query else ""
+    return f"{chart_data.title} — {query.period.dates}{comparison_text}"
 
 
 def _aria_label(chart_data: ChartData, query: Query) -> str:
-    """The chart in a sentence, for those who cannot see it; the cards and tiles hold the rest."""
+    """Describes the chart for screen readers: metric, interval, period and peak."""
     nonzero_points = [
         (value, start) for value, start in zip(chart_data.series.values, chart_data.series.starts, strict=True) if value
     ]
     if not nonzero_points:
-        return f"{chart_data.title} by {query.interval}: nothing in this period"
+        return f"{chart_data.title} by {query.interval}: no data in this period"
     max_value, max_start = max(nonzero_points)
     text = numbers.format_metric(chart_data.metric, max_value)
-    peak = f"Most: {text} on {max_start.day} {max_start:%b %Y}"
+    peak = f"Peak: {text} on {max_start.day} {max_start:%b %Y}"
     return f"{chart_data.title} by {query.interval}, {query.period.dates}. {peak}"
 
 
 def _days_of_bucket(day: date, interval: Interval) -> tuple[date, date]:
-    """The first and last day of the bucket that begins on `day`."""
+    """Returns the first and last day of the bucket that contains `day`."""
     if interval is Interval.WEEK:
         monday = day - timedelta(days=day.weekday())
         return monday, monday + timedelta(days=6)
@@ -147,7 +150,7 @@ def _days_of_bucket(day: date, interval: Interval) -> tuple[date, date]:
 
 
 def _parse_day(text: Any) -> date | None:
-    """The date of Plotly's "2026-11-23", "2026-11-23 14:00" or "2026-11-23 14:00:12.3456"."""
+    """Parses the date of Plotly's "2026-11-23", "2026-11-23 14:00" or "2026-11-23 14:00:12.3456"."""
     try:
         return datetime.strptime(str(text)[:10], "%Y-%m-%d").date()  # noqa: DTZ007  a day of the property's calendar
     except ValueError:

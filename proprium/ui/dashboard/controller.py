@@ -1,4 +1,4 @@
-"""One open dashboard: what it looks at, where its numbers come from, and where its presses lead."""
+"""Dashboard controller: state, live subscriptions, navigation, shortcuts and browser events of one open page."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ from proprium.ui.layout import Layout
 from proprium.ui.page_memory import weak_method
 from proprium.ui.services import Services
 
-# One round trip: the theme, whether there is a mouse (a finger must scroll over the chart), and whether anybody looks.
+# One round trip for: dark theme, mouse (touch must scroll the page over the chart, not zoom), visibility of the tab.
 BROWSER_STATE_SCRIPT = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden]"
 
 
 class DashboardController:
+    """Holds the state of one page: `navigate` changes it, `Grid` draws its results."""
+
     def __init__(
         self,
         services: Services,
@@ -53,8 +55,8 @@ class DashboardController:
         self.state = state
         self.dashboard: Dashboard | None = None
         self.name_of = name_lookup(services.atlas)
-        self._self: DashboardController = proxy(self)  # for what it holds: with itself that would be a cycle
-        self.segments = SegmentsMenu(services, self._self, segments, can_edit=can_edit)
+        self._weak_self: DashboardController = proxy(self)  # for parts held by self: avoids reference cycles
+        self.segments = SegmentsMenu(services, self._weak_self, segments, can_edit=can_edit)
         self._client: Client = ui.context.client
         self.look, self._can_zoom, self._is_visible = Look.LIGHT, False, True
         self._subscriptions: list[Subscription[Any]] = []
@@ -62,7 +64,7 @@ class DashboardController:
         self._explain_panel = ExplainPanel(services, state.facts.number, self.name_of, can_edit=can_edit)
         self._property_urls: list[str] = []
 
-    # ---- drawing the shell ------------------------------------------------------------------------------------
+    # ---- static layout ----------------------------------------------------------------------------------------
 
     def build_live_dot(self, property_urls: list[str]) -> None:
         self._property_urls = property_urls
@@ -76,7 +78,7 @@ class DashboardController:
         )
 
     async def build(self) -> None:
-        """Everything that can be seen before the first number is there."""
+        """Builds everything that is visible before the first result, and registers browser events."""
         self._filter_chips = FilterChips(
             self.name_of, weak_method(self._remove_filter), weak_method(self.open_filter_dialog)
         )
@@ -84,7 +86,7 @@ class DashboardController:
             self.segments.build_save_button()
         self._notice = ui.element("div").classes("notice")
         self._notice.set_visibility(False)
-        self._grid = Grid(self._services, self._self)
+        self._grid = Grid(self._services, self._weak_self)
         await self._grid.build(can_edit=self._can_edit)
         self._draw_controls()
         keyboard.listen(self._on_key, self._on_url_change, self._set_visible)
@@ -94,16 +96,16 @@ class DashboardController:
             self._footer = Footer()
         layout.on_theme_change(self._set_theme)
 
-    # ---- numbers ----------------------------------------------------------------------------------------------
+    # ---- live queries -----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Call it once the browser is there."""
+        """Subscribes to the live queries. Call once the browser is connected."""
         self._client.on_delete(self.close)
         self._client.on_disconnect(self._pause_or_resume)
         self._client.on_connect(self._pause_or_resume)
         try:
             browser_state = await ui.run_javascript(BROWSER_STATE_SCRIPT, timeout=10)
-        except TimeoutError:  # gone, or very slow: then the numbers come without what only the browser knows
+        except TimeoutError:  # closed or very slow browser: continue with defaults (light, no zoom, visible)
             browser_state = [False, False, True]
         if self._client.is_deleted:
             return
@@ -123,13 +125,14 @@ class DashboardController:
         self._set_visible(self._is_visible)
 
     def close(self) -> None:
+        """Ends all live subscriptions."""
         for subscription in self._subscriptions:
             subscription.close()
         self._subscriptions.clear()
         self._grid.close()
 
     def _subscribe(self) -> None:
-        """Watches the view's question instead of the one before."""
+        """Replaces the main subscription, which is first in the list."""
         if self._subscriptions:
             self._subscriptions.pop(0).close()
         subscription = self._services.live_queries.subscribe(
@@ -163,20 +166,23 @@ class DashboardController:
 
     def _show_notice(self, dashboard: Dashboard) -> None:
         if dashboard.is_empty and not self._notice.visible:
-            with self._notice, note("No event yet. Put the tag on your pages, and this page moves by itself.", "warn"):
+            with self._notice, note("No data yet. Add the tracking code; visits appear here within a second.", "warn"):
                 if self._can_edit:
-                    link_button("See the tag", f"/properties/{self.state.facts.id}/install", "code").classes("end")
+                    link_button("Tracking code", f"/properties/{self.state.facts.id}/install", "code").classes("end")
         elif not dashboard.is_empty and self._notice.visible:
             self._notice.clear()
         self._notice.set_visibility(dashboard.is_empty)
 
-    # ---- going elsewhere --------------------------------------------------------------------------------------
+    # ---- navigation -------------------------------------------------------------------------------------------
 
     def navigate(self, change: Callable[[DashboardState], DashboardState]) -> None:
-        """Shows another view and writes it into the address; one that is refused says why and changes nothing."""
+        """Applies `change` to the state and pushes its URL to the history.
+
+        An invalid state is not applied; the user sees the reason.
+        """
         try:
             state = change(self.state)
-            state_from(state.params(), state.facts, state.query.now)  # what cannot be in an address cannot be shown
+            state_from(state.params(), state.facts, state.query.now)  # raises if the URL would be invalid
         except (BadQuery, Forbidden) as problem:
             with self._client:
                 ui.notify(str(problem), type="warning")
@@ -186,6 +192,7 @@ class DashboardController:
             self.apply_state(state)
 
     def apply_state(self, state: DashboardState) -> None:
+        """Shows a state without a history entry; queries only if its cache key differs."""
         is_other_query = state.cache_key != self.state.cache_key
         self.state = state
         self._draw_controls()
@@ -202,22 +209,23 @@ class DashboardController:
         self._grid.apply_state(self.state)
 
     def _on_url_change(self, query_string: str) -> None:
-        """Back and forward."""
+        """Applies the URL after the browser's back or forward."""
         try:
             state = state_from(QueryParams(query_string.removeprefix("?")), self.state.facts, self._services.clock())
         except (BadQuery, Forbidden):
-            self._client.run_javascript("location.reload()")  # opened anew, the page says what is wrong
+            self._client.run_javascript("location.reload()")  # the reloaded page shows the error
             return
         self.apply_state(state)
 
     def show_dates(self, first: date, last: date) -> None:
+        """Navigates to a custom period, both dates included."""
         self.navigate(lambda state: state.with_dates(first, last))
 
     def _choose_period(self, key: str) -> None:
-        self.navigate(lambda view: view.with_period(key, self._services.clock()))
+        self.navigate(lambda state: state.with_period(key, self._services.clock()))
 
     def _choose_compare(self, compare: Compare) -> None:
-        self.navigate(lambda view: view.with_compare(compare))
+        self.navigate(lambda state: state.with_compare(compare))
 
     def choose_metric(self, key: str) -> None:
         self.navigate(lambda state: state.with_metric(key))
@@ -226,7 +234,7 @@ class DashboardController:
         self.navigate(lambda state: state.with_tab(tile, key))
 
     async def open_breakdown(self, tile: Tile) -> None:
-        """The whole list behind a tile."""
+        """Opens the breakdown table of a tile's active tab."""
         query = self.state.query_at(self._services.clock())
         breakdown_dialog = BreakdownTableDialog(
             self._services, query, self.name_of, self.add_filters, self._explain_panel.open
@@ -235,7 +243,7 @@ class DashboardController:
             await breakdown_dialog.open(tile, self.state.tab(tile))
 
     async def explain(self, metric: str) -> None:
-        """Why a card's number is what it is."""
+        """Opens the explain panel of a metric; custom events have none."""
         if not metric.startswith(CUSTOM_PREFIX):
             with self._client:
                 await self._explain_panel.open(self.state.query_at(self._services.clock()), Metric(metric))
@@ -252,7 +260,7 @@ class DashboardController:
         self.navigate(lambda state: state.without_filter(filter_))
 
     async def open_filter_dialog(self, old_filter: Filter | None = None) -> None:
-        """A dialog for a new filter, or for another one in place of `given`."""
+        """Opens the dialog for a new filter, or to edit `old_filter`."""
 
         def apply_filter(new_filter: Filter) -> None:
             self.navigate(
@@ -263,7 +271,7 @@ class DashboardController:
         with self._client:
             await FilterDialog(self._services, query, self.name_of, apply_filter, self.segments).open(old_filter)
 
-    # ---- what the browser tells -------------------------------------------------------------------------------
+    # ---- browser events ---------------------------------------------------------------------------------------
 
     def _set_visible(self, is_visible: bool) -> None:
         self._is_visible = is_visible
@@ -271,7 +279,10 @@ class DashboardController:
 
     @property
     def _is_active(self) -> bool:
-        """Nobody sees a page that was closed; it is kept for a while, since it may only have lost its connection."""
+        """True while the tab is visible and connected.
+
+        A closed page still exists for a while, since it may only have lost its connection.
+        """
         return self._is_visible and self._client.has_socket_connection
 
     def _pause_or_resume(self) -> None:

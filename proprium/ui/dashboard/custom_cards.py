@@ -1,4 +1,4 @@
-"""The menu of custom cards: every custom event ever seen, with a switch that makes it a headline number."""
+"""Custom cards menu: switches that show the count of a custom event as a metric card."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class CustomCardsMenu:
         ):
             self._list = ui.element("div").classes("cardlist stack tight")
         with self._list:
-            ui.label('No custom event yet. Send one: collectorQueue.push({event: "sign_up"})').classes("mut small")
+            ui.label('No custom events yet. Send one: collectorQueue.push({event: "sign_up"})').classes("mut small")
 
     def set_events(self, event_names: tuple[str, ...], card_names: tuple[str, ...]) -> None:
-        """Lists the events; those with a card keep their place even when none was seen lately."""
+        """Lists the events; those with a card first, even without events in the period."""
         names = tuple(dict.fromkeys((*card_names, *event_names)))
         if names and set(names) != set(self._event_names):
             self._event_names = names

@@ -1,10 +1,10 @@
-"""The smallest pieces of the dashboard: every byte of them is sent to everybody who looks."""
+"""DOM helpers: set classes, attributes and styles, and send only changes to the browser."""
 
 from __future__ import annotations
 
 from nicegui.element import Element
 
-# A row tells the server which of its values was pressed: one listener a list instead of one a row.
+# Emits the data-value of the pressed row: one listener per list instead of one per row.
 EMIT_PRESSED_ROW = """(event) => {
     const row = event.target.closest('button[data-value]');
     if (row) emit(row.dataset.value);
@@ -12,16 +12,18 @@ EMIT_PRESSED_ROW = """(event) => {
 
 
 def switch_class(element: Element, name: str, is_on: bool) -> None:
+    """Adds or removes a CSS class."""
     if (name in element.classes) is not is_on:
         element.classes(add=name if is_on else None, remove=None if is_on else name)
 
 
 def set_prop(element: Element, name: str, value: object) -> None:
-    """Sets an attribute; sends nothing when it is the same already."""
+    """Sets an attribute."""
     if element.props.get(name) != value:
         element.props[name] = value
 
 
 def set_style(element: Element, name: str, value: str) -> None:
+    """Sets one CSS property of the style attribute."""
     if element.style.get(name) != value:
         element.style[name] = value

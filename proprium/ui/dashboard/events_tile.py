@@ -1,4 +1,4 @@
-"""The events tile: custom events, the keys of one event's data, the values of one key, and the way back."""
+"""Events tile: drill-down from custom events to data keys and their values."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from proprium.ui.dashboard.state import DashboardState
 
 DATA_KEYS_DIMENSION = "data"
-"""What the list of keys calls its dimension: none that can be filtered on."""
-NO_KEYS = "In this period it came without data."
-NO_PUBLIC_KEYS = "In this period it came without public data. Its owner chooses which keys are public."
+"""Dimension of the list of data keys; it cannot be filtered on."""
+NO_KEYS = "This event had no data in this period."
+NO_PUBLIC_KEYS = "This event had no public data in this period. The property's owner chooses which keys are public."
 
 
 def event_breakdown(warehouse: Warehouse, query: Query, event: str, key: str) -> Breakdown:
-    """The keys of an event's data by the hits that carried them; with `key`, that key's values."""
+    """Counts the hits of an event by data key; with `key`, by that key's values."""
     event_query = query.with_filters(*query.filters, event_filter(event))
     if key:
         return breakdown(warehouse, event_query, DATA_PREFIX + key)
@@ -38,11 +38,12 @@ def event_breakdown(warehouse: Warehouse, query: Query, event: str, key: str) ->
 
 
 def event_filter(name: str) -> Filter:
+    """Returns the filter for one custom event."""
     return Filter("event", Operator.IS, (name,))
 
 
 class EventsTile(RankedTile):
-    """Pressing an event opens it, pressing a key opens that, pressing a value filters the page."""
+    """Opens a clicked event or data key; a click on a value filters the dashboard."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class EventsTile(RankedTile):
         self._filter_button.move(self.panel.head, 2)
 
     def apply_state(self, state: DashboardState) -> None:
-        """Titles and the way back, as the view has them; its rows follow."""
+        """Updates title, back and filter buttons; the rows follow with the result."""
         self._event, self._key = state.event, state.event_key
         self._no_keys = NO_KEYS if state.query.data_access.is_full else NO_PUBLIC_KEYS
         name = f"{self._event} · {self._key}" if self._key else self._event
@@ -69,7 +70,7 @@ class EventsTile(RankedTile):
         self._back_button.set_visibility(bool(self._event))
         self._filter_button.set_visibility(bool(self._event))
         set_prop(self._back_button, "aria-label", f"Back to {self._event if self._key else 'all events'}")
-        set_prop(self._filter_button, "aria-label", f"Filter the page by the event {self._event}")
+        set_prop(self._filter_button, "aria-label", f"Filter by event {self._event}")
         self._hint.set_visibility(not self._event)
 
     def show(self, tab: Tab, breakdown: Breakdown) -> None:
@@ -78,7 +79,7 @@ class EventsTile(RankedTile):
 
     def show_event(self, breakdown: Breakdown) -> None:
         if self._event:
-            self.ranked_list.show(breakdown, "Nothing was sent under this key." if self._key else self._no_keys)
+            self.ranked_list.show(breakdown, "No values for this key in this period." if self._key else self._no_keys)
 
     def _go_back(self) -> None:
         self._on_open(self._event if self._key else "", "")

@@ -1,4 +1,4 @@
-"""Why a number is what it is: a panel with its definition, its window, what was filtered, left out, and the SQL."""
+"""Explain panel of a metric: definition, period, filter funnel, excluded hits and SQL."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.feedback import error_note, skeleton
 from proprium.ui.components.panels import code
 from proprium.ui.components.text import span, text
+from proprium.ui.dashboard.table_columns import count_text
 from proprium.ui.services import Services
 
 
 class ExplainPanel:
-    """Opens the panel at once and fills it when the numbers are there."""
+    """Opens the panel at once and fills it when the query has finished."""
 
     def __init__(self, services: Services, property_number: int, name_of: NameLookup, *, can_edit: bool) -> None:
-        """What was refused at the door is told to those who may see the list of it."""
+        """With `can_edit`, the panel also counts rejected events."""
         self._services, self._property_number, self._name_of, self._can_edit = (
             services,
             property_number,
@@ -36,7 +37,8 @@ class ExplainPanel:
 
     async def open(self, query: Query, metric: Metric) -> None:
         """`query` is the one on the screen."""
-        title = f"Why: {numbers.METRIC_TITLES[metric]}"
+        title = numbers.METRIC_TITLES[metric]
+        title = f"How {title[0].lower()}{title[1:]} {'are' if title.endswith('s') else 'is'} calculated"
         with dialog(title, size="side") as box, ui.element("div").classes("stack wide whybody") as body:
             for height in (64, 120, 200):
                 skeleton(height)
@@ -49,7 +51,7 @@ class ExplainPanel:
             error_note(explanation) if isinstance(explanation, str) else _draw(explanation)
 
     def _compute(self, query: Query, metric: Metric) -> Explanation | str:
-        """Or the sentence that says why there is none."""
+        """Returns the explanation, or the text of an error."""
         try:
             return explain(
                 self._services.warehouse,
@@ -72,22 +74,22 @@ def _draw(explanation: Explanation) -> None:
     with ui.element("div"):
         ui.label(numbers.format_metric_exact(explanation.metric, explanation.value)).classes("whynumber num")
         ui.label(explanation.definition)
-    _heading("Window")
+    _heading("Period")
     with ui.element("dl").classes("facts"):
         for label, value in explanation.window:
             with ui.element("div"):
                 text("dt", label)
                 text("dd", value)
     if explanation.steps:
-        _heading("What was counted")
+        _heading("Included")
         _funnel(explanation.steps)
     if explanation.left_out:
-        _heading("What was left out")
+        _heading("Excluded")
         for exclusion in explanation.left_out:
             _draw_exclusion(exclusion)
     if explanation.sql:
         with ui.element("details").classes("sql"):
-            text("summary", "The question as SQL")
+            text("summary", "View as SQL")
             code(explanation.sql, name="SQL")
 
 
@@ -96,17 +98,17 @@ def _heading(title: str) -> None:
 
 
 def _funnel(steps: tuple[FunnelStep, ...]) -> None:
-    """Each step's hits as a bar of the first one's."""
+    """Draws the steps with bars in proportion to the largest step's hits."""
     max_hits = max(step.hits for step in steps) or 1
     with ui.element("ol").classes("funnel"):
         for step in steps:
             with ui.element("li"):
                 with ui.element("div").classes(theme.LINE):
                     span(step.label, "grow")
-                    span(f"{numbers.exact(step.hits)} {_pluralise('hit', step.hits)}", "num strong")
+                    span(count_text(step.hits, "hits"), "num strong")
                 with ui.element("div").classes("track"):
                     ui.element("span").style(f"width: {100 * step.hits / max_hits:.1f}%")
-                span(f"{numbers.exact(step.sessions)} {_pluralise('session', step.sessions)}", "mut small num")
+                span(count_text(step.sessions, "sessions"), "mut small num")
 
 
 def _draw_exclusion(exclusion: ExcludedHits) -> None:
@@ -115,7 +117,3 @@ def _draw_exclusion(exclusion: ExcludedHits) -> None:
             span(exclusion.reason, "grow")
             span(numbers.exact(exclusion.count), "num strong")
         span(exclusion.explanation, "mut small")
-
-
-def _pluralise(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"

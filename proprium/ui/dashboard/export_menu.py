@@ -1,4 +1,4 @@
-"""What can be taken away: the report of exactly what is on the screen, as PDF, Markdown, CSV and JSON."""
+"""Export menu: downloads a report of the current query as PDF, Markdown, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from proprium.ui.dashboard.controller import DashboardController
 from proprium.ui.dashboard.toolbar import PdfButton
 from proprium.ui.services import Services
 
-CONNECTION_LOST = "The connection to the server was lost meanwhile, so the report was cancelled. Please try again."
+CONNECTION_LOST = "The report was cancelled because the connection to the server was lost. Please try again."
 
 
 class ExportMenu:
-    """For everybody who may read the page."""
+    """Report downloads, available to all who can view the dashboard."""
 
     def __init__(self, services: Services, property_: Property, controller: DashboardController) -> None:
         self._services, self._property_name, self._controller = services, property_.name, controller
@@ -36,14 +36,17 @@ class ExportMenu:
         self._job: asyncio.Task[tuple[bytes, str]] | None = None
 
     async def download_pdf(self) -> None:
-        """Printed beside the event loop; the page goes on moving, and the button says what happens."""
-        await self._take(self._pdf, "pdf", "application/pdf")
+        """Creates and downloads a PDF; the page stays live, the button shows progress."""
+        await self._export(self._pdf, "pdf", "application/pdf")
 
     async def download_markdown(self) -> None:
-        await self._take(self._markdown, "md", "text/markdown")
+        await self._export(self._markdown, "md", "text/markdown")
 
     def download_data(self, extension: str) -> None:
-        """Tables for other programs: the browser fetches them itself, as long as they are, from this view's address."""
+        """Downloads all tables as CSV or JSON.
+
+        The browser fetches the report URL of the current state itself, so the file may have any size.
+        """
         try:
             self._services.report_queue.check(self._requester())
         except UserFacingError as problem:
@@ -52,40 +55,43 @@ class ExportMenu:
         state = self._controller.state
         ui.download.from_url(state.url().replace(str(state.facts.id), f"{state.facts.id}/report.{extension}", 1))
 
-    async def _take(
-        self, make: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], ending: str, media_type: str
+    async def _export(
+        self, render: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], extension: str, media_type: str
     ) -> None:
-        """One report at a time of each page; a page that is closed cancels it."""
-        if self._job is not None or not self._has_numbers():
+        """Creates and downloads a report.
+
+        One at a time per page; cancelled if the page is closed or loses its connection.
+        """
+        if self._job is not None or not self._is_loaded():
             return
-        self._job = asyncio.create_task(self._made(make, ending))
-        self._show_busy(ending == "pdf")
+        self._job = asyncio.create_task(self._create_report(render, extension))
+        self._show_busy(extension == "pdf")
         try:
             content, name = await self._job
         except UserFacingError as problem:
             self._notify(str(problem))
         except asyncio.CancelledError:
-            self._notify(CONNECTION_LOST)  # read by a page that connects again
+            self._notify(CONNECTION_LOST)  # shown when the page reconnects
         else:
             ui.download.content(content, name, media_type)
         finally:
             self._job = None
             self._show_busy(False)
 
-    async def _made(
-        self, make: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], ending: str
+    async def _create_report(
+        self, render: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], extension: str
     ) -> tuple[bytes, str]:
-        facts, query = self._report_options(), self._controller.state.query_at(self._services.clock())
+        options, query = self._report_options(), self._controller.state.query_at(self._services.clock())
         async with self._services.report_queue.turn(self._requester()):
-            # All tiles: the page has asked for those that it shows.
-            answer = await run_in_thread(report_dashboard, self._services.warehouse, query)
-            return await make(answer, facts), facts.file_name(answer, ending)
+            # A new query with all tabs: the page's own result has only the open ones.
+            result = await run_in_thread(report_dashboard, self._services.warehouse, query)
+            return await render(result, options), options.file_name(result, extension)
 
-    async def _pdf(self, answer: Dashboard, facts: ReportOptions) -> bytes:
-        return await pdf(answer, facts, self._services.atlas, self._services.settings.chromium)
+    async def _pdf(self, result: Dashboard, options: ReportOptions) -> bytes:
+        return await pdf(result, options, self._services.atlas, self._services.settings.chromium)
 
-    async def _markdown(self, answer: Dashboard, facts: ReportOptions) -> bytes:
-        return (await run_in_thread(markdown, answer, facts, self._services.atlas)).encode()
+    async def _markdown(self, result: Dashboard, options: ReportOptions) -> bytes:
+        return (await run_in_thread(markdown, result, options, self._services.atlas)).encode()
 
     def _requester(self) -> Requester:
         user = session.user_of(self._services, self._client.request)
@@ -95,9 +101,9 @@ class ExportMenu:
         if self._job is not None:
             self._job.cancel()
 
-    def _has_numbers(self) -> bool:
+    def _is_loaded(self) -> bool:
         if self._controller.dashboard is None:
-            ui.notify("The numbers are not here yet. Try again in a moment.")
+            ui.notify("The dashboard is still loading. Try again in a moment.")
         return self._controller.dashboard is not None
 
     def _report_options(self) -> ReportOptions:
@@ -109,6 +115,6 @@ class ExportMenu:
         if self.pdf_button and not self._client.is_deleted:
             self.pdf_button.show_busy(is_busy)
 
-    def _notify(self, sentence: str) -> None:
+    def _notify(self, message: str) -> None:
         if not self._client.is_deleted:
-            ui.notify(sentence, type="negative", multi_line=True, timeout=12_000)
+            ui.notify(message, type="negative", multi_line=True, timeout=12_000)

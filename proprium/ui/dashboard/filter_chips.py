@@ -1,4 +1,4 @@
-"""The filters that are set: pressed to be changed, removed one by one, kept as a segment."""
+"""Filter chips: the active filters, each with edit and remove."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from nicegui import ui
 from proprium.figures.names import NameLookup
 from proprium.metrics.labels import label_of
 from proprium.metrics.query.filters import Filter
-from proprium.metrics.results import Dimension
 from proprium.ui.components.chips import chip
-
-CLOCK_DIMENSIONS = frozenset({Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR})
+from proprium.ui.dashboard.table_columns import CLOCK_DIMENSIONS
 
 
 class FilterChips:
-    """One chip a filter; not there at all without one."""
+    """Shows one chip per filter; hidden without filters."""
 
     def __init__(
         self, name_of: NameLookup, on_remove: Callable[[Filter], Any], on_edit: Callable[[Filter], Any]
@@ -45,7 +43,7 @@ class FilterChips:
 
 
 def value_label(name_of: NameLookup, dimension: str, value: str) -> str:
-    """ "Germany" of "DE", "Monday 09:00" of "1-09"; what a person typed beside that stays as it is."""
+    """Returns the label of a filter value: "DE" → "Germany", "1-09" → "Monday 09:00". Unknown codes stay unchanged."""
     if dimension not in CLOCK_DIMENSIONS:
         return name_of(dimension, value)
     try:

@@ -1,4 +1,4 @@
-"""The dialog for one filter: every dimension, the keys of data that were seen, and values to choose from."""
+"""Filter dialog: dimension or data key, condition, and value with suggestions."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from proprium.metrics.query.filters import (
     parse_filter,
 )
 from proprium.metrics.query.query import Query
+from proprium.metrics.results import Dimension
 from proprium.ui import theme
 from proprium.ui.components.chips import chip
 from proprium.ui.components.controls import button
@@ -29,6 +30,7 @@ from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.fields import select, text_input
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.segments import SegmentsMenu
+from proprium.ui.dashboard.table_columns import dimension_title
 from proprium.ui.dashboard.table_reader import LABELLED_DIMENSIONS, TableReader
 from proprium.ui.services import Services
 
@@ -42,21 +44,23 @@ OPERATOR_LABELS = {
     Operator.IS_SET: "is set",
 }
 OPERATOR_HELP_TEXTS = {
-    Operator.IS: "Leave the value empty to find what is not set.",
-    Operator.IS_NOT: "Leave the value empty to find what is set.",
-    Operator.CONTAINS: "Upper and lower case are the same.",
-    Operator.NOT_CONTAINS: "Upper and lower case are the same.",
-    Operator.MATCHES: "The whole text, in which * stands for anything: /blog/* finds every page below /blog.",
-    Operator.ONE_OF: "Several values: choose them below, or press Enter after each.",
-    Operator.IS_SET: "Whatever the value is.",
+    Operator.IS: "Leave empty to match (not set).",
+    Operator.IS_NOT: "Leave empty to match any value that is set.",
+    Operator.CONTAINS: "Not case-sensitive.",
+    Operator.NOT_CONTAINS: "Not case-sensitive.",
+    Operator.MATCHES: "Matches the whole value. * matches any characters: /blog/* finds all pages below /blog.",
+    Operator.ONE_OF: "Select several values below, or press Enter after each.",
+    Operator.IS_SET: "Matches any value.",
 }
 EMIT_INPUT_VALUE = "(event) => emit(event.target.value)"
 MAX_SUGGESTIONS = 8
+CLEARER_TITLES = (Dimension.SCREEN_CLASS, Dimension.SCREEN, Dimension.VISITOR_KIND)
+"""Dimensions whose title in a select differs from the one on a chip."""
 WHOLE_VALUE_OPERATORS = frozenset({Operator.IS, Operator.IS_NOT, Operator.ONE_OF})
-"""Whose values are whole ones, so that there is something to choose from; the others get it as an example."""
+"""Operators that compare whole values: a click on a suggestion selects it. For others it only fills the field."""
 
 ValueAndLabel = tuple[str, str]
-"""What a filter takes, and what a person reads."""
+"""The value in a filter, and its label."""
 
 
 class FilterDialog:
@@ -68,29 +72,31 @@ class FilterDialog:
         on_filter: Callable[[Filter], None],
         segments: SegmentsMenu | None = None,
     ) -> None:
-        """`query` is what is on the screen: its values are suggested."""
+        """`query` is the one on the screen; suggestions are values from its period."""
         self._services, self._query, self._on_filter, self._segments = services, query, on_filter, segments
         self._table_reader = TableReader(services.warehouse, name_of)
         self._name_of = name_of
         self._selected_values: list[ValueAndLabel] = []
 
     async def open(self, filter_: Filter | None = None) -> None:
-        """With `given` to start with."""
-        with dialog("Filter" if filter_ is None else "Change the filter") as self._dialog:
+        """Opens the dialog, filled with `filter_` if that is to be edited."""
+        with dialog("Add filter" if filter_ is None else "Edit filter") as self._dialog:
             if self._segments and filter_ is None:
                 self._segments.build_chips(self._dialog.close)
             self._dimension_select = select(
-                "What", _dimension_labels(filter_), filter_.dimension if filter_ else "page", is_searchable=True
+                "Filter by", _dimension_labels(filter_), filter_.dimension if filter_ else "page", is_searchable=True
             )
             labels = {operator.value: text for operator, text in OPERATOR_LABELS.items()}
-            self._operator_select = select("How", labels, (filter_.operator if filter_ else Operator.CONTAINS).value)
+            self._operator_select = select(
+                "Condition", labels, (filter_.operator if filter_ else Operator.CONTAINS).value
+            )
             self._value_box = ui.element("div").classes("stack tight")
             with self._value_box:
                 self._value_input = text_input("Value", autofocus=True)
                 self._chip_box = ui.element("div").classes(f"{theme.LINE} wraps")
             self._help_label = ui.label("").classes("mut small")
             self._suggestion_list = (
-                ui.element("div").classes("suggested").props('role="group" aria-label="Seen in this period"')
+                ui.element("div").classes("suggested").props('role="group" aria-label="Suggestions"')
             )
             self._error_label = ui.label("").classes("bad small").props('role="alert"')
             with ui.element("div").classes("ft"):
@@ -124,7 +130,7 @@ class FilterDialog:
         self._operator_select.on_value_change(on_operator_change)
         self._value_input.props("debounce=150")
         self._value_input.on_value_change(self._suggest)
-        # What is typed arrives a moment later; with Enter comes what stands there now.
+        # The input's value is debounced; the Enter event carries the current text.
         self._value_input.on(
             "keydown.enter", lambda event: self._on_enter(str(event.args)), js_handler=EMIT_INPUT_VALUE
         )
@@ -132,7 +138,10 @@ class FilterDialog:
     # ---- values -----------------------------------------------------------------------------------------------
 
     async def _suggest(self) -> None:
-        """The values that were seen, as far as they fit what is typed."""
+        """Suggests values of the current period that match the typed text.
+
+        Filters on other dimensions apply.
+        """
         dimension, input_text = str(self._dimension_select.value or ""), (self._value_input.value or "").strip()
         if self._selected_operator is Operator.IS_SET or not dimension:
             self._suggestion_list.clear()
@@ -151,12 +160,12 @@ class FilterDialog:
                 limit=MAX_SUGGESTIONS,
             )
         except UserFacingError:
-            return  # a key that cannot be: `_act` says so
+            return  # an invalid data key: `_apply` shows the error
         if self._dialog.is_deleted or (dimension, input_text) != (
             self._dimension_select.value,
             (self._value_input.value or "").strip(),
         ):
-            return  # another answer is on its way
+            return  # the input has changed: a newer request is running
         self._suggestion_list.clear()
         with self._suggestion_list:
             for row in table.rows:
@@ -214,7 +223,7 @@ class FilterDialog:
             self._apply(values)
 
     async def _parse_values(self, text: str) -> list[ValueAndLabel]:
-        """Names of places are taken for their codes, where there is such a place among the hits."""
+        """Parses typed values. Labels such as "Germany" become codes if the property has hits with them."""
         parts = [part.strip() for part in (text.split("|") if self._selected_operator is Operator.ONE_OF else [text])]
         dimension = str(self._dimension_select.value or "")
         if self._selected_operator not in WHOLE_VALUE_OPERATORS or dimension not in LABELLED_DIMENSIONS:
@@ -245,7 +254,7 @@ class FilterDialog:
         self._help_label.set_text(OPERATOR_HELP_TEXTS[self._selected_operator])
 
     async def _load_data_keys(self) -> None:
-        """The keys of data that hits of the period carried, after all the dimensions."""
+        """Adds the data keys seen in the period to the dimensions."""
         keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query.with_filters())
         if self._dialog.is_deleted:
             return
@@ -255,14 +264,14 @@ class FilterDialog:
 
 
 def build_filter(dimension: str, operator: Operator, values: list[str]) -> Filter:
-    """Raises BadQuery with what is wrong."""
+    """Builds and validates a filter. Raises BadQuery with the reason."""
     operator_values = () if operator is Operator.IS_SET else tuple(values or [""])
     return parse_filter(Filter(dimension, operator, operator_values).to_text())
 
 
 def _dimension_labels(filter_: Filter | None) -> dict[str, str]:
     names = {name: dimension_name(name) for name in (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)}
-    names |= {"screen_class": "Screen class", "screen": "Screen size", "visitor_kind": "New or returning"}
+    names |= {name.value: dimension_title(name) for name in CLEARER_TITLES}
     if filter_ and filter_.data_key:
         names[filter_.dimension] = f"Data: {filter_.data_key}"
     return names

@@ -1,4 +1,4 @@
-"""Below the tiles: how the numbers were made, and whose data the places are."""
+"""Dashboard footer: computation time, events read, time zone and data attributions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from nicegui import ui
 
 from proprium.metrics.results import Dashboard
 from proprium.ui.components.text import span
+from proprium.ui.dashboard.table_columns import count_text
 
 DB_IP_URL = "https://db-ip.com"
 NATURAL_EARTH_URL = "https://www.naturalearthdata.com"
@@ -18,9 +19,8 @@ class Footer:
         _credit("Maps: Natural Earth", NATURAL_EARTH_URL)
 
     def show(self, dashboard: Dashboard) -> None:
-        event_noun = "event" if dashboard.rows_read == 1 else "events"
         self._text_label.set_text(
-            f"computed in {dashboard.computed_s:.2f} s from {dashboard.rows_read:,} {event_noun}"
+            f"Computed in {dashboard.computed_s:.2f} s from {count_text(dashboard.rows_read, 'events')}"
             f" · {dashboard.query.timezone.key}"
         )
 

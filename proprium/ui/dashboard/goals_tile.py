@@ -1,4 +1,4 @@
-"""The goals of a property: how often each was reached, and which one the conversion cards are about."""
+"""Goals tile: conversions and conversion rate of each goal."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 
 NO_GOALS_HELP = (
-    "A goal is a page that is reached or an event that is sent, such as /thanks or sign_up."
-    " Each visit that does it counts as a conversion."
+    "Track a page (/thanks) or an event (sign_up) as a conversion."
+    " A visit that reaches a goal is counted once for this goal."
 )
 EMIT_GOAL = """(event) => {
     const pressed = event.target.closest('button[data-value], button[data-aim]');
@@ -43,7 +43,7 @@ class _GoalRow:
 
 
 class GoalsTile:
-    """A row filters the page by what the goal asks for; the sign beside it makes the cards be about this goal."""
+    """Lists the goals. A row filters the dashboard by the goal; its target button limits cards and chart to it."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class GoalsTile:
         data_access: DataAccess,
         settings_url: str = "",
     ) -> None:
-        """`settings`: where goals are defined; "" for those who may not.
+        """`settings_url`: where goals are defined; "" for users who cannot edit the property.
 
-        Of a goal on data that is not public a reader sees the name and the numbers.
+        Of a goal with private data keys, readers see only the name and the numbers.
         """
         self._goals, self._on_goal, self._on_focus, self._focused_goal = goals, on_goal, on_focus, ""
         with panel("Goals", body_classes=f"{theme.ROWS} goals") as box:
@@ -69,9 +69,9 @@ class GoalsTile:
         box.body.on("click", self._on_press, js_handler=EMIT_GOAL)
         with box.head:
             if goals:
-                span("visits · rate", "s end cut")
+                span("Conversions · CR", "s end cut")
             if goals and settings_url:
-                link_button("", settings_url, "pencil", kind=f"{theme.BARE} expand", name="Change the goals")
+                link_button("", settings_url, "pencil", kind=f"{theme.BARE} expand", name="Edit goals")
 
     def set_active_goal(self, goal_name: str) -> None:
         self._focused_goal = goal_name
@@ -109,7 +109,7 @@ class GoalsTile:
         self._message.set_visibility(False)
 
     def _show_empty_state(self, settings_url: str) -> None:
-        with empty_state("No goal yet", NO_GOALS_HELP, "target"):
+        with empty_state("No goals yet", NO_GOALS_HELP, "target"):
             if settings_url:
                 link_button("Define a goal", settings_url, "plus")
 
@@ -138,7 +138,7 @@ def _build_row(index: int, goal: Goal, data_access: DataAccess) -> _GoalRow:
             ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} only aim").props('type="button"') as focus_button
         ):
             focus_button.props["data-aim"] = str(index)
-            focus_button.props["aria-label"] = f"Cards and chart about {goal.name} alone"
+            focus_button.props["aria-label"] = f"Show only {goal.name}"
             focus_button.props["title"] = focus_button.props["aria-label"]
             icon("target", "small")
     box.set_visibility(False)

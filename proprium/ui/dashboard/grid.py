@@ -1,4 +1,4 @@
-"""All cards of a dashboard: how they lie, and what each of them draws of an answer."""
+"""Dashboard grid: layout of all cards, and distribution of state and results to them."""
 
 from __future__ import annotations
 
@@ -38,23 +38,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_ERROR_TEXT = (
-    "The numbers could not be read. They are asked for again with the next event; the server's log says more."
-)
-DRAW_ERROR_TEXT = "This could not be drawn. The server's log says why."
+READ_ERROR_TEXT = "The data could not be loaded. The next event triggers a retry; see the server log for details."
+DRAW_ERROR_TEXT = "This card could not be drawn. See the server log for details."
 
 
 class Grid:
-    """Presses go to the screen, which changes the view; the view and its answer come back here."""
+    """Builds and updates the cards. User input goes to the controller, which returns a new state and its result."""
 
     def __init__(self, services: Services, controller: DashboardController) -> None:
-        """`screen` is a weak proxy: the screen holds the board."""
+        """`controller` is a weak proxy, since the controller holds the grid."""
         self._services, self._controller = services, controller
         self._state = controller.state
         self._draw_task: asyncio.Task[None] | None = None
 
     async def build(self, *, can_edit: bool) -> None:
-        """In pieces of a few milliseconds."""
+        """Builds all cards; yields to the event loop every few milliseconds."""
         controller, services = self._controller, self._services
         with ui.element("div").classes("dashboard") as self._body:
             await self._build_head(can_edit)
@@ -115,7 +113,7 @@ class Grid:
         ]
 
     def apply_state(self, state: DashboardState) -> None:
-        """What is marked, titled and offered, as the view has it."""
+        """Updates active tabs, titles and options of all cards; results follow with `show`."""
         self._state = state
         self._metric_cards.set_custom_cards(state.facts.custom_cards, has_goals=bool(state.facts.goals))
         self._metric_cards.set_active_metric(state.metric)
@@ -127,7 +125,7 @@ class Grid:
             tile.set_active_tab(state.tab(tile.tile))
 
     def update_side_queries(self, state: DashboardState) -> None:
-        """The questions that are asked beside the dashboard's own."""
+        """Subscribes to the side queries: heat map, and the opened event if any."""
         warehouse, clock = self._services.warehouse, self._services.clock
         week_query, event_query = self._side_queries
         week_query.set_query(("week", state.query_key), lambda: week_breakdown(warehouse, state.query_at(clock())))
@@ -140,7 +138,7 @@ class Grid:
         )
 
     def show(self, dashboard: Dashboard, look: Look, *, can_zoom: bool) -> None:
-        """The answer, in place; the lists follow one by one. A card that breaks says so and leaves the others alone."""
+        """Draws a result in place, ranked lists one by one. A card that fails shows an error; the others are drawn."""
         breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
         self.set_stale(False)
         self._metric_cards.show(dashboard)
@@ -155,23 +153,23 @@ class Grid:
         self._draw_task = asyncio.create_task(self._draw_lists(breakdowns))
 
     async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
-        """In pieces: the rows of six lists are most of what there is to draw."""
+        """Draws the ranked lists in separate patches: their rows are most of the work."""
         for tile in self._ranked_tiles:
             async with self._services.render_queue.patch():
                 _draw_safely(tile, lambda tile=tile: self._draw_tile(tile, breakdowns))  # type: ignore[misc]
 
     def _cancel_drawing(self) -> None:
-        """What is drawn next is newer."""
         if self._draw_task is not None:
             self._draw_task.cancel()
 
     def fail(self, message: str) -> None:
+        """Shows an error in all cards of the main query."""
         self._cancel_drawing()
         for card in (*self._ranked_tiles, self._places_tile, self._chart, self._goals_tile):
             card.fail(message)  # type: ignore[attr-defined]
 
     def set_stale(self, is_stale: bool) -> None:
-        """Paler while another answer is on its way."""
+        """Dims the cards while a new result is being computed."""
         switch_class(self._body, "stale", is_stale)
 
     def pause(self) -> None:
@@ -189,7 +187,7 @@ class Grid:
 
     async def _build_head(self, can_edit: bool) -> None:
         controller = self._controller
-        with ui.element("section").classes(theme.CARD).props('aria-label="Numbers and their course"'):
+        with ui.element("section").classes(theme.CARD).props('aria-label="Metrics and chart"'):
             self._metric_cards = MetricCards(weak_method(controller.choose_metric), weak_method(controller.explain))
             self._metric_cards.set_custom_cards(
                 controller.state.facts.custom_cards, has_goals=bool(controller.state.facts.goals)
@@ -214,7 +212,7 @@ class Grid:
 
     def _draw_tile(self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown]) -> None:
         tab = self._state.tab(tile.tile)
-        if tab.dimension in breakdowns:  # else it is on its way
+        if tab.dimension in breakdowns:  # else still being computed
             tile.show(tab, breakdowns[tab.dimension])
 
     def _show_week(self, cells: Breakdown) -> None:
@@ -240,7 +238,7 @@ class Grid:
 
 
 def error_text(error: Exception) -> str:
-    """What a reader can do something with."""
+    """Returns the message of a UserFacingError, and a general one for other errors."""
     return str(error) if isinstance(error, UserFacingError) else READ_ERROR_TEXT
 
 
@@ -248,5 +246,5 @@ def _draw_safely(card: Any, draw: Callable[[], None]) -> None:
     try:
         draw()
     except Exception:
-        log.exception("A card could not be drawn")
+        log.exception("failed to draw a dashboard card", extra={"card": type(card).__name__})
         card.fail(DRAW_ERROR_TEXT)

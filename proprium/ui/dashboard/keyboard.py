@@ -1,4 +1,4 @@
-"""What the browser tells of its own accord: keys, the way back, another tab in front; and the list of keys."""
+"""Keyboard shortcuts and other browser events: history navigation, tab visibility."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("W", "Last 7 days"),
     ("M", "Last 30 days"),
     ("Y", "Last 12 months"),
-    ("← →", "Period before, period after"),
-    ("X", "Compare, or not"),
-    ("/", "Filter"),
-    ("Esc", "Remove all filters"),
-    ("I", "On a card: why this number"),
-    ("1 – 9", "Another property"),
-    ("?", "This list"),
+    ("← →", "Previous/next period"),
+    ("X", "Toggle comparison"),
+    ("/", "Add a filter"),
+    ("Esc", "Clear all filters"),
+    ("I", "Explain this metric (on a card)"),
+    ("1 – 9", "Switch property"),
+    ("?", "Show shortcuts"),
 )
 PERIOD_BY_KEY = {"d": "today", "w": "7d", "m": "30d", "y": "12mo"}
 
-# Keys are left alone while somebody types, and while a menu or a dialog is open that has its own use for them.
+# Ignores keys in text fields, and while a menu or a dialog is open: these handle keys themselves.
 LISTENER_SCRIPT = """<script>
 (() => {
   const keys = /^([dwmyx/?1-9]|Escape|ArrowLeft|ArrowRight)$/i;
@@ -42,7 +42,7 @@ LISTENER_SCRIPT = """<script>
 
 
 def listen(on_key: Callable[[str], Any], on_url: Callable[[str], Any], on_visible: Callable[[bool], Any]) -> None:
-    """Call it while the page is built."""
+    """Registers the callbacks of browser events. Call while the page is being built."""
     ui.add_body_html(LISTENER_SCRIPT)
     ui.on("shortcut", lambda event: on_key(str(event.args)))
     ui.on("address", lambda event: on_url(str(event.args)))
@@ -50,7 +50,8 @@ def listen(on_key: Callable[[str], Any], on_url: Callable[[str], Any], on_visibl
 
 
 def show_shortcuts() -> None:
-    with dialog("Keys") as box, ui.element("dl").classes("keys"):
+    """Opens the list of keyboard shortcuts."""
+    with dialog("Keyboard shortcuts") as box, ui.element("dl").classes("keys"):
         for key, description in SHORTCUTS:
             with ui.element("dt"), ui.element("kbd"):
                 span(key)

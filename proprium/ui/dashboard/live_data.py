@@ -1,4 +1,4 @@
-"""What the hub computes for a dashboard, in a thread, once for everybody who asks the same."""
+"""Computations of the live subscriptions: run in threads, shared by pages with equal keys."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from proprium.ui.dashboard.state import DashboardState
 from proprium.warehouse.warehouse import Warehouse
 
 REFRESH_INTERVAL_S = 60
-"""A period that includes now changes without an event: a bucket ends, a day begins."""
+"""A period that includes now changes without an event, when a bucket ends or a day begins."""
 LIVE_REFRESH_INTERVAL_S = 10
-"""People leave without telling."""
+"""The live count falls without an event, when visitors leave the live window."""
 
 
 def dashboard_computation(warehouse: Warehouse, state: DashboardState, clock: Clock) -> Callable[[], Dashboard]:
+    """Returns the computation of cards, chart and open tabs, at the clock's time."""
+
     def compute() -> Dashboard:
         query = replace(state.query_at(clock()), with_exits=state.needs_exits)
         return dashboard(warehouse, query, state.dimensions)
@@ -30,17 +32,21 @@ def dashboard_computation(warehouse: Warehouse, state: DashboardState, clock: Cl
 
 
 def live_visitors_computation(warehouse: Warehouse, facts: PropertyFacts, clock: Clock) -> Callable[[], LiveVisitors]:
+    """Returns the computation of the live visitor count, unfiltered."""
     return lambda: live_visitors(warehouse, facts.number, clock(), facts.live_min)
 
 
 def is_same_dashboard(previous: Dashboard, current: Dashboard) -> bool:
-    """Apart from when and how fast it was computed, and from the live count, which has its own way to the page."""
+    """Compares two results without computation time and duration.
+
+    The live count is left out as well: it has its own subscription.
+    """
     comparable = replace(current, query=previous.query, live=previous.live, computed_s=previous.computed_s)
     return previous == comparable and previous.query.period == current.query.period
 
 
 def chart_data_from(result: Dashboard, state: DashboardState) -> ChartData:
-    """The series of the chosen metric; visitors where a custom card is gone."""
+    """Returns the series of the chosen metric; visitors if its custom card no longer exists."""
     name = state.custom_event
     if name is not None and name in result.custom_timelines:
         previous_series = result.previous_custom_timelines.get(name)

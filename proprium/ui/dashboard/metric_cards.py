@@ -1,4 +1,4 @@
-"""The metric cards: each shows a number and its change, and switches the chart to itself."""
+"""Metric cards: value and change of each metric. A click shows the metric in the chart."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from proprium.ui.components.controls import icon
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 from proprium.ui.dashboard.state import CUSTOM_PREFIX
+from proprium.ui.dashboard.table_columns import count_text
 
 GOAL_CARD_KEYS = tuple(
     metric.value for metric in numbers.card_metrics(has_goals=True) if metric in numbers.GOAL_METRICS
 )
 
 
-# One listener for all: which card was pressed, or whose "why". On a card the key I asks the same.
+# One listener for all cards: emits the pressed card, or the card to explain (info button or key I).
 EMIT_CARD = """(event) => {
     const card = event.target.closest('button[data-value], button[data-why]');
     if (card) emit([card.dataset.value ?? '', card.dataset.why ?? '']);
@@ -49,10 +50,10 @@ class _MetricCard:
 
 
 class MetricCards:
-    """All cards, the property's custom ones last."""
+    """All metric cards, custom cards last."""
 
     def __init__(self, on_metric: Callable[[str], None], on_explain: Callable[[str], Any]) -> None:
-        """`on_why` is told whose number somebody wants to be explained."""
+        """`on_explain` is called with the key of a card."""
         self._on_metric, self._on_explain = on_metric, on_explain
         self._cards: dict[str, _MetricCard] = {}
         self.box = ui.element("div").classes(f"{theme.KPIS} headline").props('role="group" aria-label="Metrics"')
@@ -63,7 +64,7 @@ class MetricCards:
                 self._cards[metric.value] = _build_card(metric.value, numbers.METRIC_TITLES[metric])
 
     def set_custom_cards(self, event_names: tuple[str, ...], *, has_goals: bool) -> None:
-        """Makes the custom cards these; one that stays keeps its place and its number."""
+        """Adds and removes custom cards; those that stay keep their place and value. Goal cards need goals."""
         for key in GOAL_CARD_KEYS:
             self._cards[key].box.set_visibility(has_goals)
         custom_keys = [CUSTOM_PREFIX + name for name in event_names]
@@ -91,8 +92,8 @@ class MetricCards:
         for name, count in totals.custom.items():
             if card := self._cards.get(CUSTOM_PREFIX + name):
                 delta = change(count, previous.custom.get(name, 0), Metric.EVENTS) if previous else None
-                _draw_card(card, numbers.short(count), delta, f"{numbers.exact(count)} · The event “{name}”.")
-        # A sum of days is never shown as if it were a number of different people.
+                _draw_card(card, numbers.short(count), delta, f"{count_text(count, 'events')} named “{name}”")
+        # Sums of daily visitors count people repeatedly, so they are labelled.
         self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if totals.daily_visitors else "Visitors")
         for key in GOAL_CARD_KEYS:
             title = numbers.METRIC_TITLES[Metric(key)]
@@ -107,7 +108,7 @@ class MetricCards:
 
 
 def _column_count(card_count: int) -> int:
-    """Rows of seven, six or five: whichever leaves the fewest gaps. In narrower ones a change does not fit."""
+    """Returns 7, 6 or 5 columns, whichever leaves the fewest gaps. With more, the change does not fit."""
     return min((7, 6, 5), key=lambda column_count: -card_count % column_count)
 
 
@@ -129,7 +130,7 @@ def _build_card(key: str, label: str) -> _MetricCard:
 def _build_explain_button(key: str, label: str) -> None:
     with ui.element("button").classes("why").props('type="button"') as explain_button:
         explain_button.props["data-why"] = key
-        explain_button.props["aria-label"] = f"{label}: why this number"
+        explain_button.props["aria-label"] = f"{label}: explain this metric"
         icon("info", "small")
 
 

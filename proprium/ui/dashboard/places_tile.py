@@ -1,4 +1,4 @@
-"""The map and, beside it, its table: countries, regions, cities."""
+"""Places tile: map of visitors, and ranked list of countries, regions or cities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from proprium.ui.dashboard.tiles import PLACES, Tile
 
 
 class PlacesTile:
-    """A click on a country opens its regions; a click on a region, or on a row, filters the page."""
+    """Shows the map and the ranked list.
+
+    A click on a country opens its regions; a click on a region or a row filters the dashboard.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class PlacesTile:
             self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, has_flags=True)
 
     def apply_state(self, state: DashboardState) -> None:
-        """The map's title and way back, and the list's open tab, as the view has them."""
+        """Updates the map's title and back button, and the list's open tab."""
         self._country = self._mapped_country(state)
         self._panel.title.set_text(
             f"{self._atlas.name(self._country)}: visitors by region" if self._country else "Visitors by country"
@@ -57,7 +60,7 @@ class PlacesTile:
         self.apply_state(state)
         self._error_label.set_visibility(False)
         map_dimension = Dimension.REGION if self._country else Dimension.COUNTRY
-        if map_dimension not in breakdowns:  # on its way
+        if map_dimension not in breakdowns:  # still being computed
             return
         if self._country:
             self._map.show_regions(breakdowns[Dimension.REGION], self._country, look)
@@ -69,7 +72,7 @@ class PlacesTile:
         self._error_label.set_visibility(True)
 
     def _mapped_country(self, state: DashboardState) -> str | None:
-        """The open country, when there is a map of its regions."""
+        """Returns the open country if the atlas has a map of its regions."""
         country = state.query.open_country
         return country if country and self._atlas.has_regions(country) else None
 

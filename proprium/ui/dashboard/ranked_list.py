@@ -1,4 +1,7 @@
-"""A tile of ranked rows: tabs in its head, rows that are changed in place and filter the page when they are pressed."""
+"""Ranked list tile: tabs, and rows with bars that are updated in place.
+
+A click on a row filters the dashboard.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,17 @@ from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
+from proprium.ui.dashboard.table_columns import count_text
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.ui.http.asset_urls import flag_url
 
 VISIBLE_ROW_COUNT = 9
-"""Rows of a tile."""
+"""Rows of a tile; the breakdown table has all of them."""
 
 
 @dataclass
 class _RowElements:
-    """The elements of one row, and which value they show."""
+    """The elements of one row, reused for another value on each update."""
 
     button: Element
     bar: Element
@@ -39,7 +43,7 @@ class _RowElements:
 
 
 class RankedList:
-    """Rows of one breakdown at a time."""
+    """Shows the first rows of one breakdown at a time."""
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class RankedList:
         has_flags: bool = False,
         on_row: Callable[[BreakdownRow], Any] | None = None,
     ) -> None:
-        """`on_row` is told of a pressed row instead, where pressing one does not filter."""
+        """`on_row` replaces filtering as the action of a click on a row."""
         self._has_flags, self._on_filter, self._on_row = has_flags, on_filter, on_row
         self._dimension = ""
         self._rows: tuple[BreakdownRow, ...] = ()
@@ -61,7 +65,7 @@ class RankedList:
             self._message.set_visibility(False)
 
     def show(self, breakdown: Breakdown, empty_text: str) -> None:
-        """Draws `breakdown` into the rows that are there; `missing` is what an empty one says."""
+        """Draws `breakdown` into the existing rows; shows `empty_text` without rows."""
         self._dimension = breakdown.dimension
         self._rows = breakdown.rows[:VISIBLE_ROW_COUNT]
         self._remove_skeletons()
@@ -76,7 +80,7 @@ class RankedList:
         self._show_message("" if self._rows else empty_text)
 
     def fail(self, message: str) -> None:
-        """An error stays here and says what to do."""
+        """Shows an error in place of the rows."""
         self._remove_skeletons()
         for elements in self._row_elements:
             elements.button.set_visibility(False)
@@ -104,7 +108,7 @@ class RankedList:
         elements.count.set_text(numbers.short(row.count))
         elements.share.set_text(numbers.share(row.share_percent))
         set_style(elements.bar, "width", f"{max(1.5, width_percent):.1f}%")
-        set_prop(elements.button, "title", f"{row.label}\n{numbers.exact(row.count)} {unit}")
+        set_prop(elements.button, "title", f"{row.label}\n{count_text(row.count, unit)}")
         switch_class(elements.button, "still", self._on_row is None and self._filter_by(row) is None)
         if elements.flag is not None:
             image_url = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
@@ -125,7 +129,7 @@ class RankedList:
 
 
 class RankedTile:
-    """A card with tabs over one list."""
+    """A card with tabs and one ranked list."""
 
     def __init__(
         self,
@@ -147,19 +151,20 @@ class RankedTile:
             self._tabs = TabRow(
                 _top_level_tabs(tile.tabs) if len(tile.tabs) > 1 else [],
                 on_tab=lambda key: on_tab(tile, key),
-                name=f"{tile.title}: what to list",
+                name=f"{tile.title}: choose list",
             )
-            button("", "expand", kind=f"{theme.BARE} expand", name=f"{tile.title}: the whole list").on(
+            button("", "expand", kind=f"{theme.BARE} expand", name=f"{tile.title}: show all").on(
                 "click", lambda: on_expand(tile)
             )
 
     def show(self, tab: Tab, breakdown: Breakdown) -> None:
         self.set_active_tab(tab)
         self.ranked_list.show(breakdown, tab.empty_text)
-        self._hint.set_text(_hint_text(breakdown) if len(self.tile.tabs) < 4 else "")
+        has_space = len(self.tile.tabs) < 4
+        self._hint.set_text(count_text(breakdown.total, breakdown.unit) if has_space and breakdown.rows else "")
 
     def set_active_tab(self, tab: Tab) -> None:
-        """Marks the open tab; below a group's name stand its members."""
+        """Marks the open tab; shows the members of its group as subtabs."""
         self._tabs.set_active(
             next(key for key, label in _top_level_tabs(self.tile.tabs) if tab.key == key or label == tab.group)
         )
@@ -172,7 +177,7 @@ class RankedTile:
 
 
 class TabRow:
-    """Small tabs; the open one is marked from outside, so that an address can open it too."""
+    """Small tabs. The caller marks the active one, since the URL can open a tab too."""
 
     def __init__(self, options: list[tuple[str, str]], on_tab: Callable[[str], None], name: str) -> None:
         self._on_tab = on_tab
@@ -185,7 +190,7 @@ class TabRow:
         self.set_options(options)
 
     def set_options(self, options: list[tuple[str, str]]) -> None:
-        """Shows these (key, label) tabs; hides itself without any."""
+        """Shows these (key, label) tabs; hidden if there are none."""
         if options == self._options:
             return
         self._options = options
@@ -208,12 +213,8 @@ def _tab_button(key: str, label: str) -> Element:
 
 
 def _top_level_tabs(tabs: tuple[Tab, ...]) -> list[tuple[str, str]]:
-    """Tabs by label; a group stands once, for its first member."""
+    """Returns (key, label) of top-level tabs; a group has the key of its first member."""
     key_by_label: dict[str, str] = {}
     for tab in tabs:
         key_by_label.setdefault(tab.group or tab.label, tab.key)
     return [(key, label) for label, key in key_by_label.items()]
-
-
-def _hint_text(breakdown: Breakdown) -> str:
-    return f"{numbers.exact(breakdown.total)} {breakdown.unit}" if breakdown.rows else ""

@@ -1,4 +1,4 @@
-"""Segments: filters under a name, kept with the property by those who may change it, applied by everybody."""
+"""Segments menu: named sets of filters, saved with the property for all its readers."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 
 class SegmentsMenu:
-    """In the address stand the filters themselves: a link works where a segment is gone."""
+    """Applies, saves and deletes segments. The URL has the filters themselves, so links outlive a segment."""
 
     def __init__(
         self, services: Services, controller: DashboardController, segments: Sequence[Segment], *, can_edit: bool
     ) -> None:
         self._services, self._controller, self._can_edit = services, controller, can_edit
-        # A reader who could combine a private segment with filters would learn whom its values pick out.
+        # Combining a segment on private data with filters would reveal which visitors have its values.
         data_access = controller.state.facts.data_access
         self.segments = tuple(segment for segment in segments if data_access.allows_all(segment.filters))
         self._button: Element | None = None
 
     def build_menu(self) -> None:
-        """In the bar; not there without a segment."""
+        """Builds the menu in the toolbar; hidden without segments."""
         with button("Segments", "bookmark", name="Segments: saved filters") as self._button:
             self._button.classes(theme.HIDE_ON_PHONE).props('aria-haspopup="menu"')
             with ui.menu().classes("segments").props(RIGHT_ALIGNED) as self._menu:
@@ -47,12 +47,12 @@ class SegmentsMenu:
         self._draw()
 
     def build_save_button(self) -> None:
-        """Beside the filters that are set."""
+        """Builds the save button beside the filter chips."""
         if self._can_edit:
-            button("Save these filters", "bookmark", kind=f"{theme.BARE} small", on_click=self.open_save_dialog)
+            button("Save as segment", "bookmark", kind=f"{theme.BARE} small", on_click=self.open_save_dialog)
 
     def build_chips(self, on_choose: Callable[[], Any]) -> None:
-        """The same as chips, for the dialog: on a phone the bar has no room for the menu."""
+        """Builds chips for the filter dialog, since the menu is hidden on phones."""
         if not self.segments:
             return
 
@@ -61,7 +61,7 @@ class SegmentsMenu:
             self.apply(segment)
 
         with ui.element("div").classes(f"{theme.LINE} wraps"):
-            span("Saved", "mut small")
+            span("Segments", "mut small")
             for segment in self.segments:
                 chip(segment.name, on_click=lambda segment=segment: choose(segment))
 
@@ -69,10 +69,10 @@ class SegmentsMenu:
         self._controller.navigate(lambda state: state.with_filters(*segment.filters))
 
     def open_save_dialog(self) -> None:
-        """Asks for the name. One that exists is replaced, and the dialog says so."""
+        """Opens the dialog for the name. Warns that an existing segment of that name is replaced."""
         filters = self._controller.state.query.filters
-        with dialog("Save these filters") as box:
-            name = text_input("Name", placeholder="Readers in Germany", autofocus=True)
+        with dialog("Save as segment") as box:
+            name = text_input("Name", placeholder="Visitors from Germany", autofocus=True)
             hint_label = ui.label("").classes("mut small").props('role="status"')
             with ui.element("div").classes("ft"):
                 button("Cancel", on_click=box.close)
@@ -80,7 +80,7 @@ class SegmentsMenu:
 
         def update_hint() -> None:
             is_existing = (name.value or "").strip() in {other.name for other in self.segments}
-            hint_label.set_text("There is a segment of that name. It will be replaced." if is_existing else "")
+            hint_label.set_text("A segment with this name exists and will be replaced." if is_existing else "")
 
         def submit() -> None:
             new_segment = Segment((name.value or "").strip(), filters)
@@ -88,7 +88,7 @@ class SegmentsMenu:
                 lambda others: [*(other for other in others if other.name != new_segment.name), new_segment]
             ):
                 box.close()
-                toast(f"Saved as {new_segment.name}.")
+                toast(f"Segment {new_segment.name} saved.")
 
         name.on_value_change(update_hint)
         name.on("keydown.enter", submit)
@@ -98,10 +98,13 @@ class SegmentsMenu:
     def remove(self, segment: Segment) -> None:
         self._menu.close()
         if self._store(lambda others: [other for other in others if other.name != segment.name]):
-            toast(f"{segment.name} is no segment any more.")
+            toast(f"Segment {segment.name} deleted.")
 
     def _store(self, change: Callable[[tuple[Segment, ...]], list[Segment]]) -> bool:
-        """Into the property as it is now: somebody else may have saved one meanwhile."""
+        """Applies `change` to the stored segments, which another user may have changed.
+
+        Returns False after an error, which is shown as a toast.
+        """
         database, property_id = self._services.database, self._controller.state.facts.id
         try:
             property_ = service.find_editable(database, property_id, current_user(self._services))
@@ -138,6 +141,6 @@ class SegmentsMenu:
                     .classes(f"{theme.BUTTON} {theme.BARE} only")
                     .props('type="button"') as remove_button
                 ):
-                    remove_button.props["aria-label"] = f"Remove the segment {segment.name}"
+                    remove_button.props["aria-label"] = f"Delete segment {segment.name}"
                     icon("trash", "small")
                 remove_button.on("click", lambda: self.remove(segment))

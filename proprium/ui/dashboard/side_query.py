@@ -1,4 +1,4 @@
-"""A question that one card asks beside the dashboard's, so that the dashboard does not wait for it."""
+"""Side query: a live subscription of one card, separate from the main dashboard query."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 class SideQuery(Generic[T]):
-    """One open question of one page at a time; everybody who asks the same shares the answer."""
+    """Holds one live subscription; the main query does not wait for its computation.
+
+    Subscriptions with equal keys share one computation, also across pages.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class SideQuery(Generic[T]):
         self._is_paused = False
 
     def set_query(self, key: Hashable, compute: Callable[[], T]) -> None:
-        """Instead of the question before; the same one again changes nothing."""
+        """Replaces the subscription by one for `key`; does nothing if the key is unchanged."""
         if key == self._key:
             return
         self.close()

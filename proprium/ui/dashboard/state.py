@@ -1,4 +1,4 @@
-"""What a person looks at, as a value: the page's address says it all, and nothing else does."""
+"""Dashboard state: an immutable value that is parsed from the URL and serialised to it."""
 
 from __future__ import annotations
 
@@ -24,60 +24,63 @@ from proprium.metrics.query.url import Params, PropertyFacts, query_from, query_
 from proprium.metrics.results import Dimension, Metric
 from proprium.ui.dashboard.tiles import PLACES, TILES, Tab, Tile
 
-CUSTOM_PREFIX = "event:"  # before the name of a custom event that the chart draws
+CUSTOM_PREFIX = "event:"  # of a chart metric that is a custom event, followed by its name
 
 
 @dataclass(frozen=True)
 class DashboardState:
-    """The question, and how the page shows its answer: the chart's metric and the open tabs."""
+    """The query, the chart's metric, the open tabs and the opened event."""
 
     facts: PropertyFacts
     query: Query
     metric: str = Metric.VISITORS.value  # or event:<name>
-    tabs: Mapping[str, str] = field(default_factory=dict)  # tile → tab, where that is not the tile's first
-    event: str = ""  # whose keys of `data` the events tile lists
-    event_key: str = ""  # whose values it lists
+    tabs: Mapping[str, str] = field(default_factory=dict)  # tile key → tab key, unless it is the tile's first tab
+    event: str = ""  # event opened in the events tile, which lists its data keys
+    event_key: str = ""  # data key opened in the events tile, which lists its values
 
     def __post_init__(self) -> None:
-        """Raises DataKeyNotPublic where the reader may not see the open key."""
+        """Raises DataKeyNotPublic if the reader may not see the opened key."""
         if self.event_key:
             self.query.data_access.require(DATA_PREFIX + self.event_key)
 
     @property
     def custom_event(self) -> str | None:
-        """The custom event that the chart draws instead of a metric."""
+        """Name of the custom event shown in the chart; None for a metric."""
         return self.metric.removeprefix(CUSTOM_PREFIX) if self.metric.startswith(CUSTOM_PREFIX) else None
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """What the open tabs and the map list; the others are asked for when somebody opens them."""
+        """Dimensions of the open tabs and the map; other tabs are queried when opened."""
         map_dimension = Dimension.REGION if self.query.open_country else Dimension.COUNTRY
         return tuple(dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), map_dimension)))
 
     @property
     def needs_exits(self) -> bool:
-        """Only the chart may show them."""
+        """Whether to compute exit rates: only the chart can show them."""
         return self.metric == Metric.EXIT_RATE
 
     @property
     def cache_key(self) -> tuple[object, ...]:
-        """The same for everybody who asks the same; how it is shown and what time it is are no part of it."""
+        """Cache key of the dashboard's result, shared by pages; without presentation and current time."""
         return (*self.query_key, self.facts.custom_cards, self.facts.goals, self.dimensions, self.needs_exits)
 
     @property
     def query_key(self) -> tuple[object, ...]:
-        """The same where a table of one dimension has the same rows: whatever the cards and open tabs are."""
+        """Cache key of a breakdown of one dimension; independent of cards and open tabs."""
         shared = (*query_to_params(self.query), self.query.timezone.key)
-        has_data = any(wanted.data_key is not None for wanted in self.query.filters)
-        return (*shared, self.query.data_access) if has_data else shared  # readers see data without query strings
+        has_data = any(filter_.data_key is not None for filter_ in self.query.filters)
+        # Data values depend on the data access: readers of public pages see them without query strings.
+        return (*shared, self.query.data_access) if has_data else shared
 
     def tab(self, tile: Tile) -> Tab:
+        """Returns the active tab; of places, regions by default while a country is open."""
         key = self.tabs.get(tile.key)
         if key is None and tile is PLACES and self.query.open_country:
             return tile.tab("regions")
         return tile.tab(key)
 
     def params(self) -> list[tuple[str, str]]:
+        """Returns the URL parameters, defaults left out."""
         pairs = query_to_params(self.query)
         if self.metric != Metric.VISITORS:
             pairs.append(("metric", self.metric))
@@ -86,11 +89,11 @@ class DashboardState:
         return pairs + [(tile.key, self.tabs[tile.key]) for tile in TILES if tile.key in self.tabs]
 
     def url(self) -> str:
-        """Path and query; the shortest that shows the same again."""
+        """Returns path and query string, defaults left out."""
         return f"/properties/{self.facts.id}" + (f"?{urlencode(pairs)}" if (pairs := self.params()) else "")
 
     def query_at(self, now: datetime) -> Query:
-        """The question asked again later: a period that moves with the clock has moved."""
+        """Returns the query at a later time: preset periods move with the clock."""
         if now == self.query.now:
             return self.query
         current_period = self.query.period
@@ -102,11 +105,14 @@ class DashboardState:
         return self._with_new_period(preset_period(key, now, self.query.timezone, self.facts.first_event))
 
     def with_dates(self, first: date, last: date) -> DashboardState:
-        """Both included; exchanged when they are the wrong way round."""
+        """Sets a custom period, both dates included; swaps them if reversed."""
         return self._with_new_period(custom_period(min(first, last), max(first, last), self.query.timezone))
 
     def with_period_step(self, step_count: int) -> DashboardState:
-        """As many periods later, or earlier; back on today it is the preset again."""
+        """Moves by a number of periods; negative is earlier.
+
+        Where the days match a preset, the period is that preset again.
+        """
         new_period = self.query.period.step(step_count)
         for key in ("today", "yesterday", "7d", "14d", "28d", "30d", "90d", "3mo", "6mo", "12mo", "mtd"):
             preset = preset_period(key, self.query.now, self.query.timezone)
@@ -121,7 +127,10 @@ class DashboardState:
         return replace(self, query=replace(self.query, interval=interval))
 
     def with_filter(self, filter_: Filter) -> DashboardState:
-        """A further value of the same dimension takes the place of the one before: nobody is in two countries."""
+        """Adds a filter; replaces one of the same dimension and operator.
+
+        Two would match nothing: a visitor is in one country only.
+        """
         other_filters = [
             other
             for other in self.query.filters
@@ -136,7 +145,7 @@ class DashboardState:
         return replace(self, query=self.query.with_filters(*filters))
 
     def with_country(self, country: str | None) -> DashboardState:
-        """Opens a country on the map, or goes back to the world; its list follows."""
+        """Opens a country on the map, None for the world; resets the places tab."""
         tabs = {tile: tab for tile, tab in self.tabs.items() if tile != PLACES.key}
         return replace(self, query=replace(self.query, open_country=country), tabs=tabs)
 
@@ -144,11 +153,11 @@ class DashboardState:
         return replace(self, metric=metric)
 
     def with_event(self, name: str, key: str = "") -> DashboardState:
-        """Opens an event in its tile, or one of its keys; "" goes back to all events."""
+        """Opens an event or its data key in the events tile; "" lists all events."""
         return replace(self, event=name, event_key=key if name else "")
 
     def with_goal(self, name: str) -> DashboardState:
-        """The goal that conversions are about; "": any of them."""
+        """Sets the goal counted by the conversion metrics; "" counts all goals."""
         return replace(self, query=replace(self.query, goal=name))
 
     def with_tab(self, tile: Tile, key: str) -> DashboardState:
@@ -157,6 +166,7 @@ class DashboardState:
         return state if state.tab(tile).key == key else replace(self, tabs=tabs | {tile.key: key})
 
     def with_cards(self, names: tuple[str, ...]) -> DashboardState:
+        """Sets the custom cards; the chart shows visitors if its card was removed."""
         metric = self.metric if self.custom_event is None or self.custom_event in names else Metric.VISITORS.value
         facts = replace(self.facts, custom_cards=names)
         return replace(self, facts=facts, query=replace(self.query, custom_cards=names), metric=metric)
@@ -169,7 +179,7 @@ class DashboardState:
 
 
 def state_from(params: Params, facts: PropertyFacts, now: datetime) -> DashboardState:
-    """What an address shows. Raises BadQuery with the value at fault and the way out, and DataKeyNotPublic."""
+    """Parses URL parameters. Raises BadQuery with the invalid value and valid ones, and DataKeyNotPublic."""
     pairs = _pairs(params)
     query = query_from(pairs, facts, now)
     values = dict(pairs)
@@ -190,12 +200,12 @@ def _pairs(params: Any) -> list[tuple[str, str]]:
 
 
 def _event_text(values: Mapping[str, str], parameter: str) -> str:
-    """Of an event or of a key of its data."""
+    """Validates the name of an event or of a data key. Raises BadQuery."""
     text = values.get(parameter, "")
     if len(text) > MAX_KEY_CHARS or not is_valid_text(text):
         printable_text = text[:40].encode("ascii", "replace").decode()
         raise BadQuery(
-            f"{parameter}={printable_text!r} is none that can be sent. Leave {parameter}=… away to see them all."
+            f"{parameter}={printable_text!r} is not a valid name. Remove {parameter}=… from the address to see all."
         )
     return text
 

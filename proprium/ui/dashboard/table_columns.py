@@ -1,4 +1,4 @@
-"""What a list shows of each dimension before anybody chooses, and what dimensions are called in a choice."""
+"""Default columns of breakdown tables, and labels of columns, dimensions and counts."""
 
 from __future__ import annotations
 
@@ -20,17 +20,42 @@ CLOCK_DIMENSIONS = frozenset({D.WEEKDAY, D.HOUR, D.WEEKDAY_HOUR})
 DIMENSION_TITLES = {
     D.EVENT: "Custom event",
     D.EVENT_NAME: "Event",
-    D.EVENT_PAGE: "Page of all events",
+    D.EVENT_PAGE: "Page (all events)",
     D.SCREEN: "Screen size",
     D.SCREEN_CLASS: "Screen class",
     D.VISITOR_KIND: "New or returning",
-    D.BOT_CATEGORY: "Kind of bot",
-    D.BOT_PAGE: "Page of bots",
+    D.BOT_CATEGORY: "Bot category",
+    D.BOT_PAGE: "Page (bots)",
 }
+"""Titles that differ from those of filters (`dimension_name`)."""
+ROW_NOUNS: dict[str, str] = {
+    D.PAGE: "pages",
+    D.ENTRY_PAGE: "entry pages",
+    D.EXIT_PAGE: "exit pages",
+    D.EVENT_PAGE: "pages",
+    D.BOT_PAGE: "pages",
+    D.CHANNEL: "channels",
+    D.REFERRER: "referrers",
+    D.SOURCE: "sources",
+    D.COUNTRY: "countries",
+    D.REGION: "regions",
+    D.CITY: "cities",
+    D.BROWSER: "browsers",
+    D.BROWSER_VERSION: "browser versions",
+    D.PLATFORM: "platforms",
+    D.PLATFORM_VERSION: "platform versions",
+    D.DEVICE: "devices",
+    D.LANGUAGE: "languages",
+    D.EVENT: "custom events",
+    D.EVENT_NAME: "event names",
+    D.BOT: "bots",
+    D.BOT_CATEGORY: "bot categories",
+}
+"""What the rows of a table are counted as; "rows" where missing."""
 
 
 def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
-    """The dimension's own count first; conversions only where there are goals."""
+    """Returns the default columns: the dimension's own count first; conversions only with goals."""
     if dimension in BOT_DIMENSIONS:
         return (M.EVENTS, M.PAGE_VIEWS)
     columns: tuple[M, ...] = (
@@ -46,10 +71,18 @@ def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
 
 
 def possible_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
-    """In the order of the cards."""
+    """Returns all columns that can be chosen, in the order of the cards."""
     if dimension in BOT_DIMENSIONS:
         return (M.EVENTS, M.PAGE_VIEWS)
     return tuple(metric for metric in numbers.METRIC_TITLES if has_goals or metric not in numbers.GOAL_METRICS)
+
+
+def count_text(count: int, plural_noun: str) -> str:
+    """Formats a count with its noun: "1 page", "35 countries". Takes nouns in -s and -ies."""
+    if count != 1:
+        return f"{numbers.exact(count)} {plural_noun}"
+    singular = f"{plural_noun[:-3]}y" if plural_noun.endswith("ies") else plural_noun.removesuffix("s")
+    return f"1 {singular}"
 
 
 def column_title(metric: M, dimension: str) -> str:
@@ -62,8 +95,12 @@ def dimension_title(dimension: str) -> str:
     return DIMENSION_TITLES.get(D(dimension)) or dimension_name(dimension)
 
 
+def row_noun(dimension: str) -> str:
+    return ROW_NOUNS.get(dimension, "rows")
+
+
 def dimension_choices(keys: Iterable[DataKey] = ()) -> dict[str, str]:
-    """Everything that a list can be broken down by: key → title."""
+    """Returns all dimensions and custom data keys for a select: key → title."""
     return {
         dimension: dimension_title(dimension) for dimension in (*D, *(DATA_PREFIX + data_key.key for data_key in keys))
     }

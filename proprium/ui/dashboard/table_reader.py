@@ -1,4 +1,4 @@
-"""Tables as a person reads them: places by their names, found and sorted by these."""
+"""Breakdown tables with labels: country and region names instead of codes, searched by label."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from proprium.figures.names import NameLookup
 from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import BreakdownTable, Dimension, Metric
+from proprium.ui.dashboard.table_columns import CLOCK_DIMENSIONS
 from proprium.warehouse.warehouse import Warehouse
 
-LABELLED_DIMENSIONS = frozenset(
-    {Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
-)
-"""The warehouse knows their codes; a person searches for names. There are a few hundred at most."""
 PLACE_DIMENSIONS = frozenset({Dimension.COUNTRY, Dimension.REGION})
+LABELLED_DIMENSIONS = PLACE_DIMENSIONS | CLOCK_DIMENSIONS
+"""The warehouse has only their codes, users search for labels. A few hundred values at most."""
 
 
 class TableReader:
@@ -34,7 +33,7 @@ class TableReader:
         limit: int,
         offset: int = 0,
     ) -> BreakdownTable:
-        """As metrics.table; the search is in what is shown. Not on the event loop."""
+        """Reads a table as `breakdown_table` does, but searches in labels. Blocks: not for the event loop."""
         if dimension not in LABELLED_DIMENSIONS:
             return breakdown_table(
                 self._warehouse,

@@ -1,4 +1,4 @@
-"""The dashboard's bar: which property, who is there now, which period, and what can be taken away."""
+"""Dashboard toolbar: property switcher, live visitor count, period picker, PDF button, More menu."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from proprium.ui.components.controls import button, icon, menu_item
 from proprium.ui.components.text import span, text
 from proprium.ui.dashboard.dom import set_prop, switch_class
 from proprium.ui.dashboard.state import DashboardState
+from proprium.ui.dashboard.table_columns import count_text
 
 COMPARE_LABELS = {
-    Compare.PREVIOUS: "the period before",
-    Compare.YEAR: "a year earlier",
-    Compare.NONE: "nothing",
+    Compare.PREVIOUS: "Previous period",
+    Compare.YEAR: "Same period last year",
+    Compare.NONE: "No comparison",
 }
 RIGHT_ALIGNED = 'anchor="bottom right" self="top right"'
 MAX_LISTED_PROPERTIES = 30
-"""Properties in the switcher; the page of all properties has a search."""
+"""Properties in the switcher; the property list has the others and a search."""
 
 
 class PropertySwitcher:
-    """The name of the property, and the way to the others: also by the keys 1 to 9."""
+    """Menu to switch to another property; keys 1 to 9 open the first nine."""
 
     def __init__(self, current: Property, others: Sequence[Property], *, is_signed_in: bool) -> None:
         self.property_urls = [f"/properties/{other.id}" for other in others]
         with ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} switcher") as box:
             box.props('type="button" aria-haspopup="menu"')
-            box.props["aria-label"] = f"Property {current.name}: switch to another one"
+            box.props["aria-label"] = f"Property: {current.name}. Switch property"
             span(current.name, "cut")
             icon("down", "small")
             with ui.menu():
@@ -52,29 +53,29 @@ class PropertySwitcher:
 
 
 class LiveDot:
-    """Who is there now; the only number that no filter touches, and its tooltip says so."""
+    """Live visitor count. Filters do not apply to it, which its tooltip says."""
 
     def __init__(self) -> None:
         with ui.element("div").classes("livebox").props('role="status" tabindex="0"') as box:
             self._dot = ui.element("span").classes(theme.DOT)
             self._count = span("–", "num")
             span("now", theme.HIDE_ON_PHONE)
-            self._tooltip = ui.tooltip("Visitors in the last 5 minutes").props("max-width=240px")
+            self._tooltip = ui.tooltip("Current visitors").props("max-width=240px")
         self._box = box
 
     def show(self, live: LiveVisitors) -> None:
         self._count.set_text(f"{live.now:,}")
         switch_class(self._dot, theme.ON, live.now > 0)
         text = (
-            f"{live.now:,} {_visitor_noun(live.now)} in the last {live.minutes} minutes,"
-            f" {live.half_hour:,} in the last 30. Unfiltered: of the whole property."
+            f"{count_text(live.now, 'visitors')} in the last {count_text(live.minutes, 'minutes')},"
+            f" {live.half_hour:,} in the last 30 minutes. Filters do not apply."
         )
         self._tooltip.set_text(text)
         set_prop(self._box, "aria-label", text)
 
 
 class PeriodPicker:
-    """Presets, two dates of one's own, and what to compare with."""
+    """Menu of period presets, a custom date range and the comparison period."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class PeriodPicker:
             self._button.props('type="button" aria-haspopup="menu"')
             icon("calendar", theme.HIDE_ON_PHONE)
             with ui.element("span").classes("cut"):
-                self._prefix_label = span("", theme.HIDE_ON_PHONE)  # there is little room beside the property's name
+                self._prefix_label = span("", theme.HIDE_ON_PHONE)  # hidden on phones: too little space
                 self._label = span("")
             with ui.menu().classes("periods").props(RIGHT_ALIGNED) as self._menu:
                 with ui.element("div").classes("choices"):
@@ -98,8 +99,8 @@ class PeriodPicker:
                             self._preset_items[key] = menu_item(label, on_click=lambda key=key: on_period(key))
                 with ui.element("div").classes("stack tight pad-s"):
                     self._first_input, self._last_input = self._build_date_field("From"), self._build_date_field("To")
-                    button("Show these days", kind=theme.PRIMARY, on_click=self._submit_dates)
-                    ui.label("Compare with").classes("mut small")
+                    button("Apply", kind=theme.PRIMARY, on_click=self._submit_dates)
+                    ui.label("Compare to").classes("mut small")
                     for compare, label in COMPARE_LABELS.items():
                         self._compare_items[compare] = menu_item(
                             label, on_click=lambda compare=compare: on_compare(compare)
@@ -125,14 +126,14 @@ class PeriodPicker:
             span(label)
             field = ui.element("input").classes(theme.INPUT).props('type="date"')
         field.on("change", lambda event: self._set_date(index, event.args), js_handler="(e) => emit(e.target.value)")
-        # A menu closes at Enter and moves at arrow keys; inside a date they belong to the date.
+        # The menu would close on Enter and move on arrow keys, which a date input needs.
         return field.on("keydown", js_handler="(e) => e.stopPropagation()")
 
     def _set_date(self, index: int, text: Any) -> None:
         try:
             self._dates[index] = date.fromisoformat(str(text))
         except ValueError:
-            return  # half typed
+            return  # incomplete date
 
     def _submit_dates(self) -> None:
         self._menu.close()
@@ -140,7 +141,7 @@ class PeriodPicker:
 
 
 class PdfButton:
-    """Shows that it works, and never blocks the page."""
+    """Starts the PDF report; disabled, with a progress text, while it is created."""
 
     def __init__(self, on_click: Callable[[], Any]) -> None:
         with (
@@ -157,12 +158,12 @@ class PdfButton:
 
 
 MenuEntry = tuple[str, str, Callable[[], Any] | str, str]
-"""Of the ⋮ menu: label, icon, what to do or where to go, classes."""
+"""Entry of the More menu: label, icon, callback or URL, CSS classes."""
 SEPARATOR: MenuEntry = ("", "", "", "")
 
 
 class MoreMenu:
-    """The ⋮ menu."""
+    """The More menu (⋮) of actions and links."""
 
     def __init__(self, entries: Sequence[MenuEntry]) -> None:
         with button("", "dots", name="More"), ui.menu().props(RIGHT_ALIGNED):
@@ -179,7 +180,3 @@ def _menu_link(label: str, url: str, key: str = "", is_current: bool = False) ->
     with menu_item(label, on_click=lambda: ui.navigate.to(url), kind=theme.ON if is_current else ""):
         if key:
             text("kbd", key, "end hide-m").props('aria-hidden="true"')
-
-
-def _visitor_noun(count: int) -> str:
-    return "visitor" if count == 1 else "visitors"

@@ -1,4 +1,4 @@
-"""The week as a heat map: when people look at the site, on the clock of its own time zone."""
+"""Heat map of page views by weekday and hour, in the property's time zone."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from proprium.ui.dashboard.dom import set_prop, switch_class
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.warehouse.warehouse import Warehouse
 
-WEEK_TILE = Tile("week", "Weekday and hour", (Tab("week", "Hours", Dimension.WEEKDAY_HOUR, "No page was viewed."),))
+WEEK_TILE = Tile("week", "Weekday and hour", (Tab("week", "Hours", Dimension.WEEKDAY_HOUR, "No page views."),))
 CELL_COUNT = 7 * 24
 EMIT_CELL = "(event) => { const cell = event.points?.[0]?.customdata; if (cell) emit(String(cell[0])); }"
 
 
 def week_breakdown(warehouse: Warehouse, query: Query) -> Breakdown:
+    """Reads page views of all 168 hours of the week."""
     return breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=CELL_COUNT)
 
 
 class WeekHeatmap:
-    """A cell filters the page by its hour; the list behind it says the same in numbers."""
+    """Draws the heat map. A click on a cell filters the dashboard by that hour; a button opens the table."""
 
     def __init__(self, on_filter: Callable[[Filter], None], on_expand: Callable[[Tile], Any]) -> None:
         self._on_filter = on_filter
@@ -47,14 +48,14 @@ class WeekHeatmap:
         self._plot.on("plotly_click", lambda event: self._on_press(str(event.args)), js_handler=EMIT_CELL)
         with box.head:
             self._hint = span("", "s end cut")
-            button("", "expand", kind=f"{theme.BARE} expand", name=f"{WEEK_TILE.title}: the whole list").on(
+            button("", "expand", kind=f"{theme.BARE} expand", name=f"{WEEK_TILE.title}: show all").on(
                 "click", lambda: on_expand(WEEK_TILE)
             )
 
     def show(self, cells: Breakdown, look: Look, timezone: str) -> None:
         self._cells = cells
         self._hint.set_text(f"page views · {timezone}")
-        self._show_message("" if cells.rows else "No page was viewed in this period.")
+        self._show_message("" if cells.rows else "No page views in this period.")
         set_prop(self._plot, "aria-label", f"Page views by weekday and hour. {busiest_hour_text(cells)}")
         if self._drawn_state != (cells, look):
             self._drawn_state = (cells, look)
@@ -72,7 +73,7 @@ class WeekHeatmap:
             self._skeleton.delete()
         self._message.set_text(text)
         self._message.set_visibility(bool(text))
-        switch_class(self._plot, "wait", bool(text))  # not hidden: Plotly measures it
+        switch_class(self._plot, "wait", bool(text))  # not hidden: Plotly measures the element
 
     def _on_press(self, value: str) -> None:
         self._on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (value,)))
