@@ -330,3 +330,41 @@ def test_continuous_integration_runs_what_a_developer_runs():
 
 def _text(name: str) -> str:
     return (ROOT / name).read_text()
+
+
+WHERE = {
+    "rate limit": "collector/rate_limit.py",
+    "lru cache": "collector/bounded_cache.py",
+    "group commit": "collector/group_commit.py",
+    "geolocation": "collector/geolocation.py",
+    "change feed": "proprium/storage/change_feed.py",
+    "retention": "proprium/storage/retention.py",
+    "backup": "proprium/storage/backups.py",
+    "query cache": "proprium/warehouse/query_cache.py",
+    "query timeout": "proprium/warehouse/query_timeout.py",
+    "compaction": "proprium/warehouse/compaction.py",
+    "backfill": "proprium/warehouse/projection/incremental_sync.py",
+    "sessionizer": "proprium/warehouse/projection/sessionizer.py",
+    "metric definitions": "proprium/metrics/definitions.py",
+    "login throttle": "proprium/accounts/login_throttle.py",
+    "authorization: the principal": "proprium/accounts/authorization.py",
+    "live queries": "proprium/live/subscriptions.py",
+}
+"""What somebody new would search for, and the module whose first line answers."""
+
+
+@pytest.mark.parametrize("term", WHERE)
+def test_a_search_for_the_fields_word_finds_its_module(term: str):
+    hits = [path.relative_to(ROOT).as_posix() for path in sources() if term in _first_line(path).lower()]
+    assert WHERE[term] in hits
+    assert len(hits) <= 3, hits
+
+
+def test_the_glossary_names_files_that_exist():
+    named = re.findall(r"`((?:collector|proprium)/[\w/.]+)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def _first_line(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
