@@ -18,7 +18,7 @@ SENTENCE_BY_REASON: dict[str, str] = {
     DropReason.OPT_OUT: "Excluded: this browser has opted out (collector_optout).",
     DropReason.SPAM_REFERRER: "Excluded: the referrer is a known spam domain.",
     DropReason.PREFETCH: "Excluded: the browser only prefetched the page.",
-    DropReason.BOT: "Blocked: a bot sent it, and this property blocks bots.",
+    DropReason.BOT: "Excluded: a bot sent it, and this property blocks bots.",
     AUTOMATED: "Stored separately: this browser is automated (controlled by a program), so it counts as a bot.",
 }
 _STATUS_PATTERN = re.compile(r"(\d{3}): (.+)", re.DOTALL)
