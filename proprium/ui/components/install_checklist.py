@@ -196,7 +196,7 @@ def _agent_steps(
 def _human_step(is_bot: bool, is_automated: bool, counts_automated: bool) -> tuple[str, str]:
     if is_automated:
         return (DONE, "automated, counted") if counts_automated else (WARNING, "automated: counted as a bot")
-    return (PENDING, "looks like a bot: counted as a bot") if is_bot else (DONE, "")
+    return (PENDING, "looks like a bot: recorded separately") if is_bot else (DONE, "")
 
 
 def _title(event: str, page: str | None) -> str:

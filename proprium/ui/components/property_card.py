@@ -57,9 +57,8 @@ class PropertyCard:
             label.props["title"] = numbers.exact(getattr(overview, key))
         if self._shown_sparkline != overview.sparkline:
             self._shown_sparkline = overview.sparkline
-            self._sparkline_box.set_content(
-                sparkline(overview.sparkline)
-            )  # an SVG built from numbers only, so safe without sanitising
+            # The SVG is built from numbers only, so it is safe without sanitising.
+            self._sparkline_box.set_content(sparkline(overview.sparkline))
 
     def _build_head(
         self, property_: Property, actions: PropertyActions, may_edit: bool, on_change: Callable[[], Any]

@@ -48,7 +48,7 @@ def advice_of(reason: str, collect_rate: float) -> str:
         404: "An array is accepted or rejected as a whole: send events of different properties in separate requests.",
         413: f"A request can hold at most {MAX_BODY_BYTES >> 10} KiB and {MAX_EVENTS} events: send fewer at once.",
         429: f"The rate limit is {collect_rate:g} events per second and IP address. If many visitors share an address, "
-        "or a server sends for them, raise PROPRIUM_COLLECT_RATE. Only a few of them are listed per second.",
+        "or a server sends for them, raise PROPRIUM_COLLECT_RATE. Only a few rejected events are listed per second.",
         503: "The tracking script retries automatically. If this happens often, check this server's disk and its log.",
     }
     return advice.get(status_of(reason) or 0, "")
