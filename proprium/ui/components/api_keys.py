@@ -71,9 +71,8 @@ class ApiKeysPanel:
         properties = service.visible_properties(self._database, user)
         with dialog("New API key") as box:
             name = text_input("Name", placeholder="shop", help_text="What this key is for.", autofocus=True)
-            choices = {ALL_PROPERTIES: "All properties"} | {
-                str(property_.id): property_.name for property_ in properties
-            }
+            choices = {ALL_PROPERTIES: "All properties"}
+            choices |= {str(property_.id): property_.name for property_ in properties}
             property_select = select("Property", choices, ALL_PROPERTIES)
             help_text = "Every key can read. It can send events only to properties that you can edit."
             write_switch = switch("Allow sending events", False, help_text=help_text)

@@ -19,7 +19,7 @@ _HEADER_SLOT = """
       {{ col.label }}
     </button>
   </th>
-  <th class="tail"><span class="hidden-name">Why</span></th>
+  <th class="tail"><span class="hidden-name">Explain</span></th>
 </tr>
 """
 _BODY_SLOT = """
@@ -33,7 +33,7 @@ _BODY_SLOT = """
   </td>
   <td v-for="col in props.cols.slice(1)" :key="col.name" class="r">{{ props.row[col.name] }}</td>
   <td class="tail">
-    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.label + ': why this number'"
+    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.label + ': explain this number'"
             @click.stop="() => $parent.$emit('explained', props.row.i)">
       <i class="icon small i-info" aria-hidden="true"></i>
     </button>

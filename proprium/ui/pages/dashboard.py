@@ -148,14 +148,11 @@ def _build_menu(
         if rejected_events.newest(services.database, property_.number or 0, 1):
             entries.append(("Rejected events", "warn", f"/properties/{property_.id}/refused", ""))
         if not property_.is_protected:
-            entries.append(
-                (
-                    "Delete …",
-                    "trash",
-                    lambda: actions.delete(property_, lambda _: ui.navigate.to("/properties")),
-                    theme.DANGER,
-                )
-            )
+
+            def delete() -> None:
+                actions.delete(property_, lambda _: ui.navigate.to("/properties"))
+
+            entries.append(("Delete …", "trash", delete, theme.DANGER))
     entries.append(SEPARATOR)
     entries.append(("Account", "user", "/account", "") if user else ("Sign in", "user", "/login", ""))
     MoreMenu(entries)

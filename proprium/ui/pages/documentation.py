@@ -93,7 +93,7 @@ def _recipes(snippets: Snippets) -> None:
         code(snippets.node(), name="Node")
     with _recipe(
         "Import events (server-side)",
-        "With an API key: each event with its own time, IP address and browser; 1,000 per request.",
+        "With an API key: each event with its own time, IP address and browser; up to 1,000 per request.",
     ):
         code(snippets.batch_import(), name="The API from Python")
         _paragraph(

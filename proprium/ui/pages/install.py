@@ -36,9 +36,8 @@ SITE_KINDS = (
     ("server", "Server-side"),
     ("pixel", "Pixel"),
 )
-OUTCOME_PRECEDENCE_S = (
-    3  # a hit of this process's collector has more detail than its stored event: it is shown this long
-)
+OUTCOME_PRECEDENCE_S = 3
+"""After a hit of this process's collector, stored events are ignored this long: they have less detail."""
 READ_BATCH_SIZE = 200  # stored events read per update
 
 
