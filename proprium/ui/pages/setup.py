@@ -47,7 +47,7 @@ def register(services: Services) -> None:
                     "Add sample data",
                     "sample",
                     is_checked=True,
-                    help_text="A property named Exemplar with a year of sample visits. Delete it at any time.",
+                    help_text="The property Exemplar with a year of sample visits. Delete it at any time.",
                 )
                 button("Create account", kind=f"{theme.PRIMARY} big", is_submit=True)
         return None
