@@ -89,7 +89,7 @@ def test_an_automated_browser_is_a_bot_where_the_property_does_not_count_it_unti
 
     visit(headless_browser, site)
 
-    expect(owner.locator("#listener .step.apart")).to_contain_text("automated: counted apart")
+    expect(owner.locator("#listener .step.apart")).to_contain_text("automated: counted as a bot")
     count_them = owner.locator("#listener").get_by_role("button", name="Count automated browsers")
     expect(count_them).to_be_visible()
     owner.goto(f"{server.url}/properties/{property_id}")
@@ -100,7 +100,7 @@ def test_an_automated_browser_is_a_bot_where_the_property_does_not_count_it_unti
     owner.goto(f"{server.url}/properties/{property_id}/refused")
     owner.wait_for_function("window.did_handshake")
     owner.get_by_role("button", name="Count automated browsers").click()
-    expect(owner.get_by_text("Automated browsers count like people now")).to_be_visible()
+    expect(owner.get_by_text("Automated browsers count as visitors now")).to_be_visible()
     owner.goto(f"{server.url}/properties/{property_id}")
     expect(card(owner, "Visitors")).to_contain_text("1")
     expect(card(owner, "Page views")).to_contain_text("2")

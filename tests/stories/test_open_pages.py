@@ -61,7 +61,7 @@ PAGES: dict[str, tuple[str, str]] = {  # path, and the name of something on it t
     "list of properties": ("/properties", "New property"),
     "install": ("/properties/{id}/install", "SPA"),
     "settings": ("/properties/{id}/settings", "Reset"),
-    "refused events": ("/properties/{id}/refused", "Empty the list"),
+    "refused events": ("/properties/{id}/refused", "Clear"),
     "sql": ("/sql", "Save"),
     "account": ("/account", "New key"),
     "documentation": ("/documentation", ""),

@@ -124,9 +124,9 @@ def test_an_owner_publishes_one_key_and_takes_it_back(browser: Browser, server: 
     for each in keys.get_by_role("switch").all():
         expect(each).not_to_be_checked()
     keys.get_by_role("switch", name="plan").click()
-    expect(owner.get_by_text("Readers may see plan now.")).to_be_visible()
-    keys.get_by_label("Another key to make public").fill("user_id")
-    keys.get_by_role("button", name="Make it public").click()
+    expect(owner.get_by_text("plan is visible to readers now.")).to_be_visible()
+    keys.get_by_label("Data key to make public").fill("user_id")
+    keys.get_by_role("button", name="Make public").click()
     expect(owner.get_by_text("cannot be made public")).to_be_visible()
     picture(owner, "settings")
     reader.goto(f"{server.url}/properties/{shop}?event=signup")
@@ -134,7 +134,7 @@ def test_an_owner_publishes_one_key_and_takes_it_back(browser: Browser, server: 
     expect(reader.get_by_text(VALUES[3])).to_be_visible()
     picture(reader, "reader-public-key")
     owner.get_by_role("switch", name="plan").click()
-    expect(owner.get_by_text("Readers may not see plan any more.")).to_be_visible()
+    expect(owner.get_by_text("plan is no longer visible to readers.")).to_be_visible()
     reader.get_by_label("Back to signup").click()  # what a person does is checked at once
     expect(reader.get_by_text("only for those who may change this property")).to_be_visible()
     everything = "\n".join(received)

@@ -17,7 +17,7 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     ada = a_user(database)
     mine, browser = a_property(database, "Mine", ada), site.browser(ada)
     await browser.open("/account")
-    await browser.should_see("None yet.")
+    await browser.should_see("No API keys yet.")
     press(browser, "New key")
     await browser.should_see("New API key")
     last_field(browser).set_value("shop")
@@ -27,7 +27,7 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     assert writes.value is False
     writes.set_value(True)
     press(browser, "Create")
-    await browser.should_see("Copy it now.")
+    await browser.should_see("Copy it now")
     [key] = api_keys.list_keys(database, ada.id)
     assert (key.name, key.property_id, key.may_write) == ("shop", mine.id, True)
     [shown] = [one.text for one in browser.find(content="proprium_").elements]  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     await browser.should_see("shop")
     await browser.should_not_see(shown)
     press(browser, "Revoke")
-    await browser.should_see("shop stopped working.")
+    await browser.should_see("API key shop revoked.")
     assert api_keys.list_keys(database) == []
 
 
@@ -50,7 +50,7 @@ async def test_nobody_makes_a_key_for_somebody_elses_property(site: Site) -> Non
     await browser.open("/account")
     press(browser, "New key")
     [choice] = browser.find(ui.select).elements
-    assert list(choice.options.values()) == ["All properties that you see"]  # type: ignore[union-attr]
+    assert list(choice.options.values()) == ["All properties"]  # type: ignore[union-attr]
 
 
 async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None:
@@ -67,10 +67,10 @@ async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None
     [writes] = browser.find(ui.switch).elements
     writes.set_value(True)
     press(browser, "Create")
-    await browser.should_see("You may read Open, but not send to it.", retries=20)
+    await browser.should_see("You can read Open, but not send events to it.", retries=20)
     assert api_keys.list_keys(database, viewer.id) == []
     writes.set_value(False)
     press(browser, "Create")
-    await browser.should_see("Copy it now.")
+    await browser.should_see("Copy it now")
     [key] = api_keys.list_keys(database, viewer.id)
     assert (key.property_id, key.may_write) == (public.id, False)

@@ -54,35 +54,35 @@ async def goals_become(site: Site, found: Property, expected: list[dict[str, Any
 
 async def test_a_goal_is_defined_changed_and_removed(site: Site) -> None:
     mine, browser = await settings_of(site)
-    await has(browser, "No goal yet")
-    press(browser, "Define a goal")
+    await has(browser, "No goals yet")
+    press(browser, "Add goal")
     named(browser, "Name", ui.input).value = "Signed up"
-    named(browser, "Name of the event", ui.input).value = "sign_up"
-    press(browser, "And its data …")
-    named(browser, "Key of data", ui.input).value = "plan"
-    named(browser, "Value of data", ui.input).value = "pro"
+    named(browser, "Event name", ui.input).value = "sign_up"
+    press(browser, "Add data condition")
+    named(browser, "Data key", ui.input).value = "plan"
+    named(browser, "Data value", ui.input).value = "pro"
     press_last(browser, "Save")
     await goals_become(site, mine, [{"name": "Signed up", "filters": ["event:is:sign_up", "data.plan:is:pro"]}])
     await has(browser, "Event is sign_up and plan is pro")
-    press_named(browser, "Change the goal Signed up")
-    named(browser, "It is reached when", ui.select).value = "page"
-    named(browser, "Path of the page", ui.input).value = "/thanks*"
+    press_named(browser, "Edit goal Signed up")
+    named(browser, "Trigger", ui.select).value = "page"
+    named(browser, "Page path", ui.input).value = "/thanks*"
     press_last(browser, "Save")
     changed = {"name": "Signed up", "filters": ["page:matches:/thanks*", "data.plan:is:pro"]}
     await goals_become(site, mine, [changed])
     await has(browser, "Page matches /thanks* and plan is pro")
-    press_named(browser, "Remove the goal Signed up")
+    press_named(browser, "Remove goal Signed up")
     await goals_become(site, mine, [])
 
 
 async def test_a_goal_without_a_name_or_a_condition_is_refused_with_a_sentence(site: Site) -> None:
     mine, browser = await settings_of(site)
-    press(browser, "Define a goal")
+    press(browser, "Add goal")
     press_last(browser, "Save")
     await has(browser, "A goal needs a name.")
     named(browser, "Name", ui.input).value = "Signed up"
     press_last(browser, "Save")
-    await has(browser, "Name of the event is missing. Write one like sign_up.")
+    await has(browser, "Event name is missing. Enter one such as sign_up.")
     assert reload(site, mine).goals == []
 
 
@@ -91,8 +91,8 @@ async def test_conditions_that_a_program_set_survive_a_change_by_hand(site: Site
     first = {"name": "Read", "filters": ["page:matches:/docs/*", "title:contains:Guide", "data.plan:one_of:pro|team"]}
     service.update_settings(site.services.database, mine.id, goals=[first])
     await browser.open(f"/properties/{mine.id}/settings")
-    press_named(browser, "Change the goal Read")
-    named(browser, "Path of the page", ui.input).value = "/docs/api"
+    press_named(browser, "Edit goal Read")
+    named(browser, "Page path", ui.input).value = "/docs/api"
     press_last(browser, "Save")
     changed = ["page:is:/docs/api", "title:contains:Guide", "data.plan:one_of:pro|team"]
     await goals_become(site, mine, [{"name": "Read", "filters": changed}])
@@ -103,9 +103,9 @@ async def test_two_goals_cannot_have_one_name(site: Site) -> None:
     first = {"name": "Signed up", "filters": ["event:is:sign_up"]}
     service.update_settings(site.services.database, mine.id, goals=[first])
     await browser.open(f"/properties/{mine.id}/settings")
-    press(browser, "Define a goal")
+    press(browser, "Add goal")
     named(browser, "Name", ui.input).value = "Signed up"
-    named(browser, "Name of the event", ui.input).value = "join"
+    named(browser, "Event name", ui.input).value = "join"
     press_last(browser, "Save")
     await asyncio.sleep(0.3)
     assert reload(site, mine).goals == [first]
@@ -113,16 +113,16 @@ async def test_two_goals_cannot_have_one_name(site: Site) -> None:
 
 async def test_the_rules_of_a_property_are_set_and_a_wrong_one_is_refused(site: Site) -> None:
     mine, browser = await settings_of(site)
-    named(browser, "Pause that ends a visit", ui.number).value = 45
-    named(browser, "Attention that makes it no bounce", ui.number).value = 20
-    named(browser, "How long somebody counts as here", ui.number).value = 10
-    named(browser, "Path patterns", ui.textarea).value = "/user/*\n\n/order/*"
+    named(browser, "Session timeout", ui.number).value = 45
+    named(browser, "Engagement threshold", ui.number).value = 20
+    named(browser, "“Online now” window", ui.number).value = 10
+    named(browser, "Group paths", ui.textarea).value = "/user/*\n\n/order/*"
     press(browser, "Save")
     await has(browser, "Saved.")
     saved = reload(site, mine)
     assert (saved.session_gap_min, saved.bounce_s, saved.live_min) == (45, 20, 10)
     assert saved.path_patterns == ["/user/*", "/order/*"]
-    named(browser, "Pause that ends a visit", ui.number).value = None
+    named(browser, "Session timeout", ui.number).value = None
     press(browser, "Save")
     await has(browser, "The session timeout must be 1 to 240 minutes, not 0.")
     assert reload(site, mine).session_gap_min == 45

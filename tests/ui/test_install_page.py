@@ -67,7 +67,7 @@ async def test_a_refused_hit_says_why_and_is_mended_with_one_click(site: Site) -
     site.services.hit_feed.publish(
         mine.id, HIT._replace(is_stored=False, reason=DropReason.HOSTNAME, hostname="www.example.com")
     )
-    await has(browser, "www.example.com is not among the hostnames")
+    await has(browser, "www.example.com is not an allowed hostname")
     press(browser, "Allow www.example.com")
     await has(browser, "www.example.com is allowed")
     assert reload(site, mine).hostnames == ["example.com", "www.example.com"]
@@ -82,18 +82,18 @@ async def test_every_reason_has_a_sentence(site: Site, reason: DropReason) -> No
     await asyncio.sleep(0.1)
     site.services.hit_feed.publish(mine.id, HIT._replace(is_stored=False, reason=reason))
     await asyncio.sleep(0.05)
-    await browser.should_not_see(f"Refused: {reason.value}")
-    await browser.should_see("Refused" if reason is DropReason.HOSTNAME else "Left out")
+    await browser.should_not_see(f"Rejected: {reason.value}")
+    await browser.should_see("Rejected: " if reason is DropReason.HOSTNAME else "Excluded: ")
 
 
 @pytest.mark.parametrize(
     ("reason", "step", "helps"),
     [
         ('400: event is ""; expected a text of 1 to 255 characters.', "received", ""),
-        ("404: collectorId is unknown.", "known", "send events of different properties one by one"),
+        ("404: collectorId is unknown.", "known", "send events of different properties in separate requests"),
         ("413: The body is too large; expected at most 524288 bytes.", "received", "send fewer at once"),
         ("429: Too many events from this address.", "address", "raise PROPRIUM_COLLECT_RATE"),
-        ("503: The disk is full.", "stored", "The tag tries again by itself"),
+        ("503: The disk is full.", "stored", "The tracking script retries automatically"),
     ],
 )
 async def test_a_refused_request_says_its_status_where_it_ended_and_what_helps(
@@ -106,7 +106,7 @@ async def test_a_refused_request_says_its_status_where_it_ended_and_what_helps(
     await asyncio.sleep(0.1)
     refused = HIT._replace(is_stored=False, reason=reason)
     site.services.hit_feed.publish(mine.id, refused)
-    await has(browser, f"Refused with {reason}")
+    await has(browser, f"Rejected with {reason}")
     if helps:
         await browser.should_see(helps)
     assert [key for key, (state, _) in HitReport.from_outcome(refused).steps.items() if state == REJECTED] == [step]
@@ -120,14 +120,14 @@ async def test_an_automated_browser_is_told_apart_and_one_click_counts_it(site: 
     await browser.open(f"/properties/{mine.id}/install")
     await asyncio.sleep(0.1)
     site.services.hit_feed.publish(mine.id, HIT._replace(is_automated=True))
-    await has(browser, "automated: counted apart")
-    await browser.should_see("a program drives this browser")
+    await has(browser, "automated: counted as a bot")
+    await browser.should_see("this browser is automated")
     press(browser, "Count automated browsers")
-    await has(browser, "Automated browsers count like people now")
+    await has(browser, "Automated browsers count as visitors now")
     assert reload(site, mine).counts_automated is True
     site.services.hit_feed.publish(mine.id, HIT._replace(is_automated=True, is_bot=True, page="/again"))
     await has(browser, "automated, counted")
-    await browser.should_not_see("a program drives this browser")
+    await browser.should_not_see("this browser is automated")
 
 
 async def test_an_automated_browser_at_another_process_is_told_apart_too(site: Site) -> None:
@@ -139,7 +139,7 @@ async def test_an_automated_browser_at_another_process_is_told_apart_too(site: S
     await has(browser, "Waiting for the first event from Mine")
     site.filled.append(visits(mine, "ada", automated=True, country="FR"))
     site.services.live_queries.invalidate([mine.number or 0])
-    await has(browser, "automated: counted apart")
+    await has(browser, "automated: counted as a bot")
 
 
 async def test_a_headless_browser_where_they_count_is_no_reason_to_warn(site: Site) -> None:

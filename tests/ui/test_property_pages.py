@@ -66,7 +66,7 @@ async def test_the_list_shows_the_own_and_the_public_ones_with_their_numbers(sit
     await has(browser, "Open")
     await browser.should_not_see("Hidden")
     await has(browser, "3")  # events
-    await has(browser, "waiting")  # the public one has none
+    await has(browser, "No data yet")  # the public one has none
 
 
 async def test_the_list_moves_by_itself(site: Site) -> None:
@@ -74,11 +74,11 @@ async def test_the_list_moves_by_itself(site: Site) -> None:
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)
     await browser.open("/properties")
-    await has(browser, "waiting")
+    await has(browser, "No data yet")
     site.filled.append(visits(mine, "ada", "grace", "linus", "ken", "tim", "sara", "jo"))
     site.services.live_queries.invalidate([mine.number or 0])
     await has(browser, "7")
-    await browser.should_not_see("waiting", retries=20)  # a "7" may stand in the id as well
+    await browser.should_not_see("No data yet", retries=20)  # a "7" may stand in the id as well
 
 
 async def test_a_quiet_property_says_so(site: Site) -> None:
@@ -87,7 +87,7 @@ async def test_a_quiet_property_says_so(site: Site) -> None:
     site.filled.append([an_event("ada", utc_now() - timedelta(days=8), property=mine.number or 0)])
     browser = site.browser(ada)
     await browser.open("/properties")
-    await has(browser, "quiet")
+    await has(browser, "No traffic in 7 days")
 
 
 async def test_search_in_the_address_narrows_the_list(site: Site) -> None:
@@ -99,7 +99,7 @@ async def test_search_in_the_address_narrows_the_list(site: Site) -> None:
     await browser.should_see("Shop")
     await browser.should_not_see("Blog")
     await browser.open("/properties?q=nothing like it")
-    await browser.should_see("Nothing is called")
+    await browser.should_see("No properties match")
 
 
 async def test_a_name_is_text_whatever_it_is(site: Site) -> None:
@@ -114,10 +114,10 @@ async def test_a_new_property_leads_straight_to_its_install_page(site: Site) -> 
     browser = site.browser(ada)
     await browser.open("/properties")
     press(browser, "New property")
-    await browser.should_see("The address of the site will do.")
+    await browser.should_see("Domain or name of your site.")
     last_field(browser).value = "shop.example"
     press(browser, "Create")
-    await has(browser, "Install the tag")
+    await has(browser, "Install the tracking code")
     made = service.visible_properties(site.services.database, ada)[0]
     assert (made.name, made.owner_id) == ("shop.example", ada.id)
     await browser.should_see(f'data-collector-id="{made.id}"')
@@ -143,12 +143,12 @@ async def test_deleting_needs_the_name_typed(site: Site) -> None:
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/settings")
     press(browser, "Delete")
-    press(browser, "Delete it for good")
+    press(browser, "Delete permanently")
     await asyncio.sleep(0.1)
     assert service.visible_properties(site.services.database, ada)
     last_field(browser).value = "Mine"
-    press(browser, "Delete it for good")
-    await has(browser, "No property yet")
+    press(browser, "Delete permanently")
+    await has(browser, "No properties yet")
     assert not service.visible_properties(site.services.database, ada)
 
 
@@ -168,9 +168,9 @@ async def test_a_page_that_deletes_its_property_slowly_still_leads_to_the_list(
     monkeypatch.setattr(service, "delete_property", delete_slowly)
     press(browser, "Delete")
     last_field(browser).value = "Mine"
-    press(browser, "Delete it for good")
+    press(browser, "Delete permanently")
     await asyncio.sleep(2.7)
-    await has(browser, "No property yet")
+    await has(browser, "No properties yet")
 
 
 async def test_a_right_that_was_lost_meanwhile_is_not_used(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,8 +215,8 @@ async def test_our_own_property_cannot_be_deleted_in_its_settings(site: Site) ->
     owner = a_user(site.services.database, role=Role.OWNER)
     browser = site.browser(owner)
     await browser.open(f"/properties/{site.services.own_property_id}/settings")
-    await browser.should_see("Delete every event and keep the property.")
-    await browser.should_not_see("Delete the property and every event")
+    await browser.should_see("Delete all events and keep the property.")
+    await browser.should_not_see("Delete the property and all its events")
 
 
 async def test_raw_events_are_a_link_for_each_kind_of_file_and_follow_the_period(site: Site) -> None:
@@ -232,6 +232,6 @@ async def test_raw_events_are_a_link_for_each_kind_of_file_and_follow_the_period
 
     exports = f"/api/v1/properties/{mine.id}/events"
     assert addresses() == {f"{exports}.{ending}?period=all" for ending in ("csv", "jsonl", "parquet")}
-    [period] = [one for one in browser.find(ui.select).elements if one.props["aria-label"] == "Of which time"]
+    [period] = [one for one in browser.find(ui.select).elements if one.props["aria-label"] == "Date range"]
     period.set_value("28d")
     assert addresses() == {f"{exports}.{ending}?period=28d" for ending in ("csv", "jsonl", "parquet")}

@@ -24,7 +24,7 @@ async def test_the_start_tells_strangers_what_this_is_and_sends_others_to_their_
     browser = site.browser()
     await browser.open("/")
     await browser.should_see("Sign in")
-    await browser.should_see("Nobody owns this server yet.")
+    await browser.should_see("This server has no owner yet.")
     answer = await site.client(a_user(site.services.database)).get("/")
     assert answer.headers["location"] == "/properties"
 
@@ -33,7 +33,7 @@ async def test_an_owned_server_does_not_ask_for_an_owner(site: Site) -> None:
     a_user(site.services.database)
     browser = site.browser()
     await browser.open("/")
-    await browser.should_not_see("Nobody owns this server yet.")
+    await browser.should_not_see("This server has no owner yet.")
 
 
 async def test_recipes_hold_this_servers_address_and_ones_own_property(site: Site) -> None:

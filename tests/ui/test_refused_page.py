@@ -35,7 +35,7 @@ async def test_a_refused_event_stands_there_with_its_reason_and_one_click_lets_t
     refuse(site, found, DropReason.HOSTNAME, "shop.example.com")
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
-    await has(browser, "shop.example.com is not among the hostnames")
+    await has(browser, "shop.example.com is not an allowed hostname")
     await has(browser, "/pricing")
     press(browser, "Allow shop.example.com")
     await has(browser, "shop.example.com is allowed")
@@ -47,7 +47,7 @@ async def test_nothing_refused_says_so(site: Site) -> None:
     found = a_property(site.services.database, owner=owner)
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
-    await has(browser, "Nothing was refused")
+    await has(browser, "No rejected events")
 
 
 async def test_a_flood_is_listed_with_the_setting_that_lets_more_in(site: Site) -> None:
@@ -57,10 +57,10 @@ async def test_a_flood_is_listed_with_the_setting_that_lets_more_in(site: Site) 
     refuse(site, found, "400: [3] data is a text; expected an object.")
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
-    await has(browser, "Refused with 429: Too many events")
-    await has(browser, "One address may send 100 events a second")
+    await has(browser, "Rejected with 429: Too many events")
+    await has(browser, "The rate limit is 100 events per second")
     await has(browser, "raise PROPRIUM_COLLECT_RATE")
-    await has(browser, "Refused with 400: [3] data is a text; expected an object.")
+    await has(browser, "Rejected with 400: [3] data is a text; expected an object.")
 
 
 async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(site: Site) -> None:
@@ -76,14 +76,14 @@ async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(s
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
     await has(browser, "2 ×")
-    await has(browser, "by automated browsers: stored, and in no number except Bots")
+    await has(browser, "by automated browsers: stored, and reported only under Bots")
     press(browser, "Count automated browsers")
-    await has(browser, "Automated browsers count like people now")
+    await has(browser, "Automated browsers count as visitors now")
     assert reload(site, found).counts_automated is True
     site.filled.projector.catch_up()
     assert automated_hits(site.services.warehouse, found.number or 0, now - timedelta(days=2)) == 0
     await browser.open(f"/properties/{found.id}/refused")
-    await has(browser, "Nothing was refused")
+    await has(browser, "No rejected events")
     await browser.should_not_see("automated browsers")
 
 
@@ -101,7 +101,7 @@ async def test_the_owner_is_asked_about_a_proxy_once_and_one_click_trusts_it(sit
     browser = site.browser(owner)
     await browser.open("/properties")
     await has(browser, "a proxy at 10.0.0.5")
-    press(browser, "Trust it")
+    press(browser, "Trust this proxy")
     await has(browser, "10.0.0.5 is trusted now")
     assert [str(network) for network in trusted_proxies.trusted_networks(site.services.database)] == ["10.0.0.5/32"]
     assert trusted_proxies.pending_proxy(site.services.database) is None
@@ -131,6 +131,6 @@ async def test_the_menu_of_the_dashboard_leads_there_when_something_was_refused(
     owner = a_user(site.services.database, role=Role.OWNER)
     found = a_property(site.services.database, owner=owner)
     client = site.client(owner)
-    assert "Refused events" not in (await client.get(f"/properties/{found.id}")).text
+    assert "Rejected events" not in (await client.get(f"/properties/{found.id}")).text
     refuse(site, found, DropReason.HOSTNAME, "shop.example.com")
-    assert "Refused events" in (await client.get(f"/properties/{found.id}")).text
+    assert "Rejected events" in (await client.get(f"/properties/{found.id}")).text

@@ -171,4 +171,4 @@ async def test_the_menus_lead_there(site: Site, ada: User, ours: Property) -> No
 async def test_without_a_property_there_is_nothing_to_ask(site: Site) -> None:
     viewer = a_user(site.services.database, "eve@example.com", Role.VIEWER)
     browser = await opened(site, viewer)
-    await has(browser, "No property yet")
+    await has(browser, "No properties yet")

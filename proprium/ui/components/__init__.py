@@ -1,1 +1,1 @@
-"""Small pieces that every page is put together from."""
+"""Reusable UI components: buttons, fields, dialogs, panels, tables, chips, notices."""

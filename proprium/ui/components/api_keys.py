@@ -1,4 +1,4 @@
-"""The account page's API keys: made, shown once, listed and revoked."""
+"""API keys panel of the account page: create, show the token once, list, revoke."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ALL_PROPERTIES = "all"
 
 
 class ApiKeysPanel:
-    """For one open account page."""
+    """Lists a user's API keys on one open account page."""
 
     def __init__(self, services: Services, user: User) -> None:
         self._services, self._database = services, services.database
         self._request = ui.context.client.request
         with panel("API keys") as box:
             with box.head:
-                link_button("What they open", "/api/v1/docs")
+                link_button("API reference", "/api/v1/docs")
                 button("New key", "plus", on_click=self._open_dialog)
             self._body = box.body
         self._draw(user)
@@ -42,14 +42,14 @@ class ApiKeysPanel:
         keys = api_keys.list_keys(self._database, user.id)
         with self._body:
             if not keys:
-                ui.label("None yet. With a key a program reads your numbers, or sends events of its own.").classes(
+                ui.label("No API keys yet. With a key, a program can read your statistics or send events.").classes(
                     theme.MUTED
                 )
                 return
             with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
                 for key in keys:
                     scope_label = (
-                        name_by_id.get(key.property_id, "a deleted property") if key.property_id else "all that you see"
+                        name_by_id.get(key.property_id, "Deleted property") if key.property_id else "All properties"
                     )
                     self._build_row(key, scope_label)
 
@@ -58,11 +58,11 @@ class ApiKeysPanel:
             with ui.element("td"):
                 ui.label(key.name).classes("strong")
                 usage_text = f"last used {key.used_at:%-d %B %Y}" if key.used_at else "never used"
-                ui.label(f"since {key.created_at:%-d %B %Y}, {usage_text}").classes(f"{theme.MUTED} {theme.SMALL}")
+                ui.label(f"created {key.created_at:%-d %B %Y}, {usage_text}").classes(f"{theme.MUTED} {theme.SMALL}")
             with ui.element("td").classes(theme.MUTED):
                 ui.label(scope_label)
             with ui.element("td"):
-                tag("may send" if key.may_write else "reads only")
+                tag("Can send events" if key.may_write else "Read-only")
             with ui.element("td").classes("r"):
                 button("Revoke", "trash", name=f"Revoke {key.name}", on_click=lambda: self._revoke(key))
 
@@ -70,13 +70,12 @@ class ApiKeysPanel:
         user = self._current_user()
         properties = service.visible_properties(self._database, user)
         with dialog("New API key") as box:
-            name = text_input("Name", placeholder="shop", help_text="What it is for.", autofocus=True)
-            choices = {ALL_PROPERTIES: "All properties that you see"} | {
-                str(property_.id): property_.name for property_ in properties
-            }
-            property_select = select("For", choices, ALL_PROPERTIES)
-            help_text = "Every key reads. One that sends, sends to properties that you may edit."
-            write_switch = switch("It may send events too", False, help_text=help_text)
+            name = text_input("Name", placeholder="shop", help_text="What this key is for.", autofocus=True)
+            choices = {ALL_PROPERTIES: "All properties"}
+            choices |= {str(property_.id): property_.name for property_ in properties}
+            property_select = select("Property", choices, ALL_PROPERTIES)
+            help_text = "Every key can read. It can send events only to properties that you can edit."
+            write_switch = switch("Allow sending events", False, help_text=help_text)
             with ui.element("div").classes("ft") as footer:
                 button("Cancel", on_click=box.close)
                 button("Create", "plus", kind=theme.PRIMARY, on_click=lambda: submit())
@@ -89,7 +88,7 @@ class ApiKeysPanel:
             except UserFacingError as problem:
                 toast(str(problem), "bad")
                 return
-            if token is None:  # the server is stopping
+            if token is None:  # run.io_bound returns None while the server shuts down
                 return
             footer.delete()
             self._show_token(token_box, token)
@@ -101,14 +100,17 @@ class ApiKeysPanel:
         user = self._current_user()
         property_ = service.find_visible(self._database, UUID(property_id), user) if property_id else None
         if property_ and may_write and not service.may_edit(user, property_):
-            raise Forbidden(f"You may read {property_.name}, but not send to it. Make a key that only reads.")
+            raise Forbidden(
+                f"You can read {property_.name}, but not send events to it. Create a read-only key instead."
+            )
         return api_keys.create(
             self._database, name, user_id=user.id, property_id=property_.id if property_ else None, may_write=may_write
         )
 
     def _show_token(self, container: Element, token: str) -> None:
+        """Shows the token for the only time: storage keeps its hash."""
         with container:
-            ui.label("Copy it now. It is shown this once, and kept as a hash only.").classes("strong")
+            ui.label("Copy it now — you won't see it again.").classes("strong")
             code(token, name="The new API key")
 
     async def _revoke(self, key: ApiKey) -> None:
@@ -118,11 +120,11 @@ class ApiKeysPanel:
         except UserFacingError as problem:
             toast(str(problem), "bad")
             return
-        toast(f"{key.name} stopped working.")
+        toast(f"API key {key.name} revoked.")
         self._draw(user)
 
     def _current_user(self) -> User:
-        """Asked again for every change: a login may have ended since the page was opened."""
+        """Reads the signed-in user again before each change: the login may have ended since the page was opened."""
         if (user := session.user_of(self._services, self._request)) is None:
             raise SignInRequired("Your session has ended. Sign in and try again.")
         return user

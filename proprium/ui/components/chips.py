@@ -1,4 +1,4 @@
-"""Small words in boxes: filters that are set, and tags."""
+"""Chips for active filters, and tags (badges)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proprium.ui import theme
 def chip(
     label: str, *, on_click: Callable[..., Any] | None = None, on_remove: Callable[..., Any] | None = None
 ) -> Element:
-    """A filter that is set: its text can be pressed (edit), its × removes it."""
+    """Builds the chip of an active filter: a click on its text edits it, a click on × removes it."""
     with ui.element("span").classes(f"{theme.CHIP} {'off' if on_remove else ''}") as element:
         _chip_text(label, on_click)
         if on_remove:
@@ -33,5 +33,5 @@ def _chip_text(label: str, on_click: Callable[..., Any] | None) -> None:
 
 
 def tag(text: str, kind: str = "") -> ui.label:
-    """A small word in a box; `kind` is "", "good" or "warn"."""
+    """Builds a badge; `kind` is "", "good" or "warn"."""
     return ui.label(text).classes(f"{theme.TAG} {kind}")

@@ -1,4 +1,4 @@
-"""The map element: draws the land at once, colours it when numbers come, and tells which place was clicked."""
+"""Choropleth map element: draws the land at once, colours it when numbers arrive, reports clicks on places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
 
 from maps.atlas import Atlas
 from proprium.figures import choropleth as figures
@@ -16,30 +15,32 @@ from proprium.ui.http.asset_urls import ASSETS, regions_url, world_url
 
 
 class Choropleth(Element, component=ASSETS / "js" / "map.js"):
-    """Empty, it shows the grey world, in the page's own colours. `pick` gives the alpha-2 code or the region id that
-    was clicked."""
+    """Shows a map of the world or of one country's regions; grey, in the page's own colours, before there are numbers.
+
+    `on_pick` is called with the ISO 3166 alpha-2 code or the region id of a clicked place.
+    """
 
     def __init__(self, atlas: Atlas, on_pick: Callable[[str], Any] | None = None) -> None:
         super().__init__()
-        self._update_method = "update"  # what NiceGUI calls in map.js after new props
+        self._update_method = "update"  # the method of map.js that NiceGUI calls after props change
         self._atlas = atlas
         no_rows = Breakdown(dimension="country", unit="visitors", rows=(), total=0, distinct=0)
         self._show(figures.world(no_rows, Look.LIGHT, atlas), world_url(atlas), None, "Map of the world")
         if on_pick is not None:
-            self.on("pick", lambda event: on_pick(_location(event)))
+            self.on("pick", lambda event: on_pick(str(event.args["location"])))
 
     def show_world(self, countries: Breakdown, look: Look) -> None:
         label = f"Map of the world: {countries.unit} by country"
         self._show(figures.world(countries, look, self._atlas), world_url(self._atlas), look, label)
 
     def show_regions(self, breakdown: Breakdown, country: str, look: Look) -> None:
-        """Of a country that `atlas.has_regions`."""
+        """Shows the regions of `country`, for which `atlas.has_regions` must be true."""
         label = f"Map of {self._atlas.name(country)}: {breakdown.unit} by region"
         url = regions_url(self._atlas, country)
         self._show(figures.regions(breakdown, country, look, self._atlas), url, look, label)
 
     def _show(self, figure: Figure, topology: str, look: Look | None, label: str) -> None:
-        """Sends what is to be drawn in one message, and nothing when it is on the screen already."""
+        """Sends the changed props in one message; sends nothing when the map shows them already."""
         new_props = {
             "data": figure["data"],
             "layout": figure["layout"],
@@ -52,7 +53,3 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
             with self._props.suspend_updates():
                 self._props.update(new_props)
             self.update()
-
-
-def _location(event: GenericEventArguments) -> str:
-    return str(event.args["location"])

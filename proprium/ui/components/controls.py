@@ -1,4 +1,4 @@
-"""Things to press."""
+"""Controls: icons, buttons, link buttons, copy buttons, menu items and tabs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ClickHandler = Callable[..., Any]
 
 
 def icon(name: str, classes: str = "") -> Element:
-    """A drawn sign of assets/css/icons.css in the colour of its surroundings; says nothing to a screen reader."""
+    """Builds an icon of assets/css/icons.css in the current text colour; hidden from screen readers."""
     return ui.element("i").classes(f"icon i-{name} {classes}").props('aria-hidden="true"')
 
 
@@ -29,7 +29,10 @@ def button(
     name: str = "",
     is_submit: bool = False,
 ) -> Element:
-    """A plain <button>. `kind`: theme.PRIMARY, DANGER, BARE (joined by a space). Without a label it needs a `name`."""
+    """Builds a plain <button>; without a label it needs a `name`.
+
+    `kind`: theme.PRIMARY, DANGER, BARE, joined by spaces. `name` is the accessible name (aria-label).
+    """
     element = ui.element("button").classes(f"{theme.BUTTON} {kind}")
     element.props(f'type="{"submit" if is_submit else "button"}"')
     _fill_button(element, label, icon_name, name)
@@ -41,7 +44,7 @@ def button(
 def link_button(
     label: str, href: str, icon_name: str = "", *, kind: str = "", name: str = "", opens_new_tab: bool = False
 ) -> Element:
-    """A link that looks like a button."""
+    """Builds a link that looks like a button."""
     element = ui.element("a").classes(f"{theme.BUTTON} {kind}")
     element.props["href"] = href
     if opens_new_tab:
@@ -63,9 +66,9 @@ def _fill_button(element: Element, label: str, icon_name: str, name: str) -> Non
 
 
 def copy_button(text: str, label: str = "Copy") -> Element:
-    """Copies `text` in the browser, without the server, and says so."""
+    """Builds a button that copies `text` in the browser, without the server, and confirms with "Copied"."""
     element = button(label, "copy", name=f"{label} to the clipboard")
-    # writeText is missing on plain http: an invisible field and execCommand do it there.
+    # navigator.clipboard is missing on plain HTTP: fall back to a temporary field and execCommand.
     element.on(
         "click",
         js_handler=f"""async (e) => {{
@@ -84,7 +87,7 @@ def copy_button(text: str, label: str = "Copy") -> Element:
 
 
 def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None = None, kind: str = "") -> Element:
-    """An entry of a ui.menu()."""
+    """Builds an entry of a ui.menu()."""
     element = ui.menu_item(on_click=on_click).classes(kind)
     with element:
         if icon_name:
@@ -96,7 +99,10 @@ def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None 
 def tabs(
     options: Sequence[tuple[str, str]], active: str, on_change: Callable[[str], Any], *, name: str = "View"
 ) -> Element:
-    """Small tabs in a card's head; `options` are (key, label). The active one moves at once, then `on_change(key)`."""
+    """Builds tabs for a card's head from `options` (key, label).
+
+    A click marks its tab as active at once, then calls `on_change(key)`.
+    """
     with ui.element("div").classes(theme.TABS).props('role="tablist"') as group:
         group.props["aria-label"] = name
         buttons = {key: _tab(label, key == active) for key, label in options}

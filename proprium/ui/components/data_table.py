@@ -1,4 +1,4 @@
-"""A table of many rows: heads that sort, rows that can be pressed. Its texts are text, whoever wrote them."""
+"""Data table with sortable headers and clickable rows. Cell texts are escaped: never read as HTML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-# A head is a button, so that it can be reached and pressed by keyboard; aria-sort says what is so now.
+# Headers are buttons so that the keyboard reaches them; aria-sort carries the current order.
 _HEADER_SLOT = """
 <tr>
   <th v-for="col in props.cols" :key="col.name" scope="col" :class="col.name === 'label' ? 'first' : 'r'"
@@ -19,7 +19,7 @@ _HEADER_SLOT = """
       {{ col.label }}
     </button>
   </th>
-  <th class="tail"><span class="hidden-name">Why</span></th>
+  <th class="tail"><span class="hidden-name">Explain</span></th>
 </tr>
 """
 _BODY_SLOT = """
@@ -33,7 +33,7 @@ _BODY_SLOT = """
   </td>
   <td v-for="col in props.cols.slice(1)" :key="col.name" class="r">{{ props.row[col.name] }}</td>
   <td class="tail">
-    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.label + ': why this number'"
+    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.label + ': explain this number'"
             @click.stop="() => $parent.$emit('explained', props.row.i)">
       <i class="icon small i-info" aria-hidden="true"></i>
     </button>
@@ -49,7 +49,11 @@ class TableColumn:
 
 
 class DataTable:
-    """Rows are dicts: `label`, `width` of the bar, `flag` (an address, or ""), `still`, and a text for each column."""
+    """Table of rows given as dicts.
+
+    Keys of a row: `label`, `width` of the bar, `flag` (image URL or ""), `still`, and a text for each column. A row
+    that is `still` cannot be clicked or explained. Callbacks get a row's index in the rows shown last.
+    """
 
     def __init__(
         self, on_sort: Callable[[str], Any], on_row: Callable[[int], Any], on_explain: Callable[[int], Any], name: str
@@ -73,7 +77,7 @@ class DataTable:
         *,
         is_ascending: bool,
     ) -> None:
-        """`first` is the head of the column of labels."""
+        """Replaces headers and rows; `label_title` heads the label column, `sort` is the key of the sorted column."""
         headers = [{"name": "label", "label": label_title, "field": "label", "order": None}]
         for column in columns:
             order = ("ascending" if is_ascending else "descending") if column.key == sort else "none"

@@ -1,4 +1,4 @@
-"""Dialogs."""
+"""Modal dialogs, and the confirmation dialog for destructive actions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from proprium.ui.components.text import text
 
 @contextmanager
 def dialog(title: str, *, is_wide: bool = False, size: str = "") -> Iterator[ui.dialog]:
-    """A dialog with a title and ×; enters its body. Call `.open()` on it afterwards; it leaves the page when closed.
+    """Builds a dialog with a title and × and enters its body.
 
-    `size` is "", "wide", "huge" (tables), or "side": a panel at the right edge, on a phone the whole screen.
+    Call `.open()` on it afterwards; the element is deleted when the dialog closes.
+
+    `size` is "", "wide", "huge" (tables), or "side": a drawer at the right edge, full screen on a phone.
     """
     box = ui.dialog()
     box.on("hide", box.delete)
@@ -34,7 +36,7 @@ def dialog(title: str, *, is_wide: bool = False, size: str = "") -> Iterator[ui.
 
 
 def confirm_by_typing(title: str, text: str, expected: str, action_label: str, on_confirm: Callable[[], Any]) -> None:
-    """Asks to type `expected` before something that cannot be undone."""
+    """Asks to type `expected` before an action that cannot be undone."""
     with dialog(title) as box:
         ui.label(text)
         confirmation_input = text_input(f"Type {expected} to confirm", placeholder=expected)

@@ -1,4 +1,4 @@
-"""What stands where numbers will be, or cannot be."""
+"""Feedback: loading skeletons, empty states, notes, toasts and flash messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from proprium.ui.components.controls import icon
 
 
 def skeleton(height: int, classes: str = "") -> Element:
-    """A grey shimmer of `height` pixels until the numbers arrive."""
+    """Builds a loading placeholder of `height` pixels."""
     return (
         ui.element("div")
         .classes(f"{theme.SKELETON} {classes}")
@@ -21,7 +21,7 @@ def skeleton(height: int, classes: str = "") -> Element:
 
 
 def empty_state(title: str, text: str = "", icon_name: str = "chart") -> Element:
-    """Says what is missing and how to get it. Enter it to add a button below."""
+    """Builds an empty state: what is missing and how to get it. Enter it to add a button below."""
     with ui.element("div").classes(theme.BLANK) as element:
         icon(icon_name)
         ui.label(title).classes("t")
@@ -31,7 +31,7 @@ def empty_state(title: str, text: str = "", icon_name: str = "chart") -> Element
 
 
 def note(text: str, kind: str = "", icon_name: str = "") -> Element:
-    """A sentence in a coloured box; `kind` is "", "good", "warn" or "bad"."""
+    """Builds a message in a coloured box; `kind` is "", "good", "warn" or "bad" (an alert)."""
     with (
         ui.element("div")
         .classes(f"{theme.NOTE} {kind}")
@@ -43,16 +43,16 @@ def note(text: str, kind: str = "", icon_name: str = "") -> Element:
 
 
 def error_note(text: str) -> Element:
-    """An error that stays in its tile and says what to do."""
+    """Builds an error message that stays in its tile and says what to do."""
     return note(text, "bad")
 
 
 def toast(text: str, kind: str = "") -> None:
-    """A sentence that goes away by itself; `kind` "bad" for what did not work."""
+    """Shows a message for 4 s, or 8 s with a `kind`; `kind` "bad" marks an error."""
     ui.notify(text, position="bottom", classes=kind, multi_line=True, timeout=8000 if kind else 4000)
 
 
 def show_flash(key: str) -> None:
-    """What the form that led here was answered, if anything."""
+    """Shows the flash message of `key`, the answer to the form that redirected here, if there is one."""
     if key and (flash_message := flash.pop(key)):
         note(flash_message.text, flash_message.kind)

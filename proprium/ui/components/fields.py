@@ -1,4 +1,4 @@
-"""Fields: native ones for forms that are posted, NiceGUI's for pages that talk over the socket. Both look the same."""
+"""Form fields: native inputs for posted forms, NiceGUI inputs for pages over the WebSocket. Both look the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proprium.ui.components.text import span, text
 
 @contextmanager
 def field(label: str, help_text: str = "", *, input_id: str = "") -> Iterator[Element]:
-    """A label above whatever is put inside, the reason for asking below. `target` is the id of a native field."""
+    """Puts a label above the field that is built inside, and help text below; `input_id` is a native field's id."""
     with ui.element("div").classes(theme.FIELD) as box:
         caption = text("label" if input_id else "div", label, "lab")
         if input_id:
@@ -26,17 +26,17 @@ def field(label: str, help_text: str = "", *, input_id: str = "") -> Iterator[El
 
 @contextmanager
 def post_form(action: str, classes: str = f"{theme.STACK} wide") -> Iterator[Element]:
-    """A form that the browser posts itself, so that its answer can set a cookie."""
+    """Builds a form that the browser posts itself, so that the response can set a cookie."""
     with ui.element("form").classes(classes) as form:
         form.props.update({"method": "post", "action": action})
         yield form
 
 
 def hidden_input(name: str, value: str, *, autocomplete: str = "") -> None:
-    """A field that nobody sees."""
+    """Builds a hidden field of a posted form."""
     element = ui.element("input").props('type="hidden"')
     element.props.update({"name": name, "value": value})
-    if autocomplete:  # password managers want to read the account's name
+    if autocomplete:  # password managers read the account's name from it
         element.props["autocomplete"] = autocomplete
 
 
@@ -51,7 +51,7 @@ def native_input(
     is_required: bool = True,
     **attributes: str,
 ) -> Element:
-    """An <input> of a form that the browser posts itself."""
+    """Builds a labelled <input> of a posted form."""
     with field(label, help_text, input_id=f"field-{name}"):
         element = ui.element("input").classes(theme.INPUT)
         element.props.update(
@@ -65,7 +65,7 @@ def native_input(
 
 
 def checkbox(label: str, name: str, *, is_checked: bool = False, help_text: str = "") -> Element:
-    """A check box of a form that the browser posts itself; its value is "yes"."""
+    """Builds a check box of a posted form; its value is "yes"."""
     with ui.element("label").classes("tick"):
         element = ui.element("input")
         element.props.update({"type": "checkbox", "name": name, "value": "yes", "checked": is_checked})
@@ -79,7 +79,7 @@ def checkbox(label: str, name: str, *, is_checked: bool = False, help_text: str 
 def text_input(
     label: str, *, value: str = "", placeholder: str = "", help_text: str = "", autofocus: bool = False
 ) -> ui.input:
-    """A text field that talks over the socket."""
+    """Builds a labelled text field over the WebSocket."""
     with field(label, help_text):
         element = ui.input(value=value, placeholder=placeholder).props("outlined dense hide-bottom-space")
         element.props["aria-label"] = label
@@ -91,7 +91,7 @@ def text_input(
 def select(
     label: str, options: Mapping[str, str], value: str, *, help_text: str = "", is_searchable: bool = False
 ) -> ui.select:
-    """A choice of `options` (key → label) that talks over the socket."""
+    """Builds a labelled select of `options` (key → label) over the WebSocket."""
     with field(label, help_text):
         element = ui.select(dict(options), value=value, with_input=is_searchable).props(
             "outlined dense options-dense hide-bottom-space"
@@ -101,7 +101,7 @@ def select(
 
 
 def compact_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
-    """A choice in a row of tools: its name is for those who cannot see what it is. What is typed finds an option."""
+    """Builds a searchable select for a toolbar; `name` is its accessible name instead of a visible label."""
     element = ui.select(dict(options), value=value, with_input=True)
     element.props("outlined dense options-dense hide-bottom-space")
     element.props["aria-label"] = name
@@ -109,7 +109,7 @@ def compact_select(name: str, options: Mapping[str, str], value: str) -> ui.sele
 
 
 def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", help_text: str = "") -> ui.textarea:
-    """Values, one a line, over the socket."""
+    """Builds a labelled text area of values, one per line, over the WebSocket."""
     with field(label, help_text):
         element = ui.textarea(value="\n".join(lines), placeholder=placeholder)
         element.props("outlined dense autogrow hide-bottom-space")
@@ -120,7 +120,7 @@ def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", help_t
 def integer_input(
     label: str, value: int, minimum: int, maximum: int, *, unit: str = "", help_text: str = ""
 ) -> ui.number:
-    """A number without a fraction, over the socket; what is outside is refused where it is saved."""
+    """Builds a labelled field for an integer; saving rejects values outside `minimum` and `maximum`."""
     with field(label, help_text):
         element = ui.number(value=value, min=minimum, max=maximum, step=1, precision=0, suffix=unit)
         element.props("outlined dense hide-bottom-space")
@@ -129,12 +129,12 @@ def integer_input(
 
 
 def read_integer(element: ui.number) -> int:
-    """Raises nothing: an emptied field is 0, and refused where that is outside."""
+    """Reads the field; an empty one is 0, which saving rejects where 0 is out of range. Raises nothing."""
     return int(element.value or 0)
 
 
 def switch(label: str, value: bool, *, help_text: str = "") -> ui.switch:
-    """On or off, over the socket."""
+    """Builds an on/off switch over the WebSocket."""
     with ui.element("div").classes(theme.FIELD):
         element = ui.switch(label, value=value).props("dense")
         if help_text:

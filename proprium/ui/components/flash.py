@@ -1,4 +1,7 @@
-"""A sentence for the page after a posted form: kept here, so that nobody can write one into a link."""
+"""Flash messages: shown once by the page that a posted form redirects to.
+
+The text stays in this process's memory and the URL carries a random key only, so a link cannot inject a message.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _lock = Lock()
 
 
 def put(text: str, kind: str = "bad") -> str:
-    """The key to hand on as `?said=`."""
+    """Stores a message; returns its key for the parameter `?said=`. Keeps the newest MAX_MESSAGES."""
     key = secrets.token_urlsafe(9)
     with _lock:
         _messages[key] = FlashMessage(text, kind)
@@ -31,6 +34,6 @@ def put(text: str, kind: str = "bad") -> str:
 
 
 def pop(key: str) -> FlashMessage | None:
-    """Once: a reload does not repeat it."""
+    """Removes and returns the message of `key`, so that a reload does not repeat it."""
     with _lock:
         return _messages.pop(key, None)

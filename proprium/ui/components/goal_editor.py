@@ -1,4 +1,4 @@
-"""The goals of a property on its settings page: listed, defined, changed, removed."""
+"""Goal editor of the settings page: lists, adds, edits and removes a property's goals."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.text import span
 
 EVENT, PAGE = "event", "page"
-REACHED_BY_LABELS = {EVENT: "An event is sent", PAGE: "A page is viewed"}
-VALUE_LABELS = {EVENT: "Name of the event", PAGE: "Path of the page"}
+REACHED_BY_LABELS = {EVENT: "Event", PAGE: "Page view"}
+VALUE_LABELS = {EVENT: "Event name", PAGE: "Page path"}
 VALUE_EXAMPLES = {EVENT: "sign_up", PAGE: "/thanks*"}
 HELP_TEXTS = {
-    EVENT: "As it is sent, in upper and lower case.",
-    PAGE: "* stands for anything: /thanks* is reached by /thanks and /thanks/you.",
+    EVENT: "Case-sensitive: exactly as the event is sent.",
+    PAGE: "* matches anything: /thanks* matches /thanks and /thanks/you.",
 }
 OPERATOR_LABELS = {
     Operator.IS.value: "is",
@@ -39,7 +39,7 @@ OPERATOR_LABELS = {
 
 
 class GoalEditor:
-    """Saved at once, beside the form below: a goal is a thing of its own."""
+    """Goals panel; saves each change at once, independent of the settings form and its Save button."""
 
     def __init__(self, actions: PropertyActions, property_: Property) -> None:
         self._actions, self._property_id, self._goals = actions, property_.id, parse_goals(property_.goals)
@@ -47,7 +47,7 @@ class GoalEditor:
             box.card.props["id"] = "goals"
             self._list = ui.element("div").classes("stack tight")
         with box.head:
-            button("Define a goal", "plus", on_click=lambda: self._open_dialog(None))
+            button("Add goal", "plus", on_click=lambda: self._open_dialog(None))
         self._draw()
 
     def _draw(self) -> None:
@@ -56,34 +56,32 @@ class GoalEditor:
             for goal in self._goals:
                 self._build_row(goal)
             if not self._goals:
-                empty_state(
-                    "No goal yet", "What visits are for: a sign-up, an order, a page that says thanks.", "target"
-                )
+                empty_state("No goals yet", "Track a page (/thanks) or event (signup) as a conversion.", "target")
 
     def _build_row(self, goal: Goal) -> None:
         with ui.element("div").classes(f"{theme.LINE} goalline"):
             with ui.element("div").classes("grow"):
                 span(goal.name, "strong cut")
                 span(" and ".join(filter_.label() for filter_ in goal.filters), "mut small")
-            edit_button = button("", "pencil", kind=theme.BARE, name=f"Change the goal {goal.name}")
+            edit_button = button("", "pencil", kind=theme.BARE, name=f"Edit goal {goal.name}")
             edit_button.on("click", lambda: self._open_dialog(goal))
-            remove_button = button("", "trash", kind=theme.BARE, name=f"Remove the goal {goal.name}")
+            remove_button = button("", "trash", kind=theme.BARE, name=f"Remove goal {goal.name}")
             remove_button.on("click", lambda: self._remove(goal))
 
     def _open_dialog(self, goal: Goal | None) -> None:
         _GoalDialog(goal, lambda edited_goal: self._replace(goal, edited_goal)).open()
 
     async def _replace(self, old_goal: Goal | None, new_goal: Goal) -> bool:
-        """In the place of the one that was changed."""
+        """Saves `new_goal` at the position of `old_goal`, or appends it when there is none. False when rejected."""
         goals = [new_goal if goal == old_goal else goal for goal in self._goals]
         return await self._save(goals if old_goal in self._goals else [*self._goals, new_goal])
 
     async def _remove(self, goal: Goal) -> None:
         if await self._save([other for other in self._goals if other != goal]):
-            toast(f"{goal.name} is no goal any more.")
+            toast(f"Goal {goal.name} removed.")
 
     async def _save(self, goals: list[Goal]) -> bool:
-        property_ = await self._actions.update(self._property_id, goals=[to_stored(goal_) for goal_ in goals])
+        property_ = await self._actions.update(self._property_id, goals=[to_stored(goal) for goal in goals])
         if property_ is None:
             return False
         self._goals = parse_goals(property_.goals)
@@ -93,7 +91,7 @@ class GoalEditor:
 
 @dataclass
 class _DataCondition:
-    """A further one, on data.<key>."""
+    """The inputs of one additional condition, on data.<key>."""
 
     box: ui.element
     key: ui.input
@@ -113,17 +111,17 @@ class _GoalDialog:
 
     def open(self) -> None:
         main_filter, data_filters, self._other_filters = _split_filters(self._goal)
-        with dialog("Change the goal" if self._goal else "Define a goal") as self._dialog:
+        with dialog("Edit goal" if self._goal else "Add goal") as self._dialog:
             name = self._goal.name if self._goal else ""
             self._name_input = text_input("Name", value=name, placeholder="Sign-up", autofocus=True)
             kind = PAGE if main_filter and main_filter.dimension == PAGE else EVENT
-            self._kind_select = select("It is reached when", REACHED_BY_LABELS, kind)
+            self._kind_select = select("Trigger", REACHED_BY_LABELS, kind)
             self._value_input = text_input(VALUE_LABELS[kind], value=main_filter.value if main_filter else "")
             self._help_label = ui.label("").classes("mut small")
             self._conditions_box = ui.element("div").classes("stack tight")
             if self._other_filters:
                 ui.label("And " + " and ".join(filter_.label() for filter_ in self._other_filters)).classes("mut small")
-            button("And its data …", "plus", kind=theme.BARE, on_click=lambda: self._add_condition(None)).style(
+            button("Add data condition", "plus", kind=theme.BARE, on_click=lambda: self._add_condition(None)).style(
                 "align-self: flex-start"
             )
             self._error_label = ui.label("").classes("bad small").props('role="alert"')
@@ -149,9 +147,9 @@ class _GoalDialog:
             operator = compact_select("", OPERATOR_LABELS, filter_.operator.value if filter_ else Operator.IS.value)
             value = ui.input(value=filter_.value if filter_ else "", placeholder="pro")
             remove_button = button("", "close", kind=theme.BARE, name="Remove this condition")
-        for field, label in ((key, "Key of data"), (value, "Value of data")):
+        for field, label in ((key, "Data key"), (value, "Data value")):
             field.props("outlined dense hide-bottom-space").props["aria-label"] = label
-        operator.props["aria-label"] = "How the value compares"
+        operator.props["aria-label"] = "Operator"
         condition = _DataCondition(box, key, operator, value)
         self._conditions.append(condition)
         operator.on_value_change(lambda event: value.set_visibility(event.value != Operator.IS_SET.value))
@@ -171,13 +169,13 @@ class _GoalDialog:
             self._dialog.close()
 
     def _read_goal(self) -> Goal:
-        """Raises BadQuery with what is missing."""
+        """Builds the goal from the fields; raises BadQuery that names a missing or invalid one."""
         name, text = (self._name_input.value or "").strip(), (self._value_input.value or "").strip()
         if not name:
             raise BadQuery("A goal needs a name.")
         if not text and not self._other_filters:
             kind = str(self._kind_select.value)
-            raise BadQuery(f"{VALUE_LABELS[kind]} is missing. Write one like {VALUE_EXAMPLES[kind]}.")
+            raise BadQuery(f"{VALUE_LABELS[kind]} is missing. Enter one such as {VALUE_EXAMPLES[kind]}.")
         is_pattern = self._kind_select.value == PAGE and "*" in text
         main_filter = Filter(str(self._kind_select.value), Operator.MATCHES if is_pattern else Operator.IS, (text,))
         filters = [
@@ -189,7 +187,7 @@ class _GoalDialog:
 
 
 def _split_filters(goal: Goal | None) -> tuple[Filter | None, list[Filter], list[Filter]]:
-    """The condition on the event or page, those on data, and others that a program set: these are kept as they are."""
+    """Splits a goal's filters: the event or page filter, data filters, and others set by API, kept unchanged."""
     filters = list(goal.filters) if goal else []
     main_filter = next((filter_ for filter_ in filters if _is_main_filter(filter_)), None)
     data_filters = [filter_ for filter_ in filters if filter_.data_key and filter_.operator.value in OPERATOR_LABELS]

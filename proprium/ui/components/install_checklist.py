@@ -1,4 +1,4 @@
-"""The tick list that fills while the first hits arrive, and says in amber why one was refused."""
+"""Install checklist: the steps that an arriving event passes, with a warning where one was rejected."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from proprium.ui.components.text import span
 
 STEP_LABELS = {
     "received": "Received",
-    "known": "Property known",
+    "known": "Property found",
     "hostname": "Hostname allowed",
-    "address": "Address read",
+    "address": "IP address resolved",
     "country": "Country",
     "browser": "Browser",
-    "human": "A person, no bot",
+    "human": "Not a bot",
     "stored": "Stored",
 }
 STEP_BY_REASON: dict[str, str] = {
@@ -33,10 +33,10 @@ STEP_BY_REASON: dict[str, str] = {
     DropReason.BOT: "human",
 }
 STEP_BY_STATUS = {400: "received", 404: "known", 413: "received", 429: "address"}
-"""Where a request ended that was refused before anybody looked at its events; a 503 ended at the last step."""
-DONE, REJECTED, WARNING, PENDING = "done", "refused", "apart", ""  # APART: let in, but something should be done
+"""HTTP status → step at which a request was rejected before its events were read; a 503 fails at the last step."""
+DONE, REJECTED, WARNING, PENDING = "done", "refused", "apart", ""  # CSS classes; WARNING: accepted, but needs action
 ICON_BY_STATE = {REJECTED: "close", WARNING: "warn"}
-DUPLICATE_TEXT = "sent again, counted once"
+DUPLICATE_TEXT = "duplicate, counted once"
 
 
 StepStates = Mapping[str, tuple[str, str]]
@@ -44,18 +44,18 @@ StepStates = Mapping[str, tuple[str, str]]
 
 @dataclass(frozen=True)
 class HitReport:
-    """A hit as the list shows it: step → (state, what to say)."""
+    """A hit as the checklist shows it: step → (state, detail)."""
 
     title: str
     steps: StepStates
-    problem: str = ""  # why it was refused or kept apart: a key of reasons.SENTENCES, or a status and a sentence
+    problem: str = ""  # why it was rejected or counts as a bot: a key of SENTENCE_BY_REASON, or "status: sentence"
     hostname: str | None = None
-    has_address: bool | None = True  # None: another process knows
+    has_address: bool | None = True  # None: unknown, another process received the hit
     is_stored: bool = False
 
     @classmethod
     def from_outcome(cls, outcome: HitOutcome, counts_automated: bool = True) -> HitReport:
-        """From this process's own collector: everything is known of it."""
+        """Reports a hit of this process's own collector, with every detail."""
         is_kept_apart = outcome.is_automated and not counts_automated
         return cls(
             _title(outcome.event, outcome.page),
@@ -68,13 +68,13 @@ class HitReport:
 
     @classmethod
     def from_event(cls, event: StoredEvent, counts_automated: bool = True) -> HitReport:
-        """From storage: another process took it, so it passed every door."""
+        """Reports an event read from storage: received by another process, so it passed every check."""
         country = event.country or None
         steps = {
             "received": (DONE, event.event),
             "known": (DONE, ""),
             "hostname": (DONE, event.hostname or "none sent"),
-            "address": (DONE if country else PENDING, "" if country else "not told"),
+            "address": (DONE if country else PENDING, "" if country else "not available"),
             **_agent_steps(country, event.browser, event.is_bot, event.is_automated, counts_automated),
             "stored": (DONE, ""),
         }
@@ -107,14 +107,17 @@ def _outcome_steps(outcome: HitOutcome, counts_automated: bool) -> StepStates:
 
 
 def _rejected_request_steps(outcome: HitOutcome, failed_step: str) -> StepStates:
-    """What comes after the step where it ended was not looked at."""
+    """Marks `failed_step` as rejected; the steps after it were not reached and stay pending."""
     steps = dict.fromkeys(STEP_LABELS, (PENDING, "")) | {"received": (DONE, outcome.event), "known": (DONE, "")}
     steps[failed_step] = (REJECTED, steps[failed_step][1])
     return steps
 
 
 class InstallChecklist:
-    """The card beside the tag. `advice` says in a sentence what no click does."""
+    """The checklist card beside the tracking code.
+
+    `advice_for` maps a problem to a sentence about what to do where no one-click fix exists, or to "".
+    """
 
     def __init__(
         self,
@@ -127,9 +130,10 @@ class InstallChecklist:
     ) -> None:
         self._country_name, self._advice_for = country_name, advice_for
         self._step_rows: dict[str, _StepRow] = {}
+        headline = f"Listening for {site_name}" if has_events else f"Waiting for the first event from {site_name}"
         with ui.element("div").classes(f"{theme.LINE} bd").style("padding-bottom: 2px").props('role="status"'):
             self._dot = ui.element("span").classes(f"{theme.DOT} {theme.ON}")
-            self._headline = span(_headline_text(site_name, has_events), "strong")
+            self._headline = span(headline, "strong")
         with ui.element("div").classes("ticks bd").style("padding-top: 4px"):
             for key, label in STEP_LABELS.items():
                 self._step_rows[key] = _StepRow(label)
@@ -140,7 +144,7 @@ class InstallChecklist:
         self._ready_box.set_visibility(has_events)
 
     def show(self, hit_report: HitReport, fix: Fix | None = None) -> None:
-        """What is wrong with it stands below in amber, with a button that mends it where there is one."""
+        """Shows a hit's steps; its problem goes below as a warning, with a button for `fix` if there is one."""
         self._headline.set_text(hit_report.title)
         for key, (state, detail) in hit_report.steps.items():
             is_country = key == "country" and state == DONE
@@ -155,7 +159,7 @@ class InstallChecklist:
             )
 
     def add_note(self, sentence: str, fix: Fix | None = None, advice: str = "") -> None:
-        """One more sentence below the steps of what was shown last."""
+        """Adds one more warning below the steps of the hit that was shown last."""
         self._notes_box.set_visibility(True)
         with self._notes_box:
             note(sentence, "warn")
@@ -183,20 +187,16 @@ def _agent_steps(
     country: str | None, browser: str, is_bot: bool, is_automated: bool, counts_automated: bool
 ) -> dict[str, tuple[str, str]]:
     return {
-        "country": (DONE, country) if country else (PENDING, "unknown place"),
-        "browser": (DONE, browser) if browser else (PENDING, "none that we know"),
+        "country": (DONE, country) if country else (PENDING, "unknown location"),
+        "browser": (DONE, browser) if browser else (PENDING, "unknown browser"),
         "human": _human_step(is_bot, is_automated, counts_automated),
     }
 
 
 def _human_step(is_bot: bool, is_automated: bool, counts_automated: bool) -> tuple[str, str]:
     if is_automated:
-        return (DONE, "automated, counted") if counts_automated else (WARNING, "automated: counted apart")
-    return (PENDING, "looks like a bot: counted apart") if is_bot else (DONE, "")
-
-
-def _headline_text(name: str, has_events: bool) -> str:
-    return f"Listening for {name}" if has_events else f"Waiting for the first event from {name}"
+        return (DONE, "automated, counted") if counts_automated else (WARNING, "automated: counted as a bot")
+    return (PENDING, "looks like a bot: recorded separately") if is_bot else (DONE, "")
 
 
 def _title(event: str, page: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Surfaces: a card with a head and a body, and a block of code that can be copied."""
+"""Panels: a card with a head and a body, and a code block with a copy button."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from proprium.ui.components.text import text
 @dataclass(frozen=True)
 class Panel:
     card: Element
-    head: Element  # title at the left; what is added here stands at the right
+    head: Element  # title at the left; elements added here go to the right
     title: TextElement
     body: Element
 
@@ -27,7 +27,7 @@ class Panel:
 def panel(
     title: str, *, hint: str = "", body_classes: str = theme.BODY, classes: str = "", heading_tag: str = "h2"
 ) -> Iterator[Panel]:
-    """A card; enters its body. `body` are the body's classes: theme.ROWS for ranked rows."""
+    """Builds a card and enters its body; `body_classes` may be theme.ROWS, for ranked rows."""
     with ui.element("section").classes(f"{theme.CARD} {classes}") as card:
         card.props["aria-label"] = title
         with ui.element("div").classes(theme.HEAD) as head:
@@ -40,7 +40,7 @@ def panel(
 
 
 def code(content: str, *, name: str = "Code") -> Element:
-    """Text to be copied, as it is."""
+    """Builds a code block with a copy button; `name` is its accessible name."""
     with ui.element("div").classes(theme.CODE) as block:
         text("pre", content).props('tabindex="0" role="region"').props["aria-label"] = name
         copy_button(content)

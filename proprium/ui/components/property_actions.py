@@ -1,6 +1,6 @@
-"""What can be done to a property, as dialogs: the list, the dashboard and the settings offer the same ones.
+"""Property actions as dialogs (create, rename, publish, show tracking code, reset, delete) of all pages.
 
-Each asks for the rights again when it acts: a page may be older than they are.
+Each action checks the user's rights again when it runs: a page may have been opened before they changed.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ OnDone = Callable[[Property], Any]
 
 
 class PropertyActions:
-    """For one open page. `on_done` callbacks get the property as it is afterwards."""
+    """Actions for one open page. `on_done` callbacks get the property as it is after the action."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._database = services.database
         self._client = ui.context.client
-        self._request = self._client.request  # of the page: its cookie says who is asking
+        self._request = self._client.request  # its cookie identifies the user
 
     def create(self) -> None:
-        """One field, then straight to the page with the tag."""
+        """Asks for a name, then opens the install page of the new property."""
         with dialog("New property") as box:
             name = text_input(
-                "Name", placeholder="example.com", help_text="The address of the site will do.", autofocus=True
+                "Name", placeholder="example.com", help_text="Domain or name of your site.", autofocus=True
             )
             with ui.element("div").classes("ft"):
                 button("Cancel", on_click=box.close)
@@ -77,21 +77,21 @@ class PropertyActions:
 
     async def set_public(self, property_: Property, is_public: bool, on_done: OnDone) -> None:
         if updated_property := await self.update(property_.id, is_public=is_public):
-            toast("Anyone with its address can read it now." if is_public else "Only you can read it now.")
+            toast("Anyone with the link can view it now." if is_public else "The dashboard is private now.")
             await _call_on_done(on_done, updated_property)
 
     def show_tag(self, property_: Property) -> None:
         track(self._services, "see_site_tag")
-        with dialog("Site tag", is_wide=True) as box:
-            ui.label(f"Into the head of every page of {property_.name}:").classes(theme.MUTED)
-            code(Snippets(self._services.settings, property_).tag(), name="The site tag")
+        with dialog("Tracking code", is_wide=True) as box:
+            ui.label(f"Paste this into the <head> of every page of {property_.name}:").classes(theme.MUTED)
+            code(Snippets(self._services.settings, property_).tag(), name="Tracking code")
             with ui.element("div").classes("ft"):
                 link_button("Instructions", f"/properties/{property_.id}/install")
                 button("Done", kind=theme.PRIMARY, on_click=box.close)
         box.open()
 
     def delete(self, property_: Property, on_done: OnDone) -> None:
-        text = f"Deletes {property_.name} and every event it ever received. This cannot be undone."
+        text = f"Deletes {property_.name} and all its events. This cannot be undone."
 
         async def confirm() -> None:
             access = page_access.release(self._client, property_.id)
@@ -101,31 +101,31 @@ class PropertyActions:
                 track(self._services, "delete_property")
                 await _call_on_done(on_done, property_)
 
-        confirm_by_typing(f"Delete {property_.name}?", text, property_.name, "Delete it for good", confirm)
+        confirm_by_typing(f"Delete {property_.name}?", text, property_.name, "Delete permanently", confirm)
 
     def reset(self, property_: Property, on_done: OnDone) -> None:
-        text = f"Deletes every event of {property_.name}. The property, its settings and its tag stay."
+        text = f"Deletes all events of {property_.name}. The property, its settings and its tracking code stay."
 
         async def confirm() -> None:
             deleted_count = await self._run_or_toast(lambda: self._reset(property_.id))
             if deleted_count is not None:
-                toast(f"{deleted_count:,} events are gone.")
+                toast(f"{deleted_count:,} {'event' if deleted_count == 1 else 'events'} deleted.")
                 await _call_on_done(on_done, property_)
 
         confirm_by_typing(f"Reset {property_.name}?", text, property_.name, "Delete all events", confirm)
 
     async def update(self, property_id: UUID, **values: Any) -> Property | None:
-        """Sets them, None when that was refused: then the page says why."""
+        """Updates settings; returns None when they were rejected, after a toast with the reason."""
         return await self._run_or_toast(lambda: self._update(property_id, values))
 
     async def publish_key(self, property_id: UUID, key: str, is_public: bool) -> Property | None:
-        """Makes one data key public or private for readers, None when that was refused."""
+        """Makes one data key public or private for readers; returns None when that was rejected, after a toast."""
         return await self._run_or_toast(lambda: self._publish_key(property_id, key, is_public))
 
     def _create(self, name: str) -> Property:
         user = session.user_of(self._services, self._request)
         if user is None or not service.may_create(user):
-            raise NotFound("Your account may not create properties. Ask the owner of this server.")
+            raise NotFound("Your account cannot create properties. Ask the owner of this server.")
         return service.create_property(self._database, name, user.id)
 
     def _update(self, property_id: UUID, values: dict[str, Any]) -> Property:
@@ -149,7 +149,7 @@ class PropertyActions:
         service.find_editable(self._database, property_id, session.user_of(self._services, self._request))
 
     async def _run_or_toast(self, action: Callable[[], T]) -> T | None:
-        """Off the event loop; a refusal is told to the reader."""
+        """Runs `action` in a thread; shows a UserFacingError as a toast and returns None."""
         try:
             return await run.io_bound(action)
         except UserFacingError as problem:

@@ -1,4 +1,4 @@
-"""A property in the list: who is there now, its last day, and everything it ever counted."""
+"""Property card of the list: live visitors, visitors of the last 24 hours, and all-time totals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DELTA_CLASSES = {True: "up", False: "down", None: ""}
 
 
 class PropertyCard:
-    """`on_change` is told when the property was renamed, published or deleted."""
+    """Card of one property; calls `on_change` after it was renamed, published or deleted."""
 
     def __init__(
         self, property_: Property, actions: PropertyActions, *, may_edit: bool, on_change: Callable[[], Any]
@@ -36,7 +36,7 @@ class PropertyCard:
                     with ui.element("div").classes(theme.LINE):
                         self._visitors = span("–", "v num")
                         self._delta = span("", theme.DELTA)
-                    span("Visitors in 24 hours", f"{theme.MUTED} {theme.SMALL}")
+                    span("Visitors, last 24 h", f"{theme.MUTED} {theme.SMALL}")
                 self._sparkline_box = ui.html("", sanitize=False).props('aria-hidden="true"')
             with ui.element("div").classes("sums"):
                 self._sum_elements = {key: _build_sum(label) for key, label in SUM_LABELS.items()}
@@ -44,7 +44,7 @@ class PropertyCard:
         self._shown_sparkline: tuple[float, ...] | None = None
 
     def show(self, overview: PropertyOverview, now: datetime) -> None:
-        """Changes only what is another number now."""
+        """Updates the card; sends the sparkline only when it changed."""
         self._show_status(overview, now)
         self._visitors.set_text(numbers.short(overview.visitors_24h))
         self._visitors.props["title"] = numbers.exact(overview.visitors_24h)
@@ -57,7 +57,8 @@ class PropertyCard:
             label.props["title"] = numbers.exact(getattr(overview, key))
         if self._shown_sparkline != overview.sparkline:
             self._shown_sparkline = overview.sparkline
-            self._sparkline_box.set_content(sparkline(overview.sparkline))  # an SVG of numbers alone
+            # The SVG is built from numbers only, so it is safe without sanitising.
+            self._sparkline_box.set_content(sparkline(overview.sparkline))
 
     def _build_head(
         self, property_: Property, actions: PropertyActions, may_edit: bool, on_change: Callable[[], Any]
@@ -81,14 +82,13 @@ class PropertyCard:
     def _show_status(self, overview: PropertyOverview, now: datetime) -> None:
         is_quiet = overview.is_quiet(now)
         if overview.last_event_at is None:
-            text, tooltip = "waiting", "No event yet"
+            text, tooltip = "No data yet", "No event has arrived yet"
         elif is_quiet:
-            text, tooltip = "quiet", f"The last event came on {overview.last_event_at:%-d %B %Y}"
+            text, tooltip = "No traffic in 7 days", f"Last event on {overview.last_event_at:%-d %B %Y}"
         else:
-            text, tooltip = (
-                numbers.short(overview.live) if overview.live else "live",
-                f"{overview.live:,} visitors in the last 5 minutes",
-            )
+            text = f"{numbers.short(overview.live)} online" if overview.live else "Active"
+            noun = "visitor" if overview.live == 1 else "visitors"
+            tooltip = f"{overview.live:,} {noun} in the last 5 minutes"
         self._status_label.set_text(text)
         self._status_label.props["title"] = tooltip
         dot_class = theme.ON if overview.live else "" if is_quiet else "lit"
@@ -106,8 +106,8 @@ def _build_sum(label: str) -> Any:
 
 
 def _build_menu(property_: Property, actions: PropertyActions, on_change: Callable[[], Any]) -> Element:
-    with button("", "dots", kind=f"{theme.BARE} above", name=f"More about {property_.name}") as box, ui.menu():
-        menu_item("Site tag", "code", on_click=lambda: actions.show_tag(property_))
+    with button("", "dots", kind=f"{theme.BARE} above", name=f"Actions for {property_.name}") as box, ui.menu():
+        menu_item("Tracking code", "code", on_click=lambda: actions.show_tag(property_))
         menu_item("Install", "bolt", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/install"))
         menu_item("Settings", "settings", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/settings"))
         menu_item("SQL", "table", on_click=lambda: ui.navigate.to(f"/sql?property={property_.id}"))

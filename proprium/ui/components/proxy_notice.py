@@ -1,4 +1,4 @@
-"""Tells the server's owner, once, that a proxy hides every visitor's address, with one click to mend it."""
+"""Notice for the server's owner about an untrusted reverse proxy, with one click to trust or ignore it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from proprium.ui.components.feedback import note, toast
 from proprium.ui.services import Services
 
 UNTRUSTED_PROXY_TEXT = (
-    "Visits come through a proxy at {address} that this server does not trust, so their addresses are unknown:"
-    " no countries, and all of them share one limit on floods. Trust it if it is yours."
+    "Events arrive through a proxy at {address} that this server does not trust, so visitors' IP addresses are unknown:"
+    " no countries, and all visitors share one rate limit. Trust the proxy if it is yours."
 )
 
 
 def proxy_notice(services: Services) -> None:
-    """Draws nothing when there is nothing to decide."""
+    """Shows the notice; draws nothing when no proxy awaits a decision."""
     if (address := trusted_proxies.pending_proxy(services.database)) is None:
         return
     with ui.element("div").classes(f"{theme.LINE} wraps wide") as box:
@@ -31,12 +31,14 @@ def proxy_notice(services: Services) -> None:
 
         async def decide(action: Callable[[Database, str], None], message: str) -> None:
             if not session.is_owner(session.current_user(services)):
-                raise NotFound("Only the owner of this server decides about proxies.")
+                raise NotFound("Only the owner of this server can trust proxies.")
             await run.io_bound(action, services.database, address)
             box.delete()
             toast(message)
 
         button(
-            "Trust it", kind=theme.PRIMARY, on_click=lambda: decide(trusted_proxies.trust, f"{address} is trusted now.")
+            "Trust this proxy",
+            kind=theme.PRIMARY,
+            on_click=lambda: decide(trusted_proxies.trust, f"{address} is trusted now."),
         )
-        button("Not mine", on_click=lambda: decide(trusted_proxies.dismiss, "It stays untrusted."))
+        button("Not mine", on_click=lambda: decide(trusted_proxies.dismiss, f"{address} stays untrusted."))

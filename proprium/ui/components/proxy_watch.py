@@ -1,4 +1,4 @@
-"""Beside the list of what arrives: why a hit has no address, and the click that mends it for the next one."""
+"""Proxy watch of the install checklist: explains why a hit has no client address, and offers to trust the proxy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from proprium.ui.components.rejection_fixes import RejectionFixes
 from proprium.ui.components.rejection_messages import Fix
 from proprium.ui.services import Services
 
-MAX_POLLS, POLL_INTERVAL_S = 6, 0.5  # a collector writes down within a second which proxy it met
+MAX_POLLS, POLL_INTERVAL_S = 6, 0.5  # a collector stores the address of an untrusted proxy within a second
 OWNER_ONLY_TEXT = (
-    "Visits come through a proxy that this server does not trust, so their addresses are unknown: no countries,"
-    " and one limit on floods for all of them. The owner of this server can trust it with one click, on the page of all"
-    " properties."
+    "Events arrive through a proxy that this server does not trust, so visitors' IP addresses are unknown: no"
+    " countries, and all visitors share one rate limit. The owner of this server can trust it with one click on the"
+    " page Properties."
 )
 UNKNOWN_PROXY_TEXT = (
-    "The address is unknown: the proxy before this server does not say for whom it speaks, or was called not yours."
-    " PROPRIUM_TRUSTED_PROXIES names the ones that are believed."
+    "The IP address is unknown: the proxy in front of this server does not forward the visitor's address, or was marked"
+    " as not yours. Trusted proxies are listed in PROPRIUM_TRUSTED_PROXIES."
 )
 
 
 class ProxyWatch:
-    """For one listener on one open page."""
+    """Adds notes about missing client addresses to the checklist of one open page."""
 
     def __init__(self, services: Services, fixes: RejectionFixes, checklist: InstallChecklist) -> None:
         self._services, self._fixes, self._checklist = services, fixes, checklist
@@ -36,7 +36,7 @@ class ProxyWatch:
         self._task: asyncio.Task[None] | None = None
 
     def on_hit(self, hit_report: HitReport) -> None:
-        """Called when the list shows it."""
+        """Handles a hit that the checklist has just shown; looks for the reason at most once at a time."""
         self._latest_hit = hit_report
         if hit_report.has_address:
             self._note = None
@@ -59,7 +59,7 @@ class ProxyWatch:
                 self._checklist.add_note(*self._note)
 
     async def _poll_pending_proxy(self) -> str | None:
-        """The proxy that somebody should decide about."""
+        """Polls for the proxy that awaits a decision: up to MAX_POLLS times. None when there is none."""
         for _ in range(MAX_POLLS):
             address = await run.io_bound(trusted_proxies.pending_proxy, self._services.database)
             if address or self._latest_hit is None or self._latest_hit.has_address is not False:

@@ -1,4 +1,4 @@
-"""The data keys of a property that readers may see: a switch for each, on its settings page."""
+"""Public data keys panel of the settings page: a switch for each data key that readers may see."""
 
 from __future__ import annotations
 
@@ -20,54 +20,54 @@ from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.services import Services
 
 ABOUT = (
-    "Whatever your site sends with its events is only for those who may change this property. Readers, of the public"
-    " dashboard and with API keys of other accounts, may list and filter by the keys that you switch on here: every"
-    " value of them, in the past as well. Addresses are shown without what follows the question mark."
+    "Only people who can edit this property see the data that your site sends with its events. Readers of the public"
+    " dashboard, and API keys of other accounts, can list and filter by the keys that you switch on here: all their"
+    " values, including past ones. URLs are shown without their query string."
 )
-NONE_SEEN = "No key was sent within the last 12 months."
+NONE_SEEN = "No data keys were sent in the last 12 months."
 PERIOD = [("period", "12mo"), ("compare", "none")]
 
 
 class PublicKeys:
-    """Saved at once, beside the form: a switch that was pressed must not wait for a button."""
+    """Panel of switches; each saves at once, independent of the settings form and its Save button."""
 
-    def __init__(self, services: Services, actions: PropertyActions, found: Property) -> None:
-        self._services, self._actions, self._found = services, actions, found
-        self._seen: tuple[str, ...] = ()
+    def __init__(self, services: Services, actions: PropertyActions, property_: Property) -> None:
+        self._services, self._actions, self._property = services, actions, property_
+        self._sent_keys: tuple[str, ...] = ()
         with panel("Public data keys", body_classes=f"{theme.BODY} {theme.STACK}") as box:
             box.card.props["id"] = "public-keys"
             ui.label(ABOUT).classes(theme.MUTED)
             self._list = ui.element("div").classes(f"{theme.STACK} tight")
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 self._name = ui.input(placeholder="plan").props("outlined dense hide-bottom-space").classes("grow")
-                self._name.props["aria-label"] = "Another key to make public"
-                button("Make it public", "plus", on_click=self._add)
+                self._name.props["aria-label"] = "Data key to make public"
+                button("Make public", "plus", on_click=self._add)
         with self._list:
             skeleton(34)
 
     async def fill(self) -> None:
-        """Lists the keys that were sent. Call it once the browser is there: it asks the warehouse."""
+        """Lists the keys that were sent; queries the warehouse, so call it when the browser has connected."""
         try:
-            self._seen = await asyncio.to_thread(self._read)
-        except UserFacingError as trouble:
+            self._sent_keys = await asyncio.to_thread(self._read_sent_keys)
+        except UserFacingError as problem:
             self._draw()
             with self._list:
-                error_note(str(trouble))
+                error_note(str(problem))
             return
         self._draw()
 
-    def _read(self) -> tuple[str, ...]:
-        query = query_from(PERIOD, facts_of(self._found, None, EVERY_KEY), self._services.clock())
-        return tuple(each.key for each in data_keys(self._services.warehouse, query) if can_be_public(each.key))
+    def _read_sent_keys(self) -> tuple[str, ...]:
+        query = query_from(PERIOD, facts_of(self._property, None, EVERY_KEY), self._services.clock())
+        return tuple(row.key for row in data_keys(self._services.warehouse, query) if can_be_public(row.key))
 
     def _draw(self) -> None:
-        public = self._found.public_data_keys
+        public_keys = self._property.public_data_keys
         self._list.clear()
         with self._list:
-            for key in dict.fromkeys((*public, *self._seen)):
-                switch = ui.switch(key, value=key in public).props("dense")
+            for key in dict.fromkeys((*public_keys, *self._sent_keys)):
+                switch = ui.switch(key, value=key in public_keys).props("dense")
                 switch.on_value_change(lambda event, key=key: self._set(key, is_public=bool(event.value)))
-            if not (public or self._seen):
+            if not (public_keys or self._sent_keys):
                 ui.label(NONE_SEEN).classes(f"{theme.MUTED} {theme.SMALL}")
 
     async def _add(self) -> None:
@@ -76,9 +76,10 @@ class PublicKeys:
             self._name.value = ""
 
     async def _set(self, key: str, *, is_public: bool) -> bool:
-        saved = await self._actions.publish_key(self._found.id, key, is_public)
-        if saved is not None:
-            self._found = saved
-            toast(f"Readers may see {key} now." if is_public else f"Readers may not see {key} any more.")
+        """Saves one key; False when that was rejected. Redraws either way, so that the switch shows what is stored."""
+        updated_property = await self._actions.publish_key(self._property.id, key, is_public)
+        if updated_property is not None:
+            self._property = updated_property
+            toast(f"{key} is visible to readers now." if is_public else f"{key} is no longer visible to readers.")
         self._draw()
-        return saved is not None
+        return updated_property is not None

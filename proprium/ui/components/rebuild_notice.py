@@ -1,4 +1,4 @@
-"""Says how far the warehouse is, while it is filled anew and there are no numbers to show."""
+"""Rebuild notice: shows the progress of a warehouse rebuild while no query can be answered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLL_INTERVAL_S = 1.0
 
 
 class RebuildNotice:
-    """Draws nothing where numbers can be asked for."""
+    """Notice on one open page; hidden while the warehouse can answer queries."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
@@ -23,7 +23,7 @@ class RebuildNotice:
         self._show(warehouse.rebuild_percent())
 
     async def wait(self) -> bool:
-        """Until they can; the notice goes away by itself. False when nobody looks any more."""
+        """Waits until the warehouse can answer, then hides the notice. False when the page was closed first."""
         while not self._client.is_deleted:
             percent = self._warehouse.rebuild_percent()
             self._show(percent)
@@ -37,6 +37,8 @@ class RebuildNotice:
             self._box.clear()
             if percent is not None:
                 with self._box:
-                    note(f"The warehouse is being rebuilt: {percent} %. Numbers come by themselves when it is done.")
+                    note(
+                        f"The warehouse is being rebuilt: {percent} %. Statistics appear automatically when it is done."
+                    )
         self._box.set_visibility(percent is not None)
         self._shown_percent = percent

@@ -1,4 +1,4 @@
-"""Texts to copy: the site tag and the recipes, filled in with this server's address and a property's id."""
+"""Code snippets to copy: tracking code and recipes, filled in with this server's URL and a property's id."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from proprium.storage.tables import Property
 
 YOUR_ID = "YOUR-PROPERTY-ID"
 YOUR_KEY = "YOUR-API-KEY"
-PROXY_PREFIX = "/pulse"  # where a site passes the script on; a word that no list of blockers knows
+PROXY_PREFIX = "/pulse"  # path of the proxied script on a site; on no block list of ad blockers
 
 
 class Snippets:
-    """For one property, or for nobody's: then the id is a placeholder."""
+    """Builds the snippets of one property; without one, the id is the placeholder YOUR_ID."""
 
     def __init__(self, settings: Settings, property_: Property | None = None) -> None:
         self.server = settings.public_url
@@ -19,14 +19,14 @@ class Snippets:
         self.is_cookieless = bool(property_ and property_.is_cookieless)
 
     def tag(self, *options: str) -> str:
-        """What goes on every page."""
+        """Returns the tracking code: the <script> tag for every page."""
         attributes = ["data-cookieless"] * self.is_cookieless + list(options)
         attribute_text = "".join(f" {attribute}" for attribute in attributes)
         return f'<script defer src="{self.server}/collector.js" data-collector-id="{self.id}"{attribute_text}></script>'
 
     def wordpress(self) -> str:
         return f"""add_action('wp_head', function () {{
-    if (is_user_logged_in()) return;  // your own visits stay out
+    if (is_user_logged_in()) return;  // exclude your own visits
     echo '{self.tag()}';
 }});"""
 
@@ -73,7 +73,7 @@ requests.post(
 )"""
 
     def node(self) -> str:
-        return f"""const answer = await fetch('{self.server}/collect', {{
+        return f"""const response = await fetch('{self.server}/collect', {{
   method: 'POST',
   body: JSON.stringify({{
     collectorId: '{self.id}',
@@ -81,7 +81,7 @@ requests.post(
     data: {{amount: 49, currency: 'EUR', user_id: 'customer-7'}},
   }}),
 }});
-console.log(answer.status);  // 204: it is on disk"""
+console.log(response.status);  // 204: stored on disk"""
 
     def batch_import(self) -> str:
         return f"""from time import time
@@ -89,27 +89,27 @@ from uuid import uuid4
 
 import requests
 
-answer = requests.post(
+response = requests.post(
     "{self.server}/api/v1/events",
     headers={{"Authorization": "Bearer {YOUR_KEY}"}},
     json=[
         {{
             "collectorId": "{self.id}",
             "event": "order",
-            "id": str(uuid4()),  # yours, so that sending it again counts nothing twice
-            "timestamp": time() - 24 * 60 * 60,  # or a text like 2026-01-31T09:00:00Z
-            "ip": "192.0.2.7",  # the visitor's: a place is made of it, and it is forgotten
+            "id": str(uuid4()),  # your own id, so that a retry is not counted twice
+            "timestamp": time() - 24 * 60 * 60,  # or a string such as 2026-01-31T09:00:00Z
+            "ip": "192.0.2.7",  # the visitor's; used to look up the location, never stored
             "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
             "data": {{"url": "/thanks", "amount": 49, "currency": "EUR"}},
         }},
     ],
     timeout=30,
 )
-for result in answer.json()["results"]:
+for result in response.json()["results"]:
     print(result)"""
 
     def read_with_curl(self) -> str:
-        """From the command line: a number, a table, every event."""
+        """Returns curl commands for totals, a breakdown and the raw events."""
         return f"""KEY={YOUR_KEY}
 API={self.server}/api/v1/properties/{self.id}
 curl --fail --header "Authorization: Bearer $KEY" "$API/totals?period=28d&metric=visitors&metric=page_views"
@@ -122,20 +122,20 @@ curl --fail --header "Authorization: Bearer $KEY" "$API/events.csv?from=2026-01-
 api = requests.Session()
 api.headers["Authorization"] = "Bearer {YOUR_KEY}"
 
-def ask(question, **params):
-    answer = api.get(f"{self.server}/api/v1/properties/{self.id}/{{question}}", params=params, timeout=30)
-    answer.raise_for_status()  # a 4xx says in its "detail" what would be right
-    return answer.json()
+def get(path, **params):
+    response = api.get(f"{self.server}/api/v1/properties/{self.id}/{{path}}", params=params, timeout=30)
+    response.raise_for_status()  # the body of a 4xx explains the problem in "detail"
+    return response.json()
 
-totals = ask("totals", period="7d", metric=["visitors", "bounce_rate"])
+totals = get("totals", period="7d", metric=["visitors", "bounce_rate"])
 print(totals["metrics"]["visitors"]["value"], totals["query"]["period"]["first_day"])
-for bucket in ask("timeline", period="7d", interval="day", metric="page_views")["buckets"]:
+for bucket in get("timeline", period="7d", interval="day", metric="page_views")["buckets"]:
     print(bucket["start"], bucket["values"]["page_views"])
-for row in ask("breakdown/country", period="7d", limit=10)["rows"]:
+for row in get("breakdown/country", period="7d", limit=10)["rows"]:
     print(row["label"], row["numbers"]["visitors"])"""
 
     def content_security_policy(self) -> str:
-        """For pages with a Content-Security-Policy: what to add to which of its lines."""
+        """Returns the directives that a page's Content-Security-Policy must have."""
         return f"script-src 'self' {self.server}; connect-src 'self' {self.server}; img-src 'self' {self.server}"
 
     def proxied_tag(self) -> str:
@@ -173,8 +173,8 @@ export default {{
   async fetch(request) {{
     const path = paths[new URL(request.url).pathname];
     if (!path) return fetch(request);
-    const passed = new Request('{self.server}' + path, request);
-    passed.headers.set('X-Forwarded-For', request.headers.get('CF-Connecting-IP'));
-    return fetch(passed);
+    const forwarded = new Request('{self.server}' + path, request);
+    forwarded.headers.set('X-Forwarded-For', request.headers.get('CF-Connecting-IP'));
+    return fetch(forwarded);
   }},
 }};"""

@@ -1,4 +1,4 @@
-"""Text in the element it belongs in: headings, and spans where a <div> may not stand."""
+"""Text elements: headings, and spans where HTML does not allow a <div>. Content is escaped, never read as HTML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 
 def text(tag: str, text: str, classes: str = "") -> TextElement:
-    """`text` is shown as it is, whoever wrote it."""
+    """Builds an element `tag` with `text` as plain text."""
     return TextElement(tag=tag, text=text).classes(classes)
 
 
@@ -15,5 +15,5 @@ def span(content: str, classes: str = "") -> TextElement:
 
 
 def title(content: str, classes: str = "") -> TextElement:
-    """The one <h1> of a page."""
+    """Builds the page's only <h1>."""
     return text("h1", content, classes)

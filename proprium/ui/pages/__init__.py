@@ -1,1 +1,1 @@
-"""One page a file; pages never import pages."""
+"""Pages of the web interface, one per file; pages never import each other."""

@@ -1,4 +1,4 @@
-"""One's own account: name, e-mail, password, where one is signed in, and API keys."""
+"""Account page: profile, password, active sessions and API keys of the signed-in user."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def register(services: Services) -> None:
 
 
 def _profile_panel(user: User) -> None:
-    with panel("You") as box:
+    with panel("Profile") as box:
         with box.head:
             tag(user.role)
         with post_form("/auth/profile"):
@@ -62,16 +62,16 @@ def _password_panel(user: User) -> None:
                 "password",
                 input_type="password",
                 autocomplete="new-password",
-                help_text="10 characters or more. Everywhere else you will be signed out.",
+                help_text="At least 10 characters. You will be signed out on all other devices.",
                 minlength="10",
             )
             with ui.element("div"):
-                button("Change the password", kind=theme.PRIMARY, is_submit=True)
+                button("Change password", kind=theme.PRIMARY, is_submit=True)
 
 
 def _sessions_panel(services: Services, request: Request, user: User) -> None:
     logins = login_sessions.list_sessions(services.database, user.id, clock=services.clock)
-    with panel("Signed in on") as box:
+    with panel("Active sessions") as box:
         with box.head, post_form("/auth/everywhere", ""):
             button("Sign out everywhere", "leave", is_submit=True)
         with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
@@ -84,10 +84,10 @@ def _sessions_panel(services: Services, request: Request, user: User) -> None:
 def _build_session_row(login: LoginSession, is_current: bool, now: datetime) -> None:
     with ui.element("tr"):
         with ui.element("td"):
-            ui.label(login.browser or "An unknown browser").classes("strong")
-            ui.label(f"since {login.created_at:%-d %B %Y}").classes(f"{theme.MUTED} {theme.SMALL}")
+            ui.label(login.browser or "Unknown browser").classes("strong")
+            ui.label(f"signed in {login.created_at:%-d %B %Y}").classes(f"{theme.MUTED} {theme.SMALL}")
         with ui.element("td").classes(theme.MUTED):
-            ui.label("now" if is_current else f"last used {time_ago(now, login.seen_at)}")
+            ui.label("active now" if is_current else f"last active {time_ago(now, login.seen_at)}")
         with ui.element("td").classes("r"):
             if is_current:
                 tag("this browser", "good")
@@ -98,7 +98,7 @@ def _build_session_row(login: LoginSession, is_current: bool, now: datetime) -> 
 
 
 def time_ago(now: datetime, moment: datetime) -> str:
-    """ "12 minutes ago", in the largest unit that fits."""
+    """Formats an age such as "12 minutes ago", in the largest unit of which at least one has passed."""
     seconds = max(0, int((now - moment).total_seconds()))
     for unit, unit_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if count := seconds // unit_s:

@@ -1,4 +1,4 @@
-"""What changed, from CHANGELOG.md."""
+"""Changelog page, rendered from CHANGELOG.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def register(services: Services) -> None:
                 with ui.element("article").classes(f"{theme.CARD} pad"):
                     ui.markdown(text).classes("prose")
             else:
-                empty_state("No changelog", "This installation came without its CHANGELOG.md.", "book")
+                empty_state("No changelog", "This installation does not include CHANGELOG.md.", "book")
 
 
 @cache

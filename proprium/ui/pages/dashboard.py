@@ -1,4 +1,4 @@
-"""The dashboard of one property: everything it shows stands in its address."""
+"""Dashboard page of one property; its URL holds the complete state (period, filters, metric …)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from proprium.ui.render_queue import yield_to_loop
 from proprium.ui.services import Services
 
 RESPONSE_TIMEOUT_S = 30.0
-"""Until the page is built. NiceGUI's own 3 s are short where many open one at the same time."""
+"""Timeout for building the page. NiceGUI's default of 3 s is too short when many pages are opened at once."""
 
 
 def register(services: Services) -> None:
@@ -47,7 +47,7 @@ def register(services: Services) -> None:
         if "report" in request.query_params:
             return RedirectResponse(_report_url(request, _uuid(property_id)), 307)
         user = session.user_of(services, request)
-        property_ = _find_property(services, property_id, user)
+        property_ = service.find_visible(services.database, _uuid(property_id), user)
         if services.warehouse.rebuild_percent() is not None:
             access = PageAccess.of(request, user, subject=property_)
             with layout(services, request, property_.name, user, access=access):
@@ -76,23 +76,19 @@ def register(services: Services) -> None:
 
 
 async def _wait_for_rebuild(services: Services) -> None:
-    """There is nothing to draw before the warehouse can be asked; then the page opens anew."""
+    """Shows the rebuild notice and reloads the page when the warehouse can answer queries."""
     notice = RebuildNotice(services.warehouse)
     if await wait_until_connected() and await notice.wait():
         ui.navigate.reload()
 
 
 def facts_of(services: Services, property_: Property, data_access: DataAccess) -> url.PropertyFacts:
-    """Asks the warehouse where "all time" begins: not on the event loop."""
+    """Reads the property's facts; queries the warehouse for the first event, so call it off the event loop."""
     return url.facts_of(property_, first_event_at(services.warehouse, property_.number or 0), data_access)
 
 
-def _find_property(services: Services, property_id: str, user: User | None) -> Property:
-    return service.find_visible(services.database, _uuid(property_id), user)
-
-
 def _uuid(property_id: str) -> UUID:
-    """What is no id at all looks like an id that nothing has."""
+    """Parses an id; raises PropertyNotFound for a malformed one, as for an unknown one."""
     try:
         return UUID(property_id)
     except ValueError:
@@ -130,29 +126,33 @@ async def _build(
 def _build_menu(
     services: Services, controller: DashboardController, export_menu: ExportMenu, property_: Property, user: User | None
 ) -> None:
-    """Everybody may take a report away; the rest is for those whose property it is."""
+    """Builds the ⋮ menu: exports for every reader, property actions only for users who can edit it."""
     actions = PropertyActions(services)
     entries: list[MenuEntry] = [
         ("Filter …", "filter", controller.open_filter_dialog, ""),
-        ("PDF", "print", export_menu.download_pdf, ""),
-        ("Markdown", "file", export_menu.download_markdown, ""),
-        ("CSV of all tables", "table", partial(export_menu.download_data, "csv"), ""),
-        ("JSON", "code", partial(export_menu.download_data, "json"), ""),
-        ("Keys", "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
+        ("Export PDF", "print", export_menu.download_pdf, ""),
+        ("Export Markdown", "file", export_menu.download_markdown, ""),
+        ("Export CSV (zip)", "table", partial(export_menu.download_data, "csv"), ""),
+        ("Export JSON", "code", partial(export_menu.download_data, "json"), ""),
+        ("Keyboard shortcuts", "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
     ]
     if service.may_edit(user, property_):
         entries += [
             SEPARATOR,
-            ("Site tag", "code", lambda: actions.show_tag(property_), ""),
+            ("Tracking code", "code", lambda: actions.show_tag(property_), ""),
             ("Install", "bolt", f"/properties/{property_.id}/install", ""),
             ("Settings", "settings", f"/properties/{property_.id}/settings", ""),
             ("SQL", "table", f"/sql?property={property_.id}", ""),
             _visibility_entry(actions, property_),
         ]
         if rejected_events.newest(services.database, property_.number or 0, 1):
-            entries.append(("Refused events", "warn", f"/properties/{property_.id}/refused", ""))
+            entries.append(("Rejected events", "warn", f"/properties/{property_.id}/refused", ""))
         if not property_.is_protected:
-            entries.append(("Delete …", "trash", lambda: actions.delete(property_, _open_property_list), theme.DANGER))
+
+            def delete() -> None:
+                actions.delete(property_, lambda _: ui.navigate.to("/properties"))
+
+            entries.append(("Delete …", "trash", delete, theme.DANGER))
     entries.append(SEPARATOR)
     entries.append(("Account", "user", "/account", "") if user else ("Sign in", "user", "/login", ""))
     MoreMenu(entries)
@@ -165,21 +165,17 @@ def _visibility_entry(actions: PropertyActions, property_: Property) -> MenuEntr
     async def switch() -> None:
         await actions.set_public(property_, not property_.is_public, reload)
 
-    return ("Make it private", "lock", switch, "") if property_.is_public else ("Make it public", "globe", switch, "")
-
-
-def _open_property_list(_: Property) -> None:
-    ui.navigate.to("/properties")
+    return ("Make private", "lock", switch, "") if property_.is_public else ("Make public", "globe", switch, "")
 
 
 def _show_bad_query(error: BadQuery | Forbidden, property_: Property) -> None:
-    """The message in the page, with the way out."""
+    """Shows the error with a link to the default view."""
     note(str(error), icon_name="lock") if isinstance(error, Forbidden) else error_note(str(error))
     link_button(f"Show the last 28 days of {property_.name}", f"/properties/{property_.id}", kind=theme.PRIMARY)
 
 
 def _report_url(request: Request, property_id: UUID) -> str:
-    """The seed's `?report` and `?report=md`, with everything else that was asked."""
+    """Maps the seed system's `?report` and `?report=md` to the report's URL, keeping the other parameters."""
     extension = "md" if request.query_params["report"] == "md" else "pdf"
     query_string = request.url.remove_query_params("report").query
     return f"/properties/{property_id}/report.{extension}" + (f"?{query_string}" if query_string else "")

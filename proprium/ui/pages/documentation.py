@@ -1,4 +1,4 @@
-"""Recipes to copy. Signed in, they hold this server's address and the id of one of your properties."""
+"""Documentation page: recipes to copy, filled in with this server's URL and, when signed in, a property's id."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-DESCRIPTION = "How to send page views, clicks and your own events to Proprium, and read them: script tag, curl, Python."
+DESCRIPTION = (
+    "How to send page views, clicks and custom events to Proprium and read statistics: script tag, curl, Python."
+)
 TAG_OPTIONS = (
-    ("data-cookieless", "No cookie: visitors are known for one day."),
-    ("data-hash", "The part after # is a page of its own: for routers that use it."),
-    ('data-exclude="/admin/*"', "These paths report nothing."),
-    ("data-no-clicks", "Clicks are not reported."),
-    ("data-no-scroll", "How far a page was scrolled is not reported."),
-    ("data-no-routes", "After the first page view only your own code reports them."),
+    ("data-cookieless", "Sets no cookie: visitors are recognised for one day."),
+    ("data-hash", "Counts the part after # as part of the page path, for hash routers."),
+    ('data-exclude="/admin/*"', "Tracks nothing on these paths."),
+    ("data-no-clicks", "Does not track clicks."),
+    ("data-no-scroll", "Does not track scroll depth."),
+    ("data-no-routes", "Tracks only the first page view; your own code reports the others."),
 )
 
 
@@ -58,94 +60,92 @@ def _editable_properties(services: Services, user: User | None) -> list[Property
 def _property_choice(properties: list[Property], property_: Property | None) -> None:
     if property_ is None:
         _paragraph(
-            f"Put your property's id where it says {YOUR_ID}. Once you have a property, it stands there already."
+            f"Replace {YOUR_ID} with your property's id. When you are signed in and have a property, it is filled in."
         )
         return
     name_by_id = {str(candidate.id): candidate.name for candidate in properties}
-    property_select = select("The recipes are for", name_by_id, str(property_.id))
+    property_select = select("Show recipes for", name_by_id, str(property_.id))
     property_select.on_value_change(lambda event: ui.navigate.to(f"/documentation?property={UUID(event.value)}"))
 
 
 def _recipes(snippets: Snippets) -> None:
     with _recipe(
-        "The site tag", "Into the head of every page. Page views, clicks, scrolls and time follow by themselves."
+        "Tracking code",
+        "Add it to the <head> of every page. Page views, clicks, scroll depth and time are tracked automatically.",
     ):
-        code(snippets.tag(), name="The site tag")
+        code(snippets.tag(), name="Tracking code")
         _options_table()
-    with _recipe("Name a click", "Clicks tell the element, never its text. Give it a label of your own:"):
+    with _recipe("Name clicks", "Click events identify the element, never its text. Give it a label of your own:"):
         code(snippets.labelled_link(), name="A labelled link")
-    with _recipe(
-        "Events of your own", "Any name, any data, nothing to set up first; also before the script has loaded."
-    ):
+    with _recipe("Custom events", "Any name and any data, without setup. Also works before the script has loaded."):
         code(snippets.event_on_click(), name="An event on a click")
         code(snippets.event_from_script(), name="An event from a script")
-        _paragraph("Custom cards on the dashboard makes a headline number of it.")
+        _paragraph("To show it as a number on the dashboard, use Custom cards.")
     with _recipe(
-        "Single-page apps", "A changed path is a page view by itself. To report them from your router instead:"
+        "Single-page apps", "Route changes count as page views automatically. To report them from your router instead:"
     ):
         code(snippets.page_view(), name="Page views of a single-page app")
-    with _recipe("From the command line", "204: it is on disk. 4xx: the answer says which field was wrong."):
+    with _recipe("From the command line", "204: stored on disk. 4xx: the response names the invalid field."):
         code(snippets.curl(), name="curl")
-    with _recipe(
-        "From Python", "A server's events count as events. With a user_id they belong to that visitor as well."
-    ):
+    with _recipe("From Python", "Server-side events count as events. With a user_id they also belong to that visitor."):
         code(snippets.python(), name="Python")
-    with _recipe("From Node", "Any program that can send a request will do. This one needs Node 18 or newer."):
+    with _recipe("From Node", "Any program that can send an HTTP request works. This one needs Node 18 or newer."):
         code(snippets.node(), name="Node")
     with _recipe(
-        "The past, and for somebody else", "With an API key: each event's own time, address and browser; 1,000 at once."
+        "Import events (server-side)",
+        "With an API key: each event with its own time, IP address and browser; up to 1,000 per request.",
     ):
         code(snippets.batch_import(), name="The API from Python")
         _paragraph(
-            "Keys are made on the account page. Each event gets its own answer: stored, duplicate, dropped, rejected."
+            "Create keys on the account page. Each event gets its own result: stored, duplicate, dropped or rejected."
         )
-        ui.link("Everything that the API takes", "/api/v1/docs")
+        ui.link("API reference: import events", "/api/v1/docs")
     with _recipe(
-        "Read the numbers",
-        "With an API key: totals, timelines, breakdowns as JSON; raw events as CSV, JSON or Parquet.",
+        "Read statistics",
+        "With an API key: totals, timelines and breakdowns as JSON; raw events as CSV, JSON or Parquet.",
     ):
         code(snippets.read_with_curl(), name="Reading with curl")
         code(snippets.read_with_python(), name="Reading from Python")
         _paragraph(
-            "They are those of the dashboard. The same key opens report.json, report.csv and report.pdf beside it."
+            "The values match the dashboard. The same key also opens its report.json, report.csv and report.pdf."
         )
-        ui.link("Everything that can be asked", "/api/v1/docs")
+        ui.link("API reference: read statistics", "/api/v1/docs")
     with _recipe(
-        "Ask in SQL", "What no card answers: read-only SQL over the events and visits of your properties, with a chart."
+        "SQL",
+        "What no card shows: read-only SQL over the events and sessions of your properties, with a chart.",
     ):
-        code(EXAMPLES[0].sql, name="A question in SQL")
-        _paragraph(
-            "The schema stands beside it. A question is saved under a name, its answer downloaded as CSV or JSON."
-        )
-        ui.link("Ask now", "/sql")
-    with _recipe("Without JavaScript", "A picture, for e-mails and pages without scripts. It counts a page view."):
+        code(EXAMPLES[0].sql, name="An SQL query")
+        _paragraph("The schema is listed beside the editor. Queries can be saved, results downloaded as CSV or JSON.")
+        ui.link("Open the SQL page", "/sql")
+    with _recipe(
+        "Without JavaScript", "An image (pixel) for e-mails and pages without scripts. It counts a page view."
+    ):
         code(snippets.pixel(), name="The pixel")
     _own_domain(snippets)
-    with _recipe(
-        "Content-Security-Policy", "A page with a policy must allow this server. Add it to these lines of yours:"
-    ):
-        code(snippets.content_security_policy(), name="Lines of a Content-Security-Policy")
+    with _recipe("Content-Security-Policy", "A page with a policy must allow this server. Add it to these directives:"):
+        code(snippets.content_security_policy(), name="Directives of a Content-Security-Policy")
         _paragraph(
-            "img-src is for the pixel only. Through your own domain 'self' is enough. Inline code needs a nonce."
+            "img-src is for the pixel only. Through your own domain, 'self' is enough. Inline code needs a nonce."
         )
-    with _recipe("Staying out", "Nothing is reported from a browser in whose console this was typed once:"):
-        code("localStorage.collector_optout = '1'", name="Opting out")
-        _paragraph("Who asks not to be followed (Global Privacy Control, Do Not Track) is counted without a cookie.")
+    with _recipe("Opt out", "Run this once in a browser's console on your site. It then sends no events:"):
+        code("localStorage.collector_optout = '1'", name="Opt out")
+        _paragraph("Browsers that send Global Privacy Control or Do Not Track are counted without a cookie.")
 
 
 def _own_domain(snippets: Snippets) -> None:
     with _recipe(
-        "Through your own domain", "Blockers know addresses of analytics. Passed on by your site, it has yours:"
+        "Proxy through your domain",
+        "Ad blockers block known analytics domains. Load the script from your own instead:",
     ):
-        code(snippets.proxied_tag(), name="The site tag through one's own domain")
-        _paragraph("nginx, inside the server block of your site:")
+        code(snippets.proxied_tag(), name="Tracking code through your domain")
+        _paragraph("nginx: inside the server block of your site:")
         code(snippets.nginx(), name="nginx")
-        _paragraph("Caddy, inside the block of your site:")
+        _paragraph("Caddy: inside the block of your site:")
         code(snippets.caddy(), name="Caddy")
-        _paragraph("Cloudflare, as a worker on a route of your site:")
+        _paragraph("Cloudflare: as a worker on a route of your site:")
         code(snippets.cloudflare(), name="A Cloudflare worker")
         _paragraph(
-            "Name the proxy in PROPRIUM_TRUSTED_PROXIES of this server: else its place is taken for every visitor's."
+            "Add the proxy to PROPRIUM_TRUSTED_PROXIES of this server, or every visitor gets the proxy's location."
         )
 
 
@@ -161,7 +161,7 @@ def _paragraph(text: str) -> None:
 
 
 def _options_table() -> None:
-    ui.label("Options, as attributes of the tag:").classes("strong")
+    ui.label("Options (attributes of the script tag):").classes("strong")
     with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(theme.TABLE), ui.element("tbody"):
         for attribute, meaning in TAG_OPTIONS:
             with ui.element("tr"):

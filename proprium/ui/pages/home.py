@@ -1,4 +1,4 @@
-"""The start: what this is, for those who are not signed in."""
+"""Home page: introduces Proprium to visitors who are not signed in; redirects signed-in users to their list."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
 FEATURES = (
-    ("bolt", "It moves while you look", "An event is on every open dashboard within a second. Nothing to reload."),
-    ("lock", "It stays with you", "One process, two files, no external service. Addresses are never stored."),
-    ("file", "It prints", "Exactly what is on the screen, as a PDF, as Markdown or as one page to send on."),
+    ("bolt", "Live dashboards", "An event appears on every open dashboard within a second, without a reload."),
+    (
+        "lock",
+        "Your data stays with you",
+        "One process, two files, no external services. IP addresses are never stored.",
+    ),
+    ("file", "Reports", "Exactly what is on the screen, as PDF, as Markdown or as a single HTML page."),
 )
 
 
@@ -31,11 +35,11 @@ def register(services: Services) -> None:
             with ui.element("div").classes(f"{theme.STACK} wide").style("padding: 7vh 0 2vh"):
                 title("See who reads your site, as it happens.", "huge")
                 ui.label(
-                    "Proprium is website analytics that run on your own server. One script tag on a page, and you "
-                    "watch who comes, from where, and what they read and do."
+                    "Proprium is website analytics on your own server. Add one script tag to your pages and see "
+                    "where visitors come from, what they read and what they do."
                 ).classes(theme.MUTED).style("font-size: 16.5px; max-width: 60ch")
                 if not users.has_users(services.database):
-                    note("Nobody owns this server yet. Open the setup link that it printed when it started.", "warn")
+                    note("This server has no owner yet. Open the setup link that it printed at startup.", "warn")
                 with ui.element("div").classes(f"{theme.LINE} wraps"):
                     link_button("Sign in", "/login", kind=f"{theme.PRIMARY} big")
                     link_button("Documentation", "/documentation", kind="big")

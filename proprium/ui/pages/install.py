@@ -1,4 +1,4 @@
-"""Putting the tag on a site: what to copy at the left, what arrives at the right."""
+"""Install page: tracking code to copy, and a live checklist of the events that arrive."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ SITE_KINDS = (
     ("server", "Server-side"),
     ("pixel", "Pixel"),
 )
-OUTCOME_PRECEDENCE_S = 3  # what this process's collector told says more than what storage keeps of it
-READ_BATCH_SIZE = 200  # events from other processes that one look takes in
+OUTCOME_PRECEDENCE_S = 3
+"""After a hit of this process's collector, stored events are ignored this long: they have less detail."""
+READ_BATCH_SIZE = 200  # stored events read per update
 
 
 def register(services: Services) -> None:
@@ -49,22 +50,25 @@ def register(services: Services) -> None:
         with layout(services, request, f"Install {property_.name}", user, access=access):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
-                    title("Install the tag")
+                    title("Install the tracking code")
                     span(property_.name, theme.MUTED)
-                link_button("Refused", f"/properties/{property_.id}/refused", "warn")
+                link_button("Rejected events", f"/properties/{property_.id}/refused", "warn")
                 link_button("Settings", f"/properties/{property_.id}/settings", "settings")
                 link_button("Dashboard", f"/properties/{property_.id}", "chart")
             with ui.element("div").classes(theme.GRID_SIDE):
                 _instructions(Snippets(services.settings, property_))
                 with panel("Live", body_classes="") as box:
-                    hit_monitor = _build_hit_monitor(services, property_)
+                    hit_monitor = _HitMonitor(services, property_)
                     box.card.props["id"] = "listener"
         if await wait_until_connected():
             hit_monitor.start()
 
 
 def _instructions(snippets: Snippets) -> None:
-    with ui.element("div").classes(theme.STACK), panel("The tag", body_classes=f"{theme.BODY} {theme.STACK}") as box:
+    with (
+        ui.element("div").classes(theme.STACK),
+        panel("Tracking code", body_classes=f"{theme.BODY} {theme.STACK}") as box,
+    ):
         with box.head:
             tabs(SITE_KINDS, "html", lambda kind: _show_instructions(box.body, kind, snippets), name="Kind of site")
         _show_instructions(box.body, "html", snippets)
@@ -77,31 +81,33 @@ def _show_instructions(body: ui.element, kind: str, snippets: Snippets) -> None:
 
 
 def _html_instructions(snippets: Snippets) -> None:
-    _paragraph("Copy this into the <head> of every page.")
-    code(snippets.tag(), name="The site tag")
-    _paragraph("Then open one of those pages: the list beside this fills in as the hit arrives.")
+    _paragraph("Paste this into the <head> of every page.")
+    code(snippets.tag(), name="Tracking code")
+    _paragraph("Then open one of those pages. This checklist updates when the first event arrives.")
 
 
 def _spa_instructions(snippets: Snippets) -> None:
-    _paragraph("The same tag, once, in the page that loads your app. Each change of the path is a page view by itself.")
-    code(snippets.tag(), name="The site tag")
-    _paragraph("A router that keeps the path behind # needs one word more:")
-    code(snippets.tag("data-hash"), name="The site tag for hash routes")
+    _paragraph(
+        "Add the tracking code once, to the page that loads your app. Route changes count as page views automatically."
+    )
+    code(snippets.tag(), name="Tracking code")
+    _paragraph("For a router that keeps the path after #, add one option:")
+    code(snippets.tag("data-hash"), name="Tracking code for hash routes")
 
 
 def _wordpress_instructions(snippets: Snippets) -> None:
-    _paragraph("Into functions.php of your theme, or into a plugin for code snippets.")
+    _paragraph("Add this to functions.php of your theme, or to a code snippets plugin.")
     code(snippets.wordpress(), name="PHP")
 
 
 def _server_instructions(snippets: Snippets) -> None:
-    _paragraph("Any program can send an event. 204 means that it is on disk.")
+    _paragraph("Any program can send events. Status 204 means that the event is stored on disk.")
     code(snippets.curl(), name="curl")
     code(snippets.python(), name="Python")
 
 
 def _pixel_instructions(snippets: Snippets) -> None:
-    _paragraph("For e-mails and pages without scripts. Put the page's own path after url=.")
+    _paragraph("For e-mails and pages without scripts. Put the path of the page after url=.")
     code(snippets.pixel(), name="The pixel")
 
 
@@ -118,12 +124,8 @@ def _paragraph(text: str) -> None:
     ui.label(text).classes(theme.MUTED)
 
 
-def _build_hit_monitor(services: Services, property_: Property) -> _HitMonitor:
-    return _HitMonitor(services, property_)
-
-
 class _HitMonitor:
-    """Connects the list with the two places where hits show: this process's collector, and storage."""
+    """Feeds the checklist from two sources: this process's collector, and storage for hits of other processes."""
 
     def __init__(self, services: Services, property_: Property) -> None:
         self._services, self._property = services, property_
@@ -144,7 +146,7 @@ class _HitMonitor:
         self._proxy_watch = ProxyWatch(services, self._fixes, self._checklist)
 
     def start(self) -> None:
-        if self._client.is_deleted:  # closed before it was there: nobody would end what begins here
+        if self._client.is_deleted:  # closed before it connected: the subscriptions would never be closed
             return
         services, property_ = self._services, self._property
         unsubscribe = services.hit_feed.subscribe(property_.id, self._on_outcome)
@@ -152,7 +154,7 @@ class _HitMonitor:
             property_.number or 0, ("arrived", self._last_read_seq), self._read_newest_event, self._on_stored_event
         )
         for outcome in services.hit_feed.recent(property_.id):
-            if outcome.received_at >= self._opened_at:  # it came while the page was on its way to the reader
+            if outcome.received_at >= self._opened_at:  # arrived while the browser was loading the page
                 self._on_outcome(outcome)
         self._client.on_delete(unsubscribe)
         self._client.on_delete(subscription.close)
@@ -162,7 +164,7 @@ class _HitMonitor:
         self._show(HitReport.from_outcome(outcome, self._fixes.counts_automated))
 
     def _read_newest_event(self) -> StoredEvent | None:
-        """The newest event since the page was opened, whichever process took it. Runs in a thread."""
+        """Reads the newest event since the page was opened, from any process. Runs in a thread."""
         events = read_events(self._services.database, self._property.number, after_seq=self._last_read_seq)
         newest_event = None
         for newest_event in islice(events, READ_BATCH_SIZE):

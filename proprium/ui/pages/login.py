@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Sign-in page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from proprium.ui.http.page_access import ANYONE
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-FORGOTTEN_PASSWORD_TEXT = "Forgotten it? Whoever runs this server sets a new one with: proprium user password EMAIL"
+FORGOTTEN_PASSWORD_TEXT = (
+    "Forgot your password? The administrator of this server can reset it with: proprium user password EMAIL"
+)
 
 
 def register(services: Services) -> None:

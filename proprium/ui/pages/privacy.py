@@ -1,4 +1,4 @@
-"""What is collected for one property, for the people whom it is about, and how to stay out of it."""
+"""Privacy page of one property, for its visitors: collected data, visitor identification, opt-out."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from proprium.ui.services import Services
 OPT_OUT_SCRIPT = "localStorage.setItem('collector_optout', '1')"
 OPT_IN_SCRIPT = "localStorage.removeItem('collector_optout')"
 COLLECTED_DATA = (
-    "Which pages are opened, from which site a visit came, and for how long a page is looked at",
-    "Clicks on links, buttons and downloads by their name, and how far a page is scrolled; never what is typed",
-    "Browser, system, kind of device, size of the screen, language",
-    "Country, region and city, looked up from the address when a page is opened",
+    "Pages viewed, the site that a visit came from, and the time spent on each page",
+    "Clicks on links, buttons and downloads by their name, and scroll depth; never typed text",
+    "Browser, operating system, device type, screen size, language",
+    "Country, region and city, looked up from the IP address when a page is opened",
 )
 
 
@@ -39,38 +39,38 @@ def register(services: Services) -> None:
 
 
 def _collected_data_panel() -> None:
-    with panel("What is counted"):
+    with panel("Collected data"):
         with ui.element("ul").classes("prose"):
             for line in COLLECTED_DATA:
                 text("li", line)
         _paragraph(
-            "The address itself is never stored nor logged. Nothing goes to anybody else: it stays on this server."
+            "The IP address itself is never stored or logged. No data is shared with others: it stays on this server."
         )
 
 
 def _visitor_identity_panel(*, is_cookieless: bool) -> None:
-    with panel("How a visitor is known"):
+    with panel("Visitor identification"):
         if is_cookieless:
             _paragraph(
-                "No cookie is set. Visits of one day are put together by a random number that is made from a key which"
-                " changes daily and is destroyed the day after; then nobody can tell any more who it was."
+                "No cookie is set. Visits within one day are linked by a number that is computed with a random key. The"
+                " key changes daily and is destroyed the day after; from then on the number identifies no one."
             )
         else:
             _paragraph(
-                "By the cookie collectoruserid, a random number that lives for 365 days and belongs to this site alone."
+                "By the cookie collectoruserid: a random number that is kept for 365 days and used by this site only."
             )
-        _paragraph("A browser that sends Global Privacy Control or Do Not Track gets no cookie in any case.")
+        _paragraph("Browsers that send Global Privacy Control or Do Not Track never get a cookie.")
 
 
 def _opt_out_panel() -> None:
-    with panel("Staying out", body_classes=f"{theme.BODY} {theme.STACK}"):
+    with panel("Opt out", body_classes=f"{theme.BODY} {theme.STACK}"):
         _paragraph(
-            "Open the site that you do not want to be counted on, and run this line in your browser's console there."
-            " From then on this browser sends nothing at all from that site."
+            "Open the site that you want to opt out of, and run this line in your browser's console there."
+            " From then on this browser sends no data from that site."
         )
-        code(OPT_OUT_SCRIPT, name="To stay out")
-        _paragraph("To be counted again:")
-        code(OPT_IN_SCRIPT, name="To be counted again")
+        code(OPT_OUT_SCRIPT, name="Opt out")
+        _paragraph("To opt in again:")
+        code(OPT_IN_SCRIPT, name="Opt in again")
 
 
 def _paragraph(text: str) -> None:

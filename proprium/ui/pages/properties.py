@@ -1,4 +1,4 @@
-"""All properties of the person who looks: totals, one card each, search, and everything that can be done to one."""
+"""Property list page: totals, and a card with live numbers and actions for each visible property; search and sort."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from proprium.ui.services import Services
 
 SORT_LABELS = {"visitors": "Most visitors", "name": "Name", "events": "Most events", "newest": "Newest"}
 REFRESH_INTERVAL_S = 30
-"""The count of who is there falls by itself, without an event."""
-MIN_PROPERTIES_FOR_SEARCH = 4  # properties; fewer are seen at a glance
+"""Refresh of each overview without new events: the number of live visitors falls as time passes."""
+MIN_PROPERTIES_FOR_SEARCH = 4  # fewer need no search
 
 
 def register(services: Services) -> None:
@@ -46,7 +46,7 @@ def register(services: Services) -> None:
 
 
 class _PropertiesPage:
-    """One person's open list."""
+    """The list on one open page."""
 
     def __init__(self, services: Services, user: User, visible: list[Property], search: str, sort: str) -> None:
         self._services, self._user, self._search, self._sort = services, user, search, sort
@@ -67,13 +67,13 @@ class _PropertiesPage:
         self._draw()
 
     async def load_numbers(self) -> None:
-        """Fetches every number once, then follows what moves."""
+        """Fetches all overviews in one query, then subscribes to the changes of each property."""
         self._unsubscribe_all()
         if not await self._rebuild_notice.wait():
             return
         property_numbers = [property_.number for property_ in self._properties if property_.number is not None]
         overviews = await run.io_bound(overview, self._services.warehouse, property_numbers, self._services.clock())
-        if self._client.is_deleted:  # closed meanwhile: nobody would end the watches
+        if self._client.is_deleted:  # closed meanwhile: the subscriptions would never be closed
             return
         self._overviews = dict(overviews or {})
         with self._client:
@@ -171,22 +171,22 @@ class _PropertiesPage:
         if is_empty:
             with self._empty_card:
                 if self._search:
-                    empty_state(f"Nothing is called “{self._search}”", "Search looks at names and ids.", "search")
+                    empty_state(f"No properties match “{self._search}”", "The search covers names and ids.", "search")
                 else:
                     empty_state(
-                        "No property yet",
-                        "A property is a site that you watch. Give it a name and put its tag on a page.",
+                        "No properties yet",
+                        "A property is a site or app that you track. Create one, then add its tracking code.",
                     )
 
 
 class _TotalsStrip:
-    """The strip above the cards."""
+    """Totals of all properties, above the cards."""
 
     def __init__(self, property_count: int) -> None:
         with (
             ui.element("section")
             .classes(f"{theme.CARD} {theme.KPIS} totals")
-            .props('aria-label="All properties together"')
+            .props('aria-label="Totals of all properties"')
         ):
             self._properties = _build_figure("Properties")
             self._figures = {key: _build_figure(label) for key, label in SUM_LABELS.items()}
@@ -216,7 +216,7 @@ def _matches_search(property_: Property, search: str) -> bool:
 def _sort_properties(
     properties: Sequence[Property], sort: str, overviews: Mapping[int, PropertyOverview]
 ) -> list[Property]:
-    """`found` comes by name, so that equal ones stay in that order."""
+    """Sorts by `sort`, a key of SORT_LABELS; `properties` are in order of name, which equal ones keep."""
 
     def metric_value(property_: Property, key: str) -> int:
         property_overview = overviews.get(property_.number or 0)

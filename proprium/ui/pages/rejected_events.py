@@ -1,4 +1,4 @@
-"""What was turned away at the door, why, and what would let it in."""
+"""Rejected events page: the newest rejected events of a property, by reason, with fixes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def register(services: Services) -> None:
         rows = await run.io_bound(rejected_events.newest, services.database, property_.number or 0) or []
         automated_count = await run.io_bound(_count_automated, services, property_.number or 0)
         access = PageAccess.of(request, user, subject=property_)
-        with layout(services, request, f"Refused events of {property_.name}", user, access=access, width="narrow"):
+        with layout(services, request, f"Rejected events of {property_.name}", user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
-                    title("Refused events")
+                    title("Rejected events")
                     span(property_.name, theme.MUTED)
                 link_button("Settings", f"/properties/{property_.id}/settings", "settings")
                 link_button("Dashboard", f"/properties/{property_.id}", "chart")
@@ -52,8 +52,8 @@ def register(services: Services) -> None:
                 _events_panel(services, property_, rows)
             else:
                 empty_state(
-                    "Nothing was refused",
-                    f"The newest {rejected_events.MAX_EVENTS_PER_PROPERTY:,} refused events would stand here.",
+                    "No rejected events",
+                    f"The newest {rejected_events.MAX_EVENTS_PER_PROPERTY:,} are listed here.",
                     "check",
                 )
 
@@ -63,16 +63,16 @@ def _count_automated(services: Services, property_number: int) -> int:
 
 
 def _automated_panel(fixes: RejectionFixes, count: int) -> None:
-    """Not refused, but missed all the same by who tests a site with a browser that a program drives."""
-    with panel("Kept apart", hint="last 24 hours", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+    """Explains why hits of automated browsers are missing: accepted, but counted as bots."""
+    with panel("Recorded separately", hint="last 24 hours", body_classes=f"{theme.BODY} {theme.STACK} wide"):
         _build_reason(
-            count, "by automated browsers: stored, and in no number except Bots.", "", fixes.fix_for(AUTOMATED)
+            count, "by automated browsers: stored, and reported only under Bots.", "", fixes.fix_for(AUTOMATED)
         )
 
 
 def _reasons_panel(services: Services, fixes: RejectionFixes, rows: Sequence[RejectedEvent]) -> None:
-    """How often each reason was given, and what mends it."""
-    with panel("Why", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+    """Lists the 20 most common reasons with count, advice and fix."""
+    with panel("Reasons", body_classes=f"{theme.BODY} {theme.STACK} wide"):
         for (reason, hostname), count in Counter((row.reason, _rejected_hostname(row)) for row in rows).most_common(20):
             advice = advice_of(reason, services.settings.collect_rate)
             _build_reason(count, sentence_of(reason, hostname), advice, fixes.fix_for(reason, hostname))
@@ -95,12 +95,12 @@ def _events_panel(services: Services, property_: Property, rows: Sequence[Reject
         await run.io_bound(rejected_events.clear, services.database, property_.number or 0)
         ui.navigate.reload()
 
-    with panel(f"The newest {min(MAX_SHOWN_EVENTS, len(rows)):,}", hint=f"{len(rows):,} are kept") as box:
+    with panel(f"Newest {min(MAX_SHOWN_EVENTS, len(rows)):,}", hint=f"{len(rows):,} stored") as box:
         with box.head:
-            button("Empty the list", on_click=clear_list)
+            button("Clear", on_click=clear_list)
         with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(theme.TABLE):
             with ui.element("thead"), ui.element("tr"):
-                for name in ("Time (UTC)", "Reason", "Event", "Page", "Host", "Browser"):
+                for name in ("Time (UTC)", "Reason", "Event", "Page", "Hostname", "Browser"):
                     text("th", name)
             with ui.element("tbody"):
                 for row in rows[:MAX_SHOWN_EVENTS]:

@@ -1,4 +1,4 @@
-"""Everything that can be set of one property."""
+"""Settings page of one property: settings form, goals, public data keys, raw export, danger zone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout, wait_until_connected
 from proprium.ui.services import Services
 
-IDENTITY_LABELS = {"cookie": "Cookie: known for a year", "cookieless": "No cookie: known for a day"}
-BOT_LABELS = {"apart": "Keep apart and show", "discard": "Discard at the door"}
+IDENTITY_LABELS = {"cookie": "First-party cookie (365 days)", "cookieless": "Cookieless (daily hash)"}
+BOT_LABELS = {"apart": "Record separately", "discard": "Block"}
 AUTOMATED_LABELS = {"auto": "Only while this server runs on localhost", "yes": "Always", "no": "Never"}
-RAW_FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}  # endings of files
+RAW_FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}  # file extension → label
 AUTOMATED_VALUES: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 
 
@@ -43,7 +43,7 @@ def register(services: Services) -> None:
                 with ui.element("div").classes("grow"):
                     title("Settings")
                     span(property_.name, theme.MUTED)
-                link_button("Refused", f"/properties/{property_.id}/refused", "warn")
+                link_button("Rejected events", f"/properties/{property_.id}/refused", "warn")
                 link_button("Install", f"/properties/{property_.id}/install", "code")
                 link_button("Dashboard", f"/properties/{property_.id}", "chart")
             form = _SettingsForm(services, property_)
@@ -52,12 +52,12 @@ def register(services: Services) -> None:
 
 
 def _raw_export_panel(property_: Property) -> None:
-    """Links that a browser follows into its folder of downloads: whatever their size, nothing of them is in memory."""
+    """Builds plain download links: the browser saves the stream to disk, whatever its size."""
     with panel("Export raw events", body_classes=f"{theme.BODY} {theme.STACK}"):
         ui.label(
-            "Every event as it is stored, with all that was sent and what was found out about its sender: one a row."
+            "All stored events, one per row, with everything that was sent and that was derived about the visitor."
         ).classes(theme.MUTED)
-        period_select = select("Of which time", {key: label for key, label in PRESETS if key != "custom"}, "all")
+        period_select = select("Date range", {key: label for key, label in PRESETS if key != "custom"}, "all")
         with ui.element("div").classes(f"{theme.LINE} wraps"):
             links = {
                 extension: link_button(name, "", "file", name=f"Export raw events as {name}")
@@ -73,12 +73,12 @@ def _raw_export_panel(property_: Property) -> None:
 
         period_select.on_value_change(update_links)
         update_links()
-        ui.label("On this server's command line:").classes(f"{theme.MUTED} {theme.SMALL}")
-        code(f"proprium export --property {property_.id} --format csv events.csv", name="The command that exports")
+        ui.label("On the command line of this server:").classes(f"{theme.MUTED} {theme.SMALL}")
+        code(f"proprium export --property {property_.id} --format csv events.csv", name="Export command")
 
 
 class _SettingsForm:
-    """The fields; one button saves them all."""
+    """The settings form: one Save button for all its fields; the panels below the form save by themselves."""
 
     def __init__(self, services: Services, property_: Property) -> None:
         self._property = property_
@@ -97,15 +97,15 @@ class _SettingsForm:
 
     def _identity_panel(self) -> None:
         property_ = self._property
-        with panel("The property", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+        with panel("General", body_classes=f"{theme.BODY} {theme.STACK} wide"):
             self._name = text_input("Name", value=property_.name)
             zones = {zone: zone.replace("_", " ") for zone in sorted(available_timezones() | {property_.timezone})}
-            help_text = "Days begin at midnight there."
+            help_text = "Days start at midnight in this time zone."
             self._timezone = select("Time zone", zones, property_.timezone, help_text=help_text, is_searchable=True)
-            help_text = "Anyone with the address of the dashboard can read it, without an account and without a cookie."
+            help_text = "Anyone with the link can view the dashboard, without an account and without a cookie."
             self._is_public = switch("Public", property_.is_public, help_text=help_text)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
-                span("Id", "strong small")
+                span("Property ID", "strong small")
                 span(str(property_.id), "mono cut")
                 copy_button(str(property_.id))
 
@@ -113,89 +113,93 @@ class _SettingsForm:
         property_ = self._property
         with panel("Visitors", body_classes=f"{theme.BODY} {theme.STACK} wide"):
             selected_key = "cookieless" if property_.is_cookieless else "cookie"
-            help_text = "Without a cookie, put the tag on your pages again: it says so there."
-            self._cookie = select("How visitors are known", IDENTITY_LABELS, selected_key, help_text=help_text)
-            help_text = "Crawlers, monitors, AI fetchers. They never count as visitors."
+            help_text = (
+                "When you switch to cookieless, replace the tracking code on your pages: it contains this option."
+            )
+            self._cookie = select("Visitor identification", IDENTITY_LABELS, selected_key, help_text=help_text)
+            help_text = "Crawlers, uptime monitors, AI fetchers. They never count as visitors."
             self._bots = select(
                 "Bots", BOT_LABELS, "discard" if property_.discards_bots else "apart", help_text=help_text
             )
             selected_key = next(key for key, value in AUTOMATED_VALUES.items() if value is property_.counts_automated)
-            help_text = "Browsers that a program drives: tests, headless Chrome. Holds for the past as well."
+            help_text = "Browsers controlled by a program: tests, headless Chrome. Applies to past data too."
             self._automated = select(
-                "Count automated browsers like people", AUTOMATED_LABELS, selected_key, help_text=help_text
+                "Count automated browsers as visitors", AUTOMATED_LABELS, selected_key, help_text=help_text
             )
-            help_text = "The words on a link or button, cut to 120 characters. Only where your own code sends them."
-            self._click_text = switch("Keep the text of clicks", property_.keeps_click_text, help_text=help_text)
+            help_text = "The text of a clicked link or button, cut to 120 characters. Only if your own code sends it."
+            self._click_text = switch("Store click text", property_.keeps_click_text, help_text=help_text)
 
     def _collection_panel(self) -> None:
         property_ = self._property
-        with panel("What is let in", body_classes=f"{theme.BODY} {theme.STACK} wide"):
-            help_text = "One a line. Hits from other sites are refused; an empty list allows all."
+        with panel("Collection rules", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            help_text = "One per line. Events from other sites are rejected. Leave empty to allow all sites."
             self._hostnames = text_area(
                 "Hostnames", property_.hostnames, placeholder="www.example.com", help_text=help_text
             )
-            help_text = "One a line, such as your office: 192.0.2.7 or 192.0.2.0/24. Holds from now on."
+            help_text = "One per line, such as your office: 192.0.2.7 or 192.0.2.0/24. Applies from now on."
             self._addresses = text_area(
-                "Excluded addresses", property_.excluded_addresses, placeholder="192.0.2.7", help_text=help_text
+                "Excluded IP addresses", property_.excluded_addresses, placeholder="192.0.2.7", help_text=help_text
             )
-            help_text = "One a line. What follows ? in an address is dropped, except for these keys."
+            help_text = "One per line. All other query parameters are removed from page URLs."
             self._query_keys = text_area(
-                "Query keys that make another page", property_.query_keys, placeholder="id", help_text=help_text
+                "Query parameters to keep", property_.query_keys, placeholder="id", help_text=help_text
             )
 
     def _session_rules_panel(self) -> None:
         property_ = self._property
-        with panel("How visits are counted", body_classes=f"{theme.BODY} {theme.STACK} wide"):
-            help_text = "Minutes without a hit after which the next one begins another visit. Past visits are cut anew."
+        with panel("Sessions and pages", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            help_text = (
+                "Minutes without activity after which the next event starts a new session. Recalculates past sessions."
+            )
             self._gap = integer_input(
-                "Pause that ends a visit", property_.session_gap_min, 1, 240, help_text=help_text, unit="minutes"
+                "Session timeout", property_.session_gap_min, 1, 240, help_text=help_text, unit="minutes"
             )
             help_text = (
-                "Seconds of attention from which a visit with one page is no bounce. Past visits are judged anew."
+                "Seconds of engagement from which a session with one page is not a bounce. Recalculates past data."
             )
             self._bounce = integer_input(
-                "Attention that makes it no bounce", property_.bounce_s, 0, 600, help_text=help_text, unit="seconds"
+                "Engagement threshold", property_.bounce_s, 0, 600, help_text=help_text, unit="seconds"
             )
-            help_text = "Minutes since the last hit for which a visitor counts as here. History has no such number."
+            help_text = "Minutes after the last event for which a visitor counts as online. Not stored historically."
             self._live = integer_input(
-                "How long somebody counts as here", property_.live_min, 1, 60, help_text=help_text, unit="minutes"
+                "“Online now” window", property_.live_min, 1, 60, help_text=help_text, unit="minutes"
             )
             help_text = (
-                "One a line: /user/* lists all such pages as one. History follows, and parts again without the line."
+                "One per line: /user/* counts all such pages as one. Applies to past data; removing the rule undoes it."
             )
             self._patterns = text_area(
-                "Path patterns", property_.path_patterns, placeholder="/user/*", help_text=help_text
+                "Group paths", property_.path_patterns, placeholder="/user/*", help_text=help_text
             )
 
     def _exclusions_panel(self) -> None:
         property_ = self._property
-        with panel("What is counted", body_classes=f"{theme.BODY} {theme.STACK} wide"):
-            ui.label("Left out of every number, the past as well. Take a line away, and it is all back.").classes(
+        with panel("Exclusions", body_classes=f"{theme.BODY} {theme.STACK} wide"):
+            ui.label("Excluded from all metrics, including past data. Removing a rule restores the data.").classes(
                 theme.MUTED
             )
-            help_text = "One a line; * stands for anything."
+            help_text = "One per line; * matches anything."
             self._paths = text_area(
                 "Excluded paths", property_.excluded_paths, placeholder="/admin/*", help_text=help_text
             )
-            help_text = "One a line: a code like DE, or a name."
+            help_text = "One per line: a code such as DE, or a name."
             self._countries = text_area(
                 "Excluded countries", property_.excluded_countries, placeholder="DE", help_text=help_text
             )
-            help_text = "One a line: a part of the User-Agent, such as the name of your own monitor."
+            help_text = "One per line: part of the User-Agent, such as the name of your uptime monitor."
             self._agents = text_area(
                 "Excluded User-Agents", property_.excluded_user_agents, placeholder="HomeMonitor", help_text=help_text
             )
 
     def _danger_zone(self) -> None:
-        with panel("For good", body_classes=f"{theme.BODY} {theme.STACK}"):
+        with panel("Danger zone", body_classes=f"{theme.BODY} {theme.STACK}"):
             with ui.element("div").classes(f"{theme.LINE} wraps"):
-                ui.label("Delete every event and keep the property.").classes("grow")
+                ui.label("Delete all events and keep the property.").classes("grow")
                 button("Reset", "trash", kind=theme.DANGER, on_click=self._reset)
             if self._property.is_protected:
                 return
             ui.element("hr").classes("rule")
             with ui.element("div").classes(f"{theme.LINE} wraps"):
-                ui.label("Delete the property and every event it ever received.").classes("grow")
+                ui.label("Delete the property and all its events.").classes("grow")
                 button("Delete", "trash", kind=theme.DANGER, on_click=self._delete)
 
     async def _save(self) -> None:
@@ -207,7 +211,7 @@ class _SettingsForm:
             self._countries.value = "\n".join(updated_property.excluded_countries)
             self._agents.value = "\n".join(updated_property.excluded_user_agents)
             self._patterns.value = "\n".join(updated_property.path_patterns)
-            toast("Saved. Collectors follow within a second.")
+            toast("Saved.")
 
     def _field_values(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""The first run: whoever holds the printed link becomes the owner."""
+"""Setup page of the first run: creates the owner account with the token of the printed setup link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proprium.ui.http.page_access import ANYONE
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-INVALID_LINK_TEXT = "This setup link is not valid any more. Restart the server for a new one, or sign in."
+INVALID_LINK_TEXT = "This setup link is no longer valid. Restart the server to get a new one, or sign in."
 
 
 def register(services: Services) -> None:
@@ -28,8 +28,8 @@ def register(services: Services) -> None:
         if not setup.is_valid(services.database, token):
             raise NotFound(INVALID_LINK_TEXT)
         with layout(services, request, "Set up", access=ANYONE, is_tracked=False, width="slim", has_navigation=False):
-            title("Make it yours")
-            ui.label("You will own this server: you see every property and may invite others.").classes(theme.MUTED)
+            title("Create owner account")
+            ui.label("The owner can see and edit every property on this server.").classes(theme.MUTED)
             show_flash(said)
             with post_form("/auth/setup"):
                 hidden_input("token", token)
@@ -40,14 +40,14 @@ def register(services: Services) -> None:
                     "password",
                     input_type="password",
                     autocomplete="new-password",
-                    help_text="10 characters or more.",
+                    help_text="At least 10 characters.",
                     minlength="10",
                 )
                 checkbox(
-                    "With the sample property Exemplar",
+                    "Add sample data",
                     "sample",
                     is_checked=True,
-                    help_text="A year of made-up visitors to look around in. Delete it whenever you like.",
+                    help_text="The property Exemplar with a year of sample visits. Delete it at any time.",
                 )
-                button("Create the owner", kind=f"{theme.PRIMARY} big", is_submit=True)
+                button("Create account", kind=f"{theme.PRIMARY} big", is_submit=True)
         return None

@@ -1,4 +1,4 @@
-"""One's own SQL over one's own properties."""
+"""SQL page: read-only queries over the user's properties, with results and charts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PERIOD_LABELS = {
     ALL: "All time",
 }
 DEFAULT_DAYS = "30"
-# On a phone the lists stand far below.
+# On a phone the lists are below the editor: scroll back up to it.
 SCROLL_TO_EDITOR_SCRIPT = "document.querySelector('.sqlcard').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 
 
@@ -59,7 +59,9 @@ def register(services: Services) -> None:
             ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/sql.css")}">')
             if not visible_properties:
                 title("SQL")
-                empty_state("No property yet", "There is nothing to ask. A property is a site that you watch.")
+                empty_state(
+                    "No properties yet", "There is no data to query. A property is a site or app that you track."
+                )
                 return
             console = _SqlConsole(
                 services,
@@ -77,7 +79,7 @@ def register(services: Services) -> None:
 
 
 class _SqlConsole:
-    """One open page."""
+    """The SQL console of one open page; runs one query at a time."""
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class _SqlConsole:
         with ui.element("div").classes("pagehead sqlhead"):
             with ui.element("div").classes("grow"):
                 title("SQL")
-                span("Ask your own data, read-only, in DuckDB's dialect", theme.MUTED)
+                span("Query your data: read-only, in DuckDB's SQL dialect", theme.MUTED)
             options = {ALL: "All properties"} | name_by_id if len(name_by_id) > 1 else name_by_id
             self._property_select = select(
                 "Property", options, property_id if property_id in options else next(iter(options))
@@ -122,7 +124,7 @@ class _SqlConsole:
             field.on_value_change(self._on_selection_change)
 
     def _build_editor_card(self) -> None:
-        with ui.element("section").classes(f"{theme.CARD} sqlcard").props('aria-label="Statement"'):
+        with ui.element("section").classes(f"{theme.CARD} sqlcard").props('aria-label="SQL query"'):
             self._editor = SqlEditor(EXAMPLES[0].sql, weak_method(self.run))
             with ui.element("div").classes("bar"):
                 with button("Run", "bolt", kind=theme.PRIMARY, on_click=self.run) as self._run_button:
@@ -158,8 +160,8 @@ class _SqlConsole:
         except UserFacingError as problem:
             self._show_error(str(problem), problem if isinstance(problem, SqlRefused) else None)
         except Exception:
-            log.exception("somebody's SQL could not be run")
-            self._show_error("The server could not run it; its log says why.")
+            log.exception("SQL query failed unexpectedly")
+            self._show_error("The server could not run the query. Its log has the reason.")
         else:
             self._show(result, snapshot)
         finally:
@@ -167,7 +169,7 @@ class _SqlConsole:
             self._show_running(False)
 
     async def _execute(self, sql: str) -> tuple[SqlResult, SnapshotInfo]:
-        """With the rights of whoever is signed in now: the page may be older than they are."""
+        """Runs the query with the user's current rights: the page may have been opened before they changed."""
         user = session.user_of(self._services, self._client.request)
         if user is None:
             raise SignInRequired("Your session has ended. Sign in and try again.")
@@ -194,12 +196,12 @@ class _SqlConsole:
             self._editor.mark_error(sql_error)
 
     def _describe_snapshot(self, snapshot: SnapshotInfo | None) -> None:
-        """What the statement asks: before the first run only how much of it there may be."""
+        """Describes the snapshot of the last query; before the first query, the limit on its size."""
         if snapshot is None:
-            self._snapshot_label.set_text(f"A copy of at most {MAX_EVENTS:,} events is asked, the newest ones.")
+            self._snapshot_label.set_text(f"Queries run on the newest {MAX_EVENTS:,} events.")
             return
         counts = f"{_count_text(snapshot.event_count, 'event')}, {_count_text(snapshot.session_count, 'session')}"
-        self._snapshot_label.set_text(f"Copy of {snapshot.taken_text}: {counts} · times in {snapshot.timezone}")
+        self._snapshot_label.set_text(f"Snapshot of {snapshot.taken_text}: {counts} · times in {snapshot.timezone}")
 
     def _show_running(self, is_running: bool) -> None:
         if not self._client.is_deleted:
@@ -208,7 +210,10 @@ class _SqlConsole:
 
 
 def scope_of(services: Services, user: User, property_id: str, days: str) -> SnapshotScope:
-    """The properties that this person may see, or the chosen one of them. Raises PropertyNotFound."""
+    """Returns the scope of a query: the properties that `user` may see, or the selected one.
+
+    `days` is a key of PERIOD_LABELS. Raises PropertyNotFound where none is visible.
+    """
     visible_properties = service.visible_properties(services.database, user)
     matching_properties = [property_ for property_ in visible_properties if property_id in {ALL, str(property_.id)}]
     if not matching_properties:
@@ -223,7 +228,7 @@ def scope_of(services: Services, user: User, property_id: str, days: str) -> Sna
 
 
 def _check_visible(property_id: str, visible_properties: list[Property]) -> str:
-    """What is not theirs looks like what does not exist."""
+    """Returns `property_id` unless it is not visible: then it raises PropertyNotFound, as for an unknown id."""
     if property_id != ALL and property_id not in {str(property_.id) for property_ in visible_properties}:
         raise PropertyNotFound(property_id[:40])
     return property_id
