@@ -204,7 +204,7 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_what_does_not_end_is_ended(name: str, asker: Asker) -> None:
     with pytest.raises(SqlRefused, match=r"did not finish within 2 seconds|more memory"):
-        await a_runner(asker, deadline_s=2).run(uuid4(), ENDLESS[name], SnapshotScope((OURS,), None))
+        await a_runner(asker, timeout_s=2).run(uuid4(), ENDLESS[name], SnapshotScope((OURS,), None))
     assert children() == set()
 
 
@@ -233,7 +233,7 @@ async def test_a_long_answer_is_cut_and_says_so(asker: Asker) -> None:
 
 
 async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> None:
-    ours = a_runner(asker, patience_s=0.3)
+    ours = a_runner(asker, queue_timeout_s=0.3)
     ada, endless, scope = uuid4(), ENDLESS["numbers without end"], SnapshotScope((OURS,), None)
     running = [asyncio.create_task(ours.run(user, endless, scope)) for user in (ada, uuid4())]
     await asyncio.sleep(0.5)
