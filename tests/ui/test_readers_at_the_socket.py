@@ -66,7 +66,7 @@ async def opened(shop: Shop, user: User | None, query: str = "") -> Browser:
     browser = shop.site.browser(user)
     browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True]
     await browser.open(f"/properties/{shop.public.id}{query}")
-    await until(lambda: "/orders" in everything(browser.client) or "visible only to users" in everything(browser.client))
+    await until(lambda: re.search("/orders|visible only to users", everything(browser.client)) is not None)
     return browser
 
 
@@ -93,7 +93,7 @@ def values_of(element: ui.element) -> list[Any]:
 def send(client: Client, element: ui.element, listener_id: str, args: Any) -> None:
     """Passes a message to the page as the socket does: through the one gate that checks rights."""
     message = {"id": element.id, "client_id": client.id, "listener_id": listener_id, "args": [json.dumps(args)]}
-    socket_messages._pass(client, client.handle_event, message)
+    socket_messages._dispatch(client, client.handle_event, message)
 
 
 async def forge(client: Client) -> int:
