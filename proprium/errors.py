@@ -45,7 +45,10 @@ class BadQuery(UserFacingError):
 
 
 class SqlRefused(UserFacingError):
-    """Rejected or failed SQL statement. `line` and `column` count from 1; None when the position is not known."""
+    """Rejected or failed SQL statement.
+
+    `line` and `column` count from 1; None when the position is not known.
+    """
 
     title = "SQL error"
 
@@ -76,7 +79,10 @@ class Forbidden(UserFacingError):
 
 
 class DataKeyNotPublic(Forbidden):
-    """Query for a non-public data key. `dimension` is data.<key>; the message does not reveal if it was ever sent."""
+    """Query for a non-public data key.
+
+    `dimension` is data.<key>; the message does not reveal if it was ever sent.
+    """
 
     title = "Data not public"
 

@@ -106,12 +106,12 @@ SERVE = """
 import asyncio, json, sys
 import httpx
 from proprium.server.app import build
-from proprium.config import load
+from proprium.config import load_settings
 from proprium.storage.database import Database
 from proprium.properties.service import create_property
 from proprium.storage.migrate import migrate
 
-settings = load()
+settings = load_settings()
 database = Database(settings.storage_url)
 migrate(database, settings.data_dir)
 made = create_property(database, "Example", None)
@@ -146,13 +146,13 @@ print(json.dumps(sorted(sys.modules)))
 
 COLLECT = """
 import json, sys
-from proprium.config import load
+from proprium.config import load_settings
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
 from proprium import cli
 from proprium.server.collector_app import build
 
-settings = load()
+settings = load_settings()
 database = Database(settings.storage_url)
 migrate(database, settings.data_dir)
 database.close()

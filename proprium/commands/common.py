@@ -43,7 +43,10 @@ def open_storage() -> Iterator[tuple[Settings, Database]]:
 
 
 def find_property(database: Database, property_id: UUID) -> Property:
-    """Returns a property by id, without an access check: shell users see all. Raises PropertyNotFound."""
+    """Returns a property by id, without an access check: shell users see all.
+
+    Raises PropertyNotFound.
+    """
     from sqlmodel import select
 
     from proprium.storage.tables import Property
@@ -66,7 +69,10 @@ def read_password(from_stdin: bool) -> str:
 
 @contextmanager
 def user_umask() -> Iterator[None]:
-    """Restores the user's own umask for output files; all other files of the process are private."""
+    """Restores the user's own umask for output files.
+
+    All other files of the process are private.
+    """
     umask = click.get_current_context().obj
     if umask is None:
         yield
@@ -80,7 +86,10 @@ def user_umask() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar on stderr if that is a terminal; yields a callback that takes (done, total)."""
+    """Shows a progress bar on stderr if that is a terminal.
+
+    Yields a callback that takes (done, total).
+    """
     with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def show_progress(done: int, total: int) -> None:

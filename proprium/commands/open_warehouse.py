@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_local_warehouse() -> Iterator[tuple[Database, Warehouse, Projector]]:
-    """Opens storage, warehouse and projector. Raises OperatorError when another process has the warehouse open."""
+    """Opens storage, warehouse and projector.
+
+    Raises OperatorError when another process has the warehouse open.
+    """
     from proprium.storage.change_feed import ChangeFeed
     from proprium.warehouse.projection.projector import Projector
     from proprium.warehouse.projection.rules import stored_rules

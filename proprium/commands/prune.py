@@ -21,7 +21,10 @@ from proprium.config import RETENTION_DAYS
 )
 @click.option("--dry-run", is_flag=True, help="Only count the events, without deleting them.")
 def prune(days: int, dry_run: bool) -> None:
-    """Delete old events and print how many. Reports for that period will be empty."""
+    """Delete old events and print how many.
+
+    Reports for that period will be empty.
+    """
     from proprium.clock import utc_now
     from proprium.storage import retention
 

@@ -74,7 +74,10 @@ class ServerParts:
         self.jobs.start()
 
     def stop(self) -> None:
-        """Stops all components. Queued events are committed first, so that a later failure loses none."""
+        """Stops all components.
+
+        Queued events are committed first, so that a later failure loses none.
+        """
         self.collector_parts.stop()
         self.jobs.stop()
         self.projector.stop()

@@ -61,7 +61,10 @@ class _CountedRequest:
             await _too_large_response(self._max_bytes)(scope, self._receive, self._send)
 
     async def _receive_counted(self) -> Message:
-        """Returns the next part of the body; when it is too long, the app sees a disconnected client."""
+        """Returns the next part of the body.
+
+        When it is too long, the app sees a disconnected client.
+        """
         if self._is_too_large:
             return {"type": "http.disconnect"}
         message = await self._receive()
@@ -80,14 +83,20 @@ class _CountedRequest:
 
 
 def limit_of(path: str) -> int | None:
-    """Returns the largest body of a path in bytes; None where its route applies a limit itself."""
+    """Returns the largest body of a path in bytes.
+
+    Returns None where its route applies a limit itself.
+    """
     if path in PATHS_WITH_OWN_LIMIT:
         return None
     return NICEGUI_MAX_BYTES if path.startswith(NICEGUI_PREFIX) else DEFAULT_MAX_BYTES
 
 
 def _content_length(scope: Scope) -> int | None:
-    """Returns the Content-Length, 0 without a body; None for chunked bodies, whose length is unknown."""
+    """Returns the Content-Length, 0 without a body.
+
+    Returns None for chunked bodies, whose length is unknown.
+    """
     length: bytes = b"0"
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":

@@ -24,7 +24,10 @@ _HTTP_VERSION = "1.1"
 
 
 class FastRequest:
-    """Request on the fast path; replaces uvicorn's RequestResponseCycle, with the attributes its protocol reads."""
+    """Request on the fast path.
+
+    Replaces uvicorn's RequestResponseCycle, with the attributes its protocol reads.
+    """
 
     __slots__ = ("body", "disconnected", "headers", "keep_alive", "response_complete")
     message_event = asyncio.Event()  # uvicorn sets it; without an ASGI app no task waits for it

@@ -123,7 +123,10 @@ def build_collector_parts(
 
 
 def build(settings: Settings) -> tuple[ASGIApp, Collector]:
-    """Builds the collector and its health checks. Waits until `serve` has created or migrated the schema."""
+    """Builds the collector and its health checks.
+
+    Waits until `serve` has created or migrated the schema.
+    """
     database = Database(settings.storage_url)
     wait_for_schema(database)
     collector_parts = build_collector_parts(settings, database, Atlas())

@@ -16,7 +16,10 @@ INTERVAL_S = 1.0
 
 
 class CollectorUpkeep:
-    """Maintenance thread of one collector. It never delays an event; failures are retried a second later."""
+    """Maintenance thread of one collector.
+
+    It never delays an event; failures are retried a second later.
+    """
 
     def __init__(
         self, database: Database, client_addresses: ClientAddressResolver, rejected_events: RejectedEventBuffer

@@ -57,12 +57,18 @@ def limits_for(file_limit: int) -> ConnectionLimits:
 
 
 def backlog_for(file_limit: int) -> int:
-    """Returns the listen backlog; the event loop may accept all waiting connections before it serves one."""
+    """Returns the listen backlog.
+
+    The event loop may accept all waiting connections before it serves one.
+    """
     return max(16, min(MAX_BACKLOG, file_limit // 8))
 
 
 def raise_file_limit() -> int:
-    """Raises the soft limit of open files to the hard one, at most MAX_OPEN_FILES. Returns the new limit."""
+    """Raises the soft limit of open files to the hard one, at most MAX_OPEN_FILES.
+
+    Returns the new limit.
+    """
     soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     target = MAX_OPEN_FILES if hard_limit == unlimited else min(hard_limit, MAX_OPEN_FILES)
@@ -78,7 +84,10 @@ class MonitoredConnection(Protocol):
     loop: asyncio.AbstractEventLoop
 
     def check_deadline(self, now_s: float) -> None:
-        """Closes or aborts the connection if its deadline has passed; `now_s` is the loop's time."""
+        """Closes or aborts the connection if its deadline has passed.
+
+        `now_s` is the loop's time.
+        """
 
 
 class ConnectionRegistry:
@@ -94,7 +103,10 @@ class ConnectionRegistry:
         self._warned_at_s = float("-inf")
 
     def register(self, peer: str | None, loop: asyncio.AbstractEventLoop) -> str | None:
-        """Counts a connection. Returns the key for `unregister`, or None when a limit is exceeded."""
+        """Counts a connection.
+
+        Returns the key for `unregister`, or None when a limit is exceeded.
+        """
         address = canonical_ip(peer) if peer else None
         key, limit = "", self.limits.max_total
         if address is not None and not self._client_addresses.is_trusted(address):

@@ -37,7 +37,10 @@ MAX_SOCKET_PATH_BYTES = 100  # the system's limit is 104 or 108 bytes
 
 @dataclass(frozen=True)
 class ServerControls:
-    """Operations of a running server for commands. `status` and `rebuild` block, and run in threads."""
+    """Operations of a running server for commands.
+
+    `status` and `rebuild` block, and run in threads.
+    """
 
     status: Callable[[], WarehouseStatus]
     rebuild: Callable[[ProgressCallback], object]
@@ -129,7 +132,10 @@ class RunningServer:
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[RunningServer | None]:
-    """Yields a client of the server that runs on this data folder; None when there is none."""
+    """Yields a client of the server that runs on this data folder.
+
+    Yields None when no server runs.
+    """
     with _short_path(settings.socket_path) as path:
         if not _is_listening(path):
             yield None
@@ -142,7 +148,10 @@ def running_server(settings: Settings) -> Iterator[RunningServer | None]:
 
 
 async def _stream_progress(rebuild: Callable[[ProgressCallback], object]) -> AsyncIterator[bytes]:
-    """Runs the rebuild in a thread and yields one JSON line per step. A disconnected client does not stop it."""
+    """Runs the rebuild in a thread and yields one JSON line per step.
+
+    A disconnected client does not stop it.
+    """
     loop, step_queue = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None]()
 
     def put_step(step: dict[str, Any] | None) -> None:

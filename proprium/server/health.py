@@ -46,7 +46,10 @@ def health_routes(checks: Mapping[str, HealthCheck], metrics: Callable[[], str],
 
 
 def is_private_client(request: Request) -> bool:
-    """Returns True for direct requests from this machine or its private network; a proxied client may be anyone."""
+    """Returns True for direct requests from this machine or its private network.
+
+    A proxied client may be anyone.
+    """
     if request.client is None or is_proxied(name for name, _ in request.headers.raw):
         return False
     try:

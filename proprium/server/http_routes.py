@@ -33,7 +33,10 @@ NO_STORE_HEADERS = {"Cache-Control": "private, no-store"}
 
 
 def maps(atlas: Atlas) -> APIRouter:
-    """Returns the routes of map geometry. URLs with `?v=<atlas version>` are cached by browsers forever."""
+    """Returns the routes of map geometry.
+
+    URLs with `?v=<atlas version>` are cached by browsers forever.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @cache

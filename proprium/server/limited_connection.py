@@ -139,7 +139,10 @@ class LimitedConnection(CollectProtocol):
             super().shutdown()
 
     def check_deadline(self, now_s: float) -> None:
-        """Closes or aborts the connection if it is overdue; called about once a second."""
+        """Closes or aborts the connection if it is overdue.
+
+        Called about once a second.
+        """
         limits = self._limits
         if self._stalled_at_s is not None and now_s - self._stalled_at_s > limits.write_timeout_s:
             self.transport.abort()

@@ -15,7 +15,10 @@ QUIET_LOGGERS = ("uvicorn.error", "httpx", "httpcore", "engineio", "socketio", "
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object per line; its fields (`extra=`) are added at the top level."""
+    """Formats a record as one JSON object per line.
+
+    Its fields (`extra=`) are added at the top level.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {

@@ -50,7 +50,10 @@ class JobScheduler:
             thread.start()
 
     def stop(self, timeout_s: float = 2) -> None:
-        """Starts no more jobs, and waits `timeout_s` per running job; the rest ends with the process, which is safe."""
+        """Starts no more jobs, and waits `timeout_s` per running job.
+
+        The rest ends with the process, which is safe.
+        """
         self._stop_event.set()
         for thread in self._threads:
             thread.join(timeout_s)
@@ -62,7 +65,10 @@ class JobScheduler:
 
 
 def run_once(job: Job) -> bool:
-    """Runs a job once. Returns False when it failed: failures are logged only, as the job runs again later."""
+    """Runs a job once.
+
+    Returns False when it failed: failures are logged only, as the job runs again later.
+    """
     try:
         job.run()
     except OperatorError as problem:

@@ -80,7 +80,10 @@ class FullCollections:
         self._small_s = time.monotonic()  # when less than MOST_BLOCKS had been added
 
     def is_due(self) -> bool:
-        """Returns True if a full collection should run now. Takes 0.2 ms; called once a second."""
+        """Returns True if a full collection should run now.
+
+        Takes 0.2 ms; called once a second.
+        """
         blocks, now_s = sys.getallocatedblocks(), time.monotonic()
         self._after_last = min(self._after_last, blocks)  # closed pages free themselves
         added = blocks - self._after_last

@@ -66,7 +66,10 @@ RECONNECT_TIMEOUT_S = 45
 
 
 def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = peer_address) -> None:
-    """Mounts the UI. Call it after all other routes of `app` were added: NiceGUI takes all remaining paths."""
+    """Mounts the UI.
+
+    Call it after all other routes of `app` were added: NiceGUI takes all remaining paths.
+    """
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
@@ -94,7 +97,10 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
 
 
 def with_page_middleware(app: ASGIApp, settings: Settings, *, address_of: ClientAddressOf = peer_address) -> ASGIApp:
-    """Wraps the app in the middleware for pages. The collector, whose responses have other headers, wraps this."""
+    """Wraps the app in the middleware for pages.
+
+    The collector, whose responses have other headers, wraps this.
+    """
     rate_limit = PageRateLimit(HeadRequests(FrameworkAssets(app)), address_of=address_of)
     origin_check = SocketOriginCheck(SocketLimits(rate_limit, address_of=address_of), public_url=settings.public_url)
     return SecurityHeaders(origin_check, is_https=settings.is_https)

@@ -17,7 +17,10 @@ UNICODE_RANGE_BY_FONT = {  # font file → characters it contains
 
 @cache
 def head_html() -> str:
-    """Returns the head's HTML, with immutable asset URLs. The theme script runs before the first paint."""
+    """Returns the head's HTML, with immutable asset URLs.
+
+    The theme script runs before the first paint.
+    """
     font_faces = "".join(
         f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{characters};"
         f'src:url("{asset_url(f"fonts/{name}.woff2")}") format("woff2")}}'

@@ -36,11 +36,17 @@ class Layout:
     footer: Element
 
     def on_theme_change(self, callback: Callable[[bool], Any]) -> None:
-        """Calls back with True (dark) or False (light) on every change; the initial theme is `is_dark()`."""
+        """Calls back with True (dark) or False (light) on every change.
+
+        The initial theme is `is_dark()`.
+        """
         ui.on("theme", lambda event: callback(bool(event.args["dark"])))
 
     async def is_dark(self) -> bool:
-        """Returns True if the browser shows the dark theme. One round trip: call it once the page is connected."""
+        """Returns True if the browser shows the dark theme.
+
+        One round trip: call it once the page is connected.
+        """
         return bool(await ui.run_javascript("propriumTheme.isDark()", timeout=5))
 
 
@@ -97,7 +103,10 @@ def layout(
 
 
 def track(services: Services, event: str, data: Mapping[str, Any] | None = None) -> None:
-    """Sends a UI event to Proprium's own property. It contains no ids or names."""
+    """Sends a UI event to Proprium's own property.
+
+    It contains no ids or names.
+    """
     if services.own_property_id is not None:
         payload = json.dumps({"event": event, "data": dict(data or {})})
         ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({payload})")
@@ -120,7 +129,10 @@ def _add_head_html(services: Services, request: Request, title: str, description
 
 
 def _add_tracking_tag(services: Services, request: Request) -> None:
-    """Adds the tracking script; it reports the route's pattern instead of the path, which has property ids in it."""
+    """Adds the tracking script.
+
+    It reports the route's pattern instead of the path, which has property ids in it.
+    """
     if services.own_property_id is not None:
         ui.add_head_html(
             f'<script defer src="/collector.js" data-collector-id="{services.own_property_id}"'
@@ -151,7 +163,10 @@ def _navigation(request: Request, user: User | None) -> None:
 
 
 def _theme_toggle() -> None:
-    """Builds the theme button; the style sheet shows the icon of the current choice."""
+    """Builds the theme button.
+
+    The style sheet shows the icon of the current choice.
+    """
     with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle_button:
         icon("sun")
         icon("moon")

@@ -39,7 +39,10 @@ def _method_expects_arguments(func: Callable[..., Any]) -> bool:
 
 
 def parse_props(text: str | None) -> dict[str, Any]:
-    """Parses props as NiceGUI does. A cached text takes 1 µs instead of 28, and leaves no reference cycle."""
+    """Parses props as NiceGUI does.
+
+    A cached text takes 1 µs instead of 28, and leaves no reference cycle.
+    """
     return dict(_parsed(text)) if text and _PLAIN.fullmatch(text) else _parse(text)
 
 

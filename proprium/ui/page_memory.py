@@ -94,7 +94,10 @@ async def prune_instances(*, client_age_threshold: float = 60.0) -> None:
 
 
 def release_element(element: Element) -> None:
-    """Drops an element's handlers. Its values are kept: a task that ends later may still read and set them."""
+    """Drops an element's handlers.
+
+    Its values are kept: a task that ends later may still read and set them.
+    """
     for value in element._props.values():
         if isinstance(value, ObservableCollection):
             value._change_handlers.clear()

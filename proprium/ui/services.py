@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Services:
-    """Services of one server, built by the composition root. Pages share no other state."""
+    """Services of one server, built by the composition root.
+
+    Pages share no other state.
+    """
 
     settings: Settings
     database: Database

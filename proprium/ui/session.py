@@ -31,17 +31,26 @@ def token_of(request: HTTPConnection) -> str:
 
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
-    """Returns the signed-in user, or None. One indexed read; cheap enough for the event loop."""
+    """Returns the signed-in user, or None.
+
+    One indexed read; cheap enough for the event loop.
+    """
     return login_sessions.user_of(services.database, token_of(request), clock=services.clock)
 
 
 def require_user(services: Services, request: HTTPConnection) -> User:
-    """Returns the signed-in user; otherwise redirects to the sign-in page, which leads back to this one."""
+    """Returns the signed-in user.
+
+    Otherwise redirects to the sign-in page, which leads back to this one.
+    """
     return user_of(services, request) or _redirect_to_login(request)
 
 
 def current_user(services: Services) -> User | None:
-    """Returns the user of the open page. Handlers that change data call it each time: the session may have ended."""
+    """Returns the user of the open page.
+
+    Handlers that change data call it each time: the session may have ended.
+    """
     return user_of(services, ui.context.client.request)
 
 
@@ -67,7 +76,10 @@ def delete_cookie(response: Response, *, is_https: bool) -> None:
 
 
 def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> None:
-    """Sets the device cookie, which identifies this browser at its next sign-in. It grants no access."""
+    """Sets the device cookie, which identifies this browser at its next sign-in.
+
+    It grants no access.
+    """
     response.set_cookie(
         DEVICE_COOKIE,
         device_cookie,

@@ -29,13 +29,19 @@ CHART_IMPORT_NAME = "nicegui-plotly"
 
 
 def bundle_url() -> str | None:
-    """Returns the URL of the slim chart bundle; None if it was not built, and NiceGUI's full bundle is used."""
+    """Returns the URL of the slim chart bundle.
+
+    Returns None if it was not built, and NiceGUI's full bundle is used.
+    """
     bundle_file = built_file("plotly.js")
     return f"{ASSETS_PATH}/build/{bundle_file.name}" if bundle_file else None
 
 
 def install_chart_bundle() -> bool:
-    """Makes every chart element import the slim bundle. Returns False if it was not built."""
+    """Makes every chart element import the slim bundle.
+
+    Returns False if it was not built.
+    """
     if url := bundle_url():
         register_importmap_override(CHART_IMPORT_NAME, url)
         return True
@@ -66,7 +72,10 @@ def asset_url(path: str) -> str:
 
 @cache
 def flag_url(country: str | None) -> str | None:
-    """Returns the flag's URL for an alpha-2 country code; None if there is no flag."""
+    """Returns the flag's URL for an alpha-2 country code.
+
+    Returns None if there is no flag.
+    """
     is_country_code = country is not None and len(country) == 2 and country.isalpha() and country.isupper()
     path = f"img/flags/{country}.svg"
     return asset_url(path) if is_country_code and (ASSETS / path).is_file() else None

@@ -168,7 +168,10 @@ async def _sign_out_response(services: Services) -> RedirectResponse:
 
 
 def _redirect_back(path: str, message: UserFacingError | str, kind: str = "bad", **parameters: str) -> RedirectResponse:
-    """Redirects back to the form with a message above it. Raises PasswordQueueFull (503 with Retry-After) instead."""
+    """Redirects back to the form with a message above it.
+
+    Raises PasswordQueueFull (503 with Retry-After) instead.
+    """
     if isinstance(message, PasswordQueueFull):
         raise message
     query = urlencode(

@@ -57,7 +57,10 @@ DETAIL_BY_STATUS = {
 
 
 def install(app: FastAPI) -> None:
-    """Adds the error handlers. Call it for our own app and for NiceGUI's (`nicegui.app`): each serves some paths."""
+    """Adds the error handlers.
+
+    Call it for our own app and for NiceGUI's (`nicegui.app`): each serves some paths.
+    """
     app.add_exception_handler(UserFacingError, _handle_user_facing_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_exception_handler(404, _handle_http_error)

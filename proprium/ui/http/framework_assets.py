@@ -24,7 +24,10 @@ _CACHEABLE_PATH = re.compile(r"/_nicegui/[\w.]+/(static|components|libraries|esm
 
 
 class FrameworkAssets:
-    """Middleware that serves NiceGUI's immutable files from the cache; all other requests pass to the app."""
+    """Middleware that serves NiceGUI's immutable files from the cache.
+
+    All other requests pass to the app.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -113,7 +116,10 @@ def _to_response(app_response: _AppResponse, body: bytes) -> Response:
 
 
 def _cacheable_encoding(scope: Scope) -> str | None:
-    """Returns the best encoding for a cacheable request; None if the request cannot be served from the cache."""
+    """Returns the best encoding for a cacheable request.
+
+    Returns None if the request cannot be served from the cache.
+    """
     if scope["type"] != "http" or scope["method"] != "GET" or not _CACHEABLE_PATH.match(scope["path"]):
         return None
     headers = Headers(scope=scope)

@@ -53,7 +53,10 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class PageAccess:
-    """Rights of a page's reader at the time it was built. The default is a page for anyone."""
+    """Rights of a page's reader at the time it was built.
+
+    The default is a page for anyone.
+    """
 
     token: str = ""
     principal: SignedInUser | None = None
@@ -70,7 +73,10 @@ class PageAccess:
         subject: Property | None = None,
         listed: Iterable[Property] = (),
     ) -> PageAccess:
-        """Returns the access of a page for `user`; `listed` are properties that it shows besides its subject."""
+        """Returns the access of a page for `user`.
+
+        `listed` are properties that it shows besides its subject.
+        """
         properties = [*listed, *([subject] if subject else [])]
         return cls(
             session.token_of(request) if user else "",
@@ -108,7 +114,10 @@ _pages: WeakKeyDictionary[Client, _OpenPage] = WeakKeyDictionary()
 
 
 def register(services: Services, access: PageAccess) -> None:
-    """Registers the rights that the page being built requires. Called by `layout`; without it no handler runs."""
+    """Registers the rights that the page being built requires.
+
+    Called by `layout`; without it no handler runs.
+    """
     _pages[ui.context.client] = _OpenPage(services, access)
 
 
@@ -197,7 +206,10 @@ def end(client: Client, *, signs_in: bool) -> None:
 
 
 async def _leave(client_id: str, socket_ids: list[str], *, signs_in: bool) -> None:
-    """Navigates the browser away without the page's outbox, which has ended. A browser that stays loses its socket."""
+    """Navigates the browser away without the page's outbox, which has ended.
+
+    A browser that stays loses its socket.
+    """
     if signs_in:
         await asyncio.sleep(SIGN_IN_AFTER_S)
     code = SIGN_IN if signs_in else RELOAD
@@ -221,7 +233,10 @@ def _read(
 
 
 def _public_keys_shown(user: User | None, subject: Property | None) -> frozenset[str]:
-    """Returns the public data keys that a reader's page shows; empty for editors, who see every key anyway."""
+    """Returns the public data keys that a reader's page shows.
+
+    Empty for editors, who see every key anyway.
+    """
     if subject is None or service.may_edit(user, subject):
         return frozenset()
     return frozenset(subject.public_data_keys)

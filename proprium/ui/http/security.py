@@ -42,7 +42,7 @@ UNLIMITED_PATHS = (
 ClientAddressOf = Callable[[HTTPConnection], str | None]
 MAX_PAGES_PER_MINUTE = 120
 """A page whose socket is never opened costs 31 ms, and 50 KB for a minute (measured)."""
-MOST_COUNTERS = 10_000  # addresses, twice
+MAX_COUNTERS = 10_000  # addresses per generation; two generations are kept
 
 
 class SecurityHeaders:
@@ -102,7 +102,10 @@ class SocketOriginCheck:
 
 
 class PageRateLimit:
-    """Rate limit of pages per minute and client address; files, the socket, API and health routes are exempt."""
+    """Rate limit of pages per minute and client address.
+
+    Files, the socket, API and health routes are exempt.
+    """
 
     def __init__(
         self, app: ASGIApp, *, address_of: ClientAddressOf | None = None, pages_per_minute: int = MAX_PAGES_PER_MINUTE
@@ -110,7 +113,7 @@ class PageRateLimit:
         self.app = app
         self.address_of = address_of or peer_address
         self.limit = RateLimitItemPerMinute(pages_per_minute)
-        self.limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MOST_COUNTERS))
+        self.limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MAX_COUNTERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_page(scope) and not self.limiter.hit(self.limit, self._client(scope)):
@@ -130,12 +133,18 @@ def _is_page(scope: Scope) -> bool:
 
 
 def peer_address(connection: HTTPConnection) -> str | None:
-    """Returns the address of the TCP peer; behind a proxy, the composition root passes a better function."""
+    """Returns the address of the TCP peer.
+
+    Behind a proxy, the composition root passes a better function.
+    """
     return connection.client.host if connection.client else None
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:
-    """Returns False for requests from pages of other sites. Without an Origin, it is no page, or a same-site GET."""
+    """Returns False for requests from pages of other sites.
+
+    Without an Origin, it is no page, or a same-site GET.
+    """
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}

@@ -27,7 +27,7 @@ from proprium.ui.http.security import SOCKET_PATH, ClientAddressOf, peer_address
 MAX_MESSAGE_BYTES = 256 * 1024
 """A pasted SQL query has up to 50,000 characters, a form's longest field less."""
 MESSAGES_PER_S, MESSAGE_BURST = 50, 400
-"""A key that is held down sends 30 messages a second, and the page acknowledges every third update."""
+"""A key that is held down sends 30 messages a second, and the page acknowledges updates every 3 s."""
 BYTES_PER_S, BYTES_BURST = 128 * 1024, 1024 * 1024
 JOIN_WITHIN_S = 20.0
 """Timeout for joining a page. Browsers join while they connect; a socket that has not joined belongs to no page."""
@@ -98,7 +98,10 @@ class Connection:
 
     @staticmethod
     def of(environ: Mapping[str, Any] | None) -> Connection | None:
-        """Returns the connection of an Engine.IO environment; None if it did not pass through `SocketLimits`."""
+        """Returns the connection of an Engine.IO environment.
+
+        Returns None if it did not pass through `SocketLimits`.
+        """
         connection: Connection | None = (environ or {}).get("asgi.scope", {}).get(_KEY)
         return connection
 
@@ -115,7 +118,10 @@ class Connection:
             self.closing.set_result(None)
 
     def refusal(self, packet: str | bytes | None) -> str | None:
-        """Returns the kind under which a packet is rejected; None if it is accepted."""
+        """Returns the kind under which a packet is rejected.
+
+        Returns None if it is accepted.
+        """
         if not isinstance(packet, str):
             return "malformed"
         if len(packet) > MAX_MESSAGE_BYTES:
@@ -271,7 +277,10 @@ def _limited_receive(connection: Connection, receive: Receive) -> Receive:
 
 
 async def _next_message(connection: Connection, receive: Receive) -> Message | None:
-    """Returns the next message; None once the connection was closed, or did not join a page in time."""
+    """Returns the next message.
+
+    Returns None once the connection was closed, or did not join a page in time.
+    """
     if connection.is_closed:
         return None
     message = asyncio.ensure_future(receive())
@@ -300,7 +309,10 @@ def _closing_send(connection: Connection, send: Send) -> Send:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """Returns the body of a request; None when it is too long or the client disconnects."""
+    """Returns the body of a request.
+
+    Returns None when it is too long or the client disconnects.
+    """
     body = bytearray()
     while True:
         message = await receive()

@@ -62,7 +62,10 @@ async def _on_connect(socket_id: str, environ: Mapping[str, Any], _: Any = None)
 
 
 async def _on_handshake(socket_id: str, message: Any) -> bool:
-    """Joins a socket to a page of its own session that its reader may still see; otherwise the browser reloads."""
+    """Joins a socket to a page of its own session that its reader may still see.
+
+    Otherwise the browser reloads.
+    """
     client = _named_client(message)
     if client is None or not _is_handshake(message):
         count_refused("unjoined")
@@ -118,13 +121,19 @@ def _dispatch(client: Client, handle: Callable[[dict[str, Any]], None], message:
 
 
 async def _send_if_allowed(outbox: Outbox, message: Message) -> None:
-    """Sends a page's update, script or download, after an access check; a click or live data may be its cause."""
+    """Sends a page's update, script or download, after an access check.
+
+    A click or live data may be its cause.
+    """
     if page_access.is_allowed(outbox.client, max_age_s=PUSH_MAX_AGE_S):
         await _send(outbox, message)
 
 
 def _may_join(client: Client) -> bool:
-    """Returns True if access holds. NiceGUI's own error pages are unregistered, and would else reload forever."""
+    """Returns True if access holds.
+
+    NiceGUI's own error pages are unregistered, and would else reload forever.
+    """
     return not page_access.is_registered(client) or page_access.is_allowed(client)
 
 
@@ -169,7 +178,10 @@ def _is_event(message: Mapping[str, Any]) -> bool:
 
 
 def log_failure(error: Exception) -> None:
-    """Logs the location of a page's failure, once a minute per location; never its text, which may be user input."""
+    """Logs the location of a page's failure, once a minute per location.
+
+    Never its text, which may be user input.
+    """
     frames = traceback.extract_tb(error.__traceback__)[-SHOWN_FRAMES:]
     stack = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
     location = f"{type(error).__name__} at {stack or 'unknown location'}"

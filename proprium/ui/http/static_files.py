@@ -77,7 +77,10 @@ class CompressedStaticFiles(StaticFiles):
 
 @lru_cache(maxsize=512)
 def compress_file(path: str, mtime_ns: int, encoding: str) -> bytes:
-    """Returns the file's compressed bytes, cached; `mtime_ns` in the cache key invalidates changed files."""
+    """Returns the file's compressed bytes, cached.
+
+    `mtime_ns` in the cache key invalidates changed files.
+    """
     precompressed_path = Path(path + (".br" if encoding == "br" else ".gz"))
     if precompressed_path.is_file():
         return precompressed_path.read_bytes()

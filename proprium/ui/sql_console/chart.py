@@ -11,7 +11,10 @@ from proprium.ui.components.fields import select
 
 
 class ResultChart:
-    """Chart of a result with at least one numeric column; starts with a guessed kind and axes."""
+    """Chart of a result with at least one numeric column.
+
+    Starts with a guessed kind and axes.
+    """
 
     def __init__(self, result: SqlResult, look: Look) -> None:
         self._result, self._look = result, look

@@ -55,7 +55,10 @@ class SqlEditor:
 
 
 def _offset(sql: str, line: int | None, column: int | None) -> int | None:
-    """Returns the 0-based offset of a 1-based position; None if it is outside of the text or at its end."""
+    """Returns the 0-based offset of a 1-based position.
+
+    Returns None if it is outside of the text or at its end.
+    """
     if line is None or column is None:
         return None
     start = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1]) + column - 1

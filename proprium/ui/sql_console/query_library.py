@@ -25,7 +25,10 @@ OnOpen = Callable[[str], Any]
 
 
 class QueryLibrary:
-    """Panels with saved and example queries; `on_open` is called with the chosen query's SQL."""
+    """Panels with saved and example queries.
+
+    `on_open` is called with the chosen query's SQL.
+    """
 
     def __init__(self, services: Services, user: User, on_open: OnOpen) -> None:
         self._services, self._database, self._on_open = services, services.database, on_open
@@ -109,7 +112,10 @@ class QueryLibrary:
             await self._run_or_toast(lambda user: saved_queries.delete(self._database, user.id, query.id))
 
     async def _run_or_toast(self, action: Callable[[User], T]) -> T | None:
-        """Runs `action` in a thread as the currently signed-in user and redraws the list; shows errors as a toast."""
+        """Runs `action` in a thread as the currently signed-in user and redraws the list.
+
+        Shows errors as a toast.
+        """
         try:
             user = session.user_of(self._services, self._request)
             if user is None:

@@ -126,7 +126,10 @@ def _build_table(result: SqlResult) -> None:
 
 
 def _column_texts(values: Sequence[Any]) -> list[str | None]:
-    """Formats a column as text: equal decimal places, as needed but at most four; downloads have full precision."""
+    """Formats a column as text: equal decimal places, as needed but at most four.
+
+    Downloads have full precision.
+    """
     digits = max((_fraction_digits(value) for value in values if isinstance(value, float)), default=0)
     max_length = max(MIN_CELL_LENGTH, MAX_COLUMN_LENGTH // max(1, len(values)))
     return [_cell_text(value, digits, max_length) for value in values]
@@ -144,7 +147,10 @@ def _cell_text(value: Any, digits: int, max_length: int) -> str | None:
 
 
 def _truncation_text(result: SqlResult, snapshot: SnapshotInfo) -> str:
-    """Returns a note on events and rows that the result does not include; empty if it is complete."""
+    """Returns a note on events and rows that the result does not include.
+
+    Empty if it is complete.
+    """
     since = (
         f"Queried the newest {snapshot.event_count:,} events only, those since {snapshot.since_text}."
         if snapshot.since
