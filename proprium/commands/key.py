@@ -48,7 +48,10 @@ def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> 
 
 @key.command(name="list")
 def list_() -> None:
-    """List all keys, tab-separated: ID, read or write, account or property, name."""
+    """List all keys.
+
+    Tab-separated columns: ID, read or write, account or property, name.
+    """
     from proprium.accounts import api_keys, users
 
     with open_storage() as (_, database):

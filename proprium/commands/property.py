@@ -49,7 +49,10 @@ def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, 
 
 @property.command(name="list")
 def list_() -> None:
-    """List all properties, tab-separated: ID, public or private, name."""
+    """List all properties.
+
+    Tab-separated columns: ID, public or private, name.
+    """
     from sqlmodel import col, select
 
     from proprium.storage.tables import Property

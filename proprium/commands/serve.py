@@ -16,7 +16,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="
 @HOST
 @PORT
 def serve(**options: Any) -> None:
-    """Run the server: collector, dashboard, API and reports in one process."""
+    """Run the server: collector, dashboard, API and reports."""
     from proprium.server import app
 
     app.serve(_load_settings(options))
@@ -26,9 +26,9 @@ def serve(**options: Any) -> None:
 @HOST
 @PORT
 def collect(**options: Any) -> None:
-    """Run only the collector (/collect, /collector.js) and health checks.
+    """Run only the collector and health checks.
 
-    Any number of these processes can run beside one `serve`.
+    Serves /collect and /collector.js. Any number of these processes can run beside one `serve`.
     """
     from proprium.server import collector_app
 
@@ -39,7 +39,10 @@ def collect(**options: Any) -> None:
 @HOST
 @PORT
 def demo(**options: Any) -> None:
-    """Run the server with sample data: the property "Exemplar" with a year of events and live traffic."""
+    """Run the server with sample data and live traffic.
+
+    Adds the property "Exemplar" with a year of events.
+    """
     from proprium.server import app
 
     app.serve(_load_settings(options), demo=True)

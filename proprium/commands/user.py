@@ -31,7 +31,10 @@ def add(email: str, role: str, name: str, password_stdin: bool) -> None:
 
 @user.command(name="list")
 def list_() -> None:
-    """List all accounts, tab-separated: e-mail address, role, name."""
+    """List all accounts.
+
+    Tab-separated columns: e-mail address, role, name.
+    """
     from proprium.accounts import users
 
     with open_storage() as (_, database):

@@ -19,12 +19,18 @@ OUTDATED_MESSAGE = (
 
 @click.group()
 def warehouse() -> None:
-    """Manage the warehouse, the columnar copy of events that dashboards read."""
+    """Manage the warehouse.
+
+    The warehouse is the columnar copy of the events that dashboards read.
+    """
 
 
 @warehouse.command()
 def status() -> None:
-    """Show the number of events in storage and in the warehouse, and the lag."""
+    """Show event counts and lag.
+
+    Prints the number of events in storage and in the warehouse, and how many seconds the warehouse is behind.
+    """
     with running_server(load_settings()) as server:
         warehouse_status = server.status() if server else _local_status()
     click.echo(f"storage\t{warehouse_status.storage_events} events")
@@ -37,7 +43,10 @@ def status() -> None:
 
 @warehouse.command()
 def rebuild() -> None:
-    """Rebuild the warehouse from storage. Dashboards keep working from the old data meanwhile."""
+    """Rebuild the warehouse from storage.
+
+    Dashboards keep working with the old data meanwhile.
+    """
     with progress_bar("Rebuilding") as progress, running_server(load_settings()) as server:
         if server:
             server.rebuild(progress)
