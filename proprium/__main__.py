@@ -1,4 +1,4 @@
-"""`python -m proprium` is the same as `proprium`."""
+"""Runs the command line for `python -m proprium`."""
 
 from proprium.cli import main
 

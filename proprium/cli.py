@@ -1,4 +1,4 @@
-"""The command line: finds the command, and turns what went wrong into one sentence and an exit code."""
+"""Command-line entry point: loads commands lazily and turns known errors into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from proprium.errors import OperatorError, UserFacingError
 
-COMMANDS = {  # name → module; each is loaded only when it is asked for, so that small commands start fast
+COMMANDS = {  # command name → module, imported on first use so that small commands start fast
     "serve": "proprium.commands.serve",
     "collect": "proprium.commands.serve",
     "demo": "proprium.commands.serve",
@@ -26,7 +26,7 @@ COMMANDS = {  # name → module; each is loaded only when it is asked for, so th
 
 
 class LazyCommandGroup(click.Group):
-    """Loads a command's module when it is asked for."""
+    """Click group that imports a command's module on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -41,13 +41,16 @@ class LazyCommandGroup(click.Group):
 @click.command(cls=LazyCommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="proprium")
 def cli() -> None:
-    """Self-hosted website analytics. Settings come from PROPRIUM_* and from .env; see README.md."""
+    """Self-hosted website analytics.
+
+    Settings are read from PROPRIUM_* environment variables and from .env; see README.md.
+    """
 
 
 def main() -> None:
-    """Exit code 0 when it worked, 1 when it did not, 2 when it was not understood.
+    """Runs the command line. Exit code 0: success; 1: failure; 2: usage error.
 
-    What is written meanwhile is this account's alone: databases, logs and temporary files of the engines as well.
+    Sets umask 077, so that databases, logs and the engines' temporary files are readable by this account only.
     """
     user_umask = os.umask(0o077)
     try:

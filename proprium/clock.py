@@ -1,4 +1,4 @@
-"""The one place that asks for the time."""
+"""System clock: the only module that reads the current time; tests pass a `Clock` of their own."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Now: UTC, aware."""
+    """Returns the current time in UTC, time zone aware."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The settings: built once by the command line and passed down; nothing else reads the environment."""
+"""Configuration: `Settings` is built once by the command line and passed down; nothing else reads the environment."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from proprium.errors import OperatorError
 
 ENV_PREFIX = "PROPRIUM_"
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-"""What browsers are served; `build` in it is made at set-up."""
+"""Static files for browsers; its folder `build` is generated at installation."""
 
-SECRET_SETTINGS = frozenset({f"{ENV_PREFIX}METRICS_TOKEN"})
-"""Settings whose value no message repeats."""
+UNSUPPORTED_SETTINGS = ("warehouse_url", "smtp_url")
+"""Reserved names without an implementation. A value is refused: a setting without effect would mislead operators."""
+
+SECRET_SETTINGS = frozenset({f"{ENV_PREFIX}{name}" for name in ("METRICS_TOKEN", "WAREHOUSE_URL", "SMTP_URL")})
+"""Settings whose value is left out of error messages: tokens, and URLs that may hold a password."""
 
 RETENTION_DAYS = 730
-"""How long events are kept where nobody says otherwise."""
+"""Default retention of events in days."""
 
 
 class Env(StrEnum):
@@ -36,7 +39,7 @@ class LogFormat(StrEnum):
 
 
 class Settings(BaseSettings):
-    """Every `PROPRIUM_*` name; also read from `.env` in the working folder."""
+    """All `PROPRIUM_*` settings, from the environment and from `.env` in the working folder."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", frozen=True)
 
@@ -50,8 +53,8 @@ class Settings(BaseSettings):
     geoip_path: Path | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     chromium: str = ""
-    collect_rate: float = Field(100, ge=0)  # events a second, address and process; 0 = off
-    metrics_token: str = ""  # what /metrics asks for as a bearer token; empty: this machine and its network may ask
+    collect_rate: float = Field(100, ge=0)  # rate limit in events per second, address and process; 0 = unlimited
+    metrics_token: str = ""  # bearer token for /metrics; empty: only this machine and its private network are allowed
     warehouse_memory: str = Field("512MB", pattern=r"^\d+(\.\d+)?\s*(KB|MB|GB|KiB|MiB|GiB)$")
     log_level: str = "INFO"
     log_format: LogFormat = LogFormat.TEXT
@@ -62,11 +65,18 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator(*UNSUPPORTED_SETTINGS)
+    @classmethod
+    def _reject_unsupported(cls, value: str) -> str:
+        if value:
+            raise ValueError("not supported yet; remove it")
+        return value
+
     @field_validator("metrics_token")
     @classmethod
     def _validate_metrics_token(cls, value: str) -> str:
         if not value.isascii() or not value.isprintable() or " " in value:
-            raise ValueError("expected letters, digits and signs of ASCII, without spaces")
+            raise ValueError("expected printable ASCII characters without spaces")
         return value
 
     @field_validator("log_level")
@@ -81,7 +91,7 @@ class Settings(BaseSettings):
     def _validate_base_url(cls, value: str) -> str:
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("expected an address like https://stats.example.com")
+            raise ValueError("expected a URL like https://stats.example.com")
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -92,7 +102,7 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """Where browsers reach this server; without a trailing slash."""
+        """Base URL under which browsers reach this server, without a trailing slash."""
         return self.base_url or f"http://localhost:{self.port}"
 
     @property
@@ -101,7 +111,7 @@ class Settings(BaseSettings):
 
     @property
     def is_loopback(self) -> bool:
-        """True while the server's own address is one that only this machine can open."""
+        """True when the public URL's host is localhost or a loopback address, reachable from this machine only."""
         host = urlsplit(self.public_url).hostname or ""
         if host == "localhost" or host.endswith(".localhost"):
             return True
@@ -124,12 +134,15 @@ class Settings(BaseSettings):
 
     @property
     def socket_path(self) -> Path:
-        """Where the commands reach a running server."""
+        """Path of the control socket by which commands reach a running server."""
         return self.data_dir / "serve.sock"
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings of this process. Raises ProblemForOperator with the name, the value and what was expected."""
+    """Returns the settings of this process.
+
+    Raises OperatorError with the setting's name, its value (unless secret) and the expected one.
+    """
     env_file_names = (name.upper() for name in DotEnvSettingsSource(Settings).env_vars)
     unknown_names = sorted(
         name
@@ -137,8 +150,9 @@ def load_settings(**overrides: Any) -> Settings:
         if name.startswith(ENV_PREFIX) and name[len(ENV_PREFIX) :].lower() not in Settings.model_fields
     )
     if unknown_names:
-        setting_names = ", ".join(ENV_PREFIX + name.upper() for name in Settings.model_fields)
-        raise OperatorError(f"{unknown_names[0]} is not a setting. Known are: {setting_names}.")
+        supported_names = (name for name in Settings.model_fields if name not in UNSUPPORTED_SETTINGS)
+        setting_names = ", ".join(ENV_PREFIX + name.upper() for name in supported_names)
+        raise OperatorError(f"{unknown_names[0]} is not a setting. Known settings: {setting_names}.")
     try:
         return Settings(**overrides)
     except ValidationError as problem:
@@ -150,5 +164,5 @@ def _first_error_message(problem: ValidationError) -> str:
     if not error["loc"]:
         return str(error["msg"]).removeprefix("Value error, ")
     name = ENV_PREFIX + str(error["loc"][0]).upper()
-    value = "not usable" if name in SECRET_SETTINGS else repr(error["input"])
+    value = "invalid" if name in SECRET_SETTINGS else repr(error["input"])
     return f"{name} is {value}: {str(error['msg']).removeprefix('Value error, ')}."

@@ -1,28 +1,28 @@
-"""Everything that can go wrong and is worth telling, as one tree.
+"""Error hierarchy: every exception whose message is shown to a user, an API client or an operator.
 
-ProblemForReader
-├── BadQuery            400   a period, filter, dimension or option that makes no sense
-├── SqlRefused          400   a statement of the owner's own SQL that was not run, or failed
-├── SignInNeeded        401
-├── KeyNeeded           401   no API key, or one that was revoked
-├── KeyTooWeak          403   an API key that may only read
-├── NotForReaders       403   what only those may have who may change the property
+UserFacingError
+├── BadQuery            400   invalid period, filter, dimension or option
+├── SqlRefused          400   a statement in the SQL console that was rejected or failed
+├── SignInRequired      401
+├── ApiKeyRequired      401   missing or revoked API key
+├── InsufficientScope   403   read-only API key used for writing
+├── Forbidden           403   reserved to users who may edit the property
 │   └── DataKeyNotPublic
-├── NotFound            404   missing, or not yours: both look the same
+├── NotFound            404   missing or not accessible: both look the same
 │   └── PropertyNotFound
-├── Conflict            409   a name or address that is taken, a protected thing
+├── Conflict            409   a name or address in use, a protected object
 ├── TooManyAttempts     429
-├── TooManyRequests     429   an API key that asks too often
-├── PasswordQueueFull   503   too many passwords wait to be checked
+├── TooManyRequests     429   an API key over its rate limit
+├── PasswordQueueFull   503   too many passwords wait for hashing
 ├── ChromiumMissing     503
 ├── PrintFailed         503
-├── ReportsBusy         503   more reports than the server makes at a time
-├── TooSlow             503   a question that took longer than a server can wait
-├── TooLarge            503   a question that needs more memory or disk than the server has
-├── SqlBusy             503   somebody's statement waits for another one
+├── ReportsBusy         503   more reports than the server renders at a time
+├── QueryTimeout        503   a query that exceeded its deadline
+├── QueryTooLarge       503   a query that needs more memory or disk than the server has
+├── SqlBusy             503   a statement in the SQL console that waits for another one
 └── WarehouseBusy       503
-    └── WarehouseRebuilding  another version's: it cannot be asked before it is filled anew
-ProblemForOperator            a sentence for the terminal; exit code 1
+    └── WarehouseRebuilding  the warehouse has another version's schema and is unavailable until it is rebuilt
+OperatorError                 a sentence for the terminal; exit code 1
 """
 
 from __future__ import annotations
@@ -33,21 +33,24 @@ from uuid import UUID
 
 
 class UserFacingError(Exception):
-    """Shown to the person at the browser or the API client as it is: the value at fault and the way out."""
+    """Error whose message is shown verbatim to a user or API client: it names the bad value and the way out."""
 
     status = 400
-    title = "That did not work"
-    headers: Mapping[str, str] = MappingProxyType({})  # of the HTTP answer
+    title = "Bad request"
+    headers: Mapping[str, str] = MappingProxyType({})  # of the HTTP response
 
 
 class BadQuery(UserFacingError):
-    title = "That question cannot be answered"
+    title = "Invalid query"
 
 
 class SqlRefused(UserFacingError):
-    """`line` and `column` count from 1, where the place is known."""
+    """Rejected or failed SQL statement.
 
-    title = "That statement does not work"
+    `line` and `column` count from 1; None when the position is not known.
+    """
+
+    title = "SQL error"
 
     def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)
@@ -56,29 +59,32 @@ class SqlRefused(UserFacingError):
 
 class SignInRequired(UserFacingError):
     status = 401
-    title = "Please sign in"
+    title = "Sign-in required"
 
 
 class ApiKeyRequired(UserFacingError):
     status = 401
-    title = "An API key is needed"
+    title = "API key required"
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class InsufficientScope(UserFacingError):
     status = 403
-    title = "This key may not do that"
+    title = "Insufficient scope"
 
 
 class Forbidden(UserFacingError):
     status = 403
-    title = "That is not yours to take"
+    title = "Forbidden"
 
 
 class DataKeyNotPublic(Forbidden):
-    """`dimension` is data.<key>; the message does not depend on whether the key was ever sent."""
+    """Query for a non-public data key.
 
-    title = "That data is not public"
+    `dimension` is data.<key>; the message does not reveal if it was ever sent.
+    """
+
+    title = "Data not public"
 
     def __init__(self, dimension: str, *, can_be_public: bool) -> None:
         shortened = dimension if len(dimension) <= 60 else dimension[:60] + "…"
@@ -87,7 +93,7 @@ class DataKeyNotPublic(Forbidden):
             if can_be_public
             else "It identifies single visitors or page views, so it cannot be made public."
         )
-        super().__init__(f"{shortened} is only for those who may change this property. {way_out}")
+        super().__init__(f"{shortened} is visible only to users who may edit this property. {way_out}")
 
 
 class NotFound(UserFacingError):
@@ -102,7 +108,7 @@ class PropertyNotFound(NotFound):
 
 class Conflict(UserFacingError):
     status = 409
-    title = "That is taken or protected"
+    title = "Conflict"
 
 
 class TooManyAttempts(UserFacingError):
@@ -121,7 +127,7 @@ class TooManyRequests(UserFacingError):
 
 class PasswordQueueFull(UserFacingError):
     status = 503
-    title = "Too many sign-ins at once"
+    title = "Too many sign-ins"
     headers = MappingProxyType({"Retry-After": "5"})
 
     def __init__(self) -> None:
@@ -130,17 +136,17 @@ class PasswordQueueFull(UserFacingError):
 
 class ChromiumMissing(UserFacingError):
     status = 503
-    title = "No Chromium"
+    title = "Chromium not found"
 
 
 class PrintFailed(UserFacingError):
     status = 503
-    title = "The report could not be printed"
+    title = "PDF not created"
 
 
 class ReportsBusy(UserFacingError):
     status = 503
-    title = "Too many reports at once"
+    title = "Too many reports"
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
@@ -149,31 +155,31 @@ class ReportsBusy(UserFacingError):
 
 class QueryTimeout(UserFacingError):
     status = 503
-    title = "That takes too long"
+    title = "Query timed out"
 
 
 class QueryTooLarge(UserFacingError):
     status = 503
-    title = "That takes too much memory"
+    title = "Query too large"
 
 
 class SqlBusy(UserFacingError):
     status = 503
-    title = "Too many statements"
+    title = "Too many SQL queries"
 
 
 class WarehouseBusy(UserFacingError):
     status = 503
-    title = "The warehouse is busy"
+    title = "Warehouse busy"
 
 
 class WarehouseRebuilding(WarehouseBusy):
-    title = "The warehouse is being rebuilt"
+    title = "Warehouse rebuilding"
     headers = MappingProxyType({"Retry-After": "5"})
 
     def __init__(self, percent: int) -> None:
-        super().__init__(f"The warehouse is being rebuilt: {percent} %. Numbers can be asked for when it is done.")
+        super().__init__(f"The warehouse is being rebuilt: {percent} %. Try again when it is done.")
 
 
 class OperatorError(Exception):
-    """One plain sentence with the way out, for the terminal."""
+    """Error for the operator's terminal: one plain sentence with the way out."""

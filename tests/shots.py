@@ -43,10 +43,10 @@ def main() -> None:
     wanted = sys.argv[1:]
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), "demo") as server, opened() as browser:
-        address = server.wait_for_line(r"Watch its visitors at (\S+)")
+        address = server.wait_for_line(r"Demo dashboard: (\S+)")
         ids = {"id": address.rsplit("/", 1)[1], "empty": server.proprium("property", "add", "Bakery")}
         server.proprium("user", "add", "ada@example.com", "--role", "owner", "--password-stdin", stdin=PASSWORD)
-        server.wait_for_line("the sample year is written")
+        server.wait_for_line("sample history written")
         server.wait_until_projected(10)
         for width in WIDTHS:
             for theme in THEMES:

@@ -397,7 +397,7 @@ async def test_a_refusal_is_logged_once_a_minute_and_names_no_address(caplog: py
             await until(lambda: bool(caplog.records))
             await asyncio.sleep(0.1)
     [record] = caplog.records
-    assert "connections are refused" in record.getMessage()
+    assert "connections are rejected" in record.getMessage()
     assert "127.0.0" not in record.getMessage()
 
 

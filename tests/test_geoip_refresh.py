@@ -124,11 +124,11 @@ def test_a_file_of_more_than_thirty_days_is_renewed(server, refresh, places):
     ("status", "spoil", "why"),
     [
         (500, lambda packed: packed, "answered 500"),
-        (200, lambda packed: packed[: len(packed) // 2], "ended too early"),
+        (200, lambda packed: packed[: len(packed) // 2], "download is incomplete"),
         (200, lambda _: b"<!doctype html><title>Please accept</title>", "not a gzip file"),
-        (200, lambda _: gzip.compress(b"<!doctype html>" * 100), "no place database"),
-        (200, lambda packed: gzip.compress(gzip.decompress(packed)[:-40]), "no place database"),
-        (200, lambda _: b"", "ended too early"),
+        (200, lambda _: gzip.compress(b"<!doctype html>" * 100), "not a GeoIP database"),
+        (200, lambda packed: gzip.compress(gzip.decompress(packed)[:-40]), "not a GeoIP database"),
+        (200, lambda _: b"", "download is incomplete"),
     ],
     ids=["error", "truncated", "html", "packed html", "cut before packing", "empty"],
 )
@@ -148,20 +148,20 @@ def test_a_database_without_places_is_refused(server, refresh, tmp_path):
     writer.insert_network(IPSet(["127.0.0.0/8"]), {"autonomous_system_number": 1})
     writer.to_db_file(str(tmp_path / "asn.mmdb"))
     server.answers[THIS_MONTH] = (200, gzip.compress((tmp_path / "asn.mmdb").read_bytes()))
-    with pytest.raises(OperatorError, match="holds no places"):
+    with pytest.raises(OperatorError, match="no location records"):
         refresh()
 
 
 def test_a_server_that_hangs_is_given_up_once(server, refresh):
     server.may_answer.clear()
-    with pytest.raises(OperatorError, match="could not be fetched"):
+    with pytest.raises(OperatorError, match="could not be downloaded"):
         refresh(timeout_s=0.3)
     assert server.asked == [THIS_MONTH]
 
 
 def test_a_server_that_is_not_there_is_one_sentence(server, refresh):
     server.close()
-    with pytest.raises(OperatorError, match="could not be fetched"):
+    with pytest.raises(OperatorError, match="could not be downloaded"):
         refresh()
 
 
@@ -169,7 +169,7 @@ def test_a_file_of_the_operators_own_is_never_overwritten(server, tmp_path, plac
     own = tmp_path / "own.mmdb"
     own.write_bytes(places)
     os.utime(own, (0, 0))
-    with pytest.raises(OperatorError, match="yours to renew"):
+    with pytest.raises(OperatorError, match="update yourself"):
         geoip_update.refresh(Settings(geoip_path=own, data_dir=tmp_path), NOW, force=True, base_url=server.url)
     assert server.asked == []
     assert own.stat().st_mtime == 0

@@ -69,7 +69,7 @@ def test_a_problem_of_the_operator_is_one_line_without_a_traceback(caplog):
 
     with caplog.at_level(logging.WARNING):
         assert not run_once(Job("copy", DAY, refuse))
-    assert [record.getMessage() for record in caplog.records] == ["copy: The disk is full."]
+    assert [record.getMessage() for record in caplog.records] == ["job copy: The disk is full."]
     assert caplog.records[0].exc_info is None
 
 

@@ -1,1 +1,1 @@
-"""What `proprium …` can do: one command, or one family of commands, a file."""
+"""Commands of the command line: one command or command group per module."""

@@ -1,4 +1,4 @@
-"""What several commands need: the settings, storage, a property by its id, a password, progress."""
+"""Helpers shared by commands: settings, storage, property lookup, password prompt, umask, progress bar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_storage() -> Iterator[tuple[Settings, Database]]:
-    """The settings and the open storage. A new one is made; one of another version is `serve`'s to migrate."""
+    """Opens storage and yields it with the settings. Creates a missing database, but leaves migration to `serve`.
+
+    Raises OperatorError when the database has another schema version.
+    """
     from proprium.storage.database import Database
     from proprium.storage.migrate import current_revision, migrate, newest_revision
 
@@ -31,14 +34,19 @@ def open_storage() -> Iterator[tuple[Settings, Database]]:
         if (revision := current_revision(database)) is None:
             migrate(database, settings.data_dir)
         elif revision != newest_revision():
-            raise OperatorError(f"{database.path} is of another version. Start `proprium serve` once; it migrates it.")
+            raise OperatorError(
+                f"{database.path} has the schema of another version. Start `proprium serve` once to migrate it."
+            )
         yield settings, database
     finally:
         database.close()
 
 
 def find_property(database: Database, property_id: UUID) -> Property:
-    """Whoever may run a command on this machine sees every property. Raises PropertyNotFound."""
+    """Returns a property by id, without an access check: shell users see all.
+
+    Raises PropertyNotFound.
+    """
     from sqlmodel import select
 
     from proprium.storage.tables import Property
@@ -50,18 +58,21 @@ def find_property(database: Database, property_id: UUID) -> Property:
 
 
 def read_password(from_stdin: bool) -> str:
-    """One line of standard input, or asked for twice at the terminal."""
+    """Reads a password: one line of standard input, or a prompt with confirmation at the terminal."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask for the password; use --password-stdin.")
+        raise click.UsageError("There is no terminal to prompt for the password; use --password-stdin.")
     text: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return text
 
 
 @contextmanager
 def user_umask() -> Iterator[None]:
-    """Gives files that the user asked for the mode of the user's own umask; all others are private."""
+    """Restores the user's own umask for output files.
+
+    All other files of the process are private.
+    """
     umask = click.get_current_context().obj
     if umask is None:
         yield
@@ -75,7 +86,10 @@ def user_umask() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Draws on stderr, and only for a person. The callable takes (done, in all)."""
+    """Shows a progress bar on stderr if that is a terminal.
+
+    Yields a callback that takes (done, total).
+    """
     with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def show_progress(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""`export`: raw events into a file, straight from storage, whether a server runs or not."""
+"""`export`: writes raw events into a file, directly from storage, with or without a running server."""
 
 from __future__ import annotations
 
@@ -25,15 +25,23 @@ DAY_TYPE = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
-@click.option("--property", "property_id", type=click.UUID, required=True, metavar="UUID", help="Whose events.")
-@click.option("--format", "kind", type=FORMATS, help="json is one object a line. The file's ending says it otherwise.")
+@click.option("--property", "property_id", type=click.UUID, required=True, metavar="UUID", help="ID of the property.")
 @click.option(
-    "--from", "first", type=DAY_TYPE, metavar="DAY", help="The first day, as 2026-01-31; all of them otherwise."
+    "--format",
+    "kind",
+    type=FORMATS,
+    help="Output format; json is one object per line.  [default: from the file extension]",
 )
-@click.option("--to", "last", type=DAY_TYPE, metavar="DAY", help="The last day; until now otherwise.")
+@click.option(
+    "--from", "first", type=DAY_TYPE, metavar="DAY", help="First day, e.g. 2026-01-31.  [default: first event]"
+)
+@click.option("--to", "last", type=DAY_TYPE, metavar="DAY", help="Last day, included.  [default: today]")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
 def export(property_id: UUID, kind: str | None, first: datetime | None, last: datetime | None, file: Path) -> None:
-    """Write raw events into FILE, or to standard output for -. Days are the property's."""
+    """Write raw events to FILE, or to standard output if FILE is "-".
+
+    Days are in the property's time zone.
+    """
     from proprium.serialization import raw_events
 
     ending = file.suffix.removeprefix(".")
@@ -68,7 +76,7 @@ def _period(property_: Property, first: date | None, last: date | None) -> Perio
 
 
 def _write(file: Path, chunks: Iterator[bytes]) -> None:
-    """All of it under its name, or nothing."""
+    """Writes the file atomically: under a temporary name, renamed when complete. Raises OperatorError."""
     if str(file) == "-":
         _write_chunks(sys.stdout.buffer, chunks)
         return

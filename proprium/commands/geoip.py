@@ -1,4 +1,4 @@
-"""`geoip refresh`: the free place database."""
+"""`geoip refresh`: downloads the free GeoIP database."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from proprium.config import load_settings
 
 @click.group()
 def geoip() -> None:
-    """Places of visitors."""
+    """Manage the GeoIP database for visitor locations."""
 
 
 @geoip.command()
-@click.option("--force", is_flag=True, help="Fetch it even when the file is under 30 days old.")
+@click.option("--force", is_flag=True, help="Download even if the file is less than 30 days old.")
 def refresh(force: bool) -> None:
-    """Fetch DB-IP City Lite (CC BY 4.0, db-ip.com), and print the file's path."""
+    """Download DB-IP City Lite (CC BY 4.0, db-ip.com) and print the file's path."""
     from proprium.clock import utc_now
-    from proprium.server import geoip_update as places
+    from proprium.server import geoip_update
 
     settings = load_settings()
-    places.refresh(settings, utc_now(), force=force)
+    geoip_update.refresh(settings, utc_now(), force=force)
     click.echo(settings.geoip_file)

@@ -1,4 +1,4 @@
-"""`key …`: API keys."""
+"""`key …`: creates, lists and revokes API keys."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from proprium.errors import OperatorError
 
 @click.group()
 def key() -> None:
-    """API keys, for programs that send or read through /api/v1."""
+    """Manage API keys for /api/v1."""
 
 
 @key.command()
 @click.argument("name")
-@click.option("--property", "property_id", type=click.UUID, metavar="UUID", help="For this property only.")
-@click.option("--user", "email", metavar="EMAIL", help="Whose properties it is for; the first owner's otherwise.")
-@click.option("--write", is_flag=True, help="It may send events too.")
+@click.option("--property", "property_id", type=click.UUID, metavar="UUID", help="Limit the key to this property.")
+@click.option(
+    "--user",
+    "email",
+    metavar="EMAIL",
+    help="Account whose properties the key can access.  [default: the first owner account]",
+)
+@click.option("--write", is_flag=True, help="Allow sending events.")
 def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> None:
-    """Create a key and print it, once: nobody can read it again."""
+    """Create an API key and print it. It cannot be shown again."""
     from proprium.accounts import api_keys, users
     from proprium.storage.tables import Role
 
     if property_id and email:
-        raise click.UsageError("A key is for one property or for a user's: --property or --user.")
+        raise click.UsageError("Use either --property or --user, not both.")
     with open_storage() as (_, database):
         if property_id:
             token = api_keys.create(
@@ -36,14 +41,17 @@ def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> 
             owners = [account for account in users.list_users(database) if account.role == Role.OWNER]
             user = users.find(database, email) if email else next(iter(owners), None)
             if user is None:
-                raise OperatorError("There is no account yet whose properties a key could be for; use --property.")
+                raise OperatorError("There is no owner account yet; create one, or use --property.")
             token = api_keys.create(database, name, user_id=user.id, may_write=write)
     click.echo(token)
 
 
 @key.command(name="list")
 def list_() -> None:
-    """Every key: id, read or write, whose it is, name; separated by tabs."""
+    """List all keys.
+
+    Tab-separated columns: ID, read or write, account or property, name.
+    """
     from proprium.accounts import api_keys, users
 
     with open_storage() as (_, database):
@@ -56,7 +64,7 @@ def list_() -> None:
 @key.command()
 @click.argument("key_id", metavar="ID", type=click.UUID)
 def revoke(key_id: UUID) -> None:
-    """End a key: it stops working at once."""
+    """Revoke a key. It stops working immediately."""
     from proprium.accounts import api_keys
 
     with open_storage() as (_, database):

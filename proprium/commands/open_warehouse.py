@@ -1,4 +1,4 @@
-"""The warehouse for a command that found no server running: opened here, and caught up."""
+"""Opens the warehouse in the command's own process, for commands that found no running server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_local_warehouse() -> Iterator[tuple[Database, Warehouse, Projector]]:
-    """Raises ProblemForOperator when another process has the warehouse open."""
+    """Opens storage, warehouse and projector.
+
+    Raises OperatorError when another process has the warehouse open.
+    """
     from proprium.storage.change_feed import ChangeFeed
     from proprium.warehouse.projection.projector import Projector
     from proprium.warehouse.projection.rules import stored_rules
@@ -37,7 +40,10 @@ def open_local_warehouse() -> Iterator[tuple[Database, Warehouse, Projector]]:
 
 
 def erase_deleted_data(settings: Settings, database: Database) -> None:
-    """Removes what was deleted from every file, where no server runs: a running one does it within a minute."""
+    """Erases deleted events from all files if no server runs; a running server does that within a minute.
+
+    Raises OperatorError when the warehouse file cannot be opened.
+    """
     from proprium.server.control_socket import running_server
     from proprium.storage.erasure import finish_deletions
 
@@ -53,7 +59,7 @@ def erase_deleted_data(settings: Settings, database: Database) -> None:
                 erased_seq = projector.erased_to()
         except OperatorError as problem:
             raise OperatorError(
-                f"The events are deleted, but not yet overwritten in the warehouse's file; the next"
-                f" `proprium serve` does that. {problem}"
+                f"The events are deleted, but not yet erased from the warehouse file; the next"
+                f" `proprium serve` will do that. {problem}"
             ) from None
     finish_deletions(database, settings.data_dir, erased_seq, quiet_period=timedelta(0))

@@ -1,4 +1,4 @@
-"""`property …`: the tracked sites."""
+"""`property …`: creates, lists, renames and deletes properties (tracked sites)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from proprium.commands.open_warehouse import erase_deleted_data
 
 @click.group()
 def property() -> None:
-    """Tracked sites."""
+    """Manage properties (tracked sites)."""
 
 
 @property.command()
 @click.argument("name")
 @click.option(
-    "--hostname", "hostnames", multiple=True, metavar="H", help="A host whose hits count; repeatable. None: all."
+    "--hostname",
+    "hostnames",
+    multiple=True,
+    metavar="H",
+    help="Accept events from this hostname only; repeatable.  [default: all hostnames]",
 )
-@click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Where its days begin: Europe/Berlin.")
-@click.option("--cookieless", is_flag=True, help="Know visitors for one day only, without a cookie.")
-@click.option("--owner", metavar="EMAIL", help="Whose it is; the first owner's otherwise.")
+@click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Time zone, e.g. Europe/Berlin.")
+@click.option("--cookieless", is_flag=True, help="Identify visitors without a cookie, by a hash that changes daily.")
+@click.option("--owner", metavar="EMAIL", help="Account that owns it.  [default: the first owner account]")
 def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, owner: str | None) -> None:
-    """Create a property and print its id."""
+    """Create a property and print its ID."""
     from proprium.accounts import users
     from proprium.properties.service import create_property
     from proprium.storage.tables import Role
@@ -45,7 +49,10 @@ def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, 
 
 @property.command(name="list")
 def list_() -> None:
-    """Every property: id, public or private, name; separated by tabs."""
+    """List all properties.
+
+    Tab-separated columns: ID, public or private, name.
+    """
     from sqlmodel import col, select
 
     from proprium.storage.tables import Property
@@ -59,7 +66,7 @@ def list_() -> None:
 @click.argument("property_id", metavar="ID", type=click.UUID)
 @click.argument("name")
 def rename(property_id: UUID, name: str) -> None:
-    """Give a property another name."""
+    """Rename a property."""
     from proprium.properties import service
 
     with open_storage() as (_, database):
@@ -68,14 +75,14 @@ def rename(property_id: UUID, name: str) -> None:
 
 @property.command()
 @click.argument("property_id", metavar="ID", type=click.UUID)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
 def delete(property_id: UUID, yes: bool) -> None:
-    """Delete a property with all its events."""
+    """Delete a property and all its events."""
     from proprium.properties import service
 
     with open_storage() as (settings, database):
         property_ = find_property(database, property_id)
         if not yes:
-            click.confirm(f"Delete {property_.name} with all its events?", abort=True, err=True)
+            click.confirm(f"Delete {property_.name} and all its events?", abort=True, err=True)
         service.delete_property(database, property_id)
         erase_deleted_data(settings, database)

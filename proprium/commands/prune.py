@@ -1,4 +1,4 @@
-"""`prune`: retention by hand."""
+"""`prune`: applies data retention on demand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from proprium.config import RETENTION_DAYS
 
 @click.command()
 @click.option(
-    "--days", type=click.IntRange(min=1), default=RETENTION_DAYS, show_default=True, help="How long they are kept."
+    "--days",
+    type=click.IntRange(min=1),
+    default=RETENTION_DAYS,
+    show_default=True,
+    help="Delete events older than this.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--dry-run", is_flag=True, help="Only count the events, without deleting them.")
 def prune(days: int, dry_run: bool) -> None:
-    """Delete old events, and print how many. Reports of that time show nothing afterwards."""
+    """Delete old events and print how many.
+
+    Reports for that period will be empty.
+    """
     from proprium.clock import utc_now
     from proprium.storage import retention
 

@@ -1,4 +1,4 @@
-"""`report`: the same report as the button's, for cron."""
+"""`report`: writes the same report file as the dashboard's export menu, e.g. from cron."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ FORMATS = click.Choice([kind.value for kind in ReportFormat])
 
 
 @click.command()
-@click.option("--property", "property_id", type=click.UUID, required=True, metavar="UUID", help="Whose report.")
+@click.option("--property", "property_id", type=click.UUID, required=True, metavar="UUID", help="ID of the property.")
 @click.option("--period", default="28d", show_default=True, help="today, yesterday, 7d, 28d, 12mo, mtd, ytd, all …")
-@click.option("--format", "kind", type=FORMATS, help="The file's ending says it otherwise.")
+@click.option("--format", "kind", type=FORMATS, help="Output format.  [default: from the file extension]")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def report(property_id: UUID, period: str, kind: str | None, file: Path) -> None:
-    """Write a report into FILE. As csv it is a zip with one table a file, as json one document with all of them."""
+    """Write a report to FILE.
+
+    csv is a zip archive with one file per table, json a single document with all tables.
+    """
     ending = file.suffix.removeprefix(".")
     kind = FORMATS.convert(kind or ("csv" if ending == "zip" else ending), None, None)
     pairs = [("period", period)]

@@ -1,4 +1,4 @@
-"""`serve`, `collect` and `demo`: the commands that go on until they are stopped."""
+"""`serve`, `collect` and `demo`: commands that run a server until they are stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="
 @HOST
 @PORT
 def serve(**options: Any) -> None:
-    """Everything in one process: collecting, the dashboard, reports."""
+    """Run the server: collector, dashboard, API and reports."""
     from proprium.server import app
 
     app.serve(_load_settings(options))
@@ -26,7 +26,10 @@ def serve(**options: Any) -> None:
 @HOST
 @PORT
 def collect(**options: Any) -> None:
-    """Only /collect, /collector.js and health: as many as wanted beside one `serve`."""
+    """Run only the collector and health checks.
+
+    Serves /collect and /collector.js. Any number of these processes can run beside one `serve`.
+    """
     from proprium.server import collector_app
 
     collector_app.collect(_load_settings(options))
@@ -36,12 +39,15 @@ def collect(**options: Any) -> None:
 @HOST
 @PORT
 def demo(**options: Any) -> None:
-    """`serve` with the property "Exemplar", a year of sample events and live traffic."""
+    """Run the server with sample data and live traffic.
+
+    Adds the property "Exemplar" with a year of events.
+    """
     from proprium.server import app
 
     app.serve(_load_settings(options), demo=True)
 
 
 def _load_settings(options: dict[str, Any]) -> Settings:
-    """The settings; an option that was not given leaves the word to the environment."""
+    """Returns the settings; options on the command line override the environment."""
     return load_settings(**{name: value for name, value in options.items() if value is not None})

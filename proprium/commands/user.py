@@ -1,4 +1,4 @@
-"""`user …`: accounts."""
+"""`user …`: creates, lists and deletes accounts, and sets their passwords."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PASSWORD_STDIN = click.option("--password-stdin", is_flag=True, help="Read the p
 
 @click.group()
 def user() -> None:
-    """Accounts."""
+    """Manage accounts."""
 
 
 @user.command()
 @click.argument("email")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.EDITOR.value, show_default=True)
-@click.option("--name", default="", help="Shown instead of the address.")
+@click.option("--name", default="", help="Display name.")
 @PASSWORD_STDIN
 def add(email: str, role: str, name: str, password_stdin: bool) -> None:
     """Create an account."""
@@ -31,7 +31,10 @@ def add(email: str, role: str, name: str, password_stdin: bool) -> None:
 
 @user.command(name="list")
 def list_() -> None:
-    """Every account: e-mail address, role, name; separated by tabs."""
+    """List all accounts.
+
+    Tab-separated columns: e-mail address, role, name.
+    """
     from proprium.accounts import users
 
     with open_storage() as (_, database):
@@ -42,7 +45,7 @@ def list_() -> None:
 @user.command()
 @click.argument("email")
 def remove(email: str) -> None:
-    """Delete an account. Its properties stay, for the owner."""
+    """Delete an account. Its properties are kept, and owners manage them."""
     from proprium.accounts import users
 
     with open_storage() as (_, database):
@@ -53,9 +56,9 @@ def remove(email: str) -> None:
 @click.argument("email")
 @PASSWORD_STDIN
 def password_(email: str, password_stdin: bool) -> None:
-    """Set a new password, and end the account's login sessions."""
+    """Set a new password and sign the account out everywhere."""
     from proprium.accounts import users
 
     with open_storage() as (_, database):
-        users.find(database, email)  # an unknown address is told before a password is asked for
+        users.find(database, email)  # an unknown address fails before the password prompt
         users.set_password(database, email, read_password(password_stdin))

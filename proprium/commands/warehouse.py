@@ -1,4 +1,4 @@
-"""`warehouse …`: the columnar copy that dashboards read."""
+"""`warehouse …`: status and rebuild of the warehouse, the columnar copy of events that dashboards read."""
 
 from __future__ import annotations
 
@@ -12,32 +12,41 @@ from proprium.server.control_socket import running_server
 from proprium.warehouse.projection.projector import WarehouseStatus
 
 OUTDATED_MESSAGE = (
-    "The warehouse was filled by another version of Proprium."
-    " The server fills it anew when it starts, and so does `proprium warehouse rebuild`."
+    "The warehouse was built by another version of Proprium."
+    " Start the server or run `proprium warehouse rebuild` to rebuild it."
 )
 
 
 @click.group()
 def warehouse() -> None:
-    """The columnar copy of the events that dashboards read."""
+    """Manage the warehouse.
+
+    The warehouse is the columnar copy of the events that dashboards read.
+    """
 
 
 @warehouse.command()
 def status() -> None:
-    """Events in storage and in the warehouse, and how far it is behind."""
+    """Show event counts and lag.
+
+    Prints the number of events in storage and in the warehouse, and how many seconds the warehouse is behind.
+    """
     with running_server(load_settings()) as server:
         warehouse_status = server.status() if server else _local_status()
     click.echo(f"storage\t{warehouse_status.storage_events} events")
     note = " (being rebuilt)" if warehouse_status.is_rebuilding else ""
     click.echo(f"warehouse\t{warehouse_status.warehouse_events} events{note}")
     if warehouse_status.left_out_events:
-        click.echo(f"left out\t{warehouse_status.left_out_events} events, as their properties' settings say")
+        click.echo(f"excluded\t{warehouse_status.left_out_events} events, by the properties' settings")
     click.echo(f"lag\t{warehouse_status.lag_s:.1f} s")
 
 
 @warehouse.command()
 def rebuild() -> None:
-    """Fill it anew from storage. Dashboards go on answering from the old one meanwhile."""
+    """Rebuild the warehouse from storage.
+
+    Dashboards keep working with the old data meanwhile.
+    """
     with progress_bar("Rebuilding") as progress, running_server(load_settings()) as server:
         if server:
             server.rebuild(progress)

@@ -1,1 +1,1 @@
-"""Composition and HTTP: builds the applications, runs uvicorn, health, control socket, scheduled jobs."""
+"""Server: composition of the applications, uvicorn, health checks, control socket, scheduled jobs."""

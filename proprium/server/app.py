@@ -1,4 +1,4 @@
-"""The composition root: builds `serve`, everything in one process. The only module that knows all rooms."""
+"""Composition root of `serve`: builds all services in one process. The only module that imports every package."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class ServerParts:
-    """What one server is made of, in the order in which it starts; it stops the other way round."""
+    """Components of one server, in start order; they stop in reverse order."""
 
     database: Database
     warehouse: Warehouse
@@ -74,7 +74,10 @@ class ServerParts:
         self.jobs.start()
 
     def stop(self) -> None:
-        """Commits what waits first: whatever goes wrong after that loses nothing."""
+        """Stops all components.
+
+        Queued events are committed first, so that a later failure loses none.
+        """
         self.collector_parts.stop()
         self.jobs.stop()
         self.projector.stop()
@@ -86,7 +89,7 @@ class ServerParts:
 
 
 def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector]:
-    """Migrates storage and opens everything. Raises ProblemForOperator with the sentence why it cannot start."""
+    """Migrates storage and builds the application. Raises OperatorError when the server cannot start."""
     atlas = Atlas()
     parts, hit_feed = _build_parts(settings, atlas)
     own_property = ensure_own_property(parts.database)
@@ -138,7 +141,7 @@ def _build_api(settings: Settings, parts: ServerParts, services: Services) -> Fa
 
 
 def _prometheus_metrics(collector_parts: CollectorParts) -> str:
-    """Prometheus text of the collector and of the pages' socket."""
+    """Returns Prometheus text of the collector and of the pages' socket."""
     return collector_parts.metrics() + socket_limits.metrics()
 
 
@@ -183,18 +186,18 @@ def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, 
 
 
 def _print_urls(settings: Settings, database: Database) -> None:
-    click.echo(f"Proprium is at {settings.public_url}")
+    click.echo(f"Proprium is running at {settings.public_url}")
     if token := create_setup_token(database):
-        click.echo(f"Open this once, to become its owner: {settings.public_url}/setup?token={token}")
+        click.echo(f"Create the owner account: {settings.public_url}/setup?token={token}")
 
 
 async def _run_demo(settings: Settings, parts: ServerParts) -> None:
-    """The demo: the sample property, open to everybody on this machine, with its year and its visitors."""
+    """Runs the demo: makes the sample property public, writes its year of history and sends live traffic."""
     exemplar = existing_exemplar = await asyncio.to_thread(find_exemplar, parts.database)
     if exemplar is None:
         exemplar = await asyncio.to_thread(make_exemplar, parts.database, None)
     await asyncio.to_thread(set_public, parts.database, exemplar.id, True)
-    click.echo(f"Watch its visitors at {settings.public_url}/properties/{exemplar.id}")
+    click.echo(f"Demo dashboard: {settings.public_url}/properties/{exemplar.id}")
     visitor_population = await asyncio.to_thread(population)
     collector_parts = parts.collector_parts
     tasks = [
@@ -214,7 +217,7 @@ async def _run_demo(settings: Settings, parts: ServerParts) -> None:
 def _write_sample_history(database: Database, exemplar: Property) -> None:
     assert exemplar.number is not None
     written_count = write_history(database, exemplar.number, utc_now(), EVENT_COUNT)
-    log.info("the sample year is written: %s events", f"{written_count:,}")
+    log.info("sample history written: %s events", f"{written_count:,}", extra={"events": written_count})
 
 
 def _add_sample(database: Database, owner_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Limits of request bodies, applied before a body is read into memory or onto disk."""
+"""Request body limit: ASGI middleware that answers 413 before a body is read into memory or onto disk."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DEFAULT_MAX_BYTES = 64 << 10
-"""Enough for every form; fields have at most 1,000 characters."""
+"""Enough for every form: fields have at most 1,000 characters."""
 NICEGUI_MAX_BYTES = 1 << 20
 NICEGUI_PREFIX = "/_nicegui"
 PATHS_WITH_OWN_LIMIT = frozenset({"/api/v1/events"})
-"""Paths whose route has a limit of its own, because it counts what it refuses. So have the collector's own paths."""
+"""Paths whose route applies a limit itself, because it counts rejections. So do the collector's own paths."""
 
 
-MAX_LENGTH_DIGITS = 19  # digits
+MAX_LENGTH_DIGITS = 19  # of a Content-Length; more do not fit into 63 bits
 INVALID_LENGTH = 1 << 63
 
 
 class BodyLimitMiddleware:
-    """Answers 413 to a body that is larger than its path allows: by its length, or as soon as it is too long."""
+    """Answers 413 to a body over its path's limit: by its Content-Length, or once too many bytes have arrived."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -39,11 +39,11 @@ class BodyLimitMiddleware:
             else:
                 await self.app(scope, receive, send)
         except ClientDisconnect:
-            pass  # in the middle of its body: nothing is wrong here, and there is no one to answer
+            pass  # the client left in the middle of its body: no error of ours, and no response is possible
 
 
 class _CountedRequest:
-    """One request whose length nobody has announced."""
+    """One request without a Content-Length, whose bytes are counted as they arrive."""
 
     def __init__(self, max_bytes: int, receive: Receive, send: Send) -> None:
         self._max_bytes, self._receive, self._send = max_bytes, receive, send
@@ -61,7 +61,10 @@ class _CountedRequest:
             await _too_large_response(self._max_bytes)(scope, self._receive, self._send)
 
     async def _receive_counted(self) -> Message:
-        """The next part of the body; a body that is too long looks to the app as if the client had gone."""
+        """Returns the next part of the body.
+
+        When it is too long, the app sees a disconnected client.
+        """
         if self._is_too_large:
             return {"type": "http.disconnect"}
         message = await self._receive()
@@ -72,7 +75,7 @@ class _CountedRequest:
         return message
 
     async def _send_unless_too_large(self, message: Message) -> None:
-        """Passes an answer on, but for one to a body that was too long for it."""
+        """Forwards the app's response, unless the body was too large and 413 is to be sent instead."""
         if self._is_too_large and not self._has_started:
             return
         self._has_started = True
@@ -80,14 +83,20 @@ class _CountedRequest:
 
 
 def limit_of(path: str) -> int | None:
-    """The largest body of a path in bytes; None where its route has a limit of its own."""
+    """Returns the largest body of a path in bytes.
+
+    Returns None where its route applies a limit itself.
+    """
     if path in PATHS_WITH_OWN_LIMIT:
         return None
     return NICEGUI_MAX_BYTES if path.startswith(NICEGUI_PREFIX) else DEFAULT_MAX_BYTES
 
 
 def _content_length(scope: Scope) -> int | None:
-    """The Content-Length, 0 without a body; None where the length is not announced."""
+    """Returns the Content-Length, 0 without a body.
+
+    Returns None for chunked bodies, whose length is unknown.
+    """
     length: bytes = b"0"
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":

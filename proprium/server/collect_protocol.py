@@ -1,8 +1,9 @@
-"""uvicorn's HTTP protocol with a short way for the one request that comes thousands of times a second: POST /collect.
+"""uvicorn HTTP protocol with a fast path for POST /collect, which arrives thousands of times a second.
 
 An ASGI app costs each request a scope, a task and four messages. A hit needs none of them: its body is complete in one
-or two packets, and its answer comes from the commit that it shares with others. All other requests, and the rare hit
-that is chunked, huge or expects to be asked for, go the usual way, where `collector.asgi` answers the same.
+or two packets, and its response comes from the group commit that it shares with others. All other requests, and the
+rare hit that is chunked, huge or sends `Expect: 100-continue`, take the slow path through ASGI, where `collector.asgi`
+answers the same.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ _HTTP_VERSION = "1.1"
 
 
 class FastRequest:
-    """Stands where uvicorn keeps the request that it answers, with the parts that its protocol looks at."""
+    """Request on the fast path.
+
+    Replaces uvicorn's RequestResponseCycle, with the attributes its protocol reads.
+    """
 
     __slots__ = ("body", "disconnected", "headers", "keep_alive", "response_complete")
-    message_event = asyncio.Event()  # nobody waits for it
+    message_event = asyncio.Event()  # uvicorn sets it; without an ASGI app no task waits for it
 
     def __init__(self, headers: list[tuple[bytes, bytes]], keep_alive: bool) -> None:
         self.headers = headers
@@ -37,12 +41,12 @@ class FastRequest:
 
 
 class CollectProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One HTTP connection, with the fast path for POST /collect."""
 
     def __init__(self, collector: Collector, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._collector = collector
-        self._fast_request: FastRequest | None = None  # the request that is being read, when it goes the short way
+        self._fast_request: FastRequest | None = None  # the request being received, if it is on the fast path
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -58,7 +62,10 @@ class CollectProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection is another protocol's from here on, and nothing ends this one: its parser holds it."""
+        """Hands the connection over to the WebSocket protocol.
+
+        Nothing closes this object afterwards, so its parser, which refers back to it, is dropped to break the cycle.
+        """
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]
 
@@ -75,14 +82,14 @@ class CollectProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _begin_slow_path(self) -> None:
-        """Makes the scope that a hit does not need, with what was read meanwhile."""
+        """Creates the ASGI scope, which the fast path skips, with the URL and headers received so far."""
         url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.headers += headers  # the scope's own list
         self.url, self.expect_100_continue = url, expects_100_continue
 
     def _can_use_fast_path(self) -> bool:
-        """Nobody is before it on this connection, and its body is short and of a known length."""
+        """Returns True if no earlier request is pending here, and the body is short and of known length."""
         if self.cycle is not None and not self.cycle.response_complete:
             return False
         content_length = None

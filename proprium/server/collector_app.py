@@ -1,4 +1,4 @@
-"""The composition root of `collect`, which is a part of `serve` too: what takes events, without UI and warehouse."""
+"""Composition root of `collect`: the collector without UI and warehouse; also a part of `serve`."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from proprium.storage.migrate import wait_for_schema
 from proprium.storage.rejected_events import RejectedEventBuffer
 from proprium.storage.visitor_keys import VisitorKeys
 
-MAX_QUEUE_SHARE = 0.8  # of its limit
+MAX_QUEUE_SHARE = 0.8  # of the queue limit; above, /readyz fails
 
 
 @dataclass(frozen=True)
 class CollectorParts:
-    """What takes events; the same in both programs."""
+    """Components that collect events; the same in `serve` and `collect`."""
 
     database: Database
     rules_cache: PropertyRulesCache
@@ -52,18 +52,18 @@ class CollectorParts:
         self.upkeep.start()
 
     def stop(self) -> None:
-        """Commits what waits, then lets go of storage."""
+        """Commits queued events, then closes storage."""
         self.group_commit.stop()
         self.upkeep.stop()
         self.event_store.close()
         self.rules_cache.close()
 
     def wrap(self, app: App) -> App:
-        """The collector's own paths in front of `app`, and a limit of request bodies in front of its other ones."""
+        """Wraps `app` in the collector's routes, and in a request body limit for all other paths."""
         return collector_middleware(BodyLimitMiddleware(app), self.collector, self.tracker_script)
 
     def address_of(self, connection: HTTPConnection) -> str | None:
-        """Who asks for a page, by the collector's rules on proxies."""
+        """Returns the client address of a request, by the collector's trusted proxy rules."""
         peer = connection.client.host if connection.client else None
         raw_headers = connection.scope["headers"]
         return self.collector.client_addresses.resolve(peer, dict(raw_headers), raw_headers)
@@ -72,10 +72,10 @@ class CollectorParts:
         return {"queue": self._queue_problem, "storage": self._storage_problem}
 
     def metrics(self) -> str:
-        """Prometheus text: what became of every event, and how many wait."""
+        """Returns Prometheus text: events by outcome, and the queue's length."""
         return (
             f"{self.collector.counters.prometheus()}"
-            "# HELP proprium_queue_events Events that wait for their commit.\n"
+            "# HELP proprium_queue_events Events waiting to be committed.\n"
             "# TYPE proprium_queue_events gauge\n"
             f"proprium_queue_events {self.group_commit.queued_count}\n"
         )
@@ -83,7 +83,7 @@ class CollectorParts:
     def _queue_problem(self) -> str | None:
         queued_count, queue_limit = self.group_commit.queued_count, self.group_commit.queue_limit
         return (
-            f"{queued_count} of at most {queue_limit} events wait"
+            f"{queued_count} events are queued; the limit is {queue_limit}"
             if queued_count > MAX_QUEUE_SHARE * queue_limit
             else None
         )
@@ -123,7 +123,10 @@ def build_collector_parts(
 
 
 def build(settings: Settings) -> tuple[ASGIApp, Collector]:
-    """The collector and its health. Waits for a schema, which is `serve`'s to make."""
+    """Builds the collector and its health checks.
+
+    Waits until `serve` has created or migrated the schema.
+    """
     database = Database(settings.storage_url)
     wait_for_schema(database)
     collector_parts = build_collector_parts(settings, database, Atlas())

@@ -1,4 +1,4 @@
-"""Once a second, beside every collector: writes down what was refused, and learns which proxies are trusted now."""
+"""Background maintenance of a collector, once a second: flushes rejected events and reloads trusted proxies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ INTERVAL_S = 1.0
 
 
 class CollectorUpkeep:
-    """Nothing of it stands in the way of an event; what fails is tried again a second later."""
+    """Maintenance thread of one collector.
+
+    It never delays an event; failures are retried a second later.
+    """
 
     def __init__(
         self, database: Database, client_addresses: ClientAddressResolver, rejected_events: RejectedEventBuffer
@@ -31,7 +34,7 @@ class CollectorUpkeep:
         self._load_trusted_proxies()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="porter", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="collector-upkeep", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -52,7 +55,7 @@ class CollectorUpkeep:
             if self._commit_watcher.has_new_commits():
                 self._load_trusted_proxies()
         except Exception as problem:
-            log.warning("refused events could not be written down: %s", problem)
+            log.warning("collector upkeep failed, will retry: %s", problem)
 
     def _report_untrusted_proxy(self) -> None:
         address = self._client_addresses.untrusted_proxy

@@ -1,4 +1,4 @@
-"""Limits of HTTP connections, and the count of those that are open."""
+"""Connection limits (per address and total), timeouts, and the registry of open HTTP connections."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 MAX_OPEN_FILES = 65_536
-"""Descriptors that a process asks for; more would only be more connections than the memory is meant for."""
+"""File descriptors that a process requests; more would allow more connections than the memory is meant for."""
 RESERVED_FILES = 256
-"""Descriptors of everything that is no connection: databases, pipes, libraries; an idle server has about 60."""
+"""File descriptors for everything but connections: databases, pipes, libraries; an idle server has about 60."""
 MAX_BACKLOG = 2_048
 WARNING_INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """All sizes are bytes, all times seconds.
+    """Limits and timeouts of HTTP connections. Sizes are in bytes, times in seconds.
 
-    An address may be an office or a carrier's gateway, so its share is generous. A private or loopback one may be the
-    reverse proxy of the whole site that nobody has named in PROPRIUM_TRUSTED_PROXIES yet: it may have half of all, so
-    that there is always room for others. Trusted proxies and unix sockets are bounded by the total only.
+    An address may be an office or a carrier's gateway, so its share is generous. A private or loopback address may be
+    the site's reverse proxy that is not in PROPRIUM_TRUSTED_PROXIES yet: it may have half of the total, which leaves
+    room for other clients. Trusted proxies and unix sockets are bounded by the total only.
     """
 
     max_total: int = 10_000
@@ -37,12 +37,12 @@ class ConnectionLimits:
     head_timeout_s: float = 10.0  # from connecting, or from the first byte of a later request
     max_head_bytes: int = 65_536
     max_headers: int = 200
-    body_timeout_s: float = 30.0  # and as much again for every MiB that has come: 35 KB/s for whoever sends a lot
-    max_body_bytes: int = 5 * MIB  # as sent, with chunk sizes; above the largest body that a route takes
-    drain_timeout_s: float = 5.0  # for the rest of a body whose answer is already sent
+    body_timeout_s: float = 30.0  # plus as much for every MiB received: at least 35 KB/s for a large body
+    max_body_bytes: int = 5 * MIB  # as sent, with chunk sizes; above the largest body that a route accepts
+    drain_timeout_s: float = 5.0  # for the rest of a body whose response is already sent
     max_drain_bytes: int = MIB
-    write_timeout_s: float = 60.0  # for a client to read 48 KB of an answer
-    close_timeout_s: float = 10.0  # for a client to read the last of an answer
+    write_timeout_s: float = 60.0  # for a client to read 48 KB of a response
+    close_timeout_s: float = 10.0  # for a client to read the end of a response
     sweep_interval_s: float = 1.0
 
     @property
@@ -51,19 +51,25 @@ class ConnectionLimits:
 
 
 def limits_for(file_limit: int) -> ConnectionLimits:
-    """The default limits, with fewer connections where `files` (descriptors) allows fewer."""
+    """Returns the default limits, with fewer connections where `file_limit` (descriptors) allows fewer."""
     default = ConnectionLimits()
     max_total = max(16, min(default.max_total, file_limit - RESERVED_FILES - backlog_for(file_limit)))
     return ConnectionLimits(max_total=max_total, max_per_address=min(default.max_per_address, max(8, max_total // 4)))
 
 
 def backlog_for(file_limit: int) -> int:
-    """Connections that may wait to be accepted: the event loop may accept all of them before it looks at one."""
+    """Returns the listen backlog.
+
+    The event loop may accept all waiting connections before it serves one.
+    """
     return max(16, min(MAX_BACKLOG, file_limit // 8))
 
 
 def raise_file_limit() -> int:
-    """Raises the soft limit of open files to the hard one, at most to FILE_LIMIT; the limit that holds now."""
+    """Raises the soft limit of open files to the hard one, at most MAX_OPEN_FILES.
+
+    Returns the new limit.
+    """
     soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     target = MAX_OPEN_FILES if hard_limit == unlimited else min(hard_limit, MAX_OPEN_FILES)
@@ -74,16 +80,19 @@ def raise_file_limit() -> int:
 
 
 class MonitoredConnection(Protocol):
-    """What is needed of a connection to look after its deadlines."""
+    """Connection whose deadline the registry checks."""
 
     loop: asyncio.AbstractEventLoop
 
     def check_deadline(self, now_s: float) -> None:
-        """Ends what is overdue; `now` is the loop's time."""
+        """Closes or aborts the connection if its deadline has passed.
+
+        `now_s` is the loop's time.
+        """
 
 
 class ConnectionRegistry:
-    """The open connections of one server: counts them by address and closes those whose deadline has passed."""
+    """Open connections of one server: counts them by address and checks their deadlines."""
 
     def __init__(self, client_addresses: ClientAddressResolver, limits: ConnectionLimits | None = None) -> None:
         self.limits = limits or ConnectionLimits()
@@ -95,7 +104,10 @@ class ConnectionRegistry:
         self._warned_at_s = float("-inf")
 
     def register(self, peer: str | None, loop: asyncio.AbstractEventLoop) -> str | None:
-        """Counts a connection; the key to `close` it with, or None where it is one too many."""
+        """Counts a connection.
+
+        Returns the key for `unregister`, or None when a limit is exceeded.
+        """
         address = canonical_ip(peer) if peer else None
         key, limit = "", self.limits.max_total
         if address is not None and not self._client_addresses.is_trusted(address):
@@ -117,7 +129,7 @@ class ConnectionRegistry:
                 del self._count_by_key[key]
 
     def monitor(self, connection: MonitoredConnection) -> None:
-        """Has its deadlines looked at until `unwatch`."""
+        """Checks the connection's deadline once per sweep, until `unmonitor`."""
         self._monitored.add(connection)
         if self._sweep_timer is None:
             self._sweep_timer = connection.loop.call_later(self.limits.sweep_interval_s, self._sweep, connection.loop)
@@ -126,7 +138,7 @@ class ConnectionRegistry:
         self._monitored.discard(connection)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """One timer for all: a timer for each request would cost every hit."""
+        """Checks all deadlines with one timer: a timer per request would slow every hit."""
         now_s = loop.time()
         for connection in tuple(self._monitored):
             connection.check_deadline(now_s)
@@ -138,8 +150,9 @@ class ConnectionRegistry:
         if now_s - self._warned_at_s >= WARNING_INTERVAL_S:
             self._warned_at_s = now_s
             log.warning(
-                "connections are refused: %s are open, at most %s may be, %s of one address",
+                "connection limit reached, new connections are rejected: %s open, limit %s in total, %s per address",
                 self.open_count,
                 self.limits.max_total,
                 self.limits.max_per_address,
+                extra={"open": self.open_count},
             )

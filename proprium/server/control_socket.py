@@ -1,4 +1,4 @@
-"""How the commands reach a running server: HTTP over a socket in the data folder that only its user may open."""
+"""Control socket: commands reach a running server by HTTP over a unix socket (mode 0600) in the data folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ MAX_SOCKET_PATH_BYTES = 100  # the system's limit is 104 or 108 bytes
 
 @dataclass(frozen=True)
 class ServerControls:
-    """What a running server does for the commands. `status` and `rebuild` block, and run in threads."""
+    """Operations of a running server for commands.
+
+    `status` and `rebuild` block, and run in threads.
+    """
 
     status: Callable[[], WarehouseStatus]
     rebuild: Callable[[ProgressCallback], object]
@@ -76,7 +79,10 @@ def control_app(controls: ServerControls) -> Starlette:
 
 @asynccontextmanager
 async def serve_control_socket(settings: Settings, controls: ServerControls) -> AsyncIterator[None]:
-    """Answers the commands while it lasts. After the warehouse was opened: that proves that no other `serve` runs."""
+    """Serves the control socket within the context.
+
+    Enter it after the warehouse was opened, which proves that no other `serve` runs on this data folder.
+    """
     with _bind_socket(settings.socket_path) as listener:
         config = uvicorn.Config(control_app(controls), lifespan="off", access_log=False, log_config=None)
         server = _SecondaryServer(config)
@@ -90,7 +96,7 @@ async def serve_control_socket(settings: Settings, controls: ServerControls) -> 
 
 
 class _SecondaryServer(uvicorn.Server):
-    """A second server in the process: signals belong to the first."""
+    """Second uvicorn server in the process, without signal handlers: signals belong to the first."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,7 +104,7 @@ class _SecondaryServer(uvicorn.Server):
 
 
 class RunningServer:
-    """The commands' side. Raises ProblemForOperator with the server's own sentence."""
+    """Client of the control socket, for commands. Raises OperatorError with the server's message."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -126,7 +132,10 @@ class RunningServer:
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[RunningServer | None]:
-    """The server that serves this data folder; None when none does."""
+    """Yields a client of the server that runs on this data folder.
+
+    Yields None when no server runs.
+    """
     with _short_path(settings.socket_path) as path:
         if not _is_listening(path):
             yield None
@@ -139,7 +148,10 @@ def running_server(settings: Settings) -> Iterator[RunningServer | None]:
 
 
 async def _stream_progress(rebuild: Callable[[ProgressCallback], object]) -> AsyncIterator[bytes]:
-    """One line of JSON a step, while the rebuild runs in a thread of its own. It ends even when the asker has gone."""
+    """Runs the rebuild in a thread and yields one JSON line per step.
+
+    A disconnected client does not stop it.
+    """
     loop, step_queue = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None]()
 
     def put_step(step: dict[str, Any] | None) -> None:
@@ -151,8 +163,8 @@ async def _stream_progress(rebuild: Callable[[ProgressCallback], object]) -> Asy
         except (UserFacingError, OperatorError) as problem:
             put_step({"problem": str(problem)})
         except Exception as problem:
-            log.exception("the rebuild failed")
-            put_step({"problem": f"The rebuild failed: {problem}. The old warehouse goes on answering."})
+            log.exception("warehouse rebuild failed")
+            put_step({"problem": f"The rebuild failed: {problem}. The old warehouse stays in use."})
         finally:
             put_step(None)
 
@@ -164,7 +176,7 @@ async def _stream_progress(rebuild: Callable[[ProgressCallback], object]) -> Asy
 
 @contextmanager
 def _bind_socket(path: Path) -> Iterator[socket.socket]:
-    """Takes over the name of a server that was killed, and gives it up at the end."""
+    """Binds the control socket, replacing the file of a killed server, and removes it at the end."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -183,7 +195,7 @@ def _bind_socket(path: Path) -> Iterator[socket.socket]:
 
 @contextmanager
 def _short_path(path: Path) -> Iterator[str]:
-    """The path, or where it is longer than the system takes for a socket, another one through its open folder."""
+    """Yields the path, or a short one through its folder's descriptor where it exceeds the limit for sockets."""
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES or not path.parent.is_dir():
         yield str(path)
         return
@@ -207,4 +219,4 @@ def _error_detail(response: httpx.Response) -> str:
     try:
         return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"The server answered {response.status_code}; its log says why."
+        return f"The server answered {response.status_code}. See the server log for details."

@@ -1,4 +1,4 @@
-"""Keeps the free place database fresh: fetched monthly, tried before it is used, swapped in whole."""
+"""GeoIP database update: downloads DB-IP City Lite monthly, checks it, and replaces the file atomically."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 
 BASE_URL = "https://download.db-ip.com/free"
 MAX_AGE = timedelta(days=30)
-MONTH_COUNT = 3  # this one and the two before: a new month's file appears some days late
+MONTH_COUNT = 3  # this month and the two before: a new month's file appears some days late
 READ_TIMEOUT_S = 30.0  # without a byte
 DOWNLOAD_TIMEOUT_S = 900.0  # for one whole file of about 60 MB
-MAX_UNPACKED_BYTES = 1 << 30  # unpacked; ten times today's
+MAX_UNPACKED_BYTES = 1 << 30  # ten times the current size
 PROBED_RECORD_COUNT = 100
 TEMP_FILE_PREFIX = ".geoip-"
 
 
 class InvalidDatabase(Exception):
-    """What came is no place database."""
+    """The download is not a usable GeoIP database."""
 
 
 def refresh(
@@ -43,14 +43,16 @@ def refresh(
     base_url: str = BASE_URL,
     timeout_s: float = READ_TIMEOUT_S,
 ) -> Path | None:
-    """Fetches DB-IP City Lite into the data folder; None when the file there is under 30 days old (and not `force`).
+    """Downloads DB-IP City Lite into the data folder and returns its path.
 
-    Raises ProblemForOperator when it could not be fetched, or when PROPRIUM_GEOIP_PATH names a file of the operator's
-    own. The old file stays, and stays readable, until a whole and tried new one takes its name.
+    Returns None when the file there is under 30 days old (and not `force`). Raises OperatorError when the download
+    fails, or when PROPRIUM_GEOIP_PATH names a file of the operator's own. The old file stays readable until a complete
+    and checked new one replaces it.
     """
     if settings.geoip_path:
         raise OperatorError(
-            f"PROPRIUM_GEOIP_PATH names {settings.geoip_path}, which is yours to renew; unset it to have one fetched."
+            f"PROPRIUM_GEOIP_PATH is set to {settings.geoip_path}, a file that you update yourself;"
+            f" remove the setting to have DB-IP City Lite downloaded."
         )
     target = settings.geoip_file
     if not force and _is_fresh(target, now):
@@ -62,17 +64,19 @@ def refresh(
             _fetch(url, target, timeout_s)
         except (httpx.HTTPError, httpx.InvalidURL, InvalidDatabase, OSError) as problem:
             failures.append(f"{month}: {str(problem) or type(problem).__name__}")
-            log.info("no place database from %s: %s", url, problem or type(problem).__name__)
+            log.info("GeoIP download failed: %s: %s", url, problem or type(problem).__name__, extra={"month": month})
             if isinstance(problem, httpx.TransportError):
                 break  # the other months are on the same server
         else:
-            log.info("place database of %s is in use", month)
+            log.info("GeoIP database updated to %s", month, extra={"month": month})
             return target
-    raise OperatorError(f"DB-IP City Lite could not be fetched ({'; '.join(failures)}). Places stay as they are.")
+    raise OperatorError(
+        f"DB-IP City Lite could not be downloaded ({'; '.join(failures)}). The previous file, if any, stays in use."
+    )
 
 
 def months(today: date) -> list[str]:
-    """This month and the two before it, as the file names write them."""
+    """Returns this month and the two before it as "2026-11", newest first, as in the files' names."""
     first_month = today.year * 12 + today.month - 1
     return [
         f"{month_number // 12}-{month_number % 12 + 1:02}"
@@ -100,7 +104,10 @@ def _fetch(url: str, target: Path, timeout_s: float) -> None:
 
 @contextmanager
 def _temp_file(folder: Path) -> Iterator[Path]:
-    """A name in the same folder, so that the swap is one rename; gone afterwards, as are those of a killed process."""
+    """Yields a temporary file in the same folder, so that replacing is one rename.
+
+    It is deleted afterwards; files left by a killed process are deleted first.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale_file in folder.glob(f"{TEMP_FILE_PREFIX}*"):
         if time.time() - stale_file.stat().st_mtime > 2 * DOWNLOAD_TIMEOUT_S:
@@ -120,7 +127,7 @@ def _download(url: str, timeout_s: float) -> Iterator[bytes]:
             raise InvalidDatabase(f"the server answered {response.status_code}")
         for chunk in response.iter_raw():
             if time.monotonic() > deadline_s:
-                raise httpx.ReadTimeout(f"not there after {DOWNLOAD_TIMEOUT_S:.0f} s")
+                raise httpx.ReadTimeout(f"not complete after {DOWNLOAD_TIMEOUT_S:.0f} s")
             yield chunk
 
 
@@ -131,21 +138,21 @@ def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
         try:
             data = decompressor.decompress(chunk)
         except zlib.error:
-            raise InvalidDatabase("what came is not a gzip file") from None
+            raise InvalidDatabase("the download is not a gzip file") from None
         total_bytes += len(data)
         if total_bytes > MAX_UNPACKED_BYTES:
-            raise InvalidDatabase("what came is too large for a place database")
+            raise InvalidDatabase("the download is too large for a GeoIP database")
         yield data
     if not decompressor.eof:
-        raise InvalidDatabase("the file ended too early")
+        raise InvalidDatabase("the download is incomplete")
 
 
 def _probe(file: Path) -> None:
-    """Opens the file and reads some records, as the collector will. Raises Unusable."""
+    """Opens the file and reads some records, as the collector will. Raises InvalidDatabase."""
     try:
         with maxminddb.open_database(file, maxminddb.MODE_FILE) as reader:
             records = [record for _, record in islice(reader, PROBED_RECORD_COUNT)]
     except (maxminddb.InvalidDatabaseError, ValueError, OSError) as problem:
-        raise InvalidDatabase(f"what came is no place database: {problem}") from None
+        raise InvalidDatabase(f"the download is not a GeoIP database: {problem}") from None
     if not any(isinstance(record, dict) and {"country", "country_code"} & record.keys() for record in records):
-        raise InvalidDatabase("what came holds no places")
+        raise InvalidDatabase("the download has no location records")

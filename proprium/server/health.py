@@ -1,4 +1,4 @@
-"""Health and numbers for machines: /healthz, /readyz and /metrics, the same in `serve` and `collect`."""
+"""Health checks and Prometheus metrics: /healthz, /readyz and /metrics, the same in `serve` and `collect`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from collector.client_address import is_proxied
 
 HealthCheck = Callable[[], str | None]
-"""None when all is well, else what is wrong. May block."""
+"""Returns None when healthy, else a message. May block."""
 
 
 def health_routes(checks: Mapping[str, HealthCheck], metrics: Callable[[], str], metrics_token: str = "") -> APIRouter:
-    """`checks` by the name of what they look at; `metrics` is Prometheus text, and may block.
+    """Returns the routes. `checks` are keyed by component name; `metrics` returns Prometheus text, and may block.
 
-    With a token, /metrics asks for it from everywhere; without one it answers this machine and its private network.
+    With a token, /metrics requires it from every client; without one it answers this machine and its private network.
     """
     routes = APIRouter(include_in_schema=False)
 
@@ -36,17 +36,20 @@ def health_routes(checks: Mapping[str, HealthCheck], metrics: Callable[[], str],
     def prometheus(request: Request) -> Response:
         if metrics_token and not has_token(request, metrics_token):
             return PlainTextResponse(
-                "Authorization: Bearer <PROPRIUM_METRICS_TOKEN> is needed.\n", 401, {"WWW-Authenticate": "Bearer"}
+                "Send the header Authorization: Bearer <PROPRIUM_METRICS_TOKEN>.\n", 401, {"WWW-Authenticate": "Bearer"}
             )
         if not metrics_token and not is_private_client(request):
-            return PlainTextResponse("not from here\n", 404)
+            return PlainTextResponse("Not found\n", 404)
         return PlainTextResponse(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return routes
 
 
 def is_private_client(request: Request) -> bool:
-    """Asked by this machine or its private network, and not through a proxy: numbers are not for passers-by."""
+    """Returns True for direct requests from this machine or its private network.
+
+    A proxied client may be anyone.
+    """
     if request.client is None or is_proxied(name for name, _ in request.headers.raw):
         return False
     try:
@@ -64,5 +67,5 @@ def has_token(request: Request, token: str) -> bool:
 def _run_check(check: HealthCheck) -> str | None:
     try:
         return check()
-    except Exception as problem:  # a check that cannot even look has found something
+    except Exception as problem:  # a check that cannot run is a failed check
         return f"{type(problem).__name__}: {problem}"

@@ -1,4 +1,4 @@
-"""Answers of `serve` that are no screens: the maps' geometry, reports as files."""
+"""HTTP routes of `serve` besides pages and API: map geometry and report downloads."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ from proprium.storage.tables import Property, User
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 STATUS_CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a client that has disconnected: seen in logs only."""
+"""nginx's status for a disconnected client; appears in logs only."""
 NO_STORE_HEADERS = {"Cache-Control": "private, no-store"}
 
 
 def maps(atlas: Atlas) -> APIRouter:
-    """`?v=<version of the atlas>` makes the address one that browsers keep for good."""
+    """Returns the routes of map geometry.
+
+    URLs with `?v=<atlas version>` are cached by browsers forever.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @cache
@@ -48,7 +51,7 @@ def maps(atlas: Atlas) -> APIRouter:
     @routes.get("/maps/regions/{country}.json")
     def regions(request: Request, country: str) -> Response:
         if not atlas.has_regions(country):
-            raise NotFound(f"There is no map of the regions of {country[:10]!r}.")
+            raise NotFound(f"There is no region map for {country[:10]!r}.")
         return _geometry_response(request, gzipped_geometry(country), atlas.version)
 
     return routes
@@ -66,9 +69,10 @@ def reports(
     *,
     address_of: Callable[[HTTPConnection], str | None] = peer_address,
 ) -> APIRouter:
-    """Report files for people, keys and, of public properties, anonymous readers.
+    """Returns the route of report downloads for signed-in users, API keys and, on public properties, anonymous readers.
 
-    `user_of` returns the signed-in person, `address_of` the client's address. Missing and forbidden look the same.
+    `user_of` returns the signed-in user, `address_of` the client's address. Missing and forbidden properties both
+    answer 404.
     """
     routes = APIRouter(include_in_schema=False)
 
@@ -119,7 +123,7 @@ def _parse_format(kind: str) -> ReportFormat:
         return ReportFormat(kind)
     except ValueError:
         format_names = ", ".join(f"report.{format_}" for format_ in ReportFormat)
-        raise NotFound(f"There is no report.{kind[:10]}. Known are: {format_names}.") from None
+        raise NotFound(f"There is no report.{kind[:10]}. Available: {format_names}.") from None
 
 
 def _parse_property_id(text: str) -> UUID:

@@ -1,4 +1,4 @@
-"""The server's HTTP protocol with deadlines for heads and bodies, and limits of their size."""
+"""HTTP protocol with timeouts and size limits for request heads and bodies (protection against slow clients)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from proprium.server.collect_protocol import CollectProtocol
 from proprium.server.connections import MIB, ConnectionRegistry
 
 NO_PART, HEAD, BODY = range(3)
-"""What of a request is being received. Plain numbers: they are looked at five times for every hit."""
+"""Part of a request that is being received. Plain integers, since they are read five times per hit."""
 
 
 class LimitedConnection(CollectProtocol):
     """One connection that is closed when a request takes too long or its head is too large.
 
-    A request that is complete in one packet, as nearly every one is, sets no deadline.
+    A request that is complete in one packet, as nearly all are, sets no deadline.
     """
 
     def __init__(self, collector: Collector, registry: ConnectionRegistry, **kwargs: Any) -> None:
@@ -29,13 +29,13 @@ class LimitedConnection(CollectProtocol):
         self._registry_key: str | None = None  # None: not counted, or no longer
         self._current_part = NO_PART
         self._deadline_s: float | None = None
-        self._stalled_at_s: float | None = None  # since when the client reads nothing
+        self._stalled_at_s: float | None = None  # when the client stopped reading; None: it reads
         self._body_started_s = 0.0
         self._packet_bytes = 0  # bytes of the packet that is being parsed
         self._received_bytes = 0  # bytes of the current part, without that packet
         self._completed_count = 0  # requests that this packet completed
-        self._is_draining = False  # the answer is sent, the body is not complete
-        self._is_rejected = False  # answered outside of a request; all that still comes is discarded
+        self._is_draining = False  # the response is sent, the body is not complete
+        self._is_rejected = False  # answered without the app; all further bytes are discarded
         self._head_problem: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -54,7 +54,7 @@ class LimitedConnection(CollectProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hands the connection to uvicorn's WebSocket protocol, and counts it until that one ends."""
+        """Hands the connection to uvicorn's WebSocket protocol, and counts it until the WebSocket closes."""
         super().handle_websocket_upgrade()
         self._registry.unmonitor(self)
         protocol: Any = self.transport.get_protocol()
@@ -80,7 +80,7 @@ class LimitedConnection(CollectProtocol):
         previous_part = self._current_part
         super().data_received(data)
         if self._completed_count and self._current_part == NO_PART:
-            # An answer that was complete before its request has had its idle timeout cancelled by this packet.
+            # If the response was complete before its request, this packet has cancelled uvicorn's idle timeout.
             is_answered = self.cycle is not None and self.cycle.response_complete
             self._deadline_s = self.loop.time() + self.timeout_keep_alive if is_answered else None
         elif not self._is_rejected:
@@ -139,7 +139,10 @@ class LimitedConnection(CollectProtocol):
             super().shutdown()
 
     def check_deadline(self, now_s: float) -> None:
-        """Ends what is overdue; called about once a second."""
+        """Closes or aborts the connection if it is overdue.
+
+        Called about once a second.
+        """
         limits = self._limits
         if self._stalled_at_s is not None and now_s - self._stalled_at_s > limits.write_timeout_s:
             self.transport.abort()
@@ -149,7 +152,7 @@ class LimitedConnection(CollectProtocol):
         elif now_s < self._deadline_s:
             return
         elif self.transport.is_closing():
-            self.transport.abort()  # the client does not read the last of its answer
+            self.transport.abort()  # the client does not read the end of its response
         elif self._is_rejected or self._is_draining:
             self._close(now_s)
         elif self.flow.read_paused:
@@ -157,7 +160,7 @@ class LimitedConnection(CollectProtocol):
         elif self._current_part == BODY:
             self._reject(408, "The request body did not arrive in time. Send it again.")
         elif self._current_part == NO_PART and self.cycle is not None and not self.cycle.response_complete:
-            self._deadline_s = None  # the answer is being made
+            self._deadline_s = None  # the app is still computing the response
         else:
             self._close(now_s)
 
@@ -166,13 +169,12 @@ class LimitedConnection(CollectProtocol):
         self._deadline_s = now_s + self._limits.close_timeout_s
 
     def _wait_for_rest(self, previous_part: int) -> None:
-        """Sets the deadline of what this packet left incomplete, and refuses what is too large already."""
+        """Sets the deadline of the part that this packet left incomplete, and rejects it if already too large."""
         now_s, limits = self.loop.time(), self._limits
         is_continued = self._current_part == previous_part and not self._completed_count
         if is_continued or (previous_part == NO_PART and self._current_part == HEAD and not self._completed_count):
-            self._received_bytes += (
-                self._packet_bytes
-            )  # else the packet began with something else: its share is not known
+            # Any other packet began with another part, so that this part's share of it is not known.
+            self._received_bytes += self._packet_bytes
         if self._current_part == BODY:
             self._wait_for_body(now_s, is_continued)
         elif self._deadline_s is None or self._completed_count:
@@ -211,7 +213,7 @@ class LimitedConnection(CollectProtocol):
             self.flow.pause_reading()
 
     def _reject(self, status: int, message: str) -> None:
-        """Answers outside of the app, then closes once the client had time to read it."""
+        """Answers without the app, then closes the connection once the client had time to read the response."""
         now_s = self.loop.time()
         if self.cycle is not None and self._current_part == BODY:
             can_answer = not (self.pipeline or getattr(self.cycle, "response_started", False))

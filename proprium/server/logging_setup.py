@@ -1,4 +1,4 @@
-"""How the log looks: lines for people or JSON for machines; never an address in it."""
+"""Logging setup: text lines or JSON on stderr, without access log, so that no client address is logged."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from proprium.config import LogFormat, Settings
 
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 QUIET_LOGGERS = ("uvicorn.error", "httpx", "httpcore", "engineio", "socketio", "asyncio", "alembic")
-"""Libraries that tell at INFO what only their authors want to know."""
+"""Libraries whose INFO messages are of no use to operators; they log from WARNING on."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line; a record's own fields (`extra=`) stand beside the usual ones."""
+    """Formats a record as one JSON object per line.
+
+    Its fields (`extra=`) are added at the top level.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -30,7 +33,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(settings: Settings) -> None:
-    """Everything goes to stderr; stdout is for results."""
+    """Configures the root logger to write to stderr; stdout is for results."""
     handler = logging.StreamHandler(sys.stderr)
     if settings.log_format is LogFormat.JSON:
         handler.setFormatter(JsonFormatter())

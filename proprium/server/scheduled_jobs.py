@@ -1,4 +1,4 @@
-"""Hourly and daily work, each job in a thread of its own: a slow or failing one never holds up the others."""
+"""Scheduled jobs (periodic background work), each in its own thread: a slow or failing job never delays the others."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 ERASURE_INTERVAL = timedelta(seconds=10)
-"""What was deleted is off the disk within a minute."""
+"""Short enough that deleted data is erased from disk within a minute."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Runs at the start, and then `every` so often."""
+    """Periodic job: runs at the start, and then once per `interval`."""
 
     name: str
     interval: timedelta
@@ -36,6 +36,8 @@ class Job:
 
 
 class JobScheduler:
+    """Runs jobs in daemon threads until it is stopped."""
+
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._jobs = tuple(jobs)
         self._stop_event = Event()
@@ -48,7 +50,10 @@ class JobScheduler:
             thread.start()
 
     def stop(self, timeout_s: float = 2) -> None:
-        """Starts nothing more, and waits a moment for what runs; the rest ends with the process, which is safe."""
+        """Starts no more jobs, and waits `timeout_s` per running job.
+
+        The rest ends with the process, which is safe.
+        """
         self._stop_event.set()
         for thread in self._threads:
             thread.join(timeout_s)
@@ -60,14 +65,17 @@ class JobScheduler:
 
 
 def run_once(job: Job) -> bool:
-    """False when it failed, which is logged and nothing more: it comes round again."""
+    """Runs a job once.
+
+    Returns False when it failed: failures are logged only, as the job runs again later.
+    """
     try:
         job.run()
     except OperatorError as problem:
-        log.warning("%s: %s", job.name, problem)
+        log.warning("job %s: %s", job.name, problem, extra={"job": job.name})
         return False
     except Exception:
-        log.exception("%s failed", job.name)
+        log.exception("job %s failed", job.name, extra={"job": job.name})
         return False
     return True
 
@@ -79,22 +87,25 @@ def standard_jobs(
     clock: Clock = utc_now,
     warehouse_erased_seq: Callable[[], int] = lambda: 0,
 ) -> tuple[Job, ...]:
-    """What every `serve` does beside serving."""
+    """Returns the jobs that every `serve` runs."""
 
     def finish_erasure() -> None:
         finish_deletions(database, settings.data_dir, warehouse_erased_seq(), clock=clock)
 
     return (
-        Job("remove what deletions left behind", ERASURE_INTERVAL, finish_erasure),
-        Job("destroy visitor keys", HOUR, lambda: visitor_keys.destroy_expired(clock())),
+        Job("erase deleted data", ERASURE_INTERVAL, finish_erasure),
+        Job("delete expired visitor keys", HOUR, lambda: visitor_keys.destroy_expired(clock())),
         Job("finish interrupted deletions", HOUR, lambda: delete_orphaned_events(database)),
-        Job("sweep unused User-Agents", DAY, lambda: delete_unused_user_agents(database)),
-        Job("shorten the log of storage", HOUR, database.truncate_wal),
-        Job("refresh places", DAY, lambda: refresh_geoip(settings, clock)),
+        Job("delete unused User-Agents", DAY, lambda: delete_unused_user_agents(database)),
+        Job("truncate write-ahead log", HOUR, database.truncate_wal),
+        Job("update GeoIP database", DAY, lambda: refresh_geoip(settings, clock)),
     )
 
 
 def refresh_geoip(settings: Settings, clock: Clock = utc_now, base_url: str = geoip_update.BASE_URL) -> None:
-    """Nothing to do where the operator keeps a file of their own. The collector notices a new file by itself."""
+    """Updates the GeoIP database, unless PROPRIUM_GEOIP_PATH names the operator's own file.
+
+    The collector notices a new file by itself.
+    """
     if settings.geoip_path is None:
         geoip_update.refresh(settings, clock(), base_url=base_url)

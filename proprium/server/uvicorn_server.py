@@ -1,4 +1,4 @@
-"""Serves an ASGI app until SIGTERM or Ctrl-C, then lets open requests end."""
+"""Runs uvicorn with graceful shutdown on SIGTERM or Ctrl-C, and schedules full garbage collections."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ from proprium.server.connections import ConnectionRegistry
 from proprium.server.limited_connection import LimitedConnection
 
 SHUTDOWN_TIMEOUT_S = 5
-"""How long open requests may take after SIGTERM; with what follows, the process ends within 10 s."""
+"""Graceful shutdown timeout of open requests after SIGTERM; with the steps that follow, the process ends in 10 s."""
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
-"""Of one message of a page's WebSocket. Engine.IO takes a million bytes, and would be handed 16 MiB to refuse."""
+"""Largest message of a page's WebSocket. Engine.IO's own limit is a million bytes, but uvicorn's default is 16 MiB."""
 
 GC_THRESHOLDS = 10_000, 5, 200
 """Thresholds of Python's garbage collector: a young collection per 10,000 new objects, a middle one per 50,000. Full
-ones are run by `FullCollections`; Python's own, after 10 million new objects, is for an event loop that is stuck."""
+collections are run by `FullCollections`; Python's own, after 10 million new objects, is for a stuck event loop."""
 
 TICK_S, HEAP_CHECK_S = 0.1, 1.0
 CHEAP_BLOCKS, WORTHWHILE_BLOCKS, MOST_BLOCKS = 300_000, 50_000, 2_000_000
-"""Blocks of Python's memory, 27,000 for an open dashboard: what may be alive beyond the start for a full collection,
-what must have been added since the last one, and what may be added (180 MB) before one runs in any case."""
+"""Blocks of Python's memory, of which an open dashboard has 27,000: the most that may be alive beyond the start for a
+full collection to be cheap, the fewest added since the last one to make it worthwhile, and the number added (180 MB)
+from which one runs in any case."""
 REST_PER_COLLECTION, LONGEST_GROWTH_S = 100, 300.0
-"""Full collections take at most a hundredth of the time. More than MOST_BLOCKS are looked through after five minutes:
-pages that were only opened and left, by a crawler, have freed themselves by then."""
+"""Full collections take at most 1 % of the time. Growth over MOST_BLOCKS is collected after five minutes only: pages
+that a crawler opened and left have been freed by then."""
 
 THREAD_SWITCH_INTERVAL_S = 0.0005
-"""How long a thread keeps Python's lock when another one wants it. The event loop wants it once for every connection
-that has sent something: with Python's own 5 ms, beside threads that compute, answers to /collect took seconds."""
+"""How long a thread keeps Python's global lock when another thread waits for it. The event loop needs it once for every
+connection with new data: with the default 5 ms, beside threads that compute, responses to /collect took seconds."""
 
 
 def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
+    """Serves the app until SIGTERM or Ctrl-C; exits with code 0."""
     logging_setup.configure(settings)
     file_limit = connections.raise_file_limit()
     open_connections = ConnectionRegistry(collector.client_addresses, connections.limits_for(file_limit))
@@ -50,12 +52,12 @@ def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
         http=partial(LimitedConnection, collector, open_connections),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
-        access_log=False,  # it would hold addresses
+        access_log=False,  # it would contain client addresses
         log_config=None,
         backlog=connections.backlog_for(file_limit),
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         server_header=False,
-        proxy_headers=False,  # the collector reads them by its own rules
+        proxy_headers=False,  # the collector evaluates them by its own rules
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     _configure_gc()
@@ -65,11 +67,11 @@ def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
 
 
 class FullCollections:
-    """Decides when the garbage collector looks through everything: between requests, while few pages are open.
+    """Decides when a full garbage collection runs: between requests, while few pages are open.
 
-    Closed pages need none (`ui.page_memory`); what SQLAlchemy leaves of statements does. The pause grows with what is
-    alive, 12,000 objects for each open dashboard: 0.1 s with 20 of them open, 0.2 to 0.3 s on a machine that is busy
-    with other things. What was loaded at the start is frozen and not looked at.
+    Closed pages need none (`ui.page_memory`), but SQLAlchemy's statements leave cycles. The pause grows with the number
+    of live objects, 12,000 for each open dashboard: 0.1 s with 20 dashboards open, 0.2 to 0.3 s on a busy machine.
+    Objects loaded at the start are frozen and not scanned.
     """
 
     def __init__(self) -> None:
@@ -78,7 +80,10 @@ class FullCollections:
         self._small_s = time.monotonic()  # when less than MOST_BLOCKS had been added
 
     def is_due(self) -> bool:
-        """Takes 0.2 ms; asked once a second."""
+        """Returns True if a full collection should run now.
+
+        Takes 0.2 ms; called once a second.
+        """
         blocks, now_s = sys.getallocatedblocks(), time.monotonic()
         self._after_last = min(self._after_last, blocks)  # closed pages free themselves
         added = blocks - self._after_last
@@ -97,7 +102,7 @@ class FullCollections:
 
 
 class CollectingServer(uvicorn.Server):
-    """uvicorn, whose tick (ten times a second, on the event loop) is where full collections run."""
+    """uvicorn server that runs due full collections in its tick (ten times a second, on the event loop)."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -110,12 +115,12 @@ class CollectingServer(uvicorn.Server):
 
 
 def _configure_gc() -> None:
-    """What is loaded by now stays until the end; looking through it again and again took an eighth of the CPU time."""
+    """Freezes all objects loaded so far: they live until the end, and scanning them took an eighth of the CPU time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _exit_gracefully(_: int, __: FrameType | None) -> None:
-    """Being asked to stop is no failure: exit code 0."""
+    """Exits with code 0 on SIGTERM, as a requested stop is no failure."""
     sys.exit(0)

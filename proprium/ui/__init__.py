@@ -1,1 +1,1 @@
-"""What people see and click."""
+"""User interface: pages, dashboard, components and SQL console on NiceGUI."""

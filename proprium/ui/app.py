@@ -1,4 +1,4 @@
-"""Puts the screens onto our FastAPI app: routes of forms, error pages, every page, NiceGUI last."""
+"""Mounts the UI on the FastAPI app: static files, form routes, error pages, pages and, last, NiceGUI."""
 
 from __future__ import annotations
 
@@ -59,13 +59,17 @@ PAGES: tuple[ModuleType, ...] = (
     changelog,
 )
 PAGE_GZIP_LEVEL = 4
-"""Of pages, on the event loop: half the time of 9, and 5 % larger. Files are compressed elsewhere."""
+"""gzip level of pages, compressed on the event loop: half the time of level 9, 5 % larger. Files are compressed in
+`static_files` and `framework_assets`."""
 RECONNECT_TIMEOUT_S = 45
-"""A page that was away for less catches up with what it missed; longer, and it loads anew."""
+"""A page that was disconnected for less receives the updates it missed; after that, it reloads."""
 
 
 def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = peer_address) -> None:
-    """After every other route of `app`: NiceGUI takes what is left of the paths."""
+    """Mounts the UI.
+
+    Call it after all other routes of `app` were added: NiceGUI takes all remaining paths.
+    """
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
@@ -93,7 +97,10 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
 
 
 def with_page_middleware(app: ASGIApp, settings: Settings, *, address_of: ClientAddressOf = peer_address) -> ASGIApp:
-    """What stands before the app; the collector, whose answers carry headers of their own, stands before this."""
+    """Wraps the app in the middleware for pages.
+
+    The collector, whose responses have other headers, wraps this.
+    """
     rate_limit = PageRateLimit(HeadRequests(FrameworkAssets(app)), address_of=address_of)
     origin_check = SocketOriginCheck(SocketLimits(rate_limit, address_of=address_of), public_url=settings.public_url)
     return SecurityHeaders(origin_check, is_https=settings.is_https)

@@ -1,4 +1,4 @@
-"""What every page has in its <head>, NiceGUI's and the error pages alike: theme, font, style sheets, icon."""
+"""HTML head shared by NiceGUI's pages and the error pages: theme script, font, style sheets, icon."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from proprium.ui import theme
 from proprium.ui.http.asset_urls import asset_url
 
-UNICODE_RANGE_BY_FONT = {  # file → the characters it holds
+UNICODE_RANGE_BY_FONT = {  # font file → characters it contains
     "inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,U+2000-206F,"
     "U+20AC,U+2122,U+2191,U+2193,U+2212,U+2215,U+FEFF,U+FFFD",
     "inter-latin-ext": "U+0100-02BA,U+02BD-02C5,U+02C7-02CC,U+02CE-02D7,U+02DD-02FF,U+0304,U+0308,U+0329,U+1D00-1DBF,"
@@ -17,7 +17,10 @@ UNICODE_RANGE_BY_FONT = {  # file → the characters it holds
 
 @cache
 def head_html() -> str:
-    """Everything under addresses that browsers may keep for good; the theme before anything is painted."""
+    """Returns the head's HTML, with immutable asset URLs.
+
+    The theme script runs before the first paint.
+    """
     font_faces = "".join(
         f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{characters};"
         f'src:url("{asset_url(f"fonts/{name}.woff2")}") format("woff2")}}'

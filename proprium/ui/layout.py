@@ -1,4 +1,4 @@
-"""What is around every page: head, top bar, theme toggle, footer and our own tracking tag."""
+"""Page layout: head, top bar, navigation, theme toggle, footer and Proprium's own tracking script."""
 
 from __future__ import annotations
 
@@ -28,26 +28,32 @@ DEFAULT_DESCRIPTION = "Website analytics that run on your own server, written en
 
 @dataclass(frozen=True)
 class Layout:
-    """The slots of a page; its main column is entered by `with frame(…)`."""
+    """Slots of a page, yielded by `with layout(…)`, which enters the main column."""
 
-    toolbar: Element  # left in the top bar, beside the logo
-    actions: Element  # right in the top bar, before the theme toggle
+    toolbar: Element  # left side of the top bar, next to the logo
+    actions: Element  # right side of the top bar, before the theme toggle
     main: Element
     footer: Element
 
     def on_theme_change(self, callback: Callable[[bool], Any]) -> None:
-        """Calls back with True (dark) or False (light) when the reader changes it; the first one is `is_dark()`."""
+        """Calls back with True (dark) or False (light) on every change.
+
+        The initial theme is `is_dark()`.
+        """
         ui.on("theme", lambda event: callback(bool(event.args["dark"])))
 
     async def is_dark(self) -> bool:
-        """What the reader sees. One round trip: ask once the page is connected."""
+        """Returns True if the browser shows the dark theme.
+
+        One round trip: call it once the page is connected.
+        """
         return bool(await ui.run_javascript("propriumTheme.isDark()", timeout=5))
 
 
 async def wait_until_connected() -> bool:
-    """Waits for the page's browser. False when none comes: crawlers and curl read a page and never open its socket.
+    """Waits until the browser opens the page's socket. Returns False if it does not: crawlers and curl never do.
 
-    NiceGUI clears such a page away after the same minute; waiting on would end in an error that nobody can mend.
+    NiceGUI deletes such a page after the same minute; waiting longer would only raise an error in the log.
     """
     with suppress(ClientConnectionTimeout):
         await ui.context.client.connected(timeout=CONNECT_TIMEOUT_S)
@@ -68,9 +74,9 @@ def layout(
     width: str = "",
     has_navigation: bool = True,
 ) -> Iterator[Layout]:
-    """Draws the frame and enters its main column. `width` is "", "narrow" or "slim".
+    """Builds the page around its main column, and enters that column. `width` is "", "narrow" or "slim".
 
-    `access` says what the page shows and to whom: it ends when that does not hold any more.
+    `access` states the rights that the page requires: the page is ended when its reader loses them.
     """
     page_access.register(services, access)
     _add_head_html(services, request, title, description)
@@ -97,7 +103,10 @@ def layout(
 
 
 def track(services: Services, event: str, data: Mapping[str, Any] | None = None) -> None:
-    """Counts something a person did here in our own property; without an id or a name in it."""
+    """Sends a UI event to Proprium's own property.
+
+    It contains no ids or names.
+    """
     if services.own_property_id is not None:
         payload = json.dumps({"event": event, "data": dict(data or {})})
         ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({payload})")
@@ -115,12 +124,15 @@ def _add_head_html(services: Services, request: Request, title: str, description
         f'<meta property="og:description" content="{escape(description, quote=True)}">'
         f'<meta property="og:url" content="{page_url}"><meta property="og:image" content="{image_url}">'
     )
-    # Quasar learns the theme when it is there; our own colours need not wait for it.
+    # Quasar gets the theme once it has loaded; our own colours do not depend on it.
     ui.add_body_html('<script type="module">propriumTheme.apply(); setTimeout(() => propriumTheme.apply());</script>')
 
 
 def _add_tracking_tag(services: Services, request: Request) -> None:
-    """Our own pages report the pattern of their path, so that no id of a property leaves the page."""
+    """Adds the tracking script.
+
+    It reports the route's pattern instead of the path, which has property ids in it.
+    """
     if services.own_property_id is not None:
         ui.add_head_html(
             f'<script defer src="/collector.js" data-collector-id="{services.own_property_id}"'
@@ -130,7 +142,7 @@ def _add_tracking_tag(services: Services, request: Request) -> None:
 
 
 def route_pattern(request: Request) -> str:
-    """ "/properties/:id" of "/properties/0b1c…"."""
+    """Returns the route's pattern: "/properties/:id" for "/properties/0b1c…"."""
     path: str = request.url.path
     for name, value in request.path_params.items():
         path = path.replace(str(value), f":{name.removeprefix('property_')}")
@@ -151,7 +163,10 @@ def _navigation(request: Request, user: User | None) -> None:
 
 
 def _theme_toggle() -> None:
-    """The style sheet shows the sign of what is chosen."""
+    """Builds the theme button.
+
+    The style sheet shows the icon of the current choice.
+    """
     with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle_button:
         icon("sun")
         icon("moon")

@@ -1,7 +1,7 @@
-"""NiceGUI asks Python for the signature of the same three methods with every element that it makes: ask once.
+"""Performance patches of NiceGUI: caches of method signatures and of parsed props.
 
-That was a quarter of what a dashboard takes to build. Texts of props are parsed once as well. Replaces functions inside
-NiceGUI, whose version is exact.
+NiceGUI inspects the signatures of the same three methods for every element that it creates, which was a quarter of the
+time to build a dashboard. Replaces functions inside NiceGUI, whose version is pinned exactly.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from nicegui.props import Props
 _original_expects_arguments = helpers.expects_arguments
 _parse = Props.parse
 _PLAIN = re.compile(r"[^\[{]{1,200}")
-"""Texts without lists and dictionaries, whose copies could be changed by an element."""
+"""Matches props without lists and dictionaries: elements could change those in a shared copy."""
 
 
 def install() -> None:
+    """Replaces NiceGUI's functions by the cached ones."""
     helpers.expects_arguments = expects_arguments
     Props.parse = staticmethod(parse_props)  # type: ignore[method-assign]
 
 
 def expects_arguments(func: Callable[..., Any]) -> bool:
-    """As NiceGUI's own. Only methods are remembered: they live as long as their class, other functions may not."""
+    """Returns NiceGUI's answer, cached for methods only: they live as long as their class, other functions may not."""
     return _method_expects_arguments(func.__func__) if ismethod(func) else _original_expects_arguments(func)
 
 
@@ -38,7 +39,10 @@ def _method_expects_arguments(func: Callable[..., Any]) -> bool:
 
 
 def parse_props(text: str | None) -> dict[str, Any]:
-    """Parses props as NiceGUI does. A text parsed before takes 1 µs instead of 28, and leaves no reference cycle."""
+    """Parses props as NiceGUI does.
+
+    A cached text takes 1 µs instead of 28, and leaves no reference cycle.
+    """
     return dict(_parsed(text)) if text and _PLAIN.fullmatch(text) else _parse(text)
 
 

@@ -1,8 +1,8 @@
-"""Frees closed pages by reference counting: replaces parts of NiceGUI and engineio that tie pages into cycles.
+"""Frees the memory of closed pages by reference counting: patches NiceGUI and engineio, which create cycles.
 
-NiceGUI 3.18 leaves a cycle in each element's classes, style and props, and in every page's handlers. A dashboard is
-18,000 such objects, 2 MB, which only a full garbage collection found: 0.1 s with 20 dashboards open.
-NiceGUI's version is exact; tests/ui/test_page_memory.py fails where a new one differs.
+NiceGUI 3.18 leaves a reference cycle in each element's classes, style and props, and in every page's handlers. A
+dashboard is 18,000 such objects, 2 MB, which only a full garbage collection found: 0.1 s with 20 dashboards open.
+NiceGUI's version is pinned exactly; tests/ui/test_page_memory.py fails where a new one differs.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ NO_OBSERVERS: tuple[Any, ...] = ()
 
 
 def install() -> None:
+    """Replaces the methods of NiceGUI and engineio."""
     ObservableCollection.__init__ = init_collection  # type: ignore[method-assign]
     for kind in (Classes, Style, Props):
         kind._change_handlers_with_args = property(handlers_of)  # type: ignore[assignment, method-assign]
@@ -51,9 +52,9 @@ def init_collection(
     on_change: Callable[..., Any] | None,
     _parent: ObservableCollection | None,
 ) -> None:
-    """Makes a collection as NiceGUI does, without its own method among its handlers, which is a cycle.
+    """Initialises a collection as NiceGUI does, but without its own method as a handler, which would be a cycle.
 
-    An open dashboard has 1,600 of these, and a quarter fewer objects without that method, its tuple and a list.
+    An open dashboard has 1,600 collections, and a quarter fewer objects without that method, its tuple and a list.
     """
     is_own = isinstance(self, Classes | Style | Props)
     _init(self, factory=factory, data=data, on_change=None if is_own else on_change, _parent=_parent)
@@ -67,7 +68,7 @@ def handlers_of(self: Classes[Any] | Style[Any] | Props[Any]) -> Handlers:
 
 
 def remove_elements(self: Client, elements: Iterable[Element]) -> None:
-    """Removes elements as NiceGUI does, and breaks their cycles: rows of a live list as well as whole pages."""
+    """Removes elements as NiceGUI does, and breaks their cycles: for rows of a live list as well as whole pages."""
     removed = list(elements)
     _remove_elements(self, removed)
     for element in removed:
@@ -85,7 +86,7 @@ def delete(self: Client) -> None:
 async def prune_instances(*, client_age_threshold: float = 60.0) -> None:
     """Deletes pages whose socket never opened by NiceGUI's rule, one at a time.
 
-    A dashboard takes 4 ms. NiceGUI looks every 10 s and deletes all in one go: 150 held up the event loop for 0.6 s.
+    A dashboard takes 4 ms. NiceGUI checks every 10 s and deletes all at once: 150 blocked the event loop for 0.6 s.
     """
     for client in list(Client.instances.values()):
         _prune(SimpleNamespace(instances={client.id: client}), client_age_threshold=client_age_threshold)
@@ -93,7 +94,10 @@ async def prune_instances(*, client_age_threshold: float = 60.0) -> None:
 
 
 def release_element(element: Element) -> None:
-    """Drops an element's handlers. Its values stay: a task that ends late may still read and set them."""
+    """Drops an element's handlers.
+
+    Its values are kept: a task that ends later may still read and set them.
+    """
     for value in element._props.values():
         if isinstance(value, ObservableCollection):
             value._change_handlers.clear()
@@ -105,7 +109,8 @@ def release_element(element: Element) -> None:
 def release_client(client: Client) -> None:
     """Drops a client's handlers, which belong to objects that hold the client, and the storage of its browser tab.
 
-    NiceGUI would keep that for 30 days. No page uses it, and the browser chooses its key: any text of any length.
+    NiceGUI would keep the storage for 30 days. No page uses it, and its key is chosen by the browser: text of any
+    length.
     """
     handlers: tuple[list[Callable[..., Any]], ...] = (
         client.connect_handlers,
@@ -114,25 +119,25 @@ def release_client(client: Client) -> None:
         client._exception_handlers,
         client.sub_pages_router._path_changed_handlers,
     )
-    for each in handlers:
-        each.clear()
+    for handler_list in handlers:
+        handler_list.clear()
     tab = client._pinned_tab_id
     if tab is not None and all(other._pinned_tab_id != tab for other in Client.instances.values()):
         core.app.storage._tabs.pop(tab, None)
 
 
 class PageSocket(_WebSocket):  # type: ignore[misc]
-    """engineio's WebSocket without the two cycles that hold a closed connection, its request and its compressor."""
+    """engineio's WebSocket without the two cycles that keep a closed connection, its request and its compressor."""
 
     async def __call__(self, environ: dict[str, Any]) -> str:
-        """Serves one connection. engineio makes a class for each, of a body that a WebSocket has not."""
+        """Serves one connection. engineio creates a class per connection for a request body, which WebSockets lack."""
         body = type(environ["wsgi.input"])
         if "<locals>" in body.__qualname__:
-            del body.read  # holds `receive`, the connection's method
+            del body.read  # references `receive`, the connection's method
         return str(await super().__call__(environ))
 
     async def wait(self) -> str | bytes | None:
-        """Returns the next message, and None at the end. engineio reads None as it reads the OSError of its own."""
+        """Returns the next message, and None at the end. engineio treats None like the OSError of its own method."""
         with suppress(OSError):
             received: str | bytes = await super().wait()
             return received
@@ -140,9 +145,9 @@ class PageSocket(_WebSocket):  # type: ignore[misc]
 
 
 def weak_method(method: Callable[P, T]) -> Callable[P, T | None]:
-    """Returns a callback that does not keep the method's object alive, and does nothing after its end.
+    """Returns a callback that holds the method's object weakly, and does nothing once the object is gone.
 
-    For callbacks of a card to what holds the card; with the method itself the two would be a cycle.
+    For callbacks from a card to its owner; a strong reference would make a cycle of the two.
     """
     reference = WeakMethod(method)
 

@@ -1,7 +1,7 @@
-"""Large pages are built one after another and in pieces, so that the event loop hears of everything else in between.
+"""Render queue: builds large pages one at a time and in steps, which keeps the event loop responsive.
 
-A dashboard takes a tenth of a CPU second to build. Eight of them at once, each in one go, kept every event that arrived
-meanwhile waiting for a second.
+A dashboard takes a tenth of a CPU second to build. Eight at once, each without a pause, delayed every event that
+arrived meanwhile by a second.
 """
 
 from __future__ import annotations
@@ -12,27 +12,30 @@ from contextlib import asynccontextmanager
 
 
 class RenderQueue:
-    """Of one server. `async with turns.mine(): …` with `await pause()` between the pieces of a page that is built;
-    `async with turns.piece(): …` around each piece of one that is redrawn."""
+    """Queue of page rendering in one server.
+
+    Building a page: `async with queue.build(): …`, with `await yield_to_loop()` between its steps. Redrawing a part of
+    a page: `async with queue.patch(): …` around each part.
+    """
 
     def __init__(self) -> None:
         self._build_lock, self._patch_lock = asyncio.Lock(), asyncio.Lock()
 
     @asynccontextmanager
     async def build(self) -> AsyncIterator[None]:
-        """Waits for those who came earlier."""
+        """Waits for pages queued earlier, then yields to the event loop once."""
         async with self._build_lock:
             await yield_to_loop()
             yield
 
     @asynccontextmanager
     async def patch(self) -> AsyncIterator[None]:
-        """One at a time over all pages: eight of 20 ms in a row would be a sixth of a second for everybody else."""
+        """Runs one patch at a time over all pages: eight of 20 ms in a row would block the event loop for 0.16 s."""
         async with self._patch_lock:
             await yield_to_loop()
             yield
 
 
 async def yield_to_loop() -> None:
-    """Everything else that is ready comes first."""
+    """Lets all other ready tasks of the event loop run."""
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What every page is handed."""
+"""Dependency container of the pages: settings, storage, warehouse, live queries, queues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Services:
-    """Made once by the composition root; pages keep no other state that people share."""
+    """Services of one server, built by the composition root.
+
+    Pages share no other state.
+    """
 
     settings: Settings
     database: Database
@@ -40,11 +43,11 @@ class Services:
     atlas: Atlas
     projector: Projector
     sql_runner: SqlRunner
-    own_property_id: UUID | None = None  # "Proprium": what the app's own pages report to; None: they report nothing
-    add_sample: Callable[[UUID], None] | None = None  # makes the property "Exemplar" for that user; takes a while
+    own_property_id: UUID | None = None  # the property that tracks our own pages; None: no tracking
+    add_sample: Callable[[UUID], None] | None = None  # creates the sample property "Exemplar" for a user id; slow
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
-    report_queue: ReportQueue = field(default_factory=ReportQueue)  # the one of the report files
+    report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address

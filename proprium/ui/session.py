@@ -1,4 +1,4 @@
-"""Who is asking: the login cookie, read for a request and tied to the page it opens."""
+"""Session and device cookies: the signed-in user of a request or an open page, safe redirects to the sign-in page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from proprium.ui.services import Services
 SESSION_COOKIE = "proprium_session"
 DEVICE_COOKIE = "proprium_device"
 DEVICE_PATH = "/auth"
-"""Where the device cookie is sent: to the forms that check a password."""
+"""Cookie path of the device cookie: only the forms that check a password receive it."""
 
 HOME_PATH = "/properties"
 
@@ -31,31 +31,40 @@ def token_of(request: HTTPConnection) -> str:
 
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
-    """The signed-in person, None for everybody else. One indexed read; cheap enough for the event loop."""
+    """Returns the signed-in user, or None.
+
+    One indexed read; cheap enough for the event loop.
+    """
     return login_sessions.user_of(services.database, token_of(request), clock=services.clock)
 
 
 def require_user(services: Services, request: HTTPConnection) -> User:
-    """The signed-in person. Everybody else is sent to the sign-in page, and from there back to here."""
+    """Returns the signed-in user.
+
+    Otherwise redirects to the sign-in page, which leads back to this one.
+    """
     return user_of(services, request) or _redirect_to_login(request)
 
 
 def current_user(services: Services) -> User | None:
-    """The person behind the open page, asked again in every handler that changes something: a login may have ended."""
+    """Returns the user of the open page.
+
+    Handlers that change data call it each time: the session may have ended.
+    """
     return user_of(services, ui.context.client.request)
 
 
 def safe_redirect_target(target: str) -> str:
-    """`target` when it is a path of this server, else the list of properties. For every redirect to a received value.
+    """Returns `target` if it is a path on this server, else the property list. Prevents open redirects.
 
-    Browsers read a backslash as a slash, drop tabs and line breaks, and read what follows two slashes as a host. The
-    pages here need none of it: plain names between single slashes, then any query.
+    Browsers read a backslash as a slash, drop tabs and line breaks, and read a host after two slashes. Paths of this
+    server need none of that: plain names between single slashes, then any query.
     """
     return target if _LOCAL_PATH.fullmatch(target) and target.isprintable() else HOME_PATH
 
 
 def set_cookie(response: Response, token: str, *, is_https: bool) -> None:
-    """Sets the cookie: out of reach of scripts, not sent along by forms of other sites."""
+    """Sets the session cookie: HttpOnly, and SameSite=Lax, so that forms of other sites do not send it."""
     max_age_s = int(login_sessions.SESSION_LIFETIME.total_seconds())
     response.set_cookie(
         SESSION_COOKIE, token, max_age=max_age_s, path="/", httponly=True, samesite="lax", secure=is_https
@@ -67,7 +76,10 @@ def delete_cookie(response: Response, *, is_https: bool) -> None:
 
 
 def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> None:
-    """Sets the cookie by which this browser is known when it signs in again. It opens nothing."""
+    """Sets the device cookie, which identifies this browser at its next sign-in.
+
+    It grants no access.
+    """
     response.set_cookie(
         DEVICE_COOKIE,
         device_cookie,
@@ -85,5 +97,5 @@ def _redirect_to_login(request: HTTPConnection) -> NoReturn:
 
 
 def is_owner(user: User | None) -> bool:
-    """True for who may decide about the server itself."""
+    """Returns True for owners, who may change settings of the server itself."""
     return user is not None and user.role == Role.OWNER

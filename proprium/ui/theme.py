@@ -1,10 +1,10 @@
-"""The names of the look: classes of assets/css/proprium.css, and the script that chooses light or dark."""
+"""Theme: names of the CSS classes in assets/css/proprium.css, and the script that selects light or dark."""
 
 from __future__ import annotations
 
-# Tailwind is off (68 KB and a compiler in the browser): these classes are all there are.
+# Tailwind is off (68 KB and a compiler in the browser): these are the only classes.
 CARD = "card"
-HEAD = "hd"  # of a card: .t is its title, .s a hint
+HEAD = "hd"  # card head: .t is its title, .s a hint
 BODY = "bd"
 TABS = "tabs"
 ROWS = "rows"
@@ -41,8 +41,8 @@ TRUNCATED = "cut"  # ends in … instead of wrapping
 HIDE_ON_PHONE = "hide-m"
 SCROLL_X = "scroll-x"
 
-# Runs in <head>, before anything is painted: no flash of the wrong theme. The choice (auto, light, dark) stays in this
-# browser. Python hears of a change as the event "theme" (see Frame.on_theme) and may ask `propriumTheme.isDark()`.
+# Runs in <head>, before the first paint: no flash of the wrong theme. The choice (auto, light, dark) is stored in the
+# browser. Python receives changes as the event "theme" (Layout.on_theme_change) and may call `propriumTheme.isDark()`.
 THEME_SCRIPT = """
 (() => {
   const root = document.documentElement, system = matchMedia('(prefers-color-scheme: dark)');

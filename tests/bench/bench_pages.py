@@ -25,8 +25,8 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, f"--user-agent={CHROME}"])
-        address = server.wait_for_line(r"Watch its visitors at (\S+)")
-        server.wait_for_line("the sample year is written")
+        address = server.wait_for_line(r"Demo dashboard: (\S+)")
+        server.wait_for_line("sample history written")
         server.wait_until_projected(10)
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         first_kb, second_kb = transferred_kb(context, address), transferred_kb(context, address)

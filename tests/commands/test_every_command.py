@@ -63,6 +63,25 @@ def test_a_setting_of_no_use_is_told_with_its_value(proprium: Proprium, monkeypa
     assert "PROPRIUM_PORT is 'http'" in said.err
 
 
+@pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL", "PROPRIUM_SMTP_URL"])
+def test_a_setting_without_effect_is_refused_and_its_password_is_not_shown(
+    proprium: Proprium, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv(name, "scheme://user:hunter2@host")
+    said = proprium("serve")
+    assert (said.code, said.err) == (1, f"{name} is invalid: not supported yet; remove it.\n")
+
+
+@pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL", "PROPRIUM_SMTP_URL"])
+def test_a_setting_without_effect_may_be_empty_and_is_not_offered(
+    proprium: Proprium, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv(name, "")
+    assert proprium("user", "list").code == 0
+    monkeypatch.setenv("PROPRIUM_PROT", "80")
+    assert name not in proprium("user", "list").err
+
+
 def test_a_small_command_loads_no_screens_no_charts_and_no_warehouse(tmp_path: Path):
     loaded = (
         "import sys; sys.argv = ['proprium', 'user', 'list']\n"

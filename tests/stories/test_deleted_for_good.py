@@ -169,7 +169,7 @@ def wait_until_counted(server: Running) -> tuple[int, int]:
     while True:
         status = dict(line.split("\t") for line in server.proprium("warehouse", "status").splitlines())
         stored, counted, left_out = (
-            int(status.get(name, "0").split()[0]) for name in ("storage", "warehouse", "left out")
+            int(status.get(name, "0").split()[0]) for name in ("storage", "warehouse", "excluded")
         )
         if stored == counted + left_out or time.monotonic() > deadline:
             return counted, left_out

@@ -209,10 +209,10 @@ async def test_a_handler_that_raises_leaves_one_line_without_the_message(server:
             await page.emit("event", page.event(element, listener, EVIL))
         await asyncio.sleep(1)
         assert page.socket.connected
-    lines = [line for line in server.output().splitlines() if "A page failed" in line]
+    lines = [line for line in server.output().splitlines() if "page failed" in line]
     assert 1 <= len(lines) <= 2
     assert "KeyError at " in lines[0]
-    assert "frame.py" in lines[0]
+    assert "layout.py" in lines[0]
     assert "evil" not in server.output()
 
 

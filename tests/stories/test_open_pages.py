@@ -314,4 +314,4 @@ def test_a_browser_ends_up_on_the_sign_in_page_or_an_honest_one(
     expect(public.locator("body")).to_contain_text("404", timeout=10_000)
     context.close()
     stranger.close()
-    assert json.dumps(server.output()).count("A page failed") == 0
+    assert json.dumps(server.output()).count("page failed") == 0

@@ -105,7 +105,7 @@ def test_a_strangers_browser_receives_no_raw_data_however_it_asks(browser: Brows
         forge(page, search)  # it is refused: the page opens again at its own address
         page.wait_for_timeout(1_000)
         page.goto(f"{server.url}/properties/{shop}{search}")
-        expect(page.get_by_text("is only for those who may change this property")).to_be_visible()
+        expect(page.get_by_text("is visible only to users who may edit this property")).to_be_visible()
         received.append(page.content())
     picture(page, "reader-refused")
     everything = "\n".join(received)
@@ -136,7 +136,7 @@ def test_an_owner_publishes_one_key_and_takes_it_back(browser: Browser, server: 
     owner.get_by_role("switch", name="plan").click()
     expect(owner.get_by_text("plan is no longer visible to readers.")).to_be_visible()
     reader.get_by_label("Back to signup").click()  # what a person does is checked at once
-    expect(reader.get_by_text("only for those who may change this property")).to_be_visible()
+    expect(reader.get_by_text("visible only to users who may edit this property")).to_be_visible()
     everything = "\n".join(received)
     assert [value for value in VALUES[:3] if value in everything] == []
     owner.context.close()

@@ -112,7 +112,7 @@ async def test_a_page_that_is_not_there_looks_like_the_rest_for_people_and_is_a_
     client = site.client(a_user(site.services.database))
     page = await client.get(path)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "Nothing here" in page.text
+    assert "Page not found" in page.text
     problem = await client.get(path, headers={"accept": "application/json"})
     assert problem.headers["content-type"] == "application/problem+json"
     assert problem.json()["status"] == 404
@@ -142,7 +142,7 @@ async def test_a_crash_shows_our_page_and_tells_nothing_of_it(site: Site) -> Non
 
     answer = await site.client().get("/crash")
     assert answer.status_code == 500
-    assert "Something broke" in answer.text
+    assert "Server error" in answer.text
     assert "secret" not in answer.text
 
 

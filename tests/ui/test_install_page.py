@@ -161,7 +161,7 @@ async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -
     await asyncio.sleep(0.1)
     site.services.hit_feed.publish(mine.id, HIT._replace(has_address=False, country=None))
     await has(browser, "unknown: behind a proxy?")
-    trusted_proxies.report_untrusted(site.services.database, "10.0.0.7")  # a second later, as the porter does
+    trusted_proxies.report_untrusted(site.services.database, "10.0.0.7")  # a second later, as CollectorUpkeep does
     await has(browser, "a proxy at 10.0.0.7 that this server does not trust")
     press(browser, "Trust this proxy")
     await has(browser, "10.0.0.7 is trusted now")

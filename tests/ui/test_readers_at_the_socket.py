@@ -66,7 +66,7 @@ async def opened(shop: Shop, user: User | None, query: str = "") -> Browser:
     browser = shop.site.browser(user)
     browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True]
     await browser.open(f"/properties/{shop.public.id}{query}")
-    await until(lambda: "/orders" in everything(browser.client) or "only for those" in everything(browser.client))
+    await until(lambda: re.search("/orders|visible only to users", everything(browser.client)) is not None)
     return browser
 
 
@@ -93,7 +93,7 @@ def values_of(element: ui.element) -> list[Any]:
 def send(client: Client, element: ui.element, listener_id: str, args: Any) -> None:
     """Passes a message to the page as the socket does: through the one gate that checks rights."""
     message = {"id": element.id, "client_id": client.id, "listener_id": listener_id, "args": [json.dumps(args)]}
-    socket_messages._pass(client, client.handle_event, message)
+    socket_messages._dispatch(client, client.handle_event, message)
 
 
 async def forge(client: Client) -> int:
@@ -151,7 +151,7 @@ async def test_the_same_messages_get_an_owner_all_of_it(shop: Shop, sent: list[s
 async def test_a_readers_key_in_the_address_says_calmly_why_not(shop: Shop, sent: list[str], who: str) -> None:
     browser = await opened(shop, shop.bob if who == "viewer" else None, f"?event={EVENT}&key=email")
     found = read(browser, sent)
-    assert "data.email is only for those who may change this property." in found
+    assert "data.email is visible only to users who may edit this property." in found
     assert "Show the last 28 days of Shop" in found
     assert leaks(found) == []
 

@@ -68,7 +68,7 @@ def is_refused(answer: httpx.Response, text: str, address: str, dimension: str, 
             assert answer.headers["content-type"] == "application/problem+json"
             assert dimension in answer.json()["detail"]
     else:
-        refusal = "only for those who may change" if dimension not in NOT_KEPT or "key=" in address else "cannot be"
+        refusal = "visible only to users" if dimension not in NOT_KEPT or "key=" in address else "cannot be"
         assert refusal in text, address
         assert "Show the last 28 days" in text
 

@@ -129,7 +129,7 @@ async def test_a_login_that_has_ended_runs_nothing(site: Site, ada: User, ours: 
 async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User, ours: Property) -> None:
     browser = await opened(site, ada, "SELECT 41 + 1 AS answer")
     press(browser, "Save")
-    await browser.should_see("Save the statement")
+    await browser.should_see("Save query")
     enter(browser, "The answer")
     await browser.should_see("Saved as “The answer”.", retries=50)
     [kept] = saved_queries.list_saved(site.services.database, ada.id)
@@ -147,14 +147,14 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
         lambda: any(getattr(found, "text", "") == "Everything" for found in browser.find("Everything").elements)
     )
     press(browser, "Delete")
-    await browser.should_see("None yet", retries=50)
+    await browser.should_see("No saved queries yet", retries=50)
     await until(lambda: saved_queries.list_saved(site.services.database, ada.id) == [])
 
 
 async def test_a_statement_can_be_cancelled(site: Site, ada: User, ours: Property) -> None:
     browser = await opened(site, ada, "WITH RECURSIVE t AS (SELECT 1 a UNION ALL SELECT a + 1 FROM t) FROM t")
     press(browser, "Run")
-    await has(browser, "Running …")
+    await has(browser, "Running…")
     press(browser, "Cancel")
     await has(browser, "Cancelled.")
     editor_of(browser).value = "SELECT 1 AS a"

@@ -35,7 +35,7 @@ def test_it_cannot_be_asked_until_it_is_filled_anew(warehouse: FilledWarehouse):
     warehouse.outdate()
     meanwhile: list[int | str] = []
     restarted(warehouse).catch_up(lambda done, in_all: meanwhile.append(answer(warehouse)))
-    assert meanwhile == ["The warehouse is being rebuilt: 99 %. Numbers can be asked for when it is done."]
+    assert meanwhile == ["The warehouse is being rebuilt: 99 %. Try again when it is done."]
     assert counted(warehouse) == 20
 
 

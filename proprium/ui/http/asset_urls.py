@@ -1,4 +1,4 @@
-"""Addresses of what browsers load: the slim chart bundle, committed assets by their hash, flags, maps."""
+"""URLs of static assets: the chart bundle, files with a content hash (cache busting), flags, map geometry."""
 
 from __future__ import annotations
 
@@ -22,20 +22,26 @@ __all__ = [
     "report_script",
 ]
 
-ASSETS_PATH = "/assets"  # where app.py mounts StaticCompressed(ASSETS)
+ASSETS_PATH = "/assets"  # where ui.app mounts CompressedStaticFiles
 
-# What NiceGUI's chart element imports; the override is internal to NiceGUI, which is why its version is exact.
+# Module imported by NiceGUI's chart element; the override is internal to NiceGUI, whose version is pinned exactly.
 CHART_IMPORT_NAME = "nicegui-plotly"
 
 
 def bundle_url() -> str | None:
-    """The slim chart bundle's address; None when nobody built it and NiceGUI's stock bundle serves."""
+    """Returns the URL of the slim chart bundle.
+
+    Returns None if it was not built, and NiceGUI's full bundle is used.
+    """
     bundle_file = built_file("plotly.js")
     return f"{ASSETS_PATH}/build/{bundle_file.name}" if bundle_file else None
 
 
 def install_chart_bundle() -> bool:
-    """Let every chart element import the slim bundle. False when there is none."""
+    """Makes every chart element import the slim bundle.
+
+    Returns False if it was not built.
+    """
     if url := bundle_url():
         register_importmap_override(CHART_IMPORT_NAME, url)
         return True
@@ -43,7 +49,7 @@ def install_chart_bundle() -> bool:
 
 
 def preload_html(atlas: Atlas) -> str:
-    """Head lines for a page with a map: chart bundle and world are fetched while NiceGUI itself still loads."""
+    """Returns preload links for a page with a map: chart bundle and world map load in parallel with NiceGUI."""
     bundle = f'<link rel="modulepreload" href="{url}">' if (url := bundle_url()) else ""
     return f'{bundle}<link rel="preload" as="fetch" crossorigin href="{world_url(atlas)}">'
 
@@ -53,20 +59,23 @@ def world_url(atlas: Atlas) -> str:
 
 
 def regions_url(atlas: Atlas, country: str) -> str:
-    """Of a country that `atlas.has_regions`."""
+    """Returns the URL of a country's region map; requires `atlas.has_regions(country)`."""
     return f"/maps/regions/{country}.json?v={atlas.version}"
 
 
 @cache
 def asset_url(path: str) -> str:
-    """The address of a committed file ("css/proprium.css"), with its hash, so that browsers may keep it for good."""
+    """Returns the URL of a file in assets/ ("css/proprium.css") with its hash, which browsers may cache forever."""
     digest = hashlib.sha256((ASSETS / path).read_bytes()).hexdigest()[:12]
     return f"{ASSETS_PATH}/{path}?v={digest}"
 
 
 @cache
 def flag_url(country: str | None) -> str | None:
-    """The flag of an alpha-2 code; None where there is none to show."""
+    """Returns the flag's URL for an alpha-2 country code.
+
+    Returns None if there is no flag.
+    """
     is_country_code = country is not None and len(country) == 2 and country.isalpha() and country.isupper()
     path = f"img/flags/{country}.svg"
     return asset_url(path) if is_country_code and (ASSETS / path).is_file() else None

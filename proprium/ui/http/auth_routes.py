@@ -1,4 +1,4 @@
-"""The forms that sign in and out and change an account: plain posts, answered by a redirect."""
+"""Authentication routes: form posts for setup, sign-in, sign-out, profile and password, answered by redirects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FormText = Annotated[str, Form(max_length=MAX_FIELD_LENGTH)]
 
 
 def router(services: Services, address_of: ClientAddressOf = peer_address) -> APIRouter:
-    """Mount it on our own FastAPI app. `address_of` names the client for the limit on guessing."""
+    """Returns the routes. `address_of` identifies the client for the login throttle."""
     settings, database = services.settings, services.database
     routes = APIRouter(
         prefix="/auth", include_in_schema=False, dependencies=[Depends(reject_cross_origin(settings.public_url))]
@@ -36,19 +36,19 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     devices = DeviceCookies(database)
 
     def start_session(request: Request, user: User, target: str) -> RedirectResponse:
-        """A new session for someone who has just proved who they are."""
+        """Starts a session for a user whose password was just checked, and signs the browser in."""
         token = login_sessions.start_session(
             database, user.id, browser_label(request), replaced_token=session.token_of(request)
         )
-        return admit(request, user.email, token, target)
+        return sign_in(request, user.email, token, target)
 
-    def admit(request: Request, email: str, token: str, target: str) -> RedirectResponse:
-        """Sets the cookies of a session, and of a browser that is known from now on. May write."""
-        answer = RedirectResponse(target, 303)
-        session.set_cookie(answer, token, is_https=is_https)
+    def sign_in(request: Request, email: str, token: str, target: str) -> RedirectResponse:
+        """Sets the session cookie and the device cookie. May write to storage."""
+        response = RedirectResponse(target, 303)
+        session.set_cookie(response, token, is_https=is_https)
         device_cookie = devices.issue(email, request.cookies.get(session.DEVICE_COOKIE))
-        session.keep_device(answer, device_cookie, is_https=is_https)
-        return answer
+        session.keep_device(response, device_cookie, is_https=is_https)
+        return response
 
     def signed_in_user(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
@@ -89,11 +89,11 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
             device=device,
         )
         try:
-            services.attempts.check(email, address, device)  # before it takes a place in the queue
+            services.attempts.check(email, address, device)  # before it joins the queue
             token = await services.hashing.run(work, is_known=device is not None)
         except UserFacingError as problem:
             return _redirect_back("/login", problem, next=next)
-        return await asyncio.to_thread(admit, request, email, token, session.safe_redirect_target(next))
+        return await asyncio.to_thread(sign_in, request, email, token, session.safe_redirect_target(next))
 
     @routes.post("/logout")
     async def log_out(request: Request) -> RedirectResponse:
@@ -109,7 +109,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
         await asyncio.to_thread(login_sessions.revoke, database, signed_in_user(request).id, login)
         await page_access.end_pages(services)
-        return _redirect_back("/account", "Signed out there.", "good")
+        return _redirect_back("/account", "Session signed out.", "good")
 
     @routes.post("/profile")
     def profile(request: Request, name: FormText, email: FormText) -> RedirectResponse:
@@ -138,19 +138,22 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 
 
 def browser_label(request: Request) -> str:
-    """ "Firefox on Linux": what the account page shows of a session."""
+    """Returns a session's label on the account page: "Firefox on Linux"."""
     agent = classify(request.headers.get("user-agent", ""))
-    return f"{agent.browser or 'A browser'} on {agent.platform or 'an unknown system'}"
+    return f"{agent.browser or 'Unknown browser'} on {agent.platform or 'unknown system'}"
 
 
 def _change_password(services: Services, user: User, current_password: str, new_password: str, login: str) -> User:
-    """`login` is the token of the session: it has a limit of its own on guessing, as a known browser has."""
+    """Changes the password. `login` is the session's token: like a known device, it has its own login throttle.
+
+    Raises UserFacingError when the current password is wrong.
+    """
     try:
         proof_token = login_sessions.log_in(
             services.database, user.email, current_password, throttle=services.attempts, device=login
         )
     except SignInRequired:
-        raise UserFacingError("The current password is not right. Nothing was changed.") from None
+        raise UserFacingError("The current password is incorrect. Nothing was changed.") from None
     try:
         return users.set_password(services.database, user.email, new_password)
     finally:
@@ -165,7 +168,10 @@ async def _sign_out_response(services: Services) -> RedirectResponse:
 
 
 def _redirect_back(path: str, message: UserFacingError | str, kind: str = "bad", **parameters: str) -> RedirectResponse:
-    """To the form again, with a sentence above it; but a full queue is answered with 503 and Retry-After."""
+    """Redirects back to the form with a message above it.
+
+    Raises PasswordQueueFull (503 with Retry-After) instead.
+    """
     if isinstance(message, PasswordQueueFull):
         raise message
     query = urlencode(

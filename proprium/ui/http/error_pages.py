@@ -1,4 +1,4 @@
-"""403, 404, 500 and their like: a small page for people, application/problem+json for programs."""
+"""Error handlers: an HTML error page for browsers, application/problem+json (RFC 9457) for API clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proprium.ui.html_head import head_html
 
 log = logging.getLogger(__name__)
 
-# Stands alone, without NiceGUI: it must come up when everything else does not.
+# Independent of NiceGUI: it must render when everything else fails.
 PAGE_TEMPLATE = """<!doctype html>
 <html lang="en">
 <head>
@@ -35,7 +35,7 @@ PAGE_TEMPLATE = """<!doctype html>
 <h1>{{ title }}</h1>
 <p>{{ detail }}</p>
 <p class="line wraps">
-<a class="btn pri" href="/">To the start</a>
+<a class="btn pri" href="/">Home</a>
 <a class="btn" href="/documentation">Documentation</a>
 </p>
 </main>
@@ -43,21 +43,24 @@ PAGE_TEMPLATE = """<!doctype html>
 </html>
 """
 TITLE_BY_STATUS = {
-    403: "Not from here",
-    404: "Nothing here",
-    405: "Not like this",
-    429: "Too fast",
-    500: "Something broke",
+    403: "Forbidden",
+    404: "Page not found",
+    405: "Method not allowed",
+    429: "Too many requests",
+    500: "Server error",
 }
 DETAIL_BY_STATUS = {
-    404: "There is no such page, or it is not yours to see.",
-    405: "This address does not answer to that method.",
-    500: "The server could not make this page. What happened is in its log.",
+    404: "This page does not exist, or you do not have access to it.",
+    405: "This URL does not support that HTTP method.",
+    500: "The server could not render this page. See the server log for details.",
 }
 
 
 def install(app: FastAPI) -> None:
-    """Call it for our own app and for NiceGUI's (`nicegui.app`): both answer for some paths."""
+    """Adds the error handlers.
+
+    Call it for our own app and for NiceGUI's (`nicegui.app`): each serves some paths.
+    """
     app.add_exception_handler(UserFacingError, _handle_user_facing_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_exception_handler(404, _handle_http_error)
@@ -68,9 +71,9 @@ def install(app: FastAPI) -> None:
 def error_response(
     request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """The error in the form the client asked for."""
+    """Returns the error as HTML or problem+json, as the client accepts."""
     if "text/html" in request.headers.get("accept", ""):
-        is_page = request.method in {"GET", "HEAD"}  # a form would be asked for as a page, and lose what was typed
+        is_page = request.method in {"GET", "HEAD"}  # a refresh after a form post would GET it, and lose its input
         retry_after_s = headers.get("Retry-After") if headers and status == 503 and is_page else None
         return HTMLResponse(_render_page(status, title, detail, retry_after_s), status, headers)
     problem_json = {"type": "about:blank", "title": title, "detail": detail, "status": status}
@@ -102,17 +105,17 @@ def _handle_validation_error(request: Request, error: Exception) -> Response:
     location, name = first_error["loc"][0], ".".join(str(part) for part in first_error["loc"][1:])
     if location == "path":  # /properties/no-uuid is a page that does not exist
         return error_response(request, 404, TITLE_BY_STATUS[404], DETAIL_BY_STATUS[404])
-    return error_response(request, 422, "That did not work", f"{name}: {first_error['msg']}.")
+    return error_response(request, 422, "Invalid input", f"{name}: {first_error['msg']}.")
 
 
 def _handle_unexpected_error(request: Request, error: Exception) -> Response:
-    # The path alone: a query may hold what a person typed.
+    # Without the query, which may contain what a person typed.
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return error_response(request, 500, TITLE_BY_STATUS[500], DETAIL_BY_STATUS[500])
 
 
 def _render_page(status: int, title: str, detail: str, retry_after_s: str | None = None) -> str:
-    """Asks again by itself after so long, where that will help."""
+    """Renders the error page, which reloads itself after `retry_after_s` seconds, if given."""
     return _template().render(
         status=status,
         title=title,

@@ -1,6 +1,6 @@
-"""NiceGUI's own files, compressed once instead of for each browser that has not seen them yet.
+"""Cache of NiceGUI's static files in compressed form: compressed once, not for each browser.
 
-Compressing them anew took 150 ms of the event loop for every new viewer, a third of what a whole dashboard costs.
+Compressing them per browser took 150 ms of the event loop for every new viewer, a third of the cost of a dashboard.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from proprium.ui.http.static_files import accepted_encodings, compress
 
 MAX_CACHED_FILES = 256
-"""Files in each encoding; a page needs twenty."""
+"""Cached files, each encoding counted; a page needs twenty."""
 MAX_FILE_BYTES = 8 << 20
 _CACHEABLE_PATH = re.compile(r"/_nicegui/[\w.]+/(static|components|libraries|esm)/")
-"""What depends on nothing but its path."""
+"""Files whose content depends on their path only."""
 
 
 class FrameworkAssets:
-    """Stands before the app. What is no such file, or may change, is as the app says it."""
+    """Middleware that serves NiceGUI's immutable files from the cache.
+
+    All other requests pass to the app.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -40,7 +43,7 @@ class FrameworkAssets:
         if response_task is None:
             response_task = self._responses[key] = asyncio.create_task(self._build_response(scope, encoding))
             response_task.add_done_callback(lambda _: self._evict(key))
-        response = await asyncio.shield(response_task)  # others may wait for it after this browser has gone
+        response = await asyncio.shield(response_task)  # other requests may await it after this client disconnects
         await response(scope, receive, send)
 
     async def _build_response(self, scope: Scope, encoding: str) -> Response:
@@ -52,7 +55,7 @@ class FrameworkAssets:
         return response
 
     def _evict(self, key: tuple[str, str]) -> None:
-        """What is not to be kept, and the oldest when there are too many."""
+        """Drops the entry if it failed or is not cacheable, else the oldest entry when the cache is full."""
         response_task = self._responses[key]
         if (
             response_task.cancelled()
@@ -64,7 +67,7 @@ class FrameworkAssets:
             del self._responses[next(iter(self._responses))]
 
     async def _fetch_uncompressed(self, scope: Scope) -> _AppResponse:
-        """The app's own answer, uncompressed."""
+        """Fetches the file from the app, uncompressed."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         app_response = _AppResponse()
         await self.app({**scope, "headers": headers}, _EmptyReceive(), app_response.on_message)
@@ -73,7 +76,7 @@ class FrameworkAssets:
 
 @dataclass
 class _AppResponse:
-    """In one piece."""
+    """Complete response of the app, collected from its ASGI messages."""
 
     status: int = 0
     raw_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -93,7 +96,7 @@ class _AppResponse:
 
 
 class _EmptyReceive:
-    """Who sends an empty request and does not go away: the answer is for others too."""
+    """ASGI receive of an empty request that never disconnects: other clients share the response."""
 
     def __init__(self) -> None:
         self._has_sent = False
@@ -113,7 +116,10 @@ def _to_response(app_response: _AppResponse, body: bytes) -> Response:
 
 
 def _cacheable_encoding(scope: Scope) -> str | None:
-    """None where the answer cannot be one that is kept."""
+    """Returns the best encoding for a cacheable request.
+
+    Returns None if the request cannot be served from the cache.
+    """
     if scope["type"] != "http" or scope["method"] != "GET" or not _CACHEABLE_PATH.match(scope["path"]):
         return None
     headers = Headers(scope=scope)

@@ -1,9 +1,9 @@
-"""Authorization of open pages: each states once what its reader needs, and is checked for as long as it is open.
+"""Authorization of open pages: each page registers the rights it requires, which are checked as long as it is open.
 
-A page is built with the rights of one moment, and its socket lives on for hours. `frame` registers what the page shows
-and to whom. `socket_messages` asks `is_allowed` before any handler runs and before anything is sent to the browser; a
-page without an entry here gets neither. `watch` ends pages that nobody touches. Rights are read from storage each time,
-so it does not matter which process took them away.
+A page is built with the rights of one moment, but its socket stays open for hours. `layout` registers the page's
+rights. `socket_messages` calls `is_allowed` before any handler runs and before anything is sent to the browser; a page
+that is not registered gets neither. `watch` ends idle pages. Rights are read from storage each time, so that it does
+not matter which process revoked them.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from proprium.ui.services import Services
 log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 1.0
-"""How often all open pages are checked together: two indexed reads in a thread, however many there are."""
+"""Interval at which all open pages are checked together: two indexed reads in a thread, whatever their number."""
 PUSH_MAX_AGE_S = 1.5
-"""What is pushed to a page relies on a check that is at most this old; a message from its browser on none."""
+"""Updates pushed to a page rely on a check of at most this age; a message from its browser is always checked."""
 SIGN_IN_AFTER_S = 2.0
-"""When a browser whose login has ended is asked to sign in: the one that signs out, or sends a new password, is on its
-way by then, and another navigation would lose the answer with its cookie."""
+"""Delay before a browser whose session has ended is sent to the sign-in page. A browser that signs out or changes its
+password has left by then; an earlier navigation would lose that response and its cookie."""
 GRACE_S = 1.0
-"""How long a browser has for leaving the page by itself, before its socket is closed."""
+"""Time for a browser to leave the page by itself, before its socket is closed."""
 RELOAD = "location.reload()"
 SIGN_IN = "location.href = '/login?next=' + encodeURIComponent(location.pathname + location.search)"
 
@@ -53,13 +53,16 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class PageAccess:
-    """What the reader of a page was allowed when it was built. The default is a page for anyone."""
+    """Rights of a page's reader at the time it was built.
+
+    The default is a page for anyone.
+    """
 
     token: str = ""
     principal: SignedInUser | None = None
-    subject: UUID | None = None  # the property that the page is about: without it there is no page
-    levels: Mapping[UUID, Level] = field(default_factory=lambda: MappingProxyType({}))  # of each property it shows
-    public_keys: frozenset[str] = frozenset()  # data keys of the subject that a reader was shown as public
+    subject: UUID | None = None  # the property that the page is about; the page ends when it is deleted
+    levels: Mapping[UUID, Level] = field(default_factory=lambda: MappingProxyType({}))  # by property shown
+    public_keys: frozenset[str] = frozenset()  # public data keys of the subject when the page was built
 
     @classmethod
     def of(
@@ -70,25 +73,30 @@ class PageAccess:
         subject: Property | None = None,
         listed: Iterable[Property] = (),
     ) -> PageAccess:
-        """For a page built for `user`; `listed` are properties that it names or counts beside its subject."""
+        """Returns the access of a page for `user`.
+
+        `listed` are properties that it shows besides its subject.
+        """
         properties = [*listed, *([subject] if subject else [])]
         return cls(
             session.token_of(request) if user else "",
             SignedInUser(user.id, user.role) if user else None,
             subject.id if subject else None,
-            {one.id: _level(user, one) for one in properties},
-            _keys_shown(user, subject),
+            {property_.id: _level(user, property_) for property_ in properties},
+            _public_keys_shown(user, subject),
         )
 
     def holds(self, principals: Mapping[str, SignedInUser], sharing: Mapping[UUID, PropertySharing]) -> bool:
-        """False once the login has ended, the role differs, or a property or key is less open to the reader."""
+        """Returns False if the session has ended, the role differs, or the rights on a property or key shrank."""
         principal = principals.get(self.token)
         if principal != self.principal or (self.subject is not None and self.subject not in sharing):
             return False
         if self.subject is not None and not self.public_keys <= sharing[self.subject].public_data_keys:
             return False
         return all(  # a listed property that was deleted has nothing left to protect
-            _level(principal, sharing[number]) >= level for number, level in self.levels.items() if number in sharing
+            _level(principal, sharing[property_id]) >= level
+            for property_id, level in self.levels.items()
+            if property_id in sharing
         )
 
 
@@ -106,30 +114,36 @@ _pages: WeakKeyDictionary[Client, _OpenPage] = WeakKeyDictionary()
 
 
 def register(services: Services, access: PageAccess) -> None:
-    """States what the page that is being built needs. `frame` calls it; no handler runs on a page without it."""
+    """Registers the rights that the page being built requires.
+
+    Called by `layout`; without it no handler runs.
+    """
     _pages[ui.context.client] = _OpenPage(services, access)
 
 
 def relist(client: Client, user: User, listed: Iterable[Property]) -> None:
-    """For a page whose list of properties has become another one: these are what it shows from now on."""
+    """Replaces the properties that an open page lists."""
     if page := _pages.get(client):
-        page.access = replace(page.access, levels={one.id: _level(user, one) for one in listed})
+        page.access = replace(page.access, levels={property_.id: _level(user, property_) for property_ in listed})
 
 
 def release(client: Client, property_id: UUID) -> PageAccess | None:
-    """For a page that deletes a property itself: it stays until it leaves by itself. Returns what `restore` takes."""
+    """Drops a property from a page's requirements, so that the page survives its own deletion of that property.
+
+    Returns the previous access for `restore`.
+    """
     page = _pages.get(client)
     if page is None:
         return None
-    before = page.access
-    levels = {number: level for number, level in before.levels.items() if number != property_id}
-    subject = None if before.subject == property_id else before.subject
-    page.access = replace(before, subject=subject, levels=levels)
-    return before
+    previous = page.access
+    levels = {listed_id: level for listed_id, level in previous.levels.items() if listed_id != property_id}
+    subject = None if previous.subject == property_id else previous.subject
+    page.access = replace(previous, subject=subject, levels=levels)
+    return previous
 
 
 def restore(client: Client, access: PageAccess | None) -> None:
-    """After a deletion that did not happen."""
+    """Restores the access that `release` returned, after a deletion failed."""
     if access is not None and (page := _pages.get(client)):
         page.access = access
 
@@ -139,9 +153,9 @@ def is_registered(client: Client) -> bool:
 
 
 def is_allowed(client: Client, *, max_age_s: float = 0.0) -> bool:
-    """Whether the page may still answer; ends it when not. At most two indexed reads, 0.4 ms on the event loop.
+    """Returns True if the page's reader still has its rights, else ends the page.
 
-    Raises the driver's error when storage cannot be read.
+    At most two indexed reads, 0.4 ms on the event loop. Raises the driver's error when storage cannot be read.
     """
     page = _pages.get(client)
     if page is None or client.is_deleted:
@@ -158,33 +172,33 @@ def is_allowed(client: Client, *, max_age_s: float = 0.0) -> bool:
 
 async def end_pages(services: Services) -> None:
     """Ends every open page whose reader has lost a right since it was built."""
-    before = [(client, page) for client, page in list(_pages.items()) if client._response_built]
-    if not before:
+    open_pages = [(client, page) for client, page in list(_pages.items()) if client._response_built]
+    if not open_pages:
         return
-    began_s = monotonic()
-    principals, sharing = await asyncio.to_thread(_read, services, [page.access for _, page in before])
-    for client, page in before:
+    started_s = monotonic()
+    principals, sharing = await asyncio.to_thread(_read, services, [page.access for _, page in open_pages])
+    for client, page in open_pages:
         if not client.is_deleted and page.access.holds(principals, sharing):
-            page.checked_s = max(page.checked_s, began_s)
-        elif not client.is_deleted and not is_allowed(client):  # its list may have changed while this was read
-            log.debug("a page was ended: its reader may not see it any more")
+            page.checked_s = max(page.checked_s, started_s)
+        elif not client.is_deleted and not is_allowed(client):  # its list may have changed during the read
+            log.debug("page ended: its reader lost access")
 
 
 async def watch(services: Services) -> None:
-    """Checks all open pages, for as long as the server runs."""
+    """Checks all open pages periodically, as long as the server runs."""
     while True:
         await asyncio.sleep(CHECK_EVERY_S)
         try:
             await end_pages(services)
-        except Exception as problem:  # a storage that cannot be read now may be in a second
-            log.warning("open pages could not be checked: %s", type(problem).__name__)
+        except Exception as problem:  # storage may be readable again in a second
+            log.warning("access check of open pages failed, will retry: %s", type(problem).__name__)
 
 
 def end(client: Client, *, signs_in: bool) -> None:
     """Deletes the page on the server at once, asks its browser to leave, then closes its sockets."""
     _pages.pop(client, None)
     socket_ids = list(client._socket_to_document_id)
-    for document_id in list(client._delete_tasks):  # of a browser that was away: it would delete the page again
+    for document_id in list(client._delete_tasks):  # pending for a disconnected browser; would delete the page twice
         client._cancel_delete_task(document_id)
     client.delete()
     name = f"end page {client.id}"
@@ -192,7 +206,10 @@ def end(client: Client, *, signs_in: bool) -> None:
 
 
 async def _leave(client_id: str, socket_ids: list[str], *, signs_in: bool) -> None:
-    """Beside the page's own outbox, which has ended. A browser that stays finds its socket closed, and reloads."""
+    """Navigates the browser away without the page's outbox, which has ended.
+
+    A browser that stays loses its socket.
+    """
     if signs_in:
         await asyncio.sleep(SIGN_IN_AFTER_S)
     code = SIGN_IN if signs_in else RELOAD
@@ -215,8 +232,11 @@ def _read(
     return principals, service.sharing_of(services.database, property_ids)
 
 
-def _keys_shown(user: User | None, subject: Property | None) -> frozenset[str]:
-    """The public data keys of a page for a reader; editors see every key, public or not."""
+def _public_keys_shown(user: User | None, subject: Property | None) -> frozenset[str]:
+    """Returns the public data keys that a reader's page shows.
+
+    Empty for editors, who see every key anyway.
+    """
     if subject is None or service.may_edit(user, subject):
         return frozenset()
     return frozenset(subject.public_data_keys)

@@ -1,4 +1,4 @@
-"""Small public answers that are no pages: robots.txt, sitemap.xml, the favicon, and the seed's old addresses."""
+"""Public routes that are no pages: robots.txt, sitemap.xml, favicon, and redirects of legacy URLs."""
 
 from __future__ import annotations
 

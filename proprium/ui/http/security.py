@@ -1,4 +1,4 @@
-"""What stands before every page: security headers, the origin check of the socket, a rate limit for pages."""
+"""Security middleware: CSP and other headers, HEAD requests, WebSocket origin check (CSRF), page rate limit."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ UNLIMITED_PATHS = (
 )  # the API counts by key
 ClientAddressOf = Callable[[HTTPConnection], str | None]
 MAX_PAGES_PER_MINUTE = 120
-"""A page that nobody opens a socket for costs 31 ms and 50 KB for a minute (measured)."""
-MOST_COUNTERS = 10_000  # addresses, twice
+"""A page whose socket is never opened costs 31 ms, and 50 KB for a minute (measured)."""
+MAX_COUNTERS = 10_000  # addresses per generation; two generations are kept
 
 
 class SecurityHeaders:
-    """Adds the headers to every answer that has not set them itself."""
+    """Adds the security headers to every response that has not set them itself."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self.app = app
@@ -68,7 +68,7 @@ class SecurityHeaders:
 
 
 class HeadRequests:
-    """Answers HEAD with the headers of GET: monitors and link checkers ask so, and no route of ours minds."""
+    """Answers HEAD as GET without the body: uptime monitors and link checkers send it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -85,7 +85,7 @@ class HeadRequests:
 
 
 class SocketOriginCheck:
-    """Refuses NiceGUI's socket to pages of other sites; NiceGUI itself admits any origin."""
+    """Rejects socket connections from pages of other sites; NiceGUI itself accepts any origin."""
 
     def __init__(self, app: ASGIApp, *, public_url: str) -> None:
         self.app = app
@@ -96,13 +96,16 @@ class SocketOriginCheck:
         if not is_socket or is_same_origin(Headers(scope=scope), self.public_url):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": "another origin"})
+            await send({"type": "websocket.close", "code": 1008, "reason": "origin not allowed"})
         else:
-            await PlainTextResponse("This socket is for pages of this server only.", 403)(scope, receive, send)
+            await PlainTextResponse("Forbidden: cross-origin socket connection.", 403)(scope, receive, send)
 
 
 class PageRateLimit:
-    """At most so many pages a minute and client; files, the socket and the routes of machines are not counted."""
+    """Rate limit of pages per minute and client address.
+
+    Files, the socket, API and health routes are exempt.
+    """
 
     def __init__(
         self, app: ASGIApp, *, address_of: ClientAddressOf | None = None, pages_per_minute: int = MAX_PAGES_PER_MINUTE
@@ -110,11 +113,11 @@ class PageRateLimit:
         self.app = app
         self.address_of = address_of or peer_address
         self.limit = RateLimitItemPerMinute(pages_per_minute)
-        self.limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MOST_COUNTERS))
+        self.limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MAX_COUNTERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_page(scope) and not self.limiter.hit(self.limit, self._client(scope)):
-            response = PlainTextResponse("Too many pages. Try again in a minute.", 429, {"Retry-After": "60"})
+            response = PlainTextResponse("Too many requests. Try again in a minute.", 429, {"Retry-After": "60"})
             await response(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -130,12 +133,18 @@ def _is_page(scope: Scope) -> bool:
 
 
 def peer_address(connection: HTTPConnection) -> str | None:
-    """Who is at the other end of the wire; behind a proxy the composition root hands in a better function."""
+    """Returns the address of the TCP peer.
+
+    Behind a proxy, the composition root passes a better function.
+    """
     return connection.client.host if connection.client else None
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:
-    """False when a page of another site sent this. A sender without an Origin is no page, or the same site's GET."""
+    """Returns False for requests from pages of other sites.
+
+    Without an Origin, it is no page, or a same-site GET.
+    """
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
@@ -144,7 +153,7 @@ def is_same_origin(headers: Headers, public_url: str) -> bool:
 
 
 def reject_cross_origin(public_url: str) -> Callable[[Request], None]:
-    """A dependency of every form's route."""
+    """Returns a FastAPI dependency that rejects cross-origin form posts with 403 (CSRF protection)."""
 
     def check(request: Request) -> None:
         if not is_same_origin(request.headers, public_url):

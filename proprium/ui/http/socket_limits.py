@@ -1,8 +1,7 @@
-"""Limits of the pages' socket, before Engine.IO sees a message: form, size, rate, and sockets per address.
+"""Rate limits and validation of the pages' WebSocket, before Engine.IO: packet format, size, rate, sockets per address.
 
-Engine.IO answers a malformed packet with a traceback in the log, holds any number of sockets, and takes as many
-messages as a sender has. What NiceGUI's browser code sends is known exactly: everything else is counted and refused,
-nothing of it is logged.
+Engine.IO logs a traceback for a malformed packet, and limits neither the number of sockets nor of messages. The
+messages of NiceGUI's browser code are known exactly: all others are counted and rejected, and never logged.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from proprium.ui.http.security import SOCKET_PATH, ClientAddressOf, peer_address
 
 MAX_MESSAGE_BYTES = 256 * 1024
-"""A pasted statement of SQL has 50,000 characters, a form's longest field less."""
+"""A pasted SQL query has up to 50,000 characters, a form's longest field less."""
 MESSAGES_PER_S, MESSAGE_BURST = 50, 400
-"""A key that is held down sends 30 a second, and the page's own acknowledgements one every three."""
+"""A key that is held down sends 30 messages a second, and the page acknowledges updates every 3 s."""
 BYTES_PER_S, BYTES_BURST = 128 * 1024, 1024 * 1024
 JOIN_WITHIN_S = 20.0
-"""A browser joins its page while it connects; a socket that has not by now belongs to no page."""
+"""Timeout for joining a page. Browsers join while they connect; a socket that has not joined belongs to no page."""
 MAX_SOCKETS_PER_ADDRESS = 256
 CONNECTS_PER_MINUTE = 300
-"""Sockets that an address opens: an office whose tabs all come back after a restart stays below."""
-MAX_POLLING_PACKETS = 16  # in one request; Engine.IO takes no more
+"""Sockets that an address may open: an office whose tabs all reconnect after a restart stays below."""
+MAX_POLLING_PACKETS = 16  # in one request; Engine.IO's own limit
 POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455
 
 EVENTS = frozenset({"handshake", "event", "javascript_response", "ack", "log"})
-"""What NiceGUI's browser code emits."""
+"""Socket.IO events that NiceGUI's browser code emits."""
 KINDS = (
-    "malformed",  # no packet of Engine.IO or Socket.IO, or none that a browser would send
+    "malformed",  # not a packet of Engine.IO or Socket.IO, or one that no browser sends
     "too_large",
     "too_many",
     "too_many_sockets",
-    "log",  # a browser's own log lines: they are counted and not written
-    "unjoined",  # a socket that did not join a page, or speaks for another one
-    "not_allowed",  # for a page whose reader may not see it any more, or from another login
+    "log",  # a browser's log lines: counted, but not written to the log
+    "unjoined",  # from a socket that has not joined a page, or names another page
+    "not_allowed",  # for a page whose reader has lost access, or from another session
 )
 
 _KEY = "proprium.socket"
@@ -61,18 +60,21 @@ def count_refused(kind: str) -> None:
 
 
 def metrics() -> str:
-    """Prometheus text: messages and sockets that were refused, by kind."""
+    """Returns Prometheus text: rejected messages and sockets, by kind."""
     name = "proprium_socket_refused_total"
-    lines = [f"# HELP {name} Messages and connections of pages' sockets that were refused.", f"# TYPE {name} counter"]
+    lines = [f"# HELP {name} Rejected messages and connections of pages' sockets.", f"# TYPE {name} counter"]
     return "\n".join([*lines, *(f'{name}{{kind="{kind}"}} {_refused[kind]}' for kind in KINDS)]) + "\n"
 
 
 class TokenBucket:
+    """Token bucket rate limiter: `per_s` tokens a second, at most `burst` saved up."""
+
     def __init__(self, per_s: float, burst: float) -> None:
         self._per_s, self._burst = per_s, burst
         self._tokens, self._at_s = burst, monotonic()
 
     def take(self, tokens: float) -> bool:
+        """Takes the tokens and returns True, or returns False and takes none if there are too few."""
         now_s = monotonic()
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s) - tokens
         self._at_s = now_s
@@ -83,7 +85,7 @@ class TokenBucket:
 
 
 class Connection:
-    """One socket of a browser, over WebSocket or polling."""
+    """One socket of a browser, over WebSocket or polling, with its rate limits."""
 
     def __init__(self, address: str | None, *, is_polling: bool = False) -> None:
         self.address, self.is_polling = address, is_polling
@@ -96,7 +98,10 @@ class Connection:
 
     @staticmethod
     def of(environ: Mapping[str, Any] | None) -> Connection | None:
-        """The connection behind an environment of Engine.IO; None where `SocketLimits` does not stand before it."""
+        """Returns the connection of an Engine.IO environment.
+
+        Returns None if it did not pass through `SocketLimits`.
+        """
         connection: Connection | None = (environ or {}).get("asgi.scope", {}).get(_KEY)
         return connection
 
@@ -113,7 +118,10 @@ class Connection:
             self.closing.set_result(None)
 
     def refusal(self, packet: str | bytes | None) -> str | None:
-        """The kind under which a packet is refused, None when it may pass."""
+        """Returns the kind under which a packet is rejected.
+
+        Returns None if it is accepted.
+        """
         if not isinstance(packet, str):
             return "malformed"
         if len(packet) > MAX_MESSAGE_BYTES:
@@ -127,7 +135,7 @@ class Connection:
     def _refusal_of_message(self, text: str) -> str | None:
         try:
             packet = Packet(encoded_packet=text)
-        except Exception:  # whatever the parser stumbles over
+        except Exception:  # the parser raises many types
             return "malformed"
         if packet.namespace not in {None, "/"}:
             return "malformed"
@@ -151,12 +159,12 @@ def _refusal_of_event(data: Any) -> str | None:
 
 
 class SocketLimits:
-    """Stands before NiceGUI's socket; every other path passes."""
+    """Middleware that applies the limits to NiceGUI's socket; all other paths pass unchanged."""
 
     def __init__(self, app: ASGIApp, *, address_of: ClientAddressOf = peer_address) -> None:
         self.app = app
         self.address_of = address_of
-        self._open: Counter[str | None] = Counter()
+        self._open_by_address: Counter[str | None] = Counter()
         self._limit = RateLimitItemPerMinute(CONNECTS_PER_MINUTE)
         self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
 
@@ -164,13 +172,13 @@ class SocketLimits:
         if scope["type"] not in {"http", "websocket"} or not scope["path"].startswith(SOCKET_PATH):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self._handle_websocket(scope, receive, send)
         else:
-            await self._request(scope, receive, send)
+            await self._handle_polling(scope, receive, send)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address, session_id = self.address_of(HTTPConnection(scope)), _session_id(scope)
-        if session_id is not None:  # a polling session moves on to WebSocket
+        if session_id is not None:  # a polling session upgrades to WebSocket
             connection = Connection.of(core.sio.environ.get(session_id))
             is_allowed = connection is not None and not connection.is_closed
         else:
@@ -180,32 +188,34 @@ class SocketLimits:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         connection.is_polling = False
-        self._open[address] += 1
+        self._open_by_address[address] += 1
         try:
-            await self.app({**scope, _KEY: connection}, _checked(connection, receive), _closing(connection, send))
+            await self.app(
+                {**scope, _KEY: connection}, _limited_receive(connection, receive), _closing_send(connection, send)
+            )
         finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            self._open_by_address[address] -= 1
+            if not self._open_by_address[address]:
+                del self._open_by_address[address]
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Polling: what browsers fall back to where WebSocket does not get through."""
+    async def _handle_polling(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles HTTP long polling, the fallback of browsers where WebSocket is blocked."""
         session_id = _session_id(scope)
-        if scope["method"] not in {"GET", "POST"} or "j" in _query(scope):
+        if scope["method"] not in {"GET", "POST"} or "j" in _query_params(scope):
             count_refused("malformed")
             await PlainTextResponse("Expected GET or POST without JSONP.", 400)(scope, receive, send)
         elif session_id is None:
-            await self._begin_polling(scope, receive, send)
+            await self._start_polling(scope, receive, send)
         else:
             connection = Connection.of(core.sio.environ.get(session_id))
             if connection is None or connection.is_closed or connection.join_timeout_s == 0:
-                await PlainTextResponse("This session has ended. Load the page again.", 400)(scope, receive, send)
+                await PlainTextResponse("This session has ended. Reload the page.", 400)(scope, receive, send)
             elif scope["method"] == "GET":
                 await self.app(scope, receive, send)
             else:
-                await self._post(connection, scope, receive, send)
+                await self._handle_polling_post(connection, scope, receive, send)
 
-    async def _begin_polling(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _start_polling(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = self.address_of(HTTPConnection(scope))
         if not self._may_open(address):
             response = PlainTextResponse("Too many connections. Try again in a minute.", 429, {"Retry-After": "60"})
@@ -213,8 +223,8 @@ class SocketLimits:
             return
         await self.app({**scope, _KEY: Connection(address, is_polling=True)}, receive, send)
 
-    async def _post(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+    async def _handle_polling_post(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read_body(receive)
         try:
             packets = body.decode().split("\x1e") if body is not None else None
         except UnicodeDecodeError:
@@ -230,7 +240,7 @@ class SocketLimits:
         if kind is not None or packets is None:
             count_refused(kind or "malformed")
             connection.close()
-            await PlainTextResponse("The server does not take this message.", 400)(scope, receive, send)
+            await PlainTextResponse("Invalid message.", 400)(scope, receive, send)
         elif not packets:
             await PlainTextResponse("ok")(scope, receive, send)
         else:
@@ -239,18 +249,18 @@ class SocketLimits:
     def _may_open(self, address: str | None) -> bool:
         if address is None:
             return True
-        if self._open[address] < MAX_SOCKETS_PER_ADDRESS and self._window.hit(self._limit, address):
+        if self._open_by_address[address] < MAX_SOCKETS_PER_ADDRESS and self._window.hit(self._limit, address):
             return True
         count_refused("too_many_sockets")
         return False
 
 
-def _checked(connection: Connection, receive: Receive) -> Receive:
-    """`receive` without the messages that are refused; ends where one closes the connection."""
+def _limited_receive(connection: Connection, receive: Receive) -> Receive:
+    """Wraps `receive`: drops log messages, and disconnects at any other rejected message or on timeout."""
 
-    async def receive_checked() -> Message:
+    async def receive_limited() -> Message:
         while True:
-            message = await _next(connection, receive)
+            message = await _next_message(connection, receive)
             if message is None:
                 connection.close()
                 return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
@@ -263,11 +273,14 @@ def _checked(connection: Connection, receive: Receive) -> Receive:
             if kind != "log":
                 connection.close()
 
-    return receive_checked
+    return receive_limited
 
 
-async def _next(connection: Connection, receive: Receive) -> Message | None:
-    """The next message; None once the connection was closed, or did not join a page in time."""
+async def _next_message(connection: Connection, receive: Receive) -> Message | None:
+    """Returns the next message.
+
+    Returns None once the connection was closed, or did not join a page in time.
+    """
     if connection.is_closed:
         return None
     message = asyncio.ensure_future(receive())
@@ -284,8 +297,8 @@ async def _next(connection: Connection, receive: Receive) -> Message | None:
     return None
 
 
-def _closing(connection: Connection, send: Send) -> Send:
-    """`send` that tells the browser by a code of its own when the server has closed the connection."""
+def _closing_send(connection: Connection, send: Send) -> Send:
+    """Wraps `send`: closes with code 1008 (policy violation) when the server has closed the connection."""
 
     async def send_with_code(message: Message) -> None:
         if message["type"] == "websocket.close" and connection.is_closed:
@@ -295,8 +308,11 @@ def _closing(connection: Connection, send: Send) -> Send:
     return send_with_code
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The body of a request; None when it is too long or does not end."""
+async def _read_body(receive: Receive) -> bytes | None:
+    """Returns the body of a request.
+
+    Returns None when it is too long or the client disconnects.
+    """
     body = bytearray()
     while True:
         message = await receive()
@@ -318,10 +334,10 @@ def _with_body(scope: Scope, body: bytes) -> tuple[Scope, Receive]:
     return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}, receive
 
 
-def _query(scope: Scope) -> dict[str, list[str]]:
+def _query_params(scope: Scope) -> dict[str, list[str]]:
     return parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def _session_id(scope: Scope) -> str | None:
-    """Of Engine.IO, in every request but the first."""
-    return next(iter(_query(scope).get("sid", [])), None)
+    """Returns the Engine.IO session id, which every request but the first contains."""
+    return next(iter(_query_params(scope).get("sid", [])), None)

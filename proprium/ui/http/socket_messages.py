@@ -1,8 +1,8 @@
-"""The one place where messages of browsers reach pages: joined, allowed, well-formed, and nothing of them in the log.
+"""Validation and authorization of WebSocket messages between browsers and pages; their content is never logged.
 
-Replaces NiceGUI's handlers of its socket's messages, the method by which a page's outbox sends, and what NiceGUI does
-with an error: its version is exact. NiceGUI itself passes a message to the client that the message names, whoever sends
-it, and writes what browsers call a log line into the server's log.
+Replaces NiceGUI's message handlers, the send method of a page's outbox, and NiceGUI's error handler; its version is
+pinned exactly. NiceGUI itself delivers a message to the client that the message names, without checking its sender,
+and writes browsers' "log" messages into the server log.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from proprium.ui.session import token_of
 
 log = logging.getLogger(__name__)
 
-MAX_ID_LENGTH = 100  # of ids that browsers make up: theirs are UUIDs
+MAX_ID_LENGTH = 100  # of ids that browsers generate: normally UUIDs
 MAX_ARGUMENTS = 50
 REPEAT_AFTER_S = 60.0
-"""How soon the same failure of a page is logged again."""
-MAX_FAILURES = 200  # places that are remembered for it
+"""Shortest interval at which the same failure of a page is logged again."""
+MAX_FAILURES = 200  # distinct failures tracked for that
 SHOWN_FRAMES = 3
 
 _send = Outbox._emit
@@ -41,7 +41,7 @@ _logged_s: dict[str, float] = {}
 
 
 def install() -> None:
-    """Call it before the server starts."""
+    """Replaces NiceGUI's handlers. Call it before the server starts."""
     for name, handler in {
         "connect": _on_connect,
         "handshake": _on_handshake,
@@ -62,7 +62,10 @@ async def _on_connect(socket_id: str, environ: Mapping[str, Any], _: Any = None)
 
 
 async def _on_handshake(socket_id: str, message: Any) -> bool:
-    """A socket joins a page of its own login, which its reader still may see. Else the browser loads it again."""
+    """Joins a socket to a page of its own session that its reader may still see.
+
+    Otherwise the browser reloads.
+    """
     client = _named_client(message)
     if client is None or not _is_handshake(message):
         count_refused("unjoined")
@@ -82,13 +85,13 @@ async def _on_handshake(socket_id: str, message: Any) -> bool:
 def _on_event(socket_id: str, message: Any) -> None:
     client = _joined_client(socket_id, message)
     if client is not None and _is_event(message):
-        _pass(client, client.handle_event, message)
+        _dispatch(client, client.handle_event, message)
 
 
 def _on_javascript_response(socket_id: str, message: Any) -> None:
     client = _joined_client(socket_id, message)
     if client is not None and isinstance(message.get("request_id"), str):
-        _pass(client, client.handle_javascript_response, message)
+        _dispatch(client, client.handle_javascript_response, message)
 
 
 def _on_ack(socket_id: str, message: Any) -> None:
@@ -101,11 +104,11 @@ def _on_log(_: str, __: Any) -> None:
     count_refused("log")
 
 
-def _pass(client: Client, handle: Callable[[dict[str, Any]], None], message: dict[str, Any]) -> None:
-    """Every handler of every page runs below here."""
+def _dispatch(client: Client, handle: Callable[[dict[str, Any]], None], message: dict[str, Any]) -> None:
+    """Checks access, then runs the page's handler: the only way by which handlers are called."""
     try:
         is_allowed = page_access.is_allowed(client)
-    except Exception as error:  # storage cannot be read: then nobody is allowed anything
+    except Exception as error:  # fail closed: storage cannot be read
         log_failure(error)
         is_allowed = False
     if not is_allowed:
@@ -113,18 +116,24 @@ def _pass(client: Client, handle: Callable[[dict[str, Any]], None], message: dic
         return
     try:
         handle(message)
-    except Exception:  # what handlers raise is caught inside: the message does not fit its element, or came too late
+    except Exception:  # not from the handler itself, whose errors NiceGUI catches: unknown element, or sent too late
         count_refused("malformed")
 
 
 async def _send_if_allowed(outbox: Outbox, message: Message) -> None:
-    """Every update, script and download that a page sends passes here, whoever caused it: a press, or live numbers."""
+    """Sends a page's update, script or download, after an access check.
+
+    A click or live data may be its cause.
+    """
     if page_access.is_allowed(outbox.client, max_age_s=PUSH_MAX_AGE_S):
         await _send(outbox, message)
 
 
 def _may_join(client: Client) -> bool:
-    """NiceGUI's own error pages are not ours, say nothing, and would load again for ever."""
+    """Returns True if access holds.
+
+    NiceGUI's own error pages are unregistered, and would else reload forever.
+    """
     return not page_access.is_registered(client) or page_access.is_allowed(client)
 
 
@@ -138,7 +147,7 @@ def _named_client(message: Any) -> Client | None:
 
 
 def _joined_client(socket_id: str, message: Any) -> Client | None:
-    """The page that a message names, if its socket has joined it."""
+    """Returns the page that a message names, if its socket has joined that page."""
     client = _named_client(message)
     if client is None or socket_id not in client._socket_to_document_id:
         count_refused("unjoined")
@@ -149,7 +158,7 @@ def _joined_client(socket_id: str, message: Any) -> Client | None:
 def _is_handshake(message: Mapping[str, Any]) -> bool:
     ids = [message.get("tab_id"), message.get("document_id"), message.get("old_tab_id") or "none"]
     position = str(message.get("next_message_id") or 0)
-    return all(isinstance(one, str) and 0 < len(one) <= MAX_ID_LENGTH for one in ids) and (
+    return all(isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH for id_ in ids) and (
         position.isascii() and position.isdigit() and len(position) < MAX_ID_LENGTH
     )
 
@@ -169,14 +178,17 @@ def _is_event(message: Mapping[str, Any]) -> bool:
 
 
 def log_failure(error: Exception) -> None:
-    """Logs where a page failed: never the error's own text, which may be a stranger's, and each place once a minute."""
+    """Logs the location of a page's failure, once a minute per location.
+
+    Never its text, which may be user input.
+    """
     frames = traceback.extract_tb(error.__traceback__)[-SHOWN_FRAMES:]
-    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    place = f"{type(error).__name__} at {places or 'an unknown place'}"
+    stack = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    location = f"{type(error).__name__} at {stack or 'unknown location'}"
     now_s = monotonic()
-    if now_s - _logged_s.get(place, float("-inf")) < REPEAT_AFTER_S:
+    if now_s - _logged_s.get(location, float("-inf")) < REPEAT_AFTER_S:
         return
     if len(_logged_s) >= MAX_FAILURES:
         _logged_s.clear()
-    _logged_s[place] = now_s
-    log.error("A page failed: %s", place, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
+    _logged_s[location] = now_s
+    log.error("page failed: %s", location, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)

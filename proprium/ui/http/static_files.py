@@ -1,4 +1,4 @@
-"""Static files, compressed once and kept by browsers for good when their address carries their hash."""
+"""Static files with precompression and cache headers: immutable when the URL contains a content hash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
-PUBLIC_FOLDERS = frozenset({"build", "css", "fonts", "img", "js"})  # of assets/: what anybody may read
+PUBLIC_FOLDERS = frozenset({"build", "css", "fonts", "img", "js"})  # folders of assets/ that are served
 COMPRESSIBLE_SUFFIXES = frozenset({".css", ".js", ".mjs", ".json", ".svg", ".txt"})
 MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
 IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -24,12 +24,12 @@ _HASHED_PATH = re.compile(r"^build/[\w.-]+\.[0-9a-f]{12}\.js$")
 
 
 def is_immutable(path: str, query: bytes = b"") -> bool:
-    """True when the address changes with the content: a hashed name of the build, or `?v=<hash>`."""
+    """Returns True if the URL changes with the content: a hashed name in build/, or `?v=<hash>`."""
     return bool(_HASHED_PATH.match(path)) or query.startswith(b"v=")
 
 
 def accepted_encodings(accept_encoding: str) -> list[str]:
-    """What we can send of what the browser takes, best first. `br;q=0` is a refusal."""
+    """Returns the encodings that server and browser support, best first. `br;q=0` excludes br."""
     is_accepted = {}
     for part in accept_encoding.lower().split(","):
         name, _, weight = part.strip().partition(";")
@@ -38,7 +38,7 @@ def accepted_encodings(accept_encoding: str) -> list[str]:
 
 
 class CompressedStaticFiles(StaticFiles):
-    """The files under assets/: `.br` and `.gz` beside a file are sent as they are, small ones compressed once."""
+    """Serves files under assets/: uses `.br` and `.gz` files where present, compresses other files once."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         path = path.replace(os.sep, "/")
@@ -77,7 +77,10 @@ class CompressedStaticFiles(StaticFiles):
 
 @lru_cache(maxsize=512)
 def compress_file(path: str, mtime_ns: int, encoding: str) -> bytes:
-    """The file's bytes under that encoding; `changed_ns` makes a changed file a new question."""
+    """Returns the file's compressed bytes, cached.
+
+    `mtime_ns` in the cache key invalidates changed files.
+    """
     precompressed_path = Path(path + (".br" if encoding == "br" else ".gz"))
     if precompressed_path.is_file():
         return precompressed_path.read_bytes()
@@ -85,12 +88,12 @@ def compress_file(path: str, mtime_ns: int, encoding: str) -> bytes:
 
 
 def compress(content: bytes, encoding: str) -> bytes:
-    """As small as it gets without taking long: 0.1 s for NiceGUI's largest file."""
+    """Compresses with br or gzip at level 9: 0.1 s for NiceGUI's largest file."""
     return brotli.compress(content, quality=9) if encoding == "br" else gzip.compress(content, 9, mtime=0)
 
 
 def _with_media_type(response: Response, path: str) -> Response:
-    # The system's own table of types differs from machine to machine; browsers refuse modules that are text/plain.
+    # The system's MIME table differs between machines; browsers refuse modules served as text/plain.
     if media_type := MEDIA_TYPES.get(Path(path).suffix):
         charset = "; charset=utf-8" if media_type.startswith("text/") else ""
         MutableHeaders(raw=response.raw_headers)["Content-Type"] = media_type + charset

@@ -1,1 +1,1 @@
-"""The pieces of the page where one's own SQL is run."""
+"""SQL console components: editor, schema, saved queries, result and chart."""

@@ -1,4 +1,4 @@
-"""The result as a chart: what is drawn, along what, and how high."""
+"""Chart of a query result, with selects for its kind, X axis and Y axis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from proprium.ui.components.fields import select
 
 
 class ResultChart:
-    """Of a result with a number in it; begins with what is guessed."""
+    """Chart of a result with at least one numeric column.
+
+    Starts with a guessed kind and axes.
+    """
 
     def __init__(self, result: SqlResult, look: Look) -> None:
         self._result, self._look = result, look
@@ -23,8 +26,8 @@ class ResultChart:
                 self._kind_select = select(
                     "Chart", {kind.value: label for kind, label in CHART_KIND_LABELS.items()}, plan.kind.value
                 )
-                self._x_select = select("Along", column_names, str(plan.x))
-                self._y_select = select("Height", number_columns, str(plan.y))
+                self._x_select = select("X axis", column_names, str(plan.x))
+                self._y_select = select("Y axis", number_columns, str(plan.y))
             self._plot_box = ui.element("div")
         for field in (self._kind_select, self._x_select, self._y_select):
             field.on_value_change(self._draw)
@@ -35,7 +38,7 @@ class ResultChart:
         self._draw()
 
     def _draw(self) -> None:
-        """Made anew each time: Plotly minds a chart that is there but not shown."""
+        """Rebuilds the chart each time, as Plotly fails to lay out a hidden chart."""
         self._plot_box.clear()
         plan = ChartPlan(ChartKind(self._kind_select.value), int(self._x_select.value), int(self._y_select.value))
         is_drawn = plan.kind is not ChartKind.NONE

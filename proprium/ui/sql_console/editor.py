@@ -1,4 +1,4 @@
-"""Where the statement is written."""
+"""SQL editor: CodeMirror with syntax highlighting, a run shortcut and an error mark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from proprium.errors import SqlRefused
 
 
 class SqlEditor:
-    """SQL with colours; Ctrl+Enter (⌘+Enter) runs it."""
+    """Code editor for SQL; Ctrl+Enter (⌘+Enter) runs the query."""
 
     def __init__(self, sql: str, on_run: Callable[[], Any]) -> None:
         self._codemirror = ui.codemirror(
@@ -22,7 +22,7 @@ class SqlEditor:
             line_wrapping=True,
             keymap={"Mod-Enter": on_run},
         ).classes("sqleditor")
-        self._codemirror.props["aria-label"] = "SQL"
+        self._codemirror.props["aria-label"] = "SQL query"
 
     @property
     def id(self) -> int:
@@ -40,7 +40,7 @@ class SqlEditor:
         self._codemirror.set_theme("githubDark" if is_dark else "githubLight")
 
     def mark_error(self, error: SqlRefused) -> None:
-        """Underlines the word at which it went wrong."""
+        """Underlines the word at the error's position."""
         start = _offset(self.sql, error.line, error.column)
         if start is None:
             return
@@ -55,7 +55,10 @@ class SqlEditor:
 
 
 def _offset(sql: str, line: int | None, column: int | None) -> int | None:
-    """None where the place is not in the text, or at its very end."""
+    """Returns the 0-based offset of a 1-based position.
+
+    Returns None if it is outside of the text or at its end.
+    """
     if line is None or column is None:
         return None
     start = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1]) + column - 1

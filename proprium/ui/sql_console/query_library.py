@@ -1,4 +1,4 @@
-"""What one keeps, and what there is to begin with."""
+"""Saved queries and example queries of the SQL console."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ OnOpen = Callable[[str], Any]
 
 
 class QueryLibrary:
-    """Saved queries and examples; `on_open` gets the statement that was chosen."""
+    """Panels with saved and example queries.
+
+    `on_open` is called with the chosen query's SQL.
+    """
 
     def __init__(self, services: Services, user: User, on_open: OnOpen) -> None:
         self._services, self._database, self._on_open = services, services.database, on_open
         self._request = ui.context.client.request
         self._last_name = ""
-        with panel("Saved", hint="Only you see them", body_classes="queries") as box:
+        with panel("Saved queries", hint="Only visible to you", body_classes="queries") as box:
             self._card, self._list = box.card, box.body
         self._draw(saved_queries.list_saved(self._database, user.id))
         with panel("Examples", body_classes="queries"):
@@ -40,8 +43,8 @@ class QueryLibrary:
                     self._build_open_button(example.title, example.sql)
 
     def open_save_dialog(self, sql: str) -> None:
-        with self._card, dialog("Save the statement") as box:
-            help_text = "A name that is there already gets the new statement."
+        with self._card, dialog("Save query") as box:
+            help_text = "Saving under an existing name replaces that query."
             name = text_input(
                 "Name", value=self._last_name, placeholder="Sign-ups by country", help_text=help_text, autofocus=True
             )
@@ -66,7 +69,7 @@ class QueryLibrary:
         self._list.clear()
         with self._list:
             if not queries:
-                ui.label("None yet: Save keeps the statement under a name.").classes(f"{theme.MUTED} {theme.SMALL}")
+                ui.label("No saved queries yet.").classes(f"{theme.MUTED} {theme.SMALL}")
             for query in queries:
                 self._build_row(query)
 
@@ -77,7 +80,7 @@ class QueryLibrary:
 
         with ui.element("div").classes("query"):
             self._build_open_button(query.name, query.sql, open_query)
-            with button("", "dots", kind=theme.BARE, name=f"More about {query.name}"), ui.menu():
+            with button("", "dots", kind=theme.BARE, name=f"Options for {query.name}"), ui.menu():
                 menu_item("Rename", "pencil", on_click=lambda: self._open_rename_dialog(query))
                 menu_item("Delete", "trash", kind=theme.DANGER, on_click=lambda: self._delete(query))
 
@@ -88,7 +91,7 @@ class QueryLibrary:
         open_button.on("click", lambda: (on_open or self._on_open)(sql))
 
     def _open_rename_dialog(self, query: SavedQuery) -> None:
-        with self._card, dialog("Rename") as box:  # the row goes when the list is drawn anew
+        with self._card, dialog("Rename query") as box:  # in the card, as a redraw of the list deletes the row
             name = text_input("Name", value=query.name, autofocus=True)
             with ui.element("div").classes("ft"):
                 button("Cancel", on_click=box.close)
@@ -109,7 +112,10 @@ class QueryLibrary:
             await self._run_or_toast(lambda user: saved_queries.delete(self._database, user.id, query.id))
 
     async def _run_or_toast(self, action: Callable[[User], T]) -> T | None:
-        """Off the event loop, by whoever is signed in now; the list shows what came of it."""
+        """Runs `action` in a thread as the currently signed-in user and redraws the list.
+
+        Shows errors as a toast.
+        """
         try:
             user = session.user_of(self._services, self._request)
             if user is None:

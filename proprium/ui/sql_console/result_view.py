@@ -1,4 +1,4 @@
-"""What came back: as a table, as a chart, and as files."""
+"""Result of a query as a table and a chart, with CSV and JSON downloads."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from proprium.ui.components.text import span
 from proprium.ui.sql_console.chart import ResultChart
 
 MAX_SHOWN_ROWS = 1_000
-"""More are only in the files."""
+"""Further rows are only in the downloads."""
 MIN_CELL_LENGTH, MAX_COLUMN_LENGTH = 300, 30_000
-"""Characters of a cell, and of a column: among few rows a cell may be long, such as a plan."""
+"""Characters per cell and per column: with few rows a cell may be long, such as a query plan."""
 
-# Vue puts the value in as text.
+# Vue inserts the value as text, never as HTML.
 CELL_SLOT = """<q-td :props="props"><span v-if="props.value === null" class="null">NULL</span>
 <span v-else :class="{mono: props.value.includes('\\n')}">{{ props.value }}</span></q-td>"""
 
 
 class ResultView:
-    """The card below the editor."""
+    """Card below the editor: empty, running, failed, or with a result."""
 
     def __init__(self) -> None:
         self._look = Look.LIGHT
@@ -48,10 +48,10 @@ class ResultView:
     def show_empty(self) -> None:
         self._clear("")
         with self._panel.body:
-            empty_state("Nothing asked yet", "Write a statement or take an example, and press Run.", "table")
+            empty_state("No results yet", "Write a query or pick an example, then press Run.", "table")
 
     def show_running(self) -> None:
-        self._clear("Running …")
+        self._clear("Running…")
         with self._panel.body, ui.element("div").classes("pad"):
             for width in (100, 88, 94):
                 ui.element("div").classes(theme.SKELETON).style(f"height: 26px; width: {width}%; margin-bottom: 8px")
@@ -98,7 +98,7 @@ class ResultView:
 
 def _build_table(result: SqlResult) -> None:
     if not result.rows:
-        empty_state("No rows", "The statement ran, and nothing fits it.", "table")
+        empty_state("No rows", "The query ran successfully, but returned no rows.", "table")
         return
     columns = [
         {
@@ -117,16 +117,19 @@ def _build_table(result: SqlResult) -> None:
     ]
     table = ui.table(columns=columns, rows=rows, row_key="n", pagination=0).classes("tbl sqltable")
     table.props("flat dense hide-bottom virtual-scroll :virtual-scroll-item-size=30 tabindex=0")
-    table.props["aria-label"] = "Rows of the result"
+    table.props["aria-label"] = "Query result"
     table.add_slot("body-cell", CELL_SLOT)
     if len(result.rows) > MAX_SHOWN_ROWS:
-        ui.label(f"{MAX_SHOWN_ROWS:,} of them are shown; the files hold all.").classes(
+        ui.label(f"Showing the first {MAX_SHOWN_ROWS:,} rows. Download CSV or JSON for all rows.").classes(
             f"{theme.MUTED} {theme.SMALL} rest"
         )
 
 
 def _column_texts(values: Sequence[Any]) -> list[str | None]:
-    """A column as text: fractions with as many digits as any of them needs, at most four; the files have them whole."""
+    """Formats a column as text: equal decimal places, as needed but at most four.
+
+    Downloads have full precision.
+    """
     digits = max((_fraction_digits(value) for value in values if isinstance(value, float)), default=0)
     max_length = max(MIN_CELL_LENGTH, MAX_COLUMN_LENGTH // max(1, len(values)))
     return [_cell_text(value, digits, max_length) for value in values]
@@ -144,9 +147,12 @@ def _cell_text(value: Any, digits: int, max_length: int) -> str | None:
 
 
 def _truncation_text(result: SqlResult, snapshot: SnapshotInfo) -> str:
-    """What the numbers do not include, in one note."""
+    """Returns a note on events and rows that the result does not include.
+
+    Empty if it is complete.
+    """
     since = (
-        f"Only the newest {snapshot.event_count:,} events were asked: those since {snapshot.since_text}."
+        f"Queried the newest {snapshot.event_count:,} events only, those since {snapshot.since_text}."
         if snapshot.since
         else ""
     )

@@ -1,4 +1,4 @@
-"""What can be asked: tables, columns, types and their meaning; a click puts the name into the editor."""
+"""Schema panel: tables, columns, types and their meaning; a click inserts a name into the editor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from proprium.ui.components.controls import icon
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span, text
 
-# All in the browser: the editor is there, and so is the name.
+# Runs in the browser without a round trip, as both the editor and the name are there.
 INSERT_SCRIPT = """(event) => {
     const name = event.target.closest('button[data-name]')?.dataset.name;
     const editor = name && getElement(%d).editor;
@@ -21,7 +21,7 @@ INSERT_SCRIPT = """(event) => {
 
 
 def schema_panel(editor_id: int) -> None:
-    with panel("Tables", hint="A click inserts the name", body_classes="schema") as box:
+    with panel("Tables", hint="Click to insert", body_classes="schema") as box:
         box.body.on("click", js_handler=INSERT_SCRIPT % editor_id)
         for index, view in enumerate(VIEWS):
             _build_table(view, is_open=index == 0)
@@ -35,7 +35,7 @@ def _build_table(view: SqlView, *, is_open: bool) -> None:
             span(view.meaning, f"{theme.MUTED} {theme.SMALL}")
             icon("down", "small")
         with ui.element("div").classes("columns"):
-            _build_name_button(view.name, "table", "Its name, as after FROM")
+            _build_name_button(view.name, "table", "Table name, e.g. after FROM")
             for field in view.columns:
                 _build_column(field)
 
