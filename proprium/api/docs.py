@@ -1,4 +1,7 @@
-"""API reference at /api/v1/docs: renders the OpenAPI schema as an HTML page that loads nothing from other hosts."""
+"""API reference at /api/v1/docs: the OpenAPI schema rendered as HTML.
+
+The page loads nothing from other hosts.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ def _parameter_row(parameter: Schema) -> DocsRow:
 
 
 def _content_row(name: str, content: Schema) -> DocsRow:
-    """Returns the row of a request or response body: media types and the schema that it contains."""
+    """Returns the row of a request or response body, with media types and schema."""
     return DocsRow(name, ", ".join(content.get("content", {})), content["description"], _referenced_name(content))
 
 

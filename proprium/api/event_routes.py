@@ -103,7 +103,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _writable_property_ids(database: Database, api_key: ApiKey) -> Collection[UUID]:
-    """Returns the ids of the properties that the key may send events to: at most those its user may edit."""
+    """Returns ids of properties that the key may send to: at most those its user may edit."""
     return {
         property_.id
         for property_ in authorization.editable_properties(database, authorization.principal_of_key(database, api_key))
@@ -115,17 +115,13 @@ def _reject_foreign_properties(
 ) -> list[ParsedEvent]:
     """Replaces events for other properties by errors; a property without access looks like a missing one."""
     return [
-        _unknown_property(parsed_event)
+        UnknownProperty(
+            f"collectorId is {parsed_event.property_id}, but this API key has no access to a property with that id."
+        )
         if isinstance(parsed_event, Hit) and parsed_event.property_id not in allowed_ids
         else parsed_event
         for parsed_event in parsed_events
     ]
-
-
-def _unknown_property(hit: Hit) -> UnknownProperty:
-    return UnknownProperty(
-        f"collectorId is {hit.property_id}, but this API key has no access to a property with that id."
-    )
 
 
 def _count_rejected(collector: Collector, problem: RequestRejected | UserFacingError) -> None:

@@ -159,7 +159,10 @@ def query_pairs(request: Request, parameters: Sequence[Parameter]) -> Pairs:
     read_names: set[str] = set()
     for name, value in pairs:
         if name not in known_names:
-            raise BadQuery(f"Unknown parameter {_quoted(name)}. {_known_names_text(known_names)}")
+            way_out = (
+                f"Valid parameters: {', '.join(known_names)}." if known_names else "This endpoint takes no parameters."
+            )
+            raise BadQuery(f"Unknown parameter {_quoted(name)}. {way_out}")
         if name in read_names and name not in REPEATABLE:
             raise BadQuery(f"{name} is given more than once. Use a single value.")
         if not value and name != "search":
@@ -202,10 +205,6 @@ def _parse_int(name: str, text: str, minimum: int, maximum: int) -> int:
     if not is_number or not minimum <= int(text) <= maximum:
         raise BadQuery(f"{name}={_quoted(text)} is not an integer from {minimum} to {maximum:,}.")
     return int(text)
-
-
-def _known_names_text(names: Sequence[str]) -> str:
-    return f"Valid parameters: {', '.join(names)}." if names else "This endpoint takes no parameters."
 
 
 def _quoted(text: str) -> str:

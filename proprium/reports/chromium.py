@@ -73,7 +73,7 @@ async def print_html(page: str, configured: str = "", *, timeout_s: float = PRIN
         await run_in_thread(_write_files, folder, page)
         return await _print(browser, folder, timeout_s)
     finally:
-        await asyncio.to_thread(_remove_folder, folder)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _print(browser: str, folder: Path, timeout_s: float) -> bytes:
@@ -90,7 +90,10 @@ async def _print(browser: str, folder: Path, timeout_s: float) -> bytes:
 
 
 async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Process:
-    """Starts the browser as leader of its own process group; on cancellation, kills it once it has started."""
+    """Starts the browser as leader of its own process group.
+
+    On cancellation, it is killed once it has started. Raises PrintFailed.
+    """
     start_task = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *_PRIVATE_UMASK_COMMAND,
@@ -114,7 +117,10 @@ async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Proce
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    """Kills the process group and waits for it to end: its processes write into the folder until then."""
+    """Kills the process group and waits for it to end.
+
+    Its processes write into the folder until then; the wait is limited to GROUP_EXIT_TIMEOUT_S.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
@@ -161,7 +167,7 @@ def command(browser: str, folder: Path) -> list[str]:
 
 
 def preferences(folder: Path) -> dict[str, Any]:
-    """Returns the profile's preferences: Chromium may load the report and no other URL or file, in frames too."""
+    """Returns the profile's preferences: a policy that allows only the report's URL, also in frames."""
     return {"policy": {"url_blocklist": ["*"], "url_allowlist": [(folder / "report.html").as_uri()]}}
 
 
@@ -179,10 +185,6 @@ def _write_files(folder: Path, page: str) -> None:
 
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _remove_folder(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Data export of a report: the dashboard's numbers as JSON, or as a zip with one CSV file per table."""
+"""Data export of a report: JSON, or a zip with one CSV file per table."""
 
 from __future__ import annotations
 

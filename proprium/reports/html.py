@@ -1,4 +1,7 @@
-"""Renders a report as one self-contained HTML file: fonts, chart library, map geometry and data are embedded."""
+"""Renders a report as one self-contained HTML file.
+
+Fonts, chart library, map geometry and data are embedded.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_stati
         paper=options.paper.value,
         page_name=Markup(css_string(f"{options.property_name} · {dashboard.query.period.dates}")),
         fonts=_fonts(),
-        logo=Markup(_read_text(ASSETS / "img" / "logo.svg")),
+        logo=Markup((ASSETS / "img" / "logo.svg").read_text("utf-8")),
         flags=_flags(report),
         chart_height=CHART_HEIGHT,
         map_height=MAP_HEIGHT,
@@ -53,7 +56,7 @@ def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_stati
 
 
 def json_in_html(value: Any) -> str:
-    """Serialises a value as JSON that is safe inside a script element: <, > and & are escaped."""
+    """Serialises a value as JSON for a script element; <, > and & are escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -109,10 +112,6 @@ def _fonts() -> list[dict[str, Any]]:
         for name, characters in _UNICODE_RANGES.items()
         for weight in _FONT_WEIGHTS
     ]
-
-
-def _read_text(path: Path) -> str:
-    return path.read_text("utf-8")
 
 
 @cache

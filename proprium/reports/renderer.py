@@ -1,4 +1,7 @@
-"""Renders a report file from query parameters, for the export menu, the HTTP routes and the command line alike."""
+"""Renders a report file from query parameters.
+
+Used by the export menu, the HTTP routes and the command line alike.
+"""
 
 from __future__ import annotations
 

@@ -122,10 +122,12 @@ TABLES: tuple[tuple[str, Dimension], ...] = (
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
+    """Formats the dashboard's numbers and draws its figures for print."""
     breakdowns = with_labels(dashboard.breakdowns, name_lookup(atlas))
     tables = tuple(_table(title, breakdowns[key]) for title, key in TABLES if key in breakdowns)
     title, series, previous = _chart_series(dashboard, options)
     country = _mapped_country(dashboard.query, atlas)
+    week_cells = breakdowns.get(Dimension.WEEKDAY_HOUR)
     return ReportModel(
         property_name=options.property_name,
         head=tuple(_head(dashboard, atlas)),
@@ -137,7 +139,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         map=_map_figure(breakdowns, country, atlas),
         country=country,
         goals=tuple(_goals(dashboard)),
-        week=_week(breakdowns.get(Dimension.WEEKDAY_HOUR)),
+        week=heatmap(week_cells, Look.PRINT) if week_cells and week_cells.rows else None,
         tables=tuple(table for table in tables if table.rows),
         empty=tuple(table.title for table in tables if not table.rows),
         bots=_bots_text(dashboard.totals.bots),
@@ -193,10 +195,6 @@ def _goals(dashboard: Dashboard) -> Iterator[GoalRow]:
         rate = numbers.format_metric(Metric.CONVERSION_RATE, 100 * session_count / sessions if sessions else None)
         change_ = change(session_count, previous.goals.get(name), Metric.CONVERSIONS) if previous else None
         yield GoalRow(name, numbers.exact(session_count), rate, change_)
-
-
-def _week(cells: Breakdown | None) -> Figure | None:
-    return heatmap(cells, Look.PRINT) if cells and cells.rows else None
 
 
 def _chart_series(dashboard: Dashboard, options: ReportOptions) -> tuple[str, Series | None, Series | None]:

@@ -1,6 +1,6 @@
-"""Report queue: renders two reports at a time; its length is limited per requester and in total.
+"""Report queue: limits how many reports are rendered at the same time.
 
-Anonymous requesters have a rate limit as well.
+Two run at once; the queue's length is limited per requester and in total, and anonymous requesters have a rate limit.
 """
 
 from __future__ import annotations

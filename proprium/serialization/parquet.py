@@ -66,7 +66,10 @@ def _record_batch(batch: list[StoredEvent]) -> Any:
 
 
 def _typed_value(key: str, value: Any) -> Any:
-    """Returns the value of a known key if it has the column's type, else None; `data` contains it in any case."""
+    """Returns a known key's value if it has the column's type, else None.
+
+    The column `data` contains it in any case.
+    """
     if key == "automated":
         return value if isinstance(value, bool) else None
     if key in _INTEGER_KEYS:

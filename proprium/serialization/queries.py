@@ -1,4 +1,7 @@
-"""Runs the queries of the API and of data exports against the warehouse, in the calling thread, with their cost."""
+"""Runs the queries of the API and of data exports on the warehouse.
+
+Each runs in the calling thread; results carry their cost.
+"""
 
 from __future__ import annotations
 

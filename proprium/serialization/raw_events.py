@@ -1,4 +1,7 @@
-"""Streams raw events from storage as CSV, JSON lines or Parquet, with at most a few thousand events in memory."""
+"""Streams raw events from storage as CSV, JSON lines or Parquet.
+
+Storage is the source of truth. At most a few thousand events are in memory at a time.
+"""
 
 from __future__ import annotations
 

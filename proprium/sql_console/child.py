@@ -1,7 +1,7 @@
-"""Sandboxed child process of the SQL console: reads a request from stdin, runs one statement, responds on stdout.
+"""Sandboxed child process of the SQL console: runs one statement and exits.
 
-It gets the snapshot's file descriptor and nothing else: no settings, secrets or folders of the server. Of Proprium it
-imports only `seccomp`, so that it starts fast.
+It reads a request from stdin and writes the response to stdout. It gets the snapshot's file descriptor and nothing
+else: no settings, secrets or folders of the server. Of Proprium it imports only `seccomp`, so that it starts fast.
 """
 
 from __future__ import annotations

@@ -125,22 +125,18 @@ class SqlRunner:
 
 async def _start_child(file_descriptor: int) -> asyncio.subprocess.Process:
     try:
-        return await _spawn_child(file_descriptor)
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-c", _CHILD_CODE, str(_ROOT)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=(file_descriptor,),  # all others are closed
+            start_new_session=True,  # its own process group, so that all of it can be killed
+            env={"LANG": "C.UTF-8"},
+            cwd="/",
+        )
     except OSError as error:
         raise SqlBusy(f"The server could not start a process for the query: {error.strerror}.") from error
-
-
-async def _spawn_child(file_descriptor: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-c", _CHILD_CODE, str(_ROOT)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(file_descriptor,),  # all others are closed
-        start_new_session=True,  # its own process group, so that all of it can be killed
-        env={"LANG": "C.UTF-8"},
-        cwd="/",
-    )
 
 
 async def _communicate(process: asyncio.subprocess.Process, request: bytes) -> bytes:

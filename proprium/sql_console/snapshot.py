@@ -1,4 +1,7 @@
-"""Snapshots for the SQL console: copies a user's rows from the warehouse to an unlinked DuckDB file, with a cache."""
+"""Snapshot cache of the SQL console.
+
+A snapshot is a copy of a user's rows from the warehouse in an unlinked DuckDB file.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +183,8 @@ class _SnapshotWriter:
     def __init__(self, path: Path, properties: Sequence[SnapshotProperty]) -> None:
         options: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "threads": 1, "temp_directory": f"{path}.tmp"}
         self._connection = duckdb.connect(str(path), config=options)
-        self._connection.execute(f"CREATE TABLE properties (number INTEGER, {_column_definitions(PROPERTIES)})")
+        columns = ", ".join(f"{column.name} {column.type}" for column in PROPERTIES.columns)
+        self._connection.execute(f"CREATE TABLE properties (number INTEGER, {columns})")
         rows = [
             [property_.property_number, name, property_.id, property_.timezone, property_.may_edit]
             for property_, name in _with_unique_names(properties)
@@ -212,10 +216,6 @@ def _cast_expression(column: SqlColumn) -> str:
     if column.name == "property":
         return "properties.property"
     return f"TRY_CAST(warehouse_rows.{column.name} AS {column.type}) AS {column.name}"
-
-
-def _column_definitions(view: SqlView) -> str:
-    return ", ".join(f"{column.name} {column.type}" for column in view.columns)
 
 
 def _with_unique_names(properties: Sequence[SnapshotProperty]) -> list[tuple[SnapshotProperty, str]]:

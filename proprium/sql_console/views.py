@@ -1,4 +1,7 @@
-"""Schema of the SQL console: the tables events, sessions and properties, with types, meanings and source columns."""
+"""Schema of the SQL console: the tables events, sessions and properties.
+
+Each column has a name, a type, a meaning and its source in the warehouse.
+"""
 
 from __future__ import annotations
 
