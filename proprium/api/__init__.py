@@ -1,1 +1,1 @@
-"""What other programs may ask of `serve`: /api/v1."""
+"""The HTTP API for other programs, mounted at /api/v1."""

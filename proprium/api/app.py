@@ -1,4 +1,4 @@
-"""The API as an app of its own, mounted at /api/v1: its routes, its OpenAPI and its page."""
+"""Builds the API as a FastAPI app mounted at /api/v1: routes, OpenAPI schema and documentation page."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from proprium.warehouse.warehouse import Warehouse
 PREFIX = "/api/v1"
 TITLE = "Proprium"
 DESCRIPTION = (
-    "Read the numbers of the dashboard, take raw events away, and send events from back ends and imports. Every "
-    "request carries a key, Authorization: Bearer …; it opens what its owner may see, or one property. "
-    "A whole dashboard as one file, with the parameters of its address and the same key: GET "
-    "/properties/{id}/report.json, report.csv (a zip with one table a file), report.pdf, report.html, report.md."
+    "Read the dashboard's metrics, export raw events, and send events from back ends and imports. Every request needs "
+    "an API key (Authorization: Bearer …), which gives access to every property that its owner can see, or to a single "
+    "one. To download a whole dashboard as one file, use the dashboard's query parameters and the same key: GET "
+    "/properties/{id}/report.json, report.csv (a zip with one CSV file per table), report.pdf, report.html, report.md."
 )
 
 
@@ -49,7 +49,11 @@ def build(
     clock: Clock = utc_now,
     reads_per_minute: int = MAX_READS_PER_MINUTE,
 ) -> FastAPI:
-    """Mount it at PREFIX. `name` calls places by name, `look` is what every page has in its head."""
+    """Builds the API app, to be mounted at PREFIX.
+
+    `lookup_name` translates the codes of places into names; `render_head` returns the HTML that every page of the site
+    has in its head; `user_of` returns the signed-in user of a request, `address_of` the client's IP address.
+    """
     api = FastAPI(title=TITLE, version=version("proprium"), docs_url=None, redoc_url=None)
     authenticator = ApiAuthenticator(database, clock, user_of, address_of, reads_per_minute=reads_per_minute)
     api.include_router(metrics_routes.routes(warehouse, authenticator, lookup_name))

@@ -1,4 +1,4 @@
-"""Who may ask the API, how often, and where the work is done: never on the event loop."""
+"""Authentication, rate limit and concurrency limit of the API. Handlers run in threads, never on the event loop."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from proprium.storage.tables import ApiKey, User
 
 T = TypeVar("T")
 MAX_READS_PER_MINUTE = 300
-"""Of one key: a screen of twelve numbers that is drawn anew every three seconds."""
-MAX_COUNTERS = 10_000  # keys and people, twice
+"""Rate limit per key: enough for a screen of twelve metrics that refreshes every three seconds (240 a minute)."""
+MAX_COUNTERS = 10_000  # one per API key or user; the storage keeps two generations of so many
 MAX_CONCURRENT_REQUESTS = 4
-"""Questions that are answered at one time; the pages' own must find room beside them."""
+"""API requests handled at the same time; the rest of the thread pool stays free for the pages' own queries."""
 
 UserOf = Callable[[Request], User | None]
 AddressOf = Callable[[HTTPConnection], str | None]
@@ -41,7 +41,11 @@ def peer_address(connection: HTTPConnection) -> str | None:
 
 
 class ApiAuthenticator:
-    """`user_of` says who is signed in, for the few answers that a page links to; `address_of` names the client."""
+    """Authenticates API requests and runs their handlers in threads, within the limits.
+
+    `user_of` returns the signed-in user, for the few responses that a page links to (downloads); `address_of` returns
+    the client's IP address.
+    """
 
     def __init__(
         self,
@@ -59,7 +63,11 @@ class ApiAuthenticator:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def run(self, request: Request, handler: Callable[[Principal], T], *, allow_session: bool = False) -> T:
-        """What `answer` gives, from a thread. Raises KeyNeeded and TooManyRequests before it is asked."""
+        """Runs `handler` in a thread and returns its result.
+
+        With `allow_session`, a signed-in browser needs no key. Raises ApiKeyRequired and TooManyRequests before
+        `handler` runs.
+        """
         with self._limit_unknown_keys(request):
             principal = await asyncio.to_thread(self._authenticate, request, allow_session)
         self._check_rate_limit(principal)
@@ -67,17 +75,20 @@ class ApiAuthenticator:
             return await asyncio.to_thread(handler, principal)
 
     async def require_write_key(self, request: Request) -> ApiKey:
-        """The key that a sender of events shows. Raises KeyNeeded, KeyTooWeak and TooManyRequests."""
+        """Returns the request's API key, which must have write access.
+
+        Raises ApiKeyRequired, InsufficientScope and TooManyRequests.
+        """
         with self._limit_unknown_keys(request):
             token = authorization.bearer_token(request.headers) or ""
             return await asyncio.to_thread(api_keys.require_writer, self.database, token, clock=self.clock)
 
     @contextmanager
     def _limit_unknown_keys(self, request: Request) -> Iterator[None]:
-        """Raises TooManyRequests before a key is looked up, where too many were unknown."""
+        """Raises TooManyRequests before the key lookup when a client has sent too many unknown keys."""
         token, address = authorization.bearer_token(request.headers), self._address_of(request)
         if not token:
-            yield  # nothing is looked up for it
+            yield  # a request without a key needs no lookup, so it is not counted
             return
         self._key_throttle.check(token, address)
         try:
@@ -95,11 +106,11 @@ class ApiAuthenticator:
 
     def _check_rate_limit(self, principal: Principal) -> None:
         if principal.id is None:
-            raise ApiKeyRequired("This needs a key, or a person who is signed in.")
+            raise ApiKeyRequired("This request needs an API key (Authorization: Bearer …) or a signed-in user.")
         if not self._limiter.hit(self._rate_limit, str(principal.id)):
             reset_s = self._limiter.get_window_stats(self._rate_limit, str(principal.id)).reset_time
             wait_s = round(reset_s - time.time()) + 1
             max_requests = self._rate_limit.amount
             raise TooManyRequests(
-                f"More than {max_requests} requests in a minute. Ask again in {wait_s} seconds.", wait_s
+                f"Rate limit of {max_requests} requests per minute exceeded. Retry in {wait_s} seconds.", wait_s
             )

@@ -1,4 +1,7 @@
-"""/api/v1/docs: the OpenAPI as a page for people, made here, because a page of ours loads nothing from elsewhere."""
+"""API reference at /api/v1/docs: the OpenAPI schema rendered as HTML.
+
+The page loads nothing from other hosts.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ class DocsRow(NamedTuple):
     name: str
     kind: str
     about: str
-    object: str = ""  # the name of what it is or holds, which the page tells of once
+    object: str = ""  # the schema that it is or contains; the page describes each schema once and links to it
 
 
 class DocsTable(NamedTuple):
-    """The fields of one object."""
+    """The fields of one schema."""
 
     title: str
     about: str
@@ -36,14 +39,15 @@ class Operation(NamedTuple):
     description: str
     body: DocsRow | None
     parameters: list[DocsRow]
-    answers: list[DocsRow]
+    responses: list[DocsRow]
 
 
 def page(openapi: Schema, server: str, head_html: str) -> str:
+    """Renders the reference page; `server` is the API's base URL."""
     operations = list(_operations(openapi, server))
     objects = [_object_table(openapi, name) for name in _object_names(openapi)]
     about = openapi["info"].get("description", "")
-    return _template().render(about=about, server=server, look=head_html, operations=operations, objects=objects)
+    return _template().render(about=about, server=server, head_html=head_html, operations=operations, objects=objects)
 
 
 def _operations(openapi: Schema, server: str) -> Iterator[Operation]:
@@ -70,12 +74,12 @@ def _parameter_row(parameter: Schema) -> DocsRow:
 
 
 def _content_row(name: str, content: Schema) -> DocsRow:
-    """What is sent or answered: its media type, and the object that it holds."""
+    """Returns the row of a request or response body, with media types and schema."""
     return DocsRow(name, ", ".join(content.get("content", {})), content["description"], _referenced_name(content))
 
 
 def _object_names(openapi: Schema) -> list[str]:
-    """The names of all objects that are taken or given, in the order in which they are first met."""
+    """Returns the names of all referenced schemas, in the order of their first reference (breadth first)."""
     object_names: list[str] = []
     pending_nodes: list[Any] = [openapi["paths"]]
     while pending_nodes:
@@ -117,7 +121,7 @@ def _referenced_name(schema: Schema) -> str:
 
 
 def _type_text(schema: Schema) -> str:
-    """ "text or number": what a field may hold."""
+    """Returns the type of a field in words, such as "text or number"."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "enum" in schema:

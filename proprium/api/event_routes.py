@@ -1,4 +1,4 @@
-"""POST /api/v1/events: events of back ends and imports, through the same pipeline as those of browsers."""
+"""POST /api/v1/events: server-side events and imports, through the same pipeline as events from browsers."""
 
 from __future__ import annotations
 
@@ -33,13 +33,15 @@ from proprium.errors import UserFacingError
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey
 
-BEARER = HTTPBearer(auto_error=False, description="A key of the account page, or of `proprium key add NAME --write`.")
+BEARER = HTTPBearer(
+    auto_error=False, description="An API key: create one on the account page or with `proprium key add NAME --write`."
+)
 _EVENT_SCHEMA = {"$ref": "#/components/schemas/Event"}
 _OPENAPI_BODY = {
     "requestBody": {
         "required": True,
         "description": (
-            f"An event, or an array of 1 to {MAX_BATCH_EVENTS} events; at most {MAX_BATCH_BODY_BYTES >> 20} MiB."
+            f"One event, or an array of 1 to {MAX_BATCH_EVENTS} events; at most {MAX_BATCH_BODY_BYTES >> 20} MiB."
         ),
         "content": {
             "application/json": {
@@ -61,8 +63,8 @@ def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
     @router.post(
         "/events",
         summary="Send events",
-        description="Each event has its own result; one that is wrong takes no other along. Events with an id may be "
-        "sent again after an error. 400 when not a single one could be read.",
+        description="Each event gets its own result: an invalid event does not affect the others. After an error, "
+        "events with an id can safely be sent again. Responds with 400 if every event is rejected.",
         response_model=Results,
         responses=problems.openapi_responses(400, 401, 403, 413, 429, 503),
         openapi_extra=_OPENAPI_BODY,
@@ -86,7 +88,7 @@ def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Raises TooLarge before more than the limit is held in memory."""
+    """Reads the request body. Raises PayloadTooLarge before more than the limit is held in memory."""
     content_length = request.headers.get("content-length", "")
     if content_length.isdigit() and (len(content_length) > 9 or int(content_length) > MAX_BATCH_BODY_BYTES):
         raise PayloadTooLarge(f"The body is too large; expected at most {MAX_BATCH_BODY_BYTES} bytes.")
@@ -101,7 +103,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _writable_property_ids(database: Database, api_key: ApiKey) -> Collection[UUID]:
-    """The properties that this key may send to: never more than its user may edit."""
+    """Returns ids of properties that the key may send to: at most those its user may edit."""
     return {
         property_.id
         for property_ in authorization.editable_properties(database, authorization.principal_of_key(database, api_key))
@@ -111,21 +113,19 @@ def _writable_property_ids(database: Database, api_key: ApiKey) -> Collection[UU
 def _reject_foreign_properties(
     parsed_events: Sequence[ParsedEvent], allowed_ids: Collection[UUID]
 ) -> list[ParsedEvent]:
-    """Somebody else's property looks like a missing one."""
+    """Replaces events for other properties by errors; a property without access looks like a missing one."""
     return [
-        _unknown_property(parsed_event)
+        UnknownProperty(
+            f"collectorId is {parsed_event.property_id}, but this API key has no access to a property with that id."
+        )
         if isinstance(parsed_event, Hit) and parsed_event.property_id not in allowed_ids
         else parsed_event
         for parsed_event in parsed_events
     ]
 
 
-def _unknown_property(hit: Hit) -> UnknownProperty:
-    return UnknownProperty(f"collectorId is {hit.property_id}; this key knows no such property.")
-
-
 def _count_rejected(collector: Collector, problem: RequestRejected | UserFacingError) -> None:
-    """A request that cannot be read counts as one event, an array that is too long as its length."""
+    """Counts a rejected request: an unreadable body as one event, an oversized array as its length."""
     event_count = getattr(problem, "event_count", 1)
     collector.counters.received += event_count
     collector.counters.rejected[problem.status] += event_count
@@ -136,7 +136,7 @@ def _results_response(results: Sequence[EventResult]) -> Response:
     result_objects = [_result_object(result) for result in results]
     if count_by_status["rejected"] == len(results):
         return problems.problem_response(
-            400, "Bad Request", f"No event could be read. {results[0].problem}", results=result_objects
+            400, "Bad Request", f"No valid event in this request. {results[0].problem}", results=result_objects
         )
     counts = {status: count_by_status[status] for status in ("stored", "duplicate", "dropped", "rejected")}
     return JSONResponse({**counts, "results": result_objects}, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""GET /api/v1/properties/{id}/events.{csv,jsonl,parquet}: raw events as one long file."""
+"""Raw event export: streams GET /api/v1/properties/{id}/events.{csv,jsonl,parquet}."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from proprium.storage.tables import Property
 from proprium.warehouse.warehouse import Warehouse
 
 MAX_CONCURRENT_CHUNKS = 1
-"""One piece of one download is made at a time, so that a collector in this process is not kept waiting by many."""
+"""Chunks built at a time over all downloads, so that parallel exports do not slow a collector in this process down."""
 PARAMETERS = (PROPERTY, *PERIOD)
 FORMAT_DESCRIPTIONS = {
-    ExportFormat.CSV: "A column for each known key, for what was found out about the sender, and one with all data as"
-    " JSON. "
-    "Text that a spreadsheet would run has an apostrophe before it, also after ; | tab and line breaks in a cell.",
-    ExportFormat.JSON_LINES: "One JSON object a line: id, created_at, event, data, and what was found out about the"
-    " sender.",
-    ExportFormat.PARQUET: "The columns of the CSV with types; times in UTC.",
+    ExportFormat.CSV: "One column per known key and per detected field (browser, country …), and one with all data as "
+    "JSON. Text that a spreadsheet would run as a formula is prefixed with an apostrophe, also after ; | tab and line "
+    "breaks within a cell.",
+    ExportFormat.JSON_LINES: "One JSON object per line: id, created_at, event, data, and the detected fields (browser, "
+    "country …).",
+    ExportFormat.PARQUET: "The same columns as the CSV, typed; times in UTC.",
 }
 ACCESS_DESCRIPTION = (
-    " As they are stored, in the order in which they arrived; without a period: all of them. For keys of a person who "
-    "may change the property, keys of the property itself, and for such a person in a browser where they are signed "
-    "in. A file that could not be finished breaks off with an error of the connection, never silently."
+    " Events are exported as stored, in order of arrival; without a period, all of them. Requires a key of the "
+    "property, a key of a user who may edit the property, or such a user signed in to the browser. If an export fails "
+    "midway, the connection is closed with an error, so an incomplete file is never mistaken for a complete one."
 )
 
 
@@ -69,7 +69,8 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
                 request, lambda principal: open_file(request, principal, kind), allow_session=True
             )
             chunks = _stream_chunks(event_file.chunks, slots)
-            if request.scope.get("http_version") == "1.0":  # it ends where the connection does, whole or not
+            # HTTP/1.0 has no chunked encoding: without a length, a cut file would look complete.
+            if request.scope.get("http_version") == "1.0":
                 return await _response_with_length(event_file, chunks)
             return StreamingResponse(chunks, media_type=MEDIA_TYPES[kind], headers=_file_headers(event_file))
 
@@ -79,7 +80,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
 
 
 def _chosen_period(warehouse: Warehouse, property_: Property, pairs: Pairs, now: datetime) -> Period | None:
-    """None: all that there is."""
+    """Returns the requested period; None means all events."""
     is_chosen = not {"period", "from", "to"}.isdisjoint(name for name, _ in pairs)
     period = queries.query_of(
         warehouse, property_, pairs if is_chosen else [*pairs, ("period", "all")], now, EVERY_KEY
@@ -89,7 +90,7 @@ def _chosen_period(warehouse: Warehouse, property_: Property, pairs: Pairs, now:
 
 def _openapi_options(kind: ExportFormat) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"} if kind is ExportFormat.PARQUET else {"type": "string"}
-    response = {"description": "The file.", "content": {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema}}}
+    response = {"description": "The export file.", "content": {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema}}}
     return {
         "operation_id": f"events_{kind}",
         "summary": f"Raw events as {kind.upper() if kind is ExportFormat.CSV else kind.capitalize()}",
@@ -105,7 +106,7 @@ def _file_headers(event_file: _EventFile) -> dict[str, str]:
 
 
 async def _stream_chunks(chunks: Iterator[bytes], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
-    """Each in a thread. What goes wrong ends the connection before the last chunk, so that the reader knows."""
+    """Builds each chunk in a thread. An error closes the connection before the last chunk, so the client notices."""
     while True:
         async with slots:
             chunk = await asyncio.to_thread(next, chunks, None)
@@ -115,8 +116,8 @@ async def _stream_chunks(chunks: Iterator[bytes], slots: asyncio.Semaphore) -> A
 
 
 async def _response_with_length(event_file: _EventFile, chunks: AsyncIterator[bytes]) -> Response:
-    """The same with its length told, from a file in the temporary folder."""
-    temp_file = tempfile.TemporaryFile()  # noqa: SIM115 (`_read` closes it when it was sent)
+    """Responds with a Content-Length, for HTTP/1.0: spools the export into a temporary file first."""
+    temp_file = tempfile.TemporaryFile()  # noqa: SIM115 (`_read_and_close` closes it after sending)
     size_bytes = 0
     async for chunk in chunks:
         size_bytes += await asyncio.to_thread(temp_file.write, chunk)

@@ -1,4 +1,4 @@
-"""GET /api/v1/properties…: the numbers of the dashboard, for programs."""
+"""Stats endpoints under GET /api/v1/properties: properties, totals, timeline, breakdown and live visitors as JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ NO_STORE_HEADERS = {"Cache-Control": "private, no-store"}
 MEDIA_TYPE = "application/json"
 
 PROPERTY_PARAMETERS = (PROPERTY,)
-QUERY_PARAMETERS = (*PERIOD, COMPARE, INTERVAL, *FILTERS)  # everywhere, so that one address asks for everything
+QUERY_PARAMETERS = (*PERIOD, COMPARE, INTERVAL, *FILTERS)
+"""Accepted by every stats endpoint, so that one query string works for all of them."""
 METRICS_PARAMETERS = (PROPERTY, *QUERY_PARAMETERS, METRICS)
 BREAKDOWN_PARAMETERS = (PROPERTY, DIMENSION, *QUERY_PARAMETERS, METRICS, *ROWS)
 
@@ -36,13 +37,13 @@ PropertyHandler = Callable[[Property, Pairs, datetime, DataAccess], BaseModel]
 
 
 def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: NameLookup) -> APIRouter:
-    """`name` knows what places are called."""
+    """Returns the router; `lookup_name` translates the codes of places into names."""
     router = APIRouter(prefix="/properties", dependencies=[Security(BEARER)])
 
     async def respond(
         request: Request, allowed_parameters: Sequence[parameters.Parameter], handler: PropertyHandler
     ) -> Response:
-        """The answer about the property in the address."""
+        """Runs `handler` for the property in the path; the API key must have access to it."""
 
         def handle(principal: Principal) -> BaseModel:
             property_ = authorization.find_readable(authenticator.database, principal, parameters.property_id(request))
@@ -55,7 +56,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
 
         return _json_response(await authenticator.run(request, handle))
 
-    @router.get("", **_openapi_options("properties", "The properties that a key opens", schemas.Properties, ()))
+    @router.get("", **_openapi_options("properties", "List properties", schemas.Properties, ()))
     async def properties(request: Request) -> Response:
         def handle(principal: Principal) -> BaseModel:
             parameters.query_pairs(request, ())
@@ -66,14 +67,16 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
 
         return _json_response(await authenticator.run(request, handle))
 
-    @router.get("/{property_id}", **_openapi_options("property", "One property", schemas.Property, PROPERTY_PARAMETERS))
+    @router.get(
+        "/{property_id}", **_openapi_options("property", "Get a property", schemas.Property, PROPERTY_PARAMETERS)
+    )
     async def property_(request: Request) -> Response:
         return await respond(
             request, PROPERTY_PARAMETERS, lambda property_, *_: serializers.serialize_property(property_)
         )
 
     @router.get(
-        "/{property_id}/totals", **_openapi_options("totals", "Headline numbers", schemas.Totals, METRICS_PARAMETERS)
+        "/{property_id}/totals", **_openapi_options("totals", "Totals of a period", schemas.Totals, METRICS_PARAMETERS)
     )
     async def totals(request: Request) -> Response:
         def handle(property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
@@ -85,7 +88,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
 
     @router.get(
         "/{property_id}/timeline",
-        **_openapi_options("timeline", "Numbers over time", schemas.Timeline, METRICS_PARAMETERS),
+        **_openapi_options("timeline", "Metrics over time", schemas.Timeline, METRICS_PARAMETERS),
     )
     async def timeline(request: Request) -> Response:
         def handle(property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
@@ -97,7 +100,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
 
     @router.get(
         "/{property_id}/breakdown/{dimension:path}",
-        **_openapi_options("breakdown", "The values of one dimension", schemas.Breakdown, BREAKDOWN_PARAMETERS),
+        **_openapi_options("breakdown", "Breakdown by a dimension", schemas.Breakdown, BREAKDOWN_PARAMETERS),
     )
     async def breakdown(request: Request) -> Response:
         def handle(property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> BaseModel:
@@ -109,7 +112,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
         return await respond(request, BREAKDOWN_PARAMETERS, handle)
 
     @router.get(
-        "/{property_id}/live", **_openapi_options("live", "Who is here right now", schemas.Live, PROPERTY_PARAMETERS)
+        "/{property_id}/live", **_openapi_options("live", "Current visitors", schemas.Live, PROPERTY_PARAMETERS)
     )
     async def live_(request: Request) -> Response:
         def handle(property_: Property, _: Pairs, now: datetime, __: DataAccess) -> BaseModel:
@@ -124,7 +127,10 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
 def _openapi_options(
     name: str, summary: str, model: type[BaseModel], allowed_parameters: Sequence[parameters.Parameter]
 ) -> dict[str, Any]:
-    """What OpenAPI says of a route. Parameters are read by us: a message of ours says what would be right."""
+    """Returns a route's OpenAPI options.
+
+    FastAPI does not parse the parameters: `parameters` does, because its error messages list the valid values.
+    """
     error_statuses = (400, 401, 403, 404, 429, 503) if allowed_parameters else (400, 401, 429)
     return {
         "operation_id": name,

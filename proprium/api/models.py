@@ -1,4 +1,4 @@
-"""What the API takes and gives, as OpenAPI tells of it."""
+"""Request and response models of POST /events, as described in the OpenAPI schema."""
 
 from __future__ import annotations
 
@@ -10,49 +10,57 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Event(BaseModel):
-    """One event. Other keys are passed over."""
+    """One event. Unknown keys are ignored."""
 
-    model_config = ConfigDict(json_schema_extra={"description": "One event. Other keys beside these are passed over."})
+    model_config = ConfigDict(json_schema_extra={"description": "One event. Unknown keys are ignored."})
 
     event: str = Field(
-        min_length=1, max_length=255, description="page_view, or any name of your own.", examples=["order"]
+        min_length=1, max_length=255, description="page_view, or the name of a custom event.", examples=["order"]
     )
     collectorId: UUID | None = Field(
-        None, description="The property. May be left out where the key belongs to one property."
+        None, description="The property's id. Optional if the API key belongs to a single property."
     )
     data: dict[str, Any] | None = Field(
-        None, description="Any keys; url, referrer, title and their like are known.", examples=[{"amount": 49}]
+        None,
+        description="Event data with any keys; url, referrer, title and other known keys feed the reports.",
+        examples=[{"amount": 49}],
     )
-    id: UUID | None = Field(None, description="The same id is stored once: send it, and a repeated request is safe.")
+    id: UUID | None = Field(
+        None, description="Deduplication id: an id is stored once, so sending the same request again is safe."
+    )
     user_id: str | int | None = Field(
-        None, description="Whose event it is. Without it: a visitor of one day, or nobody."
+        None,
+        description="Identifies the visitor. Without it, the visitor is derived from ip and user_agent for one day; "
+        "without user_agent, the event has no visitor.",
     )
     timestamp: datetime | float | None = Field(
         None,
-        description="When it happened: ISO 8601 (UTC where it names no zone), or seconds or milliseconds since 1970. "
-        "Without it: now.",
+        description="When the event happened: ISO 8601 (UTC if it has no offset), or seconds or milliseconds since "
+        "1970. Defaults to now.",
         examples=["2026-01-31T09:00:00Z"],
     )
     ip: str | None = Field(
-        None, description="The visitor's address. A place is made of it; it is never stored.", examples=["192.0.2.7"]
+        None, description="The visitor's IP address. Used for geolocation, never stored.", examples=["192.0.2.7"]
     )
     user_agent: str | None = Field(
-        None, description="The visitor's browser. Without it and without a user_id the event is nobody's."
+        None, description="The visitor's browser. Without it and without user_id, the event has no visitor."
     )
 
 
 class Result(BaseModel):
-    """What became of one event."""
+    """The result for one event."""
 
     result: Literal["stored", "duplicate", "dropped", "rejected"]
-    id: UUID | None = Field(None, description="Of a stored, duplicate or dropped event.")
-    reason: str | None = Field(None, description="Why it was dropped: hostname, excluded_ip, spam_referrer, bot …")
-    status: int | None = Field(None, description="Why it was rejected: 400, or 404 for an unknown property.")
-    detail: str | None = Field(None, description="Which field was wrong, and what was expected.")
+    id: UUID | None = Field(None, description="The event's id, unless it was rejected.")
+    reason: str | None = Field(
+        None, description="Why the event was dropped: hostname, excluded_ip, spam_referrer, bot …"
+    )
+    status: int | None = Field(None, description="Status of a rejected event: 400, or 404 for an unknown property.")
+    detail: str | None = Field(None, description="Which field is invalid and what was expected.")
 
 
 class Results(BaseModel):
-    """What became of each event, in the order in which they were sent. What is stored is on disk."""
+    """The result for each event, in the order sent. Stored events are durable on disk."""
 
     stored: int
     duplicate: int

@@ -1,4 +1,7 @@
-"""What stands in an address of the API: told to OpenAPI, and read strictly, because a typo must not change a number."""
+"""Path and query parameters of the API: their OpenAPI descriptions and strict parsing.
+
+Unknown, repeated and empty parameters are errors: a typo must not silently change a number.
+"""
 
 from __future__ import annotations
 
@@ -51,25 +54,27 @@ def _names(values: Iterable[str]) -> list[str]:
     return [str(value) for value in values]
 
 
-PROPERTY = _path_parameter("property_id", "The property.", "2f0c1f8e-2c5b-4b52-8a0e-9d5b1f6f3c11", format="uuid")
+PROPERTY = _path_parameter("property_id", "The property's id.", "2f0c1f8e-2c5b-4b52-8a0e-9d5b1f6f3c11", format="uuid")
 DIMENSION = _path_parameter(
     "dimension",
-    f"One of {', '.join(Dimension)}, or data.<key> for a key of your own: for those who may change the "
-    "property, and where the key is public.",
+    f"One of {', '.join(Dimension)}, or data.<key> for a key of custom event data (requires edit access to the "
+    "property, unless the key is public).",
     "country",
     minLength=1,
 )
 
 _DATE_SCHEMA = {"type": "string", "format": "date"}
-FROM = _query_parameter("from", "The first day, instead of a period; in the time zone.", "2026-01-01", **_DATE_SCHEMA)
-TO = _query_parameter("to", "The last day, which is counted too. Without it: today.", "2026-01-31", **_DATE_SCHEMA)
+FROM = _query_parameter(
+    "from", "First day, instead of period; in the time zone of the query.", "2026-01-01", **_DATE_SCHEMA
+)
+TO = _query_parameter("to", "Last day, inclusive. Defaults to today.", "2026-01-31", **_DATE_SCHEMA)
 TIMEZONE = _query_parameter(
-    "timezone", "Where days begin; the property's own otherwise.", "Europe/Berlin", type="string"
+    "timezone", "Time zone in which days begin. Defaults to the property's.", "Europe/Berlin", type="string"
 )
 PERIOD = (
     _query_parameter(
         "period",
-        "Which days; 28d where nothing is said.",
+        "Date range. Defaults to 28d.",
         "28d",
         type="string",
         enum=[key for key, _ in PRESETS if key != "custom"],
@@ -79,47 +84,67 @@ PERIOD = (
     TIMEZONE,
 )
 COMPARE = _query_parameter(
-    "compare", "With what: the period before, or the same dates a year earlier.", type="string", enum=_names(Compare)
+    "compare",
+    "Compare with the previous period, the same dates a year earlier (year), or none. Defaults to previous.",
+    type="string",
+    enum=_names(Compare),
 )
 FILTERS = (
     _query_parameter(
         "filter",
-        f"dimension:operator:value, as country:is:DE; may be repeated, and all of them hold. Operators: "
-        f"{', '.join(Operator)}; one_of takes values with | between them, is_set none.",
+        f"dimension:operator:value, such as country:is:DE. Repeat it for several filters; all of them must match. "
+        f"Operators: {', '.join(Operator)}. one_of takes values separated by |; is_set takes no value.",
         ["country:is:DE"],
         type="array",
         items={"type": "string"},
         maxItems=MAX_FILTERS,
     ),
-    _query_parameter("audience", "People, or what bots did, or both.", type="string", enum=_names(Audience)),
-    _query_parameter("goal", "Which goal conversions are about, by its name; any of them otherwise.", type="string"),
+    _query_parameter(
+        "audience", "Count humans, bots, or all. Defaults to humans.", type="string", enum=_names(Audience)
+    ),
+    _query_parameter("goal", "Name of the goal that conversions are counted for. Defaults to any goal.", type="string"),
 )
 INTERVAL = _query_parameter(
-    "interval", "How wide a bucket is; what fits the period otherwise.", "day", type="string", enum=_names(Interval)
+    "interval",
+    "Width of a bucket. Defaults to a width that fits the period.",
+    "day",
+    type="string",
+    enum=_names(Interval),
 )
 METRICS = _query_parameter(
     "metric",
-    "Which numbers; may be repeated. All of them where nothing is said; a breakdown always has "
-    "the count that its dimension is listed for.",
+    "Metric to return; repeat it for several. Totals and timeline default to all metrics; a breakdown always includes "
+    "its dimension's default metric.",
     ["visitors"],
     type="array",
     items={"type": "string", "enum": _names(Metric)},
 )
 ROWS = (
-    _query_parameter("limit", "How many rows.", 100, type="integer", minimum=1, maximum=MAX_LIMIT, default=100),
-    _query_parameter("offset", "After how many rows.", 0, type="integer", minimum=0, maximum=MAX_OFFSET, default=0),
     _query_parameter(
-        "search", "Rows whose label holds this, whatever the case.", type="string", maxLength=MAX_SEARCH_CHARS
+        "limit", "Maximum number of rows.", 100, type="integer", minimum=1, maximum=MAX_LIMIT, default=100
+    ),
+    _query_parameter("offset", "Number of rows to skip.", 0, type="integer", minimum=0, maximum=MAX_OFFSET, default=0),
+    _query_parameter(
+        "search",
+        "Only rows whose label contains this text; not case-sensitive.",
+        type="string",
+        maxLength=MAX_SEARCH_CHARS,
     ),
     _query_parameter(
-        "sort", "By which metric; by the dimension's own count otherwise.", type="string", enum=_names(Metric)
+        "sort", "Metric to sort by. Defaults to the dimension's default metric.", type="string", enum=_names(Metric)
     ),
-    _query_parameter("order", "Most first, or fewest.", type="string", enum=["desc", "asc"], default="desc"),
+    _query_parameter(
+        "order",
+        "Sort order: highest first (desc) or lowest first (asc).",
+        type="string",
+        enum=["desc", "asc"],
+        default="desc",
+    ),
 )
 
 
 def property_id(request: Request) -> UUID:
-    """What is no id at all looks like an id that nothing has."""
+    """Returns the id in the path. Raises PropertyNotFound for malformed ids too, like for unknown ones."""
     text = request.path_params["property_id"]
     try:
         return UUID(text)
@@ -128,17 +153,20 @@ def property_id(request: Request) -> UUID:
 
 
 def query_pairs(request: Request, parameters: Sequence[Parameter]) -> Pairs:
-    """What stands in the address. Raises BadQuery for names that are not known, and for two values where one is."""
+    """Returns the query parameters. Raises BadQuery for unknown, empty and repeated ones (except REPEATABLE)."""
     pairs = request.query_params.multi_items()
     known_names = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
     read_names: set[str] = set()
     for name, value in pairs:
         if name not in known_names:
-            raise BadQuery(f"There is no parameter {_quoted(name)} here. {_known_names_text(known_names)}")
+            way_out = (
+                f"Valid parameters: {', '.join(known_names)}." if known_names else "This endpoint takes no parameters."
+            )
+            raise BadQuery(f"Unknown parameter {_quoted(name)}. {way_out}")
         if name in read_names and name not in REPEATABLE:
-            raise BadQuery(f"{name} is given twice. Choose one of its values.")
+            raise BadQuery(f"{name} is given more than once. Use a single value.")
         if not value and name != "search":
-            raise BadQuery(f"{name} is empty. Give it a value, or leave it out.")
+            raise BadQuery(f"{name} is empty. Set a value or remove the parameter.")
         read_names.add(name)
     return pairs
 
@@ -151,10 +179,10 @@ def parse_slice(pairs: Pairs) -> Slice:
     text_by_name = dict(pairs)
     search = text_by_name.get("search", "").strip()
     if len(search) > MAX_SEARCH_CHARS or not is_valid_text(search):
-        raise BadQuery(f"search has {len(search):,} characters; {MAX_SEARCH_CHARS} plain ones are the most.")
+        raise BadQuery(f"search has {len(search):,} characters; use at most {MAX_SEARCH_CHARS} printable characters.")
     order = text_by_name.get("order", "desc")
     if order not in {"asc", "desc"}:
-        raise BadQuery(f"order={_quoted(order)} is not known. Choose one of desc, asc.")
+        raise BadQuery(f"order={_quoted(order)} is not valid. Use desc or asc.")
     return Slice(
         metrics=metrics(pairs),
         sort=_parse_metric("sort", text_by_name["sort"]) if "sort" in text_by_name else None,
@@ -169,18 +197,14 @@ def _parse_metric(name: str, text: str) -> Metric:
     try:
         return Metric(text)
     except ValueError:
-        raise BadQuery(f"{name}={_quoted(text)} is not known. Choose one of {', '.join(Metric)}.") from None
+        raise BadQuery(f"{name}={_quoted(text)} is not a known metric. Use one of {', '.join(Metric)}.") from None
 
 
 def _parse_int(name: str, text: str, minimum: int, maximum: int) -> int:
     is_number = text.isascii() and text.isdigit() and len(text) < 12
     if not is_number or not minimum <= int(text) <= maximum:
-        raise BadQuery(f"{name}={_quoted(text)} is not a whole number from {minimum} to {maximum:,}.")
+        raise BadQuery(f"{name}={_quoted(text)} is not an integer from {minimum} to {maximum:,}.")
     return int(text)
-
-
-def _known_names_text(names: Sequence[str]) -> str:
-    return f"Known are {', '.join(names)}." if names else "It takes none."
 
 
 def _quoted(text: str) -> str:

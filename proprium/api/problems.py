@@ -1,4 +1,4 @@
-"""Whatever goes wrong in the API is told as application/problem+json."""
+"""Error responses of the API as application/problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(BaseModel):
-    """RFC 9457: what went wrong, and the way out."""
+    """An error as defined by RFC 9457: what failed and how to fix it."""
 
     type: str = "about:blank"
     title: str
-    detail: str = Field(description="The value at fault and what was expected.")
+    detail: str = Field(description="The invalid value and what was expected.")
     status: int
 
 
 def install(api: FastAPI) -> None:
+    """Registers the exception handlers."""
     api.add_exception_handler(UserFacingError, _user_facing_error_response)
     api.add_exception_handler(RequestRejected, _request_rejected_response)
     api.add_exception_handler(HTTPException, _http_error_response)
@@ -39,7 +40,7 @@ def install(api: FastAPI) -> None:
 
 
 def openapi_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The same for OpenAPI."""
+    """Returns the OpenAPI descriptions of error responses with these HTTP statuses."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
@@ -75,16 +76,18 @@ def _http_error_response(_: Request, error: Exception) -> Response:
 
 def _http_error_message(error: HTTPException) -> str:
     if error.status_code == 404:
-        return "There is nothing at this address. What there is stands at /api/v1/docs."
+        return "No such endpoint. See /api/v1/docs for the API reference."
     if error.status_code == 405:
-        return "This address does not answer to that method."
+        return "This endpoint does not support that HTTP method. See /api/v1/docs for the API reference."
     return str(error.detail)
 
 
 def _client_disconnected_response(_: Request, error: Exception) -> Response:
-    return Response(status_code=400)  # the sender has gone
+    return Response(status_code=400)  # the client disconnected: the response goes nowhere
 
 
 def _internal_error_response(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(500, "Something broke", "The server could not answer. What happened is in its log.")
+    return problem_response(
+        500, "Server error", "The server could not handle the request. The server log has the details."
+    )

@@ -1,1 +1,1 @@
-"""The screen on paper: PDF, HTML and Markdown of one query."""
+"""Reports: a dashboard exported as PDF, HTML, Markdown, CSV or JSON."""

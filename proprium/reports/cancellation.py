@@ -1,4 +1,4 @@
-"""Cancellation of reports: by a client that disconnects, and of work in threads."""
+"""Cancellation of reports: when the HTTP client disconnects, and of work that runs in threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ T = TypeVar("T")
 async def cancel_on_disconnect(
     coroutine: Coroutine[Any, Any, T], receive: Callable[[], Awaitable[Mapping[str, Any]]]
 ) -> T | None:
-    """Runs `work`, and cancels it when the HTTP client disconnects: then None. `receive` is the request's."""
+    """Runs `coroutine`; cancels it and returns None when the HTTP client disconnects.
+
+    `receive` is the ASGI receive callable of the request.
+    """
     task = asyncio.create_task(coroutine)
     disconnect_task = asyncio.create_task(_wait_for_disconnect(receive))
     try:
@@ -28,15 +31,15 @@ async def cancel_on_disconnect(
 
 
 async def cancel_and_wait(task: asyncio.Task[Any]) -> None:
-    """Cancels a task, and waits until it has cleaned up after itself."""
+    """Cancels a task and waits until its cleanup has finished."""
     task.cancel()
     await asyncio.wait({task})
 
 
 async def run_in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Runs `work` in a thread. When it is cancelled, its queries are interrupted, and it waits for the thread's end.
+    """Runs `function` in a thread. On cancellation, interrupts its queries and waits until the thread has ended.
 
-    A turn of the queue is not given back before: threads that go on computing would not be bounded.
+    The caller keeps its slot in the report queue until then: otherwise the number of busy threads would be unbounded.
     """
     deadline = QueryDeadline()
 

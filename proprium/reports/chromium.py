@@ -1,7 +1,7 @@
-"""Printing with a headless Chromium: without network, without other files, and with a deadline.
+"""Prints HTML to PDF with a headless Chromium: no network, no other files, and a timeout.
 
-A PDF of a dashboard takes 2 to 3 s on two cores that are idle, 6 to 8 s at a load of 11; its eleven processes have
-0.46 GB together (PSS). Callers hold a turn of `reports.queue`, which bounds how many run.
+A PDF of a dashboard takes 2 to 3 s on two idle cores, 6 to 8 s at a load of 11; Chromium's eleven processes use
+0.46 GB in total (PSS). Callers hold a slot of `report_queue`, which limits how many run at the same time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from proprium.reports.cancellation import run_in_thread
 
 PROGRAM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PRINT_TIMEOUT_S = 40
-# Time as the page sees it: Chromium prints when its scripts and timers have come to rest, or this has passed.
+# Virtual time of the page: Chromium prints when all scripts and timers are idle, or when this has passed.
 VIRTUAL_TIME_BUDGET_MS = 10_000
 
 _MISSING_MESSAGE = (
-    "A PDF is printed by Chromium, and none was found. Install it (Debian: apt install chromium) "
-    "or set PROPRIUM_CHROMIUM to its path. The Markdown report needs no browser."
+    "PDF reports need Chromium, which was not found. Install it (Debian: apt install chromium) "
+    "or set PROPRIUM_CHROMIUM to its path. HTML and Markdown reports need no browser."
 )
 
-# Each of the next two keeps every connection from being made, by itself: names and addresses of IPv4 and IPv6.
+# Each of these two options on its own blocks every connection, by host name and by IPv4 and IPv6 address.
 NO_RESOLVER = ("--host-resolver-rules=MAP * ~NOTFOUND",)
 NO_PROXY = ("--proxy-server=http://127.0.0.1:1", "--proxy-bypass-list=<-loopback>")  # nothing listens at port 1
-# WebRTC asks a STUN server by UDP, past resolver and proxy; which of the two names counts depends on the version.
+# WebRTC contacts STUN servers by UDP, bypassing resolver and proxy. The option's name depends on Chromium's version.
 NO_UDP = (
     "--disable-quic",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
@@ -41,16 +41,18 @@ NO_UDP = (
 )
 GROUP_EXIT_TIMEOUT_S = 2.0
 
-# uvloop knows no umask for a subprocess, and code between fork and exec is unsafe beside threads.
+# uvloop does not support `umask` for subprocesses, and running code between fork and exec is unsafe with threads.
 _PRIVATE_UMASK_COMMAND = ("/bin/sh", "-c", 'umask 077; exec "$0" "$@"')
 
 
 def find_browser(configured: str = "") -> str:
-    """The browser's path: the setting, else the first known name. Raises ChromiumMissing, which says what to do."""
+    """Returns the browser's path: the configured one, else the first of PROGRAM_NAMES found. Raises ChromiumMissing."""
     if configured:
         if path := shutil.which(configured):
             return path
-        raise ChromiumMissing(f"PROPRIUM_CHROMIUM is {configured!r}, and no program is there. {_MISSING_MESSAGE}")
+        raise ChromiumMissing(
+            f"PROPRIUM_CHROMIUM is set to {configured!r}, but no such program exists. {_MISSING_MESSAGE}"
+        )
     for name in PROGRAM_NAMES:
         if path := shutil.which(name):
             return path
@@ -58,14 +60,20 @@ def find_browser(configured: str = "") -> str:
 
 
 async def print_html(page: str, configured: str = "", *, timeout_s: float = PRINT_TIMEOUT_S) -> bytes:
-    """The page as PDF. When it fails or is cancelled, all processes and files are gone. Raises PrintFailed."""
+    """Prints an HTML page and returns the PDF.
+
+    All processes and files are removed afterwards, also on failure and cancellation. Raises ChromiumMissing and
+    PrintFailed.
+    """
     browser = find_browser(configured)
-    folder = Path(tempfile.mkdtemp(prefix="proprium-print-"))  # 0700; in no thread, where a cancellation would lose it
+    folder = Path(
+        tempfile.mkdtemp(prefix="proprium-print-")
+    )  # 0700; not in a thread: a cancellation would lose the path
     try:
         await run_in_thread(_write_files, folder, page)
         return await _print(browser, folder, timeout_s)
     finally:
-        await asyncio.to_thread(_remove_folder, folder)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _print(browser: str, folder: Path, timeout_s: float) -> bytes:
@@ -82,7 +90,10 @@ async def _print(browser: str, folder: Path, timeout_s: float) -> bytes:
 
 
 async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Process:
-    """The process as leader of a group of its own. Cancelled meanwhile, it is killed once it is known."""
+    """Starts the browser as leader of its own process group.
+
+    On cancellation, it is killed once it has started. Raises PrintFailed.
+    """
     start_task = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *_PRIVATE_UMASK_COMMAND,
@@ -101,12 +112,15 @@ async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Proce
         if start_task.exception() is None:
             await _kill_group(start_task.result())
         raise
-    except OSError as problem:
-        raise PrintFailed(f"Chromium could not be started: {problem.strerror}.") from problem
+    except OSError as error:
+        raise PrintFailed(f"Chromium could not be started: {error.strerror}.") from error
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    """Kills the process with all its children, and waits for them: they write into the folder until they end."""
+    """Kills the process group and waits for it to end.
+
+    Its processes write into the folder until then; the wait is limited to GROUP_EXIT_TIMEOUT_S.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
@@ -126,7 +140,7 @@ def _has_members(group_id: int) -> bool:
 
 
 def command(browser: str, folder: Path) -> list[str]:
-    """The command line; without the sandbox only where root is, for whom Chromium has none."""
+    """Returns the command line. Only root runs without the sandbox: Chromium does not support it for root."""
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return [
         browser,
@@ -153,7 +167,7 @@ def command(browser: str, folder: Path) -> list[str]:
 
 
 def preferences(folder: Path) -> dict[str, Any]:
-    """The profile's preferences: Chromium may open the report, and no other file or address, in a frame or at all."""
+    """Returns the profile's preferences: a policy that allows only the report's URL, also in frames."""
     return {"policy": {"url_blocklist": ["*"], "url_allowlist": [(folder / "report.html").as_uri()]}}
 
 
@@ -173,22 +187,19 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _remove_folder(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _environment(folder: Path) -> dict[str, str]:
-    """Only what Chromium needs: no setting and no secret of ours."""
+    """Returns the environment for Chromium: only what it needs, none of the server's settings and secrets."""
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "FONTCONFIG_PATH") if name in os.environ}
     return {**inherited, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 def _read_pdf(folder: Path, exit_code: int | None) -> bytes:
-    """Chromium exits with 0 even when it wrote nothing."""
+    """Returns the PDF. Raises PrintFailed if none was written: Chromium exits with 0 even then."""
     path = folder / "report.pdf"
     pdf = path.read_bytes() if path.is_file() else b""
     if not pdf.startswith(b"%PDF"):
         raise PrintFailed(
-            f"Chromium ended without a PDF (exit code {exit_code}). Is there room in the temporary folder?"
+            f"Chromium exited without writing a PDF (exit code {exit_code}). Check the free space of the temporary "
+            "folder."
         )
     return pdf

@@ -1,4 +1,4 @@
-"""A report for other programs: the dashboard's numbers as JSON, or as one CSV for each table."""
+"""Data export of a report: JSON, or a zip with one CSV file per table."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from proprium.serialization.queries import Cost, MeasuredTimeline, MeasuredTotal
 from proprium.storage.tables import Property
 from proprium.warehouse.warehouse import Warehouse
 
-CUSTOM_EVENT_PREFIX = "event:"  # before the name of a custom event, as in an address
-WHOLE_TABLE = queries.Slice(limit=queries.TABLE_BATCH_SIZE)
+CUSTOM_EVENT_PREFIX = "event:"  # marks the name of a custom event, as in the dashboard's query parameters
+FIRST_ROWS = queries.Slice(limit=queries.TABLE_BATCH_SIZE)
 Rows = Iterable[Sequence[Any]]
 
 
 def build_report(
     warehouse: Warehouse, dashboard: Dashboard, property_: Property, lookup_name: NameLookup
 ) -> schemas.Report:
-    """The dashboard as it was read, and its tables as long as they are."""
+    """Builds the report: the dashboard as it was read, and the first 1,000 rows of each table."""
     cost = Cost(dashboard.rows_read, dashboard.computed_s)
     timeline = _timeline(dashboard, cost)
     tables = {
         title: serializers.serialize_table(
-            queries.breakdown(warehouse, dashboard.query, dimension, WHOLE_TABLE, lookup_name).table
+            queries.breakdown(warehouse, dashboard.query, dimension, FIRST_ROWS, lookup_name).table
         )
         for title, dimension in TABLES
     }
@@ -66,7 +66,7 @@ def as_json(report: schemas.Report) -> bytes:
 
 
 def as_csv(report: schemas.Report) -> bytes:
-    """A zip; its files have the time of the question."""
+    """Returns a zip archive of CSV files; their modification time is the time of the query."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in _files(report):

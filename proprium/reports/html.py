@@ -1,4 +1,7 @@
-"""A report as one HTML file that needs nothing else: font, chart code, geometry and numbers are in it."""
+"""Renders a report as one self-contained HTML file.
+
+Fonts, chart library, map geometry and data are embedded.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ from proprium.metrics.results import Dashboard
 from proprium.reports.report_model import ReportModel, ReportOptions, build_report_model
 
 CHART_HEIGHT, MAP_HEIGHT, WEEK_HEIGHT = 180, 244, 150
-TEXT_WIDTH_PX = 703  # px of the text column: 186 mm; a printed page cannot be asked for its width in time
+TEXT_WIDTH_PX = 703  # the text column of 186 mm; when printing, the width is not measurable before the charts are drawn
 
-# Single weights: of a variable font Chromium puts drawings of the letters into a PDF.
+# Static weights: Chromium embeds a variable font into a PDF as drawings of its glyphs.
 _FONT_WEIGHTS = (400, 600)
 _UNICODE_RANGES = {
     "inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+0304,U+0308,U+0329,"
@@ -34,15 +37,15 @@ _UNICODE_RANGES = {
 
 
 def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_static: bool = False) -> str:
-    """`is_static`: for paper, of a fixed width and without tooltips; else the charts answer to the pointer."""
+    """Renders the report as HTML. `is_static` is for print: fixed width, no tooltips; else charts are interactive."""
     report = build_report_model(dashboard, options, atlas)
     return _template().render(
-        content=report,
+        report=report,
         nonce=secrets.token_urlsafe(16),
         paper=options.paper.value,
         page_name=Markup(css_string(f"{options.property_name} · {dashboard.query.period.dates}")),
         fonts=_fonts(),
-        logo=Markup(_read_text(ASSETS / "img" / "logo.svg")),
+        logo=Markup((ASSETS / "img" / "logo.svg").read_text("utf-8")),
         flags=_flags(report),
         chart_height=CHART_HEIGHT,
         map_height=MAP_HEIGHT,
@@ -53,13 +56,13 @@ def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_stati
 
 
 def json_in_html(value: Any) -> str:
-    """JSON that cannot end its own script element, whatever strings are in it."""
+    """Serialises a value as JSON for a script element; <, > and & are escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def css_string(text: str) -> str:
-    """A quoted CSS string; all but letters and digits of ASCII as escapes."""
+    """Returns the text as a quoted CSS string; everything but ASCII letters and digits is escaped."""
     return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):x} " for char in text) + '"'
 
 
@@ -109,10 +112,6 @@ def _fonts() -> list[dict[str, Any]]:
         for name, characters in _UNICODE_RANGES.items()
         for weight in _FONT_WEIGHTS
     ]
-
-
-def _read_text(path: Path) -> str:
-    return path.read_text("utf-8")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A report as Markdown, from the same content as the PDF."""
+"""Renders a report as Markdown, from the same report model as the PDF."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _lines(report: ReportModel) -> Iterator[str]:
         yield from _table(table)
     yield ""
     if report.empty:
-        yield f"Nothing in this period: {', '.join(report.empty)}."
+        yield f"No data in this period: {', '.join(report.empty)}."
         yield ""
     yield report.bots
     yield ""
@@ -42,7 +42,7 @@ def _goals(goals: tuple[GoalRow, ...]) -> Iterator[str]:
     yield ""
     yield "## Goals"
     yield ""
-    yield "| Goal | Conversions | Rate | Change |"
+    yield "| Goal | Conversions | Conversion rate | Change |"
     yield "| --- | ---: | ---: | ---: |"
     for goal in goals:
         change = goal.change.text if goal.change else ""
@@ -62,6 +62,6 @@ def _table(table: ReportTable) -> Iterator[str]:
 
 
 def escape_markdown(text: str) -> str:
-    """Text that came from outside stays text: no mark-up, no HTML, one line, no new table cell."""
+    """Escapes text from outside for Markdown: no markup, no HTML, no line break, no new table cell."""
     one_line = " ".join(text.split())
     return re.sub(r"([\\`*_{}\[\]<>#|!~&])", r"\\\1", one_line)

@@ -1,4 +1,4 @@
-"""A report as PDF: the standalone HTML, printed off the event loop."""
+"""Renders a report as PDF: prints the self-contained HTML with Chromium, off the event loop."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from proprium.reports.report_model import ReportOptions
 
 
 async def pdf(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, chromium: str = "") -> bytes:
-    """Callers hold a turn of the queue; `chromium` is the setting of that name.
+    """Renders the PDF. `chromium` is the configured path of the browser; callers hold a slot of the report queue.
 
-    Raises ChromiumMissing or PrintFailed, with a sentence for the reader.
+    Raises ChromiumMissing or PrintFailed, whose messages are meant for the user.
     """
-    find_browser(chromium)  # before any work is done
+    find_browser(chromium)  # fail before any work is done
     page = await run_in_thread(html, dashboard, options, atlas, is_static=True)
     return await print_html(page, chromium)

@@ -1,4 +1,7 @@
-"""A report as a file, from an address's parameters: the same for the button, the route, a running server and cron."""
+"""Renders a report file from query parameters.
+
+Used by the export menu, the HTTP routes and the command line alike.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,16 @@ from proprium.storage.tables import Property
 from proprium.warehouse.warehouse import Warehouse
 
 Pairs = Sequence[tuple[str, str]]
-"""Of an address, decoded; the names of a dashboard's, and `paper=a4|letter`."""
+"""Decoded query parameters: those of the dashboard's URL, and `paper=a4|letter`."""
 
-CUSTOM_EVENT_PREFIX = "event:"  # before the name of a custom event, where a metric is expected
+CUSTOM_EVENT_PREFIX = "event:"  # marks the name of a custom event in the parameter `metric`
 
 
 class ReportFormat(StrEnum):
     PDF = "pdf"
     HTML = "html"
     MARKDOWN = "md"
-    CSV = "csv"  # of every table, in a zip
+    CSV = "csv"  # a zip with one CSV file per table
     JSON = "json"
 
     @property
@@ -60,11 +63,11 @@ class ReportFile:
 
 @dataclass(frozen=True)
 class ReportRenderer:
-    """What every report is made with."""
+    """Renders reports with the server's warehouse, atlas, browser and queue."""
 
     warehouse: Warehouse
     atlas: Atlas
-    chromium: str = ""  # the setting of that name
+    chromium: str = ""  # configured path; "": search PATH
     queue: ReportQueue = field(default_factory=ReportQueue)
 
     async def render(
@@ -76,9 +79,10 @@ class ReportRenderer:
         data_access: DataAccess,
         requester: Requester = LOCAL_COMMAND,
     ) -> ReportFile:
-        """Raises ReportsBusy, TooManyRequests, BadQuery for parameters, DataKeyNotPublic for filters out of reach.
+        """Waits for a slot of the queue and renders the report.
 
-        For a PDF also ChromiumMissing and PrintFailed.
+        Raises ReportsBusy and TooManyRequests, BadQuery for invalid parameters, DataKeyNotPublic for filters on data
+        that the requester may not see; for a PDF also ChromiumMissing and PrintFailed.
         """
         options = _report_options(property_, dict(pairs))
         async with self.queue.turn(requester):
@@ -108,7 +112,7 @@ def _report_options(property_: Property, text_by_name: dict[str, str]) -> Report
     custom_event = metric.removeprefix(CUSTOM_EVENT_PREFIX) if metric.startswith(CUSTOM_EVENT_PREFIX) else None
     if metric and not custom_event and metric not in set(Metric):
         metric_names = ", ".join(Metric)
-        raise BadQuery(f"metric={metric[:40]!r} is not known. Choose one of {metric_names}, or event:<name>.")
+        raise BadQuery(f"metric={metric[:40]!r} is not a known metric. Use one of {metric_names}, or event:<name>.")
     return ReportOptions(
         property_name=property_.name,
         metric=Metric(metric) if metric in set(Metric) else Metric.VISITORS,

@@ -1,4 +1,4 @@
-"""What a report says, before it is HTML or Markdown: the dashboard's numbers as the texts that its page shows."""
+"""Report model: the dashboard's numbers as formatted texts and figures, independent of HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PaperSize(StrEnum):
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a report must know beside the numbers. `custom_event` draws that event's chart instead of `metric`'s."""
+    """Options of a report beside its query. With `custom_event`, the chart shows that event instead of `metric`."""
 
     property_name: str
     metric: Metric = Metric.VISITORS
@@ -55,7 +55,7 @@ class ReportTable:
     title: str
     unit: str
     rows: tuple[ReportTableRow, ...]
-    more: int  # rows that are not shown
+    more: int  # number of rows that are not shown
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class GoalRow:
 @dataclass(frozen=True)
 class ReportModel:
     property_name: str
-    head: tuple[tuple[str, str], ...]  # (what, text): period, compared period, filters, time, live visitors
+    head: tuple[tuple[str, str], ...]  # (label, text): period, compared period, filters, time, live visitors
     cards: tuple[ReportCard, ...]
     chart_title: str
     chart: Figure
@@ -87,9 +87,9 @@ class ReportModel:
     map: Figure
     country: str | None  # whose regions the map shows; None: the world
     goals: tuple[GoalRow, ...]
-    week: Figure | None  # weekday × hour; None: nothing was viewed, or nobody asked
+    week: Figure | None  # weekday × hour; None: no page views, or not queried
     tables: tuple[ReportTable, ...]
-    empty: tuple[str, ...]  # titles of the tables that have nothing in this period
+    empty: tuple[str, ...]  # titles of the tables without rows in this period
     bots: str
     foot: str
 
@@ -122,10 +122,12 @@ TABLES: tuple[tuple[str, Dimension], ...] = (
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
+    """Formats the dashboard's numbers and draws its figures for print."""
     breakdowns = with_labels(dashboard.breakdowns, name_lookup(atlas))
     tables = tuple(_table(title, breakdowns[key]) for title, key in TABLES if key in breakdowns)
     title, series, previous = _chart_series(dashboard, options)
     country = _mapped_country(dashboard.query, atlas)
+    week_cells = breakdowns.get(Dimension.WEEKDAY_HOUR)
     return ReportModel(
         property_name=options.property_name,
         head=tuple(_head(dashboard, atlas)),
@@ -137,11 +139,11 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         map=_map_figure(breakdowns, country, atlas),
         country=country,
         goals=tuple(_goals(dashboard)),
-        week=_week(breakdowns.get(Dimension.WEEKDAY_HOUR)),
+        week=heatmap(week_cells, Look.PRINT) if week_cells and week_cells.rows else None,
         tables=tuple(table for table in tables if table.rows),
         empty=tuple(table.title for table in tables if not table.rows),
-        bots=f"{numbers.exact(dashboard.totals.bots)} hits by bots stand in no other number.",
-        foot=f"From {numbers.exact(dashboard.rows_read)} events, bots included. {ATTRIBUTION}",
+        bots=_bots_text(dashboard.totals.bots),
+        foot=f"Based on {_count_text(dashboard.rows_read, 'event')}, including bots. {ATTRIBUTION}",
     )
 
 
@@ -152,17 +154,24 @@ def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:
         f"{query.period.label} ({query.period.dates})" if query.period.key != "custom" else query.period.dates,
     )
     if comparison_query := query.comparison_query():
-        comparison_text = "a year earlier" if query.compare is Compare.YEAR else "the period before"
-        yield "Compared with", f"{comparison_text} ({comparison_query.period.dates})"
+        comparison_text = "Same period last year" if query.compare is Compare.YEAR else "Previous period"
+        yield "Compared to", f"{comparison_text} ({comparison_query.period.dates})"
     lookup_name = name_lookup(atlas)
     filters = ", ".join(filter_.label(lookup_name) for filter_ in query.filters)
-    yield "Filter", filters or "none"
+    yield "Filters", filters or "None"
     local_time = query.now.astimezone(query.timezone)
-    yield "Made", f"{local_time.day} {local_time:%b %Y, %H:%M} ({query.timezone.key})"
-    yield (
-        "Live visitors",
-        f"{numbers.exact(dashboard.live.now)} in the last {dashboard.live.minutes} minutes, unfiltered",
-    )
+    yield "Created", f"{local_time.day} {local_time:%b %Y, %H:%M} ({query.timezone.key})"
+    window_text = _count_text(dashboard.live.minutes, "minute")
+    yield "Live visitors", f"{numbers.exact(dashboard.live.now)} in the last {window_text} (not filtered)"
+
+
+def _bots_text(hit_count: int) -> str:
+    verb = "is" if hit_count == 1 else "are"
+    return f"{_count_text(hit_count, 'bot hit')} {verb} excluded from all other metrics."
+
+
+def _count_text(count: int, noun: str) -> str:
+    return f"{numbers.exact(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
@@ -188,12 +197,8 @@ def _goals(dashboard: Dashboard) -> Iterator[GoalRow]:
         yield GoalRow(name, numbers.exact(session_count), rate, change_)
 
 
-def _week(cells: Breakdown | None) -> Figure | None:
-    return heatmap(cells, Look.PRINT) if cells and cells.rows else None
-
-
 def _chart_series(dashboard: Dashboard, options: ReportOptions) -> tuple[str, Series | None, Series | None]:
-    """The chart's title, its series and the compared one."""
+    """Returns the chart's title, its series and the compared series."""
     event = options.custom_event
     if event is not None and event in dashboard.custom_timelines:
         return event, dashboard.custom_timelines[event], dashboard.previous_custom_timelines.get(event)
@@ -211,7 +216,7 @@ def _chart(dashboard: Dashboard, options: ReportOptions, series: Series | None, 
 
 def _legend(query: Query, previous: Series | None) -> str:
     comparison_query = query.comparison_query() if previous is not None else None
-    return f"by {query.interval}" + (f" · dotted: {comparison_query.period.dates}" if comparison_query else "")
+    return f"by {query.interval}" + (f" · vs {comparison_query.period.dates} (dotted)" if comparison_query else "")
 
 
 def _mapped_country(query: Query, atlas: Atlas) -> str | None:

@@ -1,4 +1,4 @@
-"""All that a report shows of a query: the dashboard with every tile, and the week."""
+"""Query of a report: the dashboard with every tile, and the heat map of weekdays and hours."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ HOURS_PER_WEEK = 168
 
 
 def report_dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
+    """Reads the dashboard, with the breakdown by weekday and hour added."""
     result = dashboard(warehouse, query)
     week = breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=HOURS_PER_WEEK)
     return replace(result, breakdowns={**result.breakdowns, Dimension.WEEKDAY_HOUR: week})

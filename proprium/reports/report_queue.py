@@ -1,4 +1,7 @@
-"""Admission queue of reports: two are made at a time, the queue is bounded per requester and in all."""
+"""Report queue: limits how many reports are rendered at the same time.
+
+Two run at once; the queue's length is limited per requester and in total, and anonymous requesters have a rate limit.
+"""
 
 from __future__ import annotations
 
@@ -19,43 +22,46 @@ from collector.rate_limit import BoundedMemoryStorage
 from proprium.errors import ReportsBusy, TooManyRequests
 
 SECONDS_PER_REPORT = 3
-"""What a PDF takes on two cores that are idle (measured: 2 to 3 s); for Retry-After."""
+"""Duration of a PDF on two idle cores (measured: 2 to 3 s); used for Retry-After."""
 
 
 @dataclass(frozen=True)
 class ReportQueueLimits:
-    """Reports in progress are those that run and those that wait."""
+    """Limits of the report queue. "In progress" counts running and waiting reports."""
 
-    max_running: int = 2  # a Chromium takes 0.46 GB, and a core
-    max_per_address: int = 4  # in progress, of one anonymous address
-    max_per_account: int = 8  # in progress, of one person or API key
-    max_anonymous: int = 12  # in progress, of all anonymous addresses: the rest is for accounts
-    max_total: int = 24  # in progress
-    turn_timeout_s: float = 60.0  # for a turn
-    max_per_minute: int = 20  # accepted, of one anonymous address
+    max_running: int = 2  # a Chromium uses 0.46 GB and one core
+    max_per_address: int = 4  # in progress, per anonymous address
+    max_per_account: int = 8  # in progress, per user or API key
+    max_anonymous: int = 12  # in progress, of all anonymous addresses together: the rest is for accounts
+    max_total: int = 24  # in progress, all requesters together
+    turn_timeout_s: float = 60.0  # maximum waiting time for a slot
+    max_per_minute: int = 20  # rate limit of accepted reports per anonymous address
 
 
 @dataclass(frozen=True)
 class Requester:
-    """An account or API key by its id, or an anonymous reader by network address."""
+    """An account or API key by its id, or an anonymous client by its network address."""
 
-    key: str | None = None  # None: unknown, and bounded by the queue's totals alone
+    key: str | None = None  # None: unknown, limited by the queue's totals only
     is_account: bool = False
 
 
 LOCAL_COMMAND = Requester(is_account=True)
-"""The command line on the server itself: bounded by the queue's total alone."""
+"""The command line on the server itself: limited by the queue's total only."""
 
 
 def requester_of(account_id: UUID | None, address: str | None) -> Requester:
-    """`address` is the client's; None when it is unknown, as behind a proxy that is not trusted."""
+    """Returns the requester. `address` is the client's, or None if unknown, such as behind an untrusted proxy."""
     if account_id is not None:
         return Requester(str(account_id), is_account=True)
     return Requester(_rate_limit_key(address) if address else None)
 
 
 class ReportQueue:
-    """Hands out turns. Accounts come before anonymous readers, else first come, first served. For one event loop."""
+    """Assigns slots for rendering: accounts before anonymous clients, then first come, first served.
+
+    Not thread-safe: for use in one event loop.
+    """
 
     def __init__(self, limits: ReportQueueLimits | None = None) -> None:
         self._limits = limits or ReportQueueLimits()
@@ -68,31 +74,31 @@ class ReportQueue:
 
     @property
     def in_progress(self) -> int:
-        """Reports that run or wait."""
+        """Number of running and waiting reports."""
         return self._in_progress.total()
 
     def check(self, requester: Requester) -> None:
-        """Raises ReportsBusy or TooManyRequests when a report of this requester would be refused now."""
+        """Raises ReportsBusy or TooManyRequests if a report of this requester would be rejected now."""
         limits, own_count = self._limits, self._in_progress[requester]
         if requester.key is not None and own_count >= (
             limits.max_per_account if requester.is_account else limits.max_per_address
         ):
-            requester_text = "your account" if requester.is_account else "your network address"
-            raise self._busy_error(f"{own_count} reports for {requester_text} are still being made.")
+            requester_text = "Your account" if requester.is_account else "Your network address"
+            raise self._busy_error(f"{requester_text} already has {_count_text(own_count)} in progress.")
         if self.in_progress >= limits.max_total or (
             not requester.is_account and self._anonymous_count() >= limits.max_anonymous
         ):
-            raise self._busy_error(f"The server is busy with {self.in_progress} reports.")
+            raise self._busy_error(f"The server is busy: {_count_text(self.in_progress)} in progress.")
         if self._is_rate_limited(requester) and not self._rate_limiter.test(self._rate_limit, requester.key or ""):
             raise TooManyRequests(
-                f"More than {limits.max_per_minute} reports in a minute for your network address. "
+                f"Rate limit of {limits.max_per_minute} reports per minute exceeded for your network address. "
                 "Try again in a minute, or sign in.",
                 60,
             )
 
     @asynccontextmanager
     async def turn(self, requester: Requester) -> AsyncIterator[None]:
-        """Waits for a turn, which lasts as long as the context. Raises ReportsBusy or TooManyRequests."""
+        """Waits for a slot and holds it for the duration of the context. Raises ReportsBusy or TooManyRequests."""
         self.check(requester)
         if self._is_rate_limited(requester):
             self._rate_limiter.hit(self._rate_limit, requester.key or "")
@@ -118,20 +124,20 @@ class ReportQueue:
         try:
             async with asyncio.timeout(self._limits.turn_timeout_s):
                 await waiter
-        except BaseException as problem:
+        except BaseException as error:
             if waiter.done() and not waiter.cancelled():
-                self._release()  # the turn came in the same moment
+                self._release()  # the slot was assigned at the same moment
             else:
-                with contextlib.suppress(ValueError):  # a release has skipped it already
+                with contextlib.suppress(ValueError):  # a release has already removed it
                     waiters.remove(waiter)
-            if isinstance(problem, TimeoutError):
+            if isinstance(error, TimeoutError):
                 raise self._busy_error(
-                    f"The report had no turn within {self._limits.turn_timeout_s:g} seconds."
+                    f"The report could not be started within {self._limits.turn_timeout_s:g} seconds."
                 ) from None
             raise
 
     def _release(self) -> None:
-        """Passes the turn on to the next waiter, or gives it back."""
+        """Passes the slot on to the next waiter, or frees it."""
         for waiters in (self._account_waiters, self._anonymous_waiters):
             while waiters:
                 waiter = waiters.popleft()
@@ -151,12 +157,16 @@ class ReportQueue:
         return ReportsBusy(f"{reason} Try again in {retry_after_s} seconds.", retry_after_s)
 
 
+def _count_text(report_count: int) -> str:
+    return "1 report" if report_count == 1 else f"{report_count} reports"
+
+
 def _rate_limit_key(address: str) -> str:
-    """An IPv4 address, or the /64 network of an IPv6 address: one subscriber has all of it."""
+    """Returns an IPv4 address, or the /64 network of an IPv6 address, which usually is one subscriber's."""
     try:
         ip = ip_address(address)
     except ValueError:
-        return address  # the name of a socket
+        return address  # not an IP address: the name of a Unix socket
     if isinstance(ip, IPv6Address):
         if ip.ipv4_mapped is None:
             return f"{IPv6Address(int(ip) >> 64 << 64)}/64"

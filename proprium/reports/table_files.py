@@ -1,4 +1,4 @@
-"""A table as a file for spreadsheets and programs: the numbers as they are, each in a column of its own."""
+"""Exports a breakdown table as CSV or JSON, with unformatted numbers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from proprium.serialization.csv_cells import csv_bytes
 CODED_DIMENSIONS = frozenset(
     {Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
 )
-"""Their labels are not what a filter takes: both are told."""
+"""Dimensions whose labels differ from their filter values: the CSV has a column for each."""
 
 
 def to_csv(table: BreakdownTable) -> bytes:
-    """A head line, then a line for each row; durations in seconds, rates in percent, unknown numbers empty."""
+    """Returns CSV with a header line; durations in seconds, rates in percent, unknown numbers empty."""
     return csv_bytes(_csv_rows(table))
 
 
 def to_json(table: BreakdownTable, query: Query, lookup_name: NameLookup) -> str:
-    """The rows with what was asked, so that the file tells by itself what it is."""
+    """Returns JSON of the rows with dimension, period, filters and sort, so that the file is self-explanatory."""
     period = query.period
     document = {
         "dimension": table.dimension,

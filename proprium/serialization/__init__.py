@@ -1,1 +1,1 @@
-"""Numbers and events for other programs: the shapes of JSON and CSV, and raw events as a stream."""
+"""Serialization for other programs: JSON schemas of metrics, CSV, Parquet, and streams of raw events."""

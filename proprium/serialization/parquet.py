@@ -1,4 +1,4 @@
-"""Raw events as Parquet: typed columns, written one row group after the other."""
+"""Writes raw events as Parquet: typed columns, streamed one row group at a time."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SCHEMA = pa.schema(
         ("event", pa.string()),
         *((key, _arrow_type(key)) for key in event_codec.KNOWN_KEYS),
         *_CONTEXT_TYPES.items(),
-        ("data", pa.string()),  # JSON of everything that was sent
+        ("data", pa.string()),  # JSON of all data as sent
     ]
 )
 
 
 def write_parquet(batches: Iterable[list[StoredEvent]]) -> Iterator[bytes]:
-    """A file that is cut off has no end of a Parquet file, and no reader takes it for a whole one."""
+    """Yields the file in chunks. A truncated file lacks the Parquet footer, so no reader accepts it as complete."""
     sink = _ChunkBuffer()
     with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), SCHEMA, compression="zstd") as writer:
         group: list[Any] = []
@@ -66,7 +66,10 @@ def _record_batch(batch: list[StoredEvent]) -> Any:
 
 
 def _typed_value(key: str, value: Any) -> Any:
-    """What was sent under a known key, where it is of the column's kind; `data` has it in any case."""
+    """Returns a known key's value if it has the column's type, else None.
+
+    The column `data` contains it in any case.
+    """
     if key == "automated":
         return value if isinstance(value, bool) else None
     if key in _INTEGER_KEYS:
@@ -76,12 +79,12 @@ def _typed_value(key: str, value: Any) -> Any:
 
 
 def _is_valid_text(text: str) -> bool:
-    """False for halves of a surrogate pair, which no column takes."""
+    """Returns False for text with lone surrogates, which Arrow strings cannot hold."""
     return text.isascii() or text.encode("utf-8", "ignore").decode() == text
 
 
 class _ChunkBuffer:
-    """A file that gives away what was written to it."""
+    """A write-only file object; `take` returns and removes the bytes written so far."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -96,7 +99,7 @@ class _ChunkBuffer:
         return b"".join(chunks)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Does nothing: writes are not buffered further."""
 
     def close(self) -> None:
         self.closed = True

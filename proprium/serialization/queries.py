@@ -1,4 +1,7 @@
-"""The questions that other programs ask: each with a Query, answered from the warehouse in the asking thread."""
+"""Runs the queries of the API and of data exports on the warehouse.
+
+Each runs in the calling thread; results carry their cost.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
 
 TABLE_BATCH_SIZE = 1_000
-"""Rows of one question."""
+"""Rows read per query when a table is read as a whole."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer took: the events that were looked at, bots included, and seconds of wall clock."""
+    """Cost of a result: events read, including bots, and seconds of wall-clock time."""
 
     rows_read: int
     computed_s: float
@@ -48,7 +51,7 @@ class MeasuredTotals:
 @dataclass(frozen=True)
 class MeasuredTimeline:
     query: Query
-    series: Mapping[str, Series]  # by the metric's name; a report has custom events beside them
+    series: Mapping[str, Series]  # by metric key; in a report also by custom event
     previous: Mapping[str, Series] | None
     cost: Cost
 
@@ -62,7 +65,7 @@ class MeasuredTable:
 
 @dataclass(frozen=True)
 class Slice:
-    """Which rows of a table, and what of them. No metrics: the one that the dimension is counted in."""
+    """Metrics, sorting, search and paging of a breakdown table. No metrics: only the dimension's default metric."""
 
     metrics: tuple[Metric, ...] = ()
     sort: Metric | None = None
@@ -73,7 +76,7 @@ class Slice:
 
 
 def facts_of(warehouse: Warehouse, property_: Property, data_access: DataAccess) -> PropertyFacts:
-    """What a query needs to know; asks where "all time" begins."""
+    """Returns the property's facts that a query needs; reads the first event's time, where "all time" begins."""
     assert property_.number is not None
     return url.facts_of(property_, first_event_at(warehouse, property_.number), data_access)
 
@@ -81,11 +84,15 @@ def facts_of(warehouse: Warehouse, property_: Property, data_access: DataAccess)
 def query_of(
     warehouse: Warehouse, property_: Property, params: Params, now: datetime, data_access: DataAccess
 ) -> Query:
-    """Raises BadQuery for a value that makes no sense, DataKeyNotPublic for a filter out of reach."""
+    """Builds a Query from parameters.
+
+    Raises BadQuery for invalid values, DataKeyNotPublic for filters on data that `data_access` does not allow.
+    """
     return query_from(params, facts_of(warehouse, property_, data_access), now)
 
 
 def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:
+    """Reads the totals of the period and of the compared period."""
     started_s, comparison_query = perf_counter(), query.comparison_query()
     with warehouse.read() as connection:
         period_totals = query_totals(connection, query)[WHOLE_PERIOD]
@@ -96,7 +103,7 @@ def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:
 
 
 def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
-    """Every metric's series."""
+    """Reads the series of every metric, for the period and for the compared period."""
     started_s, comparison_query = perf_counter(), query.comparison_query()
     with warehouse.read() as connection:
         buckets = calendar_buckets(query.period, query.interval, query.now)
@@ -109,7 +116,7 @@ def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
 def breakdown(
     warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
 ) -> MeasuredTable:
-    """Places have names, and are found by them."""
+    """Reads a breakdown with labels. Places are searched by their names, all others in the warehouse."""
     started_s = perf_counter()
     if slice_.search and dimension in NAMED_DIMENSIONS:
         result_table = _search_by_name(warehouse, query, dimension, slice_, lookup_name)
@@ -135,7 +142,7 @@ def _count_hits(connection: Connection, query: Query) -> int:
 
 
 def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slice) -> BreakdownTable:
-    """The dimension's own count is always there: shares are of it."""
+    """Reads rows from the warehouse; always includes the dimension's default metric, on which shares are based."""
     share_metric = default_metric(dimension_from(dimension))
     return breakdown_table(
         warehouse,
@@ -163,7 +170,7 @@ def _search_by_name(
 def _read_whole_table(
     warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
 ) -> Iterator[BreakdownTable]:
-    """All rows, some at a time."""
+    """Yields all rows in batches of TABLE_BATCH_SIZE."""
     offset, distinct = 0, 1
     while offset < distinct:
         batch = _read_table(warehouse, query, dimension, replace(slice_, limit=TABLE_BATCH_SIZE, offset=offset))
@@ -176,5 +183,5 @@ def _with_labels(table: BreakdownTable, lookup_name: NameLookup) -> BreakdownTab
 
 
 def metrics_or_all(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    """All of them where nobody chose."""
+    """Returns the requested metrics, or all if none were requested."""
     return tuple(metrics) or tuple(Metric)

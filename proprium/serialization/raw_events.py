@@ -1,4 +1,7 @@
-"""Raw events as files: from storage, which is the truth, in a stream that never holds more than a few thousand."""
+"""Streams raw events from storage as CSV, JSON lines or Parquet.
+
+Storage is the source of truth. At most a few thousand events are in memory at a time.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ T = TypeVar("T")
 BATCH_SIZE = 1_000
 
 CONTEXT_FIELDS = ("platform", "browser", "device", "country", "region", "city", "is_bot", "bot_name")
-"""What was found out about the sender."""
+"""Fields that the collector derived from IP address and user agent."""
 
 
 class ExportFormat(StrEnum):
@@ -42,7 +45,10 @@ BatchCallback = Callable[[int], None]
 def stream(
     events: Iterable[StoredEvent], kind: ExportFormat, on_batch: BatchCallback = lambda _: None
 ) -> Iterator[bytes]:
-    """The file in pieces. `told` hears after each batch how many events it was. Blocks: for a thread."""
+    """Yields the file in chunks. Blocks: run it in a thread.
+
+    `on_batch` is called after each batch with its number of events.
+    """
     batches = _with_callback(batched(events, BATCH_SIZE), on_batch)
     match kind:
         case ExportFormat.CSV:
@@ -50,13 +56,16 @@ def stream(
         case ExportFormat.JSON_LINES:
             return (b"".join(map(_json_line, batch)) for batch in batches)
         case ExportFormat.PARQUET:
-            from proprium.serialization.parquet import write_parquet  # a third of a second, for those who want it
+            from proprium.serialization.parquet import write_parquet  # the import takes a third of a second
 
             return write_parquet(batches)
 
 
 def events_of(database: Database, property_: Property, period: Period | None = None) -> Iterator[StoredEvent]:
-    """What is stored now, all of it or a period's; what arrives while it is read is left out, so that it ends."""
+    """Yields the stored events of a period, or all.
+
+    Events that arrive during the export are left out, so that it ends.
+    """
     assert property_.number is not None
     time_range = (
         TimeRange(event_codec.to_timestamp_us(period.start_utc), event_codec.to_timestamp_us(period.end_utc))
@@ -67,12 +76,12 @@ def events_of(database: Database, property_: Property, period: Period | None = N
 
 
 def count(database: Database, property_: Property) -> int:
-    """How many there are, whatever the period."""
+    """Returns the number of stored events of the property, over all time."""
     return count_events(database, property_.number)
 
 
 def file_name(property_: Property, period: Period | None, kind: ExportFormat) -> str:
-    """ "events-2f0c1f8e-2026-01-01-2026-01-31.csv"."""
+    """Returns the download's file name: "events-2f0c1f8e-2026-01-01-2026-01-31.csv"."""
     days = f"-{period.first_day}-{period.last_day}" if period else ""
     return f"events-{str(property_.id)[:8]}{days}.{kind}"
 
@@ -95,7 +104,7 @@ _context_values = attrgetter(*CONTEXT_FIELDS)
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 CSV_COLUMNS = ("id", "created_at", "event", *event_codec.KNOWN_KEYS, *CONTEXT_FIELDS, "data")
-"""The known keys have columns of their own, beside `data`, which has all that was sent."""
+"""Each known key has its own column; `data` contains everything that was sent."""
 
 
 def _csv_chunks(batches: Iterable[list[StoredEvent]]) -> Iterator[bytes]:
@@ -107,7 +116,7 @@ def _csv_chunks(batches: Iterable[list[StoredEvent]]) -> Iterator[bytes]:
 def _csv_row(event: StoredEvent) -> list[Any]:
     data = event.data
     known_values = list(map(data.get, event_codec.KNOWN_KEYS))
-    if not _PLAIN_TYPES.issuperset(map(type, known_values)):  # anything can be sent under any key
+    if not _PLAIN_TYPES.issuperset(map(type, known_values)):  # senders may put any JSON value under any key
         known_values = [to_json(value) if isinstance(value, dict | list) else value for value in known_values]
     return [
         str(event.id),
@@ -134,7 +143,7 @@ def _json_line(event: StoredEvent) -> bytes:
 
 
 def to_json(value: Any) -> str:
-    """One line. Integers of more than 64 bits and half characters are written as JSON knows them, too."""
+    """Serialises to one line of JSON; falls back to `json` for integers over 64 bits and lone surrogates."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:

@@ -1,4 +1,4 @@
-"""The JSON that other programs get, as models that say what each field means. Times are RFC 3339 with an offset."""
+"""JSON schemas of API responses and report.json, with a description of each field. Times are RFC 3339 with offset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 Numeric = int | float | None
-"""Unrounded. None: a rate of nothing."""
+"""Not rounded. None: a rate or average without data."""
 
 
 class Property(BaseModel):
@@ -17,101 +17,109 @@ class Property(BaseModel):
 
     id: UUID
     name: str = Field(examples=["example.com"])
-    timezone: str = Field(description="Where its days begin, as an IANA name.", examples=["Europe/Berlin"])
-    hostnames: list[str] = Field(description="Those that it takes events from; none: from all.", examples=[["a.com"]])
-    created_at: datetime = Field(description="UTC.", examples=["2026-01-31T09:00:00Z"])
+    timezone: str = Field(
+        description="Time zone in which the property's days begin (IANA name).", examples=["Europe/Berlin"]
+    )
+    hostnames: list[str] = Field(
+        description="Hostnames that events are accepted from; empty: all.", examples=[["a.com"]]
+    )
+    created_at: datetime = Field(description="Time of creation (UTC).", examples=["2026-01-31T09:00:00Z"])
 
 
 class Properties(BaseModel):
-    """The properties that the key opens, by name."""
+    """The properties that the API key has access to, sorted by name."""
 
     properties: list[Property]
 
 
 class Period(BaseModel):
-    """Whole days of a time zone, or the last 24 hours."""
+    """A date range: whole days in a time zone, or the last 24 hours."""
 
-    key: str = Field(description="As it was asked for; custom for dates.", examples=["28d"])
-    start: datetime = Field(description="Of its first moment.", examples=["2026-01-31T00:00:00+01:00"])
-    end: datetime = Field(description="Of the first moment after it.", examples=["2026-02-28T00:00:00+01:00"])
+    key: str = Field(description="The requested period; custom for a range of dates.", examples=["28d"])
+    start: datetime = Field(description="Start of the period, inclusive.", examples=["2026-01-31T00:00:00+01:00"])
+    end: datetime = Field(description="End of the period, exclusive.", examples=["2026-02-28T00:00:00+01:00"])
     first_day: date
-    last_day: date = Field(description="It belongs to the period.")
+    last_day: date = Field(description="Last day of the period, inclusive.")
 
 
 class Query(BaseModel):
-    """What was asked, with everything that was not said filled in."""
+    """The query as it was executed, with all defaults filled in."""
 
     property: UUID
     period: Period
-    compared: Period | None = Field(description="What the period is compared with; null: with nothing.")
-    timezone: str = Field(description="In which days and hours were cut.", examples=["Europe/Berlin"])
-    interval: str = Field(description="Of a timeline's buckets.", examples=["day"])
+    compared: Period | None = Field(description="The compared period; null without comparison.")
+    timezone: str = Field(description="Time zone of days and hours.", examples=["Europe/Berlin"])
+    interval: str = Field(description="Width of a timeline's buckets.", examples=["day"])
     audience: Literal["humans", "bots", "all"]
-    filters: list[str] = Field(description="All of them hold.", examples=[["country:is:DE"]])
-    asked_at: datetime = Field(description="UTC; what today and now mean.")
+    filters: list[str] = Field(
+        description="Filters of the query; all of them must match.", examples=[["country:is:DE"]]
+    )
+    asked_at: datetime = Field(description="Time of the query (UTC), to which today and now refer.")
 
 
 class QueryResponse(BaseModel):
-    """What every answer carries."""
+    """Fields of every stats response."""
 
     query: Query
-    rows_read: int = Field(description="How many events of the period fit the filters, bots included.")
-    computed_s: float = Field(description="Seconds that the answer took.", examples=[0.04])
+    rows_read: int = Field(description="Number of events in the period that match the filters, including bots.")
+    computed_s: float = Field(description="Duration of the query in seconds.", examples=[0.04])
 
 
 class Change(BaseModel):
-    """Against the compared period. Under 30 a percentage would be noise: then it is the difference."""
+    """Change from the compared period: a percentage; for rates and for counts under 30, the difference."""
 
-    kind: Literal["none", "new", "difference", "percent"] = Field(description="new: there was nothing before.")
-    value: float = Field(description="The difference (of rates: in percentage points), or percents.")
-    text: str = Field(description="As the dashboard shows it.", examples=["+12.4%"])
-    is_good: bool | None = Field(description="null: neither.")
+    kind: Literal["none", "new", "difference", "percent"] = Field(
+        description="none: nothing to compare; new: the compared value is 0."
+    )
+    value: float = Field(description="Percentage, or difference (of rates: in percentage points).")
+    text: str = Field(description="The change as the dashboard shows it.", examples=["+12.4%"])
+    is_good: bool | None = Field(description="Whether the change is an improvement; null: neutral.")
 
 
 class Number(BaseModel):
-    """One metric of the period."""
+    """The value of one metric, with comparison."""
 
-    value: Numeric = Field(description="null: a rate of nothing.", examples=[1204])
+    value: Numeric = Field(description="null: a rate or average without data.", examples=[1204])
     unit: Literal["count", "percent", "seconds", "ratio"]
-    previous: Numeric = Field(description="Of the compared period.", examples=[1100])
-    change: Change | None = Field(description="null without a compared period.")
+    previous: Numeric = Field(description="Value in the compared period.", examples=[1100])
+    change: Change | None = Field(description="Change from the compared period; null without comparison.")
 
 
 class Totals(QueryResponse):
-    """The headline numbers of a period, and of the one that it is compared with."""
+    """Metrics of a whole period, compared to another period."""
 
-    metrics: dict[str, Number] = Field(description="By the metric's name.")
-    custom_events: dict[str, Number] = Field(description="Events that have a card of their own, by their name.")
-    goals: dict[str, int] = Field(description="Sessions that reached each of the property's goals, by its name.")
-    bots: int = Field(description="Hits by bots, which stand in no other number.")
+    metrics: dict[str, Number] = Field(description="Numbers by metric.")
+    custom_events: dict[str, Number] = Field(description="Custom events with a card of their own, by name.")
+    goals: dict[str, int] = Field(description="Converted sessions by goal.")
+    bots: int = Field(description="Bot hits, which are excluded from all other metrics.")
     daily_visitors: bool = Field(
-        description="True: some visitors are known for one day only, so visitors of several days are a sum of days."
+        description="True: some visitors are identified for one day only, so visitors are the sum of daily visitors."
     )
 
 
 class Bucket(BaseModel):
-    """One point of a chart. None is missing: an empty one has 0."""
+    """One interval of a timeline. No bucket is missing: empty ones have 0."""
 
     start: datetime = Field(examples=["2026-01-31T00:00:00+01:00"])
-    values: dict[str, Numeric] = Field(description="By the metric's name.", examples=[{"visitors": 43}])
+    values: dict[str, Numeric] = Field(description="Values by metric.", examples=[{"visitors": 43}])
 
 
 class Timeline(QueryResponse):
-    """Numbers over time."""
+    """Metrics per interval of a period."""
 
-    buckets: list[Bucket] = Field(description="From the period's start to now, or to its end.")
-    is_running: bool = Field(description="True: the last bucket has not ended yet.")
-    compared: list[Bucket] | None = Field(description="Of the compared period; null without one.")
+    buckets: list[Bucket] = Field(description="Buckets from the period's start to its end, or to now.")
+    is_running: bool = Field(description="True: the last bucket is not complete yet.")
+    compared: list[Bucket] | None = Field(description="Buckets of the compared period; null without comparison.")
 
 
 class Row(BaseModel):
     """One value of a dimension."""
 
-    value: str | None = Field(description="What a filter takes; null: not set.", examples=["DE"])
-    label: str = Field(description="What a person reads.", examples=["Germany"])
-    numbers: dict[str, Numeric] = Field(description="By the metric's name.", examples=[{"visitors": 120}])
+    value: str | None = Field(description="The value for use in a filter; null: not set.", examples=["DE"])
+    label: str = Field(description="Display name.", examples=["Germany"])
+    numbers: dict[str, Numeric] = Field(description="Values by metric.", examples=[{"visitors": 120}])
     share_percent: float = Field(
-        description="Of the total of the count that the dimension is listed for.", examples=[34.2]
+        description="Share of the total of the dimension's default metric, in percent.", examples=[34.2]
     )
 
 
@@ -119,31 +127,31 @@ class Table(BaseModel):
     """The values of one dimension."""
 
     dimension: str = Field(examples=["country"])
-    metrics: list[str] = Field(description="What the rows' numbers are.", examples=[["visitors"]])
+    metrics: list[str] = Field(description="Metrics of the rows, the default metric first.", examples=[["visitors"]])
     rows: list[Row]
-    distinct: int = Field(description="How many rows there are in all, or that fit the search.")
+    distinct: int = Field(description="Total number of rows, or of rows that match the search.")
     total: dict[str, Numeric] = Field(
-        description="What shares are of: the sum of the count that the dimension is listed for."
+        description="Sum of the dimension's default metric over all rows, on which shares are based."
     )
 
 
 class Breakdown(QueryResponse, Table):
-    """The values of one dimension, with what they were asked for."""
+    """The values of one dimension, with the query."""
 
 
 class Live(BaseModel):
-    """Distinct visitors with any hit, whatever they did."""
+    """Current visitors: distinct visitors with at least one hit, not filtered."""
 
-    now: int = Field(description="In the last 5 minutes.")
-    half_hour: int = Field(description="In the last 30 minutes.")
-    asked_at: datetime = Field(description="UTC.")
+    now: int = Field(description="Visitors in the last 5 minutes.")
+    half_hour: int = Field(description="Visitors in the last 30 minutes.")
+    asked_at: datetime = Field(description="Time of the query (UTC).")
 
 
 class Report(QueryResponse):
-    """A whole dashboard: report.json, and what the files of report.csv are made of."""
+    """A whole dashboard, as in report.json and in the files of report.csv."""
 
     property: Property
     totals: Totals
     timeline: Timeline
-    tables: dict[str, Table] = Field(description="By their title. Each has its first 1,000 rows.")
+    tables: dict[str, Table] = Field(description="Tables by title, each with its first 1,000 rows.")
     live: Live

@@ -1,4 +1,4 @@
-"""Results in the shapes that other programs get. Numbers stay as they are: nothing is rounded here."""
+"""Converts query results to the JSON schemas. Numbers are not rounded."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Unit = Literal["count", "percent", "seconds", "ratio"]
 
 
 def unit_of(metric: Metric) -> Unit:
+    """Returns the unit of a metric's values, as written in JSON."""
     if metric in RATES:
         return "percent"
     if metric is Metric.VIEWS_PER_SESSION:
@@ -66,7 +67,7 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
 
 
 def serialize_timeline(measured_timeline: MeasuredTimeline, names: Sequence[str]) -> schemas.Timeline:
-    """`names` are those of metrics, or whatever else the series are called by."""
+    """Converts a timeline; `names` selects series by metric key or, in reports, by custom event."""
     return schemas.Timeline(
         **response_fields(measured_timeline.query, measured_timeline.cost),
         buckets=_buckets(measured_timeline.series, names),
@@ -97,7 +98,7 @@ def serialize_live(live_visitors: LiveVisitors, now: datetime) -> schemas.Live:
 
 
 def response_fields(query: Query, cost: Cost) -> dict[str, Any]:
-    """What every answer carries."""
+    """Returns the fields of `QueryResponse`, which every stats response contains."""
     return {"query": serialize_query(query), "rows_read": cost.rows_read, "computed_s": cost.computed_s}
 
 
@@ -127,7 +128,7 @@ def _period(period: Period) -> schemas.Period:
 def _number(
     metric: Metric, unit: Unit, value: schemas.Numeric, previous: tuple[schemas.Numeric] | None
 ) -> schemas.Number:
-    """`before` holds the compared period's number; None: nothing is compared."""
+    """Builds a number. `previous` holds the compared period's value; None: no comparison."""
     if previous is None:
         return schemas.Number(value=value, unit=unit, previous=None, change=None)
     change_ = change(value, previous[0], metric)

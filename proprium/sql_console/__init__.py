@@ -1,1 +1,1 @@
-"""SQL for the owner: a snapshot of one's own properties, asked in a process that can reach nothing else."""
+"""SQL console: runs a user's SQL on a snapshot of their properties, in a sandboxed child process."""

@@ -1,7 +1,7 @@
-"""The process that runs one statement of somebody's SQL: reads a request, answers on stdout, and ends.
+"""Sandboxed child process of the SQL console: runs one statement and exits.
 
-It is started with nothing but the snapshot: no setting, no secret and no folder of ours. It imports nothing of ours
-but the fence, so that it is there in a blink.
+It reads a request from stdin and writes the response to stdout. It gets the snapshot's file descriptor and nothing
+else: no settings, secrets or folders of the server. Of Proprium it imports only `seccomp`, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from proprium.sql_console import seccomp
 
 MEMORY_LIMIT = "400MB"
 MAX_CELL_LENGTH = 10_000
-"""Characters; what is longer is cut, and the answer says so."""
-FETCH_BATCH_SIZE = 200  # rows are fetched so many at a time, so that a cap on bytes comes before they fill the memory
+"""Characters; longer texts are truncated, and the result says so."""
+FETCH_BATCH_SIZE = 200  # rows; small, so that the byte limit takes effect before the rows fill the memory
 
-ONLY_SELECT = "Only questions can be asked here: SELECT, WITH, DESCRIBE, SUMMARIZE, EXPLAIN and the like."
-ONLY_ONE = "One statement at a time, please: this is {} of them."
-NO_STATEMENT = "There is no statement to run."
-PIVOT_NEEDS_VALUES = "PIVOT has to be told its values: PIVOT … ON column IN (value, value) USING …."
-OUT_OF_MEMORY = f"This took more memory than a query may have ({MEMORY_LIMIT}). Ask for less at once, or group it."
+ONLY_SELECT = "Only read-only statements are allowed: SELECT, WITH, DESCRIBE, SUMMARIZE, EXPLAIN and similar."
+ONLY_ONE = "Only one statement can be run at a time; this text contains {}."
+NO_STATEMENT = "Enter a statement to run."
+PIVOT_NEEDS_VALUES = "PIVOT needs an explicit list of values: PIVOT … ON column IN (value, value) USING …"
+OUT_OF_MEMORY = f"The query exceeded its memory limit ({MEMORY_LIMIT}). Select fewer rows or aggregate them."
 
 _EXPLAIN_PATTERN = re.compile(r"(?is)^(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s*\([^)]*\))?(?:\s+ANALYZE\b)?")
-# Whatever Python would import or read at its first value of a type, it must have seen before the doors are shut.
+# Loads what Python and DuckDB import or read on the first value of each type: after sandboxing, files cannot be opened.
 _WARM_UP_SQL = (
     "SELECT now(), now()::TIMESTAMP, current_date, localtime, uuid(), 1.5::DECIMAL(9, 2), [1], {'a': 1}, MAP {'a': 1},"
     " 'x'::BLOB, INTERVAL 1 DAY, '{}'::JSON, '12:00'::TIME, 1::HUGEINT"
@@ -42,20 +42,21 @@ _WARM_UP_SQL = (
 
 
 class StatementRefused(Exception):
-    """The statement is not run."""
+    """The statement is refused and not run."""
 
 
 def main() -> None:
+    """Handles one request. Resource limits come first; the system call filter follows once the snapshot is open."""
     seccomp.apply_limits()
     request = json.load(sys.stdin)
     database = open_snapshot(request["file"], request["timezone"])
-    is_fenced = seccomp.install_filter()
-    response = {**run_request(database, request), "is_fenced": is_fenced}
+    is_sandboxed = seccomp.install_filter()
+    response = {**run_request(database, request), "is_sandboxed": is_sandboxed}
     sys.stdout.write(json.dumps(response, ensure_ascii=False))
 
 
 def open_snapshot(file: int, timezone: str) -> duckdb.DuckDBPyConnection:
-    """The snapshot, read-only, from where nothing else can be reached or set any more."""
+    """Opens the snapshot read-only, without access to other files and with a locked configuration."""
     options: dict[str, Any] = {"threads": 1, "memory_limit": MEMORY_LIMIT, "temp_directory": ""}
     options |= {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     options |= {"python_enable_replacements": False, "secret_directory": "/", "async_threads": 0}
@@ -69,12 +70,12 @@ def open_snapshot(file: int, timezone: str) -> duckdb.DuckDBPyConnection:
 
 
 def run_request(database: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> dict[str, Any]:
-    """Columns and rows, or an error."""
+    """Returns the response: columns and rows, or an error."""
     sql = request["sql"]
     try:
         return run_statement(database, sql, request["rows"], request["bytes"])
-    except (duckdb.Error, StatementRefused, MemoryError, OverflowError, ValueError, RecursionError) as problem:
-        return error_response(problem, sql)
+    except (duckdb.Error, StatementRefused, MemoryError, OverflowError, ValueError, RecursionError) as error:
+        return error_response(error, sql)
 
 
 def run_statement(database: duckdb.DuckDBPyConnection, sql: str, max_rows: int, max_bytes: int) -> dict[str, Any]:
@@ -87,7 +88,10 @@ def run_statement(database: duckdb.DuckDBPyConnection, sql: str, max_rows: int, 
 
 
 def check_statement(database: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raises Refused for anything but one question. The database would refuse most of it anyway."""
+    """Raises StatementRefused unless the text is a single read-only statement.
+
+    The snapshot is read-only: DuckDB would refuse most other statements anyway.
+    """
     statement_types = [statement.type.name for statement in database.extract_statements(sql)]
     if not statement_types:
         raise StatementRefused(NO_STATEMENT)
@@ -102,7 +106,7 @@ def check_statement(database: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def fetch_rows(cursor: duckdb.DuckDBPyConnection, max_rows: int, max_bytes: int) -> tuple[list[list[Any]], str]:
-    """The rows that fit, and what was cut: "", "rows", "bytes" or "cells"."""
+    """Returns the rows within the limits, and what was truncated: "", "rows", "bytes" or "cells"."""
     rows: list[list[Any]] = []
     size_bytes, cut = 0, ""
     while batch := cursor.fetchmany(FETCH_BATCH_SIZE):
@@ -119,6 +123,7 @@ def fetch_rows(cursor: duckdb.DuckDBPyConnection, max_rows: int, max_bytes: int)
 
 
 def json_row(raw_row: Iterable[Any]) -> tuple[list[Any], bool]:
+    """Returns the row as JSON values, and whether a text was truncated."""
     row = [json_value(value) for value in raw_row]
     is_cut = any(isinstance(value, str) and len(value) > MAX_CELL_LENGTH for value in row)
     return [value[:MAX_CELL_LENGTH] + "…" if isinstance(value, str) and len(value) > MAX_CELL_LENGTH else value
@@ -126,11 +131,11 @@ def json_row(raw_row: Iterable[Any]) -> tuple[list[Any], bool]:
 
 
 def json_value(value: Any) -> Any:
-    """What JSON can say; the rest as the text that a person expects."""
+    """Converts a value to JSON types; types that JSON lacks become readable text, bytes become base64."""
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
-        return value if value - value == 0 else str(value)  # neither infinite nor no number
+        return value if value - value == 0 else str(value)  # JSON has neither infinities nor NaN
     if isinstance(value, Decimal):
         return float(value) if value.is_finite() else str(value)
     if isinstance(value, str):
@@ -146,19 +151,19 @@ def json_value(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray, memoryview)) else str(value)
 
 
-def error_response(problem: BaseException, sql: str) -> dict[str, Any]:
-    """What to tell, and where in the text it happened, if that is known."""
-    if isinstance(problem, (MemoryError, duckdb.OutOfMemoryException)):
+def error_response(error: BaseException, sql: str) -> dict[str, Any]:
+    """Returns the error message, with line and column if DuckDB reports the position."""
+    if isinstance(error, (MemoryError, duckdb.OutOfMemoryException)):
         return {"error": OUT_OF_MEMORY}
-    if isinstance(problem, StatementRefused):
-        return {"error": str(problem)}
-    if not isinstance(problem, duckdb.Error):
-        return {"error": f"The result cannot be shown: {problem}."}
-    error_type, _, text = str(problem).partition(": ")
+    if isinstance(error, StatementRefused):
+        return {"error": str(error)}
+    if not isinstance(error, duckdb.Error):
+        return {"error": f"The result cannot be displayed: {error}."}
+    error_type, _, text = str(error).partition(": ")
     try:
         details = json.loads(text)
     except ValueError:
-        return {"error": strip_stack_trace(str(problem))}
+        return {"error": strip_stack_trace(str(error))}
     message = (
         f"{details.get('exception_type', error_type)} error: {strip_stack_trace(details.get('exception_message', ''))}"
     )
@@ -166,12 +171,12 @@ def error_response(problem: BaseException, sql: str) -> dict[str, Any]:
 
 
 def strip_stack_trace(text: str) -> str:
-    """A fault of the engine itself comes with the names of files."""
+    """Removes the stack trace that DuckDB appends to internal errors: it contains file names."""
     return text.partition("Stack Trace")[0].strip()
 
 
 def error_position(sql: str, position: str | None) -> dict[str, int]:
-    """Line and column, counted from 1, of an offset in bytes."""
+    """Returns line and column, both from 1, of an offset in UTF-8 bytes; {} if there is none."""
     if position is None or not position.isdigit():
         return {}
     text_before = sql.encode()[: int(position)].decode(errors="ignore")

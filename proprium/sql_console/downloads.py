@@ -1,4 +1,4 @@
-"""A result as a file: its table for CSV, and JSON."""
+"""Downloads of SQL results: rows for CSV, and JSON."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from proprium.sql_console.results import SqlResult
 
 
 def table_of(result: SqlResult) -> Iterator[list[Any]]:
-    """The names of the columns, then the rows; objects and arrays as JSON text."""
+    """Yields the column names, then the rows; objects and arrays as JSON text."""
     yield [column.name for column in result.columns]
     for row in result.rows:
         yield [text_of(value) if isinstance(value, (dict, list)) else value for value in row]
 
 
 def as_json(result: SqlResult) -> bytes:
-    """A list of objects; of columns with one name, the later ones are numbered."""
+    """Returns a JSON array of objects; repeated column names are numbered."""
     names = _unique_names([column.name for column in result.columns])
     rows = [dict(zip(names, row, strict=True)) for row in result.rows]
     return json.dumps(rows, ensure_ascii=False, indent=1).encode()
 
 
 def text_of(value: Any) -> str:
-    """A cell as a person reads it; NULL is empty."""
+    """Returns a cell's display text; NULL is empty."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Statements to begin with: each one runs on any property."""
+"""Example queries of the SQL console; each runs on any property."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GROUP BY weekday, isodow(started_at)
 ORDER BY isodow(started_at)""",
     ),
     Example(
-        "Top pages of the last week",
+        "Top pages, last 7 days",
         """SELECT page,
        count(*) AS views,
        count(DISTINCT visitor) AS visitors
@@ -43,7 +43,7 @@ ORDER BY views DESC
 LIMIT 25""",
     ),
     Example(
-        "Conversion by source",
+        "Conversion rate by source",
         """SELECT coalesce(source, 'Direct') AS source,
        count(*) AS visits,
        count(*) FILTER (custom_events > 0) AS converted,
@@ -54,7 +54,7 @@ ORDER BY visits DESC
 LIMIT 20""",
     ),
     Example(
-        "Where visits begin, and end at once",
+        "Entry pages with bounces",
         """SELECT entry_page,
        count(*) AS visits,
        round(100.0 * avg(is_bounce::INT), 1) AS bounce_percent,
@@ -65,7 +65,7 @@ ORDER BY visits DESC
 LIMIT 20""",
     ),
     Example(
-        "From page to page",
+        "Navigation between pages",
         """WITH step AS (
   SELECT page,
          lead(page) OVER (PARTITION BY session ORDER BY created_at) AS next_page
@@ -80,7 +80,7 @@ ORDER BY times DESC
 LIMIT 25""",
     ),
     Example(
-        "What your own events carry",
+        "Custom event data keys",
         """SELECT event,
        key,
        count(*) AS times,
@@ -91,7 +91,7 @@ GROUP BY ALL
 ORDER BY times DESC""",
     ),
     Example(
-        "Bots by kind",
+        "Bots by category",
         """SELECT bot_category,
        bot_name,
        count(*) AS hits

@@ -1,4 +1,4 @@
-"""What is asked, and what comes back."""
+"""Results of the SQL console: columns, rows, truncation, and facts about the queried snapshot."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _NUMBER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYIN
 
 TRUNCATION_MESSAGES = {
     "": "",
-    "rows": "Only the first {:,} rows are shown.",
-    "bytes": "Only the first {:,} rows are shown: more would be over 8 MB.",
-    "cells": "Very long texts are cut.",
+    "rows": "Showing the first {:,} rows only.",
+    "bytes": "Showing the first {:,} rows only: the result exceeds 8 MB.",
+    "cells": "Very long texts are truncated.",
 }
 
 
 @dataclass(frozen=True)
 class ResultColumn:
     name: str
-    type: str  # DuckDB's
+    type: str  # DuckDB's name of it
 
     @property
     def is_number(self) -> bool:
@@ -35,12 +35,12 @@ class ResultColumn:
 
 @dataclass(frozen=True)
 class SqlResult:
-    """Rows as JSON can say them: numbers, texts, lists, dicts; times as text, zoned ones in the snapshot's zone."""
+    """Result of a statement. Rows hold JSON values; times are text, TIMESTAMPTZ in the snapshot's time zone."""
 
     columns: tuple[ResultColumn, ...]
     rows: Sequence[Sequence[Any]]
     elapsed_s: float
-    truncation: str = ""  # one of CUT
+    truncation: str = ""  # a key of TRUNCATION_MESSAGES
 
     @property
     def truncation_message(self) -> str:
@@ -49,7 +49,7 @@ class SqlResult:
 
 @dataclass(frozen=True)
 class SnapshotInfo:
-    """What a snapshot holds. `since` is where it begins when not all of the period's events fitted in."""
+    """Contents of a snapshot. `since` is set if the event limit was reached: older events of the period are missing."""
 
     event_count: int
     session_count: int

@@ -1,4 +1,4 @@
-"""Runs statements in processes of their own: two at a time, one of each person, each with a deadline."""
+"""Runs SQL statements in child processes: two at a time, one per user, each with a timeout."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ log = logging.getLogger(__name__)
 STATEMENT_TIMEOUT_S = 10.0
 MAX_CONCURRENT_STATEMENTS = 2
 QUEUE_TIMEOUT_S = 20.0
-"""How long a statement waits for its turn."""
+"""Maximum time that a statement waits for a free slot."""
 MAX_ROWS = 10_000
 MAX_RESULT_BYTES = 8_000_000
 MAX_SQL_LENGTH = 50_000
 """Characters."""
-_MAX_OUTPUT_BYTES = MAX_RESULT_BYTES + 2_000_000  # names of columns, commas
+_MAX_OUTPUT_BYTES = MAX_RESULT_BYTES + 2_000_000  # column names, separators
 
-# The interpreter is given nothing of ours (-I) but the folder in which the one module stands.
+# Isolated mode (-I): no environment, no user packages; the project folder is the only addition to the import path.
 _CHILD_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from proprium.sql_console.child import main; main()"
 _ROOT = Path(__file__).resolve().parents[2]
 
-_TIMEOUT_MESSAGE = "The statement did not finish within {:g} seconds and was ended. Ask for fewer rows or days."
+_TIMEOUT_MESSAGE = "The query timed out after {:g} seconds. Select fewer rows or a shorter date range."
 _KILLED_MESSAGE = (
-    "The statement was ended: it took more memory or computing time than a query may have. Ask for less at once, "
-    "or group it."
+    "The query was stopped because it exceeded its memory or CPU limit. Select fewer rows or aggregate them."
 )
 
 
@@ -56,11 +55,14 @@ class SqlRunner:
         self._has_warned = False
 
     async def run(self, user_id: UUID, sql: str, scope: SnapshotScope) -> tuple[SqlResult, SnapshotInfo]:
-        """Raises SqlRefused with what is wrong, and SqlBusy. Whoever cancels it ends the process."""
+        """Runs a statement on the snapshot of `scope`. Cancellation kills the child process.
+
+        Raises SqlRefused for invalid or failed statements, SqlBusy if no slot is free.
+        """
         if len(sql) > MAX_SQL_LENGTH:
-            raise SqlRefused(f"The statement is {len(sql):,} characters long; {MAX_SQL_LENGTH:,} are read.")
+            raise SqlRefused(f"The statement has {len(sql):,} characters; the maximum is {MAX_SQL_LENGTH:,}.")
         if "\x00" in sql:
-            raise SqlRefused("The statement holds a NUL character.")
+            raise SqlRefused("The statement contains a NUL character.")
         async with self._slot(user_id):
             file_descriptor, snapshot_info = await asyncio.to_thread(self._snapshots.open, scope)
             try:
@@ -75,13 +77,13 @@ class SqlRunner:
     @asynccontextmanager
     async def _slot(self, user_id: UUID) -> AsyncIterator[None]:
         if user_id in self._busy_user_ids:
-            raise SqlBusy("Another statement of yours is still running. Cancel it, or wait for it.")
+            raise SqlBusy("You already have a query running. Cancel it or wait until it finishes.")
         self._busy_user_ids.add(user_id)
         try:
             try:
                 await asyncio.wait_for(self._slots.acquire(), self._queue_timeout_s)
             except TimeoutError:
-                raise SqlBusy("Others are asking as well. Try again in a moment.") from None
+                raise SqlBusy("The server is busy with other users' queries. Try again in a moment.") from None
             try:
                 yield
             finally:
@@ -111,11 +113,11 @@ class SqlRunner:
     def _parse_output(self, output: bytes) -> Mapping[str, Any]:
         try:
             response: dict[str, Any] = json.loads(output)
-        except ValueError:  # it was ended before it had answered
+        except ValueError:  # the child was killed before it had responded
             raise SqlRefused(_KILLED_MESSAGE) from None
-        if not response["is_fenced"] and not self._has_warned:
+        if not response["is_sandboxed"] and not self._has_warned:
             self._has_warned = True
-            log.warning("this system has no filter of system calls: only DuckDB itself keeps SQL from other files")
+            log.warning("no seccomp on this system: SQL statements are isolated by DuckDB's own restrictions only")
         if "error" in response:
             raise SqlRefused(response["error"], response.get("line"), response.get("column"))
         return response
@@ -123,28 +125,24 @@ class SqlRunner:
 
 async def _start_child(file_descriptor: int) -> asyncio.subprocess.Process:
     try:
-        return await _spawn_child(file_descriptor)
-    except OSError as problem:
-        raise SqlBusy(f"The server cannot start another process: {problem.strerror}.") from problem
-
-
-async def _spawn_child(file_descriptor: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-c", _CHILD_CODE, str(_ROOT)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(file_descriptor,),  # every other one is closed
-        start_new_session=True,  # so that its whole group can be ended
-        env={"LANG": "C.UTF-8"},
-        cwd="/",
-    )
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-c", _CHILD_CODE, str(_ROOT)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=(file_descriptor,),  # all others are closed
+            start_new_session=True,  # its own process group, so that all of it can be killed
+            env={"LANG": "C.UTF-8"},
+            cwd="/",
+        )
+    except OSError as error:
+        raise SqlBusy(f"The server could not start a process for the query: {error.strerror}.") from error
 
 
 async def _communicate(process: asyncio.subprocess.Process, request: bytes) -> bytes:
     assert process.stdin is not None
     assert process.stdout is not None
-    with contextlib.suppress(ConnectionError):  # it ended without having read all: so says its answer
+    with contextlib.suppress(ConnectionError):  # the child ended early; its output says why
         process.stdin.write(request)
         await process.stdin.drain()
     process.stdin.close()

@@ -1,4 +1,4 @@
-"""Statements that somebody keeps under a name: their own, and nobody else sees them."""
+"""Saved queries of the SQL console: named statements, visible to their user only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from proprium.storage.tables import SavedQuery
 
 MAX_NAME_LENGTH = 100
 MAX_QUERIES_PER_USER = 200
-"""Of one person."""
+"""Limit per user."""
 
 
 def list_saved(database: Database, user_id: UUID) -> list[SavedQuery]:
-    """By name."""
+    """Returns the user's saved queries, sorted by name."""
     statement = select(SavedQuery).where(col(SavedQuery.user_id) == user_id).order_by(func.lower(SavedQuery.name))
     with database.session() as session:
         return list(session.scalars(statement))
 
 
 def save(database: Database, user_id: UUID, name: str, sql: str) -> SavedQuery:
-    """A name that is there already gets the new text."""
+    """Saves a query; an existing one with the same name is overwritten."""
     name, sql = validate_name(name), validate_sql(sql)
     with database.write_transaction() as session:
         saved_query = _find_by_name(session, user_id, name)
@@ -39,13 +39,13 @@ def save(database: Database, user_id: UUID, name: str, sql: str) -> SavedQuery:
 
 
 def rename(database: Database, user_id: UUID, query_id: UUID, name: str) -> SavedQuery:
-    """Raises Conflict when another one has that name."""
+    """Renames a saved query. Raises Conflict if another one has that name."""
     name = validate_name(name)
     with database.write_transaction() as session:
         saved_query = _find(session, user_id, query_id)
         other_query = _find_by_name(session, user_id, name)
         if other_query is not None and other_query.id != query_id:
-            raise Conflict(f"Another one is called “{name}”.")
+            raise Conflict(f"A saved query named “{name}” already exists.")
         saved_query.name = name
     return saved_query
 
@@ -58,25 +58,25 @@ def delete(database: Database, user_id: UUID, query_id: UUID) -> None:
 def validate_name(name: str) -> str:
     name = " ".join(name.split())
     if not name or not name.isprintable():
-        raise UserFacingError("A saved query needs a name.")
+        raise UserFacingError("Enter a name for the query.")
     if len(name) > MAX_NAME_LENGTH:
-        raise UserFacingError(f"The name is {len(name)} characters long; at most {MAX_NAME_LENGTH} fit.")
+        raise UserFacingError(f"The name has {len(name)} characters; the maximum is {MAX_NAME_LENGTH}.")
     return name
 
 
 def validate_sql(sql: str) -> str:
     if not sql.strip():
-        raise UserFacingError("There is no statement to save.")
+        raise UserFacingError("Enter a statement to save.")
     if len(sql) > MAX_SQL_LENGTH:
-        raise UserFacingError(f"The statement is {len(sql):,} characters long; at most {MAX_SQL_LENGTH:,} fit.")
+        raise UserFacingError(f"The statement has {len(sql):,} characters; the maximum is {MAX_SQL_LENGTH:,}.")
     return sql.encode("utf-8", "replace").decode()
 
 
 def _find(session: Session, user_id: UUID, query_id: UUID) -> SavedQuery:
-    """The same for one that is missing and one that is somebody else's."""
+    """Raises NotFound for missing queries and for those of other users alike."""
     saved_query = session.get(SavedQuery, query_id)
     if saved_query is None or saved_query.user_id != user_id:
-        raise NotFound("This saved query does not exist any more.")
+        raise NotFound("This saved query no longer exists.")
     return saved_query
 
 
@@ -88,4 +88,4 @@ def _find_by_name(session: Session, user_id: UUID, name: str) -> SavedQuery | No
 def _check_query_limit(session: Session, user_id: UUID) -> None:
     statement = select(func.count()).select_from(SavedQuery).where(col(SavedQuery.user_id) == user_id)
     if (session.scalar(statement) or 0) >= MAX_QUERIES_PER_USER:
-        raise Conflict(f"{MAX_QUERIES_PER_USER} queries are saved. Delete one first.")
+        raise Conflict(f"You have reached the limit of {MAX_QUERIES_PER_USER} saved queries. Delete one first.")

@@ -1,4 +1,7 @@
-"""What the process that runs somebody's SQL can no longer do: open, connect, start anything, or grow without end."""
+"""Sandbox of the SQL child process: resource limits and a seccomp filter of system calls.
+
+The filter denies opening files, networking and starting processes.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ import sys
 from pathlib import Path
 
 MAX_CPU_S = 12
-"""The parent ends the process by the clock; this ends one whose parent is gone."""
+"""The parent enforces the wall-clock timeout; this limit ends a process whose parent has died."""
 MAX_ADDRESS_SPACE_BYTES = 1_300_000_000
-"""Bytes. DuckDB's own limit is far below; the rest is the interpreter, its libraries and the answer."""
+"""DuckDB's own memory limit is far below; the rest is for the interpreter, its libraries and the result."""
 MAX_OPEN_FILES = 32
 NICENESS = 10
 
-# Numbers on x86_64 and on aarch64, which lacks the oldest ones.
+# System call numbers on x86_64 and on aarch64, which lacks the oldest calls.
 _DENIED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
-    # any other file than those that are open
+    # file access beyond the open file descriptors
     "open": (2, None),
     "creat": (85, None),
     "openat": (257, 56),
@@ -39,7 +42,7 @@ _DENIED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "mkdirat": (258, 34),
     "rmdir": (84, None),
     "mount": (165, 40),
-    # any network, and any socket of this machine
+    # network and local sockets
     "socket": (41, 198),
     "socketpair": (53, 199),
     "connect": (42, 203),
@@ -47,7 +50,7 @@ _DENIED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "sendto": (44, 206),
     "sendmsg": (46, 211),
     "io_uring_setup": (425, 425),
-    # any other process
+    # processes
     "clone": (56, 220),
     "clone3": (435, 435),
     "fork": (57, None),
@@ -67,17 +70,20 @@ _DENIED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "perf_event_open": (298, 241),
 }
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0, 317), "aarch64": (0xC00000B7, 1, 277)}
-"""What the kernel calls it, which of the numbers holds, and the number of seccomp itself."""
+"""Per machine: AUDIT_ARCH constant, column in _DENIED_SYSCALLS, and the number of seccomp(2)."""
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
-_LOAD, _IS, _IS_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # of a filter's instructions
-_ALLOW, _DENY = 0x7FFF0000, 0x00050001  # the latter with EPERM
-_OTHER_ABI = 0x40000000  # x32: the same calls by other numbers
+_LOAD, _IS, _IS_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # BPF instruction codes
+_ALLOW, _DENY = 0x7FFF0000, 0x00050001  # SECCOMP_RET_ALLOW; SECCOMP_RET_ERRNO with EPERM
+_OTHER_ABI = 0x40000000  # x32 ABI: the same calls by other numbers
 
 
 def apply_limits() -> None:
-    """At the start, before anything is read. Whoever collects and serves comes first, in computing and in memory."""
+    """Applies resource limits and the lowest priority; call it at start-up, before reading anything.
+
+    The collector and the web server have priority for CPU (niceness) and memory (OOM score).
+    """
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # not Linux
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -92,8 +98,11 @@ def apply_limits() -> None:
 
 
 def install_filter() -> bool:
-    """Once everything is open that is needed, for good. False where the kernel has no such filter."""
-    _lower_limit(resource.RLIMIT_NPROC, 0)  # no further thread; the system does not hold root to it
+    """Installs the seccomp filter, irrevocably. Returns False if the system does not support it.
+
+    Call it once all needed files are open.
+    """
+    _lower_limit(resource.RLIMIT_NPROC, 0)  # no new threads; Linux does not enforce this for root
     architecture_info = _ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or architecture_info is None:
         return False
@@ -107,7 +116,7 @@ def install_filter() -> bool:
 def _lower_limit(limit_kind: int, maximum: int) -> None:
     _, hard_limit = resource.getrlimit(limit_kind)
     maximum = maximum if hard_limit == resource.RLIM_INFINITY else min(maximum, hard_limit)
-    with contextlib.suppress(ValueError, OSError):  # macOS has no address space to limit; DuckDB's own limits hold
+    with contextlib.suppress(ValueError, OSError):  # macOS cannot limit the address space; DuckDB's own limits remain
         resource.setrlimit(limit_kind, (maximum, maximum))
 
 
@@ -120,12 +129,12 @@ class _Program(ctypes.Structure):
 
 
 def _filter_program(architecture: int, denied_syscalls: list[int | None]) -> _Program:
-    """Refuses the denied calls, and every call that is made by the rules of another architecture."""
+    """Builds the BPF program that denies the given calls and all calls of other architectures and ABIs."""
     syscall_numbers = [syscall_number for syscall_number in denied_syscalls if syscall_number is not None]
     syscall_count = len(syscall_numbers)
     lines = [
         (_LOAD, 0, 0, 4),
-        (_IS, 0, syscall_count + 2, architecture),  # else to the refusal at the end
+        (_IS, 0, syscall_count + 2, architecture),  # else jump to the final _DENY
         (_LOAD, 0, 0, 0),
         (_IS_AT_LEAST, syscall_count + 1, 0, _OTHER_ABI),
         *((_IS, syscall_count - index, 0, syscall_number) for index, syscall_number in enumerate(syscall_numbers)),

@@ -1,4 +1,7 @@
-"""Cuts what one person may see out of the warehouse into a file that has no name, and keeps it for a moment."""
+"""Snapshot cache of the SQL console.
+
+A snapshot is a copy of a user's rows from the warehouse in an unlinked DuckDB file.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +35,18 @@ from proprium.warehouse.schema import event, position, session
 from proprium.warehouse.warehouse import Warehouse, batches
 
 MAX_EVENTS = 500_000
-"""The newest ones of a period. They cost some 40 bytes of disk and 6 µs of CPU each."""
+"""Maximum number of events per snapshot, the newest of the period. Each takes about 40 bytes of disk, 6 µs of CPU."""
 ALWAYS_FRESH_FOR = timedelta(seconds=10)
-"""A snapshot that is younger is taken again, whatever has happened meanwhile."""
+"""A cached snapshot younger than this is reused even if new events have arrived."""
 MAX_AGE = timedelta(seconds=45)
-"""One on which nothing has happened, for so long: what is deleted is off the disk within a minute."""
+"""A cached snapshot of unchanged data expires after this, so that deleted data is off the disk within a minute."""
 MAX_CACHED_SNAPSHOTS = 8
-MEMORY_LIMIT = "256MB"  # while a snapshot is made
+MEMORY_LIMIT = "256MB"  # for creating a snapshot
 
 
 @dataclass(frozen=True)
 class SnapshotProperty:
-    """A property whose rows are wanted. Without `may_edit`, what visitors sent beside the known keys is left out."""
+    """A property to include. Without `may_edit`, user ids and custom event data are left out."""
 
     property_number: int
     id: UUID
@@ -54,19 +57,19 @@ class SnapshotProperty:
 
 @dataclass(frozen=True)
 class SnapshotScope:
-    """What a snapshot is cut from: some properties, and so many days up to today (None: all there are)."""
+    """Scope of a snapshot: properties, and the number of days up to today (None: all)."""
 
     properties: tuple[SnapshotProperty, ...]
     days: int | None = 30
 
     @property
     def timezone(self) -> str:
-        """That of the properties, if they have only one."""
+        """The properties' time zone if they share one, else UTC."""
         timezones = {property_.timezone for property_ in self.properties}
         return timezones.pop() if len(timezones) == 1 else "UTC"
 
     def start(self, now: datetime) -> datetime | None:
-        """Midnight there, so that the first day is a whole one, and today the last."""
+        """Returns midnight of the first day in the time zone, or None without a limit. Today is the last day."""
         if self.days is None:
             return None
         first_day = now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=self.days - 1)
@@ -85,11 +88,11 @@ class _CachedSnapshot:
 
 
 class SnapshotCache:
-    """One cut at a time; the last few are kept."""
+    """Creates snapshots, one at a time, and caches the last few. Thread-safe."""
 
     def __init__(self, warehouse: Warehouse, *, max_events: int = MAX_EVENTS, clock: Clock = utc_now) -> None:
         self._warehouse, self._max_events, self._clock = warehouse, max_events, clock
-        # Beside the warehouse, which one process has open: what a killed one left there is nobody else's.
+        # Beside the warehouse, which only one process has open: leftovers are from a killed process and can be deleted.
         self._folder = warehouse.path.with_name("sql.tmp")
         shutil.rmtree(self._folder, ignore_errors=True)
         self._snapshots: dict[SnapshotScope, _CachedSnapshot] = {}
@@ -97,7 +100,7 @@ class SnapshotCache:
         self._timer: threading.Timer | None = None
 
     def open(self, scope: SnapshotScope) -> tuple[int, SnapshotInfo]:
-        """A file descriptor that the caller closes, and what is in it."""
+        """Returns a file descriptor of the snapshot, which the caller must close, and the snapshot's info."""
         with self._lock:
             self._close_snapshots(self._expired_scopes())
             with self._warehouse.read() as connection:
@@ -135,7 +138,7 @@ class SnapshotCache:
         self._timer.start()
 
     def _evict_expired(self) -> None:
-        """What somebody asked to be erased is not to live on in a file that nobody uses."""
+        """Closes expired snapshots by timer, so that deleted data does not stay in an unused file."""
         with self._lock:
             self._close_snapshots(self._expired_scopes())
             self._schedule_eviction()
@@ -155,17 +158,17 @@ class SnapshotCache:
         since, is_truncated = self._find_start(connection, scope, now)
         editable = [property_.property_number for property_ in scope.properties if property_.may_edit]
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:  # only this user may look into it
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:  # mode 0700
             path = Path(folder) / "snapshot"
             with _SnapshotWriter(path, scope.properties) as writer:
                 event_count = writer.fill(EVENTS, connection, _bounded(events_statement(editable), event, scope, since))
                 session_count = writer.fill(SESSIONS, connection, _bounded(sessions_statement(), session, scope, since))
-            file_descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # lives on without a name
+            file_descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # the file lives on after it is unlinked
         info = SnapshotInfo(event_count, session_count, now, scope.timezone, since if is_truncated else None)
         return _CachedSnapshot(file_descriptor, info, current_position)
 
     def _find_start(self, connection: Connection, scope: SnapshotScope, now: datetime) -> tuple[datetime | None, bool]:
-        """Where the snapshot begins, and whether that is later than what was asked for."""
+        """Returns the start of the snapshot, and whether the event limit made it later than requested."""
         requested_start = scope.start(now)
         newest_statement = _bounded(select(event.c.created_at), event, scope, requested_start).order_by(
             event.c.created_at.desc()
@@ -175,12 +178,13 @@ class SnapshotCache:
 
 
 class _SnapshotWriter:
-    """A DuckDB file of its own, written in this process while nobody reads it."""
+    """Writes the DuckDB file of a snapshot; the file is not shared until it is closed."""
 
     def __init__(self, path: Path, properties: Sequence[SnapshotProperty]) -> None:
         options: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "threads": 1, "temp_directory": f"{path}.tmp"}
         self._connection = duckdb.connect(str(path), config=options)
-        self._connection.execute(f"CREATE TABLE properties (number INTEGER, {_column_definitions(PROPERTIES)})")
+        columns = ", ".join(f"{column.name} {column.type}" for column in PROPERTIES.columns)
+        self._connection.execute(f"CREATE TABLE properties (number INTEGER, {columns})")
         rows = [
             [property_.property_number, name, property_.id, property_.timezone, property_.may_edit]
             for property_, name in _with_unique_names(properties)
@@ -195,14 +199,15 @@ class _SnapshotWriter:
         self._connection.close()
 
     def fill(self, view: SqlView, connection: Connection, statement: Select[Any]) -> int:
-        """Makes the table from the answer; how many rows it has."""
-        self._connection.register("answer", batches(connection, statement))
+        """Creates the view's table from the statement's rows and returns their number."""
+        self._connection.register("warehouse_rows", batches(connection, statement))
         columns = ", ".join(_cast_expression(column) for column in view.columns)
         create_statement = (
-            f"CREATE TABLE {view.name} AS SELECT {columns} FROM answer JOIN properties ON number = answer.property"
+            f"CREATE TABLE {view.name} AS SELECT {columns} FROM warehouse_rows "
+            "JOIN properties ON number = warehouse_rows.property"
         )
         self._connection.execute(create_statement)
-        self._connection.unregister("answer")
+        self._connection.unregister("warehouse_rows")
         [(count,)] = self._connection.execute(f"SELECT count(*) FROM {view.name}").fetchall()
         return int(count)
 
@@ -210,15 +215,11 @@ class _SnapshotWriter:
 def _cast_expression(column: SqlColumn) -> str:
     if column.name == "property":
         return "properties.property"
-    return f"TRY_CAST(answer.{column.name} AS {column.type}) AS {column.name}"
-
-
-def _column_definitions(view: SqlView) -> str:
-    return ", ".join(f"{column.name} {column.type}" for column in view.columns)
+    return f"TRY_CAST(warehouse_rows.{column.name} AS {column.type}) AS {column.name}"
 
 
 def _with_unique_names(properties: Sequence[SnapshotProperty]) -> list[tuple[SnapshotProperty, str]]:
-    """Two of one name can be told apart."""
+    """Pairs each property with a unique name: duplicates get the start of their id appended."""
     names = [property_.name for property_ in properties]
     return [
         (
@@ -230,7 +231,7 @@ def _with_unique_names(properties: Sequence[SnapshotProperty]) -> list[tuple[Sna
 
 
 def _bounded(statement: Select[Any], table: Any, scope: SnapshotScope, since: datetime | None) -> Select[Any]:
-    """Only the chosen properties' rows, whatever else is asked."""
+    """Restricts a statement to the scope's properties and to the time from `since`."""
     time_column: ColumnElement[Any] = table.c.created_at if table is event else table.c.started_at
     statement = statement.where(table.c.property.in_([property_.property_number for property_ in scope.properties]))
     return statement if since is None else statement.where(time_column >= since)

@@ -121,11 +121,11 @@ def test_only_a_file_that_asks_for_it_has_a_byte_order_mark() -> None:
 
 
 def test_every_csv_of_the_product_is_written_by_the_one_function() -> None:
-    writes = re.compile(r"csv\.(writer|DictWriter)\b|\bfrom csv import|to_csv\(|write_csv\(|FORMAT CSV|utf-8-sig")
+    writes = re.compile(r"csv\.(writer|DictWriter)\b|\bfrom csv import|\.to_csv\(|write_csv\(|FORMAT CSV|utf-8-sig")
     root = Path(__file__).parents[2]
     sources = [path for folder in ("proprium", "collector", "maps") for path in (root / folder).rglob("*.py")]
     assert {path.relative_to(root).as_posix() for path in sources if writes.search(path.read_text())} == {
-        "proprium/exports/cells.py"
+        "proprium/serialization/csv_cells.py"
     }
 
 

@@ -73,7 +73,7 @@ def test_the_chart_is_the_one_on_the_screen() -> None:
 
 def test_tiles_without_a_row_are_named_in_one_line() -> None:
     page = shown(html(a_dashboard(values={Dimension.BOT: ()}), ReportOptions("acme.dev"), ATLAS))
-    assert "Nothing in this period: UTM terms, UTM contents, Bots." in page
+    assert "No data in this period: UTM terms, UTM contents, Bots." in page
 
 
 def test_a_tile_that_is_longer_says_so() -> None:
@@ -81,7 +81,9 @@ def test_a_tile_that_is_longer_says_so() -> None:
 
 
 def test_bots_stand_apart() -> None:
-    assert "1,377 hits by bots stand in no other number" in shown(html(a_dashboard(), ReportOptions("acme.dev"), ATLAS))
+    assert "1,377 bot hits are excluded from all other metrics." in shown(
+        html(a_dashboard(), ReportOptions("acme.dev"), ATLAS)
+    )
 
 
 def test_kinds_of_bots_are_called_by_their_names() -> None:

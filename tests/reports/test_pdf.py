@@ -84,7 +84,7 @@ async def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_browser_that_ends_well_but_wrote_nothing_is_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(PrintFailed, match="without a PDF"):
+    with pytest.raises(PrintFailed, match="without writing a PDF"):
         await print_html("<p>", a_browser(tmp_path, "exit 0"))
 
 

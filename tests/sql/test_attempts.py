@@ -67,7 +67,7 @@ def test_what_is_no_question_is_not_run(name: str, asker: Asker) -> None:
 
     from proprium.sql_console.child import StatementRefused, check_statement
 
-    with duckdb.connect() as engine, pytest.raises(StatementRefused, match="Only questions"):
+    with duckdb.connect() as engine, pytest.raises(StatementRefused, match="Only read-only"):
         check_statement(engine, NOT_A_QUESTION[name].format(folder=asker.folder))
 
 
@@ -163,7 +163,7 @@ async def test_a_refusal_reaches_the_person_with_its_place(asker: Asker) -> None
 
 @pytest.mark.parametrize("sql", ["SELECT '\x00'", "SELECT 1" + " " * 60_000])
 async def test_a_text_that_cannot_be_a_statement_starts_no_process(sql: str, asker: Asker) -> None:
-    with pytest.raises(SqlRefused, match=r"NUL|characters long"):
+    with pytest.raises(SqlRefused, match=r"NUL|the maximum is"):
         await asker.ask(sql)
 
 
@@ -203,7 +203,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_what_does_not_end_is_ended(name: str, asker: Asker) -> None:
-    with pytest.raises(SqlRefused, match=r"did not finish within 2 seconds|more memory"):
+    with pytest.raises(SqlRefused, match=r"timed out after 2 seconds|memory"):
         await a_runner(asker, timeout_s=2).run(uuid4(), ENDLESS[name], SnapshotScope((OURS,), None))
     assert children() == set()
 
@@ -216,20 +216,20 @@ MEMORY = {
 
 @pytest.mark.parametrize("name", MEMORY)
 async def test_what_takes_too_much_memory_is_ended_with_a_sentence(name: str, asker: Asker) -> None:
-    with pytest.raises(SqlRefused, match="more memory"):
+    with pytest.raises(SqlRefused, match="memory"):
         await asker.ask(MEMORY[name])
 
 
 async def test_a_long_answer_is_cut_and_says_so(asker: Asker) -> None:
     many = await asker.ask("SELECT * FROM range(20000)")
     assert len(many.rows) == 10_000
-    assert many.truncation_message == "Only the first 10,000 rows are shown."
+    assert many.truncation_message == "Showing the first 10,000 rows only."
     big = await asker.ask("SELECT repeat('x', 5000) FROM range(2000)")
     assert 1_500 < len(big.rows) < 1_700
     assert "8 MB" in big.truncation_message
     wide = await asker.ask("SELECT repeat('x', 100000)")
     assert len(wide.rows[0][0]) == 10_001
-    assert wide.truncation_message == "Very long texts are cut."
+    assert wide.truncation_message == "Very long texts are truncated."
 
 
 async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> None:
@@ -237,9 +237,9 @@ async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> N
     ada, endless, scope = uuid4(), ENDLESS["numbers without end"], SnapshotScope((OURS,), None)
     running = [asyncio.create_task(ours.run(user, endless, scope)) for user in (ada, uuid4())]
     await asyncio.sleep(0.5)
-    with pytest.raises(SqlBusy, match="of yours is still running"):
+    with pytest.raises(SqlBusy, match="already have a query running"):
         await ours.run(ada, "SELECT 1", scope)
-    with pytest.raises(SqlBusy, match="Others are asking"):
+    with pytest.raises(SqlBusy, match="busy with other users"):
         await ours.run(uuid4(), "SELECT 1", scope)
     for task in running:
         task.cancel()
