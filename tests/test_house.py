@@ -333,7 +333,7 @@ def _text(name: str) -> str:
 
 
 WHERE = {
-    "rate limit": "collector/rate_limit.py",
+    "rate limiting": "collector/rate_limit.py",
     "lru cache": "collector/bounded_cache.py",
     "group commit": "collector/group_commit.py",
     "geolocation": "collector/geolocation.py",
