@@ -27,7 +27,7 @@ from proprium.properties.service import set_public
 from proprium.storage.database import Database
 
 CHROMIUM = "/usr/bin/chromium"
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
