@@ -149,7 +149,7 @@ def stop_counting_automated(page: Page, server: Running, property_id: str) -> No
 
 
 def card(page: Page, name: str):
-    return page.get_by_role("group", name="Metrics").get_by_role("button", name=re.compile(f"^{name}(?!: why)"))
+    return page.get_by_role("group", name="Metrics").get_by_role("button", name=re.compile(f"^{name}(?!: explain)"))
 
 
 def tile(page: Page, title: str):
