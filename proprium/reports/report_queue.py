@@ -12,13 +12,12 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from collector.rate_limit import BoundedMemoryStorage
+from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.errors import ReportsBusy, TooManyRequests
 
 SECONDS_PER_REPORT = 3
@@ -54,7 +53,7 @@ def requester_of(account_id: UUID | None, address: str | None) -> Requester:
     """Returns the requester. `address` is the client's, or None if unknown, such as behind an untrusted proxy."""
     if account_id is not None:
         return Requester(str(account_id), is_account=True)
-    return Requester(_rate_limit_key(address) if address else None)
+    return Requester(rate_limit_key(address) if address else None)
 
 
 class ReportQueue:
@@ -159,16 +158,3 @@ class ReportQueue:
 
 def _count_text(report_count: int) -> str:
     return "1 report" if report_count == 1 else f"{report_count} reports"
-
-
-def _rate_limit_key(address: str) -> str:
-    """Returns an IPv4 address, or the /64 network of an IPv6 address, which usually is one subscriber's."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return address  # not an IP address: the name of a Unix socket
-    if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped is None:
-            return f"{IPv6Address(int(ip) >> 64 << 64)}/64"
-        ip = ip.ipv4_mapped
-    return str(ip)
