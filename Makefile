@@ -15,7 +15,7 @@ TESTS ?= tests
 FUZZ ?= tests/adversarial/test_odd_bodies.py tests/adversarial/test_poison.py tests/adversarial/test_replay.py tests/adversarial/test_hostile.py \
 	tests/adversarial/test_faults.py tests/stories/test_nothing_acknowledged_is_lost.py tests/metrics/test_reference.py
 
-.PHONY: setup setup-dev run test fuzz check demo bench shots maps bundle image update clean
+.PHONY: setup setup-dev run test fuzz check demo bench shots messages maps bundle image update clean
 
 run: setup
 	@exec $(BIN)/proprium serve
@@ -40,6 +40,10 @@ bench: setup-dev
 
 shots: setup-dev
 	$(BIN)/python -m tests.shots
+
+messages: setup-dev  # the texts of the interface, for translators; a test says when this is due
+	$(BIN)/pybabel --quiet extract --no-wrap --sort-by-file --no-location --omit-header --keyword=N_ --add-comments=TRANSLATORS: \
+		--output-file=proprium/locale/proprium.pot proprium
 
 maps: setup  # SOURCE=file.gpkg rebuilds from a file that is here already
 	$(BIN)/python -m maps.build $(if $(SOURCE),--source $(SOURCE),--download)
