@@ -366,5 +366,14 @@ def test_the_glossary_names_files_that_exist():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_page_about_performance_names_files_and_benchmarks_that_exist():
+    text = _text("docs/performance.md")
+    files = re.findall(r"`((?:assets|collector|maps|proprium|tests)/[\w./]*)`", text)
+    benches = set(re.findall(r"`(bench_[a-z]+)", text))
+    assert len(files) > 20
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert benches == {path.stem for path in (ROOT / "tests/bench").glob("bench_*.py")} - {"bench_sources"}
+
+
 def _first_line(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
