@@ -89,7 +89,7 @@ def server(python: Path, tmp_path: Path) -> Iterator[InstalledServer]:
     write_places(data_dir / "db.mmdb")
     (tmp_path / "empty").mkdir()
     server = InstalledServer(data_dir, python=str(python), folder=tmp_path / "empty")
-    server.start()
+    server.start(timeout_s=120)  # the first start compiles every module
     yield server
     server.stop()
 
