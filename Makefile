@@ -15,7 +15,7 @@ TESTS ?= tests
 FUZZ ?= tests/adversarial/test_odd_bodies.py tests/adversarial/test_poison.py tests/adversarial/test_replay.py tests/adversarial/test_hostile.py \
 	tests/adversarial/test_faults.py tests/stories/test_nothing_acknowledged_is_lost.py tests/metrics/test_reference.py
 
-.PHONY: setup setup-dev run test fuzz check demo bench shots messages maps bundle image update clean
+.PHONY: setup setup-dev run test fuzz check demo bench shots messages maps bundle wheel image update clean
 
 run: setup
 	@exec $(BIN)/proprium serve
@@ -50,6 +50,10 @@ maps: setup  # SOURCE=file.gpkg rebuilds from a file that is here already
 
 bundle: $(BIN)/.bundle
 
+wheel: setup-dev  # dist/: the source distribution, and the wheel from it; fails when the bundle could not be built
+	rm -rf dist
+	$(BIN)/uv build --no-build-isolation --python $(BIN)/python --out-dir dist
+
 image:
 	$$(command -v docker || command -v podman) build --tag proprium .
 
@@ -62,7 +66,7 @@ update: setup-dev
 	$(MAKE) setup-dev
 
 clean:  # never touches data/
-	rm -rf .venv assets/build assets/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist assets/build assets/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find collector maps proprium tests -name __pycache__ -prune -exec rm -rf {} +
 
 # What is below runs once, and again when its input changed: a second `make run` starts at once.

@@ -1,6 +1,6 @@
 """Group commit: one durable transaction for the events of many requests.
 
-Each request gets its response after the commit.
+Each request gets its response after the commit. What it gains: docs/performance.md.
 """
 
 from __future__ import annotations

@@ -15,8 +15,15 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, Sett
 from proprium.errors import OperatorError
 
 ENV_PREFIX = "PROPRIUM_"
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
-"""Static files for browsers; its folder `build` is generated at installation."""
+
+_PACKAGE = Path(__file__).resolve().parent
+IS_WHEEL = (_PACKAGE / "assets").is_dir()
+"""True when installed from a wheel, which holds assets/ and CHANGELOG.md inside of the package; False in a checkout."""
+
+_RESOURCES = _PACKAGE if IS_WHEEL else _PACKAGE.parent
+ASSETS = _RESOURCES / "assets"
+"""Static files for browsers; the wheel and `make setup` generate its folder `build`."""
+CHANGELOG_FILE = _RESOURCES / "CHANGELOG.md"
 
 UNSUPPORTED_SETTINGS = ("warehouse_url", "smtp_url")
 """Reserved names without an implementation. A value is refused: a setting without effect would mislead operators."""
@@ -38,13 +45,29 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+def default_data_dir() -> Path:
+    """Returns `data` in a checkout, else the account's folder for data of programs (XDG), whatever the working folder.
+
+    Raises OperatorError when the account has no home.
+    """
+    if not IS_WHEEL:
+        return Path("data")
+    data_home = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not data_home.is_absolute():  # the specification says that a relative path is ignored
+        try:
+            data_home = Path.home() / ".local" / "share"
+        except RuntimeError:
+            raise OperatorError("This account has no home folder. Set PROPRIUM_DATA_DIR.") from None
+    return data_home / "proprium"
+
+
 class Settings(BaseSettings):
     """All `PROPRIUM_*` settings, from the environment and from `.env` in the working folder."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", frozen=True)
 
     env: Env = Env.DEVELOPMENT
-    data_dir: Path = Path("data")
+    data_dir: Path = Field(default_factory=default_data_dir)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     base_url: str = ""

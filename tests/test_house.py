@@ -22,11 +22,11 @@ LONGEST_TEST = 500
 TOP_LEVEL = {
     *("proprium", "collector", "maps", "assets", "tests", "deploy", "docs", ".ci"),
     *("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "LICENSE", "Dockerfile", "Makefile"),
-    *("pyproject.toml", "requirements.lock", "requirements-dev.lock"),
+    *("pyproject.toml", "MANIFEST.in", "requirements.lock", "requirements-dev.lock"),
     *(".gitignore", ".dockerignore", ".pre-commit-config.yaml"),
 }
 UNTRACKED = re.compile(r"\.venv|\.env|\.git|\.nicegui|\.hypothesis|node_modules|__pycache__|.*\.egg-info|\..*_cache")
-UNTRACKED_ROOTS = {"data", "shots", "assets/build"}
+UNTRACKED_ROOTS = {"data", "shots", "build", "dist", "assets/build"}
 """What .gitignore names, for a copy of the project in which there is no git to ask."""
 UNSEEN = {  # dependencies that work without being imported by us
     "tzdata": "zoneinfo finds it",
@@ -318,7 +318,7 @@ def test_both_locks_agree_on_every_version():
 
 def test_make_knows_every_word_that_the_readme_uses():
     targets = set(re.findall(r"^([a-z-]+):", _text("Makefile"), re.MULTILINE))
-    promised = {"setup", "run", "test", "check", "demo", "bench", "shots", "maps", "image", "update", "clean"}
+    promised = {"setup", "run", "test", "check", "demo", "bench", "shots", "maps", "wheel", "image", "update", "clean"}
     assert promised <= targets
     used = set(re.findall(r"(?:`|^    )make ([a-z-]+)", _text("README.md"), re.MULTILINE))
     assert {"run", "test"} <= used <= targets
@@ -364,6 +364,15 @@ def test_the_glossary_names_files_that_exist():
     named = re.findall(r"`((?:collector|proprium)/[\w/.]+)`", (ROOT / "CONTRIBUTING.md").read_text())
     assert len(named) > 15
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_page_about_performance_names_files_and_benchmarks_that_exist():
+    text = _text("docs/performance.md")
+    files = re.findall(r"`((?:assets|collector|maps|proprium|tests)/[\w./]*)`", text)
+    benches = set(re.findall(r"`(bench_[a-z]+)", text))
+    assert len(files) > 20
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert benches == {path.stem for path in (ROOT / "tests/bench").glob("bench_*.py")} - {"bench_sources"}
 
 
 def _first_line(path: Path) -> str:

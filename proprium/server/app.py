@@ -187,6 +187,7 @@ def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, 
 
 def _print_urls(settings: Settings, database: Database) -> None:
     click.echo(f"Proprium is running at {settings.public_url}")
+    click.echo(f"Its data is in {settings.data_dir.absolute()}")
     if token := create_setup_token(database):
         click.echo(f"Create the owner account: {settings.public_url}/setup?token={token}")
 

@@ -3,7 +3,7 @@
 An ASGI app costs each request a scope, a task and four messages. A hit needs none of them: its body is complete in one
 or two packets, and its response comes from the group commit that it shares with others. All other requests, and the
 rare hit that is chunked, huge or sends `Expect: 100-continue`, take the slow path through ASGI, where `collector.asgi`
-answers the same.
+answers the same. Measurements: docs/performance.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Columnar batches of events for the projector, with dictionary encoding; reading rows costs three times as much."""
+"""Columnar batches of events for the projector, with dictionary encoding; reading rows costs three times as much.
+
+This and other choices for speed: docs/performance.md.
+"""
 
 from __future__ import annotations
 

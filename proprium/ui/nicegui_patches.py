@@ -1,7 +1,7 @@
 """Performance patches of NiceGUI: caches of method signatures and of parsed props.
 
 NiceGUI inspects the signatures of the same three methods for every element that it creates, which was a quarter of the
-time to build a dashboard. Replaces functions inside NiceGUI, whose version is pinned exactly.
+time to build a dashboard (docs/performance.md). Replaces functions inside NiceGUI, whose version is pinned exactly.
 """
 
 from __future__ import annotations

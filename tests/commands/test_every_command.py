@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_small_command_loads_no_screens_no_charts_and_no_warehouse(tmp_path: P
 def test_it_runs_as_a_module_too(tmp_path: Path):
     command = [sys.executable, "-m", "proprium", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert "0.1.0" in done.stdout
+    assert done.stdout == f"proprium, version {version('proprium')}\n"
 
 
 @pytest.mark.parametrize(

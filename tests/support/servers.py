@@ -48,6 +48,8 @@ class Running:
     env: dict[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
     module: str = "proprium"
+    python: str = sys.executable
+    folder: Path = ROOT  # the working folder
 
     def start(self, timeout_s: float = 60) -> Running:
         """Returns when it answers."""
@@ -59,8 +61,8 @@ class Running:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._output = self.log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", self.module, self.command, "--port", str(self.port), *self.args],
-            cwd=ROOT,
+            [self.python, "-m", self.module, self.command, "--port", str(self.port), *self.args],
+            cwd=self.folder,
             env=self.environment(),
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -99,8 +101,8 @@ class Running:
     def proprium(self, *args: str, stdin: str | None = None) -> str:
         """Runs another `proprium` command on the same data; returns its stdout."""
         done = subprocess.run(
-            [sys.executable, "-m", "proprium", *args],
-            cwd=ROOT, env=self.environment(), capture_output=True, text=True, input=stdin, timeout=120,
+            [self.python, "-m", "proprium", *args],
+            cwd=self.folder, env=self.environment(), capture_output=True, text=True, input=stdin, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from fastapi import Request
 from nicegui import ui
 
+from proprium.config import CHANGELOG_FILE
 from proprium.ui import session, theme
 from proprium.ui.components.feedback import empty_state
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
-
-CHANGELOG_FILE = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
 
 
 def register(services: Services) -> None:
