@@ -62,8 +62,26 @@ def test_what_freed_itself_meanwhile_is_no_growth(collections: FullCollections) 
     assert collections.is_due()
 
 
-def test_with_many_pages_open_a_collection_waits_until_much_was_added(collections: FullCollections) -> None:
+def test_with_some_pages_open_a_collection_waits_a_minute_for_their_end(collections: FullCollections) -> None:
     pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
+    assert not collections.is_due()
+    collections._idle_s -= uvicorn_server.LONGEST_DELAY_S
+    assert collections.is_due(), "it is affordable"
+    pages = pages[: uvicorn_server.WORTHWHILE_BLOCKS * 2]
+    collections._idle_s += uvicorn_server.LONGEST_DELAY_S
+    assert collections.is_due(), "the other pages have been closed"
+
+
+def test_a_delay_counts_from_the_growth_that_makes_a_collection_worthwhile(collections: FullCollections) -> None:
+    collections._idle_s -= uvicorn_server.LONGEST_DELAY_S
+    assert not collections.is_due()
+    pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
+    assert not collections.is_due(), f"{len(pages)} blocks have only just been added"
+
+
+def test_with_many_pages_open_a_collection_waits_until_much_was_added(collections: FullCollections) -> None:
+    pages = [object() for _ in range(uvicorn_server.AFFORDABLE_BLOCKS + 1_000)]
+    collections._idle_s -= uvicorn_server.LONGEST_DELAY_S
     assert not collections.is_due()
     pages += [object() for _ in range(uvicorn_server.MOST_BLOCKS)]
     assert not collections.is_due()
@@ -71,7 +89,7 @@ def test_with_many_pages_open_a_collection_waits_until_much_was_added(collection
     assert collections.is_due(), "that was long enough"
     pages.clear()
     assert not collections.is_due()
-    pages += [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + uvicorn_server.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.AFFORDABLE_BLOCKS + uvicorn_server.MOST_BLOCKS)]
     assert not collections.is_due(), "it has only just grown again"
 
 

@@ -81,7 +81,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     nicegui_patches.install()
     socket_messages.install()
     nicegui.app.on_startup(partial(page_access.watch, services))
-    page_memory.install()
+    page_memory.install(services.render_queue)
     # No storage_secret: with one, every visitor of a public page gets a cookie and 14 days of state.
     ui.run_with(
         app,

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partialmethod
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakMethod
 
-from nicegui import Client, core
+from nicegui import Client, background_tasks, core
 from nicegui.classes import Classes
 from nicegui.element import Element
 from nicegui.observables import ObservableCollection
 from nicegui.props import Props
 from nicegui.style import Style
+
+from proprium.ui.render_queue import RenderQueue
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,19 +30,21 @@ Handlers = list[tuple[Callable[..., Any], bool]]
 
 _init, _handlers_of = ObservableCollection.__init__, ObservableCollection._change_handlers_with_args
 _remove_elements, _delete = Client.remove_elements, Client.delete
+_handle_disconnect = Client.handle_disconnect
 _prune: Callable[..., None] = Client.prune_instances.__func__  # type: ignore[attr-defined]
 _WebSocket: Any = core.sio.eio._async["websocket"]
 
 NO_OBSERVERS: tuple[Any, ...] = ()
 
 
-def install() -> None:
-    """Replaces the methods of NiceGUI and engineio."""
+def install(render_queue: RenderQueue) -> None:
+    """Replaces the methods of NiceGUI and engineio. Closed pages are deleted one at a time, in `render_queue`."""
     ObservableCollection.__init__ = init_collection  # type: ignore[method-assign]
     for kind in (Classes, Style, Props):
         kind._change_handlers_with_args = property(handlers_of)  # type: ignore[assignment, method-assign]
     Client.remove_elements = remove_elements  # type: ignore[method-assign]
     Client.delete = delete  # type: ignore[method-assign]
+    Client.handle_disconnect = partialmethod(handle_disconnect, render_queue)  # type: ignore[assignment, method-assign]
     Client.prune_instances = prune_instances  # type: ignore[assignment, method-assign]
     core.sio.eio._async = {**core.sio.eio._async, "websocket": PageSocket}
 
@@ -81,6 +86,33 @@ def delete(self: Client) -> None:
         _delete(self)
     finally:
         release_client(self)
+
+
+def handle_disconnect(self: Client, render_queue: RenderQueue, socket_id: str) -> None:
+    """Handles a lost connection as NiceGUI does, but pages that time out together are deleted one at a time.
+
+    A dashboard takes 5 to 9 ms of CPU. Twenty that a browser closed at once blocked the event loop for 0.2 s.
+    """
+    document_id = self._socket_to_document_id.get(socket_id)
+    _handle_disconnect(self, socket_id)
+    if document_id is not None:
+        self._cancel_delete_task(document_id)  # NiceGUI's, which would delete the page without waiting for others
+        self._delete_tasks[document_id] = background_tasks.create(
+            _delete_closed_page(self, document_id, render_queue), name=f"delete closed page {self.id}"
+        )
+
+
+async def _delete_closed_page(client: Client, document_id: str, render_queue: RenderQueue) -> None:
+    """Deletes a page whose browser does not reconnect; `release_client` drops the storage of its tab.
+
+    Cancelled by NiceGUI when the browser reconnects, while it waits for other deletions too.
+    """
+    await asyncio.sleep(client.page.resolve_reconnect_timeout())
+    async with render_queue.deletion():
+        if client._num_connections[document_id] == 0:
+            client._num_connections.pop(document_id)
+            client._delete_tasks.pop(document_id)
+            client.delete()
 
 
 async def prune_instances(*, client_age_threshold: float = 60.0) -> None:

@@ -15,11 +15,11 @@ class RenderQueue:
     """Queue of page rendering in one server.
 
     Building a page: `async with queue.build(): …`, with `await yield_to_loop()` between its steps. Redrawing a part of
-    a page: `async with queue.patch(): …` around each part.
+    a page: `async with queue.patch(): …` around each part. Deleting a closed page: `async with queue.deletion(): …`.
     """
 
     def __init__(self) -> None:
-        self._build_lock, self._patch_lock = asyncio.Lock(), asyncio.Lock()
+        self._build_lock, self._patch_lock, self._deletion_lock = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
     @asynccontextmanager
     async def build(self) -> AsyncIterator[None]:
@@ -32,6 +32,21 @@ class RenderQueue:
     async def patch(self) -> AsyncIterator[None]:
         """Runs one patch at a time over all pages: eight of 20 ms in a row would block the event loop for 0.16 s."""
         async with self._patch_lock:
+            await yield_to_loop()
+            yield
+
+    async def wait_for_turn(self) -> None:
+        """Waits for the turn of a patch that consists of one step, without an `await`."""
+        async with self.patch():
+            pass
+
+    @asynccontextmanager
+    async def deletion(self) -> AsyncIterator[None]:
+        """Runs one deletion at a time: twenty pages closed together, 9 ms each, would block the event loop for 0.2 s.
+
+        Other parts of open pages do not wait for it.
+        """
+        async with self._deletion_lock:
             await yield_to_loop()
             yield
 

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from nicegui import App, Client, ui
 
+from proprium.ui.http import page_access
 from proprium.ui.page_memory import weak_method
 from tests.bench.light_page import LightPage
 from tests.support.servers import ROOT, free_port
@@ -42,6 +43,8 @@ HELD = 3
 """Removed elements that cards hold: the skeletons of chart and heat map."""
 MOST_MB = 30
 """Sixty closed dashboards left 140 MB for good."""
+PAGES_AT_ONCE, LONGEST_ROUND_MS = 20, 100
+"""Twenty deletions in one round took 160 to 220 ms of CPU."""
 
 
 class Server:
@@ -81,6 +84,15 @@ class Server:
                 await asyncio.sleep(0.1)
         await asyncio.sleep(0.3)  # its tasks end: an outbox looks once in 0.1 s
         return await self.memory()
+
+    async def watch_rounds(self) -> None:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            (await client.post("/test/rounds")).raise_for_status()
+
+    async def longest_rounds_ms(self) -> list[float]:
+        """In CPU time, since `watch_rounds`, once the last page is deleted."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            return list((await client.get("/test/rounds")).json())
 
     async def prune(self) -> None:
         async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
@@ -170,6 +182,18 @@ async def test_sixty_closed_dashboards_leave_no_memory_behind(server: Server) ->
     assert sizes_mb[-1] - sizes_mb[0] < MOST_MB, sizes_mb
 
 
+async def test_twenty_dashboards_that_open_and_close_together_never_hold_up_the_event_loop(server: Server) -> None:
+    first = server.page(PAGES["dashboard"])  # loads modules and fills caches
+    await first.until_complete()
+    await first.close()
+    await server.watch_rounds()
+    pages = [server.page(PAGES["dashboard"]) for _ in range(PAGES_AT_ONCE)]
+    await asyncio.wait_for(asyncio.gather(*(page.until_complete() for page in pages)), 200)
+    await asyncio.gather(*(page.close() for page in pages))
+    rounds_ms = await server.longest_rounds_ms()
+    assert max(rounds_ms) < LONGEST_ROUND_MS, rounds_ms
+
+
 async def test_an_open_page_is_still_told_of_changes_in_classes_props_and_lists_inside_them(site: Site) -> None:
     @ui.page("/test/changes")
     def changes() -> None:
@@ -212,6 +236,51 @@ async def test_a_task_that_ends_after_its_page_may_still_change_it(site: Site) -
         if isinstance(element, ui.input):
             element.set_value("late")
         assert "late" in element._classes
+
+
+async def close_after(client: Client, reconnect_s: float) -> None:
+    """Closes the socket of a page whose browser may reconnect for so long."""
+    client.page.reconnect_timeout = reconnect_s
+    for socket_id in list(client._socket_to_document_id):
+        client.handle_disconnect(socket_id)
+
+
+async def test_pages_that_close_together_are_deleted_one_at_a_time(site: Site) -> None:
+    browsers = [site.browser() for _ in range(10)]
+    pages = [await browser.open("/documentation") for browser in browsers]
+    for page in pages:
+        await close_after(page, 0.01)
+    time.sleep(0.05)  # all of them are due
+    sizes = [len(Client.instances)]
+    while sizes[-1]:
+        await asyncio.sleep(0)
+        sizes.append(len(Client.instances))
+    assert {10, 9, 8, 7, 6, 5, 4, 3, 2, 1} <= set(sizes)
+    assert all(page.is_deleted and not page._delete_tasks for page in pages)
+
+
+async def test_a_browser_that_returns_while_its_page_waits_for_deletion_keeps_it(site: Site) -> None:
+    page = await site.browser().open("/documentation")
+    async with site.services.render_queue.deletion():
+        await close_after(page, 0.0)
+        await asyncio.sleep(0.05)
+        (document_id,) = page._delete_tasks
+        await page.handle_handshake("another socket", str(page._pinned_tab_id), None, document_id, None)
+    await asyncio.sleep(0.05)
+    assert page.id in Client.instances
+
+
+async def test_a_page_that_is_ended_while_it_waits_for_deletion_is_deleted_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = await site.browser().open("/documentation")
+    async with site.services.render_queue.deletion():
+        await close_after(page, 0.0)
+        await asyncio.sleep(0.05)
+        page_access.end(page, signs_in=False)
+    await asyncio.sleep(0.05)
+    assert page.is_deleted
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_pages_that_nobody_joined_are_pruned_one_at_a_time(site: Site) -> None:

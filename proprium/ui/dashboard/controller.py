@@ -107,6 +107,7 @@ class DashboardController:
             browser_state = await ui.run_javascript(BROWSER_STATE_SCRIPT, timeout=10)
         except TimeoutError:  # closed or very slow browser: continue with defaults (light, no zoom, visible)
             browser_state = [False, False, True]
+        await self._services.render_queue.wait_for_turn()  # a result that other pages show is drawn at once
         if self._client.is_deleted:
             return
         is_dark, self._can_zoom, self._is_visible = browser_state

@@ -28,6 +28,7 @@ from proprium.properties.service import PropertyLike, PropertySharing, UserLike
 from proprium.storage.tables import Property, User
 from proprium.ui import session
 from proprium.ui.http.socket_limits import Connection
+from proprium.ui.render_queue import yield_to_loop
 from proprium.ui.services import Services
 
 log = logging.getLogger(__name__)
@@ -182,6 +183,7 @@ async def end_pages(services: Services) -> None:
             page.checked_s = max(page.checked_s, started_s)
         elif not client.is_deleted and not is_allowed(client):  # its list may have changed during the read
             log.debug("page ended: its reader lost access")
+            await yield_to_loop()  # a page takes 10 ms to delete, and a property made private ends all of its pages
 
 
 async def watch(services: Services) -> None:

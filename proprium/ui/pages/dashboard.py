@@ -118,6 +118,7 @@ async def _build(
         export_menu = ExportMenu(services, property_, controller)
         export_menu.pdf_button = PdfButton(export_menu.download_pdf)
         _build_menu(services, controller, export_menu, property_, user)
+    await yield_to_loop()
     await controller.build()
     controller.build_footer(page_layout)
     return controller
