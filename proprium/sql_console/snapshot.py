@@ -31,8 +31,9 @@ from proprium.sql_console.views import (
     events_statement,
     sessions_statement,
 )
+from proprium.warehouse.engine import batches
 from proprium.warehouse.schema import event, position, session
-from proprium.warehouse.warehouse import Warehouse, batches
+from proprium.warehouse.warehouse import Warehouse
 
 MAX_EVENTS = 500_000
 """Maximum number of events per snapshot, the newest of the period. Each takes about 40 bytes of disk, 6 µs of CPU."""
@@ -88,12 +89,15 @@ class _CachedSnapshot:
 
 
 class SnapshotCache:
-    """Creates snapshots, one at a time, and caches the last few. Thread-safe."""
+    """Creates snapshots, one at a time, and caches the last few. Thread-safe.
 
-    def __init__(self, warehouse: Warehouse, *, max_events: int = MAX_EVENTS, clock: Clock = utc_now) -> None:
-        self._warehouse, self._max_events, self._clock = warehouse, max_events, clock
-        # Beside the warehouse, which only one process has open: leftovers are from a killed process and can be deleted.
-        self._folder = warehouse.path.with_name("sql.tmp")
+    `folder` is of the process that has the warehouse open: what is in it was left by a killed one, and is deleted.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, folder: Path, *, max_events: int = MAX_EVENTS, clock: Clock = utc_now
+    ) -> None:
+        self._warehouse, self._folder, self._max_events, self._clock = warehouse, folder, max_events, clock
         shutil.rmtree(self._folder, ignore_errors=True)
         self._snapshots: dict[SnapshotScope, _CachedSnapshot] = {}
         self._lock = threading.Lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from proprium.errors import QueryTimeout
 
@@ -87,3 +88,12 @@ def with_deadline(deadline: QueryDeadline) -> Iterator[None]:
 def current_deadline() -> QueryDeadline | None:
     """Returns the deadline bound to the current thread, or None."""
     return getattr(_thread_state, "deadline", None)
+
+
+def check_current_deadline(*_: Any) -> None:
+    """Raises QueryTimeout when the thread's deadline has ended; a listener before each statement of an engine.
+
+    An interrupt ends only a statement that is running.
+    """
+    if deadline := current_deadline():
+        deadline.check()

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from proprium.errors import BadQuery, QueryTimeout, QueryTooLarge, WarehouseBusy
+from proprium.warehouse.engine import batches
 from proprium.warehouse.query_timeout import QueryDeadline, with_deadline
-from proprium.warehouse.warehouse import Warehouse, batches, open_warehouse
+from proprium.warehouse.warehouse import Warehouse, open_warehouse
 from tests.support.warehouse_fixture import FilledWarehouse
 
 ENDLESS = text("SELECT sum(a.range * b.range * c.range) FROM range(1000000) a, range(1000000) b, range(1000000) c")

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from proprium.warehouse import schema
 from proprium.warehouse.dialect import epoch_us
+from proprium.warehouse.engine import stage
 from proprium.warehouse.projection.event_rows import EventRows, session_hits
 from proprium.warehouse.projection.sessionizer import (
     Session,
@@ -33,7 +34,6 @@ from proprium.warehouse.projection.sessionizer import (
     SessionRulesLookup,
     VisitorKey,
 )
-from proprium.warehouse.warehouse import stage
 
 _staging_metadata = MetaData()
 _event, _session = schema.event, schema.session

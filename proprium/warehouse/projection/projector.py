@@ -7,7 +7,6 @@ database generation differ, and compacts the file after deletions.
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from proprium.errors import OperatorError
 from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.event_codec import from_timestamp_us
 from proprium.warehouse import schema
-from proprium.warehouse.compaction import SPARE_DISK_BYTES, CompactionSchedule, check_disk_for_copy
+from proprium.warehouse.compaction import SPARE_DISK_BYTES, CompactionSchedule, check_space_for_copy
 from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.progress import ProgressCallback, ProgressReporter
 from proprium.warehouse.projection.rules import RulesSource
@@ -40,8 +39,6 @@ RETRY_DELAY_S = 2.0
 MAX_FAILURES_BEFORE_REOPEN = 2
 BACKFILL_THRESHOLD_EVENTS = 50_000
 """A lag of more events than this is applied by backfill, in larger batches."""
-BYTES_PER_EVENT = 150
-"""Estimated size of an event in the warehouse file, for the check of free disk space."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class Projector:
         Returns the numbers of all properties. Raises OperatorError when there is too little disk space.
         """
         with self._lock:
-            self._check_disk()
+            self._check_space()
             self._is_rebuilding = True
             try:
                 log.info("rebuilding the warehouse from storage")
@@ -139,7 +136,7 @@ class Projector:
         with self._lock:
             if not self._sync.needs_compaction:
                 return False
-            check_disk_for_copy(self._warehouse.path)
+            check_space_for_copy(self._warehouse.engine)
             compacted_copy = self._warehouse.copy(lambda: self._on_batch_done(self._sync))
             self._sync_and_swap(compacted_copy, None)
             changed_properties = self._sync.property_numbers()
@@ -275,12 +272,14 @@ class Projector:
         self._checked_at_s = now_s
         return not self._sync.is_compatible()
 
-    def _check_disk(self) -> None:
-        needed_bytes = sum(self._change_feed.event_counts().values()) * BYTES_PER_EVENT + SPARE_DISK_BYTES
-        free_bytes = shutil.disk_usage(self._warehouse.path.parent).free
+    def _check_space(self) -> None:
+        engine = self._warehouse.engine
+        event_count = sum(self._change_feed.event_counts().values())
+        needed_bytes = event_count * engine.bytes_per_event + SPARE_DISK_BYTES
+        free_bytes = engine.free_bytes()
         if free_bytes < needed_bytes:
             raise OperatorError(
-                f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {self._warehouse.path.parent},"
+                f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {engine.location},"
                 f" {free_bytes >> 20} MB are free. Free up disk space and try again."
             )
 
