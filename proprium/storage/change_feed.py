@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from proprium.storage import instance_settings
 from proprium.storage.database import Database
-from proprium.storage.event_columns import SELECT_LIST, EventBatch, FeedEvent, fetch_batch
+from proprium.storage.event_columns import SELECT_LIST, EventBatch, fetch_batch
 from proprium.storage.tables import EventRow, StorageChange
 
 POLL_INTERVAL_S = 0.1
@@ -46,10 +46,6 @@ class ChangeFeed:
         self._wake_event = threading.Event()
         self._lock = threading.Lock()
         self._commit_watcher = database.watch_commits()
-
-    def events_after(self, seq: int, limit: int = 5_000) -> list[FeedEvent]:
-        """Returns the next events in commit order, at most `limit`."""
-        return self.batch_after(seq, limit).rows()
 
     def batch_after(self, seq: int, limit: int) -> EventBatch:
         """Returns the next events in commit order, at most `limit`, as columns."""

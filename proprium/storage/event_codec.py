@@ -3,50 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from collector.event import Event
+from proprium.storage.stored_columns import COLUMN_BY_KEY
+from proprium.storage.tables import EventRow
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-KNOWN_KEYS: dict[str, str] = {  # key of data → column; the order decides the bits of `sent`: append only
-    "user_id": "user_id",
-    "view_id": "view_id",
-    "url": "page",
-    "title": "title",
-    "hostname": "hostname",
-    "referrer": "referrer",
-    "screen_width": "screen_width",
-    "screen_height": "screen_height",
-    "language": "language",
-    "utm_source": "utm_source",
-    "utm_medium": "utm_medium",
-    "utm_campaign": "utm_campaign",
-    "utm_term": "utm_term",
-    "utm_content": "utm_content",
-    "time_on_page": "time_on_page",
-    "scroll_depth": "scroll_depth",
-    "automated": "automated",
-    "user_agent": "user_agent",
-}
-"""Keys that are decoded from a column, if the column holds exactly the value that was sent."""
+KNOWN_KEYS: dict[str, str] = {key: column.name for key, column in COLUMN_BY_KEY.items()}
+"""Key of data → column, in the order of the bits of `sent`.
 
-COLUMNS = (
+Keys are decoded from their column, if it holds exactly the value that was sent."""
+
+_FIRST_COLUMNS = (
     *("id", "property", "event", "created_at", "identity", "visitor", "previous_visitor", "user_agent", "sent"),
-    *("user_id", "view_id", "page", "title", "hostname", "referrer", "screen_width", "screen_height", "language"),
-    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "time_on_page", "scroll_depth"),
-    *("automated", "country", "region", "city", "rest"),
 )
+_event_table: Any = EventRow.__table__  # type: ignore[attr-defined]
+_FIELD_COLUMNS = tuple(
+    column.name for column in _event_table.columns if column.name not in {"seq", *_FIRST_COLUMNS, "rest"}
+)
+"""Columns that hold the field of Event with their name, unchanged."""
+COLUMNS = (*_FIRST_COLUMNS, *_FIELD_COLUMNS, "rest")
 """Column order of inserted rows."""
 
 _BIT_AND_COLUMN_BY_KEY = {key: (1 << index, column) for index, (key, column) in enumerate(KNOWN_KEYS.items())}
-_OPTIONAL_COLUMNS = set(COLUMNS[COLUMNS.index("visitor") : -1]) - {"user_agent", "sent"}
+_OPTIONAL_COLUMNS = {"visitor", "previous_visitor", *_FIELD_COLUMNS}
+_field_values: Callable[[Event], tuple[Any, ...]] = attrgetter(*_FIELD_COLUMNS)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -63,26 +53,7 @@ def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
         event.previous_visitor,
         user_agent,
         sent,
-        event.user_id,
-        event.view_id,
-        event.page,
-        event.title,
-        event.hostname,
-        event.referrer,
-        event.screen_width,
-        event.screen_height,
-        event.language,
-        event.utm_source,
-        event.utm_medium,
-        event.utm_campaign,
-        event.utm_term,
-        event.utm_content,
-        event.time_on_page,
-        event.scroll_depth,
-        event.automated,
-        event.country,
-        event.region,
-        event.city,
+        *_field_values(event),
         _to_json(rest) if rest else None,
     )
 

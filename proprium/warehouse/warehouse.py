@@ -188,7 +188,7 @@ class Warehouse:
 
 
 def _outdated_seq(connection: Connection) -> int | None:
-    """Reads the event seq that tables of another schema version have reached.
+    """Reads the event seq that tables of another schema version, or with other columns, have reached.
 
     None for a new database or one of this version. Raises WarehouseUnreadable when the position cannot be read.
     """
@@ -198,7 +198,14 @@ def _outdated_seq(connection: Connection) -> int | None:
     if {column["name"] for column in inspector.get_columns(position.name)} != set(position.c.keys()):
         raise WarehouseUnreadable("table `position` has the columns of another version of Proprium")
     row = connection.execute(select(position.c.schema_version, position.c.event_seq)).first()
-    return row.event_seq if row and row.schema_version != schema.VERSION else None
+    is_outdated = row is not None and (
+        row.schema_version != schema.VERSION
+        or any(
+            {column["name"] for column in inspector.get_columns(table.name)} != set(table.c.keys())
+            for table in (schema.event, schema.session)
+        )
+    )
+    return row.event_seq if row and is_outdated else None
 
 
 def open_warehouse(location: Location, memory: str = "512MB", threads: int | None = None) -> Warehouse:

@@ -20,7 +20,7 @@ from collector.bounded_cache import bounded_lru_cache
 from collector.event import BUILT_IN_EVENTS, Identity
 from collector.user_agent import classify
 from proprium.storage.event_columns import DictionaryColumn, EventBatch
-from proprium.warehouse import schema
+from proprium.storage.stored_columns import STORED_COLUMNS
 from proprium.warehouse.projection.rules import Rules
 from proprium.warehouse.projection.sessionizer import (
     CUSTOM,
@@ -34,15 +34,9 @@ from proprium.warehouse.projection.sessionizer import (
 
 MAX_ENGAGED_MS = 30 * 60 * 1_000
 """Cap of engaged time, of an event and of a page view."""
-STORED_COLUMNS = tuple(
-    column.name
-    for column in schema.event.columns
-    if column.name
-    in {
-        *("seq", "property", "created_at", "event", "previous_visitor", "identity", "title", "user_id"),
-        *("hostname", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
-        *("country", "region", "city", "language"),
-    }
+UNCHANGED_COLUMNS = (
+    *("seq", "property", "created_at", "event", "previous_visitor"),
+    *(column.name for column in STORED_COLUMNS if column.scope is not None),
 )
 AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
 
@@ -79,7 +73,7 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     pages = rules.canonical_pages(batch["property"], batch["page"])
     visitors = _visitors(batch, agents)
     return {
-        **{name: batch[name] for name in STORED_COLUMNS},
+        **{name: batch[name] for name in UNCHANGED_COLUMNS},
         "event": event_names,
         "page": pages,
         **{name: DictionaryColumn(batch.codes, [getattr(agent, name) for agent in agents]) for name in AGENT_COLUMNS},

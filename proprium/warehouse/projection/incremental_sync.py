@@ -75,8 +75,10 @@ class IncrementalSync:
             position.rules,
             position.generation,
         ) == self._current_compatibility_key()
+        if not is_same_history or self.warehouse.rebuild_percent() is not None:
+            return False
         has_pending_changes = self._change_feed.last_change_seq() > position.change_seq
-        return is_same_history and (has_pending_changes or position.event_seq <= self._change_feed.last_event_seq())
+        return has_pending_changes or position.event_seq <= self._change_feed.last_event_seq()
 
     def apply_next(
         self, batch_size: int = BATCH_SIZE, max_batches: int = 1, on_batch_done: Callable[[], None] = no_op

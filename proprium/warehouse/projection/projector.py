@@ -161,10 +161,11 @@ class Projector:
 
     def lag_s(self) -> float:
         """Returns how long the oldest pending event has waited to be projected, in seconds; cheap."""
-        pending_events = self._change_feed.events_after(self._sync.position.event_seq, 1)
-        if not pending_events:
+        pending_batch = self._change_feed.batch_after(self._sync.position.event_seq, 1)
+        if not pending_batch:
             return 0.0
-        age_s = max(0.0, (self._clock() - from_timestamp_us(pending_events[0].created_at)).total_seconds())
+        [created_us] = pending_batch["created_at"]
+        age_s = max(0.0, (self._clock() - from_timestamp_us(created_us)).total_seconds())
         return age_s if self._caught_up_at_s is None else min(age_s, time.monotonic() - self._caught_up_at_s)
 
     def _run(self) -> None:

@@ -27,6 +27,7 @@ _FINGERPRINTED_MODULES = (
     "collector.user_agent",
     "collector.bots",
     "collector.acquisition",
+    "proprium.storage.stored_columns",
     "proprium.warehouse.projection.exclusions",
     "proprium.warehouse.projection.page_engagement",
     "proprium.warehouse.projection.event_rows",
