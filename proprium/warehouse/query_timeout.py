@@ -51,7 +51,12 @@ class QueryDeadline:
 
         Raises QueryTimeout at once when that has already happened.
         """
-        timer = threading.Timer(self.timeout_s, self._expire)
+
+        def expire() -> None:
+            self.is_expired = True
+            self._interrupt_all()
+
+        timer = threading.Timer(self.timeout_s, expire)
         timer.daemon = True
         with self._lock:
             self._interrupts.append(interrupt)
@@ -63,10 +68,6 @@ class QueryDeadline:
             timer.cancel()
             with self._lock:
                 self._interrupts.remove(interrupt)
-
-    def _expire(self) -> None:
-        self.is_expired = True
-        self._interrupt_all()
 
     def _interrupt_all(self) -> None:
         with self._lock:

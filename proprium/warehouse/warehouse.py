@@ -176,13 +176,14 @@ class Warehouse:
         """Excludes writers and readers; readers that outlast the drain timeout are interrupted and disconnected."""
         with (
             self._write_lock,
-            self._swap_lock.exclusive(drain_timeout_s, self._interrupt_readers, is_permanent=is_permanent),
+            self._swap_lock.exclusive(drain_timeout_s, self.interrupt_readers, is_permanent=is_permanent),
         ):
             for connection in list(self._reader_connections):
                 self.engine.disconnect(connection)
             yield
 
-    def _interrupt_readers(self) -> None:
+    def interrupt_readers(self) -> None:
+        """Interrupts all running queries, which end with WarehouseBusy."""
         for connection in list(self._reader_connections):
             self.engine.interrupt(connection)
 

@@ -93,7 +93,7 @@ def test_a_question_that_is_nested_too_deeply_is_the_askers_fault(warehouse: Fil
 
 
 def test_one_that_is_cut_off_for_a_swap_can_be_asked_again(warehouse: FilledWarehouse) -> None:
-    threading.Timer(0.3, warehouse.warehouse._interrupt_readers).start()
+    threading.Timer(0.3, warehouse.warehouse.interrupt_readers).start()
     with pytest.raises(WarehouseBusy, match="Try again"), warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
 

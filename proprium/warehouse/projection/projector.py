@@ -105,8 +105,11 @@ class Projector:
         Rebuilds instead where the warehouse is not compatible with storage. Raises ProjectorStopped.
         """
         with self._lock:
-            if self._needs_rebuild():
-                return self.rebuild(on_progress)
+            now_s = time.monotonic()
+            if now_s - self._checked_at_s >= POLL_INTERVAL_S:  # the check costs as much as a small projection
+                self._checked_at_s = now_s
+                if not self._sync.is_compatible():
+                    return self.rebuild(on_progress)
             changed_properties = self._sync_all(self._sync, on_progress)
         self._notify(changed_properties)
         return changed_properties
@@ -117,7 +120,14 @@ class Projector:
         Returns the numbers of all properties. Raises OperatorError when there is too little disk space.
         """
         with self._lock:
-            self._check_space()
+            engine = self._warehouse.engine
+            event_count = sum(self._change_feed.event_counts().values())
+            needed_bytes, free_bytes = event_count * engine.bytes_per_event + SPARE_DISK_BYTES, engine.free_bytes()
+            if free_bytes < needed_bytes:
+                raise OperatorError(
+                    f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {engine.location},"
+                    f" {free_bytes >> 20} MB are free. Free up disk space and try again."
+                )
             self._is_rebuilding = True
             try:
                 log.info("rebuilding the warehouse from storage")
@@ -181,7 +191,11 @@ class Projector:
             except Exception:
                 failure_count += 1
                 log.exception("warehouse sync failed; retrying", extra={"failures": failure_count})
-                self._recover(failure_count)
+                self._stop_event.wait(RETRY_DELAY_S)
+                self._change_feed.wake()
+                # A full disk may resolve by itself; an engine in a fatal error state needs the reopening.
+                if failure_count >= MAX_FAILURES_BEFORE_REOPEN:
+                    self._reopen()
             interval_s = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, INTERVAL_WORK_FACTOR * (time.monotonic() - started_s)))
             self._change_feed.wait(POLL_INTERVAL_S)
             self._stop_event.wait(max(0.0, started_s + interval_s - time.monotonic()))
@@ -210,20 +224,13 @@ class Projector:
             self._compactions.record_success(duration_s)
             log.info("warehouse compacted in %.1f s", duration_s, extra={"duration_s": round(duration_s, 1)})
 
-    def _recover(self, failure_count: int) -> None:
-        """Waits, and reopens the warehouse after repeated failures.
-
-        A full disk may resolve by itself; an engine in a fatal error state needs the reopening.
-        """
-        self._stop_event.wait(RETRY_DELAY_S)
-        self._change_feed.wake()
-        if failure_count >= MAX_FAILURES_BEFORE_REOPEN:
-            try:
-                with self._lock:
-                    self._warehouse.reopen()
-                    self._sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
-            except Exception:
-                log.exception("the warehouse could not be reopened")
+    def _reopen(self) -> None:
+        try:
+            with self._lock:
+                self._warehouse.reopen()
+                self._sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
+        except Exception:
+            log.exception("the warehouse could not be reopened")
 
     def _sync_all(
         self, sync: IncrementalSync, on_progress: ProgressCallback | None, *, live_sync: IncrementalSync | None = None
@@ -264,25 +271,6 @@ class Projector:
             self._warehouse.discard(rebuild_target)
             raise
         self._sync = sync.rebind(self._warehouse)
-
-    def _needs_rebuild(self) -> bool:
-        """Checks compatibility at most once every POLL_INTERVAL_S: it costs as much as a small projection."""
-        now_s = time.monotonic()
-        if now_s - self._checked_at_s < POLL_INTERVAL_S:
-            return False
-        self._checked_at_s = now_s
-        return not self._sync.is_compatible()
-
-    def _check_space(self) -> None:
-        engine = self._warehouse.engine
-        event_count = sum(self._change_feed.event_counts().values())
-        needed_bytes = event_count * engine.bytes_per_event + SPARE_DISK_BYTES
-        free_bytes = engine.free_bytes()
-        if free_bytes < needed_bytes:
-            raise OperatorError(
-                f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {engine.location},"
-                f" {free_bytes >> 20} MB are free. Free up disk space and try again."
-            )
 
     def _notify(self, changed_properties: frozenset[int]) -> None:
         if changed_properties and self._on_properties_changed is not None:
