@@ -42,7 +42,17 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
     """Encodes an event as the values of COLUMNS; `user_agent` is the ID of its text."""
-    sent, rest = _split_data(event)
+    sent = 0
+    rest = {}
+    for key, value in event.data.items():
+        bit_and_column = _BIT_AND_COLUMN_BY_KEY.get(key)
+        if bit_and_column is not None:
+            column_value = getattr(event, bit_and_column[1])
+            # The type is compared as well: 1, 1.0, "1" and True are four different values.
+            if column_value == value and type(column_value) is type(value) and value is not None:
+                sent |= bit_and_column[0]
+                continue
+        rest[key] = value
     return (
         event.id.bytes,
         event.property,
@@ -92,21 +102,6 @@ def from_timestamp_us(timestamp_us: int) -> datetime:
 def _sent_keys(sent: int) -> tuple[tuple[str, int], ...]:
     """Returns the keys whose bit is set, with their index in KNOWN_KEYS."""
     return tuple((key, index) for index, key in enumerate(KNOWN_KEYS) if sent & 1 << index)
-
-
-def _split_data(event: Event) -> tuple[int, dict[str, Any]]:
-    sent = 0
-    rest = {}
-    for key, value in event.data.items():
-        bit_and_column = _BIT_AND_COLUMN_BY_KEY.get(key)
-        if bit_and_column is not None:
-            column_value = getattr(event, bit_and_column[1])
-            # The type is compared as well: 1, 1.0, "1" and True are four different values.
-            if column_value == value and type(column_value) is type(value) and value is not None:
-                sent |= bit_and_column[0]
-                continue
-        rest[key] = value
-    return sent, rest
 
 
 def _is_storable(value: Any) -> bool:

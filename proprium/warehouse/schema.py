@@ -92,7 +92,7 @@ left_out = Table(
     Column("visitor", BigInteger),
     Column("reason", String, nullable=False),  # a result of Exclusions.reason
 )
-"""Events excluded from all metrics by a property's rules; kept only to be counted by reason."""
+"""Events excluded from all metrics by a property's rules; stored only to be counted by reason."""
 
 compaction = Table(
     "compaction",

@@ -195,7 +195,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
 
 
 def sort_by_time(batch: EventBatch) -> EventBatch:
-    """Sorts a batch, given in the order of seq, by (time, seq)."""
+    """Sorts a batch from the order of seq into that of (time, seq)."""
     timestamps_us = batch["created_at"]
     if all(map(le, timestamps_us, timestamps_us[1:])):
         return batch

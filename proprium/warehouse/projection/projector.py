@@ -215,14 +215,14 @@ class Projector:
             raise
         except OperatorError as problem:
             self._compactions.record_failure()
-            log.warning("%s", problem)
+            log.warning("warehouse compaction postponed", extra={"error": str(problem)})
         except Exception:
             self._compactions.record_failure()
             log.exception("warehouse compaction failed; retrying later")
         else:
             duration_s = time.monotonic() - started_s
             self._compactions.record_success(duration_s)
-            log.info("warehouse compacted in %.1f s", duration_s, extra={"duration_s": round(duration_s, 1)})
+            log.info("warehouse compacted", extra={"duration_s": round(duration_s, 1)})
 
     def _reopen(self) -> None:
         try:
@@ -237,7 +237,7 @@ class Projector:
     ) -> frozenset[int]:
         """Applies everything pending and returns the changed properties. Raises ProjectorStopped.
 
-        `live_sync`, where given, is kept up to date as well: the warehouse that serves reads during a rebuild.
+        `live_sync` is brought up to date as well, if any: the warehouse that serves reads during a rebuild.
         """
         reporter = ProgressReporter(sync.position.event_seq, self._change_feed.last_event_seq(), on_progress)
         changed_properties: frozenset[int] = frozenset()
