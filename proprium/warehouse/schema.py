@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData,
 from proprium.storage.stored_columns import WarehouseScope, columns_in
 
 VERSION = 5
-"""Schema version. Increment it with every change of this file or of the rows that the projector writes: a
+"""Schema version. Increment it with every change of this module or of the rows that the projector writes: a
 warehouse with another version, or other columns, is rebuilt."""
 
 metadata = MetaData()
@@ -97,9 +97,9 @@ left_out = Table(
 compaction = Table(
     "compaction",
     metadata,
-    Column("is_pending", Boolean, nullable=False),  # the file may still contain the bytes of deleted rows
+    Column("is_pending", Boolean, nullable=False),  # bytes of deleted rows may remain
 )
-"""One row, set in the transaction of each deletion, so that it survives a restart. No row: an older file, where a
+"""One row, set in the transaction of each deletion, so that it survives a restart. No row: an older warehouse, where a
 compaction counts as pending."""
 
 position = Table(

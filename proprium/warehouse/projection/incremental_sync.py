@@ -112,7 +112,7 @@ class IncrementalSync:
         return self.apply_next(BACKFILL_BATCH_SIZE, MAX_BACKFILL_BATCHES, on_batch_done)
 
     def rebind(self, warehouse: Warehouse) -> IncrementalSync:
-        """Continues from the same position in `warehouse`, into which this sync's file was swapped."""
+        """Continues from the same position in `warehouse`, into which this sync's rows were swapped."""
         self.warehouse = warehouse
         return self
 
@@ -195,8 +195,8 @@ class IncrementalSync:
         """Applies a deletion to the rows that it names by seq or visitor; else reprojects the property.
 
         Reprojecting reads the property's events up to the current position; later ones follow as new events. It is for
-        a changed rule, for events deleted by id, which the warehouse does not hold, and for an
-        erasure whose details storage has blanked since.
+        a changed rule, for events deleted by id, which the warehouse does not hold, and for an erasure whose details
+        storage has blanked since.
         """
         kind = ChangeKind(change.kind)
         detail_key = {ChangeKind.EVENTS_DELETED: "seqs", ChangeKind.VISITOR_ERASED: "visitor"}.get(kind)
@@ -217,7 +217,7 @@ class IncrementalSync:
 
 
 def note_compaction(connection: Connection, *, is_pending: bool) -> None:
-    """Records in the warehouse whether the file needs a compaction."""
+    """Records in the warehouse whether it needs a compaction."""
     connection.execute(delete(schema.compaction))
     connection.execute(insert(schema.compaction).values(is_pending=is_pending))
 

@@ -1,7 +1,7 @@
 """The projector: a background thread that keeps the warehouse in sync with storage.
 
 Applies new events and deletions incrementally, backfills when it is far behind, rebuilds when schema version, rules or
-database generation differ, and compacts the file after deletions.
+database generation differ, and compacts the warehouse after deletions.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Projector:
         return changed_properties
 
     def rebuild(self, on_progress: ProgressCallback | None = None) -> frozenset[int]:
-        """Rebuilds the warehouse in a new file, then swaps; the old file serves reads meanwhile.
+        """Rebuilds the warehouse beside the old one, which serves reads until the swap.
 
         Returns the numbers of all properties. Raises OperatorError when there is too little disk space.
         """
@@ -139,9 +139,9 @@ class Projector:
         return changed_properties
 
     def compact(self) -> bool:
-        """Compacts the file: rewrites it without deleted rows. Returns False where no compaction is needed.
+        """Compacts the warehouse: rewrites it without deleted rows. Returns False where no compaction is needed.
 
-        The old file serves reads meanwhile. Raises OperatorError when there is too little disk space.
+        The old contents serve reads meanwhile. Raises OperatorError when there is too little disk space.
         """
         with self._lock:
             if not self._sync.needs_compaction:
@@ -154,7 +154,7 @@ class Projector:
         return True
 
     def erased_to(self) -> int:
-        """Returns the seq up to which storage's deletions are erased from the warehouse's file.
+        """Returns the seq up to which storage's deletions are erased from the warehouse.
 
         0 while a compaction is pending.
         """
@@ -203,7 +203,7 @@ class Projector:
     def _compact_when_due(self) -> None:
         """Compacts when it is due; a failure is logged and retried later. Raises ProjectorStopped.
 
-        The metrics are correct without it: deleted rows are gone, only their bytes may remain in the file.
+        The metrics are correct without it: deleted rows are gone, only their bytes may remain on disk.
         """
         sync = self._sync
         if not self._compactions.is_due(sync.needs_compaction, sync.position.change_seq):
