@@ -74,8 +74,16 @@ def make_storable(event: Event) -> Event:
     Rarely needed, since the collector rejects most of them. The values are still decoded, from `rest`.
     """
     event.event, event.user_agent = _to_valid_unicode(event.event), _to_valid_unicode(event.user_agent)
-    cleared_fields = {name: None for name in _OPTIONAL_COLUMNS if not _is_storable(getattr(event, name))}
-    return replace(event, **cleared_fields)  # type: ignore[arg-type]
+    cleared_fields: dict[str, Any] = {}
+    for name in _OPTIONAL_COLUMNS:
+        value = getattr(event, name)
+        if isinstance(value, int):
+            is_storable = -(2**63) <= value < 2**63
+        else:
+            is_storable = value is None or _to_valid_unicode(value) == value
+        if not is_storable:
+            cleared_fields[name] = None
+    return replace(event, **cleared_fields)
 
 
 def data_of(column_values: Sequence[Any], sent: int, rest: str | None) -> dict[str, Any]:
@@ -102,12 +110,6 @@ def from_timestamp_us(timestamp_us: int) -> datetime:
 def _sent_keys(sent: int) -> tuple[tuple[str, int], ...]:
     """Returns the keys whose bit is set, with their index in KNOWN_KEYS."""
     return tuple((key, index) for index, key in enumerate(KNOWN_KEYS) if sent & 1 << index)
-
-
-def _is_storable(value: Any) -> bool:
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    return value is None or _to_valid_unicode(value) == value
 
 
 def _to_valid_unicode(text: str) -> str:

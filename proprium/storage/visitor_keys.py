@@ -57,6 +57,7 @@ class VisitorKeys:
             numbers = session.scalars(select(VisitorKey.property).distinct()).all()  # type: ignore[call-overload]
             for property_number in numbers:
                 timezone = ZoneInfo(timezones.get(property_number, "UTC"))
+                # The oldest day whose key is still needed.
                 yesterday = now.astimezone(timezone).date() - timedelta(days=1)
                 is_old = (VisitorKey.property == property_number, VisitorKey.day < yesterday.isoformat())
                 result = session.execute(delete(VisitorKey).where(*is_old))  # type: ignore[arg-type]

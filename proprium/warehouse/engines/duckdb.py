@@ -29,7 +29,6 @@ BATCH_ROWS = 16_384
 COPY_ROWS = 122_880
 """Most rows that a copy writes in one statement: a row group of the engine, some 0.6 s on two busy cores."""
 
-
 _FULL_DISK = ("no space", "disk", "could not write", "failed to create")
 
 
