@@ -14,15 +14,18 @@ import pytest
 from sqlalchemy import func, select, text
 
 from proprium.config import Settings
+from proprium.metrics.dashboard import dashboard
 from proprium.sql_console.snapshot import SnapshotCache, SnapshotScope
 from proprium.storage.database import Database
 from proprium.storage.retention import prune
 from proprium.warehouse import schema
 from proprium.warehouse.engine import Engine
 from proprium.warehouse.engines.duckdb import DuckDBEngine
+from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.warehouse import open_warehouse, warehouse_exists
 from tests.sql.conftest import OURS
 from tests.support.builders import an_event, moment
+from tests.support.dashboards import a_query
 from tests.support.memory_engine import MemoryEngine
 from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse import test_another_version, test_projector
@@ -66,6 +69,19 @@ def test_the_sql_console_copies_its_rows_from_any_engine(warehouse: FilledWareho
     _, info = snapshots.open(SnapshotScope((OURS,), None))
     snapshots.close()
     assert (info.event_count, info.session_count) == (2, 1)
+
+
+def test_a_dashboard_is_the_same_on_both_engines(
+    warehouse: FilledWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    warehouse.append(a_week_of_events())
+    on_disk = open_warehouse(tmp_path_factory.mktemp("file") / "warehouse.duckdb", memory="128MB", threads=1)
+    Projector(warehouse.tail, on_disk, warehouse.rules).catch_up()
+    query = a_query(property_number=1)
+    in_memory, in_file = dashboard(warehouse.warehouse, query), dashboard(on_disk, query)
+    on_disk.close()
+    assert in_memory.totals.page_views > 0
+    assert (in_memory.totals, in_memory.breakdowns) == (in_file.totals, in_file.breakdowns)
 
 
 def test_a_second_engine_implements_the_protocol_as_the_first_does() -> None:
