@@ -35,7 +35,7 @@ def open_storage() -> Iterator[tuple[Settings, Database]]:
             migrate(database, settings.data_dir)
         elif revision != newest_revision():
             raise OperatorError(
-                f"{database.path} has the schema of another version. Start `proprium serve` once to migrate it."
+                f"{database.name} has the schema of another version. Start `proprium serve` once to migrate it."
             )
         yield settings, database
     finally:

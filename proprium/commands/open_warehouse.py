@@ -46,12 +46,13 @@ def erase_deleted_data(settings: Settings, database: Database) -> None:
     """
     from proprium.server.control_socket import running_server
     from proprium.storage.erasure import finish_deletions
+    from proprium.warehouse.warehouse import warehouse_exists
 
     with running_server(settings) as server:
         if server:
             return
     erased_seq = 0
-    if settings.warehouse_path.exists():
+    if warehouse_exists(settings.warehouse_path):
         try:
             with open_local_warehouse() as (_, _, projector):
                 projector.catch_up()

@@ -7,22 +7,22 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String
 
 from proprium.serialization.raw_events import CONTEXT_FIELDS, to_json
-from proprium.storage import event_codec
 from proprium.storage.events import StoredEvent
+from proprium.storage.stored_columns import COLUMN_BY_KEY
 
 BATCHES_PER_ROW_GROUP = 10
-_INTEGER_KEYS = frozenset({"screen_width", "screen_height", "time_on_page", "scroll_depth"})
+_TEXT, _INT64, _BOOLEAN = pa.string(), pa.int64(), pa.bool_()
+_ARROW_TYPES: dict[Any, Any] = {
+    String: _TEXT,
+    Boolean: _BOOLEAN,
+    **dict.fromkeys((SmallInteger, Integer, BigInteger), _INT64),
+}
 _INT64_LIMIT = 2**63
 
 _CONTEXT_TYPES = {name: pa.bool_() if name == "is_bot" else pa.string() for name in CONTEXT_FIELDS}
-
-
-def _arrow_type(key: str) -> Any:
-    if key == "automated":
-        return pa.bool_()
-    return pa.int64() if key in _INTEGER_KEYS else pa.string()
 
 
 SCHEMA = pa.schema(
@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
         ("id", pa.string()),
         ("created_at", pa.timestamp("us", tz="UTC")),
         ("event", pa.string()),
-        *((key, _arrow_type(key)) for key in event_codec.KNOWN_KEYS),
+        *((key, _ARROW_TYPES[column.type]) for key, column in COLUMN_BY_KEY.items()),
         *_CONTEXT_TYPES.items(),
         ("data", pa.string()),  # JSON of all data as sent
     ]
@@ -58,29 +58,29 @@ def _record_batch(batch: list[StoredEvent]) -> Any:
         "id": [str(event.id) for event in batch],
         "created_at": [event.created_at for event in batch],
         "event": [event.event for event in batch],
-        **{key: [_typed_value(key, event.data.get(key)) for event in batch] for key in event_codec.KNOWN_KEYS},
+        **{
+            key: [_typed_value(_ARROW_TYPES[column.type], event.data.get(key)) for event in batch]
+            for key, column in COLUMN_BY_KEY.items()
+        },
         **{name: [getattr(event, name) for event in batch] for name in CONTEXT_FIELDS},
         "data": [to_json(event.data) for event in batch],
     }
     return pa.RecordBatch.from_pydict(columns, SCHEMA)
 
 
-def _typed_value(key: str, value: Any) -> Any:
+def _typed_value(arrow_type: Any, value: Any) -> Any:
     """Returns a known key's value if it has the column's type, else None.
 
     The column `data` contains it in any case.
     """
-    if key == "automated":
+    if arrow_type is _BOOLEAN:
         return value if isinstance(value, bool) else None
-    if key in _INTEGER_KEYS:
+    if arrow_type is _INT64:
         is_int64 = isinstance(value, int) and not isinstance(value, bool) and -_INT64_LIMIT <= value < _INT64_LIMIT
         return value if is_int64 else None
-    return value if isinstance(value, str) and _is_valid_text(value) else None
-
-
-def _is_valid_text(text: str) -> bool:
-    """Returns False for text with lone surrogates, which Arrow strings cannot hold."""
-    return text.isascii() or text.encode("utf-8", "ignore").decode() == text
+    # Arrow strings cannot hold lone surrogates.
+    is_text = isinstance(value, str) and (value.isascii() or value.encode("utf-8", "ignore").decode() == value)
+    return value if is_text else None
 
 
 class _ChunkBuffer:

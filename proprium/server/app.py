@@ -162,7 +162,7 @@ def _build_parts(settings: Settings, atlas: Atlas) -> tuple[ServerParts, HitFeed
     jobs = JobScheduler(
         standard_jobs(settings, database, collector_parts.visitor_keys, warehouse_erased_seq=projector.erased_to)
     )
-    sql_runner = SqlRunner(SnapshotCache(warehouse))
+    sql_runner = SqlRunner(SnapshotCache(warehouse, settings.data_dir / "sql.tmp"))
     return ServerParts(
         database, warehouse, change_feed, live_queries, projector, sql_runner, collector_parts, jobs
     ), hit_feed

@@ -18,7 +18,13 @@ def table_of(result: SqlResult) -> Iterator[list[Any]]:
 
 def as_json(result: SqlResult) -> bytes:
     """Returns a JSON array of objects; repeated column names are numbered."""
-    names = _unique_names([column.name for column in result.columns])
+    names: list[str] = []
+    for column in result.columns:
+        suffix, name = 1, column.name
+        while name in names:
+            suffix += 1
+            name = f"{column.name}_{suffix}"
+        names.append(name)
     rows = [dict(zip(names, row, strict=True)) for row in result.rows]
     return json.dumps(rows, ensure_ascii=False, indent=1).encode()
 
@@ -30,14 +36,3 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-
-
-def _unique_names(names: list[str]) -> list[str]:
-    unique_names: list[str] = []
-    for name in names:
-        suffix, candidate = 1, name
-        while candidate in unique_names:
-            suffix += 1
-            candidate = f"{name}_{suffix}"
-        unique_names.append(candidate)
-    return unique_names

@@ -69,7 +69,8 @@ class SqlRunner:
                 response = await self._run_in_child(file_descriptor, sql, scope.timezone)
             finally:
                 os.close(file_descriptor)
-        return _to_result(response), snapshot_info
+        columns = tuple(ResultColumn(column["name"], column["type"]) for column in response["columns"])
+        return SqlResult(columns, response["rows"], response["elapsed_s"], response["cut"]), snapshot_info
 
     def close(self) -> None:
         self._snapshots.close()
@@ -107,7 +108,10 @@ class SqlRunner:
         except TimeoutError:
             raise SqlRefused(_TIMEOUT_MESSAGE.format(self._timeout_s)) from None
         finally:
-            await _kill(process)
+            with contextlib.suppress(ProcessLookupError):
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
         return self._parse_output(output)
 
     def _parse_output(self, output: bytes) -> Mapping[str, Any]:
@@ -153,15 +157,3 @@ async def _communicate(process: asyncio.subprocess.Process, request: bytes) -> b
             return b""
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-
-
-def _to_result(response: Mapping[str, Any]) -> SqlResult:
-    columns = tuple(ResultColumn(column["name"], column["type"]) for column in response["columns"])
-    return SqlResult(columns, response["rows"], response["elapsed_s"], response["cut"])

@@ -31,7 +31,9 @@ def save(database: Database, user_id: UUID, name: str, sql: str) -> SavedQuery:
     with database.write_transaction() as session:
         saved_query = _find_by_name(session, user_id, name)
         if saved_query is None:
-            _check_query_limit(session, user_id)
+            count = select(func.count()).select_from(SavedQuery).where(col(SavedQuery.user_id) == user_id)
+            if (session.scalar(count) or 0) >= MAX_QUERIES_PER_USER:
+                raise Conflict(f"You have reached the limit of {MAX_QUERIES_PER_USER} saved queries. Delete one first.")
             saved_query = SavedQuery(user_id=user_id, name=name, sql=sql)
             session.add(saved_query)
         saved_query.sql, saved_query.changed_at = sql, utc_now()
@@ -83,9 +85,3 @@ def _find(session: Session, user_id: UUID, query_id: UUID) -> SavedQuery:
 def _find_by_name(session: Session, user_id: UUID, name: str) -> SavedQuery | None:
     statement = select(SavedQuery).where(col(SavedQuery.user_id) == user_id, col(SavedQuery.name) == name)
     return session.scalars(statement).first()
-
-
-def _check_query_limit(session: Session, user_id: UUID) -> None:
-    statement = select(func.count()).select_from(SavedQuery).where(col(SavedQuery.user_id) == user_id)
-    if (session.scalar(statement) or 0) >= MAX_QUERIES_PER_USER:
-        raise Conflict(f"You have reached the limit of {MAX_QUERIES_PER_USER} saved queries. Delete one first.")

@@ -129,7 +129,7 @@ class _Program(ctypes.Structure):
 
 
 def _filter_program(architecture: int, denied_syscalls: list[int | None]) -> _Program:
-    """Builds the BPF program that denies the given calls and all calls of other architectures and ABIs."""
+    """Builds the BPF program that denies these calls and all calls of other architectures and ABIs."""
     syscall_numbers = [syscall_number for syscall_number in denied_syscalls if syscall_number is not None]
     syscall_count = len(syscall_numbers)
     lines = [

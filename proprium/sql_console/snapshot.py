@@ -26,13 +26,13 @@ from proprium.sql_console.views import (
     EVENTS,
     PROPERTIES,
     SESSIONS,
-    SqlColumn,
     SqlView,
     events_statement,
     sessions_statement,
 )
+from proprium.warehouse.engine import batches
 from proprium.warehouse.schema import event, position, session
-from proprium.warehouse.warehouse import Warehouse, batches
+from proprium.warehouse.warehouse import Warehouse
 
 MAX_EVENTS = 500_000
 """Maximum number of events per snapshot, the newest of the period. Each takes about 40 bytes of disk, 6 µs of CPU."""
@@ -88,12 +88,15 @@ class _CachedSnapshot:
 
 
 class SnapshotCache:
-    """Creates snapshots, one at a time, and caches the last few. Thread-safe."""
+    """Creates snapshots, one at a time, and caches the last few. Thread-safe.
 
-    def __init__(self, warehouse: Warehouse, *, max_events: int = MAX_EVENTS, clock: Clock = utc_now) -> None:
-        self._warehouse, self._max_events, self._clock = warehouse, max_events, clock
-        # Beside the warehouse, which only one process has open: leftovers are from a killed process and can be deleted.
-        self._folder = warehouse.path.with_name("sql.tmp")
+    `folder` is of the process that has the warehouse open: what is in it was left by a killed one, and is deleted.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, folder: Path, *, max_events: int = MAX_EVENTS, clock: Clock = utc_now
+    ) -> None:
+        self._warehouse, self._folder, self._max_events, self._clock = warehouse, folder, max_events, clock
         shutil.rmtree(self._folder, ignore_errors=True)
         self._snapshots: dict[SnapshotScope, _CachedSnapshot] = {}
         self._lock = threading.Lock()
@@ -107,7 +110,13 @@ class SnapshotCache:
                 current_position = tuple(connection.execute(select(position)).all())
                 snapshot = self._snapshots.get(scope)
                 if snapshot is None or not snapshot.is_fresh(self._clock(), current_position):
-                    snapshot = self._put(scope, self._create_snapshot(connection, scope, current_position))
+                    snapshot = self._create_snapshot(connection, scope, current_position)
+                    if scope in self._snapshots:
+                        self._close_snapshots([scope])
+                    elif len(self._snapshots) >= MAX_CACHED_SNAPSHOTS:
+                        self._close_snapshots([next(iter(self._snapshots))])
+                    self._snapshots[scope] = snapshot
+                    self._schedule_eviction()
             return os.dup(snapshot.file_descriptor), snapshot.info
 
     def close(self) -> None:
@@ -116,16 +125,6 @@ class SnapshotCache:
             if self._timer is not None:
                 self._timer.cancel()
 
-    def _put(self, scope: SnapshotScope, snapshot: _CachedSnapshot) -> _CachedSnapshot:
-        self._close_snapshots(
-            [scope]
-            if scope in self._snapshots
-            else list(self._snapshots)[: max(0, len(self._snapshots) + 1 - MAX_CACHED_SNAPSHOTS)]
-        )
-        self._snapshots[scope] = snapshot
-        self._schedule_eviction()
-        return snapshot
-
     def _schedule_eviction(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -133,15 +132,15 @@ class SnapshotCache:
         if oldest_taken_at is None:
             return
         remaining_s = (oldest_taken_at + MAX_AGE - self._clock()).total_seconds()
-        self._timer = threading.Timer(max(0.0, remaining_s) + 1, self._evict_expired)
+
+        def evict_expired() -> None:  # so that deleted data does not stay in an unused file
+            with self._lock:
+                self._close_snapshots(self._expired_scopes())
+                self._schedule_eviction()
+
+        self._timer = threading.Timer(max(0.0, remaining_s) + 1, evict_expired)
         self._timer.daemon = True
         self._timer.start()
-
-    def _evict_expired(self) -> None:
-        """Closes expired snapshots by timer, so that deleted data does not stay in an unused file."""
-        with self._lock:
-            self._close_snapshots(self._expired_scopes())
-            self._schedule_eviction()
 
     def _expired_scopes(self) -> list[SnapshotScope]:
         now = self._clock()
@@ -155,7 +154,11 @@ class SnapshotCache:
         self, connection: Connection, scope: SnapshotScope, current_position: tuple[Any, ...]
     ) -> _CachedSnapshot:
         now = self._clock()
-        since, is_truncated = self._find_start(connection, scope, now)
+        since, is_truncated = scope.start(now), False
+        newest_statement = _bounded(select(event.c.created_at), event, scope, since).order_by(event.c.created_at.desc())
+        excess_times = connection.execute(newest_statement.offset(self._max_events).limit(1)).scalars().all()
+        if excess_times:
+            since, is_truncated = excess_times[0] + timedelta(microseconds=1), True
         editable = [property_.property_number for property_ in scope.properties if property_.may_edit]
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:  # mode 0700
@@ -167,15 +170,6 @@ class SnapshotCache:
         info = SnapshotInfo(event_count, session_count, now, scope.timezone, since if is_truncated else None)
         return _CachedSnapshot(file_descriptor, info, current_position)
 
-    def _find_start(self, connection: Connection, scope: SnapshotScope, now: datetime) -> tuple[datetime | None, bool]:
-        """Returns the start of the snapshot, and whether the event limit made it later than requested."""
-        requested_start = scope.start(now)
-        newest_statement = _bounded(select(event.c.created_at), event, scope, requested_start).order_by(
-            event.c.created_at.desc()
-        )
-        excess_times = connection.execute(newest_statement.offset(self._max_events).limit(1)).scalars().all()
-        return (excess_times[0] + timedelta(microseconds=1), True) if excess_times else (requested_start, False)
-
 
 class _SnapshotWriter:
     """Writes the DuckDB file of a snapshot; the file is not shared until it is closed."""
@@ -185,9 +179,16 @@ class _SnapshotWriter:
         self._connection = duckdb.connect(str(path), config=options)
         columns = ", ".join(f"{column.name} {column.type}" for column in PROPERTIES.columns)
         self._connection.execute(f"CREATE TABLE properties (number INTEGER, {columns})")
+        names = [property_.name for property_ in properties]
         rows = [
-            [property_.property_number, name, property_.id, property_.timezone, property_.may_edit]
-            for property_, name in _with_unique_names(properties)
+            [
+                property_.property_number,
+                property_.name if names.count(property_.name) == 1 else f"{property_.name} ({str(property_.id)[:8]})",
+                property_.id,
+                property_.timezone,
+                property_.may_edit,
+            ]
+            for property_ in properties
         ]
         self._connection.executemany("INSERT INTO properties VALUES (?, ?, ?, ?, ?)", rows)
 
@@ -201,7 +202,12 @@ class _SnapshotWriter:
     def fill(self, view: SqlView, connection: Connection, statement: Select[Any]) -> int:
         """Creates the view's table from the statement's rows and returns their number."""
         self._connection.register("warehouse_rows", batches(connection, statement))
-        columns = ", ".join(_cast_expression(column) for column in view.columns)
+        columns = ", ".join(
+            "properties.property"
+            if column.name == "property"
+            else f"TRY_CAST(warehouse_rows.{column.name} AS {column.type}) AS {column.name}"
+            for column in view.columns
+        )
         create_statement = (
             f"CREATE TABLE {view.name} AS SELECT {columns} FROM warehouse_rows "
             "JOIN properties ON number = warehouse_rows.property"
@@ -210,24 +216,6 @@ class _SnapshotWriter:
         self._connection.unregister("warehouse_rows")
         [(count,)] = self._connection.execute(f"SELECT count(*) FROM {view.name}").fetchall()
         return int(count)
-
-
-def _cast_expression(column: SqlColumn) -> str:
-    if column.name == "property":
-        return "properties.property"
-    return f"TRY_CAST(warehouse_rows.{column.name} AS {column.type}) AS {column.name}"
-
-
-def _with_unique_names(properties: Sequence[SnapshotProperty]) -> list[tuple[SnapshotProperty, str]]:
-    """Pairs each property with a unique name: duplicates get the start of their id appended."""
-    names = [property_.name for property_ in properties]
-    return [
-        (
-            property_,
-            property_.name if names.count(property_.name) == 1 else f"{property_.name} ({str(property_.id)[:8]})",
-        )
-        for property_ in properties
-    ]
 
 
 def _bounded(statement: Select[Any], table: Any, scope: SnapshotScope, since: datetime | None) -> Select[Any]:

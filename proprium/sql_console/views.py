@@ -5,12 +5,26 @@ Each column has a name, a type, a meaning and its source in the warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Select, case, null, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    Select,
+    SmallInteger,
+    String,
+    case,
+    null,
+    select,
+    type_coerce,
+)
 
+from proprium.storage.stored_columns import STORED_COLUMNS, WarehouseScope, columns_in
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import CONTEXT_COLUMNS, event, session
 
@@ -31,26 +45,23 @@ class SqlView:
     columns: tuple[SqlColumn, ...]
 
 
-_CONTEXT_MEANINGS = {
-    "hostname": "Hostname of the page",
-    "referrer": "Hostname of the referring page; NULL: none",
+_DERIVED_MEANINGS = {
     "source": "Name of the referrer or utm_source; NULL: direct",
     "channel": "Direct, Organic Search, Referral, Email …",
-    "utm_source": "UTM source of the link that led here",
-    "utm_medium": "UTM medium of the link that led here",
-    "utm_campaign": "UTM campaign of the link that led here",
-    "utm_term": "UTM term of the link that led here",
-    "utm_content": "UTM content of the link that led here",
-    "country": "ISO 3166-1 alpha-2: DE",
-    "region": "ISO 3166-2: DE-HE",
-    "city": "Name of the city",
     "browser": "Chrome, Safari, Firefox …",
     "browser_version": "Major version of the browser",
     "platform": "Operating system: Windows, iOS, Linux …",
     "platform_version": "Version of the operating system",
     "device": "Desktop, Mobile, Tablet",
     "screen": "Screen size: 1920×1080",
-    "language": "Browser language: en-US",
+}
+_STORED_COLUMNS = {column.name: column for column in STORED_COLUMNS if column.scope is not None and column.meaning}
+_TYPE_NAMES = {
+    String: "VARCHAR",
+    SmallInteger: "SMALLINT",
+    Integer: "INTEGER",
+    BigInteger: "BIGINT",
+    Boolean: "BOOLEAN",
 }
 _PROPERTY_COLUMN = SqlColumn("property", "VARCHAR", "Name of the property")
 
@@ -59,11 +70,17 @@ def _seconds(milliseconds: ColumnElement[Any]) -> ColumnElement[float]:
     return type_coerce(milliseconds / 1000.0, Double)
 
 
-def _context_columns() -> tuple[SqlColumn, ...]:
-    return tuple(
-        SqlColumn(name, "VARCHAR", _CONTEXT_MEANINGS[name]) for name in CONTEXT_COLUMNS if name in _CONTEXT_MEANINGS
-    )
+def _stored_columns(names: Iterable[str], *, is_private: bool = False) -> Iterator[SqlColumn]:
+    """Yields those columns that storage describes or the projection derives, with their meaning."""
+    for name in names:
+        if (column := _STORED_COLUMNS.get(name)) is None:
+            if not is_private and name in _DERIVED_MEANINGS:
+                yield SqlColumn(name, "VARCHAR", _DERIVED_MEANINGS[name])
+        elif column.is_private is is_private:
+            yield SqlColumn(name, _TYPE_NAMES[column.type], column.meaning, is_private=is_private)
 
+
+_EVENT_COLUMNS = [column.name for column in columns_in(WarehouseScope.EVENT)]
 
 EVENTS = SqlView(
     "events",
@@ -75,16 +92,16 @@ EVENTS = SqlView(
         SqlColumn("visitor", "BIGINT", "Visitor id; NULL: server-side event without a visitor"),
         SqlColumn("session", "BIGINT", "Session id; joins sessions.session"),
         SqlColumn("page", "VARCHAR", "Path of the page: /pricing"),
-        SqlColumn("title", "VARCHAR", "Title of the page"),
+        *_stored_columns(_EVENT_COLUMNS),
         SqlColumn("is_view", "BOOLEAN", "Counted page view: not by a bot, not a duplicate"),
         SqlColumn("is_custom", "BOOLEAN", "Custom event"),
         SqlColumn("is_bot", "BOOLEAN", "Hit by a bot; exclude with WHERE NOT is_bot"),
         SqlColumn("bot_name", "VARCHAR", "Googlebot, GPTBot …"),
         SqlColumn("bot_category", "VARCHAR", "search engine, AI crawler …"),
-        *_context_columns(),
+        *_stored_columns(CONTEXT_COLUMNS),
         SqlColumn("engaged_s", "DOUBLE", "Engaged time in seconds, of a page_leave", _seconds(event.c.engaged_ms)),
         SqlColumn("scroll_depth", "SMALLINT", "Scroll depth in percent of the page"),
-        SqlColumn("user_id", "VARCHAR", "User id as sent by your site", is_private=True),
+        *_stored_columns(_EVENT_COLUMNS, is_private=True),
         SqlColumn("data", "JSON", "Custom event data: data->>'plan'", is_private=True),
     ),
 )
@@ -111,7 +128,7 @@ SESSIONS = SqlView(
         SqlColumn("is_bounce", "BOOLEAN", "One page view without engagement"),
         SqlColumn("entry_page", "VARCHAR", "First page viewed"),
         SqlColumn("exit_page", "VARCHAR", "Last page viewed"),
-        *_context_columns(),
+        *_stored_columns(CONTEXT_COLUMNS),
     ),
 )
 PROPERTIES = SqlView(

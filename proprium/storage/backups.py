@@ -36,9 +36,15 @@ def create_backup(database: Database, folder: Path, reason: str) -> Path:
     with database.engine.connect() as connection, closing(sqlite3.connect(backup)) as target:
         source: Any = connection.connection.dbapi_connection
         source.backup(target)
-        _delete_visitor_keys(target)
-    log.info("created a backup of storage: %s", backup)
-    _delete_old_backups(database.path, folder)
+        # Visitor keys would outlive their day in a backup, and link visitors to IP addresses.
+        target.execute("PRAGMA journal_mode=DELETE")
+        target.execute("PRAGMA secure_delete=ON")
+        if target.execute("SELECT 1 FROM sqlite_master WHERE name = 'visitor_key'").fetchone():
+            target.execute("DELETE FROM visitor_key")
+        target.commit()
+    log.info("created a backup of storage", extra={"path": str(backup)})
+    for old_backup in list_backups(database.path, folder)[:-MAX_BACKUPS]:
+        old_backup.unlink(missing_ok=True)
     return backup
 
 
@@ -61,7 +67,10 @@ def erase_from_copies(database: Database, folder: Path) -> None:
             with closing(sqlite3.connect(path, isolation_level=None)) as backup:
                 _apply_deletions(backup, changes)
         except sqlite3.Error as problem:
-            log.warning("deleted the backup %s, since deleted events could not be removed from it: %s", path, problem)
+            log.warning(
+                "deleted a backup from which deleted events could not be removed",
+                extra={"path": str(path), "error": str(problem)},
+            )
             path.unlink(missing_ok=True)
 
 
@@ -105,17 +114,3 @@ def _apply_deletion(backup: sqlite3.Connection, change: StorageChange) -> None:
         ids = [(bytes.fromhex(id_), property_number) for id_ in detail.get("ids", ())]
         backup.executemany("DELETE FROM event WHERE id = ? AND property = ?", ids)
         backup.executemany("DELETE FROM event WHERE seq = ?", [(seq,) for seq in detail.get("seqs", ())])
-
-
-def _delete_visitor_keys(backup: sqlite3.Connection) -> None:
-    """Deletes the keys, which would outlive their day in a backup and link visitors to IP addresses."""
-    backup.execute("PRAGMA journal_mode=DELETE")
-    backup.execute("PRAGMA secure_delete=ON")
-    if backup.execute("SELECT 1 FROM sqlite_master WHERE name = 'visitor_key'").fetchone():
-        backup.execute("DELETE FROM visitor_key")
-    backup.commit()
-
-
-def _delete_old_backups(path: Path, folder: Path) -> None:
-    for backup in list_backups(path, folder)[:-MAX_BACKUPS]:
-        backup.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from proprium.storage import instance_settings
 from proprium.storage.database import Database
-from proprium.storage.event_columns import SELECT_LIST, EventBatch, FeedEvent, fetch_batch
+from proprium.storage.event_columns import SELECT_LIST, EventBatch, fetch_batch
 from proprium.storage.tables import EventRow, StorageChange
 
 POLL_INTERVAL_S = 0.1
@@ -35,7 +35,7 @@ AGENT_BATCH_SIZE = 500
 
 
 class ChangeFeed:
-    """Reads events and changes after a given `seq`; holds no position of its own. Thread-safe.
+    """Reads events and changes after a `seq`; holds no position of its own. Thread-safe.
 
     Texts of User-Agents are cached, up to MAX_CACHED_AGENTS.
     """
@@ -46,10 +46,6 @@ class ChangeFeed:
         self._wake_event = threading.Event()
         self._lock = threading.Lock()
         self._commit_watcher = database.watch_commits()
-
-    def events_after(self, seq: int, limit: int = 5_000) -> list[FeedEvent]:
-        """Returns the next events in commit order, at most `limit`."""
-        return self.batch_after(seq, limit).rows()
 
     def batch_after(self, seq: int, limit: int) -> EventBatch:
         """Returns the next events in commit order, at most `limit`, as columns."""
@@ -114,21 +110,16 @@ class ChangeFeed:
             cursor: Any = connection.connection.cursor()
             batch = fetch_batch(cursor.execute(statement, values))
             agent_ids = batch.dictionaries["user_agent"]
-            agents = self._texts_by_agent_id(cursor, set(agent_ids))
-        texts = [agents.get(agent_id, "") for agent_id in agent_ids]
+            with self._lock:
+                if len(self._agent_texts) > MAX_CACHED_AGENTS:
+                    self._agent_texts = {None: ""}
+                agent_texts = self._agent_texts
+                missing_ids = list(set(agent_ids) - agent_texts.keys())
+                for start in range(0, len(missing_ids), AGENT_BATCH_SIZE):
+                    ids = missing_ids[start : start + AGENT_BATCH_SIZE]
+                    agent_texts.update(cursor.execute(_SELECT_AGENTS.format(",".join("?" * len(ids))), ids).fetchall())
+        texts = [agent_texts.get(agent_id, "") for agent_id in agent_ids]
         return replace(batch, dictionaries={**batch.dictionaries, "user_agent": texts})
-
-    def _texts_by_agent_id(self, cursor: Any, agent_ids: set[int | None]) -> dict[int | None, str]:
-        with self._lock:
-            if len(self._agent_texts) > MAX_CACHED_AGENTS:
-                self._agent_texts = {None: ""}
-            missing_ids = list(agent_ids - self._agent_texts.keys())
-            for start in range(0, len(missing_ids), AGENT_BATCH_SIZE):
-                batch = missing_ids[start : start + AGENT_BATCH_SIZE]
-                self._agent_texts.update(
-                    cursor.execute(_SELECT_AGENTS.format(",".join("?" * len(batch))), batch).fetchall()
-                )
-            return self._agent_texts
 
     def _scalar(self, statement: Any) -> int:
         with self._database.engine.connect() as connection:

@@ -38,13 +38,23 @@ class Database:
         self.url = url
         self.path = _path_from_url(url)
         self._busy_timeout_s = busy_timeout_s
-        _create_private_file(self.path)
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Mode 0600, as the file holds accounts and keys; SQLite gives the WAL the same mode.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, 0o600))
+        except OSError as problem:
+            raise OperatorError(f"{self.path} cannot be opened: {problem.strerror}.") from None
         self.engine: Engine = create_engine(url, pool_size=10, max_overflow=20)
         event.listen(self.engine, "connect", self._configure_connection)
         event.listen(self.engine, "begin", _begin)
         # A transaction that reads first and writes later fails at once if another process committed in between,
         # regardless of the timeout. Every writer therefore takes the lock at its start.
         self.write_engine: Engine = self.engine.execution_options(**{WRITE_LOCK_OPTION: True})
+
+    @property
+    def name(self) -> str:
+        """The database in messages to operators."""
+        return str(self.path)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -154,12 +164,3 @@ def _path_from_url(url: str) -> Path:
         redacted_url = parts.render_as_string(hide_password=True)
         raise OperatorError(f"PROPRIUM_DATABASE_URL is {redacted_url}: expected sqlite:///path/to/file.")
     return Path(parts.database)
-
-
-def _create_private_file(path: Path) -> None:
-    """Creates the file with mode 0600, as it holds accounts and keys; SQLite gives the WAL the same mode."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
-    except OSError as problem:
-        raise OperatorError(f"{path} cannot be opened: {problem.strerror}.") from None

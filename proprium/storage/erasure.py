@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import func, select, update
 
 from proprium.clock import Clock, utc_now
 from proprium.storage import backups, instance_settings
@@ -38,8 +38,11 @@ def finish_deletions(
     Cheap if nothing was deleted. `warehouse_erased_seq` is the last change whose data is gone from the warehouse's
     file; details of changes are blanked only up to it.
     """
+    deletions = select(_change_table.c.seq, _change_table.c.created_at).where(
+        _change_table.c.kind != ChangeKind.RULES_CHANGED
+    )
     with database.engine.connect() as connection:
-        last_deletion = _last_deletion(connection)
+        last_deletion = connection.execute(deletions.order_by(_change_table.c.seq.desc()).limit(1)).first()
     if last_deletion is None:
         return
     erased_seq = instance_settings.get(database, ERASED_SEQ_SETTING, 0)
@@ -50,13 +53,6 @@ def finish_deletions(
             instance_settings.put(database, ERASED_SEQ_SETTING, last_deletion.seq)
             erased_seq = last_deletion.seq
     _blank_details(database, min(erased_seq, warehouse_erased_seq))
-
-
-def _last_deletion(connection: Connection) -> Any:
-    statement = select(_change_table.c.seq, _change_table.c.created_at).where(
-        _change_table.c.kind != ChangeKind.RULES_CHANGED
-    )
-    return connection.execute(statement.order_by(_change_table.c.seq.desc()).limit(1)).first()
 
 
 def _blank_details(database: Database, last_seq: int) -> None:

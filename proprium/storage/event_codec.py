@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from collector.event import Event
+from proprium.storage.stored_columns import COLUMN_BY_KEY
+from proprium.storage.tables import EventRow
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-KNOWN_KEYS: dict[str, str] = {  # key of data → column; the order decides the bits of `sent`: append only
-    "user_id": "user_id",
-    "view_id": "view_id",
-    "url": "page",
-    "title": "title",
-    "hostname": "hostname",
-    "referrer": "referrer",
-    "screen_width": "screen_width",
-    "screen_height": "screen_height",
-    "language": "language",
-    "utm_source": "utm_source",
-    "utm_medium": "utm_medium",
-    "utm_campaign": "utm_campaign",
-    "utm_term": "utm_term",
-    "utm_content": "utm_content",
-    "time_on_page": "time_on_page",
-    "scroll_depth": "scroll_depth",
-    "automated": "automated",
-    "user_agent": "user_agent",
-}
-"""Keys that are decoded from a column, if the column holds exactly the value that was sent."""
+KNOWN_KEYS: dict[str, str] = {key: column.name for key, column in COLUMN_BY_KEY.items()}
+"""Key of data → column, in the order of the bits of `sent`.
 
-COLUMNS = (
+Keys are decoded from their column, if it holds exactly the value that was sent."""
+
+_FIRST_COLUMNS = (
     *("id", "property", "event", "created_at", "identity", "visitor", "previous_visitor", "user_agent", "sent"),
-    *("user_id", "view_id", "page", "title", "hostname", "referrer", "screen_width", "screen_height", "language"),
-    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "time_on_page", "scroll_depth"),
-    *("automated", "country", "region", "city", "rest"),
 )
+_event_table: Any = EventRow.__table__  # type: ignore[attr-defined]
+_FIELD_COLUMNS = tuple(
+    column.name for column in _event_table.columns if column.name not in {"seq", *_FIRST_COLUMNS, "rest"}
+)
+"""Columns that hold the field of Event with their name, unchanged."""
+COLUMNS = (*_FIRST_COLUMNS, *_FIELD_COLUMNS, "rest")
 """Column order of inserted rows."""
 
 _BIT_AND_COLUMN_BY_KEY = {key: (1 << index, column) for index, (key, column) in enumerate(KNOWN_KEYS.items())}
-_OPTIONAL_COLUMNS = set(COLUMNS[COLUMNS.index("visitor") : -1]) - {"user_agent", "sent"}
+_OPTIONAL_COLUMNS = {"visitor", "previous_visitor", *_FIELD_COLUMNS}
+_field_values: Callable[[Event], tuple[Any, ...]] = attrgetter(*_FIELD_COLUMNS)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
     """Encodes an event as the values of COLUMNS; `user_agent` is the ID of its text."""
-    sent, rest = _split_data(event)
+    sent = 0
+    rest = {}
+    for key, value in event.data.items():
+        bit_and_column = _BIT_AND_COLUMN_BY_KEY.get(key)
+        if bit_and_column is not None:
+            column_value = getattr(event, bit_and_column[1])
+            # The type is compared as well: 1, 1.0, "1" and True are four different values.
+            if column_value == value and type(column_value) is type(value) and value is not None:
+                sent |= bit_and_column[0]
+                continue
+        rest[key] = value
     return (
         event.id.bytes,
         event.property,
@@ -63,26 +63,7 @@ def to_row(event: Event, user_agent: int | None) -> tuple[Any, ...]:
         event.previous_visitor,
         user_agent,
         sent,
-        event.user_id,
-        event.view_id,
-        event.page,
-        event.title,
-        event.hostname,
-        event.referrer,
-        event.screen_width,
-        event.screen_height,
-        event.language,
-        event.utm_source,
-        event.utm_medium,
-        event.utm_campaign,
-        event.utm_term,
-        event.utm_content,
-        event.time_on_page,
-        event.scroll_depth,
-        event.automated,
-        event.country,
-        event.region,
-        event.city,
+        *_field_values(event),
         _to_json(rest) if rest else None,
     )
 
@@ -93,8 +74,16 @@ def make_storable(event: Event) -> Event:
     Rarely needed, since the collector rejects most of them. The values are still decoded, from `rest`.
     """
     event.event, event.user_agent = _to_valid_unicode(event.event), _to_valid_unicode(event.user_agent)
-    cleared_fields = {name: None for name in _OPTIONAL_COLUMNS if not _is_storable(getattr(event, name))}
-    return replace(event, **cleared_fields)  # type: ignore[arg-type]
+    cleared_fields: dict[str, Any] = {}
+    for name in _OPTIONAL_COLUMNS:
+        value = getattr(event, name)
+        if isinstance(value, int):
+            is_storable = -(2**63) <= value < 2**63
+        else:
+            is_storable = value is None or _to_valid_unicode(value) == value
+        if not is_storable:
+            cleared_fields[name] = None
+    return replace(event, **cleared_fields)
 
 
 def data_of(column_values: Sequence[Any], sent: int, rest: str | None) -> dict[str, Any]:
@@ -121,27 +110,6 @@ def from_timestamp_us(timestamp_us: int) -> datetime:
 def _sent_keys(sent: int) -> tuple[tuple[str, int], ...]:
     """Returns the keys whose bit is set, with their index in KNOWN_KEYS."""
     return tuple((key, index) for index, key in enumerate(KNOWN_KEYS) if sent & 1 << index)
-
-
-def _split_data(event: Event) -> tuple[int, dict[str, Any]]:
-    sent = 0
-    rest = {}
-    for key, value in event.data.items():
-        bit_and_column = _BIT_AND_COLUMN_BY_KEY.get(key)
-        if bit_and_column is not None:
-            column_value = getattr(event, bit_and_column[1])
-            # The type is compared as well: 1, 1.0, "1" and True are four different values.
-            if column_value == value and type(column_value) is type(value) and value is not None:
-                sent |= bit_and_column[0]
-                continue
-        rest[key] = value
-    return sent, rest
-
-
-def _is_storable(value: Any) -> bool:
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    return value is None or _to_valid_unicode(value) == value
 
 
 def _to_valid_unicode(text: str) -> str:

@@ -7,54 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import orjson
 
+from proprium.storage.stored_columns import STORED_COLUMNS
 
-class FeedEvent(NamedTuple):
-    """An event of the change feed: a stored row with its User-Agent as text ("" for none)."""
-
-    seq: int
-    property: int
-    event: str
-    created_at: int  # µs since 1970, UTC
-    identity: int  # collector.event.Identity
-    visitor: int | None
-    previous_visitor: int | None
-    user_id: str | None
-    view_id: str | None
-    page: str | None
-    title: str | None
-    hostname: str | None
-    referrer: str | None
-    screen_width: int | None
-    screen_height: int | None
-    language: str | None
-    utm_source: str | None
-    utm_medium: str | None
-    utm_campaign: str | None
-    utm_term: str | None
-    utm_content: str | None
-    time_on_page: int | None
-    scroll_depth: int | None
-    automated: int | None
-    country: str | None
-    region: str | None
-    city: str | None
-    rest: str | None  # JSON of keys without a column, or whose column does not hold the value as it was sent
-    user_agent: str
-
-
-DICTIONARY_COLUMNS = (
-    *("property", "identity", "hostname", "referrer", "language", "country", "region", "city"),
-    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
-    *("automated", "screen_width", "screen_height", "user_agent"),
-)
+_BATCH_COLUMNS = tuple(column for column in STORED_COLUMNS if column.name not in {"id", "sent"})
+DICTIONARY_COLUMNS = tuple(column.name for column in _BATCH_COLUMNS if column.is_shared)
 """Columns with dictionary encoding: properties of the sender, which the events of a visit share.
 
 Three in ten events have a combination of values that is new in its batch."""
-PLAIN_COLUMNS = tuple(name for name in FeedEvent._fields if name not in DICTIONARY_COLUMNS)
+PLAIN_COLUMNS = tuple(column.name for column in _BATCH_COLUMNS if not column.is_shared)
 
 
 class DictionaryColumn(Sequence[Any]):
@@ -82,7 +46,7 @@ class DictionaryColumn(Sequence[Any]):
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """Columns of FeedEvent by name.
+    """Columns of stored events by name; User-Agents as texts ("" for none), times in µs since 1970, UTC.
 
     PLAIN_COLUMNS have a value for each event. DICTIONARY_COLUMNS have a value for each distinct combination of them;
     `codes` is the index of the combination for each event.
@@ -107,19 +71,21 @@ class EventBatch:
         plain_columns = {name: [values[index] for index in indexes] for name, values in self.plain_columns.items()}
         return EventBatch(plain_columns, [self.codes[index] for index in indexes], self.dictionaries)
 
-    def rows(self) -> list[FeedEvent]:
-        return list(map(FeedEvent._make, zip(*(self[name] for name in FeedEvent._fields), strict=True)))
-
 
 FETCH_BATCH_SIZE = 100
+"""Few rows at a time stay in the CPU cache, which takes half the time of fetching all at once."""
 SELECT_LIST = f"{', '.join(PLAIN_COLUMNS)}, json_array({', '.join(DICTIONARY_COLUMNS)})"
-"""Select list of batches. The dictionary columns are read as one JSON text: it costs a quarter of the 17 columns, most
+"""Select list of batches. The dictionary columns are read as one JSON text: it costs a quarter of 17 columns, most
 of which would have the same values as in the previous row."""
 
 
 def fetch_batch(cursor: Any) -> EventBatch:
     """Fetches all rows of a driver's cursor on SELECT_LIST; User-Agents are IDs still, not texts."""
-    *plain_columns, texts = _fetch_columns(cursor)
+    columns: list[list[Any]] = [[] for _ in range(len(PLAIN_COLUMNS) + 1)]
+    while rows := cursor.fetchmany(FETCH_BATCH_SIZE):
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+            column.extend(values)
+    *plain_columns, texts = columns
     code_by_text = {text: code for code, text in enumerate(dict.fromkeys(texts))}
     dictionaries = (
         zip(*map(orjson.loads, code_by_text), strict=True) if code_by_text else [()] * len(DICTIONARY_COLUMNS)
@@ -129,15 +95,3 @@ def fetch_batch(cursor: Any) -> EventBatch:
         list(map(code_by_text.__getitem__, texts)),
         dict(zip(DICTIONARY_COLUMNS, dictionaries, strict=True)),
     )
-
-
-def _fetch_columns(cursor: Any) -> list[list[Any]]:
-    """Fetches all rows as columns.
-
-    Few rows at a time stay in the CPU cache, which takes half the time of fetching all at once.
-    """
-    columns: list[list[Any]] = [[] for _ in range(len(PLAIN_COLUMNS) + 1)]
-    while rows := cursor.fetchmany(FETCH_BATCH_SIZE):
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-            column.extend(values)
-    return columns

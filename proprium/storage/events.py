@@ -75,11 +75,15 @@ class EventStore:
         if not events:
             return ()
         try:
-            stored_flags = self._commit_or_sanitise(events)
+            try:
+                stored_flags = self._commit(events)
+            except (OverflowError, UnicodeError):  # one invalid event must not block the others
+                self._user_agents.on_rollback()
+                stored_flags = self._commit([event_codec.make_storable(event) for event in events])
         except self._storage_errors as problem:
             self._user_agents.on_rollback()
             self.close()
-            log.warning("events could not be stored: %s", problem, extra={"events": len(events)})
+            log.warning("events could not be stored", extra={"events": len(events), "error": str(problem)})
             raise StoreUnavailable("The events could not be stored; send them again later.") from problem
         except BaseException:  # an interrupted commit must not leave uncommitted IDs in the User-Agent cache
             self._user_agents.on_rollback()
@@ -93,13 +97,6 @@ class EventStore:
         if connection is not None:
             connection.invalidate()  # not returned to the pool, since it may be broken
             connection.close()
-
-    def _commit_or_sanitise(self, events: Sequence[Event]) -> list[bool]:
-        try:
-            return self._commit(events)
-        except (OverflowError, UnicodeError):  # one invalid event must not block the others
-            self._user_agents.on_rollback()
-            return self._commit([event_codec.make_storable(event) for event in events])
 
     def _commit(self, events: Sequence[Event]) -> list[bool]:
         if self._connection is None:
@@ -120,7 +117,12 @@ class EventStore:
         """
         if len(rows) > 1:
             cursor.execute("SAVEPOINT together")
-            if sum(self._insert_batch(cursor, batch) for batch in _insert_batches(rows)) == len(rows):
+            start, new_count = 0, 0
+            while remaining_count := len(rows) - start:
+                size = next(size for size in INSERT_BATCH_SIZES if size <= remaining_count)
+                new_count += self._insert_batch(cursor, rows[start : start + size])
+                start += size
+            if new_count == len(rows):
                 return [True] * len(rows)
             cursor.execute("ROLLBACK TO together")
         return [self._insert_batch(cursor, [row]) == 1 for row in rows]
@@ -152,11 +154,17 @@ def read_events(
     Reads in batches of READ_BATCH_SIZE, so that memory is bounded. Holds no connection between two batches, so that an
     abandoned iterator blocks nothing.
     """
-    while events := _read_batch(
-        database, _select_batch(property_number, after_seq, before_seq, time_range or TimeRange())
-    ):
-        yield from events
-        after_seq = events[-1].seq
+    while True:
+        statement = _select_batch(property_number, after_seq, before_seq, time_range or TimeRange())
+        with database.engine.connect() as connection:
+            rows = connection.execute(statement).all()
+            numbers = {row.property for row in rows}
+            properties = select(_property.c.number, _property.c.id).where(_property.c.number.in_(numbers))
+            id_by_number = {number: id_ for number, id_ in connection.execute(properties)}  # noqa: C416 (rows are no pairs to a type checker)
+        if not rows:
+            return
+        yield from [_stored_event(row, id_by_number) for row in rows]
+        after_seq = rows[-1].seq
 
 
 def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> StoredEvent:
@@ -206,17 +214,6 @@ def last_seq(database: Database) -> int:
         return connection.scalar(select(func.max(_event.c.seq))) or 0
 
 
-def _read_batch(database: Database, statement: Any) -> list[StoredEvent]:
-    with database.engine.connect() as connection:
-        rows = connection.execute(statement).all()
-        property_numbers = {row.property for row in rows}
-        property_rows = connection.execute(
-            select(_property.c.number, _property.c.id).where(_property.c.number.in_(property_numbers))
-        )
-        id_by_property_number = {property_number: id_ for property_number, id_ in property_rows}  # noqa: C416 (rows are no pairs to a type checker)
-        return [_stored_event(row, id_by_property_number) for row in rows]
-
-
 def _select_batch(property_number: int | None, after_seq: int, before_seq: int | None, time_range: TimeRange) -> Any:
     """Selects the next rows: the columns for `event_codec.data_of`, then the event, then its User-Agent."""
     agent_columns, event_columns = _user_agent.c, _event.c
@@ -260,15 +257,6 @@ def _select_batch(property_number: int | None, after_seq: int, before_seq: int |
     if time_range.until_us is not None:
         statement = statement.where(_event.c.created_at < time_range.until_us)
     return statement
-
-
-def _insert_batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """Splits rows, in their order, into batches of INSERT_BATCH_SIZES."""
-    start = 0
-    while remaining_count := len(rows) - start:
-        size = next(size for size in INSERT_BATCH_SIZES if size <= remaining_count)
-        yield rows[start : start + size]
-        start += size
 
 
 def _insert_statement(database: Database, row_count: int) -> str:

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import inspect
 from sqlalchemy.exc import DatabaseError
 
 from proprium.errors import OperatorError
@@ -32,13 +32,14 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
         old_revision = current_revision(database)
         if old_revision != newest_revision():
             _reject_unknown_revision(database, old_revision)
-            if _has_tables(database):
+            if inspect(database.engine).get_table_names():
                 backups.create_backup(database, data_dir or database.path.parent, f"before-{newest_revision()}")
             _upgrade(database)
-            log.info("migrated storage from schema %s to %s", old_revision or "none", newest_revision())
+            schemas = {"old_schema": old_revision or "none", "new_schema": newest_revision()}
+            log.info("migrated storage to a newer schema", extra=schemas)
         instance_settings.generation(database)
     except DatabaseError as problem:
-        raise OperatorError(f"{database.path} cannot be used: {problem.orig}.") from problem
+        raise OperatorError(f"{database.name} cannot be used: {problem.orig}.") from problem
 
 
 def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_s: float = 0.5) -> None:
@@ -51,9 +52,9 @@ def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_
     while (revision := current_revision(database)) != newest_revision():
         _reject_unknown_revision(database, revision)
         if timeout_s is not None and time.monotonic() - started_s >= timeout_s:
-            raise OperatorError(f"{database.path} has no tables yet. Start `proprium serve` once to create them.")
+            raise OperatorError(f"{database.name} has no tables yet. Start `proprium serve` once to create them.")
         if not has_logged:
-            log.info("waiting for `proprium serve` to prepare %s", database.path)
+            log.info("waiting for `proprium serve` to prepare the database", extra={"database": database.name})
             has_logged = True
         time.sleep(poll_s)
 
@@ -76,32 +77,26 @@ def _upgrade(database: Database) -> None:
         dbapi_connection: Any = connection.connection.dbapi_connection
         dbapi_connection.execute("PRAGMA foreign_keys=OFF")
         try:
-            _run_migrations(connection.execution_options(**{WRITE_LOCK_OPTION: True}))
+            with connection.execution_options(**{WRITE_LOCK_OPTION: True}).begin():
+                config = _config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                if violation := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    table, _, parent_table, _ = violation
+                    raise OperatorError(
+                        f"Migration rolled back: a row of {table} would lack its row of {parent_table}."
+                    )
         finally:
             dbapi_connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _run_migrations(connection: Connection) -> None:
-    with connection.begin():
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        if violation := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-            table, _, parent_table, _ = violation
-            raise OperatorError(f"Migration rolled back: a row of {table} would lack its row of {parent_table}.")
 
 
 def _reject_unknown_revision(database: Database, revision: str | None) -> None:
     known_revisions = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known_revisions:
         raise OperatorError(
-            f"{database.path} was written by a newer version (schema {revision})."
+            f"{database.name} was written by a newer version (schema {revision})."
             " Install that version, or restore a backup."
         )
-
-
-def _has_tables(database: Database) -> bool:
-    return bool(inspect(database.engine).get_table_names())
 
 
 def _config() -> Config:

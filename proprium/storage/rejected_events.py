@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,8 +38,22 @@ class RejectedEventBuffer:
         if not pending:
             return 0
         with self._database.write_transaction() as session:
-            property_numbers = _property_numbers(session, {property_id for property_id, _ in pending})
-            rows = [_row(property_numbers[id_], outcome) for id_, outcome in pending if id_ in property_numbers]
+            property_ids = {property_id for property_id, _ in pending}
+            existing: Any = select(col(Property.id), col(Property.number)).where(col(Property.id).in_(property_ids))
+            property_numbers = dict(session.execute(existing).all())
+            rows = [
+                RejectedEvent(
+                    property=property_numbers[property_id],
+                    at=outcome.received_at,
+                    reason=_truncate(outcome.reason) or "",
+                    event=_truncate(outcome.event) or "",
+                    page=_truncate(outcome.page),
+                    hostname=_truncate(outcome.hostname),
+                    browser=outcome.browser,
+                )
+                for property_id, outcome in pending
+                if property_id in property_numbers
+            ]
             session.add_all(rows)
             session.flush()
             for property_number in {row.property for row in rows}:
@@ -63,24 +77,6 @@ def clear(database: Database, property_number: int) -> None:
     """Deletes the rejected events of a property."""
     with database.write_transaction() as session:
         session.execute(delete(RejectedEvent).where(col(RejectedEvent.property) == property_number))
-
-
-def _property_numbers(session: Session, ids: Iterable[UUID]) -> dict[UUID, int]:
-    """Maps the IDs of existing properties to their numbers."""
-    statement: Any = select(col(Property.id), col(Property.number)).where(col(Property.id).in_(ids))
-    return dict(session.execute(statement).all())
-
-
-def _row(property_number: int, outcome: HitOutcome) -> RejectedEvent:
-    return RejectedEvent(
-        property=property_number,
-        at=outcome.received_at,
-        reason=_truncate(outcome.reason) or "",
-        event=_truncate(outcome.event) or "",
-        page=_truncate(outcome.page),
-        hostname=_truncate(outcome.hostname),
-        browser=outcome.browser,
-    )
 
 
 def _trim(session: Session, property_number: int) -> None:

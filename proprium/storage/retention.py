@@ -7,15 +7,15 @@ collectors can commit between two of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlmodel import Session
 
 from proprium.storage import event_codec
 from proprium.storage.database import Database
+from proprium.storage.events import has_events
 from proprium.storage.tables import ChangeKind, EventRow, Property, RejectedEvent, StorageChange, VisitorKey
 
 DELETE_BATCH_SIZE = 20_000
@@ -54,7 +54,7 @@ def delete_remaining_property_events(
     Returns the number of deleted events.
     """
     deleted_count = 0
-    while _has_events(database, property_number):
+    while has_events(database, property_number):
         time.sleep(BATCH_PAUSE_S)
         with database.write_transaction() as session:
             deleted_count += delete_property_event_batch(session, property_number, kind, batch_size)
@@ -79,13 +79,16 @@ def delete_orphaned_events(database: Database) -> int:
 
     They remain when a deletion was interrupted, or when hits were being stored at the time.
     """
+    orphan_numbers = []
     with database.engine.connect() as connection:
         property_numbers = set(connection.scalars(select(_property.c.number)))
-        orphan_numbers = [
-            property_number
-            for property_number in _property_numbers_with_events(connection)
-            if property_number not in property_numbers
-        ]
+        number: int | None = -1
+        # Seeks the next number in the index; DISTINCT would scan all of it.
+        while (
+            number := connection.scalar(select(func.min(_event.c.property)).where(_event.c.property > number))
+        ) is not None:
+            if number not in property_numbers:
+                orphan_numbers.append(number)
     return sum(delete_property_events(database, property_number) for property_number in orphan_numbers)
 
 
@@ -96,9 +99,15 @@ def prune(
 
     Returns the number of deleted events.
     """
-    _prune_rejected(database, before, property_number)
-    total_count, lowest_seq, highest_seq = 0, *_seq_range(database)
-    for first_seq in range(lowest_seq, highest_seq + 1, batch_size):
+    is_old_rejected = [_rejected.c.at < before]
+    if property_number is not None:
+        is_old_rejected.append(_rejected.c.property == property_number)
+    with database.write_transaction() as session:
+        session.execute(delete(_rejected).where(*is_old_rejected))
+    with database.engine.connect() as connection:
+        lowest_seq, highest_seq = connection.execute(select(func.min(_event.c.seq), func.max(_event.c.seq))).one()
+    total_count, highest_seq = 0, highest_seq or 0
+    for first_seq in range(lowest_seq or 1, highest_seq + 1, batch_size):
         with database.write_transaction() as session:
             last_seq = min(first_seq + batch_size - 1, highest_seq)
             is_in_batch = _event.c.seq.between(first_seq, last_seq)
@@ -126,42 +135,9 @@ def count_before(database: Database, before: datetime, property_number: int | No
         return cast(int, connection.scalar(statement))
 
 
-def _prune_rejected(database: Database, before: datetime, property_number: int | None) -> None:
-    conditions = [_rejected.c.at < before]
-    if property_number is not None:
-        conditions.append(_rejected.c.property == property_number)
-    with database.write_transaction() as session:
-        session.execute(delete(_rejected).where(*conditions))
-
-
 def _older_than(before: datetime, property_number: int | None) -> list[Any]:
     conditions = [_event.c.created_at < event_codec.to_timestamp_us(before)]
     return conditions if property_number is None else [*conditions, _event.c.property == property_number]
-
-
-def _has_events(database: Database, property_number: int) -> bool:
-    with database.engine.connect() as connection:
-        return (
-            connection.execute(select(_event.c.seq).where(_event.c.property == property_number).limit(1)).first()
-            is not None
-        )
-
-
-def _property_numbers_with_events(connection: Connection) -> Iterator[int]:
-    """Iterates over the property numbers in the index by seeking the next one; DISTINCT would scan all of it."""
-    property_number: int | None = -1
-    while (
-        property_number := connection.scalar(
-            select(func.min(_event.c.property)).where(_event.c.property > property_number)
-        )
-    ) is not None:
-        yield property_number
-
-
-def _seq_range(database: Database) -> tuple[int, int]:
-    with database.engine.connect() as connection:
-        lowest_seq, highest_seq = connection.execute(select(func.min(_event.c.seq), func.max(_event.c.seq))).one()
-    return lowest_seq or 1, highest_seq or 0
 
 
 def _affected_row_count(session: Session, statement: Any) -> int:

@@ -133,7 +133,7 @@ class UserAgentRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """An event. `seq` values are never reused, so that the change feed can be read after a given one.
+    """An event. `seq` values are never reused, so that the change feed can be read from any of them on.
 
     `sent` has a bit for each of event_codec.KNOWN_KEYS whose column holds exactly the value that was sent; all other
     keys are in `rest`. Together they restore the `data` of the event as it was sent.
@@ -207,7 +207,7 @@ class VisitorKey(SQLModel, table=True):
 
 
 class RejectedEvent(SQLModel, table=True):
-    """A rejected event with its reason; the newest 1,000 of a property are kept. Has no IP address."""
+    """A rejected event with its reason; only the newest 1,000 of a property stay. Has no IP address."""
 
     __tablename__ = "refused"
     __table_args__ = {"sqlite_autoincrement": True}

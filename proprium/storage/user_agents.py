@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
-from sqlmodel import Session
 
 from collector.user_agent import classify
 from proprium.storage import instance_settings
@@ -55,7 +53,12 @@ class UserAgentIds:
             return None
         agent_id = self._id_by_text.get(text)
         if agent_id is None:
-            agent_id = self._id_by_text[text] = _get_or_insert(cursor, text)
+            if (row := cursor.execute(_SELECT_ID, (text,)).fetchone()) is None:
+                agent = classify(text)
+                names = (agent.browser or "", agent.platform or "", agent.device or "")
+                cursor.execute(_INSERT, (text, *names, agent.is_bot, agent.bot_name or ""))
+                row = cursor.execute(_SELECT_ID, (text,)).fetchone()
+            agent_id = self._id_by_text[text] = int(row[0])
             self._uncommitted_texts.append(text)
         return agent_id
 
@@ -83,7 +86,15 @@ def delete_unused_user_agents(database: Database) -> int:
         with database.write_transaction() as session:
             later_ids = select(_event.c.user_agent).where(_event.c.seq > scanned_seq).distinct()
             deletable_ids = set(batch) - set(session.scalars(later_ids))
-            deleted_count += _delete(session, deletable_ids)
+            if deletable_ids:
+                sweep_count = instance_settings.read(session, SWEEP_COUNT_SETTING, 0)
+                instance_settings.write(session, SWEEP_COUNT_SETTING, sweep_count + 1)
+                highest_id = session.scalar(select(func.max(_user_agent.c.id)))
+                session.execute(delete(_user_agent).where(_user_agent.c.id.in_(deletable_ids - {highest_id})))
+                if highest_id in deletable_ids:  # blanked: SQLite would reuse its ID for another text
+                    blank = dict.fromkeys(("text", "browser", "platform", "device", "bot_name"), "")
+                    session.execute(update(_user_agent).where(_user_agent.c.id == highest_id).values(blank))
+            deleted_count += len(deletable_ids)
     return deleted_count
 
 
@@ -96,38 +107,11 @@ def _find_unused_ids(database: Database) -> tuple[int, list[int]]:
         last_seq = connection.scalar(select(func.max(_event.c.seq))) or 0
         agent_ids = connection.execute(select(_user_agent.c.id, _user_agent.c.text).order_by(_user_agent.c.id)).all()
     unused_ids = {number for number, text in agent_ids if text or number != agent_ids[-1].id}
-    for used_ids in _iterate_used_ids(database, last_seq):
-        unused_ids -= used_ids
-        if not unused_ids:
-            break
-    return last_seq, sorted(unused_ids)
-
-
-def _iterate_used_ids(database: Database, last_seq: int) -> Iterator[set[int]]:
-    """Scans events in batches, so that no snapshot is held for long: it would keep the WAL from shrinking."""
+    # In batches, so that no snapshot is held for long: it would keep the WAL from shrinking.
     for start in range(0, last_seq + 1, SCAN_BATCH_SIZE):
         is_in_batch = _event.c.seq.between(start, start + SCAN_BATCH_SIZE - 1)
         with database.engine.connect() as connection:
-            yield set(connection.scalars(select(_event.c.user_agent).where(is_in_batch).distinct()))
-
-
-def _delete(session: Session, agent_ids: set[int]) -> int:
-    """Deletes rows; the highest ID stays with a blank text, since SQLite would reuse it for another text."""
-    if not agent_ids:
-        return 0
-    instance_settings.write(session, SWEEP_COUNT_SETTING, instance_settings.read(session, SWEEP_COUNT_SETTING, 0) + 1)
-    highest = session.scalar(select(func.max(_user_agent.c.id)))
-    session.execute(delete(_user_agent).where(_user_agent.c.id.in_(agent_ids - {highest})))
-    if highest in agent_ids:
-        blank = dict.fromkeys(("text", "browser", "platform", "device", "bot_name"), "")
-        session.execute(update(_user_agent).where(_user_agent.c.id == highest).values(blank))
-    return len(agent_ids)
-
-
-def _get_or_insert(cursor: Any, text: str) -> int:
-    if (row := cursor.execute(_SELECT_ID, (text,)).fetchone()) is None:
-        agent = classify(text)
-        names = (agent.browser or "", agent.platform or "", agent.device or "")
-        cursor.execute(_INSERT, (text, *names, agent.is_bot, agent.bot_name or ""))
-        row = cursor.execute(_SELECT_ID, (text,)).fetchone()
-    return int(row[0])
+            unused_ids -= set(connection.scalars(select(_event.c.user_agent).where(is_in_batch).distinct()))
+        if not unused_ids:
+            break
+    return last_seq, sorted(unused_ids)

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
-from sqlmodel import Session
 
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, VisitorKey
@@ -30,59 +29,42 @@ class VisitorKeys:
     def key(self, property_number: int, day: date) -> bytes:
         """Returns the key of a property's local day, loading or creating it if it is not cached."""
         key = self._keys.get((property_number, day))
-        if key is None:
-            key = self._load_or_create_key(property_number, day)
-            self._evict_before(day - timedelta(days=MAX_CACHED_DAYS))
-            self._keys[property_number, day] = key
-        return key
+        if key is not None:
+            return key
+        primary_key = (property_number, day.isoformat())
+        with self._database.session() as session:
+            row = session.get(VisitorKey, primary_key)
+        if row is None:
+            with self._database.write_transaction() as session:
+                row = session.get(VisitorKey, primary_key)  # another process may have created it meanwhile
+                if row is None:
+                    row = VisitorKey(property=property_number, day=day.isoformat(), key=secrets.token_bytes(KEY_BYTES))
+                    session.add(row)
+        oldest_day = day - timedelta(days=MAX_CACHED_DAYS)
+        for cache_key in [cache_key for cache_key in self._keys if cache_key[1] < oldest_day]:
+            del self._keys[cache_key]
+        self._keys[property_number, day] = row.key
+        return row.key
 
     def destroy_expired(self, now: datetime) -> int:
         """Deletes the keys of days whose next local day has ended; returns their number.
 
         Also truncates the WAL, which may hold them.
         """
+        destroyed_count = 0
         with self._database.write_transaction() as session:
-            destroyed_count = sum(
-                _destroy_before(session, property_number, oldest_day)
-                for property_number, oldest_day in _oldest_days_needed(session, now).items()
-            )
+            timezones = {property_.number: property_.timezone for property_ in session.scalars(select(Property))}
+            numbers = session.scalars(select(VisitorKey.property).distinct()).all()  # type: ignore[call-overload]
+            for property_number in numbers:
+                timezone = ZoneInfo(timezones.get(property_number, "UTC"))
+                # The oldest day whose key is still needed.
+                yesterday = now.astimezone(timezone).date() - timedelta(days=1)
+                is_old = (VisitorKey.property == property_number, VisitorKey.day < yesterday.isoformat())
+                result = session.execute(delete(VisitorKey).where(*is_old))  # type: ignore[arg-type]
+                destroyed_count += result.rowcount  # type: ignore[attr-defined]
         self._keys.clear()
         if destroyed_count and not self._database.truncate_wal():
             log.warning(
                 "expired visitor keys may remain in the WAL, which is in use; the hourly checkpoint removes them"
             )
         return destroyed_count
-
-    def _load_or_create_key(self, property_number: int, day: date) -> bytes:
-        with self._database.session() as session:
-            if (row := session.get(VisitorKey, (property_number, day.isoformat()))) is not None:
-                return row.key
-        with self._database.write_transaction() as session:  # another process may have created it meanwhile
-            row = session.get(VisitorKey, (property_number, day.isoformat()))
-            if row is None:
-                row = VisitorKey(property=property_number, day=day.isoformat(), key=secrets.token_bytes(KEY_BYTES))
-                session.add(row)
-            return row.key
-
-    def _evict_before(self, day: date) -> None:
-        for cache_key in [cache_key for cache_key in self._keys if cache_key[1] < day]:
-            del self._keys[cache_key]
-
-
-def _oldest_days_needed(session: Session, now: datetime) -> dict[int, date]:
-    """Maps each property with keys to the oldest local day whose key is still needed: yesterday."""
-    timezone_by_property_number = {
-        property_.number: property_.timezone for property_ in session.scalars(select(Property))
-    }
-    property_numbers = session.scalars(select(VisitorKey.property).distinct())  # type: ignore[call-overload]
-    return {
-        property_number: now.astimezone(ZoneInfo(timezone_by_property_number.get(property_number, "UTC"))).date()
-        - timedelta(days=1)
-        for property_number in property_numbers
-    }
-
-
-def _destroy_before(session: Session, property_number: int, oldest_day: date) -> int:
-    is_old = (VisitorKey.property == property_number, VisitorKey.day < oldest_day.isoformat())
-    statement = delete(VisitorKey).where(*is_old)  # type: ignore[arg-type]
-    return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]

@@ -1,26 +1,25 @@
-"""Compaction, for secure deletion: schedules rewriting the warehouse file without deleted rows.
+"""Compaction, for secure deletion: schedules rewriting the warehouse without deleted rows.
 
-The engine leaves the bytes of deleted rows in the file until their blocks are reused, and a checkpoint does not
-overwrite them. Copying the remaining rows to a new file removes them.
+An engine may leave the bytes of deleted rows on disk: DuckDB does until their blocks are reused, and a checkpoint does
+not overwrite them. Copying the remaining rows to a new database removes them.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from proprium.errors import OperatorError
+from proprium.warehouse.engine import Engine
 
 QUIET_PERIOD_S = 3.0
-"""Debounce: a long deletion comes in batches, and the file is rewritten once, this long after the last one."""
+"""Debounce: a long deletion comes in batches, and the warehouse is rewritten once, this long after the last one."""
 MAX_DELAY_S = 15.0
 """Upper limit of the debounce, counted from the first deletion."""
 RETRY_DELAY_S = 60.0
 """Wait after a failed compaction."""
 SPARE_DISK_BYTES = 64 * 1024 * 1024
-"""Free disk space to leave beside a copy of the file."""
+"""Free disk space to leave beside a rebuild or a copy."""
 
 
 class CompactionSchedule:
@@ -59,12 +58,13 @@ class CompactionSchedule:
         self._not_before_s = self._clock() + RETRY_DELAY_S
 
 
-def check_disk_for_copy(path: Path) -> None:
-    """Raises OperatorError when a second file of this size would fill the disk."""
-    needed_bytes = path.stat().st_size + SPARE_DISK_BYTES
-    free_bytes = shutil.disk_usage(path.parent).free
+def check_space_for_copy(engine: Engine) -> None:
+    """Raises OperatorError when a second database of this size would fill the disk."""
+    needed_bytes = engine.size_bytes() + SPARE_DISK_BYTES
+    free_bytes = engine.free_bytes()
     if free_bytes < needed_bytes:
         raise OperatorError(
-            f"Deleted events cannot be erased from {path.name} yet: this needs {needed_bytes >> 20} MB in"
-            f" {path.parent}, and {free_bytes >> 20} MB are free. Free up disk space; the next attempt is in a minute."
+            f"Deleted events cannot be erased from {engine.name} yet: this needs {needed_bytes >> 20} MB in"
+            f" {engine.location}, and {free_bytes >> 20} MB are free. Free up disk space; the next attempt is in a"
+            " minute."
         )

@@ -68,7 +68,7 @@ class QueryCache:
             invalidation_log.entries.append((self._version, since))
 
     def clear(self) -> None:
-        """Removes all entries: the warehouse's file was replaced, or all properties changed."""
+        """Removes all entries: the warehouse's contents were replaced, or all properties changed."""
         with self._lock:
             self._version += 1
             self._entries.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from proprium.errors import QueryTimeout
 
@@ -50,7 +51,12 @@ class QueryDeadline:
 
         Raises QueryTimeout at once when that has already happened.
         """
-        timer = threading.Timer(self.timeout_s, self._expire)
+
+        def expire() -> None:
+            self.is_expired = True
+            self._interrupt_all()
+
+        timer = threading.Timer(self.timeout_s, expire)
         timer.daemon = True
         with self._lock:
             self._interrupts.append(interrupt)
@@ -62,10 +68,6 @@ class QueryDeadline:
             timer.cancel()
             with self._lock:
                 self._interrupts.remove(interrupt)
-
-    def _expire(self) -> None:
-        self.is_expired = True
-        self._interrupt_all()
 
     def _interrupt_all(self) -> None:
         with self._lock:
@@ -87,3 +89,12 @@ def with_deadline(deadline: QueryDeadline) -> Iterator[None]:
 def current_deadline() -> QueryDeadline | None:
     """Returns the deadline bound to the current thread, or None."""
     return getattr(_thread_state, "deadline", None)
+
+
+def check_current_deadline(*_: Any) -> None:
+    """Raises QueryTimeout when the thread's deadline has ended; a listener before each statement of an engine.
+
+    An interrupt ends only a statement that is running.
+    """
+    if deadline := current_deadline():
+        deadline.check()

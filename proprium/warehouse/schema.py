@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table, Text
 
+from proprium.storage.stored_columns import WarehouseScope, columns_in
+
 VERSION = 5
-"""Schema version. Increment it with every change of this file or of the rows that the projector writes: a file with
-another version is rebuilt."""
+"""Schema version. Increment it with every change of this module or of the rows that the projector writes: a
+warehouse with another version, or other columns, is rebuilt."""
 
 metadata = MetaData()
 
 
-def _context_columns() -> list[Column[object]]:
-    """Returns the columns that a session copies from its first hit, named alike in both."""
-    return [
-        Column("identity", SmallInteger),  # collector.event.Identity
-        Column("hostname", String),
-        Column("referrer", String),  # bare host; NULL: none
-        Column("source", String),  # readable name of the referrer or utm_source; NULL: direct
-        Column("channel", String),
-        Column("utm_source", String),
-        Column("utm_medium", String),
-        Column("utm_campaign", String),
-        Column("utm_term", String),
-        Column("utm_content", String),
-        Column("country", String),
-        Column("region", String),
-        Column("city", String),
-        Column("browser", String),
-        Column("browser_version", String),
-        Column("platform", String),
-        Column("platform_version", String),
-        Column("device", String),
-        Column("screen", String),  # "1920×1080"
-        Column("language", String),
-    ]
+_DERIVED_CONTEXT = {
+    "referrer": (
+        "source",  # readable name of the referrer or utm_source; NULL: direct
+        "channel",
+    ),
+    "city": ("browser", "browser_version", "platform", "platform_version", "device", "screen"),  # "1920×1080"
+}
+"""Columns that the projection derives, after the stored column that they follow. NULL: unknown, or none."""
+
+
+def _context_columns() -> Iterator[Column[object]]:
+    """Yields the columns that a session copies from its first hit, named alike in both."""
+    for column in columns_in(WarehouseScope.SESSION):
+        yield Column(column.name, column.type)
+        for name in _DERIVED_CONTEXT.get(column.name, ()):
+            yield Column(name, String)
 
 
 CONTEXT_COLUMNS = tuple(column.name for column in _context_columns())
@@ -57,8 +53,7 @@ event = Table(
     Column("is_view", Boolean, nullable=False),  # a page_view that counts: not a bot's, not a duplicate view
     Column("view_id", BigInteger),  # hash of the client's view_id
     Column("page", String),
-    Column("title", String),
-    Column("user_id", String),  # as sent by the client; costs 4 bytes an event
+    *(Column(column.name, column.type) for column in columns_in(WarehouseScope.EVENT)),
     *_context_columns(),
     Column("engaged_ms", BigInteger),  # page_leave only
     Column("scroll_depth", SmallInteger),
@@ -97,14 +92,14 @@ left_out = Table(
     Column("visitor", BigInteger),
     Column("reason", String, nullable=False),  # a result of Exclusions.reason
 )
-"""Events excluded from all metrics by a property's rules; kept only to be counted by reason."""
+"""Events excluded from all metrics by a property's rules; stored only to be counted by reason."""
 
 compaction = Table(
     "compaction",
     metadata,
-    Column("is_pending", Boolean, nullable=False),  # the file may still contain the bytes of deleted rows
+    Column("is_pending", Boolean, nullable=False),  # bytes of deleted rows may remain
 )
-"""One row, set in the transaction of each deletion, so that it survives a restart. No row: an older file, where a
+"""One row, set in the transaction of each deletion, so that it survives a restart. No row: an older warehouse, where a
 compaction counts as pending."""
 
 position = Table(

@@ -1,4 +1,4 @@
-"""The swap lock: a readers-writer lock with a drain timeout, held exclusively while the warehouse file is replaced."""
+"""The swap lock: a readers-writer lock with a drain timeout, held exclusively while the warehouse is swapped."""
 
 from __future__ import annotations
 

@@ -32,11 +32,10 @@ def main() -> None:
 def batch(size: str) -> float:
     """Prints a line and returns the CPU seconds of the median batch: read, projected and committed."""
     folder = storage_of(SIZES[size])
-    with projected(folder) as (warehouse, projector):
+    with projected(folder) as (_, projector):
         projector.catch_up(told("projected"))
-        path = warehouse.path
     with tempfile.TemporaryDirectory() as scratch:
-        copy = shutil.copy(path, scratch)
+        copy = shutil.copy(Settings(data_dir=folder).warehouse_path, scratch)
         times = sorted(project(folder, Path(copy)))
     cpu_s = times[len(times) // 2]
     print(

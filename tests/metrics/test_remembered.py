@@ -65,7 +65,7 @@ def test_a_refresh_counts_the_hits_of_the_last_days_only(past: Past) -> None:
         if "AS page_views" in statement:
             since.append(min(value for value in values if isinstance(value, datetime)))
 
-    listen(engine := past.warehouse._store.engine, "before_cursor_execute", note)
+    listen(engine := past.warehouse.engine.sql_engine, "before_cursor_execute", note)
     for _ in range(3):
         past.append(an_event("now", NOW))
         shown(past)

@@ -63,7 +63,7 @@ def asker(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
     filled = FilledWarehouse(database, folder)
     filled.append(history())
-    snapshots = SnapshotCache(filled.warehouse, clock=lambda: EVENING)
+    snapshots = SnapshotCache(filled.warehouse, folder / "sql.tmp", clock=lambda: EVENING)
     yield Asker(folder, filled, snapshots, SqlRunner(snapshots, timeout_s=90))
     snapshots.close()
     filled.close()

@@ -36,8 +36,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def snapshots(warehouse: FilledWarehouse, clock: Clock) -> Iterator[SnapshotCache]:
-    made = SnapshotCache(warehouse.warehouse, max_events=3, clock=clock)
+def snapshots(warehouse: FilledWarehouse, clock: Clock, tmp_path: Path) -> Iterator[SnapshotCache]:
+    made = SnapshotCache(warehouse.warehouse, tmp_path / "sql.tmp", max_events=3, clock=clock)
     yield made
     made.close()
 
@@ -171,11 +171,11 @@ def test_no_file_of_it_is_left_in_any_folder(
     assert list(tmp_path.glob("sql.tmp/*")) == []
 
 
-def test_what_a_killed_server_left_of_one_is_removed(warehouse: FilledWarehouse) -> None:
-    left_over = warehouse.path.with_name("sql.tmp") / "tmp1" / "snapshot"
+def test_what_a_killed_server_left_of_one_is_removed(warehouse: FilledWarehouse, tmp_path: Path) -> None:
+    left_over = tmp_path / "sql.tmp" / "tmp1" / "snapshot"
     left_over.parent.mkdir(parents=True)
     left_over.write_bytes(b"what somebody may have deleted since")
-    SnapshotCache(warehouse.warehouse)
+    SnapshotCache(warehouse.warehouse, tmp_path / "sql.tmp")
     assert not left_over.exists()
 
 

@@ -20,6 +20,7 @@ from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
 from proprium.storage.visitor_keys import VisitorKeys
 from tests.support.builders import CHROME, a_property, moment
+from tests.support.feed import events_after
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 NUMBER = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 2000) | st.floats(allow_nan=False, allow_infinity=False)
@@ -78,7 +79,7 @@ def canonical(data: dict[str, Any]) -> str:
 def test_poison_is_stored_and_read_by_everybody(database: Database, body: bytes) -> None:
     [read] = collect(database, body)
     tail = ChangeFeed(database)
-    [row] = tail.events_after(0)
+    [row] = events_after(tail, 0)
     tail.close()
     assert row.seq == read.seq
     json.dumps(read.data, ensure_ascii=False).encode()  # an export will do this
@@ -88,7 +89,7 @@ def test_a_hit_without_a_cookie_has_the_visitor_of_its_day(database: Database) -
     body = b'{"collectorId": "ID", "event": "page_view"}'
     collect(database, body, body)
     tail = ChangeFeed(database)
-    first, second = tail.events_after(0)
+    first, second = events_after(tail, 0)
     tail.close()
     assert (first.identity, first.visitor) == (Identity.DAILY, second.visitor)
     assert first.visitor is not None

@@ -20,6 +20,7 @@ from proprium.storage.events import EventStore
 from proprium.storage.instance_settings import generation
 from proprium.storage.tables import ChangeKind, StorageChange
 from tests.support.builders import CHROME, GOOGLEBOT, an_event, moment
+from tests.support.feed import events_after, rows_of
 
 
 @pytest.fixture
@@ -31,10 +32,10 @@ def tail(database: Database) -> Iterator[ChangeFeed]:
 
 def test_events_come_in_order_and_in_batches(database: Database, tail: ChangeFeed) -> None:
     EventStore(database).append([an_event(page=f"/{n}") for n in range(5)])
-    first = tail.events_after(0, limit=2)
-    rest = tail.events_after(first[-1].seq, limit=10)
+    first = events_after(tail, 0, limit=2)
+    rest = events_after(tail, first[-1].seq, limit=10)
     assert [row.page for row in (*first, *rest)] == ["/0", "/1", "/2", "/3", "/4"]
-    assert tail.events_after(rest[-1].seq) == []
+    assert events_after(tail, rest[-1].seq) == []
     assert tail.last_event_seq() == rest[-1].seq
 
 
@@ -53,7 +54,7 @@ def test_the_events_of_one_property_come_in_order_and_in_batches_up_to_a_place(
 def test_a_row_tells_what_the_warehouse_needs(database: Database, tail: ChangeFeed) -> None:
     event = an_event(at="09:00:00.5", referrer="google.com", automated=True, data={"plan": "pro"}, country="DE")
     EventStore(database).append([event])
-    [row] = tail.events_after(0)
+    [row] = events_after(tail, 0)
     assert (row.property, row.event, row.visitor, row.identity) == (1, "page_view", event.visitor, 1)
     assert row.created_at == moment("09:00:00.5").timestamp() * 1_000_000
     assert (row.user_agent, row.referrer, row.country, row.automated) == (CHROME, "google.com", "DE", 1)
@@ -84,7 +85,7 @@ def test_what_events_have_in_common_reads_back_as_it_was_stored(
     before = tail.last_event_seq()
     EventStore(database).append([an_event(**fields) for fields in (*sent, *sent)])
     columns = tail.batch_after(before, 100)
-    assert [{name: getattr(row, name) for name in sent[0]} for row in columns.rows()] == [*sent, *sent]
+    assert [{name: getattr(row, name) for name in sent[0]} for row in rows_of(columns)] == [*sent, *sent]
     assert len(columns.dictionaries["country"]) == len({tuple(fields.values()) for fields in sent})
 
 
@@ -92,16 +93,16 @@ def test_picked_events_keep_what_they_have_in_common(database: Database, tail: C
     EventStore(database).append([an_event(page=f"/{n}", country="DE" if n % 2 else "PL") for n in range(6)])
     columns = tail.batch_after(0, 10)
     picked = columns.take([5, 0, 3])
-    assert picked.rows() == [columns.rows()[place] for place in (5, 0, 3)]
+    assert rows_of(picked) == [rows_of(columns)[place] for place in (5, 0, 3)]
     assert (len(picked), list(picked["country"]), picked["country"][1]) == (3, ["DE", "PL", "DE"], "PL")
 
 
 def test_the_user_agents_of_later_events_are_known_too(database: Database, tail: ChangeFeed) -> None:
     store = EventStore(database)
     store.append([an_event(user_agent="one")])
-    assert [row.user_agent for row in tail.events_after(0)] == ["one"]
+    assert [row.user_agent for row in events_after(tail, 0)] == ["one"]
     store.append([an_event(user_agent=GOOGLEBOT), an_event(user_agent=""), an_event(user_agent="one")])
-    assert [row.user_agent for row in tail.events_after(1)] == [GOOGLEBOT, "", "one"]
+    assert [row.user_agent for row in events_after(tail, 1)] == [GOOGLEBOT, "", "one"]
 
 
 def test_more_user_agents_than_fit_in_memory_are_read_again(
@@ -112,7 +113,7 @@ def test_more_user_agents_than_fit_in_memory_are_read_again(
     texts = [f"agent {n}" for n in range(10)]
     EventStore(database).append([an_event(user_agent=text) for text in texts])
     for _ in range(2):
-        assert [row.user_agent for row in tail.events_after(0)] == texts
+        assert [row.user_agent for row in events_after(tail, 0)] == texts
 
 
 def test_changes_come_in_order(database: Database, tail: ChangeFeed) -> None:
@@ -132,7 +133,7 @@ def test_a_number_is_never_used_again(database: Database, tail: ChangeFeed) -> N
     with database.write_transaction() as session:
         session.connection().exec_driver_sql("DELETE FROM event")
     store.append([an_event()])
-    assert [row.seq for row in tail.events_after(0)] == [3]
+    assert [row.seq for row in events_after(tail, 0)] == [3]
 
 
 def test_counts_are_by_property(database: Database, tail: ChangeFeed) -> None:
@@ -145,7 +146,7 @@ def test_the_generation_stays_the_same(database: Database, tail: ChangeFeed) -> 
 
 
 def test_an_empty_store_has_nothing(tail: ChangeFeed) -> None:
-    assert (tail.events_after(0), tail.changes_after(0), tail.last_event_seq(), tail.event_counts()) == ([], [], 0, {})
+    assert (events_after(tail, 0), tail.changes_after(0), tail.last_event_seq(), tail.event_counts()) == ([], [], 0, {})
 
 
 def test_waiting_ends_with_a_commit_of_this_process(database: Database, tail: ChangeFeed) -> None:
@@ -160,14 +161,14 @@ def test_waiting_ends_with_a_commit_of_this_process(database: Database, tail: Ch
     committer.start()
     assert tail.wait(30)
     committer.join()
-    assert len(tail.events_after(0)) == 1
+    assert len(events_after(tail, 0)) == 1
 
 
 def test_waiting_ends_with_a_commit_of_another_process(database: Database, tail: ChangeFeed) -> None:
     assert not tail.wait(0.01)
     appender = subprocess.Popen([sys.executable, "-c", APPEND_ONE, str(database.path)])
     assert tail.wait(30)
-    assert len(tail.events_after(0)) == 1
+    assert len(events_after(tail, 0)) == 1
     appender.wait()
 
 

@@ -11,6 +11,7 @@ from proprium.storage.events import EventStore
 from proprium.storage.tables import UserAgentRow
 from proprium.storage.user_agents import delete_unused_user_agents
 from tests.support.builders import an_event
+from tests.support.feed import events_after
 
 
 def texts(database: Database) -> set[str]:
@@ -37,7 +38,7 @@ def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Databa
     delete_unused_user_agents(database)
     store.append([an_event(user_agent="rare", page="/again")])
     tail = ChangeFeed(database)
-    assert [(row.page, row.user_agent) for row in tail.events_after(0)] == [("/", "one"), ("/again", "rare")]
+    assert [(row.page, row.user_agent) for row in events_after(tail, 0)] == [("/", "one"), ("/again", "rare")]
     tail.close()
 
 
@@ -60,11 +61,11 @@ def test_a_number_is_never_given_to_another_text(database: Database) -> None:
     """Whoever reads storage remembers texts by their numbers."""
     store, tail = EventStore(database), ChangeFeed(database)
     store.append([an_event(user_agent="one"), an_event(user_agent="last")])
-    assert [row.user_agent for row in tail.events_after(0)] == ["one", "last"]
+    assert [row.user_agent for row in events_after(tail, 0)] == ["one", "last"]
     retention.delete_property_events(database, 1)
     delete_unused_user_agents(database)
     store.append([an_event(user_agent="new"), an_event(user_agent="one"), an_event(user_agent="last")])
-    assert [row.user_agent for row in tail.events_after(0)] == ["new", "one", "last"]
+    assert [row.user_agent for row in events_after(tail, 0)] == ["new", "one", "last"]
     tail.close()
 
 

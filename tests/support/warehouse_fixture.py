@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,27 +14,30 @@ from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import Property
+from proprium.warehouse.engine import Engine
+from proprium.warehouse.engines.duckdb import DuckDBEngine
 from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.projection.rules import stored_rules
 from proprium.warehouse.schema import VERSION, position
-from proprium.warehouse.warehouse import Warehouse, open_warehouse
+from proprium.warehouse.warehouse import Warehouse
 
 
 class FilledWarehouse:
     """What is appended is committed to storage and projected; `property` is number 1, whose events builders make."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, build_engine: Callable[[], Engine] | None = None) -> None:
         self.database = database
         self.property: Property = create_property(database, "Example", None)
         self.store = EventStore(database)
         self.tail = ChangeFeed(database)
         self.rules = stored_rules(database, counts_automated=False)
         self.path = folder / "warehouse.duckdb"
+        self._build_engine = build_engine or (lambda: DuckDBEngine(self.path, memory="256MB", threads=1))
         self.open()
 
     def open(self) -> None:
         """Also again, after `warehouse.close()`."""
-        self.warehouse: Warehouse = open_warehouse(self.path, memory="256MB", threads=1)
+        self.warehouse: Warehouse = Warehouse(self._build_engine())
         self.projector = Projector(self.tail, self.warehouse, self.rules)
 
     def outdate(self) -> None:

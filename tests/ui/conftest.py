@@ -105,7 +105,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         rules_cache=directory,
         atlas=Atlas(),
         projector=warehouse.projector,
-        sql_runner=SqlRunner(SnapshotCache(warehouse.warehouse), timeout_s=90),
+        sql_runner=SqlRunner(SnapshotCache(warehouse.warehouse, folder / "sql.tmp"), timeout_s=90),
         own_property_id=ensure_own_property(database).id,
     )
     with nicegui_reset_globals():

@@ -70,7 +70,7 @@ class DashboardServer:
             rules_cache=PropertyRulesCache(self.database),
             atlas=atlas,
             projector=self.projector,
-            sql_runner=SqlRunner(SnapshotCache(self.warehouse), timeout_s=90),
+            sql_runner=SqlRunner(SnapshotCache(self.warehouse, folder / "sql.tmp"), timeout_s=90),
         )
         self._people()
         self._history()

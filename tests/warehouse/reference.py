@@ -8,9 +8,10 @@ from uuid import UUID
 
 from collector.event import Event, Identity
 from proprium.storage.event_codec import from_timestamp_us, to_timestamp_us
-from proprium.storage.event_columns import DICTIONARY_COLUMNS, PLAIN_COLUMNS, EventBatch, FeedEvent
+from proprium.storage.event_columns import DICTIONARY_COLUMNS, PLAIN_COLUMNS, EventBatch
 from tests.metrics.reference.hits import Hit, Rules
 from tests.metrics.reference.sessions import Session, put_into_sessions, readings
+from tests.support.feed import FeedEvent
 
 MINUTE = 60_000_000
 SAME_NAMES = set(FeedEvent._fields) & set(Event.__annotations__) - {"created_at", "identity", "automated"}

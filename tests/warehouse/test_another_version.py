@@ -84,3 +84,15 @@ def test_one_that_kept_its_place_in_another_way_is_thrown_away_and_filled_again(
     warehouse.warehouse.reopen()
     restarted(warehouse).catch_up()
     assert counted(warehouse) == 1
+
+
+def test_one_that_lacks_a_column_of_today_is_another_versions_too(warehouse: FilledWarehouse):
+    warehouse.append([an_event()])
+    with warehouse.warehouse.write() as connection:
+        connection.execute(text("ALTER TABLE session DROP COLUMN language"))
+    warehouse.warehouse.reopen()
+    assert warehouse.warehouse.rebuild_percent() == 0
+    with pytest.raises(WarehouseRebuilding):
+        counted(warehouse)
+    restarted(warehouse).catch_up()
+    assert counted(warehouse) == 1

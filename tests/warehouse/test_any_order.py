@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, or_, select
 
 from proprium.storage.event_codec import from_timestamp_us
-from proprium.storage.event_columns import FeedEvent
 from proprium.storage.tables import ChangeKind, StorageChange
 from proprium.warehouse import schema
 from proprium.warehouse.dialect import epoch_us
@@ -21,6 +20,7 @@ from proprium.warehouse.projection.rules import Rules
 from proprium.warehouse.warehouse import Warehouse
 from tests.metrics.reference.hits import Rules as PlainRules
 from tests.support.builders import CHROME, CURL
+from tests.support.feed import FeedEvent
 from tests.warehouse.reference import MINUTE, read_by_reference, side_by_side, told_by_reference
 
 NOON = 1_793_620_800_000_000

@@ -156,7 +156,7 @@ def test_a_copy_that_fails_leaves_the_warehouse_as_it_was(warehouse: FilledWareh
         patch.setattr(engine, "_copy_table", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             warehouse.projector.compact()
-    assert not warehouse.warehouse.rebuild_path.exists()
+    assert not warehouse.warehouse.engine.rebuild_path.exists()
     warehouse.append([an_event("ada", "2026-11-05 09:00")])
     assert_same_books(warehouse)
     assert warehouse.projector.compact()

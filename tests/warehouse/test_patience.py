@@ -12,8 +12,9 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from proprium.errors import BadQuery, QueryTimeout, QueryTooLarge, WarehouseBusy
+from proprium.warehouse.engine import batches
 from proprium.warehouse.query_timeout import QueryDeadline, with_deadline
-from proprium.warehouse.warehouse import Warehouse, batches, open_warehouse
+from proprium.warehouse.warehouse import Warehouse, open_warehouse
 from tests.support.warehouse_fixture import FilledWarehouse
 
 ENDLESS = text("SELECT sum(a.range * b.range * c.range) FROM range(1000000) a, range(1000000) b, range(1000000) c")
@@ -92,7 +93,7 @@ def test_a_question_that_is_nested_too_deeply_is_the_askers_fault(warehouse: Fil
 
 
 def test_one_that_is_cut_off_for_a_swap_can_be_asked_again(warehouse: FilledWarehouse) -> None:
-    threading.Timer(0.3, warehouse.warehouse._interrupt_readers).start()
+    threading.Timer(0.3, warehouse.warehouse.interrupt_readers).start()
     with pytest.raises(WarehouseBusy, match="Try again"), warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
 

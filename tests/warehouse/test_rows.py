@@ -11,12 +11,12 @@ from sqlalchemy import delete, select
 
 from collector.event import Identity
 from proprium.properties.service import update_settings
-from proprium.storage.event_columns import FeedEvent
 from proprium.storage.tables import ChangeKind, StorageChange
 from proprium.warehouse.projection.event_projection import Projection
 from proprium.warehouse.schema import event, session
 from proprium.warehouse.warehouse import Warehouse
 from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
+from tests.support.feed import FeedEvent
 from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse.reference import side_by_side
 

@@ -1,23 +1,27 @@
-"""The DuckDB engine: opens, locks down and copies a warehouse file; moves rows in and out in bulk through Arrow."""
+"""The DuckDB engine: one warehouse in one file, locked down; rows move in and out in bulk through Arrow.
+
+Implements `engine.Engine`, whose docstrings hold here.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
-from sqlalchemy import Column, Connection, Engine, Select, Table, create_engine, event
+from sqlalchemy import Column, Connection, Select, Table, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
 from proprium.errors import BadQuery, OperatorError, QueryTooLarge, UserFacingError, WarehouseBusy
-from proprium.warehouse.query_timeout import current_deadline
+from proprium.warehouse.engine import ENGINE_OPTION, WarehouseUnreadable
+from proprium.warehouse.query_timeout import check_current_deadline
 
 MAX_READERS = 32
 MAX_IDLE_READERS = 4
@@ -25,48 +29,24 @@ BATCH_ROWS = 16_384
 COPY_ROWS = 122_880
 """Most rows that a copy writes in one statement: a row group of the engine, some 0.6 s on two busy cores."""
 
-
-class WarehouseUnreadable(Exception):
-    """The file cannot be read by this version; the warehouse deletes it and rebuilds."""
-
-
-ENGINE_ERRORS = (DBAPIError, duckdb.Error)
-"""Errors of a failed statement, whether run through SQLAlchemy or directly."""
-
-
 _FULL_DISK = ("no space", "disk", "could not write", "failed to create")
 
 
-def reader_problem(error: Exception) -> UserFacingError | None:
-    """Maps an engine error to a user-facing one; None for a defect, which is logged."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    text = str(cause).lower()
-    if isinstance(cause, duckdb.OutOfMemoryException):
-        return QueryTooLarge(
-            "This query needs more memory than the server may use. Choose a shorter period or fewer filters."
-        )
-    if isinstance(cause, duckdb.IOException) and any(part in text for part in _FULL_DISK):
-        return QueryTooLarge(
-            "The server's disk is full. Choose a shorter period or fewer filters, or free up disk space."
-        )
-    if "expression depth" in text or "recursion" in text:
-        return BadQuery("These filters are nested too deeply. Use fewer filters.")
-    if isinstance(cause, duckdb.InterruptException):
-        return WarehouseBusy("The query was interrupted by maintenance of the warehouse. Try again in a moment.")
-    return None
-
-
-class DuckDBStore:
-    """An open DuckDB file with a connection pool.
+class DuckDBEngine:
+    """A DuckDB file with a connection pool.
 
     Every connection is a cursor of one database instance: DuckDB locks the file against a second instance.
     """
 
-    def __init__(self, path: Path, copy_path: Path, memory: str, threads: int | None = None) -> None:
+    bytes_per_event = 150
+    statement_errors: tuple[type[Exception], ...] = (DBAPIError, duckdb.Error)
+    _root_connection: duckdb.DuckDBPyConnection  # set by `open`
+
+    def __init__(self, path: Path, memory: str = "512MB", threads: int | None = None) -> None:
         self.path = path
-        self._copy_path = copy_path
-        self._root_connection = _open(path, copy_path, memory, threads or min(4, os.cpu_count() or 1))
-        self.engine: Engine = create_engine(
+        self._memory = memory
+        self._threads = threads
+        self.sql_engine = create_engine(
             "duckdb://",
             creator=lambda: ConnectionWrapper(self._root_connection.cursor()),
             poolclass=QueuePool,
@@ -74,24 +54,93 @@ class DuckDBStore:
             max_overflow=MAX_READERS - MAX_IDLE_READERS,
             pool_timeout=30,
             hide_parameters=True,  # keeps thousands of values, and visitors' data, out of logged errors
+            execution_options={ENGINE_OPTION: self},
         )
-        event.listen(self.engine, "before_cursor_execute", _check_deadline)
+        event.listen(self.sql_engine, "before_cursor_execute", check_current_deadline)
+
+    @property
+    def rebuild_path(self) -> Path:
+        """Path of the file that a rebuild or copy writes before it replaces this one."""
+        return self.path.with_name(f"{self.path.stem}.next{self.path.suffix}")
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def location(self) -> str:
+        return str(self.path.parent)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def open(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        options: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": self._memory,
+            "threads": str(self._threads or min(4, os.cpu_count() or 1)),
+            "temp_directory": f"{self.path}.tmp",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        try:
+            root_connection = duckdb.connect(str(self.path), config=options)
+        except duckdb.Error as problem:
+            if "lock" in str(problem).lower():
+                raise OperatorError(
+                    f"{self.path} is open in another process: only one `proprium serve` can run on a data folder."
+                    " Stop the other process first."
+                ) from None
+            raise WarehouseUnreadable(f"{self.path}: {problem}") from problem
+        os.chmod(self.path, 0o600)
+        shutil.rmtree(f"{self.path}.tmp", ignore_errors=True)  # left by a process that was killed
+        root_connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        copies = ", ".join(f"'{_quoted(name)}'" for name in _files_of(self.rebuild_path))
+        root_connection.execute(f"SET allowed_paths = [{copies}]")
+        root_connection.execute("SET enable_external_access = false")  # no other file can be read or written by SQL
+        root_connection.execute("SET lock_configuration = true")
+        self._root_connection = root_connection
+        # Left by a rebuild that was killed. Only after the file's lock is held: another process may be writing it.
+        _delete_files(self.rebuild_path)
+
+    def close(self) -> None:
+        self.sql_engine.dispose()
+        self._root_connection.close()  # writes the write-ahead log into the file
+
+    def erase(self) -> None:
+        _delete_files(self.path)
+
+    def read(self) -> Connection:
+        return self.sql_engine.connect()
+
+    def write(self) -> AbstractContextManager[Connection]:
+        return self.sql_engine.begin()
+
+    def stage(self, connection: Connection, table: Table, columns: Mapping[str, Any]) -> AbstractContextManager[None]:
+        return stage_arrow(connection, table, columns)
+
+    def batches(self, connection: Connection, statement: Select[Any]) -> Any:
+        return arrow_batches(connection, statement)
+
+    def interrupt(self, connection: Connection) -> None:
+        native_connection(connection).interrupt()
+
+    def disconnect(self, connection: Connection) -> None:
+        connection.invalidate()  # the file stays open as long as one of its connections
 
     def checkpoint(self) -> None:
-        """Writes the write-ahead log into the file, and frees the blocks of deleted rows."""
         self._root_connection.execute("CHECKPOINT")
 
-    def copy(self, tables: Sequence[Table], on_batch_done: Callable[[], None]) -> None:
-        """Copies one snapshot of these tables to a new file at `copy_path`.
+    def create_rebuild_target(self) -> DuckDBEngine:
+        _delete_files(self.rebuild_path)
+        return DuckDBEngine(self.rebuild_path, self._memory, self._threads)
 
-        The first column of a table must be an integer, by which rows are copied in batches. `on_batch_done` is called
-        after each batch; it may write to this file. On an error no copy is left.
-        """
-        delete_files(self._copy_path)
+    def copy(self, tables: Sequence[Table], on_batch_done: Callable[[], None]) -> DuckDBEngine:
+        target = self.create_rebuild_target()
         with self._root_connection.cursor() as cursor:
             cursor.execute("DETACH DATABASE IF EXISTS copy")
             try:
-                cursor.execute(f"ATTACH '{_quoted(self._copy_path)}' AS copy")
+                cursor.execute(f"ATTACH '{_quoted(target.path)}' AS copy")
                 [(name,)] = cursor.execute("SELECT current_database()").fetchall()
                 cursor.execute(f'COPY FROM DATABASE "{name}" TO copy (SCHEMA)')
                 cursor.begin()
@@ -101,31 +150,42 @@ class DuckDBStore:
                 cursor.execute("CHECKPOINT copy")
                 cursor.execute("DETACH copy")
             except BaseException:
-                _detach_failed_copy(cursor)
-                delete_files(self._copy_path)
+                for statement in ("ROLLBACK", "DETACH DATABASE IF EXISTS copy"):
+                    with suppress(duckdb.Error):  # the next copy detaches again before it starts
+                        cursor.execute(statement)
+                target.erase()
                 raise
+        return target
 
-    def interrupt(self, connection: Connection) -> None:
-        """Interrupts the connection's running statement, which raises an error."""
-        native_connection(connection).interrupt()
+    def replace_with(self, target: DuckDBEngine) -> None:
+        target.close()
+        self.close()
+        # The old write-ahead log must be gone before the rename, or the engine replays it into the new file.
+        Path(f"{self.path}.wal").unlink(missing_ok=True)
+        os.replace(target.path, self.path)
 
-    def disconnect(self, connection: Connection) -> None:
-        """Invalidates a connection that is still in use.
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
 
-        The file stays open as long as one of its connections.
-        """
-        connection.invalidate()
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.path.parent).free
 
-    def close(self) -> None:
-        """Closes all connections; DuckDB writes its write-ahead log into the file."""
-        self.engine.dispose()
-        self._root_connection.close()
-
-
-def _check_deadline(*_: Any) -> None:
-    """Checks the query deadline before each statement: an interrupt ends only a running one."""
-    if deadline := current_deadline():
-        deadline.check()
+    def user_facing_error(self, error: Exception) -> UserFacingError | None:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        text = str(cause).lower()
+        if isinstance(cause, duckdb.OutOfMemoryException):
+            return QueryTooLarge(
+                "This query needs more memory than the server may use. Choose a shorter period or fewer filters."
+            )
+        if isinstance(cause, duckdb.IOException) and any(part in text for part in _FULL_DISK):
+            return QueryTooLarge(
+                "The server's disk is full. Choose a shorter period or fewer filters, or free up disk space."
+            )
+        if "expression depth" in text or "recursion" in text:
+            return BadQuery("These filters are nested too deeply. Use fewer filters.")
+        if isinstance(cause, duckdb.InterruptException):
+            return WarehouseBusy("The query was interrupted by maintenance of the warehouse. Try again in a moment.")
+        return None
 
 
 def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, on_batch_done: Callable[[], None]) -> None:
@@ -138,49 +198,11 @@ def _copy_table(cursor: duckdb.DuckDBPyConnection, table: str, key: str, on_batc
         on_batch_done()
 
 
-def _detach_failed_copy(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Rolls back and detaches a failed copy.
-
-    Errors are ignored: the next copy detaches again before it starts.
-    """
-    for statement in ("ROLLBACK", "DETACH DATABASE IF EXISTS copy"):
-        with suppress(duckdb.Error):
-            cursor.execute(statement)
-
-
 def _quoted(path: Path) -> str:
     return str(path.absolute()).replace("'", "''")
 
 
-def _open(path: Path, copy_path: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    options: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory,
-        "threads": str(threads),
-        "temp_directory": f"{path}.tmp",
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
-    try:
-        root_connection = duckdb.connect(str(path), config=options)
-    except duckdb.Error as problem:
-        if "lock" in str(problem).lower():
-            raise OperatorError(
-                f"{path} is open in another process: only one `proprium serve` can run on a data folder."
-                " Stop the other process first."
-            ) from None
-        raise WarehouseUnreadable(f"{path}: {problem}") from problem
-    os.chmod(path, 0o600)
-    shutil.rmtree(f"{path}.tmp", ignore_errors=True)  # left by a process that was killed
-    root_connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    copies = ", ".join(f"'{_quoted(name)}'" for name in _files_of(copy_path))
-    root_connection.execute(f"SET allowed_paths = [{copies}]")
-    root_connection.execute("SET enable_external_access = false")  # no other file can be read or written by SQL
-    root_connection.execute("SET lock_configuration = true")
-    return root_connection
-
-
-def delete_files(path: Path) -> None:
+def _delete_files(path: Path) -> None:
     """Deletes a database file, its write-ahead logs and its temporary folder, where they exist."""
     for file in reversed(_files_of(path)):
         file.unlink(missing_ok=True)
@@ -198,18 +220,23 @@ def native_connection(connection: Connection) -> Any:
 
 
 @contextmanager
-def stage(connection: Connection, table: Table, columns: Mapping[str, Any]) -> Iterator[None]:
-    """Registers in-memory columns as `table`, readable by this connection inside the block.
-
-    All columns have equal length. A column is a sequence of values, or dictionary-encoded: an object with
-    `dictionary` (distinct values) and `codes` (each row's index into it).
-    """
+def stage_arrow(connection: Connection, table: Table, columns: Mapping[str, Any]) -> Iterator[None]:
+    """Registers columns as an Arrow table, which DuckDB reads in place; see `Engine.stage`."""
     import pyarrow
 
-    arrow_codes_by_id: dict[int, Any] = {}
-    arrow_table = pyarrow.table(
-        {column.name: _to_arrow(column, columns[column.name], arrow_codes_by_id) for column in table.columns}
-    )
+    arrow_columns: dict[str, Any] = {}
+    arrow_codes_by_id: dict[int, Any] = {}  # many columns share their codes
+    for column in table.columns:
+        values, arrow_type = columns[column.name], _arrow_type(column)
+        if hasattr(values, "codes"):
+            if id(values.codes) not in arrow_codes_by_id:
+                arrow_codes_by_id[id(values.codes)] = pyarrow.array(values.codes, type=pyarrow.int32())
+            arrow_columns[column.name] = pyarrow.DictionaryArray.from_arrays(
+                arrow_codes_by_id[id(values.codes)], pyarrow.array(values.dictionary, type=arrow_type)
+            )
+        else:
+            arrow_columns[column.name] = pyarrow.array(values, type=arrow_type)
+    arrow_table = pyarrow.table(arrow_columns)
     duckdb_connection = native_connection(connection)
     duckdb_connection.register(table.name, arrow_table)
     try:
@@ -218,23 +245,8 @@ def stage(connection: Connection, table: Table, columns: Mapping[str, Any]) -> I
         duckdb_connection.unregister(table.name)
 
 
-def _to_arrow(column: Column[Any], values: Any, arrow_codes_by_id: dict[int, Any]) -> Any:
-    """Converts a column to Arrow; `arrow_codes_by_id` caches converted codes, which many columns share."""
-    import pyarrow
-
-    if not hasattr(values, "codes"):
-        return pyarrow.array(values, type=_arrow_type(column))
-    if id(values.codes) not in arrow_codes_by_id:
-        arrow_codes_by_id[id(values.codes)] = pyarrow.array(values.codes, type=pyarrow.int32())
-    arrow_dictionary = pyarrow.array(values.dictionary, type=_arrow_type(column))
-    return pyarrow.DictionaryArray.from_arrays(arrow_codes_by_id[id(values.codes)], arrow_dictionary)
-
-
-def batches(connection: Connection, statement: Select[Any]) -> Any:
-    """Runs a query and streams its result as a pyarrow.RecordBatchReader.
-
-    A batch has at most BATCH_ROWS rows, so memory holds a few thousand rows at once.
-    """
+def arrow_batches(connection: Connection, statement: Select[Any]) -> Any:
+    """Streams a query's result in Arrow batches of at most BATCH_ROWS rows, so that memory holds few at once."""
     compiled = statement.compile(connection, compile_kwargs={"render_postcompile": True})
     parameter_values = [compiled.params[name] for name in compiled.positiontup or ()]
     return native_connection(connection).sql(str(compiled), params=parameter_values or None).to_arrow_reader(BATCH_ROWS)

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from proprium.warehouse import schema
 from proprium.warehouse.dialect import epoch_us
+from proprium.warehouse.engine import stage
 from proprium.warehouse.projection.event_rows import EventRows, session_hits
 from proprium.warehouse.projection.sessionizer import (
     Session,
@@ -33,7 +34,6 @@ from proprium.warehouse.projection.sessionizer import (
     SessionRulesLookup,
     VisitorKey,
 )
-from proprium.warehouse.warehouse import stage
 
 _staging_metadata = MetaData()
 _event, _session = schema.event, schema.session
@@ -147,17 +147,29 @@ def read_hits(
 
     Includes hits of next-day visitors who may continue them. Windows are in microseconds, both ends included.
     """
-    columns = {
+    window_columns = {
         "property": [property_number for property_number, _ in windows],
         "visitor": [visitor for _, visitor in windows],
         "start": [start for start, _ in windows.values()],
         "end": [end for _, end in windows.values()],
     }
-    with stage(connection, _staged_window, columns):
+    with stage(connection, _staged_window, window_columns):
         rows = connection.execute(
             union_all(_select_hits_by(_own_visitor), _select_hits_by(_event.c.previous_visitor))
         ).all()
-    return _stored_hits({row[0]: tuple(row) for row in rows}.values(), session_rules_of)
+    unique_rows = {row[0]: tuple(row) for row in rows}.values()
+    values = zip(*unique_rows, strict=True) if unique_rows else [()] * len(_HIT_COLUMNS)
+    columns: dict[str, Any] = dict(zip(_HIT_COLUMNS, values, strict=True))
+    assignments = list(
+        map(SessionAssignment._make, zip(*(columns[name] for name in SessionAssignment._fields), strict=True))
+    )
+    columns["visitor"] = [
+        assignment.visitor if assignment.own_visitor is None else assignment.own_visitor for assignment in assignments
+    ]
+    hits = session_hits(columns, session_rules_of)
+    for hit in hits:
+        hit.stored_assignment = assignments[hit.index]
+    return hits
 
 
 def windows_of_sessions(connection: Connection, session_ids: Collection[int]) -> dict[VisitorKey, tuple[int, int]]:
@@ -189,22 +201,6 @@ def fill_columns(rows: EventRows, hits: Iterable[SessionHit]) -> None:
             visitors[index], own_visitors[index] = session.visitor, hit.visitor
 
 
-def _stored_hits(rows: Collection[tuple[Any, ...]], session_rules_of: SessionRulesLookup) -> list[SessionHit]:
-    columns: dict[str, Any] = dict(
-        zip(_HIT_COLUMNS, zip(*rows, strict=True) if rows else [()] * len(_HIT_COLUMNS), strict=True)
-    )
-    assignments = list(
-        map(SessionAssignment._make, zip(*(columns[name] for name in SessionAssignment._fields), strict=True))
-    )
-    columns["visitor"] = [
-        assignment.visitor if assignment.own_visitor is None else assignment.own_visitor for assignment in assignments
-    ]
-    hits = session_hits(columns, session_rules_of)
-    for hit in hits:
-        hit.stored_assignment = assignments[hit.index]
-    return hits
-
-
 def _select_hits_by(visitor: Any) -> Any:
     window = _staged_window.c
     bounds = select(func.min(window.start).label("start"), func.max(window.end).label("end")).subquery()
@@ -233,7 +229,10 @@ def _write_sessions(
         )
     _insert_sessions(connection, new_sessions, hit_table)
     _insert_sessions(connection, older_sessions, _event)
-    _update_sessions(connection, grown_sessions)
+    if grown_sessions:
+        columns = _columns_of(grown_sessions, ("session", *_GROWING_COLUMNS))
+        with stage(connection, _staged_growth, columns):
+            connection.execute(_UPDATE_SESSIONS)
 
 
 def _insert_sessions(connection: Connection, sessions: Sequence[Session], hit_table: Table) -> None:
@@ -251,14 +250,6 @@ def _insert_sessions(connection: Connection, sessions: Sequence[Session], hit_ta
         connection.execute(insert(_session).from_select([*_SESSION_COLUMNS, *schema.CONTEXT_COLUMNS], rows))
     for session in sessions:
         session.is_written = True
-
-
-def _update_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
-    if not sessions:
-        return
-    columns = _columns_of(sessions, ("session", *_GROWING_COLUMNS))
-    with stage(connection, _staged_growth, columns):
-        connection.execute(_UPDATE_SESSIONS)
 
 
 def _columns_of(sessions: Sequence[Session], names: Sequence[str]) -> dict[str, list[Any]]:

@@ -6,7 +6,6 @@ Open sessions and recent page views are cached in memory; late events are recomp
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
@@ -62,7 +61,11 @@ class Projection:
         pending_updates = self._page_engagement.fill_columns(rows)
         bulk_writes.add_rows(connection, rows, sessions)
         self._page_engagement.write_updates(connection, pending_updates)
-        self._evict_old(hits_by_property)
+        for property_number in hits_by_property:
+            self._open_sessions[property_number].evict_old()
+        while (excess_count := sum(map(len, self._open_sessions.values())) - MAX_OPEN_SESSIONS) > 0:
+            largest = max(self._open_sessions.values(), key=len)
+            largest.evict_old(max_count=max(0, len(largest) - excess_count))
 
     def recompute(self, connection: Connection, windows: dict[VisitorKey, tuple[int, int]]) -> None:
         """Recomputes the sessions of these visitors from the events that remain after a deletion.
@@ -91,7 +94,18 @@ class Projection:
         open_sessions = self._open_sessions.get(property_number)
         if open_sessions is None:
             open_sessions = self._reset_open_sessions(property_number)
-        uncertain_keys = _uncertain_keys(open_sessions, hits)
+        # Visitors whose hits cannot be appended to a cached session: each one's first hit decides, and any hit that
+        # names a previous visitor.
+        uncertain_keys: set[VisitorKey] = set()
+        checked_keys: set[VisitorKey] = set()
+        for hit in hits:
+            key = hit.key
+            if key not in checked_keys:
+                checked_keys.add(key)
+                if not open_sessions.can_append(hit):
+                    uncertain_keys.add(key)
+            if hit.previous_visitor is not None:
+                uncertain_keys |= {key, (hit.property_number, hit.previous_visitor)}
         recomputed = (
             self._recompute_uncertain(connection, hits, uncertain_keys) if uncertain_keys else RecomputedSessions()
         )
@@ -109,7 +123,11 @@ class Projection:
         """
         while True:
             late_hits = [hit for hit in hits if hit.key in uncertain_keys]
-            recomputed = recompute(connection, _windows_by_key(late_hits), self.rules.session_rules_of, late_hits)
+            windows: dict[VisitorKey, tuple[int, int]] = {}
+            for hit in late_hits:  # sorted by time
+                start_us, _ = windows.get(hit.key, (hit.timestamp_us, hit.timestamp_us))
+                windows[hit.key] = (start_us, hit.timestamp_us)
+            recomputed = recompute(connection, windows, self.rules.session_rules_of, late_hits)
             if not (more_keys := {hit.key for hit in hits if hit.key in recomputed.keys} - uncertain_keys):
                 return recomputed
             uncertain_keys |= more_keys
@@ -145,39 +163,6 @@ class Projection:
             session.is_written = True
         open_sessions.merge(recomputed)
         return open_sessions
-
-    def _evict_old(self, property_numbers: Iterable[int]) -> None:
-        for property_number in property_numbers:
-            self._open_sessions[property_number].evict_old()
-        while (excess_count := sum(map(len, self._open_sessions.values())) - MAX_OPEN_SESSIONS) > 0:
-            largest = max(self._open_sessions.values(), key=len)
-            largest.evict_old(max_count=max(0, len(largest) - excess_count))
-
-
-def _uncertain_keys(open_sessions: OpenSessions, hits: list[SessionHit]) -> set[VisitorKey]:
-    """Finds visitors whose hits cannot be appended to a cached session.
-
-    Each visitor's first hit decides, and any hit that names a previous visitor.
-    """
-    uncertain_keys: set[VisitorKey] = set()
-    checked_keys: set[VisitorKey] = set()
-    for hit in hits:
-        key = hit.key
-        if key not in checked_keys:
-            checked_keys.add(key)
-            if not open_sessions.can_append(hit):
-                uncertain_keys.add(key)
-        if hit.previous_visitor is not None:
-            uncertain_keys |= {key, (hit.property_number, hit.previous_visitor)}
-    return uncertain_keys
-
-
-def _windows_by_key(hits: list[SessionHit]) -> dict[VisitorKey, tuple[int, int]]:
-    windows: dict[VisitorKey, tuple[int, int]] = {}
-    for hit in hits:  # sorted by time
-        start_us, _ = windows.get(hit.key, (hit.timestamp_us, hit.timestamp_us))
-        windows[hit.key] = (start_us, hit.timestamp_us)
-    return windows
 
 
 def _write_recomputed(connection: Connection, recomputed: RecomputedSessions) -> None:

@@ -20,7 +20,7 @@ from collector.bounded_cache import bounded_lru_cache
 from collector.event import BUILT_IN_EVENTS, Identity
 from collector.user_agent import classify
 from proprium.storage.event_columns import DictionaryColumn, EventBatch
-from proprium.warehouse import schema
+from proprium.storage.stored_columns import STORED_COLUMNS
 from proprium.warehouse.projection.rules import Rules
 from proprium.warehouse.projection.sessionizer import (
     CUSTOM,
@@ -34,18 +34,13 @@ from proprium.warehouse.projection.sessionizer import (
 
 MAX_ENGAGED_MS = 30 * 60 * 1_000
 """Cap of engaged time, of an event and of a page view."""
-STORED_COLUMNS = tuple(
-    column.name
-    for column in schema.event.columns
-    if column.name
-    in {
-        *("seq", "property", "created_at", "event", "previous_visitor", "identity", "title", "user_id"),
-        *("hostname", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
-        *("country", "region", "city", "language"),
-    }
+UNCHANGED_COLUMNS = (
+    *("seq", "property", "created_at", "event", "previous_visitor"),
+    *(column.name for column in STORED_COLUMNS if column.scope is not None),
 )
 AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
 
+_KIND_BY_EVENT = {"page_view": VIEW, "session_start": SESSION_START}
 _LINK_PATTERN = re.compile(r"a(?![\w-])", re.IGNORECASE)  # `target` of a click on a link, such as "a#buy"
 
 
@@ -70,30 +65,69 @@ class AgentInfo(NamedTuple):
 
 def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     """Builds a row for each event of the batch, in the same order."""
-    agents = _agents(batch, rules)
-    is_bot_by_agent = [agent.is_bot for agent in agents]
-    is_bot = list(map(is_bot_by_agent.__getitem__, batch.codes))
-    event_names = _dictionary_encode(batch["event"])
-    is_custom_by_name = [name not in BUILT_IN_EVENTS for name in event_names.dictionary]
-    is_view_by_name = [name == "page_view" for name in event_names.dictionary]
+    agents = _map_unique(
+        _dictionary_rows(batch, "user_agent", "automated", "property"),
+        lambda key: _apply_automation_rule(
+            agent_info(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])
+        ),
+    )
     pages = rules.canonical_pages(batch["property"], batch["page"])
     visitors = _visitors(batch, agents)
     return {
-        **{name: batch[name] for name in STORED_COLUMNS},
-        "event": event_names,
+        **{name: batch[name] for name in UNCHANGED_COLUMNS},
+        **_sender_columns(batch, agents),
+        **_event_columns(batch, agents),
         "page": pages,
-        **{name: DictionaryColumn(batch.codes, [getattr(agent, name) for agent in agents]) for name in AGENT_COLUMNS},
-        **_source_columns(batch),
         "visitor": visitors,
-        "own_visitor": _uncounted_visitors(batch["visitor"], visitors),
+        # Storage's visitor where the row has none, so that erasing them finds the row.
+        "own_visitor": [
+            stored_visitor if visitor is None else None
+            for stored_visitor, visitor in zip(batch["visitor"], visitors, strict=True)
+        ],
         "session": [None] * len(batch),
+        "read_ms": [None] * len(batch),
+        "read_depth": [None] * len(batch),
+        "data": _data(batch, pages),
+    }
+
+
+def _sender_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
+    """Builds the columns that depend on dictionary-encoded ones only, with the same codes."""
+    source_keys = _dictionary_rows(batch, "referrer", "utm_source", "utm_medium", "utm_campaign")
+    sources_and_channels = _map_unique(source_keys, lambda key: source_and_channel(*key))
+    sources, channels = zip(*sources_and_channels, strict=True) if sources_and_channels else ((), ())
+    columns = {
+        **{name: [getattr(agent, name) for agent in agents] for name in AGENT_COLUMNS},
+        "source": sources,
+        "channel": channels,
+        "screen": [
+            f"{width}×{height}" if width and height else None
+            for width, height in _dictionary_rows(batch, "screen_width", "screen_height")
+        ],
+    }
+    return {name: DictionaryColumn(batch.codes, values) for name, values in columns.items()}
+
+
+def _event_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
+    """Builds the columns that differ between the events of a visit, apart from page, visitor and data."""
+    code_by_name = {name: code for code, name in enumerate(dict.fromkeys(batch["event"]))}
+    event_names = DictionaryColumn(list(map(code_by_name.__getitem__, batch["event"])), list(code_by_name))
+    is_custom_by_name = [name not in BUILT_IN_EVENTS for name in event_names.dictionary]
+    is_view_by_name = [name == "page_view" for name in event_names.dictionary]
+    is_bot_by_agent = [agent.is_bot for agent in agents]
+    is_bot = list(map(is_bot_by_agent.__getitem__, batch.codes))
+    hash_by_view_id = {
+        text: int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+        if text
+        else None
+        for text in set(batch["view_id"])
+    }
+    return {
+        "event": event_names,
         "is_bot": is_bot,
         "is_custom": list(map(is_custom_by_name.__getitem__, event_names.codes)),
         "is_view": [is_view_by_name[code] and not bot for code, bot in zip(event_names.codes, is_bot, strict=True)],
-        "view_id": _view_ids(batch["view_id"]),
-        "screen": DictionaryColumn(
-            batch.codes, _map_unique(_dictionary_rows(batch, "screen_width", "screen_height"), _screen_size)
-        ),
+        "view_id": list(map(hash_by_view_id.__getitem__, batch["view_id"])),
         "engaged_ms": [
             min(max(time_on_page, 0), MAX_ENGAGED_MS) if time_on_page is not None and name == "page_leave" else None
             for time_on_page, name in zip(batch["time_on_page"], batch["event"], strict=True)
@@ -102,9 +136,6 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
             scroll_depth if scroll_depth is None else min(max(scroll_depth, 0), 100)
             for scroll_depth in batch["scroll_depth"]
         ],
-        "read_ms": [None] * len(batch),
-        "read_depth": [None] * len(batch),
-        "data": _data(batch, pages),
     }
 
 
@@ -124,7 +155,15 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
     rules_by_property = {
         property_number: session_rules_of(property_number) for property_number in set(rows["property"])
     }
-    values = zip(_hit_kinds(rows), *(rows[name] for name in column_names), strict=True)
+    kinds = [
+        CUSTOM
+        if is_custom
+        else LINK_CLICK
+        if name == "click" and _has_link_target(data)
+        else _KIND_BY_EVENT.get(name, OTHER)
+        for name, is_custom, data in zip(rows["event"], rows["is_custom"], rows["data"], strict=True)
+    ]
+    values = zip(kinds, *(rows[name] for name in column_names), strict=True)
     return [
         SessionHit(
             index,
@@ -156,7 +195,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
 
 
 def sort_by_time(batch: EventBatch) -> EventBatch:
-    """Sorts a batch, given in the order of seq, by (time, seq)."""
+    """Sorts a batch from the order of seq into that of (time, seq)."""
     timestamps_us = batch["created_at"]
     if all(map(le, timestamps_us, timestamps_us[1:])):
         return batch
@@ -177,16 +216,6 @@ def agent_info(user_agent: str) -> AgentInfo:
         bot_name=agent.bot_name or None,
         bot_category=agent.bot_category or None,
         is_library=agent.is_library,
-    )
-
-
-def _agents(batch: EventBatch, rules: Rules) -> list[AgentInfo]:
-    """Classifies the User-Agent of each dictionary entry of the batch."""
-    return _map_unique(
-        _dictionary_rows(batch, "user_agent", "automated", "property"),
-        lambda key: _apply_automation_rule(
-            agent_info(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])
-        ),
     )
 
 
@@ -218,23 +247,6 @@ def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | 
         if unidentified_codes
         else list(batch["visitor"])
     )
-
-
-def _uncounted_visitors(
-    stored_visitors: Sequence[int | None], counted_visitors: Sequence[int | None]
-) -> list[int | None]:
-    """Returns storage's visitor where the row has none, so that erasing them finds the row."""
-    return [
-        stored_visitor if visitor is None else None
-        for stored_visitor, visitor in zip(stored_visitors, counted_visitors, strict=True)
-    ]
-
-
-def _source_columns(batch: EventBatch) -> dict[str, DictionaryColumn]:
-    source_keys = _dictionary_rows(batch, "referrer", "utm_source", "utm_medium", "utm_campaign")
-    sources_and_channels = _map_unique(source_keys, lambda key: source_and_channel(*key))
-    sources, channels = zip(*sources_and_channels, strict=True) if sources_and_channels else ((), ())
-    return {"source": DictionaryColumn(batch.codes, sources), "channel": DictionaryColumn(batch.codes, channels)}
 
 
 def _data(batch: EventBatch, pages: Sequence[str | None]) -> list[str | None]:
@@ -285,15 +297,6 @@ def _with_original_values(
     return f"{original_json[:-1]},{rest[1:]}"
 
 
-def _screen_size(size: tuple[int | None, int | None]) -> str | None:
-    return f"{size[0]}×{size[1]}" if size[0] and size[1] else None
-
-
-def _view_ids(texts: Sequence[str | None]) -> list[int | None]:
-    hash_by_text = {text: _hash_text(text) if text else None for text in set(texts)}
-    return list(map(hash_by_text.__getitem__, texts))
-
-
 def _dictionary_rows(batch: EventBatch, *names: str) -> list[tuple[Any, ...]]:
     return list(zip(*(batch.dictionaries[name] for name in names), strict=True))
 
@@ -304,38 +307,16 @@ def _map_unique(keys: Sequence[Hashable], compute: Any) -> list[Any]:
     return list(map(value_by_key.__getitem__, keys))
 
 
-def _dictionary_encode(values: Sequence[Hashable]) -> DictionaryColumn:
-    code_by_value = {value: code for code, value in enumerate(dict.fromkeys(values))}
-    return DictionaryColumn(list(map(code_by_value.__getitem__, values)), list(code_by_value))
-
-
-def _hit_kinds(rows: Mapping[str, Sequence[Any]]) -> list[int]:
-    return [
-        CUSTOM if is_custom else _click_kind(data) if name == "click" else _KIND_BY_EVENT.get(name, OTHER)
-        for name, is_custom, data in zip(rows["event"], rows["is_custom"], rows["data"], strict=True)
-    ]
-
-
-_KIND_BY_EVENT = {"page_view": VIEW, "session_start": SESSION_START}
-
-
-def _click_kind(data: str | None) -> int:
-    """Returns LINK_CLICK for clicks with a link target, which prevent a bounce; else OTHER."""
-    parsed_data = _parse_json_object(data or "{}")
-    target = parsed_data.get("target")
-    return LINK_CLICK if parsed_data.get("href") or (isinstance(target, str) and _LINK_PATTERN.match(target)) else OTHER
-
-
-def _parse_json_object(text: str) -> dict[str, Any]:
+def _has_link_target(data: str | None) -> bool:
+    """Returns True for the data of a click on a link, which prevents a bounce."""
     try:
-        data = orjson.loads(text)
+        sent = orjson.loads(data or "{}")
     except ValueError:  # orjson rejects integers over 64 bits
         try:
-            data = json.loads(text)
+            sent = json.loads(data or "{}")
         except (ValueError, RecursionError):
-            return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _hash_text(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+            return False
+    if not isinstance(sent, dict):
+        return False
+    target = sent.get("target")
+    return bool(sent.get("href") or (isinstance(target, str) and _LINK_PATTERN.match(target)))

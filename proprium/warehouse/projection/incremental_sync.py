@@ -60,9 +60,19 @@ class IncrementalSync:
         self._projection = Projection()
         self._is_loaded = False
         self.is_behind = True  # the last `apply_next` left events or changes; later ones do not count
-        self.position = self._read_position() or self._create_position()
-        self.needs_compaction = self._read_needs_compaction()
-        """True when the file may still contain the bytes of deleted rows."""
+        with warehouse.read(allow_outdated=True) as connection:
+            row = connection.execute(select(*(schema.position.c[field.name] for field in fields(Position)))).first()
+        if row:
+            self.position = Position(*row)
+        else:  # an empty warehouse: changes before now deleted events that can no longer be read
+            key, change_seq = self._current_compatibility_key(), change_feed.last_change_seq()
+            self.position = Position(*key, event_seq=0, change_seq=change_seq)
+            with warehouse.write() as connection:
+                connection.execute(insert(schema.position).values(_position_columns(self.position)))
+                note_compaction(connection, is_pending=False)
+        with warehouse.read(allow_outdated=True) as connection:
+            self.needs_compaction = connection.scalar(select(schema.compaction.c.is_pending)) is not False
+        """True when the warehouse may still contain the bytes of deleted rows."""
 
     def is_compatible(self) -> bool:
         """Returns whether the warehouse can be synced incrementally; False: it needs a rebuild.
@@ -75,8 +85,10 @@ class IncrementalSync:
             position.rules,
             position.generation,
         ) == self._current_compatibility_key()
+        if not is_same_history or self.warehouse.rebuild_percent() is not None:
+            return False
         has_pending_changes = self._change_feed.last_change_seq() > position.change_seq
-        return is_same_history and (has_pending_changes or position.event_seq <= self._change_feed.last_event_seq())
+        return has_pending_changes or position.event_seq <= self._change_feed.last_event_seq()
 
     def apply_next(
         self, batch_size: int = BATCH_SIZE, max_batches: int = 1, on_batch_done: Callable[[], None] = no_op
@@ -100,7 +112,7 @@ class IncrementalSync:
         return self.apply_next(BACKFILL_BATCH_SIZE, MAX_BACKFILL_BATCHES, on_batch_done)
 
     def rebind(self, warehouse: Warehouse) -> IncrementalSync:
-        """Continues from the same position in `warehouse`, into which this sync's file was swapped."""
+        """Continues from the same position in `warehouse`, into which this sync's rows were swapped."""
         self.warehouse = warehouse
         return self
 
@@ -143,9 +155,14 @@ class IncrementalSync:
                 for batch in batches:
                     self._projection.add(connection, batch)
                     self.warehouse.progress_seq = event_seq = batch["seq"][-1]
-                    _note_earliest(earliest_us_by_property, batch)
+                    for number, timestamp_us in zip(batch["property"], batch["created_at"], strict=True):
+                        if number not in earliest_us_by_property or timestamp_us < earliest_us_by_property[number]:
+                            earliest_us_by_property[number] = timestamp_us
                     on_batch_done()
-                position = self._next_position(changes, event_seq)
+                if changes:  # the newest events may be deleted: a position after them would be another generation's
+                    event_seq = min(event_seq, self._change_feed.last_event_seq())
+                change_seq = (changes[-1].seq if changes else None) or self.position.change_seq
+                position = replace(self.position, event_seq=event_seq, change_seq=change_seq)
                 connection.execute(update(schema.position).values(_position_columns(position)))
                 if deletes:
                     note_compaction(connection, is_pending=True)
@@ -175,61 +192,32 @@ class IncrementalSync:
         return changed_properties | frozenset(earliest_us_by_property)
 
     def _apply_change(self, connection: Connection, change: StorageChange) -> None:
-        if change.kind == ChangeKind.RULES_CHANGED or not _is_applicable(change):
-            self._reproject_property(connection, change)
-        else:
-            DELETION_HANDLERS[ChangeKind(change.kind)](connection, self._projection, change)
-        self._is_loaded = False
+        """Applies a deletion to the rows that it names by seq or visitor; else reprojects the property.
 
-    def _reproject_property(self, connection: Connection, change: StorageChange) -> None:
-        """Rebuilds all rows of one property by its current rules.
-
-        Reads its events up to the current position; later ones follow as new events.
+        Reprojecting reads the property's events up to the current position; later ones follow as new events. It is for
+        a changed rule, for events deleted by id, which the warehouse does not hold, and for an erasure whose details
+        storage has blanked since.
         """
-        delete_property(connection, self._projection, change)
-        after_seq, last_seq = 0, self.position.event_seq
-        while batch := self._change_feed.property_batch_after(
-            change.property or 0, after_seq, last_seq, BACKFILL_BATCH_SIZE
-        ):
-            self._projection.add(connection, batch)
-            after_seq = batch["seq"][-1]
-
-    def _next_position(self, changes: Sequence[StorageChange], event_seq: int) -> Position:
-        position = self.position
-        if changes:  # the newest events may be deleted: a position after them would look like another generation's
-            event_seq = min(event_seq, self._change_feed.last_event_seq())
-        return replace(
-            position, event_seq=event_seq, change_seq=(changes[-1].seq if changes else None) or position.change_seq
-        )
+        kind = ChangeKind(change.kind)
+        detail_key = {ChangeKind.EVENTS_DELETED: "seqs", ChangeKind.VISITOR_ERASED: "visitor"}.get(kind)
+        if kind == ChangeKind.RULES_CHANGED or (detail_key is not None and detail_key not in change.detail):
+            delete_property(connection, self._projection, change)
+            property_number, after_seq, last_seq = change.property or 0, 0, self.position.event_seq
+            while batch := self._change_feed.property_batch_after(
+                property_number, after_seq, last_seq, BACKFILL_BATCH_SIZE
+            ):
+                self._projection.add(connection, batch)
+                after_seq = batch["seq"][-1]
+        else:
+            DELETION_HANDLERS[kind](connection, self._projection, change)
+        self._is_loaded = False
 
     def _current_compatibility_key(self) -> tuple[int, str, str]:
         return schema.VERSION, fingerprint(self._rules_source()), self._change_feed.generation()
 
-    def _read_position(self) -> Position | None:
-        with self.warehouse.read(allow_outdated=True) as connection:
-            row = connection.execute(select(*(schema.position.c[field.name] for field in fields(Position)))).first()
-        return Position(*row) if row else None
-
-    def _read_needs_compaction(self) -> bool:
-        with self.warehouse.read(allow_outdated=True) as connection:
-            return connection.scalar(select(schema.compaction.c.is_pending)) is not False
-
-    def _create_position(self) -> Position:
-        """Writes the start position of an empty warehouse: no event, but all changes.
-
-        Changes before now need not be applied: the events that they deleted can no longer be read.
-        """
-        position = Position(
-            *self._current_compatibility_key(), event_seq=0, change_seq=self._change_feed.last_change_seq()
-        )
-        with self.warehouse.write() as connection:
-            connection.execute(insert(schema.position).values(_position_columns(position)))
-            note_compaction(connection, is_pending=False)
-        return position
-
 
 def note_compaction(connection: Connection, *, is_pending: bool) -> None:
-    """Records in the warehouse whether the file needs a compaction."""
+    """Records in the warehouse whether it needs a compaction."""
     connection.execute(delete(schema.compaction))
     connection.execute(insert(schema.compaction).values(is_pending=is_pending))
 
@@ -247,22 +235,6 @@ def _paused_gc() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _note_earliest(earliest_us_by_property: dict[int, int], batch: EventBatch) -> None:
-    for property_number, timestamp_us in zip(batch["property"], batch["created_at"], strict=True):
-        if property_number not in earliest_us_by_property or timestamp_us < earliest_us_by_property[property_number]:
-            earliest_us_by_property[property_number] = timestamp_us
-
-
-def _is_applicable(change: StorageChange) -> bool:
-    """Returns whether a deletion names its rows by seq or visitor.
-
-    Only then can it be applied directly. False for events deleted by id, which the warehouse does not hold, and for an
-    erasure whose details storage has blanked since: the property is then rebuilt from its remaining events.
-    """
-    names = {ChangeKind.EVENTS_DELETED: "seqs", ChangeKind.VISITOR_ERASED: "visitor"}
-    return (name := names.get(ChangeKind(change.kind))) is None or name in change.detail
 
 
 def _position_columns(position: Position) -> dict[str, int | str]:

@@ -57,31 +57,26 @@ def recompute(
     stored_hits = _read_whole_runs(connection, groups, new_hits, session_rules_of)
     result = RecomputedSessions(keys=set(groups.members()))
     for key, hits in _hits_by_group(groups, [*stored_hits.values(), *new_hits]).items():
-        _recompute_group(result, hits, groups.requested_windows[key], session_rules_of(key[0]).gap_us)
+        (start_us, end_us), gap_us = groups.requested_windows[key], session_rules_of(key[0]).gap_us
+        for run in gap_separated_runs(sorted(hits, key=lambda hit: (hit.timestamp_us, hit.seq))):
+            if run[-1].timestamp_us >= start_us - gap_us and run[0].timestamp_us <= end_us + gap_us:
+                _recompute_run(result, run)
     return result
 
 
-def _recompute_group(result: RecomputedSessions, hits: list[SessionHit], window: Window, gap_us: int) -> None:
-    start_us, end_us = window
-    for run in gap_separated_runs(sorted(hits, key=lambda hit: (hit.timestamp_us, hit.seq))):
-        if run[-1].timestamp_us < start_us - gap_us or run[0].timestamp_us > end_us + gap_us:
-            continue
-        sessions = dict.fromkeys(assign_to_session(result.latest_sessions, hit) for hit in run)
-        result.sessions.extend(sessions)
-        if any(hit.previous_visitor is not None for hit in run):
-            for session in sessions:
-                session.is_linked = True
-        for hit in run:
-            _collect_hit(result, hit)
-
-
-def _collect_hit(result: RecomputedSessions, hit: SessionHit) -> None:
-    if hit.previous_visitor is not None:
-        result.awaited_visitors[hit.property_number, hit.previous_visitor] = hit.timestamp_us
-    if hit.stored_assignment is not None and hit.stored_assignment.session is not None:
-        result.replaced_ids.add(hit.stored_assignment.session)
-        if hit.assignment() != hit.stored_assignment:
-            result.moved_hits.append(hit)
+def _recompute_run(result: RecomputedSessions, run: list[SessionHit]) -> None:
+    sessions = dict.fromkeys(assign_to_session(result.latest_sessions, hit) for hit in run)
+    result.sessions.extend(sessions)
+    if any(hit.previous_visitor is not None for hit in run):
+        for session in sessions:
+            session.is_linked = True
+    for hit in run:
+        if hit.previous_visitor is not None:
+            result.awaited_visitors[hit.property_number, hit.previous_visitor] = hit.timestamp_us
+        if hit.stored_assignment is not None and hit.stored_assignment.session is not None:
+            result.replaced_ids.add(hit.stored_assignment.session)
+            if hit.assignment() != hit.stored_assignment:
+                result.moved_hits.append(hit)
 
 
 class _VisitorGroups:
@@ -150,11 +145,15 @@ def _missing_windows(
     hits: Mapping[VisitorKey, list[SessionHit]],
     session_rules_of: SessionRulesLookup,
 ) -> dict[VisitorKey, Window]:
-    roots = set(map(groups.root, groups.members()))
-    needed_windows = {
-        root: _needed_window(groups.requested_windows[root], hits.get(root, []), session_rules_of(root[0]).gap_us)
-        for root in roots
-    }
+    needed_windows: dict[VisitorKey, Window] = {}
+    for root in set(map(groups.root, groups.members())):
+        # The requested window, extended over the runs that touch it, as far as their hits have been read.
+        (start_us, end_us), gap_us = groups.requested_windows[root], session_rules_of(root[0]).gap_us
+        first_us, last_us = start_us - gap_us, end_us + gap_us
+        for run in gap_separated_runs(sorted(hits.get(root, []), key=lambda hit: (hit.timestamp_us, hit.seq))):
+            if run[-1].timestamp_us >= first_us and run[0].timestamp_us <= last_us:
+                start_us, end_us = min(start_us, run[0].timestamp_us), max(end_us, run[-1].timestamp_us)
+        needed_windows[root] = start_us, end_us
     missing_windows = {}
     for key in groups.members():
         start_us, end_us = needed_windows[groups.root(key)]
@@ -167,15 +166,6 @@ def _missing_windows(
                 max(read_window[1], end_us + MAX_SESSION_LENGTH_US),
             )
     return missing_windows
-
-
-def _needed_window(requested_window: Window, hits: list[SessionHit], gap_us: int) -> Window:
-    """Extends the requested window over the runs that touch it, as far as their hits have been read."""
-    start_us, end_us = requested_window
-    for run in gap_separated_runs(sorted(hits, key=lambda hit: (hit.timestamp_us, hit.seq))):
-        if run[-1].timestamp_us >= requested_window[0] - gap_us and run[0].timestamp_us <= requested_window[1] + gap_us:
-            start_us, end_us = min(start_us, run[0].timestamp_us), max(end_us, run[-1].timestamp_us)
-    return start_us, end_us
 
 
 def _hits_by_group(groups: _VisitorGroups, hits: Iterable[SessionHit]) -> dict[VisitorKey, list[SessionHit]]:

@@ -65,7 +65,9 @@ class OpenSessions:
             if (session := self._sessions.get(key)) and (session.id in recomputed.replaced_ids or not session.hits):
                 del self._sessions[key]
         for key, timestamp_us in recomputed.awaited_visitors.items():
-            self._put_if_later(key, _placeholder(key, timestamp_us))
+            # A linked session without hits: a late hit of that previous visitor then forces a recompute.
+            placeholder = Session(0, *key, started_us=timestamp_us, ended_us=timestamp_us, is_linked=True)
+            self._put_if_later(key, placeholder)
         for key, session in recomputed.latest_sessions.items():
             self._put_if_later(key, session)
 
@@ -90,13 +92,3 @@ class OpenSessions:
             or (existing.ended_us, existing.last_seq) <= (session.ended_us, session.last_seq)
         ):
             self._sessions[key] = session
-
-
-def _placeholder(key: VisitorKey, timestamp_us: int) -> Session:
-    """Creates a linked session without hits for a previous visitor that has none yet.
-
-    A late hit of that visitor then forces a recompute.
-    """
-    return Session(
-        id=0, property_number=key[0], visitor=key[1], started_us=timestamp_us, ended_us=timestamp_us, is_linked=True
-    )

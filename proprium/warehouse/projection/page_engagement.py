@@ -7,7 +7,7 @@ that view's row. Views of old scripts have no view_id: metrics.page_engagement j
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -111,7 +111,9 @@ class PageEngagement:
                 view.add_report(engaged_ms, scroll_depth)
                 grown_views[view] = None
             elif is_view and timestamp_us > self._newest_us.get(view_key[0], _DISTANT_PAST_US):
-                index_by_view[self._start_view(view_key, timestamp_us, seq)] = index
+                latest_views.pop(view_key, None)
+                view = latest_views[view_key] = EngagedView(timestamp_us, seq)
+                index_by_view[view] = index
             else:
                 pending_updates.mark_for_recompute(view_key, timestamp_us)
         for view in grown_views.keys() & index_by_view.keys():
@@ -120,7 +122,9 @@ class PageEngagement:
                 view.read_depth,
             )
         pending_updates.grown_views = [view for view in grown_views if view not in index_by_view]
-        self._advance(rows)
+        for property_number, timestamp_us in dict(zip(rows["property"], rows["created_at"], strict=True)).items():
+            self._newest_us[property_number] = max(timestamp_us, self._newest_us.get(property_number, timestamp_us))
+        self.evict_old()
         return pending_updates
 
     def write_updates(self, connection: Connection, pending_updates: PendingUpdates) -> None:
@@ -133,16 +137,6 @@ class PageEngagement:
                 and self._newest_us[view_key[0]] <= pending_updates.windows_to_recompute[view_key][1] + VIEW_WINDOW_US
             ):
                 self._latest_views[view_key] = view
-
-    def _start_view(self, view_key: ViewKey, timestamp_us: int, seq: int) -> EngagedView:
-        self._latest_views.pop(view_key, None)
-        view = self._latest_views[view_key] = EngagedView(timestamp_us, seq)
-        return view
-
-    def _advance(self, rows: EventRows) -> None:
-        for property_number, timestamp_us in dict(zip(rows["property"], rows["created_at"], strict=True)).items():
-            self._newest_us[property_number] = max(timestamp_us, self._newest_us.get(property_number, timestamp_us))
-        self.evict_old()
 
 
 def _views_and_reports(rows: EventRows) -> Iterator[tuple[int, ViewKey, int, int, bool, int | None, int | None]]:
@@ -177,7 +171,10 @@ def recompute_views(connection: Connection, windows: ViewWindows) -> dict[ViewKe
     }
     latest_views: dict[ViewKey, EngagedView | None] = dict.fromkeys(windows)
     changed_views: list[EngagedView] = []
-    for view_key, hits in _hits_by_view(view_updates.read_hits(connection, reach_windows)).items():
+    hits_by_view = defaultdict[ViewKey, list[ViewHit]](list)
+    for hit in view_updates.read_hits(connection, reach_windows):
+        hits_by_view[hit.property, hit.view_id].append(hit)
+    for view_key, hits in hits_by_view.items():
         stored_values = {hit.seq: (hit.read_ms, hit.read_depth) for hit in hits if hit.is_view}
         views = _credit_view_hits(hits)
         until_us = windows[view_key][1] + VIEW_WINDOW_US  # of later views not all reports have been read
@@ -189,13 +186,6 @@ def recompute_views(connection: Connection, windows: ViewWindows) -> dict[ViewKe
         latest_views[view_key] = views[-1] if views else None
     view_updates.write_engagement(connection, changed_views)
     return latest_views
-
-
-def _hits_by_view(hits: Iterable[ViewHit]) -> Mapping[ViewKey, list[ViewHit]]:
-    hits_by_view = defaultdict[ViewKey, list[ViewHit]](list)
-    for hit in hits:
-        hits_by_view[hit.property, hit.view_id].append(hit)
-    return hits_by_view
 
 
 def _credit_view_hits(hits: Collection[ViewHit]) -> list[EngagedView]:

@@ -32,8 +32,7 @@ class ProgressReporter:
         if time.monotonic() >= self._next_log_s:
             self._next_log_s = time.monotonic() + LOG_INTERVAL_S
             self._has_logged = True
-            fields = {"done": done_count, "total": total_count}
-            log.info("warehouse catching up: %s of %s events", f"{done_count:,}", f"{total_count:,}", extra=fields)
+            log.info("warehouse is catching up", extra={"done_events": done_count, "total_events": total_count})
 
     def finish(self) -> None:
         """Logs the end of a catch-up that was long enough to be logged."""

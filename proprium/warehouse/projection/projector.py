@@ -1,13 +1,12 @@
 """The projector: a background thread that keeps the warehouse in sync with storage.
 
 Applies new events and deletions incrementally, backfills when it is far behind, rebuilds when schema version, rules or
-database generation differ, and compacts the file after deletions.
+database generation differ, and compacts the warehouse after deletions.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from proprium.errors import OperatorError
 from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.event_codec import from_timestamp_us
 from proprium.warehouse import schema
-from proprium.warehouse.compaction import SPARE_DISK_BYTES, CompactionSchedule, check_disk_for_copy
+from proprium.warehouse.compaction import SPARE_DISK_BYTES, CompactionSchedule, check_space_for_copy
 from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.progress import ProgressCallback, ProgressReporter
 from proprium.warehouse.projection.rules import RulesSource
@@ -40,8 +39,6 @@ RETRY_DELAY_S = 2.0
 MAX_FAILURES_BEFORE_REOPEN = 2
 BACKFILL_THRESHOLD_EVENTS = 50_000
 """A lag of more events than this is applied by backfill, in larger batches."""
-BYTES_PER_EVENT = 150
-"""Estimated size of an event in the warehouse file, for the check of free disk space."""
 
 
 @dataclass(frozen=True)
@@ -108,19 +105,29 @@ class Projector:
         Rebuilds instead where the warehouse is not compatible with storage. Raises ProjectorStopped.
         """
         with self._lock:
-            if self._needs_rebuild():
-                return self.rebuild(on_progress)
+            now_s = time.monotonic()
+            if now_s - self._checked_at_s >= POLL_INTERVAL_S:  # the check costs as much as a small projection
+                self._checked_at_s = now_s
+                if not self._sync.is_compatible():
+                    return self.rebuild(on_progress)
             changed_properties = self._sync_all(self._sync, on_progress)
         self._notify(changed_properties)
         return changed_properties
 
     def rebuild(self, on_progress: ProgressCallback | None = None) -> frozenset[int]:
-        """Rebuilds the warehouse in a new file, then swaps; the old file serves reads meanwhile.
+        """Rebuilds the warehouse beside the old one, which serves reads until the swap.
 
         Returns the numbers of all properties. Raises OperatorError when there is too little disk space.
         """
         with self._lock:
-            self._check_disk()
+            engine = self._warehouse.engine
+            event_count = sum(self._change_feed.event_counts().values())
+            needed_bytes, free_bytes = event_count * engine.bytes_per_event + SPARE_DISK_BYTES, engine.free_bytes()
+            if free_bytes < needed_bytes:
+                raise OperatorError(
+                    f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {engine.location},"
+                    f" {free_bytes >> 20} MB are free. Free up disk space and try again."
+                )
             self._is_rebuilding = True
             try:
                 log.info("rebuilding the warehouse from storage")
@@ -132,14 +139,14 @@ class Projector:
         return changed_properties
 
     def compact(self) -> bool:
-        """Compacts the file: rewrites it without deleted rows. Returns False where no compaction is needed.
+        """Compacts the warehouse: rewrites it without deleted rows. Returns False where no compaction is needed.
 
-        The old file serves reads meanwhile. Raises OperatorError when there is too little disk space.
+        The old contents serve reads meanwhile. Raises OperatorError when there is too little disk space.
         """
         with self._lock:
             if not self._sync.needs_compaction:
                 return False
-            check_disk_for_copy(self._warehouse.path)
+            check_space_for_copy(self._warehouse.engine)
             compacted_copy = self._warehouse.copy(lambda: self._on_batch_done(self._sync))
             self._sync_and_swap(compacted_copy, None)
             changed_properties = self._sync.property_numbers()
@@ -147,7 +154,7 @@ class Projector:
         return True
 
     def erased_to(self) -> int:
-        """Returns the seq up to which storage's deletions are erased from the warehouse's file.
+        """Returns the seq up to which storage's deletions are erased from the warehouse.
 
         0 while a compaction is pending.
         """
@@ -164,10 +171,11 @@ class Projector:
 
     def lag_s(self) -> float:
         """Returns how long the oldest pending event has waited to be projected, in seconds; cheap."""
-        pending_events = self._change_feed.events_after(self._sync.position.event_seq, 1)
-        if not pending_events:
+        pending_batch = self._change_feed.batch_after(self._sync.position.event_seq, 1)
+        if not pending_batch:
             return 0.0
-        age_s = max(0.0, (self._clock() - from_timestamp_us(pending_events[0].created_at)).total_seconds())
+        [created_us] = pending_batch["created_at"]
+        age_s = max(0.0, (self._clock() - from_timestamp_us(created_us)).total_seconds())
         return age_s if self._caught_up_at_s is None else min(age_s, time.monotonic() - self._caught_up_at_s)
 
     def _run(self) -> None:
@@ -183,7 +191,11 @@ class Projector:
             except Exception:
                 failure_count += 1
                 log.exception("warehouse sync failed; retrying", extra={"failures": failure_count})
-                self._recover(failure_count)
+                self._stop_event.wait(RETRY_DELAY_S)
+                self._change_feed.wake()
+                # A full disk may resolve by itself; an engine in a fatal error state needs the reopening.
+                if failure_count >= MAX_FAILURES_BEFORE_REOPEN:
+                    self._reopen()
             interval_s = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, INTERVAL_WORK_FACTOR * (time.monotonic() - started_s)))
             self._change_feed.wait(POLL_INTERVAL_S)
             self._stop_event.wait(max(0.0, started_s + interval_s - time.monotonic()))
@@ -191,7 +203,7 @@ class Projector:
     def _compact_when_due(self) -> None:
         """Compacts when it is due; a failure is logged and retried later. Raises ProjectorStopped.
 
-        The metrics are correct without it: deleted rows are gone, only their bytes may remain in the file.
+        The metrics are correct without it: deleted rows are gone, only their bytes may remain on disk.
         """
         sync = self._sync
         if not self._compactions.is_due(sync.needs_compaction, sync.position.change_seq):
@@ -203,36 +215,29 @@ class Projector:
             raise
         except OperatorError as problem:
             self._compactions.record_failure()
-            log.warning("%s", problem)
+            log.warning("warehouse compaction postponed", extra={"error": str(problem)})
         except Exception:
             self._compactions.record_failure()
             log.exception("warehouse compaction failed; retrying later")
         else:
             duration_s = time.monotonic() - started_s
             self._compactions.record_success(duration_s)
-            log.info("warehouse compacted in %.1f s", duration_s, extra={"duration_s": round(duration_s, 1)})
+            log.info("warehouse compacted", extra={"duration_s": round(duration_s, 1)})
 
-    def _recover(self, failure_count: int) -> None:
-        """Waits, and reopens the warehouse after repeated failures.
-
-        A full disk may resolve by itself; an engine in a fatal error state needs the reopening.
-        """
-        self._stop_event.wait(RETRY_DELAY_S)
-        self._change_feed.wake()
-        if failure_count >= MAX_FAILURES_BEFORE_REOPEN:
-            try:
-                with self._lock:
-                    self._warehouse.reopen()
-                    self._sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
-            except Exception:
-                log.exception("the warehouse could not be reopened")
+    def _reopen(self) -> None:
+        try:
+            with self._lock:
+                self._warehouse.reopen()
+                self._sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
+        except Exception:
+            log.exception("the warehouse could not be reopened")
 
     def _sync_all(
         self, sync: IncrementalSync, on_progress: ProgressCallback | None, *, live_sync: IncrementalSync | None = None
     ) -> frozenset[int]:
         """Applies everything pending and returns the changed properties. Raises ProjectorStopped.
 
-        `live_sync`, where given, is kept up to date as well: the warehouse that serves reads during a rebuild.
+        `live_sync` is brought up to date as well, if any: the warehouse that serves reads during a rebuild.
         """
         reporter = ProgressReporter(sync.position.event_seq, self._change_feed.last_event_seq(), on_progress)
         changed_properties: frozenset[int] = frozenset()
@@ -266,23 +271,6 @@ class Projector:
             self._warehouse.discard(rebuild_target)
             raise
         self._sync = sync.rebind(self._warehouse)
-
-    def _needs_rebuild(self) -> bool:
-        """Checks compatibility at most once every POLL_INTERVAL_S: it costs as much as a small projection."""
-        now_s = time.monotonic()
-        if now_s - self._checked_at_s < POLL_INTERVAL_S:
-            return False
-        self._checked_at_s = now_s
-        return not self._sync.is_compatible()
-
-    def _check_disk(self) -> None:
-        needed_bytes = sum(self._change_feed.event_counts().values()) * BYTES_PER_EVENT + SPARE_DISK_BYTES
-        free_bytes = shutil.disk_usage(self._warehouse.path.parent).free
-        if free_bytes < needed_bytes:
-            raise OperatorError(
-                f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {self._warehouse.path.parent},"
-                f" {free_bytes >> 20} MB are free. Free up disk space and try again."
-            )
 
     def _notify(self, changed_properties: frozenset[int]) -> None:
         if changed_properties and self._on_properties_changed is not None:

@@ -6,13 +6,13 @@ A fingerprint of both is stored in the warehouse; where it differs, the warehous
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
+from importlib import resources
 from itertools import compress
-from pathlib import Path
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -27,12 +27,13 @@ _FINGERPRINTED_MODULES = (
     "collector.user_agent",
     "collector.bots",
     "collector.acquisition",
+    "proprium.storage.stored_columns",
     "proprium.warehouse.projection.exclusions",
     "proprium.warehouse.projection.page_engagement",
     "proprium.warehouse.projection.event_rows",
     "proprium.warehouse.projection.sessionizer",
 )
-_FINGERPRINTED_FOLDERS = ("collector/data",)
+_FINGERPRINTED_DATA = "collector.data"
 _FINGERPRINTED_PACKAGES = ("user-agents", "ua-parser")
 
 
@@ -109,25 +110,23 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
             row.number: bool(row.counts_automated) for row in rows if row.counts_automated is not None
         }
         exclusions = {
-            row.number: property_exclusions for row in rows if (property_exclusions := _exclusions(row)) != Exclusions()
+            row.number: Exclusions(
+                frozenset(row.excluded_countries), tuple(row.excluded_paths), tuple(row.excluded_user_agents)
+            )
+            for row in rows
         }
-        rules_by_property = {
-            row.number: session_rules for row in rows if (session_rules := _session_rules(row)) != DEFAULT_SESSION_RULES
+        session_rules = {
+            row.number: SessionRules(row.session_gap_min * 60 * SECOND_US, row.bounce_s * 1_000) for row in rows
         }
-        patterns_by_property = {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns}
         return Rules(
-            counts_automated_by_property, counts_automated, exclusions, rules_by_property, patterns_by_property
+            counts_automated_by_property,
+            counts_automated,
+            {number: rules for number, rules in exclusions.items() if rules != Exclusions()},
+            {number: rules for number, rules in session_rules.items() if rules != DEFAULT_SESSION_RULES},
+            {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns},
         )
 
     return read
-
-
-def _exclusions(row: Any) -> Exclusions:
-    return Exclusions(frozenset(row.excluded_countries), tuple(row.excluded_paths), tuple(row.excluded_user_agents))
-
-
-def _session_rules(row: Any) -> SessionRules:
-    return SessionRules(row.session_gap_min * 60 * SECOND_US, row.bounce_s * 1_000)
 
 
 def fingerprint(rules: Rules) -> str:
@@ -142,25 +141,17 @@ def fingerprint(rules: Rules) -> str:
 def _code_fingerprint() -> str:
     """Hashes the code, data files and package versions that determine rows."""
     digest = blake2b(digest_size=8)
-    for path in _fingerprinted_files():
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for package in _FINGERPRINTED_PACKAGES:
-        digest.update(f"{package}={_package_version(package)}".encode())
-    return digest.hexdigest()
-
-
-def _fingerprinted_files() -> list[Path]:
-    modules = [
-        Path(spec.origin) for name in _FINGERPRINTED_MODULES if (spec := importlib.util.find_spec(name)) and spec.origin
-    ]
-    root = modules[0].parents[1]
-    return modules + sorted(
-        path for folder in _FINGERPRINTED_FOLDERS for path in (root / folder).glob("*") if path.is_file()
+    modules = (name.rpartition(".") for name in _FINGERPRINTED_MODULES)
+    files = [resources.files(package) / f"{module}.py" for package, _, module in modules]
+    files += sorted(
+        (file for file in resources.files(_FINGERPRINTED_DATA).iterdir() if file.is_file()), key=attrgetter("name")
     )
-
-
-def _package_version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for package in _FINGERPRINTED_PACKAGES:
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            version = ""
+        digest.update(f"{package}={version}".encode())
+    return digest.hexdigest()

@@ -87,7 +87,12 @@ class Session:
         self.hits += 1
         self.engaged_ms += hit.engaged_ms
         if hit.kind == VIEW:
-            self._add_view(hit)
+            hit.is_view = not self._is_duplicate_view(hit)
+            if hit.is_view:
+                if not self.views:
+                    self.entry_page = hit.page
+                self.views += 1
+                self.exit_page, self.exit_view = hit.page, hit.seq
         elif hit.kind == CUSTOM:
             self.custom_events += 1
         elif hit.kind == LINK_CLICK:
@@ -95,14 +100,6 @@ class Session:
         elif hit.kind == SESSION_START:
             self.is_new = True
         hit.session = self
-
-    def _add_view(self, hit: SessionHit) -> None:
-        hit.is_view = not self._is_duplicate_view(hit)
-        if hit.is_view:
-            if not self.views:
-                self.entry_page = hit.page
-            self.views += 1
-            self.exit_page, self.exit_view = hit.page, hit.seq
 
     def _is_duplicate_view(self, hit: SessionHit) -> bool:
         if hit.has_view_id:
@@ -186,7 +183,11 @@ def assign_to_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHi
     key = hit.key
     session = latest_sessions.get(key)
     if session is None or not session.accepts(hit):
-        previous_session, session = session, _continued_session(latest_sessions, hit)
+        previous_session, session = session, None
+        if hit.previous_visitor is not None:
+            candidate = latest_sessions.get((hit.property_number, hit.previous_visitor))
+            if candidate and candidate.last_visitor == hit.previous_visitor and candidate.accepts(hit):
+                session = candidate
         if session is None:
             session = Session(hit.seq, hit.property_number, hit.visitor, hit.timestamp_us, hit.session_rules)
             if previous_session is not None:
@@ -195,13 +196,6 @@ def assign_to_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHi
         latest_sessions[key] = session
     session.add(hit)
     return session
-
-
-def _continued_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHit) -> Session | None:
-    if hit.previous_visitor is None:
-        return None
-    session = latest_sessions.get((hit.property_number, hit.previous_visitor))
-    return session if session and session.last_visitor == hit.previous_visitor and session.accepts(hit) else None
 
 
 def gap_separated_runs(hits: Iterable[SessionHit]) -> Iterator[list[SessionHit]]:

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from proprium.warehouse.dialect import epoch_us
+from proprium.warehouse.engine import stage
 from proprium.warehouse.schema import event
-from proprium.warehouse.warehouse import stage
 
 ViewKey = tuple[int, int]
 """(property, view_id)."""
