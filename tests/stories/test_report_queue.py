@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import signal
 import socket
@@ -66,6 +67,15 @@ class Place:
         path = f"/properties/{self.property_id}/report.pdf"
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{forwarded}\r\n".encode())
         return connection
+
+    def fill(self, client: str, free: int) -> list[socket.socket]:
+        """Requests reports for all `free` places of an address and one more, which is refused; returns the others."""
+        connections = [self.connect(client) for _ in range(free + 1)]
+        wait_for(lambda: select.select(connections, [], [], 0)[0])
+        [refused] = select.select(connections, [], [], 0)[0]
+        assert refused.recv(65_536).startswith(b"HTTP/1.1 503")
+        refused.close()
+        return [connection for connection in connections if connection is not refused]
 
     def processes(self) -> list[psutil.Process]:
         """The browsers and their children: the process groups below the server."""
@@ -164,9 +174,7 @@ def test_when_its_reader_goes_a_report_that_runs_ends_with_all_processes_and_fil
 def test_when_its_reader_goes_a_report_that_waits_is_dropped(place: Place) -> None:
     running = [place.connect("203.0.113.7") for _ in range(2)]
     wait_for(lambda: len(place.folders()) == 2)
-    waiting = [place.connect("203.0.113.7") for _ in range(2)]
-    wait_for(lambda: place.get("203.0.113.7").status_code == 503)
-    for connection in waiting:
+    for connection in place.fill("203.0.113.7", free=2):
         connection.close()
     with ThreadPoolExecutor(2) as pool:
         time.sleep(0.5)
@@ -217,8 +225,7 @@ def test_the_page_of_a_public_property_says_when_too_many_reports_are_being_made
     browser: Browser, place: Place
 ) -> None:
     page = opened(browser, place)
-    connections = [place.connect("127.0.0.1") for _ in range(4)]
-    wait_for(lambda: place.get("127.0.0.1").status_code == 503)
+    connections = place.fill("127.0.0.1", free=4)
     deadline = time.monotonic() + PATIENCE_S
     sentence = page.get_by_text("Your network address already has")
     while not sentence.count() and time.monotonic() < deadline:
