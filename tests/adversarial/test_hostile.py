@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -42,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def poisoned(server: Running) -> str:
     """The id of a public property that got every oddity, those of markup last and most often."""
-    property_id = server.proprium("property", "add", f"Bakery {SCRIPT}")
+    property_id = server.add_property(f"Bakery {SCRIPT}")
     server.publish(property_id)
     database = Database(f"sqlite:///{server.data_dir / 'proprium.sqlite3'}")
     update_settings(database, UUID(property_id), custom_cards=CARDS, public_data_keys=PUBLIC_KEYS)
@@ -52,7 +50,7 @@ def poisoned(server: Running) -> str:
         answers = list(pool.map(lambda body: client.post(f"{server.url}/collect", content=body), bodies))
     for body, answer in zip(bodies, answers, strict=True):
         assert answer.status_code in {204, 404}, (body[:150], answer.text)  # 404: an id that was written otherwise
-    wait_for_the_warehouse(server)
+    assert server.wait_until_projected().warehouse_events
     with sqlite3.connect(server.data_dir / "proprium.sqlite3") as storage:
         storage.execute("CREATE TABLE canary (song TEXT)")
         storage.execute("INSERT INTO canary VALUES ('tweet')")
@@ -153,7 +151,7 @@ def test_an_odd_address_is_answered_all_the_same(server: Running, poisoned: str,
 
 
 def test_what_is_no_property_of_mine_is_not_there(server: Running, poisoned: str) -> None:
-    private = server.proprium("property", "add", "Private")
+    private = server.add_property("Private")
     ids = [private, str(uuid4()), "0", "x" * 300, "%00", "%2e%2e", quote(INJECTIONS[0], safe=""), poisoned[:-1], "%ff"]
     with everybody(base_url=server.url, timeout=30) as client:
         for one in ids:
@@ -174,15 +172,6 @@ def everybody(**options: Any) -> httpx.Client:
         request.headers["X-Forwarded-For"] = f"198.51.{number // 250}.{number % 250}"
 
     return httpx.Client(event_hooks={"request": [put]}, **options)
-
-
-def wait_for_the_warehouse(server: Running) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        counts = dict(re.findall(r"^(storage|warehouse)\t(\d+)", server.proprium("warehouse", "status"), re.MULTILINE))
-        if counts["storage"] == counts["warehouse"] != "0":
-            return
-    raise AssertionError("the warehouse stays behind")
 
 
 def answered(dialog: Dialog, said: list[str]) -> None:

@@ -88,7 +88,7 @@ def traces(folder: Path, victims: list[Victim]) -> dict[str, int]:
 def gone_within(folder: Path, victims: list[Victim], seconds: float) -> dict[str, int]:
     deadline = time.monotonic() + seconds
     while (found := traces(folder, victims)) and time.monotonic() < deadline:
-        time.sleep(1)
+        time.sleep(0.3)
     return found
 
 
@@ -165,15 +165,8 @@ def test_while_a_server_runs_and_after_its_restart(stored: Database) -> None:
 
 def wait_until_counted(server: Running) -> tuple[int, int]:
     """Until the warehouse has all of storage; how many events it holds, and how many it leaves out."""
-    deadline = time.monotonic() + 60
-    while True:
-        status = dict(line.split("\t") for line in server.proprium("warehouse", "status").splitlines())
-        stored, counted, left_out = (
-            int(status.get(name, "0").split()[0]) for name in ("storage", "warehouse", "excluded")
-        )
-        if stored == counted + left_out or time.monotonic() > deadline:
-            return counted, left_out
-        time.sleep(0.3)
+    status = server.wait_until_projected()
+    return status.warehouse_events, status.left_out_events
 
 
 @pytest.mark.parametrize("command", ["delete", "prune"])

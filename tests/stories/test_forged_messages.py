@@ -187,7 +187,7 @@ async def answer_of(socket: aiohttp.ClientWebSocketResponse) -> str:
     ids=range(18),
 )  # fmt: skip
 async def test_a_forged_message_changes_nothing(server: Running, name: str, message: dict[str, Any]) -> None:
-    async with opened(server.url, "/documentation") as page:
+    async with opened(server.url, "/login") as page:
         element, listener = page.listening()[0]
         real = page.event(element, listener)
         owned = {"client_id": page.client_id, "id": real["id"], "listener_id": real["listener_id"]}
@@ -199,7 +199,7 @@ async def test_a_forged_message_changes_nothing(server: Running, name: str, mess
 
 
 async def test_a_handler_that_raises_leaves_one_line_without_the_message(server: Running) -> None:
-    property_id = server.proprium("property", "add", "Open")
+    property_id = server.add_property("Open")
     server.publish(property_id)
     async with opened(server.url, f"/properties/{property_id}") as page:
         await asyncio.sleep(1)

@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def blog(server: Running) -> str:
-    return server.proprium("property", "add", "Blog")
+    return server.add_property("Blog")
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,10 @@ from tests.ui.dashboard_server import DashboardServer
 
 RECONNECT_S = 0.1
 OF_PAGES = (
-    "proprium.ui.cards",
+    "proprium.ui.components",
+    "proprium.ui.dashboard",
     "proprium.ui.pages",
-    "proprium.ui.parts",
-    "proprium.ui.workbench",
+    "proprium.ui.sql_console",
     "nicegui.",
     "uvicorn.protocols.websockets",
     "proprium.server.collect_protocol",
