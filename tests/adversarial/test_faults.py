@@ -86,7 +86,7 @@ def under_load(server: Running, property_id: str, seconds: float = 20) -> Iterat
 
 
 @pytest.mark.parametrize("command", ["serve", "collect"])
-def test_a_server_that_is_asked_to_stop_under_load_drains(
+def test_a_server_that_is_stopped_under_load_drains(
     tmp_path: Path, blog: str, command: str, record_property: Callable[[str, object], None]
 ) -> None:
     server = Running(tmp_path, command, env=UNLIMITED).start()
@@ -100,7 +100,7 @@ def test_a_server_that_is_asked_to_stop_under_load_drains(
     assert "Traceback" not in server.output()
 
 
-def test_a_server_that_is_asked_to_stop_waits_for_nobody_who_only_holds_a_connection(tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
     """A service manager waits ten seconds, and kills then."""
     server = Running(tmp_path).start()
     with ExitStack() as connections:
@@ -112,7 +112,7 @@ def test_a_server_that_is_asked_to_stop_waits_for_nobody_who_only_holds_a_connec
     assert "Traceback" not in server.output()
 
 
-def test_a_locked_store_is_503_and_takes_events_again_when_it_is_free(tmp_path: Path, blog: str, fuzz: bool) -> None:
+def test_a_locked_database_is_503_until_it_is_unlocked(tmp_path: Path, blog: str, fuzz: bool) -> None:
     """Locked for longer than the writer waits; with --fuzz for half a minute."""
     with running(tmp_path, "collect", env=UNLIMITED) as server:
         assert send(server, blog)[0] == 204
@@ -156,7 +156,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_full_disk_is_503_and_room_again_is_enough(tmp_path: Path, blog: str) -> None:
+def test_a_full_disk_is_503_until_there_is_free_space(tmp_path: Path, blog: str) -> None:
     with small_disk(tmp_path / "disk") as disk:
         for file in tmp_path.glob("proprium.sqlite3*"):
             shutil.copy(file, disk)

@@ -93,7 +93,7 @@ def test_the_page_still_shows_texts_as_they_were_sent(browser: Browser, server: 
 
 
 @pytest.mark.parametrize("kind", ["md", "html", "pdf"])
-def test_every_report_is_made_of_all_of_it_together(server: Running, poisoned: str, kind: str) -> None:
+def test_every_report_renders_all_hostile_texts_together(server: Running, poisoned: str, kind: str) -> None:
     answer = httpx.get(f"{server.url}/properties/{poisoned}/report.{kind}", timeout=90)
     assert answer.status_code == 200, answer.text
     assert "\n" not in answer.headers["content-disposition"]
@@ -150,7 +150,7 @@ def test_an_odd_address_is_answered_all_the_same(server: Running, poisoned: str,
     assert canary(server) == ["tweet"]
 
 
-def test_what_is_no_property_of_mine_is_not_there(server: Running, poisoned: str) -> None:
+def test_private_and_unknown_properties_are_404(server: Running, poisoned: str) -> None:
     private = server.add_property("Private")
     ids = [private, str(uuid4()), "0", "x" * 300, "%00", "%2e%2e", quote(INJECTIONS[0], safe=""), poisoned[:-1], "%ff"]
     with everybody(base_url=server.url, timeout=30) as client:

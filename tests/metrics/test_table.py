@@ -63,7 +63,7 @@ def test_every_metric_can_be_sorted_by() -> None:
     assert set(SORT_EXPRESSIONS) == set(Metric)
 
 
-def test_only_what_is_asked_for_is_told(past: Past) -> None:
+def test_only_the_requested_metrics_are_returned(past: Past) -> None:
     past.append(an_event())
     found = past.table(Dimension.PAGE, metrics=[Metric.BOUNCE_RATE, Metric.VISITORS])
     assert found.metrics == (Metric.BOUNCE_RATE, Metric.VISITORS)
@@ -92,7 +92,7 @@ def test_only_the_last_view_of_a_visit_is_an_exit_whatever_is_filtered_for(past:
     assert past.totals().exit_rate == 50.0
 
 
-def test_who_comes_for_the_first_time_is_new_and_returns_later(past: Past) -> None:
+def test_a_visitor_is_new_on_the_first_visit_and_returning_later(past: Past) -> None:
     past.append(an_event("ada", event="session_start"), an_event("ada"), an_event("ada", at="15:00"), an_event("bob"))
     found = past.table(Dimension.VISITOR_KIND, metrics=[Metric.SESSIONS])
     assert {row.value: row.numbers[Metric.SESSIONS] for row in found.rows} == {"new": 1, "returning": 2}

@@ -168,7 +168,7 @@ print(sum(store.append([an_event(id=UUID(id_))])[0] for id_ in sys.argv[2:]))
 """
 
 
-def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
+def test_only_the_account_may_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "proprium.sqlite3"
     Database(f"sqlite:///{path}").close()
     assert path.stat().st_mode & 0o077 == 0
@@ -184,7 +184,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 63, 64, 65, 200])
-def test_among_many_at_once_each_learns_whether_it_is_new(database: Database, count: int) -> None:
+def test_concurrent_appends_report_which_events_are_new(database: Database, count: int) -> None:
     store, number = EventStore(database), a_property(database).number or 0
     events = [an_event(property=number) for _ in range(count)]
     assert store.append(events) == [True] * count

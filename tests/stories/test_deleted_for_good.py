@@ -170,7 +170,7 @@ def wait_until_counted(server: Running) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("command", ["delete", "prune"])
-def test_a_command_finishes_it_where_no_server_runs(stored: Database, command: str) -> None:
+def test_a_command_erases_deleted_events_when_no_server_runs(stored: Database, command: str) -> None:
     folder = stored.path.parent
     victim = a_victim(stored, "Gone", "2024-05-01")
     create_backup(stored, folder, "before-test")

@@ -78,7 +78,7 @@ async def is_well(server: Running) -> None:
 
 
 @pytest.mark.parametrize("level", ["error", "warning", "info", "debug", "loud", None, 5, ["error"]])
-async def test_what_a_browser_calls_a_log_line_is_counted_and_not_written(server: Running, level: Any) -> None:
+async def test_log_messages_from_browsers_are_counted_and_not_logged(server: Running, level: Any) -> None:
     before, said = refused(server, "log"), server.output()
     async with opened(server.url, "/login") as page:
         for text in (EVIL, "x" * 200_000, {"deep": [EVIL]}, None):

@@ -55,7 +55,7 @@ def sentence(client: httpx.Client, server: Running, answer: httpx.Response) -> s
     [lambda _: "198.51.100.9", lambda number: f"2001:db8:0:9::{number + 1:x}"],
     ids=["one address", "one network of IPv6"],
 )
-def test_guesses_for_many_accounts_are_refused(server: Running, address: Callable[[int], str]) -> None:
+def test_guesses_at_many_accounts_from_one_client_are_rejected(server: Running, address: Callable[[int], str]) -> None:
     with httpx.Client(timeout=60) as client:
         answers = [guess(client, server, f"user{number}@example.com", address(number)) for number in range(51)]
         assert "No account has this" in sentence(client, server, answers[49])

@@ -78,7 +78,7 @@ def test_from_a_script_tag_to_a_moving_dashboard_and_a_pdf(
     assert re.search(r"Germany\s+1\b", text)
 
 
-def test_an_automated_browser_is_a_bot_where_the_property_does_not_count_it_until_one_click_does(
+def test_an_automated_browser_is_a_bot_until_the_owner_counts_automated_browsers(
     headless_browser: Browser, server: Running, owner: Page, site: Site
 ) -> None:
     property_id = make_property(owner, "Bakery")

@@ -196,7 +196,7 @@ async def test_every_page_that_shows_a_property_ends_once_it_is_private(case: Ca
         assert not elsewhere.is_closed.is_set(), "a page that did not show it stays"
 
 
-async def test_a_page_that_nobody_touches_ends_too(case: Case) -> None:
+async def test_an_idle_page_ends_too(case: Case) -> None:
     async with opened(case.server.url, f"/properties/{case.mine.id}", case.token) as page:
         await settle(page)
         page.received.clear()
@@ -294,7 +294,7 @@ async def test_a_page_works_over_both_transports(case: Case, server: Running, tr
     await page.close()
 
 
-def test_a_browser_ends_up_on_the_sign_in_page_or_an_honest_one(
+def test_a_browser_is_sent_to_the_sign_in_page_or_a_404(
     browser: Browser, server: Running, case: Case, database: Database
 ) -> None:
     context = browser.new_context()

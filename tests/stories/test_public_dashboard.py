@@ -89,7 +89,7 @@ def picture(page: Page, name: str) -> None:
         page.set_viewport_size({"width": 1440, "height": 900})
 
 
-def test_a_strangers_browser_receives_no_raw_data_however_it_asks(browser: Browser, server: Running, shop: str) -> None:
+def test_an_anonymous_browser_receives_no_raw_data(browser: Browser, server: Running, shop: str) -> None:
     page, received = watched(browser.new_context(viewport={"width": 1440, "height": 900}))
     page.goto(f"{server.url}/properties/{shop}")
     expect(page.get_by_text("/orders").first).to_be_visible()
@@ -115,7 +115,9 @@ def test_a_strangers_browser_receives_no_raw_data_however_it_asks(browser: Brows
     page.context.close()
 
 
-def test_an_owner_publishes_one_key_and_takes_it_back(browser: Browser, server: Running, shop: str) -> None:
+def test_an_owner_publishes_one_data_key_and_makes_it_private_again(
+    browser: Browser, server: Running, shop: str
+) -> None:
     owner, _ = watched(browser.new_context(viewport={"width": 1440, "height": 900}))
     reader, received = watched(browser.new_context(viewport={"width": 1440, "height": 900}))
     sign_in(owner, server)

@@ -131,9 +131,7 @@ def test_a_labelled_click_and_an_event_on_a_click(recipes: Recipes, site: Site, 
     assert "a#pricing-in-header" in clicks
 
 
-def test_an_event_with_data_of_ones_own_from_before_the_script_has_loaded(
-    recipes: Recipes, site: Site, page: Page
-) -> None:
+def test_a_custom_event_from_before_the_script_has_loaded(recipes: Recipes, site: Site, page: Page) -> None:
     site.tag = recipes.snippets.event_from_script() + recipes.snippets.tag()
     site.pages["/"] = "hello"
     page.goto(site.url)
@@ -286,7 +284,7 @@ def test_nginx_passes_script_and_events_on_and_a_strict_policy_sees_one_domain_o
     assert all(address.startswith(nginx) for address in asked)
 
 
-def test_behind_nginx_the_visitors_address_is_found_and_can_not_be_invented(recipes: Recipes, nginx: str) -> None:
+def test_behind_nginx_the_visitors_address_is_known_and_cannot_be_forged(recipes: Recipes, nginx: str) -> None:
     recipes.exclude("127.0.0.2")
     wait_until(lambda: send_as("127.0.0.2", nginx, recipes) == "excluded_ip")
     assert send_as("127.0.0.2", nginx, recipes, {"X-Forwarded-For": "127.0.0.3"}) == "excluded_ip"

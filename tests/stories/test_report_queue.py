@@ -139,7 +139,7 @@ def outcomes(answers: list[httpx.Response]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
-def test_thirty_at_once_from_one_address_are_a_few_pdfs_and_plain_refusals(place: Place) -> None:
+def test_thirty_report_requests_from_one_address_are_a_few_pdfs_and_plain_503s(place: Place) -> None:
     threading.Timer(3, place.go.touch).start()
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: place.get("203.0.113.7"), range(30)))
@@ -221,9 +221,7 @@ def press(page: Page, place: Place) -> None:
     expect(button).to_have_text("Printing …")
 
 
-def test_the_page_of_a_public_property_says_when_too_many_reports_are_being_made(
-    browser: Browser, place: Place
-) -> None:
+def test_a_public_dashboard_says_when_the_report_queue_is_full(browser: Browser, place: Place) -> None:
     page = opened(browser, place)
     connections = place.fill("127.0.0.1", free=4)
     deadline = time.monotonic() + PATIENCE_S

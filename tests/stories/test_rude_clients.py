@@ -154,7 +154,7 @@ def test_a_body_without_an_end_is_refused_as_soon_as_it_is_too_long(server: Runn
     assert largest_temporary_file(server) < 1_000_000
 
 
-def test_2000_connections_from_one_address_do_not_keep_another_one_out(server: Running, blog: str) -> None:
+def test_2000_connections_from_one_address_do_not_block_another_address(server: Running, blog: str) -> None:
     crowd = []
     try:
         for _ in range(2_000):
