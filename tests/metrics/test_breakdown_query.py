@@ -13,7 +13,7 @@ from proprium.metrics.query.query import Goal
 from proprium.metrics.results import BreakdownTable, Dimension, Metric
 from proprium.metrics.totals import totals
 from tests.metrics.conftest import Past
-from tests.metrics.test_breakdown import a_busy_day
+from tests.metrics.test_top_lists import a_busy_day
 from tests.support.builders import IPHONE, an_event
 
 COMPARED = [dimension for dimension in Dimension if dimension not in BOT_DIMENSIONS and filter_for(dimension, "x")]
