@@ -1,4 +1,4 @@
-"""Faults under a real server: what was acknowledged is stored, what is not stored is 503, and it recovers by itself."""
+"""Faults of disk, locks and shutdown: acknowledged events are stored, others get 503, and the server recovers."""
 
 from __future__ import annotations
 

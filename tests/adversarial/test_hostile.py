@@ -1,4 +1,4 @@
-"""Hostile texts on the real dashboard in a real browser, and hostile addresses: nothing runs, nothing breaks."""
+"""Hostile texts and addresses on the real dashboard in a browser: no script runs, no page fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A corpus of requests that nobody should send. None is a 500, each is counted once, none breaks the next."""
+"""A corpus of malformed requests: none is a 500, each is counted once, none breaks the next."""
 
 from __future__ import annotations
 

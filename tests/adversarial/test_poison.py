@@ -1,4 +1,4 @@
-"""Whatever the door takes: storage, warehouse, dashboard and reports live on with it, and show it as text."""
+"""Accepted oddities: storage, warehouse, dashboard and reports still work, and show them as text."""
 
 from __future__ import annotations
 

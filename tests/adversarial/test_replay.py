@@ -1,4 +1,4 @@
-"""A week of mixed requests through the real door, storage and warehouse counts to what an independent script counts."""
+"""A week of mixed requests through collector, storage and warehouse equals an independent recount."""
 
 from __future__ import annotations
 

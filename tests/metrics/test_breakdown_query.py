@@ -1,4 +1,4 @@
-"""Tables: any dimension with any metrics. A row says what the cards say once its value is filtered for."""
+"""Tables of any dimension with any metrics: a row equals the cards filtered for its value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered is what would be computed: whenever an event comes, whatever is deleted or ruled out."""
+"""Cached results equal computed ones after any event, deletion or changed rule."""
 
 from __future__ import annotations
 

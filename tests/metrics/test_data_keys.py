@@ -1,4 +1,4 @@
-"""Keys of `data`: what was really sent, and how often."""
+"""Keys of `data`: which were sent, and how often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every number means: one test for each definition."""
+"""Definitions of the metrics: one test each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel behind a number: its definition, its window, what every filter takes away, what was left out, and SQL."""
+"""The panel "why this number": definition, period, effect of each filter, exclusions and SQL."""
 
 from __future__ import annotations
 

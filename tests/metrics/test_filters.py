@@ -1,4 +1,4 @@
-"""Filters as they are written in an address and shown in a chip."""
+"""Filters as text in an address and as labels of chips."""
 
 from __future__ import annotations
 

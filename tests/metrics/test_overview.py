@@ -1,4 +1,4 @@
-"""The list of properties, who is live, and an empty dashboard."""
+"""The list of properties, live visitors, and an empty dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a period starts and ends, and what it is compared with."""
+"""Starts and ends of periods, and the periods they are compared with."""
 
 from __future__ import annotations
 

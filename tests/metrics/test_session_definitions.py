@@ -1,4 +1,4 @@
-"""What a session is, what it takes from its first hit, and what is counted by it: one test for each statement."""
+"""Definitions of a session, its attributes and its counts: one test for each statement."""
 
 from __future__ import annotations
 

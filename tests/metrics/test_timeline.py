@@ -1,4 +1,4 @@
-"""The chart's buckets: none missing, cut by the property's calendar, and adding up to the cards."""
+"""The timeline's buckets: complete, cut by the property's calendar, and adding up to the cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles: what is listed, what is counted, and that a dashboard's tiles are the same."""
+"""Top lists: their values, what they count, and that the dashboard's are the same."""
 
 from __future__ import annotations
 

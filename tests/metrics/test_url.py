@@ -1,4 +1,4 @@
-"""The address of a dashboard: what it asks, and what it is told when it asks nonsense."""
+"""A dashboard's address: the query that it describes, and errors for invalid parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters at work: which hits and which sessions they leave."""
+"""Filters applied: which hits and which sessions they select."""
 
 from __future__ import annotations
 

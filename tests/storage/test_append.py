@@ -1,4 +1,4 @@
-"""What was acknowledged is there; what was refused is not, and the store recovers."""
+"""Acknowledged events are stored, rejected ones are not, and the store recovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the projector sees of storage, and when."""
+"""Events and changes as the projector reads them."""
 
 from __future__ import annotations
 

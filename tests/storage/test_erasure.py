@@ -1,4 +1,4 @@
-"""What a deletion leaves elsewhere in storage is removed as well: User-Agents, backups, the log, its own record."""
+"""A deletion also removes User-Agents, backups, the log and its own record."""
 
 from __future__ import annotations
 

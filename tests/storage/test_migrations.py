@@ -1,4 +1,4 @@
-"""The schema that the migrations make is the one that the models describe, and no step loses anything."""
+"""The migrations' schema equals the models', and no step loses data."""
 
 from __future__ import annotations
 

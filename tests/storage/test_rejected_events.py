@@ -1,4 +1,4 @@
-"""Refused events are kept for their property's owner: the newest, few at a time, never with an address."""
+"""Rejected events are stored for the property's owner: the newest, few at a time, without addresses."""
 
 from __future__ import annotations
 

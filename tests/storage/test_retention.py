@@ -1,4 +1,4 @@
-"""What is deleted is gone, and the warehouse is told in the same transaction."""
+"""Deleted events are gone, and the warehouse learns of it in the same transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every key that was sent reads back, exactly."""
+"""Every key that was sent reads back exactly."""
 
 from __future__ import annotations
 

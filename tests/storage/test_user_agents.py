@@ -1,4 +1,4 @@
-"""A User-Agent's text is kept as long as an event has it, whoever writes meanwhile."""
+"""A User-Agent's text is stored as long as an event refers to it, whatever is written concurrently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the bytes of a request to what storage gives back: the collector and storage together lose nothing."""
+"""From the bytes of a request to what storage returns: collector and storage lose nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients on raw sockets that send too slowly, too much or too often to a real server: others are still served."""
+"""Raw sockets that send too slowly, too much or too often to a real server: others are still served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill -9 under load: whatever was answered with 204 is there afterwards, in storage and in the warehouse."""
+"""Kill -9 under load: every event answered with 204 is in storage and in the warehouse afterwards."""
 
 from __future__ import annotations
 

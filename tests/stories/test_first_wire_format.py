@@ -1,4 +1,4 @@
-"""Sites that carry the seed's own tag, or post as it did: through the real server, all stored and counted."""
+"""Sites with the first system's tag or wire format: a real server stores and counts all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that no browser would send to a page's socket: refused, counted, and nothing of them in the log."""
+"""Forged messages to a page's socket: rejected, counted, and never in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job, as a person does it: set-up link, property, tag on a page, a moving dashboard, a PDF."""
+"""The main story: set-up link, property, tag on a page, a live dashboard, a PDF."""
 
 from __future__ import annotations
 

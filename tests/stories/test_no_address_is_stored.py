@@ -1,4 +1,4 @@
-"""Real servers take traffic of every kind; afterwards no file of theirs, data or log, holds anybody's address."""
+"""Real servers take traffic of every kind; afterwards no file, data or log, holds an IP address."""
 
 from __future__ import annotations
 

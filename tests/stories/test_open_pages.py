@@ -1,4 +1,4 @@
-"""An open page ends with its reader's rights, whichever process takes them away, and answers nothing afterwards."""
+"""An open page ends with its reader's rights, whichever process revokes them, and answers nothing afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guessers at a real server behind a trusted proxy: they are refused, and everybody else is served meanwhile."""
+"""Password guessing behind a trusted proxy: guessers are rejected, and others are served meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is written in the data folder is the account's alone; a file that was asked for has the user's mode."""
+"""Files of the data folder are readable by the account alone; output files have the user's mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files for nginx and Caddy in `deploy`, run by the real programs before a real server on other ports."""
+"""The files for nginx and Caddy in `deploy`, run by the real programs before a real server."""
 
 from __future__ import annotations
 

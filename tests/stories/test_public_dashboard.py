@@ -1,4 +1,4 @@
-"""A public dashboard in a real browser: what its socket brings of raw data, and what its owner publishes."""
+"""A public dashboard in a real browser: no raw data over its socket but keys that its owner publishes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every recipe of the documentation page, run as it stands there: what it promises arrives in storage."""
+"""Every recipe of the documentation page, run as written: its events arrive in storage."""
 
 from __future__ import annotations
 

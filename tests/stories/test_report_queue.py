@@ -1,4 +1,4 @@
-"""Reports of a running server: how many it makes at a time, whom it refuses, and what a reader who has gone leaves."""
+"""The report queue of a real server: concurrency, rejections, and cancellation when a reader leaves."""
 
 from __future__ import annotations
 

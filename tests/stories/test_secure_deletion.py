@@ -1,4 +1,4 @@
-"""What was deleted stands in no file of the data folder a minute later, in no form, and not after a restart."""
+"""Deleted data is in no file of the data folder a minute later, in no form, nor after a restart."""
 
 from __future__ import annotations
 

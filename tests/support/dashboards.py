@@ -1,4 +1,4 @@
-"""A dashboard made by hand, for everything that is drawn from one and asks no database."""
+"""A dashboard built by hand, for code that draws one without a database."""
 
 from __future__ import annotations
 

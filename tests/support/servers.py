@@ -1,4 +1,4 @@
-"""A real server in a subprocess, a bounded load on it, and the real browser: for stories and benchmarks."""
+"""A real server in a subprocess, a bounded load, and a real browser: for stories and benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A long way is gone in few transactions of many shares; nobody sees a difference."""
+"""A backfill applies many events in few transactions, with the same result."""
 
 from __future__ import annotations
 

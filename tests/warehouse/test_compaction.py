@@ -1,4 +1,4 @@
-"""After a deletion the warehouse's file is written again, and holds nothing of what was deleted."""
+"""Compaction: after a deletion the warehouse's file is rewritten without the deleted rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who counts as a person, and what a row says of its sender."""
+"""Which events have a visitor, and what a row says of its sender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the order in which events arrive and go, however they are cut: the warehouse is as a rebuild makes it."""
+"""Whatever the order and batches of events and deletions, the warehouse equals a rebuild."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a named view stands in the view's row, whoever remembers it."""
+"""Page engagement is credited to the row of its page view, also after a restart."""
 
 from __future__ import annotations
 

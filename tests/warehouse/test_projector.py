@@ -1,4 +1,4 @@
-"""The warehouse follows storage: appends, deletions, changed rules, another history."""
+"""The projector follows storage: appends, deletions, changed rules, another database."""
 
 from __future__ import annotations
 

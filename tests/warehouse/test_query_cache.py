@@ -1,4 +1,4 @@
-"""Answers that are kept for as long as nothing has touched the time that they are about."""
+"""The query cache: results are valid until something touches their time range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question that takes too long, or that nobody waits for, is given up with a sentence; the next one works."""
+"""The query timeout: a slow or abandoned query is cancelled with a message; the next one works."""
 
 from __future__ import annotations
 

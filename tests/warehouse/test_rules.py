@@ -1,4 +1,4 @@
-"""What a property decides about its visits and pages holds for history too, and is taken back exactly."""
+"""Rules of a property about sessions and pages hold for history too, and are reverted exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A warehouse that another version of Proprium has filled is not asked, and says so until the new one is there."""
+"""A warehouse with another schema version is not queried, and says so until the rebuild is done."""
 
 from __future__ import annotations
 
