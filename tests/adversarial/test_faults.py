@@ -38,9 +38,9 @@ HELD = {
 @pytest.fixture
 def blog(database: Database) -> str:
     """The id of a property; its storage is in the test's folder, and nobody serves it yet."""
-    made = create_property(database, "Blog", None)
+    property_ = create_property(database, "Blog", None)
     database.close()
-    return str(made.id)
+    return str(property_.id)
 
 
 def send(server: Running, property_id: str, **data: Any) -> tuple[int, UUID]:
@@ -59,11 +59,11 @@ def stored(data_dir: Path) -> set[UUID]:
 
 def books(server: Running) -> dict[str, int]:
     """Received, and what became of them."""
-    found = re.findall(
+    counters = re.findall(
         r"^proprium_events_(\w+)_total(?:\{\S*\})? (\d+)", httpx.get(f"{server.url}/metrics").text, re.MULTILINE
     )
     totals: dict[str, int] = {}
-    for name, count in found:
+    for name, count in counters:
         totals[name] = totals.get(name, 0) + int(count)
     return totals
 
@@ -172,9 +172,9 @@ def test_a_full_disk_is_503_until_there_is_free_space(tmp_path: Path, blog: str)
             assert [status for status, _ in [before, *after]] == [204] * 4
             acknowledged = {event_id for status, event_id in [before, *during, *after] if status == 204}
             refused = {event_id for status, event_id in during if status == 503}
-            kept = stored(disk)
-            assert acknowledged <= kept
-            assert not refused & kept
+            event_ids = stored(disk)
+            assert acknowledged <= event_ids
+            assert not refused & event_ids
             assert_books_balance(server)
 
 
@@ -200,9 +200,9 @@ def test_a_file_that_may_not_grow_is_503(tmp_path: Path, blog: str) -> None:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
         status, taken = send(server, blog)
         assert status == 204
-        kept = stored(tmp_path)
-        assert taken in kept
-        assert refused not in kept
+        event_ids = stored(tmp_path)
+        assert taken in event_ids
+        assert refused not in event_ids
         assert_books_balance(server)
 
 

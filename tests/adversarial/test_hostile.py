@@ -63,14 +63,14 @@ def test_no_script_of_an_event_runs_on_the_dashboard(browser: Browser, server: R
     dialogs: list[str] = []
     foreign: list[str] = []
     errors: list[str] = []
-    page.on("dialog", lambda dialog: answered(dialog, dialogs))
+    page.on("dialog", lambda dialog: record_and_dismiss(dialog, dialogs))
     page.on("request", lambda request: foreign.append(request.url) if "evil" in request.url.split("?")[0] else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    asked = [
+    searches = [
         "", f"?metric=event:{quote(SCRIPT)}&filter=" + quote(f"page:contains:{SCRIPT}"),
         "?filter=" + quote(f"data.{SCRIPT}:is:{SCRIPT}"),
     ]  # fmt: skip
-    for query in asked:
+    for query in searches:
         open_dashboard(page, f"{server.url}/properties/{poisoned}{query}")
         hover_everything(page)
         assert page.evaluate("[window.pwned, location.pathname]") == [None, f"/properties/{poisoned}"]
@@ -129,24 +129,24 @@ ODD = [
 
 def test_a_bad_address_is_a_sentence_on_the_page_and_4xx_as_a_report(server: Running, poisoned: str) -> None:
     with everybody(base_url=f"{server.url}/properties/{poisoned}", timeout=30) as client:
-        for asked in BAD:
-            page = client.get(f"?{asked}")
-            assert page.status_code == 200, asked[:100]
-            assert "Show the last 28 days" in page.text, asked[:100]
-            report = client.get(f"/report.md?{asked}")
-            assert 400 <= report.status_code < 500, asked[:100]
-            assert is_calm(page.text + report.text), asked[:100]
+        for search in BAD:
+            page = client.get(f"?{search}")
+            assert page.status_code == 200, search[:100]
+            assert "Show the last 28 days" in page.text, search[:100]
+            report = client.get(f"/report.md?{search}")
+            assert 400 <= report.status_code < 500, search[:100]
+            assert is_calm(page.text + report.text), search[:100]
             assert SCRIPT not in page.text
     assert canary(server) == ["tweet"]
 
 
 def test_an_odd_address_is_answered_all_the_same(server: Running, poisoned: str, fuzz: bool) -> None:
     with everybody(base_url=f"{server.url}/properties/{poisoned}", timeout=30) as client:
-        for asked in ODD if fuzz else ODD[::3]:
-            page = client.get(f"?{asked}")
-            report = client.get(f"/report.md?{asked}")
-            assert (page.status_code, report.status_code) == (200, 200), (asked[:100], report.text[:300])
-            assert is_calm(page.text + report.text), asked[:100]
+        for search in ODD if fuzz else ODD[::3]:
+            page = client.get(f"?{search}")
+            report = client.get(f"/report.md?{search}")
+            assert (page.status_code, report.status_code) == (200, 200), (search[:100], report.text[:300])
+            assert is_calm(page.text + report.text), search[:100]
     assert canary(server) == ["tweet"]
 
 
@@ -174,8 +174,8 @@ def everybody(**options: Any) -> httpx.Client:
     return httpx.Client(event_hooks={"request": [put]}, **options)
 
 
-def answered(dialog: Dialog, said: list[str]) -> None:
-    said.append(dialog.message)
+def record_and_dismiss(dialog: Dialog, messages: list[str]) -> None:
+    messages.append(dialog.message)
     dialog.dismiss()
 
 

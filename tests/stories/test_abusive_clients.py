@@ -248,7 +248,7 @@ def largest_temporary_file(server: Running) -> int:
 
 def test_the_server_may_open_as_many_files_as_the_system_allows(server: Running) -> None:
     limits = Path(f"/proc/{server.process.pid}/limits").read_text()
-    found = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits)
-    assert found
-    assert int(found[1]) == min(int(found[2]), 65_536)
+    limit_match = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits)
+    assert limit_match
+    assert int(limit_match[1]) == min(int(limit_match[2]), 65_536)
     assert json.loads(httpx.get(f"{server.url}/readyz").text)["ready"]

@@ -112,9 +112,9 @@ def make_property(page: Page, name: str) -> str:
     page.keyboard.press("Enter")
     page.wait_for_url("**/install")
     page.wait_for_function("window.did_handshake")
-    found = re.search(r"/properties/([0-9a-f-]{36})/", page.url)
-    assert found
-    return found.group(1)
+    match = re.search(r"/properties/([0-9a-f-]{36})/", page.url)
+    assert match
+    return match.group(1)
 
 
 def put_tag_on(site: Site, install_page: Page) -> None:

@@ -128,7 +128,7 @@ async def press_everything(page: OpenPage) -> None:
 
 def answers(page: OpenPage) -> list[tuple[str, object]]:
     """All that came but the request to leave."""
-    return [(event, said) for event, said in page.received if not (event == "run_javascript" and page.left_by)]
+    return [(event, message) for event, message in page.received if not (event == "run_javascript" and page.left_by)]
 
 
 async def assert_it_ends(pages: dict[str, OpenPage], lose: Callable[[], None]) -> None:
@@ -178,7 +178,7 @@ async def test_every_page_that_shows_a_property_ends_once_it_is_private(case: Ca
     bob = a_user(database, f"{uuid4()}@example.com")
     own, token = a_property(database, "Bob's", bob), login_sessions.start_session(database, bob.id, "a test")
     shown = f"/properties/{case.mine.id}"
-    asked = {
+    paths_and_tokens = {
         "a stranger's dashboard": (shown, ""),
         "a reader's dashboard": (shown, token),
         "a list": ("/properties", token),
@@ -187,7 +187,7 @@ async def test_every_page_that_shows_a_property_ends_once_it_is_private(case: Ca
     }
     async with AsyncExitStack() as stack:
         pages = {}
-        for kind, (path, cookie) in asked.items():
+        for kind, (path, cookie) in paths_and_tokens.items():
             pages[kind] = await stack.enter_async_context(opened(case.server.url, path, cookie))
         mine = await stack.enter_async_context(opened(case.server.url, shown, case.token))
         elsewhere = await stack.enter_async_context(opened(case.server.url, "/documentation", token))

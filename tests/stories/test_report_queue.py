@@ -79,8 +79,8 @@ class Place:
 
     def processes(self) -> list[psutil.Process]:
         """The browsers and their children: the process groups below the server."""
-        found = psutil.Process(self.server.process.pid).children(recursive=True)
-        groups = {self._group(process) for process in found} - {None, os.getpgid(self.server.process.pid)}
+        descendants = psutil.Process(self.server.process.pid).children(recursive=True)
+        groups = {self._group(process) for process in descendants} - {None, os.getpgid(self.server.process.pid)}
         return [process for process in psutil.process_iter() if self._group(process) in groups]
 
     def folders(self) -> list[Path]:
@@ -119,7 +119,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     database = Database(Settings(data_dir=tmp_path).storage_url)
     migrate(database)
     ada = a_user(database)
-    made = set_public(database, a_property(database, "Bakery", ada).id, True)
+    property_ = set_public(database, a_property(database, "Bakery", ada).id, True)
     cookie = login_sessions.start_session(database, ada.id)
     database.close()
     env = {
@@ -129,7 +129,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     }
     server = Running(tmp_path, env=env).start()
     try:
-        yield Place(server, str(made.id), cookie, scratch, go)
+        yield Place(server, str(property_.id), cookie, scratch, go)
     finally:
         go.touch()
         server.stop()

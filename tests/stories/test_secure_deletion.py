@@ -74,22 +74,22 @@ class Victim:
 def traces(folder: Path, victims: list[Victim]) -> dict[str, int]:
     """How many marks of these stand in each file of the folder that holds any."""
     marks = [mark for victim in victims for mark in (*victim.texts(), *victim.visitors())]
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for path in folder.rglob("*"):
         try:
             content = path.read_bytes() if path.is_file() else b""
         except FileNotFoundError:
             continue
         if count := sum(mark in content for mark in marks):
-            found[str(path.relative_to(folder))] = count
-    return found
+            counts[str(path.relative_to(folder))] = count
+    return counts
 
 
 def gone_within(folder: Path, victims: list[Victim], seconds: float) -> dict[str, int]:
     deadline = time.monotonic() + seconds
-    while (found := traces(folder, victims)) and time.monotonic() < deadline:
+    while (counts := traces(folder, victims)) and time.monotonic() < deadline:
         time.sleep(0.3)
-    return found
+    return counts
 
 
 @pytest.fixture
@@ -101,14 +101,14 @@ def stored(database: Database) -> Database:
 
 def a_victim(database: Database, name: str, day: str = "2026-11-02", people: int = PEOPLE) -> Victim:
     """With events, events that are left out, a refused one, and a User-Agent of its own."""
-    made = service.create_property(database, name, None)
-    service.update_settings(database, made.id, excluded_paths=["/hidden"])
-    victim = Victim(made, day, [secrets.token_urlsafe(24) for _ in range(people)])
+    property_ = service.create_property(database, name, None)
+    service.update_settings(database, property_.id, excluded_paths=["/hidden"])
+    victim = Victim(property_, day, [secrets.token_urlsafe(24) for _ in range(people)])
     store, refusals = EventStore(database), RejectedEventBuffer(database)
     store.append(victim.events())
     reason = DropReason.HOSTNAME
     refusals.add(
-        made.id,
+        property_.id,
         HitOutcome(
             moment(day), "page_view", victim.refused, False, False, reason, True, "DE", "Chrome", False, "x.example"
         ),

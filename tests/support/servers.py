@@ -73,8 +73,8 @@ class Running:
         return self
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
-        return kept | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
+        return inherited | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
 
     def wait(self, timeout_s: float = 120) -> Running:
         deadline = time.monotonic() + timeout_s
@@ -99,9 +99,9 @@ class Running:
         return self.log.read_text(errors="replace")
 
     def setup_link(self) -> str:
-        found = re.search(r"http\S+/setup\?token=\S+", self.output())
-        assert found, f"no setup link in:\n{self.output()}"
-        return found.group(0)
+        match = re.search(r"http\S+/setup\?token=\S+", self.output())
+        assert match, f"no setup link in:\n{self.output()}"
+        return match.group(0)
 
     def proprium(self, *args: str, stdin: str | None = None) -> str:
         """Runs another `proprium` command on the same data; returns its stdout."""
@@ -116,8 +116,8 @@ class Running:
         """The first group of the pattern, or all of it, once the server has said so."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if found := re.search(pattern, self.output()):
-                return found.group(found.lastindex or 0)
+            if match := re.search(pattern, self.output()):
+                return match.group(match.lastindex or 0)
             time.sleep(0.1)
         raise RuntimeError(f"nothing like {pattern!r} in {timeout_s} s:\n{self.output()}")
 
