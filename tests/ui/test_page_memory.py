@@ -83,11 +83,14 @@ class Server:
         return await self.memory()
 
     async def fill_caches(self) -> None:
-        """Opens each page once, at the same time: what a first page leaves behind is a cache."""
-        pages = [(path, self.page(path)) for path in (*PAGES.values(), *FOR_VISITORS.values())]
-        await asyncio.gather(*(page.visit(path) for path, page in pages))
-        await asyncio.gather(*(page.close() for _, page in pages))
-        await asyncio.gather(*(self.page(path).load() for path, _ in pages))
+        """Opens each page once: what a first page leaves behind is a cache."""
+        paths = [*PAGES.values(), *FOR_VISITORS.values()]
+        for start in range(0, len(paths), 3):
+            pages = {path: self.page(path) for path in paths[start : start + 3]}
+            await asyncio.gather(*(page.visit(path) for path, page in pages.items()))
+            await asyncio.gather(*(page.close() for page in pages.values()))
+        for path in paths:
+            await self.page(path).load()
         await self.prune()
 
     async def prune(self) -> None:
