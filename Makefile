@@ -13,7 +13,7 @@ TESTS ?= tests
 
 # The big sizes of the tests that come in two.
 FUZZ ?= tests/adversarial/test_odd_bodies.py tests/adversarial/test_poison.py tests/adversarial/test_replay.py tests/adversarial/test_hostile.py \
-	tests/adversarial/test_faults.py tests/stories/test_nothing_acknowledged_is_lost.py tests/metrics/test_reference.py
+	tests/adversarial/test_faults.py tests/stories/test_acknowledged_events_are_durable.py tests/metrics/test_reference.py
 
 .PHONY: setup setup-dev run test fuzz check demo bench shots messages maps bundle wheel image update clean
 
@@ -21,7 +21,7 @@ run: setup
 	@exec $(BIN)/proprium serve
 
 test: setup-dev check
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile $(TESTS)
 
 fuzz: setup-dev
 	$(BIN)/python -m pytest -q --fuzz -o faulthandler_timeout=1800 $(FUZZ)

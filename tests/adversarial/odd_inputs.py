@@ -1,4 +1,4 @@
-"""Bodies, headers and requests that nobody should send, and texts that nobody should print unescaped."""
+"""Malformed and unusual bodies, headers and requests, and texts that must be escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults under a real server: what was acknowledged is stored, what is not stored is 503, and it recovers by itself."""
+"""Faults of disk, locks and shutdown: acknowledged events are stored, others get 503, and the server recovers."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ HELD = {
 @pytest.fixture
 def blog(database: Database) -> str:
     """The id of a property; its storage is in the test's folder, and nobody serves it yet."""
-    made = create_property(database, "Blog", None)
+    property_ = create_property(database, "Blog", None)
     database.close()
-    return str(made.id)
+    return str(property_.id)
 
 
 def send(server: Running, property_id: str, **data: Any) -> tuple[int, UUID]:
@@ -59,11 +59,11 @@ def stored(data_dir: Path) -> set[UUID]:
 
 def books(server: Running) -> dict[str, int]:
     """Received, and what became of them."""
-    found = re.findall(
+    counters = re.findall(
         r"^proprium_events_(\w+)_total(?:\{\S*\})? (\d+)", httpx.get(f"{server.url}/metrics").text, re.MULTILINE
     )
     totals: dict[str, int] = {}
-    for name, count in found:
+    for name, count in counters:
         totals[name] = totals.get(name, 0) + int(count)
     return totals
 
@@ -86,7 +86,7 @@ def under_load(server: Running, property_id: str, seconds: float = 20) -> Iterat
 
 
 @pytest.mark.parametrize("command", ["serve", "collect"])
-def test_a_server_that_is_asked_to_stop_under_load_drains(
+def test_a_server_that_is_stopped_under_load_drains(
     tmp_path: Path, blog: str, command: str, record_property: Callable[[str, object], None]
 ) -> None:
     server = Running(tmp_path, command, env=UNLIMITED).start()
@@ -100,7 +100,7 @@ def test_a_server_that_is_asked_to_stop_under_load_drains(
     assert "Traceback" not in server.output()
 
 
-def test_a_server_that_is_asked_to_stop_waits_for_nobody_who_only_holds_a_connection(tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
     """A service manager waits ten seconds, and kills then."""
     server = Running(tmp_path).start()
     with ExitStack() as connections:
@@ -112,7 +112,7 @@ def test_a_server_that_is_asked_to_stop_waits_for_nobody_who_only_holds_a_connec
     assert "Traceback" not in server.output()
 
 
-def test_a_locked_store_is_503_and_takes_events_again_when_it_is_free(tmp_path: Path, blog: str, fuzz: bool) -> None:
+def test_a_locked_database_is_503_until_it_is_unlocked(tmp_path: Path, blog: str, fuzz: bool) -> None:
     """Locked for longer than the writer waits; with --fuzz for half a minute."""
     with running(tmp_path, "collect", env=UNLIMITED) as server:
         assert send(server, blog)[0] == 204
@@ -156,7 +156,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_full_disk_is_503_and_room_again_is_enough(tmp_path: Path, blog: str) -> None:
+def test_a_full_disk_is_503_until_there_is_free_space(tmp_path: Path, blog: str) -> None:
     with small_disk(tmp_path / "disk") as disk:
         for file in tmp_path.glob("proprium.sqlite3*"):
             shutil.copy(file, disk)
@@ -172,9 +172,9 @@ def test_a_full_disk_is_503_and_room_again_is_enough(tmp_path: Path, blog: str) 
             assert [status for status, _ in [before, *after]] == [204] * 4
             acknowledged = {event_id for status, event_id in [before, *during, *after] if status == 204}
             refused = {event_id for status, event_id in during if status == 503}
-            kept = stored(disk)
-            assert acknowledged <= kept
-            assert not refused & kept
+            event_ids = stored(disk)
+            assert acknowledged <= event_ids
+            assert not refused & event_ids
             assert_books_balance(server)
 
 
@@ -200,9 +200,9 @@ def test_a_file_that_may_not_grow_is_503(tmp_path: Path, blog: str) -> None:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
         status, taken = send(server, blog)
         assert status == 204
-        kept = stored(tmp_path)
-        assert taken in kept
-        assert refused not in kept
+        event_ids = stored(tmp_path)
+        assert taken in event_ids
+        assert refused not in event_ids
         assert_books_balance(server)
 
 

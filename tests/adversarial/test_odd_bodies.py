@@ -1,4 +1,4 @@
-"""A corpus of requests that nobody should send. None is a 500, each is counted once, none breaks the next."""
+"""A corpus of malformed requests: none is a 500, each is counted once, none breaks the next."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_corpus_is_large_and_about_our_property() -> None:
     assert str(PROPERTY).encode() in GOOD
 
 
-async def test_nonsense_is_refused_with_a_reason(door: Door) -> None:
+async def test_malformed_bodies_are_rejected_with_a_reason(door: Door) -> None:
     for body in REFUSED:
         answer = await door.send(body)
         assert answer.status_code == 400, (body[:150], answer.text)
@@ -35,7 +35,7 @@ async def test_nonsense_is_refused_with_a_reason(door: Door) -> None:
     assert door.collector.counters.received == door.collector.counters.outcome_count
 
 
-async def test_odd_things_are_taken_and_harmless(door: Door) -> None:
+async def test_odd_bodies_are_accepted_and_harmless(door: Door) -> None:
     for start in range(0, len(TAKEN), 50):
         some = TAKEN[start : start + 50]
         for body, answer in zip(some, await asyncio.gather(*map(door.send, some)), strict=True):
@@ -135,7 +135,7 @@ bodies = st.one_of(
 )
 
 
-async def test_whatever_is_sent_is_answered_and_accounted_for(make_door: MakeDoor, fuzz: bool) -> None:
+async def test_every_generated_body_is_answered_and_counted(make_door: MakeDoor, fuzz: bool) -> None:
     door = make_door()
     loop = asyncio.get_running_loop()
 
@@ -151,7 +151,7 @@ async def test_whatever_is_sent_is_answered_and_accounted_for(make_door: MakeDoo
     await asyncio.to_thread(send)
 
 
-async def test_a_text_of_any_length_is_cut_and_kept(door: Door) -> None:
+async def test_a_text_of_any_length_is_truncated_and_stored(door: Door) -> None:
     await door.send(one(data={"title": "x" * 100_000, "plan": "y" * 100_000}))
     (event,) = door.sink.events
     assert len(event.title or "") == 1_000

@@ -1,4 +1,4 @@
-"""Whatever the door takes: storage, warehouse, dashboard and reports live on with it, and show it as text."""
+"""Accepted oddities: storage, warehouse, dashboard and reports still work, and show them as text."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Poisoned:
         answer = await self.client.post("/collect", content=ours)
         assert answer.status_code == 204, (body[:150], answer.text)
 
-    def look(self, **asked: str) -> Dashboard:
+    def look(self, **parameters: str) -> Dashboard:
         """Projects and asks everything."""
         self.filled.projector.catch_up()
         number = self.filled.property.number or 0
         facts = PropertyFacts(self.id, number, custom_cards=(SCRIPT, "sign_up"), data_access=EVERY_KEY)
-        return dashboard(self.filled.warehouse, query_from(asked, facts, utc_now()))
+        return dashboard(self.filled.warehouse, query_from(parameters, facts, utc_now()))
 
 
 @pytest.fixture
@@ -90,9 +90,9 @@ class Scripts(HTMLParser):
 
 
 def scripts_of(text: str) -> Scripts:
-    found = Scripts()
-    found.feed(text)
-    return found
+    script_counter = Scripts()
+    script_counter.feed(text)
+    return script_counter
 
 
 async def test_everything_still_loads_and_shows_after_each_oddity(poisoned: Poisoned, fuzz: bool) -> None:
@@ -103,8 +103,8 @@ async def test_everything_still_loads_and_shows_after_each_oddity(poisoned: Pois
         await asyncio.gather(*map(poisoned.send, TAKEN[start : start + size]))
         shown = poisoned.look()
         report = html(shown, facts, ATLAS)
-        found = scripts_of(report)
-        assert (found.scripts, found.suspicious) == (clean.scripts, []), TAKEN[start : start + size]
+        script_counter = scripts_of(report)
+        assert (script_counter.scripts, script_counter.suspicious) == (clean.scripts, []), TAKEN[start : start + size]
         assert report.encode()
         lines = markdown(shown, facts, ATLAS).encode().decode().splitlines()
         assert [line for line in lines if re.search(r"(?<!\\)<(?!1%)", line)] == []
@@ -121,9 +121,9 @@ async def test_every_row_can_be_clicked_and_the_same_page_comes_back_from_its_ad
     clicked = 0
     for key in (Dimension.PAGE, Dimension.REFERRER, Dimension.UTM_SOURCE, Dimension.LANGUAGE):
         for row in shown.breakdowns[key].rows[:3]:
-            wanted = filter_for(key.value, row.value)
-            if wanted is not None:
-                assert poisoned.look(filter=wanted.to_text()).totals.events > 0, wanted
+            row_filter = filter_for(key.value, row.value)
+            if row_filter is not None:
+                assert poisoned.look(filter=row_filter.to_text()).totals.events > 0, row_filter
                 clicked += 1
     assert clicked > 5
 

@@ -1,4 +1,4 @@
-"""A week of mixed requests through the real door, storage and warehouse counts to what an independent script counts."""
+"""A week of mixed requests through collector, storage and warehouse equals an independent recount."""
 
 from __future__ import annotations
 
@@ -132,10 +132,12 @@ class Replay:
         await self.app(scope, receive, send)
 
     def shown(self) -> Dashboard:
-        found = self.filled.property
-        facts = PropertyFacts(found.id, found.number or 0, custom_cards=(*CUSTOM, "invoice"), data_access=EVERY_KEY)
-        asked = {"from": "2026-11-02", "to": "2026-11-08"}
-        return dashboard(self.filled.warehouse, query_from(asked, facts, FIRST + timedelta(days=7)))
+        property_ = self.filled.property
+        facts = PropertyFacts(
+            property_.id, property_.number or 0, custom_cards=(*CUSTOM, "invoice"), data_access=EVERY_KEY
+        )
+        parameters = {"from": "2026-11-02", "to": "2026-11-08"}
+        return dashboard(self.filled.warehouse, query_from(parameters, facts, FIRST + timedelta(days=7)))
 
 
 async def test_a_replay_counts_to_what_an_independent_script_counts(warehouse: FilledWarehouse, fuzz: bool) -> None:

@@ -64,6 +64,8 @@ class LightPage:
             await asyncio.gather(*(self._fetch(http, path) for path in self._files))
             await self._connect(query)
             while not is_complete(content_of(self.elements)):
+                if not self._socket.connected:
+                    raise ConnectionError("the page's socket was closed")
                 self._changed.clear()
                 await self._changed.wait()
             await asyncio.gather(*(self._fetch(http, path) for path in sorted(flags_of(self.elements))))
@@ -110,6 +112,7 @@ class LightPage:
     async def _connect(self, query: dict[str, Any]) -> None:
         for event, handler in (("update", self._update), ("run_javascript", self._answer)):
             self._socket.on(event, handler)
+        self._socket.on("disconnect", lambda *_: self._changed.set())
         query |= {"document_id": str(uuid4()), "tab_id": str(uuid4()), "implicit_handshake": "true"}
         pairs = "&".join(f"{name}={value}" for name, value in query.items())
         await self._socket.connect(

@@ -59,7 +59,7 @@ def _indexes(arcs: object) -> Iterator[int]:
             yield from _indexes(inner)
 
 
-def test_what_is_lost_on_the_way_keeps_the_old_maps(
+def test_a_failed_build_keeps_the_old_maps(
     geopackage: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*arguments: str) -> None:
@@ -73,7 +73,7 @@ def test_what_is_lost_on_the_way_keeps_the_old_maps(
     assert (out / "world.json").read_text() == "old"
 
 
-def test_a_map_without_one_of_its_countries_is_refused(geopackage: Path, tmp_path: Path) -> None:
+def test_a_map_that_lost_a_country_is_rejected(geopackage: Path, tmp_path: Path) -> None:
     coded = build.assign_codes(read_geopackage(geopackage), CodeTable.read(DATA / "provinces.csv"))
     for name in ("world.json", "regions/DE.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -82,12 +82,12 @@ def test_a_map_without_one_of_its_countries_is_refused(geopackage: Path, tmp_pat
         build.check_complete(tmp_path, coded)
 
 
-def test_a_missing_file_is_told_in_one_sentence(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_in_one_sentence(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build.main(["--source", "/nowhere/x.gpkg", "--out", str(out)]) == 1
     assert "File not found: /nowhere/x.gpkg" in capsys.readouterr().err
 
 
-def test_one_of_source_and_download_is_needed() -> None:
+def test_source_or_download_is_required() -> None:
     with pytest.raises(SystemExit):
         build.main([])
 

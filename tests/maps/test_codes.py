@@ -38,7 +38,7 @@ def test_a_province_that_is_new_brings_its_own_code() -> None:
     assert TABLE.lookup(a_province(name="Neuland", iso="DE-NL")) == Codes("DE", "DE-NL")
 
 
-def test_without_a_code_it_gets_a_private_one() -> None:
+def test_a_province_without_a_code_gets_a_private_one() -> None:
     assert TABLE.lookup(a_province(name="Néuland am See", iso="-99")) == Codes("DE", "DE-xneulandamsee")
 
 

@@ -20,7 +20,7 @@ def test_geojson_gives_the_same(geopackage: Path, geojson: Path) -> None:
     assert read_geojson(geojson) == read_geopackage(geopackage)
 
 
-def test_a_file_that_is_no_geopackage_is_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_geopackage_is_rejected_with_a_message(tmp_path: Path) -> None:
     path = tmp_path / "x.gpkg"
     path.write_text("<html>not here</html>" * 100)
     with pytest.raises(SourceError, match="is not a GeoPackage"):

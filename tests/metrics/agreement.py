@@ -1,4 +1,4 @@
-"""What a dashboard shows beside what the reference says; every difference in words."""
+"""Compares a dashboard with the reference and describes every difference."""
 
 from __future__ import annotations
 

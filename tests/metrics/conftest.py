@@ -1,4 +1,4 @@
-"""A property with a past: events are appended as the collector keeps them, questions asked as an address does."""
+"""A property with a history: appends events as the collector does, and queries as an address does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random histories: few visitors and pages, so that they collide, at times at which something tips over."""
+"""Random histories of few visitors and pages, so that they collide, with times at the limits of rules."""
 
 from __future__ import annotations
 

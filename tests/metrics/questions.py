@@ -1,4 +1,4 @@
-"""Random questions: every period, filter, zone, interval and dimension, asked where a history has something to say."""
+"""Random queries: every period, filter, zone, interval and dimension, where a history has data."""
 
 from __future__ import annotations
 

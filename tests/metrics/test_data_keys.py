@@ -1,4 +1,4 @@
-"""Keys of `data`: what was really sent, and how often."""
+"""Keys of `data`: which were sent, and how often."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_only_hits_that_the_query_is_about_tell_their_keys(past: Past) -> None:
     assert keys(past) == [("door", 1), ("plan", 1)]
 
 
-def test_the_most_frequent_are_told_when_there_are_too_many(past: Past) -> None:
+def test_the_most_frequent_keys_are_listed_when_there_are_too_many(past: Past) -> None:
     past.append(*(an_event("ada", event="buy", data={f"k{n}": 1, "all": 1}) for n in range(5)))
     found = data_keys(past.warehouse, past.query(), limit=2)
     assert found == (DataKey("all", 5), DataKey("k0", 1))

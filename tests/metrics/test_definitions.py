@@ -1,4 +1,4 @@
-"""What every number means: one test for each definition."""
+"""Definitions of the metrics: one test each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nothing_at_all_is_zero_and_a_rate_of_nothing_is_none(past: Past) -> Non
     assert rates == (None,) * 5
 
 
-def test_a_server_side_event_without_a_user_counts_as_an_event_and_nobody(past: Past) -> None:
+def test_a_server_side_event_without_a_user_is_an_event_without_a_visitor(past: Past) -> None:
     past.append(an_event(visitor=None, event="paid", page=None, user_agent="python-requests/2.32"))
     found = past.totals()
     assert (found.events, found.visitors, found.sessions, found.bots) == (1, 0, 0, 0)
@@ -137,7 +137,7 @@ def test_time_on_a_page_belongs_to_the_day_its_view_began(past: Past) -> None:
     ],
     ids=["one view", "two views", "a glance", "ten seconds", "a link", "a click beside", "a custom event"],
 )
-def test_a_bounce_is_a_visit_of_one_view_without_time_or_deed(
+def test_a_bounce_is_a_session_of_one_view_without_engagement(
     past: Past, more: list[Event], bounce_rate: float
 ) -> None:
     past.append(an_event(), *more)
@@ -197,7 +197,7 @@ def test_the_same_question_twice_has_the_same_answer(past: Past) -> None:
     assert (first.totals, first.timelines, first.breakdowns) == (second.totals, second.timelines, second.breakdowns)
 
 
-def test_what_a_bot_reports_is_no_time_of_a_person(past: Past) -> None:
+def test_engagement_reported_by_a_bot_is_not_counted(past: Past) -> None:
     past.append(
         an_event("ada", view_id="v"),
         an_event("ada", view_id="v", event="page_leave", time_on_page=60_000, at="09:01", automated=True),
@@ -207,7 +207,7 @@ def test_what_a_bot_reports_is_no_time_of_a_person(past: Past) -> None:
     assert past.totals().time_on_page is None
 
 
-def test_a_leave_of_nobody_belongs_to_no_view(past: Past) -> None:
+def test_a_page_leave_without_a_visitor_belongs_to_no_view(past: Past) -> None:
     past.append(an_event(None), an_event(None, event="page_leave", time_on_page=60_000, at="09:01"))
     assert past.totals().time_on_page is None
 
@@ -239,7 +239,7 @@ def test_a_key_of_data_is_what_was_sent_whatever_its_column_makes_of_it(
 
 
 @pytest.mark.parametrize("key", ["view_id", "user_agent"])
-def test_keys_that_only_storage_keeps_are_refused_with_the_way_out(past: Past, key: str) -> None:
+def test_keys_that_only_storage_has_are_rejected_with_the_way_out(past: Past, key: str) -> None:
     with pytest.raises(BadQuery, match=rf"data\.{key} cannot be filtered on\. .*instead"):
         past.totals(f"period=today&filter=data.{key}:is:x")
     with pytest.raises(BadQuery, match=rf"data\.{key} cannot be broken down by\. .*instead"):
@@ -247,7 +247,7 @@ def test_keys_that_only_storage_keeps_are_refused_with_the_way_out(past: Past, k
 
 
 @pytest.mark.parametrize("view_id", ["v", None])
-def test_what_is_told_of_a_view_counts_for_a_day_whatever_the_period(past: Past, view_id: str | None) -> None:
+def test_engagement_counts_for_24_hours_whatever_the_period(past: Past, view_id: str | None) -> None:
     past.append(
         an_event("ada", "23:50", view_id=view_id),
         an_event("ada", "2026-11-03 23:40", view_id=view_id, event="page_leave", time_on_page=60_000),
@@ -257,7 +257,7 @@ def test_what_is_told_of_a_view_counts_for_a_day_whatever_the_period(past: Past,
     assert past.totals("from=2026-11-02&to=2026-11-04").time_on_page == 60.0
 
 
-def test_what_is_told_of_a_name_moves_to_the_later_view_of_it_that_arrives_late(past: Past) -> None:
+def test_engagement_moves_to_a_later_view_of_the_same_id_that_arrives_late(past: Past) -> None:
     def read() -> dict[str | None, float | None]:
         return {row.value: row.numbers[Metric.TIME_ON_PAGE] for row in past.table("page").rows}
 

@@ -1,4 +1,4 @@
-"""Filters as they are written in an address and shown in a chip."""
+"""Filters as text in an address and as labels of chips."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def filters(draw: st.DrawFn) -> Filter:
 
 @UNHURRIED
 @given(filters())
-def test_what_is_written_reads_back(wanted: Filter) -> None:
+def test_a_filters_text_reads_back(wanted: Filter) -> None:
     assert parse_filter(wanted.to_text()) == wanted
 
 
@@ -49,7 +49,7 @@ def test_several_values_are_joined_by_bars() -> None:
     assert parse_filter("country:one_of:DE|AT|DE").values == ("DE", "AT")
 
 
-def test_a_path_with_an_escape_in_it_is_taken_as_it_is() -> None:
+def test_a_path_with_an_escape_is_unchanged() -> None:
     assert parse_filter("page:is:/caf%C3%A9").value == "/caf%C3%A9"
 
 
@@ -65,7 +65,7 @@ def test_a_path_with_an_escape_in_it_is_taken_as_it_is() -> None:
         ("data.plan:not_contains:pro", "plan does not contain pro"),
     ],
 )
-def test_a_chip_says_it_in_words(text: str, label: str) -> None:
+def test_a_filter_has_a_text_for_its_chip(text: str, label: str) -> None:
     assert parse_filter(text).label() == label
 
 
@@ -90,12 +90,12 @@ def test_a_chip_shows_names_for_codes() -> None:
         ("", "no known operator"),
     ],
 )
-def test_a_bad_filter_is_refused_with_the_way_out(text: str, told: str) -> None:
+def test_an_invalid_filter_is_rejected_with_the_way_out(text: str, told: str) -> None:
     with pytest.raises(BadQuery, match=told):
         parse_filter(text)
 
 
-def test_too_many_filters_are_refused() -> None:
+def test_too_many_filters_are_rejected() -> None:
     with pytest.raises(BadQuery, match="51 filters"):
         parse_filters([f"page:is_not:/{i}" for i in range(MAX_FILTERS + 1)])
 

@@ -1,4 +1,4 @@
-"""What holds for every history: sums over buckets, periods and dimensions are the cards."""
+"""Invariants of every history: sums over buckets, periods and dimensions equal the cards."""
 
 from __future__ import annotations
 

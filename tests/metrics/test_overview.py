@@ -1,4 +1,4 @@
-"""The list of properties, who is live, and an empty dashboard."""
+"""The list of properties, live visitors, and an empty dashboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def seen(past: Past, *numbers: int) -> list[PropertyOverview]:
     return [found[past.stored(number)] for number in numbers]
 
 
-def test_live_is_who_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
+def test_live_visitors_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
     past.append(
         an_event("ada", at="12:26", event="scroll"),
         an_event("ada", at="12:27"),
@@ -64,7 +64,7 @@ def test_all_time_begins_with_the_first_event(past: Past) -> None:
     assert first_event_at(past.warehouse, past.stored(1)) == datetime(2026, 9, 1, 10, tzinfo=UTC)
 
 
-def test_all_time_is_asked_for_once_and_begins_earlier_when_an_earlier_event_comes(past: Past) -> None:
+def test_all_time_is_queried_once_and_starts_earlier_when_an_earlier_event_comes(past: Past) -> None:
     number, memo = past.stored(1), past.warehouse.query_cache
     past.append(an_event(at="2026-09-01 10:00"))
     first_event_at(past.warehouse, number)

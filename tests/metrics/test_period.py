@@ -1,4 +1,4 @@
-"""Where a period starts and ends, and what it is compared with."""
+"""Starts and ends of periods, and the periods they are compared with."""
 
 from __future__ import annotations
 
@@ -153,23 +153,23 @@ def test_the_arrow_keys_step_by_the_periods_own_length() -> None:
     assert custom_period(date(2026, 10, 1), date(2026, 10, 31), BERLIN).step(1).dates == "1 – 30 Nov 2026"
 
 
-def test_an_unknown_key_is_refused_with_the_keys_there_are() -> None:
+def test_an_unknown_key_is_rejected_with_the_valid_keys() -> None:
     with pytest.raises(BadQuery, match=r"'fortnight' is not known.*28d.*from="):
         preset_period("fortnight", NOW, BERLIN)
 
 
-def test_dates_the_wrong_way_round_are_refused_with_both() -> None:
+def test_reversed_dates_are_rejected_with_both() -> None:
     with pytest.raises(BadQuery, match="2026-01-01, before it starts on 2026-02-01"):
         custom_period(date(2026, 2, 1), date(2026, 1, 1), BERLIN)
 
 
 @pytest.mark.parametrize("year", [1, 1969, 2200, 9999])
-def test_years_beyond_the_known_ones_are_refused(year: int) -> None:
+def test_years_outside_the_range_are_rejected(year: int) -> None:
     with pytest.raises(BadQuery, match="out of range"):
         custom_period(date(year, 1, 1), date(year, 1, 1), BERLIN)
 
 
-def test_an_interval_that_would_draw_too_many_points_is_refused_with_a_wider_one() -> None:
+def test_an_interval_with_too_many_points_is_rejected_with_a_wider_one() -> None:
     with pytest.raises(BadQuery, match="interval=week"):
         check_interval(Interval.MINUTE, preset_period("12mo", NOW, BERLIN))
 

@@ -1,4 +1,4 @@
-"""The warehouse and its queries against the plain reference, on random histories: every card, line and tile."""
+"""Warehouse and queries against the reference on random histories: every card, line and tile."""
 
 from __future__ import annotations
 

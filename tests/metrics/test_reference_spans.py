@@ -1,4 +1,4 @@
-"""Periods, their comparison and their buckets against a clock that is asked quarter of an hour by quarter."""
+"""Periods, comparisons and buckets against a clock that is stepped by quarters of an hour."""
 
 from __future__ import annotations
 

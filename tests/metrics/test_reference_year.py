@@ -1,4 +1,4 @@
-"""The demo's year against the plain reference: every card, line and tile of what a reader would ask about it."""
+"""The demo's year against the reference: every card, line and tile of typical queries."""
 
 from __future__ import annotations
 

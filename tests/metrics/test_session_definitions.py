@@ -1,4 +1,4 @@
-"""What a session is, what it takes from its first hit, and what is counted by it: one test for each statement."""
+"""Definitions of a session, its attributes and its counts: one test for each statement."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_without_a_cookie_visitors_of_several_days_are_the_sum_of_each_days(past
     assert past.totals(BOTH).visitors == 2
 
 
-def test_where_a_session_came_from_and_by_what_is_what_its_first_hit_said(past: Past) -> None:
+def test_a_sessions_source_is_that_of_its_first_hit(past: Past) -> None:
     past.append(
         an_event(referrer="google.com", country="DE", utm_campaign="spring"),
         an_event(at="09:05", referrer="bing.com", country="FR", utm_campaign="autumn", user_agent=IPHONE, page="/b"),

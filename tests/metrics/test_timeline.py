@@ -1,4 +1,4 @@
-"""The chart's buckets: none missing, cut by the property's calendar, and adding up to the cards."""
+"""The timeline's buckets: complete, cut by the property's calendar, and adding up to the cards."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_visitor_of_two_days_stands_in_both_buckets_and_once_in_the_card(past:
     assert past.totals("period=7d").visitors == 1
 
 
-def test_minutes_can_be_asked_for(past: Past) -> None:
+def test_a_timeline_by_minute(past: Past) -> None:
     past.append(an_event(at="09:07:30"))
     series = past.timeline("period=today&interval=minute", now="09:10")[Metric.PAGE_VIEWS]
     assert (len(series.starts), series.values[9 * 60 + 7]) == (9 * 60 + 11, 1)

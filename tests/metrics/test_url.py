@@ -1,4 +1,4 @@
-"""The address of a dashboard: what it asks, and what it is told when it asks nonsense."""
+"""A dashboard's address: the query that it describes, and errors for invalid parameters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def asked(text: str) -> Query:
     return query_from(QueryParams(text), FACTS, NOW)
 
 
-def test_a_bare_address_asks_for_28_days_by_day_with_the_ones_before() -> None:
+def test_an_empty_address_is_28_days_by_day_compared_with_the_28_before() -> None:
     query = asked("")
     assert (query.period.key, query.interval, query.compare, query.filters) == (
         "28d",
@@ -65,7 +65,7 @@ def test_filters_compare_interval_and_the_open_country_are_read() -> None:
     assert query.filters == (parse_filter("country:is:DE"), parse_filter("page:contains:/docs"))
 
 
-def test_another_time_zone_can_be_asked_for_and_stays_in_the_address() -> None:
+def test_another_time_zone_stays_in_the_address() -> None:
     query = asked("timezone=Asia/Kolkata")
     assert query.period.start.utcoffset() == NOW.astimezone(ZoneInfo("Asia/Kolkata")).utcoffset()
     assert query_to_params(query) == [("timezone", "Asia/Kolkata")]
@@ -77,7 +77,7 @@ def test_a_plain_dict_and_pairs_are_understood_as_well() -> None:
     assert query_from([("period", "7d"), ("filter", "page:is:/")], FACTS, NOW) == wanted
 
 
-def test_names_that_others_use_are_left_alone() -> None:
+def test_unknown_parameters_are_ignored() -> None:
     assert asked("report=md&tab=entry&utm_source=mail") == asked("")
 
 
@@ -132,7 +132,7 @@ def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
         ("&".join(f"filter=page:is:/{i}" for i in range(51)), "51 filters"),
     ],
 )
-def test_nonsense_is_refused_with_the_value_and_the_way_out(text: str, told: str) -> None:
+def test_invalid_parameters_are_rejected_with_the_value_and_the_way_out(text: str, told: str) -> None:
     with pytest.raises(BadQuery, match=told):
         asked(text)
 
@@ -158,7 +158,7 @@ def test_nonsense_is_refused_with_the_value_and_the_way_out(text: str, told: str
         st.text(max_size=30),
     )
 )
-def test_any_address_is_answered_or_refused_in_a_sentence(params: dict[str, str]) -> None:
+def test_any_address_is_a_query_or_an_error_message(params: dict[str, str]) -> None:
     with contextlib.suppress(BadQuery):
         query_from(params, FACTS, NOW)
 

@@ -1,4 +1,4 @@
-"""What was acknowledged is there; what was refused is not, and the store recovers."""
+"""Acknowledged events are stored, rejected ones are not, and the store recovers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.event import listen
 
 from collector.errors import StoreUnavailable
 from proprium.storage.database import Database
@@ -67,14 +68,18 @@ def test_a_lock_that_is_released_in_time_is_not_noticed(database: Database) -> N
         release.join()
 
 
+def opened_connections(database: Database) -> list[sqlite3.Connection]:
+    """Returns a list to which each new connection for writing is added, to put limits on single ones."""
+    connections: list[sqlite3.Connection] = []
+    listen(database.write_engine, "connect", lambda connection, _: connections.append(connection))
+    return connections
+
+
 def test_a_full_disk_takes_nothing_and_recovers(database: Database) -> None:
-    store = EventStore(database)
+    store, connections = EventStore(database), opened_connections(database)
     store.append([an_event()])
-    assert store._connection is not None
-    pages = store._connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    store._connection.rollback()
-    store._connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-    store._connection.rollback()
+    [(pages,)] = connections[0].execute("PRAGMA page_count")
+    connections[0].execute(f"PRAGMA max_page_count={pages}")
     flood = [an_event(title="x" * 500) for _ in range(100)]
     with pytest.raises(StoreUnavailable):
         store.append(flood)
@@ -83,11 +88,9 @@ def test_a_full_disk_takes_nothing_and_recovers(database: Database) -> None:
 
 
 def test_a_read_only_store_takes_nothing_and_recovers(database: Database) -> None:
-    store = EventStore(database)
+    store, connections = EventStore(database), opened_connections(database)
     store.append([an_event()])
-    assert store._connection is not None
-    store._connection.exec_driver_sql("PRAGMA query_only=ON")
-    store._connection.rollback()
+    connections[0].execute("PRAGMA query_only=ON")
     with pytest.raises(StoreUnavailable):
         store.append([an_event()])
     assert list(store.append([an_event()])) == [True]
@@ -96,11 +99,9 @@ def test_a_read_only_store_takes_nothing_and_recovers(database: Database) -> Non
 
 def test_a_user_agent_whose_commit_failed_is_stored_with_the_next(database: Database) -> None:
     impatient = Database(database.url, busy_timeout_s=0.05)
-    store, twice = EventStore(impatient), uuid4()
+    store, connections, twice = EventStore(impatient), opened_connections(impatient), uuid4()
     store.append([an_event()])
-    assert store._connection is not None
-    store._connection.exec_driver_sql("PRAGMA max_page_count=1")
-    store._connection.rollback()
+    connections[0].execute("PRAGMA max_page_count=1")
     flood = [
         an_event(id=twice, user_agent="new one", title="x" * 500),
         *(an_event(title="y" * 500) for _ in range(200)),
@@ -168,7 +169,7 @@ print(sum(store.append([an_event(id=UUID(id_))])[0] for id_ in sys.argv[2:]))
 """
 
 
-def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
+def test_only_the_account_may_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "proprium.sqlite3"
     Database(f"sqlite:///{path}").close()
     assert path.stat().st_mode & 0o077 == 0
@@ -184,7 +185,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 63, 64, 65, 200])
-def test_among_many_at_once_each_learns_whether_it_is_new(database: Database, count: int) -> None:
+def test_concurrent_appends_report_which_events_are_new(database: Database, count: int) -> None:
     store, number = EventStore(database), a_property(database).number or 0
     events = [an_event(property=number) for _ in range(count)]
     assert store.append(events) == [True] * count

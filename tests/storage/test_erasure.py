@@ -1,4 +1,4 @@
-"""What a deletion leaves elsewhere in storage is removed as well: User-Agents, backups, the log, its own record."""
+"""A deletion also removes User-Agents, backups, the log and its own record."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def erase(database: Database, number: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["delete", "reset", "prune", "erase"])
-def test_it_is_gone_from_storage_its_log_and_its_backups(
+def test_deleted_events_leave_storage_its_log_and_its_backups(
     database: Database, number: int, tmp_path: Path, kind: str
 ) -> None:
     assert len(traces(tmp_path, NAME, AGENT)) >= 2
@@ -100,7 +100,7 @@ def test_a_backup_that_cannot_be_changed_is_deleted(database: Database, number: 
     assert list_backups(database.path, tmp_path) == []
 
 
-def test_whom_a_change_erased_is_forgotten_once_the_warehouse_has_followed(
+def test_an_erased_visitors_number_is_removed_once_the_warehouse_has_applied_it(
     database: Database, number: int, tmp_path: Path
 ) -> None:
     erase(database, number)
@@ -118,7 +118,7 @@ def test_a_deletion_that_is_still_going_on_is_finished_once(database: Database, 
     assert instance_settings.get(database, ERASED_SEQ_SETTING) > 0
 
 
-def test_where_the_log_is_being_read_it_is_tried_again(database: Database, number: int, tmp_path: Path) -> None:
+def test_an_erasure_is_retried_while_the_log_is_being_read(database: Database, number: int, tmp_path: Path) -> None:
     reader = Database(database.url, busy_timeout_s=0.1)
     with Session(reader.engine) as session:
         session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar_one()

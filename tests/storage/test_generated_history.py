@@ -1,4 +1,4 @@
-"""The benchmarks' generated history: written past EventStore, and still what EventStore would have written."""
+"""The benchmarks' generated history bypasses EventStore and equals what it would have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema that the migrations make is the one that the models describe, and no step loses anything."""
+"""The migrations' schema equals the models', and no step loses data."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def test_the_file_is_copied_before_a_migration(database: Database, tmp_path: Pat
         assert connection.exec_driver_sql("SELECT count(*) FROM later").scalar_one() == 0
 
 
-def test_a_migration_that_fails_leaves_the_file_as_it_was(
-    database: Database, tmp_path: Path, failing_step: None
-) -> None:
+def test_a_failed_migration_leaves_the_file_unchanged(database: Database, tmp_path: Path, failing_step: None) -> None:
     EventStore(database).append([an_event()])
     before = tables_of(database)
     with pytest.raises(ZeroDivisionError):
@@ -84,7 +82,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     assert list(EventStore(database).append([an_event()])) == [True]
 
 
-def test_a_file_of_a_newer_version_is_refused_with_a_sentence(database: Database) -> None:
+def test_a_file_of_a_newer_version_is_rejected_with_a_message(database: Database) -> None:
     with database.write_transaction() as session:
         session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(OperatorError, match=r"newer version \(schema 9999\)"):
@@ -93,7 +91,7 @@ def test_a_file_of_a_newer_version_is_refused_with_a_sentence(database: Database
         wait_for_schema(database, timeout_s=0)
 
 
-def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_rejected_with_a_message(tmp_path: Path) -> None:
     path = tmp_path / "proprium.sqlite3"
     path.write_text("certainly not a database, but long enough to be taken for one" * 20)
     with pytest.raises(OperatorError, match=r"proprium\.sqlite3 cannot be used"):
@@ -101,12 +99,12 @@ def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "postgresql://localhost/proprium", "nonsense"])
-def test_an_address_that_we_cannot_open_is_refused_with_a_sentence(url: str) -> None:
+def test_an_unsupported_database_url_is_rejected_with_a_message(url: str) -> None:
     with pytest.raises(OperatorError, match="PROPRIUM_DATABASE_URL"):
         Database(url)
 
 
-def test_only_the_newest_copies_are_kept(database: Database, tmp_path: Path) -> None:
+def test_only_the_newest_backups_are_kept(database: Database, tmp_path: Path) -> None:
     made = [create_backup(database, tmp_path, "test") for _ in range(MAX_BACKUPS + 2)]
     assert list_backups(database.path, tmp_path) == made[-MAX_BACKUPS:]
     assert all(copy.stat().st_mode & 0o077 == 0 for copy in made[-MAX_BACKUPS:])
@@ -120,7 +118,7 @@ def test_a_copy_holds_no_visitor_key(database: Database, tmp_path: Path) -> None
     assert [path for path in tmp_path.iterdir() if path.name.startswith(copy.name)] == [copy]  # no log beside it
 
 
-def test_collect_waits_until_serve_has_made_the_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_collect_waits_until_serve_has_created_the_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = Database(f"sqlite:///{tmp_path / 'p.sqlite3'}")
     with pytest.raises(OperatorError, match="proprium serve"):
         wait_for_schema(database, timeout_s=0)

@@ -1,4 +1,4 @@
-"""A User-Agent's text is kept as long as an event has it, whoever writes meanwhile."""
+"""A User-Agent's text is stored as long as an event refers to it, whatever is written concurrently."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_texts_that_no_event_has_are_swept_away_and_overwritten(database: Databa
     assert delete_unused_user_agents(database) == 0
 
 
-def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Database) -> None:
+def test_a_collector_that_cached_a_deleted_user_agent_stores_it_again(database: Database) -> None:
     store = EventStore(database)  # of this process, or of another one
     store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
     retention.delete_property_events(database, 2)
@@ -42,7 +42,7 @@ def test_a_collector_that_remembers_a_swept_text_keeps_it_again(database: Databa
     tail.close()
 
 
-def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monkeypatch) -> None:
+def test_a_user_agent_that_returns_during_its_deletion_stays(database: Database, monkeypatch) -> None:
     store, look = EventStore(database), user_agents._find_unused_ids
     store.append([an_event(user_agent="rare", property=2), an_event(user_agent="one")])
     retention.delete_property_events(database, 2)
@@ -57,7 +57,7 @@ def test_a_text_that_comes_back_while_it_is_swept_stays(database: Database, monk
     assert texts(database) == {"rare", "one"}
 
 
-def test_a_number_is_never_given_to_another_text(database: Database) -> None:
+def test_a_number_is_never_reused_for_another_user_agent(database: Database) -> None:
     """Whoever reads storage remembers texts by their numbers."""
     store, tail = EventStore(database), ChangeFeed(database)
     store.append([an_event(user_agent="one"), an_event(user_agent="last")])

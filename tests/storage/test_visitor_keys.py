@@ -1,4 +1,4 @@
-"""One key for a property and local day, the same everywhere, and gone when its time is over."""
+"""Visitor keys: one for a property and local day, the same in all processes, deleted when it expires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stories need: a real browser, and a tracked site on another origin."""
+"""Fixtures of the stories: a real browser, and a tracked site on another origin."""
 
 from __future__ import annotations
 

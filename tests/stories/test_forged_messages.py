@@ -1,4 +1,4 @@
-"""Messages that no browser would send to a page's socket: refused, counted, and nothing of them in the log."""
+"""Forged messages to a page's socket: rejected, counted, and never in the log."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     server = Running(tmp_path_factory.mktemp("forged"), env={"PROPRIUM_LOG_LEVEL": "INFO"}).start()
     yield server
     assert server.stop() == 0
-    said = server.output()
-    assert "Traceback" not in said
-    assert "forged line" not in said
-    assert "never retrieved" not in said
+    log = server.output()
+    assert "Traceback" not in log
+    assert "forged line" not in log
+    assert "never retrieved" not in log
 
 
-def refused(server: Running, kind: str) -> int:
-    found = re.search(rf'{REFUSED}{{kind="{kind}"}} (\d+)', httpx.get(f"{server.url}/metrics").text)
-    assert found, f"no counter for {kind}"
-    return int(found.group(1))
+def rejections(server: Running, kind: str) -> int:
+    match = re.search(rf'{REFUSED}{{kind="{kind}"}} (\d+)', httpx.get(f"{server.url}/metrics").text)
+    assert match, f"no counter for {kind}"
+    return int(match.group(1))
 
 
 @asynccontextmanager
@@ -78,23 +78,23 @@ async def is_well(server: Running) -> None:
 
 
 @pytest.mark.parametrize("level", ["error", "warning", "info", "debug", "loud", None, 5, ["error"]])
-async def test_what_a_browser_calls_a_log_line_is_counted_and_not_written(server: Running, level: Any) -> None:
-    before, said = refused(server, "log"), server.output()
+async def test_log_messages_from_browsers_are_counted_and_not_logged(server: Running, level: Any) -> None:
+    before, log_before = rejections(server, "log"), server.output()
     async with opened(server.url, "/login") as page:
         for text in (EVIL, "x" * 200_000, {"deep": [EVIL]}, None):
             await page.emit("log", {"client_id": page.client_id, "level": level, "message": text})
         await page.emit("log", EVIL)
-        assert await eventually(lambda: refused(server, "log") == before + 5, 5)
+        assert await eventually(lambda: rejections(server, "log") == before + 5, 5)
         assert page.socket.connected
-    assert server.output() == said
+    assert server.output() == log_before
 
 
 async def test_a_text_of_900_kilobytes_ends_the_connection(server: Running) -> None:
-    before = refused(server, "too_large")
+    before = rejections(server, "too_large")
     async with opened(server.url, "/login") as page:
         await page.emit("log", {"client_id": page.client_id, "level": "error", "message": "evil" * 225_000})
         assert await eventually(page.is_closed.is_set, 5)
-    assert refused(server, "too_large") == before + 1
+    assert rejections(server, "too_large") == before + 1
     assert "evilevil" not in server.output()
 
 
@@ -111,19 +111,19 @@ MALFORMED: list[str | bytes] = [
 
 @pytest.mark.parametrize("packet", MALFORMED, ids=lambda packet: repr(packet)[:30])
 async def test_a_packet_that_no_browser_sends_ends_the_connection(server: Running, packet: str | bytes) -> None:
-    before, said = refused(server, "malformed"), server.output()
+    before, log_before = rejections(server, "malformed"), server.output()
     async with raw_socket(server, **await a_query(server)) as socket:
         await joined(server, socket)
         await (socket.send_bytes(packet) if isinstance(packet, bytes) else socket.send_str(packet))
         assert await is_closed(socket)
         assert socket.close_code == 1008
-    assert refused(server, "malformed") == before + 1
-    assert server.output() == said
+    assert rejections(server, "malformed") == before + 1
+    assert server.output() == log_before
 
 
 @pytest.mark.parametrize("first", ['42["event",{}]', "41", "3", "5", "2probe", '42["handshake",{}]'])
 async def test_messages_before_the_handshake_reach_nothing(server: Running, first: str) -> None:
-    said = server.output()
+    log_before = server.output()
     async with raw_socket(server) as socket:
         await socket.send_str(first)
         await asyncio.sleep(0.3)
@@ -131,7 +131,7 @@ async def test_messages_before_the_handshake_reach_nothing(server: Running, firs
         await socket.send_str("40")
         await socket.send_str(first)
         await asyncio.sleep(0.3)
-    assert server.output() == said
+    assert server.output() == log_before
     await is_well(server)
 
 
@@ -145,16 +145,16 @@ HANDSHAKES: list[dict[str, str]] = [
 @pytest.mark.parametrize("change", HANDSHAKES, ids=lambda change: f"{change}"[:40])
 @pytest.mark.parametrize("is_implicit", [True, False])
 async def test_a_forged_handshake_joins_nothing(server: Running, change: dict[str, str], is_implicit: bool) -> None:
-    before, said = refused(server, "unjoined"), server.output()
+    before, log_before = rejections(server, "unjoined"), server.output()
     query = await a_query(server) | change
-    asked = query if is_implicit else {"client_id": query["client_id"]}
-    async with raw_socket(server, **asked) as socket:
+    parameters = query if is_implicit else {"client_id": query["client_id"]}
+    async with raw_socket(server, **parameters) as socket:
         await socket.send_str("40")
         if not is_implicit:
             await socket.send_str("420" + json.dumps(["handshake", query]))
         assert await answer_of(socket) in {"44", "430[false]"}
-    assert refused(server, "unjoined") == before + 1
-    assert server.output() == said
+    assert rejections(server, "unjoined") == before + 1
+    assert server.output() == log_before
 
 
 async def answer_of(socket: aiohttp.ClientWebSocketResponse) -> str:
@@ -187,7 +187,7 @@ async def answer_of(socket: aiohttp.ClientWebSocketResponse) -> str:
     ids=range(18),
 )  # fmt: skip
 async def test_a_forged_message_changes_nothing(server: Running, name: str, message: dict[str, Any]) -> None:
-    async with opened(server.url, "/documentation") as page:
+    async with opened(server.url, "/login") as page:
         element, listener = page.listening()[0]
         real = page.event(element, listener)
         owned = {"client_id": page.client_id, "id": real["id"], "listener_id": real["listener_id"]}
@@ -199,7 +199,7 @@ async def test_a_forged_message_changes_nothing(server: Running, name: str, mess
 
 
 async def test_a_handler_that_raises_leaves_one_line_without_the_message(server: Running) -> None:
-    property_id = server.proprium("property", "add", "Open")
+    property_id = server.add_property("Open")
     server.publish(property_id)
     async with opened(server.url, f"/properties/{property_id}") as page:
         await asyncio.sleep(1)
@@ -217,24 +217,24 @@ async def test_a_handler_that_raises_leaves_one_line_without_the_message(server:
 
 
 async def test_a_flood_of_messages_ends_the_connection(server: Running) -> None:
-    before = refused(server, "too_many")
+    before = rejections(server, "too_many")
     async with raw_socket(server, **await a_query(server)) as socket:
         await joined(server, socket)
         for _ in range(2_000):
             await socket.send_str('42["ack",{}]')
         assert await is_closed(socket)
-    assert refused(server, "too_many") == before + 1
+    assert rejections(server, "too_many") == before + 1
     await is_well(server)
 
 
 async def test_a_flood_of_bytes_ends_the_connection(server: Running) -> None:
-    before = refused(server, "too_many")
+    before = rejections(server, "too_many")
     async with raw_socket(server, **await a_query(server)) as socket:
         await joined(server, socket)
         for _ in range(12):
             await socket.send_str('42["ack",{"x":"' + "x" * 200_000 + '"}]')
         assert await is_closed(socket)
-    assert refused(server, "too_many") == before + 1
+    assert rejections(server, "too_many") == before + 1
 
 
 async def test_a_fast_user_is_never_cut_off(server: Running) -> None:
@@ -262,18 +262,18 @@ POLLING = f"{SOCKET_PATH}/?EIO=4&transport=polling"
     ids=repr,
 )  # fmt: skip
 async def test_polling_refuses_the_same(server: Running, body: str | bytes) -> None:
-    before, said = refused(server, "malformed"), server.output()
+    before, log_before = rejections(server, "malformed"), server.output()
     async with httpx.AsyncClient(base_url=server.url) as http:
         opening = json.loads((await http.get(POLLING)).text[1:])
         session = f"{POLLING}&sid={opening['sid']}"
         assert (await http.post(session, content=body)).status_code == 400
         assert (await http.post(session, content="40")).status_code == 400, "the session has ended"
-    assert refused(server, "malformed") == before + 1
-    assert server.output() == said
+    assert rejections(server, "malformed") == before + 1
+    assert server.output() == log_before
 
 
 async def test_odd_requests_of_polling_leave_no_line(server: Running) -> None:
-    said = server.output()
+    log_before = server.output()
     async with httpx.AsyncClient(base_url=server.url) as http:
         assert (await http.get(POLLING, params={"sid": EVIL})).status_code == 400
         assert (await http.post(POLLING, params={"sid": EVIL}, content="3")).status_code == 400
@@ -283,4 +283,4 @@ async def test_odd_requests_of_polling_leave_no_line(server: Running) -> None:
         opening = json.loads((await http.get(POLLING)).text[1:])
         answer = await http.post(f"{POLLING}&sid={opening['sid']}", content="4" + "x" * 300_000)
         assert answer.status_code == 400
-    assert server.output() == said
+    assert server.output() == log_before

@@ -1,4 +1,4 @@
-"""Whatever is written in the data folder is the account's alone; a file that was asked for has the user's mode."""
+"""Files of the data folder are readable by the account alone; output files have the user's mode."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_file_of_a_new_data_folder_is_private(tmp_path: Path) -> None:
     folder, logs = tmp_path / "new" / "data", tmp_path / "logs"
     logs.mkdir()
     server = Running(logs, env={"PROPRIUM_DATA_DIR": str(folder)})
-    made = server.proprium("property", "add", "Example")
+    property_id = server.proprium("property", "add", "Example")
     assert open_to_others(folder) == []
     server.proprium("warehouse", "rebuild")
     assert open_to_others(folder) == []
@@ -48,10 +48,10 @@ def test_every_file_of_a_new_data_folder_is_private(tmp_path: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     assert {"proprium.sqlite3-wal", "warehouse.duckdb", "warehouse.duckdb.wal", "serve.sock"} <= names
     assert open_to_others(folder) == []
-    asked = tmp_path / "events.csv"
-    server.proprium("export", "--property", made, str(asked))
+    events_file = tmp_path / "events.csv"
+    server.proprium("export", "--property", property_id, str(events_file))
     report = tmp_path / "report.md"
-    server.proprium("report", "--property", made, str(report))
+    server.proprium("report", "--property", property_id, str(report))
     server.stop()
     assert open_to_others(folder) == []
-    assert [path.stat().st_mode & 0o777 for path in (asked, report)] == [0o644, 0o644]
+    assert [path.stat().st_mode & 0o777 for path in (events_file, report)] == [0o644, 0o644]

@@ -1,4 +1,4 @@
-"""The files for nginx and Caddy in `deploy`, run by the real programs before a real server on other ports."""
+"""The files for nginx and Caddy in `deploy`, run by the real programs before a real server."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_head_that_does_not_come_ends_the_connection(proxy: int) -> None:
 
 def test_a_large_body_is_refused_and_an_import_is_not(server: Running, proxy: int) -> None:
     url = f"http://127.0.0.1:{proxy}"
-    property_id = server.proprium("property", "add", "Shop")
+    property_id = server.add_property("Shop")
     key = server.proprium("key", "add", "shop", "--property", property_id, "--write")
     event = {"collectorId": property_id, "event": "order", "data": {"note": "x" * 3_800}}
     with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:

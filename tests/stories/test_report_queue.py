@@ -1,9 +1,10 @@
-"""Reports of a running server: how many it makes at a time, whom it refuses, and what a reader who has gone leaves."""
+"""The report queue of a real server: concurrency, rejections, and cancellation when a reader leaves."""
 
 from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import signal
 import socket
@@ -67,10 +68,19 @@ class Place:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{forwarded}\r\n".encode())
         return connection
 
+    def fill(self, client: str, free: int) -> list[socket.socket]:
+        """Requests reports for all `free` places of an address and one more, which is refused; returns the others."""
+        connections = [self.connect(client) for _ in range(free + 1)]
+        wait_for(lambda: select.select(connections, [], [], 0)[0])
+        [refused] = select.select(connections, [], [], 0)[0]
+        assert refused.recv(65_536).startswith(b"HTTP/1.1 503")
+        refused.close()
+        return [connection for connection in connections if connection is not refused]
+
     def processes(self) -> list[psutil.Process]:
         """The browsers and their children: the process groups below the server."""
-        found = psutil.Process(self.server.process.pid).children(recursive=True)
-        groups = {self._group(process) for process in found} - {None, os.getpgid(self.server.process.pid)}
+        descendants = psutil.Process(self.server.process.pid).children(recursive=True)
+        groups = {self._group(process) for process in descendants} - {None, os.getpgid(self.server.process.pid)}
         return [process for process in psutil.process_iter() if self._group(process) in groups]
 
     def folders(self) -> list[Path]:
@@ -109,7 +119,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     database = Database(Settings(data_dir=tmp_path).storage_url)
     migrate(database)
     ada = a_user(database)
-    made = set_public(database, a_property(database, "Bakery", ada).id, True)
+    property_ = set_public(database, a_property(database, "Bakery", ada).id, True)
     cookie = login_sessions.start_session(database, ada.id)
     database.close()
     env = {
@@ -119,7 +129,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     }
     server = Running(tmp_path, env=env).start()
     try:
-        yield Place(server, str(made.id), cookie, scratch, go)
+        yield Place(server, str(property_.id), cookie, scratch, go)
     finally:
         go.touch()
         server.stop()
@@ -129,7 +139,7 @@ def outcomes(answers: list[httpx.Response]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
-def test_thirty_at_once_from_one_address_are_a_few_pdfs_and_plain_refusals(place: Place) -> None:
+def test_thirty_report_requests_from_one_address_are_a_few_pdfs_and_plain_503s(place: Place) -> None:
     threading.Timer(3, place.go.touch).start()
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: place.get("203.0.113.7"), range(30)))
@@ -164,9 +174,7 @@ def test_when_its_reader_goes_a_report_that_runs_ends_with_all_processes_and_fil
 def test_when_its_reader_goes_a_report_that_waits_is_dropped(place: Place) -> None:
     running = [place.connect("203.0.113.7") for _ in range(2)]
     wait_for(lambda: len(place.folders()) == 2)
-    waiting = [place.connect("203.0.113.7") for _ in range(2)]
-    wait_for(lambda: place.get("203.0.113.7").status_code == 503)
-    for connection in waiting:
+    for connection in place.fill("203.0.113.7", free=2):
         connection.close()
     with ThreadPoolExecutor(2) as pool:
         time.sleep(0.5)
@@ -213,12 +221,9 @@ def press(page: Page, place: Place) -> None:
     expect(button).to_have_text("Printing …")
 
 
-def test_the_page_of_a_public_property_says_when_too_many_reports_are_being_made(
-    browser: Browser, place: Place
-) -> None:
+def test_a_public_dashboard_says_when_the_report_queue_is_full(browser: Browser, place: Place) -> None:
     page = opened(browser, place)
-    connections = [place.connect("127.0.0.1") for _ in range(4)]
-    wait_for(lambda: place.get("127.0.0.1").status_code == 503)
+    connections = place.fill("127.0.0.1", free=4)
     deadline = time.monotonic() + PATIENCE_S
     sentence = page.get_by_text("Your network address already has")
     while not sentence.count() and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Builders: the ordinary thing with what a test cares about said, and nothing else."""
+"""Builders of ordinary objects: a test states only the values that it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dashboard made by hand, for everything that is drawn from one and asks no database."""
+"""A dashboard built by hand, for code that draws one without a database."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ UNITS = {
 
 
 def a_query(key: str = "28d", **changes: Any) -> Query:
-    asked = Query(
+    query_ = Query(
         property_id=UUID(int=7),
         property_number=7,
         timezone=BERLIN,
@@ -103,7 +103,7 @@ def a_query(key: str = "28d", **changes: Any) -> Query:
         now=NOW,
         custom_cards=("sign_up",),
     )
-    return replace(asked, **changes)
+    return replace(query_, **changes)
 
 
 def a_breakdown(

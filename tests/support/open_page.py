@@ -1,4 +1,4 @@
-"""An open page without a browser: it joins the page's socket as NiceGUI's script does, presses, and listens."""
+"""An open page without a browser: joins the page's socket as NiceGUI's script does, clicks, and listens."""
 
 from __future__ import annotations
 

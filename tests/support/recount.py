@@ -1,4 +1,4 @@
-"""What a log of requests must count to: written from METRICS.md, knowing nothing of how Proprium counts."""
+"""An independent recount of a log of requests, written from METRICS.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real server in a subprocess, a bounded load on it, and the real browser: for stories and benchmarks."""
+"""A real server in a subprocess, a bounded load, and a real browser: for stories and benchmarks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ import httpx
 import psutil
 
 from collector.parse import uuid7
-from proprium.properties.service import set_public
+from proprium.accounts import users
+from proprium.config import Settings
+from proprium.properties.service import create_property, set_public
+from proprium.server.control_socket import running_server
 from proprium.storage.database import Database
+from proprium.storage.tables import Role
+from proprium.warehouse.projection.projector import WarehouseStatus
 
 CHROMIUM = "/usr/bin/chromium"
 ROOT = Path(__file__).parents[2]
@@ -51,7 +56,7 @@ class Running:
     python: str = sys.executable
     folder: Path = ROOT  # the working folder
 
-    def start(self, timeout_s: float = 60) -> Running:
+    def start(self, timeout_s: float = 120) -> Running:
         """Returns when it answers."""
         return self.begin().wait(timeout_s)
 
@@ -70,19 +75,21 @@ class Running:
         return self
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
-        return kept | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
+        return inherited | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
 
-    def wait(self, timeout_s: float = 60) -> Running:
+    def wait(self, timeout_s: float = 120) -> Running:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"{self.command} ended with {self.process.returncode}:\n{self.output()[-4000:]}")
-            try:
-                if httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200:
-                    return self
-            except httpx.TransportError:
-                time.sleep(0.05)
+        with httpx.Client(timeout=1) as client:
+            while time.monotonic() < deadline:
+                if self.process.poll() is not None:
+                    code, output = self.process.returncode, self.output()[-4000:]
+                    raise RuntimeError(f"{self.command} ended with {code}:\n{output}")
+                try:
+                    if client.get(f"{self.url}/healthz").status_code == 200:
+                        return self
+                except httpx.TransportError:
+                    time.sleep(0.05)
         self.kill()
         raise RuntimeError(f"{self.command} did not answer in {timeout_s} s:\n{self.output()[-4000:]}")
 
@@ -94,9 +101,9 @@ class Running:
         return self.log.read_text(errors="replace")
 
     def setup_link(self) -> str:
-        found = re.search(r"http\S+/setup\?token=\S+", self.output())
-        assert found, f"no setup link in:\n{self.output()}"
-        return found.group(0)
+        match = re.search(r"http\S+/setup\?token=\S+", self.output())
+        assert match, f"no setup link in:\n{self.output()}"
+        return match.group(0)
 
     def proprium(self, *args: str, stdin: str | None = None) -> str:
         """Runs another `proprium` command on the same data; returns its stdout."""
@@ -111,25 +118,42 @@ class Running:
         """The first group of the pattern, or all of it, once the server has said so."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if found := re.search(pattern, self.output()):
-                return found.group(found.lastindex or 0)
+            if match := re.search(pattern, self.output()):
+                return match.group(match.lastindex or 0)
             time.sleep(0.1)
         raise RuntimeError(f"nothing like {pattern!r} in {timeout_s} s:\n{self.output()}")
 
-    def wait_until_projected(self, timeout_s: float = 60) -> int:
-        """Until the warehouse holds what storage holds; how many events that are."""
+    def wait_until_projected(self, timeout_s: float = 60) -> WarehouseStatus:
+        """Waits until the warehouse has read all of storage; after the timeout returns what it has."""
         deadline = time.monotonic() + timeout_s
-        while True:
-            status = self.proprium("warehouse", "status")
-            counts = dict(re.findall(r"^(storage|warehouse)\t(\d+)", status, re.MULTILINE))
-            if counts["storage"] == counts["warehouse"] or time.monotonic() > deadline:
-                return int(counts["warehouse"])
-            time.sleep(0.2)
+        settings = Settings(data_dir=self.data_dir, _env_file=None)  # type: ignore[call-arg]
+        with running_server(settings) as control:
+            assert control, "no server listens on the control socket"
+            while True:
+                status = control.status()
+                is_complete = status.storage_events == status.warehouse_events + status.left_out_events
+                if is_complete or time.monotonic() > deadline:
+                    return status
+                time.sleep(0.05)
+
+    def add_property(self, name: str) -> str:
+        """Creates a property in this process: in a tenth of the time of `proprium property add`."""
+        with self._storage() as database:
+            return str(create_property(database, name, None).id)
+
+    def add_owner(self, email: str, password: str) -> None:
+        with self._storage() as database:
+            users.create_user(database, email, "", password, Role.OWNER)
 
     def publish(self, property_id: str) -> None:
         """Makes a property public, as its switch does."""
+        with self._storage() as database:
+            set_public(database, UUID(property_id), True)
+
+    @contextmanager
+    def _storage(self) -> Iterator[Database]:
         database = Database(f"sqlite:///{self.data_dir / 'proprium.sqlite3'}")
-        set_public(database, UUID(property_id), True)
+        yield database
         database.close()
 
     def cpu_s(self) -> float:

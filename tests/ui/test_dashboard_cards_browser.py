@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from proprium.figures.template import Look
 from tests.ui.test_dashboard_browser import Server, ada, browser, card, number, page, row, server, shown, tile
@@ -155,3 +156,51 @@ def test_values_that_were_seen_are_offered_while_a_filter_is_written(page: Page,
     page.keyboard.press("Enter")
     asked.get_by_role("button", name="Filter", exact=True).click()
     expect(page.get_by_text("Country is one of Germany, United States")).to_be_visible()
+
+
+def test_text_typed_before_the_server_has_answered_is_not_lost(page: Page, server: Server) -> None:
+    """A slow connection: the frames of the server wait while somebody types on."""
+    held: list[Callable[[], None]] = []
+    is_slow = False
+
+    def relay(browser_side: WebSocketRoute) -> None:
+        def deliver(message: str | bytes) -> None:
+            if is_slow:
+                held.append(lambda: browser_side.send(message))
+            else:
+                browser_side.send(message)
+
+        browser_side.connect_to_server().on_message(deliver)
+
+    def deliver_held() -> None:
+        page.wait_for_timeout(500)  # the server's answers have arrived at the relay
+        assert held
+        while held:
+            held.pop(0)()
+
+    page.route_web_socket("**/socket.io/**", relay)
+    shown(page, server)
+    page.keyboard.press("/")
+    filter_dialog = page.get_by_role("dialog")
+    filter_dialog.get_by_label("Condition", exact=True).click()
+    page.get_by_role("option", name="is one of").click()
+    filter_dialog.get_by_label("Filter by", exact=True).fill("country")
+    page.get_by_role("option", name="Country").click()
+    value, chosen = filter_dialog.get_by_label("Value", exact=True), filter_dialog.get_by_label("Remove ")
+    value.press_sequentially("germ")
+    expect(filter_dialog.locator(".suggested button")).to_have_count(1)
+    is_slow = True
+    filter_dialog.locator(".suggested button", has_text="Germany").click()
+    value.fill("United States")
+    deliver_held()
+    expect(chosen).to_have_count(1)
+    expect(value).to_have_value("United States")
+    value.press("Enter")
+    value.press_sequentially("France")
+    deliver_held()
+    expect(chosen).to_have_count(2)
+    expect(value).to_have_value("France")
+    value.press("Enter")
+    is_slow = False
+    filter_dialog.get_by_role("button", name="Filter", exact=True).click()
+    expect(page.get_by_text("Country is one of Germany, United States, France")).to_be_visible()

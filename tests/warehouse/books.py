@@ -1,4 +1,4 @@
-"""Storage and warehouse side by side: counts and checksums of each property, day and event."""
+"""Counts and checksums of storage and warehouse, by property, day and event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the warehouse must say of sessions, by the plain reference of METRICS.md."""
+"""Sessions of the warehouse, by the reference of METRICS.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a deletion the warehouse's file is written again, and holds nothing of what was deleted."""
+"""Compaction: after a deletion the warehouse's file is rewritten without the deleted rows."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def visitors_are_erased(warehouse: FilledWarehouse, number: int) -> None:
 
 
 @pytest.mark.parametrize("delete", [property_goes, property_is_reset, past_is_pruned, visitors_are_erased])
-def test_nothing_of_it_is_left_in_the_file(
+def test_deleted_rows_leave_no_bytes_in_the_file(
     warehouse: FilledWarehouse, delete: Callable[[FilledWarehouse, int], None]
 ) -> None:
     number = fill(warehouse)
@@ -98,7 +98,7 @@ def test_nothing_of_it_is_left_in_the_file(
     assert_as_rebuilt(warehouse)
 
 
-def test_what_a_restart_left_undone_is_done_by_the_next_process(warehouse: FilledWarehouse) -> None:
+def test_a_pending_compaction_is_done_after_a_restart(warehouse: FilledWarehouse) -> None:
     property_is_reset(warehouse, fill(warehouse))
     warehouse.projector.catch_up()
     warehouse.warehouse.close()
@@ -126,7 +126,7 @@ def test_a_change_of_rules_deletes_nothing(warehouse: FilledWarehouse) -> None:
     assert not warehouse.projector.compact()
 
 
-def test_what_arrives_and_goes_meanwhile_is_followed(warehouse: FilledWarehouse, monkeypatch) -> None:
+def test_events_and_deletions_during_a_compaction_are_applied(warehouse: FilledWarehouse, monkeypatch) -> None:
     monkeypatch.setattr(engine, "COPY_ROWS", 100)
     number = fill(warehouse)
     property_is_reset(warehouse, number)
@@ -149,7 +149,7 @@ def test_what_arrives_and_goes_meanwhile_is_followed(warehouse: FilledWarehouse,
     assert_as_rebuilt(warehouse)
 
 
-def test_a_copy_that_fails_leaves_the_warehouse_as_it_was(warehouse: FilledWarehouse, monkeypatch) -> None:
+def test_a_failed_copy_leaves_the_warehouse_unchanged(warehouse: FilledWarehouse, monkeypatch) -> None:
     property_is_reset(warehouse, fill(warehouse))
     warehouse.projector.catch_up()
     with monkeypatch.context() as patch:
@@ -163,7 +163,9 @@ def test_a_copy_that_fails_leaves_the_warehouse_as_it_was(warehouse: FilledWareh
     assert_same_books(warehouse)
 
 
-def test_a_disk_that_is_too_small_is_told_and_keeps_it_pending(warehouse: FilledWarehouse, monkeypatch) -> None:
+def test_a_disk_that_is_too_small_is_logged_and_the_compaction_stays_pending(
+    warehouse: FilledWarehouse, monkeypatch
+) -> None:
     property_is_reset(warehouse, fill(warehouse))
     warehouse.projector.catch_up()
     usage = namedtuple("usage", "total used free")
@@ -176,7 +178,7 @@ def test_a_disk_that_is_too_small_is_told_and_keeps_it_pending(warehouse: Filled
     assert warehouse.projector.erased_to() > 0
 
 
-def test_after_a_kill_in_the_middle_it_is_done_all_the_same(warehouse: FilledWarehouse, tmp_path: Path) -> None:
+def test_a_killed_compaction_is_done_after_a_restart(warehouse: FilledWarehouse, tmp_path: Path) -> None:
     property_is_reset(warehouse, fill(warehouse))
     warehouse.warehouse.close()
     command = [sys.executable, "-m", "tests.warehouse.killed", str(tmp_path), "compact"]
@@ -202,7 +204,7 @@ class Now:
         return self.value
 
 
-def test_it_waits_for_the_end_of_a_long_deletion_but_not_for_long() -> None:
+def test_a_compaction_waits_for_the_end_of_a_deletion_up_to_a_limit() -> None:
     now = Now()
     schedule = CompactionSchedule(now)
     assert not schedule.is_due(False, 1)
@@ -216,7 +218,7 @@ def test_it_waits_for_the_end_of_a_long_deletion_but_not_for_long() -> None:
     assert now.value == pytest.approx(1_000 + MAX_DELAY_S, abs=QUIET_PERIOD_S)
 
 
-def test_it_rests_as_long_as_it_worked_and_longer_after_a_failure() -> None:
+def test_compactions_pause_for_their_duration_and_longer_after_a_failure() -> None:
     now = Now()
     schedule = CompactionSchedule(now)
     schedule.is_due(True, 1)

@@ -1,4 +1,4 @@
-"""What a property leaves out of its numbers is gone from all of them, and comes back when the rule goes."""
+"""Excluded hits leave all numbers, and return when the rule is removed."""
 
 from __future__ import annotations
 

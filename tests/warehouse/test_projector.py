@@ -1,4 +1,4 @@
-"""The warehouse follows storage: appends, deletions, changed rules, another history."""
+"""The projector follows storage: appends, deletions, changed rules, another database."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def assert_as_rebuilt(filled: FilledWarehouse) -> None:
     assert tables(filled) == before
 
 
-def test_what_was_appended_is_in_the_warehouse(warehouse: FilledWarehouse):
+def test_appended_events_are_in_the_warehouse(warehouse: FilledWarehouse):
     warehouse.append(a_week_of_events())
     assert sum(count for count, *_ in warehouse_books(warehouse.warehouse).values()) == 400
     assert_same_books(warehouse)
@@ -100,7 +100,7 @@ def test_pruning_cuts_sessions_where_the_rest_begins(warehouse: FilledWarehouse)
         assert connection.scalar(select(func.min(schema.session.c.started_at))) >= moment("12:00")
 
 
-def test_what_is_stored_from_the_past_while_pruning_runs_stays(warehouse: FilledWarehouse, monkeypatch):
+def test_old_events_stored_during_pruning_stay(warehouse: FilledWarehouse, monkeypatch):
     """An import, a server's own timestamps: storage does not delete them, nor may the warehouse."""
     warehouse.append([an_event("ada", "08:00"), *a_week_of_events(count=30), an_event("ada", "08:20", "/b")])
 
@@ -115,7 +115,7 @@ def test_what_is_stored_from_the_past_while_pruning_runs_stays(warehouse: Filled
     assert_as_rebuilt(warehouse)
 
 
-def test_after_the_newest_events_were_deleted_new_ones_are_still_taken(warehouse: FilledWarehouse):
+def test_new_events_are_projected_after_the_newest_were_deleted(warehouse: FilledWarehouse):
     other = create_property(warehouse.database, "Other", None)
     warehouse.append([an_event(at="09:00")])
     warehouse.append(a_week_of_events(other.number or 0))
@@ -137,7 +137,7 @@ def test_a_changed_rule_changes_history(warehouse: FilledWarehouse):
     assert_as_rebuilt(warehouse)
 
 
-def test_an_erased_visitor_leaves_the_others_as_they_were(warehouse: FilledWarehouse):
+def test_an_erased_visitor_leaves_other_visitors_unchanged(warehouse: FilledWarehouse):
     events = a_week_of_events()
     warehouse.append(events)
     with warehouse.database.write_transaction() as session:
@@ -177,7 +177,7 @@ def test_other_rules_for_all_mean_a_rebuild(warehouse: FilledWarehouse):
     assert count_sessions(warehouse) == 1
 
 
-def test_a_new_projector_goes_on_where_the_last_one_ended(warehouse: FilledWarehouse):
+def test_a_new_projector_continues_at_the_stored_position(warehouse: FilledWarehouse):
     warehouse.append([an_event(at="09:00", page="/a")])
     warehouse.projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules)
     warehouse.append([an_event(at="09:10", page="/b")])
@@ -206,7 +206,7 @@ def test_readers_are_answered_while_the_warehouse_is_rebuilt(warehouse: FilledWa
     assert not failed
 
 
-def test_a_reader_in_flight_finishes_on_the_file_it_began_with(warehouse: FilledWarehouse):
+def test_a_query_in_flight_finishes_on_the_file_it_started_with(warehouse: FilledWarehouse):
     warehouse.append(a_week_of_events(count=10))
     count = select(func.count()).select_from(schema.event)
     with warehouse.warehouse.read() as connection:
@@ -239,7 +239,7 @@ def test_a_rebuild_shows_its_progress(warehouse: FilledWarehouse):
     assert told[-1] == (400, 400)
 
 
-def test_a_disk_that_is_too_small_is_said_before_anything_is_written(warehouse: FilledWarehouse, monkeypatch):
+def test_a_disk_that_is_too_small_for_a_rebuild_is_an_error_before_writing(warehouse: FilledWarehouse, monkeypatch):
     warehouse.append([an_event()])
     monkeypatch.setattr(projector_module, "SPARE_DISK_BYTES", 1 << 60)
     with pytest.raises(OperatorError, match="MB are needed"):
@@ -260,7 +260,7 @@ def test_a_running_projector_follows_by_itself_and_says_what_moved(warehouse: Fi
     assert_same_books(warehouse)
 
 
-def test_the_status_counts_both_and_says_how_far_behind_it_is(warehouse: FilledWarehouse):
+def test_the_status_counts_storage_and_warehouse_and_the_lag(warehouse: FilledWarehouse):
     warehouse.append([an_event(), an_event(at="09:01")])
     warehouse.store.append([an_event(at="09:02")])
     status = warehouse.projector.status()
@@ -278,7 +278,7 @@ def test_events_that_come_late_join_the_sessions_of_their_time(warehouse: Filled
     assert_as_rebuilt(warehouse)
 
 
-def test_a_reader_who_never_ends_does_not_hold_up_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
+def test_a_query_that_never_ends_does_not_block_a_rebuild(warehouse: FilledWarehouse, monkeypatch):
     monkeypatch.setattr(warehouse_module, "SWAP_DRAIN_TIMEOUT_S", 0.2)
     warehouse.append(a_week_of_events(count=10))
     count = select(func.count()).select_from(schema.event)
@@ -324,7 +324,7 @@ def test_a_closed_warehouse_says_so(warehouse: FilledWarehouse):
     warehouse.open()
 
 
-def test_events_deleted_by_their_id_are_found(warehouse: FilledWarehouse):
+def test_events_deleted_by_id_leave_the_warehouse(warehouse: FilledWarehouse):
     events = a_week_of_events(count=20)
     warehouse.append(events)
     with warehouse.database.write_transaction() as session:

@@ -1,4 +1,4 @@
-"""What a property decides about its visits and pages holds for history too, and is taken back exactly."""
+"""Rules of a property about sessions and pages hold for history too, and are reverted exactly."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_how_long_a_reader_must_read_is_the_propertys(warehouse: FilledWarehouse
     assert totals(warehouse.warehouse, today(warehouse)).bounce_rate == 100
 
 
-def test_pages_that_fit_a_pattern_are_one_page_until_it_is_taken_back(warehouse: FilledWarehouse) -> None:
+def test_pages_that_match_a_pattern_are_one_page_until_it_is_removed(warehouse: FilledWarehouse) -> None:
     warehouse.append([an_event("ada", f"09:0{name}", f"/user/{name}/edit") for name in ("1", "2")])
     warehouse.append([an_event("ada", "09:05", "/users")])
     before = everything(warehouse)

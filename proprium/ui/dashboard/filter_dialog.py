@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 
 from nicegui import ui
@@ -52,8 +53,9 @@ OPERATOR_HELP_TEXTS = {
     Operator.ONE_OF: "Select several values below, or press Enter after each.",
     Operator.IS_SET: "Matches any value.",
 }
-EMIT_INPUT_VALUE = "(event) => emit(event.target.value)"
 MAX_SUGGESTIONS = 8
+SUGGESTION_DELAY_S = 0.15
+"""Pause in typing after which suggestions are queried."""
 CLEARER_TITLES = (Dimension.SCREEN_CLASS, Dimension.SCREEN, Dimension.VISITOR_KIND)
 """Dimensions whose title in a select differs from the one on a chip."""
 WHOLE_VALUE_OPERATORS = frozenset({Operator.IS, Operator.IS_NOT, Operator.ONE_OF})
@@ -77,6 +79,7 @@ class FilterDialog:
         self._table_reader = TableReader(services.warehouse, name_of)
         self._name_of = name_of
         self._selected_values: list[ValueAndLabel] = []
+        self._submission = asyncio.Lock()
 
     async def open(self, filter_: Filter | None = None) -> None:
         """Opens the dialog, filled with `filter_` if that is to be edited."""
@@ -118,7 +121,7 @@ class FilterDialog:
     def _bind_events(self) -> None:
         async def on_dimension_change() -> None:
             self._selected_values.clear()
-            self._value_input.value = ""
+            self._remove_text(self._value_input.value or "")
             self._draw_selected()
             await self._suggest()
 
@@ -128,14 +131,17 @@ class FilterDialog:
 
         self._dimension_select.on_value_change(on_dimension_change)
         self._operator_select.on_value_change(on_operator_change)
-        self._value_input.props("debounce=150")
-        self._value_input.on_value_change(self._suggest)
-        # The input's value is debounced; the Enter event carries the current text.
-        self._value_input.on(
-            "keydown.enter", lambda event: self._on_enter(str(event.args)), js_handler=EMIT_INPUT_VALUE
-        )
+        # Delayed here, not by `debounce` in the browser: then each click and key comes after the text typed before it.
+        self._value_input.on_value_change(self._suggest_after_pause)
+        self._value_input.on("keydown.enter", self._on_enter, [])
 
     # ---- values -----------------------------------------------------------------------------------------------
+
+    async def _suggest_after_pause(self) -> None:
+        text = self._value_input.value
+        await asyncio.sleep(SUGGESTION_DELAY_S)
+        if text == self._value_input.value and not self._dialog.is_deleted:
+            await self._suggest()
 
     async def _suggest(self) -> None:
         """Suggests values of the current period that match the typed text.
@@ -180,17 +186,25 @@ class FilterDialog:
 
     def _select_value(self, value: ValueAndLabel) -> None:
         if self._selected_operator is Operator.ONE_OF:
-            self._add_value(value)
+            self._add_values([value], self._value_input.value or "")
         elif self._selected_operator in WHOLE_VALUE_OPERATORS:
             self._apply([value])
         else:
             self._value_input.value = value[0]
 
-    def _add_value(self, value: ValueAndLabel) -> None:
-        if value not in self._selected_values:
-            self._selected_values.append(value)
-        self._value_input.value = ""
+    def _add_values(self, values: list[ValueAndLabel], text: str) -> None:
+        """Adds values, and removes the text by which they were selected."""
+        self._selected_values = list(dict.fromkeys([*self._selected_values, *values]))
+        self._remove_text(text)
         self._draw_selected()
+
+    def _remove_text(self, text: str) -> None:
+        """Removes text from the field in the browser, where more may have been typed since."""
+        if text:
+            self._value_input.client.run_javascript(
+                f"const field = getElement({self._value_input.id}), text = {json.dumps(text)};"
+                "if (field.inputValue.startsWith(text)) field.inputValue = field.inputValue.slice(text.length);"
+            )
 
     def _draw_selected(self) -> None:
         self._chip_box.clear()
@@ -208,19 +222,23 @@ class FilterDialog:
     def _selected_operator(self) -> Operator:
         return Operator(self._operator_select.value)
 
-    async def _on_enter(self, text: str) -> None:
-        if self._selected_operator is Operator.ONE_OF and text.strip():
-            for value in await self._parse_values(text):
-                self._add_value(value)
+    async def _on_enter(self) -> None:
+        text = self._value_input.value or ""
+        if self._selected_operator is not Operator.ONE_OF or not text.strip():
+            await self._submit()
             return
-        await self._submit(text)
+        async with self._submission:  # a click on Filter meanwhile waits for these values
+            self._add_values(await self._parse_values(text), text)
 
-    async def _submit(self, text: str | None = None) -> None:
-        values = await self._parse_values((self._value_input.value or "") if text is None else text)
-        if self._selected_operator is Operator.ONE_OF:
-            self._apply([*self._selected_values, *(value for value in values if value[0])])
-        else:
-            self._apply(values)
+    async def _submit(self) -> None:
+        text = self._value_input.value or ""
+        async with self._submission:
+            values = await self._parse_values(text)
+            if self._selected_operator is Operator.ONE_OF:
+                # The text of a value that was just added is in the field until the browser has removed it.
+                self._apply(list(dict.fromkeys([*self._selected_values, *(value for value in values if value[0])])))
+            else:
+                self._apply(values)
 
     async def _parse_values(self, text: str) -> list[ValueAndLabel]:
         """Parses typed values. Labels such as "Germany" become codes if the property has hits with them."""

@@ -1,1 +1,1 @@
-"""Every number of METRICS.md once more: slow, obvious, in plain Python, and sharing no code with what it checks."""
+"""The independent reference: every number of METRICS.md in plain Python, sharing no code with the product."""

@@ -1,4 +1,4 @@
-"""What is asked, and which hits and sessions that is about."""
+"""Queries of the reference, and the hits and sessions that they select."""
 
 from __future__ import annotations
 

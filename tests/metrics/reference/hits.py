@@ -1,4 +1,4 @@
-"""From what was sent to hits: who is a bot, who is nobody, and what a property leaves out."""
+"""Stored events to hits: bots, hits without a visitor, and exclusions of a property."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cards, and the chart's line of each."""
+"""The cards, and the timeline of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sent a hit, with what, and from where: by tables of the few User-Agents and sources that the tests use."""
+"""Browser, device, source and place of a hit, by tables of the User-Agents and sources in the tests."""
 
 from __future__ import annotations
 

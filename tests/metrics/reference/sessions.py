@@ -1,4 +1,4 @@
-"""From hits to sessions, page views, and the time that was spent on each."""
+"""Hits to sessions, page views and page engagement."""
 
 from __future__ import annotations
 

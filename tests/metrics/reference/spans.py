@@ -1,4 +1,4 @@
-"""Periods, what they are compared with, and their buckets: by asking a clock in the zone, step by step."""
+"""Periods, comparisons and buckets, by stepping a clock in the zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breakdowns: the values of a dimension, most first; and tables, in which every value has every number."""
+"""Breakdowns of a dimension in descending order; tables of every value with every metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A long way is gone in few transactions of many shares; nobody sees a difference."""
+"""A backfill applies many events in few transactions, with the same result."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_old_warehouse_follows_between_the_shares(warehouse: FilledWarehouse
     assert len(tables(warehouse)[0]) == 151
 
 
-def test_what_came_after_a_reset_in_the_middle_stays(warehouse: FilledWarehouse):
+def test_events_after_a_reset_during_the_backfill_stay(warehouse: FilledWarehouse):
     warehouse.store.append(two_nights())
     calls = []
 
@@ -106,7 +106,7 @@ def test_what_came_after_a_reset_in_the_middle_stays(warehouse: FilledWarehouse)
     assert len(tables(warehouse)[1]) == 1
 
 
-def test_a_change_is_told_of_and_nothing_is_taken_twice(warehouse: FilledWarehouse, database: Database):
+def test_changes_are_reported_and_no_event_is_applied_twice(warehouse: FilledWarehouse, database: Database):
     warehouse.store.append(two_nights())
     with database.write_transaction() as session:
         session.add(StorageChange(kind=ChangeKind.RULES_CHANGED, property=7))

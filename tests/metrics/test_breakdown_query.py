@@ -1,4 +1,4 @@
-"""Tables: any dimension with any metrics. A row says what the cards say once its value is filtered for."""
+"""Tables of any dimension with any metrics: a row equals the cards filtered for its value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from proprium.metrics.query.query import Goal
 from proprium.metrics.results import BreakdownTable, Dimension, Metric
 from proprium.metrics.totals import totals
 from tests.metrics.conftest import Past
-from tests.metrics.test_breakdown import a_busy_day
+from tests.metrics.test_top_lists import a_busy_day
 from tests.support.builders import IPHONE, an_event
 
 COMPARED = [dimension for dimension in Dimension if dimension not in BOT_DIMENSIONS and filter_for(dimension, "x")]
@@ -63,7 +63,7 @@ def test_every_metric_can_be_sorted_by() -> None:
     assert set(SORT_EXPRESSIONS) == set(Metric)
 
 
-def test_only_what_is_asked_for_is_told(past: Past) -> None:
+def test_only_the_requested_metrics_are_returned(past: Past) -> None:
     past.append(an_event())
     found = past.table(Dimension.PAGE, metrics=[Metric.BOUNCE_RATE, Metric.VISITORS])
     assert found.metrics == (Metric.BOUNCE_RATE, Metric.VISITORS)
@@ -92,7 +92,7 @@ def test_only_the_last_view_of_a_visit_is_an_exit_whatever_is_filtered_for(past:
     assert past.totals().exit_rate == 50.0
 
 
-def test_who_comes_for_the_first_time_is_new_and_returns_later(past: Past) -> None:
+def test_a_visitor_is_new_on_the_first_visit_and_returning_later(past: Past) -> None:
     past.append(an_event("ada", event="session_start"), an_event("ada"), an_event("ada", at="15:00"), an_event("bob"))
     found = past.table(Dimension.VISITOR_KIND, metrics=[Metric.SESSIONS])
     assert {row.value: row.numbers[Metric.SESSIONS] for row in found.rows} == {"new": 1, "returning": 2}

@@ -79,7 +79,7 @@ def test_a_session_without_a_cookie_survives_midnight(warehouse: FilledWarehouse
         assert set(connection.scalars(select(event.c.visitor))) == {one.visitor}  # a session has one visitor
 
 
-def test_who_was_not_here_before_midnight_begins_a_session_after_it(warehouse: FilledWarehouse):
+def test_a_visitor_without_hits_before_midnight_starts_a_session_after_it(warehouse: FilledWarehouse):
     warehouse.append([by_day("monday's", "2026-11-02 23:10"), by_day("tuesday's", "2026-11-03 00:05", "monday's")])
     assert [s.visitor for s in sessions(warehouse)] == [visitor_of("monday's"), visitor_of("tuesday's")]
 
@@ -95,6 +95,6 @@ def test_two_properties_do_not_share_a_session(warehouse: FilledWarehouse):
     assert [s.property for s in sessions(warehouse)] == [1, 2]
 
 
-def test_bots_and_nobody_have_no_session(warehouse: FilledWarehouse):
+def test_bots_and_events_without_a_visitor_have_no_session(warehouse: FilledWarehouse):
     warehouse.append([an_event(user_agent=GOOGLEBOT), an_event(visitor=None), an_event(automated=True)])
     assert sessions(warehouse) == []

@@ -1,4 +1,4 @@
-"""The panel behind a number: its definition, its window, what every filter takes away, what was left out, and SQL."""
+"""The panel "why this number": definition, period, effect of each filter, exclusions and SQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def a_day(past: Past) -> None:
     )
 
 
-def test_each_filter_says_how_many_rows_it_leaves(past: Past) -> None:
+def test_each_filter_reports_how_many_rows_it_leaves(past: Past) -> None:
     a_day(past)
     found = explain(past.warehouse, past.query("period=today&filter=country:is:DE&filter=page:is:/a"), Metric.VISITORS)
     assert found.steps == (
@@ -52,7 +52,7 @@ def test_the_sql_shows_a_reader_no_private_values_of_a_goal(past: Past, metric: 
     assert found.value == explain(past.warehouse, replace(past.query(), data_access=EVERY_KEY), metric).value
 
 
-def test_what_was_left_out_is_counted_with_its_reason(past: Past) -> None:
+def test_excluded_hits_are_counted_with_their_reason(past: Past) -> None:
     a_day(past)
     found = explain(past.warehouse, past.query(), Metric.PAGE_VIEWS, rejected_counts={"hostname": 4})
     assert [(each.reason, each.count) for each in found.left_out] == [
@@ -64,7 +64,7 @@ def test_what_was_left_out_is_counted_with_its_reason(past: Past) -> None:
     assert all(isinstance(each, ExcludedHits) and each.explanation for each in found.left_out)
 
 
-def test_the_window_is_told_in_the_propertys_zone_and_in_utc(past: Past) -> None:
+def test_the_period_is_explained_in_the_propertys_zone_and_in_utc(past: Past) -> None:
     past.timezone = "Asia/Kolkata"
     found = dict(explain(past.warehouse, past.query("from=2026-11-02&to=2026-11-02"), Metric.EVENTS).window)
     assert found == {

@@ -1,4 +1,4 @@
-"""Kill -9 under load: whatever was answered with 204 is there afterwards, in storage and in the warehouse."""
+"""Kill -9 under load: every event answered with 204 is in storage and in the warehouse afterwards."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from uuid import UUID
 
 from tests.support.servers import Load, Running, running
 
-ROUNDS, MANY_ROUNDS = 5, 20
+ROUNDS, MANY_ROUNDS = 3, 20
 
 
 def test_kill_nine_under_load_of_serve_and_collect_loses_no_acknowledged_event(tmp_path: Path, fuzz: bool) -> None:
     rounds = MANY_ROUNDS if fuzz else ROUNDS
     first = Running(tmp_path).start()
-    property_id = first.proprium("property", "add", "Blog")
+    property_id = first.add_property("Blog")
     first.stop()
 
     acknowledged: set[UUID] = set()
@@ -62,4 +62,4 @@ def rows_in_storage(data_dir: Path) -> int:
 
 def rows_in_warehouse_after_a_restart(data_dir: Path) -> int:
     with running(data_dir) as server:
-        return server.wait_until_projected()
+        return server.wait_until_projected().warehouse_events

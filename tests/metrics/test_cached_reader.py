@@ -1,4 +1,4 @@
-"""What is remembered is what would be computed: whenever an event comes, whatever is deleted or ruled out."""
+"""Cached results equal computed ones after any event, deletion or changed rule."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def computed_anew(past: Past) -> Dashboard:
 
 
 @pytest.mark.parametrize("at", AT)
-def test_an_event_of_any_time_is_in_the_next_answer(past: Past, at: object) -> None:
+def test_an_event_of_any_time_is_in_the_next_result(past: Past, at: object) -> None:
     past.append(*(an_event(f"v{i}", each, page=f"/{i}") for i, each in enumerate(AT)))
     before = shown(past)
     past.append(an_event("late", at, event="signup", country="DE"))  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def test_new_custom_events_join_those_that_were_seen(past: Past) -> None:
     assert shown(past).custom_events == ("download", "signup")
 
 
-def test_a_changed_rule_and_deleted_events_reach_what_is_remembered(warehouse: FilledWarehouse) -> None:
+def test_a_changed_rule_and_deleted_events_invalidate_cached_results(warehouse: FilledWarehouse) -> None:
     past = Past(warehouse, 0)
     past.append(*(an_event(name, page=f"/{name}") for name in ("ada", "bob", "cem")))
     assert shown(past).totals.visitors == 3

@@ -1,4 +1,4 @@
-"""Facts of the instance are kept by name."""
+"""Settings of the instance are stored by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles: what is listed, what is counted, and that a dashboard's tiles are the same."""
+"""Top lists: their values, what they count, and that the dashboard's are the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_rows_have_their_share_of_all(past: Past) -> None:
     assert (found.total, found.distinct, found.unit) == (4, 2, "page views")
 
 
-def test_what_is_missing_has_a_name(past: Past) -> None:
+def test_missing_values_have_a_label(past: Past) -> None:
     past.append(an_event())
     labels = {name: past.breakdown(name).rows[0] for name in (Dimension.REFERRER, Dimension.COUNTRY, Dimension.SCREEN)}
     assert {row.value for row in labels.values()} == {None}
@@ -103,7 +103,7 @@ def test_ties_are_in_the_order_of_their_labels(past: Past) -> None:
     assert [label for label, _ in past.top(Dimension.PAGE)] == ["/a", "/b", "/c"]
 
 
-def test_an_unknown_dimension_is_refused_with_the_ones_there_are(past: Past) -> None:
+def test_an_unknown_dimension_is_rejected_with_the_valid_ones(past: Past) -> None:
     with pytest.raises(BadQuery, match=r"no dimension 'shoe_size'.*page.*data\.<key>"):
         past.breakdown("shoe_size")
 
@@ -173,7 +173,7 @@ def a_busy_day() -> list[Event]:
     return events + [an_event(None, page=f"/{i % 3}", at=f"10:{i}", user_agent=GOOGLEBOT) for i in range(20)]
 
 
-def test_single_tiles_are_asked_for_by_themselves(past: Past) -> None:
+def test_single_breakdowns_can_be_queried(past: Past) -> None:
     past.append(*a_busy_day())
     every = past.dashboard().breakdowns
     for some in ([Dimension.PAGE], [Dimension.COUNTRY, Dimension.BOT], [Dimension.UTM_SOURCE, Dimension.EVENT], []):

@@ -1,4 +1,4 @@
-"""Real servers take traffic of every kind; afterwards no file of theirs, data or log, holds anybody's address."""
+"""Real servers take traffic of every kind; afterwards no file, data or log, holds an IP address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOUD = {
 }
 
 
-def test_two_collectors_know_a_visitor_as_one_and_no_address_is_anywhere(tmp_path: Path) -> None:
+def test_two_collectors_count_one_visitor_and_store_no_address(tmp_path: Path) -> None:
     with running(tmp_path, env=LOUD) as serve:
         property_id = serve.proprium("property", "add", "Blog", "--cookieless", "--hostname", "blog.example")
         with running(tmp_path, "collect", env=LOUD) as collect:

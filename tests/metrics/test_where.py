@@ -1,4 +1,4 @@
-"""Filters at work: which hits and which sessions they leave."""
+"""Filters applied: which hits and which sessions they select."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_any_key_of_the_data_can_be_filtered_on(past: Past) -> None:
     assert past.totals("period=today&filter=data.plan:is_not:pro").visitors == 2
 
 
-def test_a_known_key_of_the_data_is_found_in_its_column(past: Past) -> None:
+def test_a_known_data_key_is_filtered_by_its_column(past: Past) -> None:
     past.append(an_event(title="Prices", utm_campaign="spring"), an_event("bob"))
     assert past.totals("period=today&filter=data.title:is:Prices").visitors == 1
     assert past.totals("period=today&filter=title:is:Prices").visitors == 1
@@ -111,7 +111,7 @@ def test_bots_follow_a_page_filter_and_no_other(past: Past) -> None:
     assert past.totals("period=today&filter=country:is:DE").bots == 2
 
 
-def test_the_audience_of_bots_can_be_asked_for(past: Past) -> None:
+def test_a_query_for_bots_counts_bots_only(past: Past) -> None:
     past.append(an_event(), an_event(None, page="/a", user_agent=GOOGLEBOT))
     found = past.dashboard("period=today&audience=bots")
     assert (found.totals.events, found.totals.bots, found.totals.sessions, found.rows_read) == (1, 1, 0, 1)

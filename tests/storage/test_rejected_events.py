@@ -1,4 +1,4 @@
-"""Refused events are kept for their property's owner: the newest, few at a time, never with an address."""
+"""Rejected events are stored for the property's owner: the newest, few at a time, without addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pages(database: Database, number: int | None) -> list[str | None]:
     return [row.page for row in rejected_events.newest(database, number or 0)]
 
 
-def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
+def test_a_rejected_event_is_listed_with_its_reason(database: Database) -> None:
     found = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
     refusals.add(found.id, an_outcome(page="/pricing"))
@@ -31,7 +31,7 @@ def test_a_refused_event_is_listed_with_its_reason(database: Database) -> None:
     assert row.at == moment("09:00", DAY)
 
 
-def test_what_was_stored_is_not_listed(database: Database) -> None:
+def test_stored_events_are_not_listed(database: Database) -> None:
     found = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
     refusals.add(found.id, an_outcome(reason=None))
@@ -39,7 +39,7 @@ def test_what_was_stored_is_not_listed(database: Database) -> None:
     assert pages(database, found.number) == []
 
 
-def test_a_flood_is_written_down_in_part_the_newest(database: Database) -> None:
+def test_of_many_rejected_events_the_newest_are_stored(database: Database) -> None:
     found = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
     for number in range(500):
@@ -61,7 +61,7 @@ def test_only_the_newest_of_each_property_are_kept(database: Database, monkeypat
     assert pages(database, other.number) == ["/other"]
 
 
-def test_the_list_goes_with_its_property_and_can_be_emptied(database: Database) -> None:
+def test_the_list_is_deleted_with_its_property_and_can_be_cleared(database: Database) -> None:
     one, other = create_property(database, "One", None), create_property(database, "Other", None)
     refusals = RejectedEventBuffer(database)
     refusals.add(one.id, an_outcome())
@@ -72,7 +72,7 @@ def test_the_list_goes_with_its_property_and_can_be_emptied(database: Database) 
     assert pages(database, one.number) == pages(database, other.number) == []
 
 
-def test_a_property_that_is_gone_meanwhile_is_passed_over(database: Database) -> None:
+def test_a_rejected_event_of_a_deleted_property_is_skipped(database: Database) -> None:
     found = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
     refusals.add(found.id, an_outcome())
@@ -80,7 +80,7 @@ def test_a_property_that_is_gone_meanwhile_is_passed_over(database: Database) ->
     assert refusals.flush() == 0
 
 
-def test_there_is_no_place_for_an_address() -> None:
+def test_the_table_has_no_column_for_an_address() -> None:
     assert set(RejectedEvent.model_fields) == {
         "seq",
         "property",

@@ -1,4 +1,4 @@
-"""What the projector sees of storage, and when."""
+"""Events and changes as the projector reads them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_events_come_in_order_and_in_batches(database: Database, tail: ChangeFee
     assert tail.last_event_seq() == rest[-1].seq
 
 
-def test_the_events_of_one_property_come_in_order_and_in_batches_up_to_a_place(
+def test_the_events_of_one_property_come_in_ordered_batches_up_to_a_sequence(
     database: Database, tail: ChangeFeed
 ) -> None:
     EventStore(database).append([an_event(page=f"/{n}", property=1 + n % 3) for n in range(20)])
@@ -79,7 +79,7 @@ SHARED_TEXTS = [name for name in DICTIONARY_COLUMNS if name not in {"property", 
         max_size=8,
     )
 )
-def test_what_events_have_in_common_reads_back_as_it_was_stored(
+def test_values_shared_by_events_read_back_as_stored(
     database: Database, tail: ChangeFeed, sent: list[dict[str, Any]]
 ) -> None:
     before = tail.last_event_seq()

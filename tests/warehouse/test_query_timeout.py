@@ -1,4 +1,4 @@
-"""A question that takes too long, or that nobody waits for, is given up with a sentence; the next one works."""
+"""The query timeout: a slow or abandoned query is cancelled with a message; the next one works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.warehouse_fixture import FilledWarehouse
 ENDLESS = text("SELECT sum(a.range * b.range * c.range) FROM range(1000000) a, range(1000000) b, range(1000000) c")
 
 
-def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(warehouse: FilledWarehouse) -> None:
+def test_a_query_over_the_deadline_is_cancelled_with_a_message(warehouse: FilledWarehouse) -> None:
     given_up = pytest.raises(QueryTimeout, match=r"timed out after 0\.2 s.*shorter period")
     with with_deadline(QueryDeadline(0.2)), given_up, warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
@@ -28,7 +28,7 @@ def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(warehouse: F
         assert connection.scalar(select(func.count()).select_from(text("range(7)"))) == 7
 
 
-def test_a_question_that_nobody_waits_for_ends(warehouse: FilledWarehouse) -> None:
+def test_a_query_that_no_client_waits_for_is_cancelled(warehouse: FilledWarehouse) -> None:
     patience = QueryDeadline()
     threading.Timer(0.2, patience.cancel).start()
     began = time.process_time()
@@ -60,7 +60,7 @@ def small(tmp_path: Path) -> Iterator[Warehouse]:
 LONG_TEXT = "SELECT length(string_agg(md5(range::VARCHAR), '')) FROM range(2000000)"
 
 
-def test_a_question_that_needs_too_much_memory_is_refused_in_a_line(small: Warehouse, caplog) -> None:
+def test_a_query_over_the_memory_limit_fails_with_one_line(small: Warehouse, caplog) -> None:
     with (
         pytest.raises(QueryTooLarge, match="more memory than the server may use") as refused,
         small.read() as connection,
@@ -74,12 +74,12 @@ def test_a_question_that_needs_too_much_memory_is_refused_in_a_line(small: Wareh
         assert connection.scalar(text("SELECT 1")) == 1
 
 
-def test_one_that_goes_past_sqlalchemy_is_refused_as_well(small: Warehouse) -> None:
+def test_a_query_that_bypasses_sqlalchemy_is_cancelled_too(small: Warehouse) -> None:
     with pytest.raises(QueryTooLarge), small.read() as connection:
         list(batches(connection, select(text("*")).select_from(text(f"({LONG_TEXT})"))))
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     opened = open_warehouse(tmp_path / "full.duckdb", memory="20MB", threads=1)
     (tmp_path / "full.duckdb.tmp").write_text("stands where the engine wants its temporary folder")
     with pytest.raises(QueryTooLarge, match="disk is full"), opened.read() as connection:
@@ -92,19 +92,19 @@ def test_a_question_that_is_nested_too_deeply_is_the_askers_fault(warehouse: Fil
         connection.execute(text("SELECT " + "NOT " * 3_000 + "TRUE"))
 
 
-def test_one_that_is_cut_off_for_a_swap_can_be_asked_again(warehouse: FilledWarehouse) -> None:
+def test_a_query_cancelled_for_a_swap_can_be_repeated(warehouse: FilledWarehouse) -> None:
     threading.Timer(0.3, warehouse.warehouse.interrupt_readers).start()
     with pytest.raises(WarehouseBusy, match="Try again"), warehouse.warehouse.read() as connection:
         connection.execute(ENDLESS)
 
 
-def test_no_error_tells_what_was_asked_for(warehouse: FilledWarehouse) -> None:
+def test_no_error_contains_values_of_the_query(warehouse: FilledWarehouse) -> None:
     """It would stand in the log: thousands of values, and what visitors sent."""
     with pytest.raises(DBAPIError) as raised, warehouse.warehouse.read() as connection:
         connection.execute(text("SELECT * FROM no_such_table WHERE a = :value"), {"value": "swordfish"})
     assert "swordfish" not in str(raised.value)
 
 
-def test_an_error_of_the_engine_stays_one(warehouse: FilledWarehouse) -> None:
+def test_other_engine_errors_are_passed_on(warehouse: FilledWarehouse) -> None:
     with pytest.raises(Exception, match="no_such_table"), warehouse.warehouse.read() as connection:
         connection.execute(text("SELECT * FROM no_such_table"))

@@ -1,4 +1,4 @@
-"""A kill in the middle of a projection or of a rebuild leaves a warehouse that goes on where it was."""
+"""A warehouse continues after a kill in the middle of a projection or a rebuild."""
 
 from __future__ import annotations
 

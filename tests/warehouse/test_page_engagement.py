@@ -1,4 +1,4 @@
-"""What is told of a named view stands in the view's row, whoever remembers it."""
+"""Page engagement is credited to the row of its page view, also after a restart."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def restarted(filled: FilledWarehouse) -> None:
     filled.open()
 
 
-def test_what_is_told_after_a_restart_finds_its_view_and_adds_up(warehouse: FilledWarehouse):
+def test_engagement_after_a_restart_is_credited_to_its_view_and_adds_up(warehouse: FilledWarehouse):
     warehouse.append([an_event(at="09:00", view_id="one"), an_event(at="09:00", view_id="two")])
     warehouse.append([an_event(at="09:01", event="page_leave", view_id="one", time_on_page=5_000, scroll_depth=40)])
     assert told(warehouse) == [(5_000, 40), (None, None)]
@@ -31,19 +31,19 @@ def test_what_is_told_after_a_restart_finds_its_view_and_adds_up(warehouse: Fill
     assert told(warehouse) == [(7_000, 40), (None, None)]
 
 
-def test_what_is_told_of_a_view_that_never_arrived_changes_nothing(warehouse: FilledWarehouse):
+def test_engagement_of_a_missing_view_changes_nothing(warehouse: FilledWarehouse):
     warehouse.append([an_event(at="09:00", view_id="one")])
     warehouse.append([an_event(at="09:01", event="page_leave", view_id="lost", time_on_page=5_000)])
     assert told(warehouse) == [(None, None)]
 
 
-def test_a_view_that_arrives_after_what_is_told_of_it_has_it_all_the_same(warehouse: FilledWarehouse):
+def test_a_view_that_arrives_after_its_engagement_is_credited(warehouse: FilledWarehouse):
     warehouse.append([an_event(at="09:01", event="page_leave", view_id="one", time_on_page=5_000)])
     warehouse.append([an_event(at="09:00", view_id="one")])
     assert told(warehouse) == [(5_000, None)]
 
 
-def test_what_is_told_at_the_moment_of_a_view_is_about_it_where_it_came_later(warehouse: FilledWarehouse):
+def test_engagement_at_the_time_of_a_view_is_credited_when_it_arrived_later(warehouse: FilledWarehouse):
     early, late = ({"event": "page_leave", "view_id": "one", "time_on_page": ms} for ms in (3_000, 5_000))
     warehouse.append([an_event(**early), an_event(view_id="one"), an_event(**late)])
     assert told(warehouse) == [(5_000, None)]

@@ -1,4 +1,4 @@
-"""A warehouse that another version of Proprium has filled is not asked, and says so until the new one is there."""
+"""A warehouse with another schema version is not queried, and says so until the rebuild is done."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answer(filled: FilledWarehouse) -> int | str:
         return str(problem)
 
 
-def test_it_cannot_be_asked_until_it_is_filled_anew(warehouse: FilledWarehouse):
+def test_a_warehouse_of_another_schema_is_not_queried_until_it_is_rebuilt(warehouse: FilledWarehouse):
     warehouse.append([an_event(at=f"09:{at:02}") for at in range(20)])
     warehouse.outdate()
     meanwhile: list[int | str] = []
@@ -39,7 +39,7 @@ def test_it_cannot_be_asked_until_it_is_filled_anew(warehouse: FilledWarehouse):
     assert counted(warehouse) == 20
 
 
-def test_it_says_how_far_the_new_one_is(warehouse: FilledWarehouse):
+def test_the_progress_of_the_rebuild_is_reported(warehouse: FilledWarehouse):
     warehouse.append([an_event(at=f"09:{at:02}") for at in range(20)])
     warehouse.outdate()
     assert warehouse.warehouse.rebuild_percent() == 0
@@ -54,13 +54,13 @@ def test_it_says_how_far_the_new_one_is(warehouse: FilledWarehouse):
         counted(warehouse)
 
 
-def test_its_status_is_told_meanwhile(warehouse: FilledWarehouse):
+def test_the_status_is_reported_during_the_rebuild(warehouse: FilledWarehouse):
     warehouse.append([an_event()])
     warehouse.outdate()
     assert restarted(warehouse).status().storage_events == 1
 
 
-def test_it_knows_after_every_start_that_it_is_another_versions(warehouse: FilledWarehouse):
+def test_a_schema_mismatch_is_detected_after_every_start(warehouse: FilledWarehouse):
     warehouse.append([an_event()])
     warehouse.outdate()
     warehouse.warehouse.close()
@@ -69,7 +69,7 @@ def test_it_knows_after_every_start_that_it_is_another_versions(warehouse: Fille
         counted(warehouse)
 
 
-def test_one_of_other_rules_or_another_history_goes_on_answering_meanwhile(warehouse: FilledWarehouse):
+def test_a_warehouse_of_other_rules_or_another_database_answers_during_the_rebuild(warehouse: FilledWarehouse):
     warehouse.append([an_event()])
     instance_settings.put(warehouse.database, instance_settings.GENERATION, "restored")
     meanwhile: list[int | str] = []
@@ -77,7 +77,7 @@ def test_one_of_other_rules_or_another_history_goes_on_answering_meanwhile(wareh
     assert meanwhile == [1]
 
 
-def test_one_that_kept_its_place_in_another_way_is_thrown_away_and_filled_again(warehouse: FilledWarehouse):
+def test_a_warehouse_with_another_position_table_is_discarded_and_rebuilt(warehouse: FilledWarehouse):
     warehouse.append([an_event()])
     with warehouse.warehouse.write() as connection:
         connection.execute(text("ALTER TABLE position DROP COLUMN change_seq"))

@@ -1,4 +1,4 @@
-"""Whatever the order in which events arrive and go, however they are cut: the warehouse is as a rebuild makes it."""
+"""Whatever the order and batches of events and deletions, the warehouse equals a rebuild."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
     assert readings == read_by_reference(run.stored, run.rules)
 
 
-def test_sessions_are_forgotten_above_a_limit_and_still_right(scratch: Warehouse, monkeypatch):
+def test_sessions_evicted_above_the_limit_are_still_right(scratch: Warehouse, monkeypatch):
     monkeypatch.setattr(projection_module, "MAX_OPEN_SESSIONS", 3)
     fields = {"property": 1, "event": "page_view", "identity": 1, "automated": 0, "user_agent": CHROME, "page": "/"}
     made = [{**fields, "visitor": at % 10 + 1, "created_at": NOON + at * MINUTE} for at in range(60)]

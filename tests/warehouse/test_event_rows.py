@@ -1,4 +1,4 @@
-"""Who counts as a person, and what a row says of its sender."""
+"""Which events have a visitor, and what a row says of its sender."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ def test_a_crawler_stays_a_bot_where_automated_browsers_count(warehouse: FilledW
     assert only_row(warehouse).is_bot
 
 
-def test_a_program_that_sends_a_custom_event_is_nobody_and_no_bot(warehouse: FilledWarehouse):
+def test_a_program_that_sends_a_custom_event_has_no_visitor_and_is_no_bot(warehouse: FilledWarehouse):
     warehouse.append([an_event(visitor=None, event="signup", page=None, user_agent=CURL)])
     row = only_row(warehouse)
     assert (row.is_bot, row.is_custom, row.visitor, row.session, row.device) == (False, True, None, None, None)
 
 
-def test_a_program_known_by_the_day_only_is_nobody(warehouse: FilledWarehouse):
+def test_a_program_with_a_daily_identity_has_no_visitor(warehouse: FilledWarehouse):
     warehouse.append([an_event("by the day", event="signup", user_agent=CURL, identity=Identity.DAILY, user_id=None)])
     row = only_row(warehouse)
     assert (row.visitor, row.session, row.own_visitor is None) == (None, None, False)
 
 
-def test_who_is_erased_takes_along_what_a_program_sent_in_their_place(warehouse: FilledWarehouse):
+def test_erasing_a_visitor_erases_events_that_a_program_sent_for_them(warehouse: FilledWarehouse):
     known = {"user_agent": CURL, "identity": Identity.DAILY, "user_id": None}
     erased, left = an_event("ada", **known), an_event("bob", **known)
     warehouse.append([an_event("ada"), erased, left])
@@ -80,7 +80,7 @@ def test_who_is_erased_takes_along_what_a_program_sent_in_their_place(warehouse:
     assert only_row(warehouse).own_visitor == left.visitor
 
 
-def test_a_program_that_says_for_whom_it_speaks_continues_their_session(warehouse: FilledWarehouse):
+def test_a_program_that_names_a_visitor_continues_their_session(warehouse: FilledWarehouse):
     warehouse.append([an_event("42", "09:00"), an_event("42", "09:05", event="order", user_agent=CURL)])
     with warehouse.warehouse.read() as connection:
         found = connection.execute(select(session)).one()
@@ -138,7 +138,7 @@ def test_a_bounce_is_one_short_view_without_a_link_and_without_a_custom_event(
         assert connection.scalar(select(session.c.is_bounce)) is is_bounce
 
 
-def test_a_view_and_its_double_are_one_unless_they_have_ids(warehouse: FilledWarehouse):
+def test_a_duplicate_view_is_one_view_unless_both_have_ids(warehouse: FilledWarehouse):
     warehouse.append([an_event(at="09:00:00"), an_event(at="09:00:01"), an_event(at="09:00:01.5")])
     warehouse.append([an_event("bob", "09:00:00", view_id="a"), an_event("bob", "09:00:00.5", view_id="b")])
     with warehouse.warehouse.read() as connection:

@@ -1,4 +1,4 @@
-"""Answers that are kept for as long as nothing has touched the time that they are about."""
+"""The query cache: results are valid until something touches their time range."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_new_events_leave_an_answer_about_last_week_alone() -> None:
 
 
 @pytest.mark.parametrize("since", [LAST_WEEK - timedelta(days=9), LAST_WEEK + timedelta(hours=30), None])
-def test_a_late_event_or_a_deletion_makes_it_stale(since: datetime | None) -> None:
+def test_a_late_event_or_a_deletion_invalidates_a_result(since: datetime | None) -> None:
     ask = Asked()
     ask()
     ask.memo.invalidate(1, since)
@@ -68,7 +68,7 @@ def test_an_answer_that_was_read_before_a_move_does_not_hold_after_it() -> None:
     assert ask() == 1
 
 
-def test_what_is_older_than_the_remembered_moves_is_stale() -> None:
+def test_a_result_older_than_the_recorded_changes_is_stale() -> None:
     ask = Asked()
     ask()
     for _ in range(MAX_INVALIDATIONS_PER_PROPERTY + 1):
@@ -83,7 +83,7 @@ def test_a_new_warehouse_remembers_nothing() -> None:
     assert ask() == 2
 
 
-def test_it_does_not_grow_without_end() -> None:
+def test_the_cache_is_bounded() -> None:
     ask = Asked()
     for number in range(MAX_CACHED_RESULTS + 10):
         ask(f"question {number}")
@@ -91,7 +91,7 @@ def test_it_does_not_grow_without_end() -> None:
     assert ask.memo.get(f"question {MAX_CACHED_RESULTS}") is not None
 
 
-def test_who_asks_while_it_is_computed_waits_for_the_same_answer() -> None:
+def test_a_query_that_is_being_computed_is_shared() -> None:
     memo, begun, may_end = QueryCache(), threading.Event(), threading.Event()
     answers: list[int] = []
 
@@ -114,7 +114,7 @@ def test_who_asks_while_it_is_computed_waits_for_the_same_answer() -> None:
     assert answers == [7, 7]
 
 
-def test_who_waits_for_one_that_gave_up_computes_it() -> None:
+def test_a_waiter_computes_the_result_when_the_first_query_failed() -> None:
     memo, begun, may_end = QueryCache(), threading.Event(), threading.Event()
     answers: list[int] = []
 

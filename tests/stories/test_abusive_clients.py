@@ -1,4 +1,4 @@
-"""Clients on raw sockets that send too slowly, too much or too often to a real server: others are still served."""
+"""Raw sockets that send too slowly, too much or too often to a real server: others are still served."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def blog(server: Running) -> str:
-    return server.proprium("property", "add", "Blog")
+    return server.add_property("Blog")
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +154,7 @@ def test_a_body_without_an_end_is_refused_as_soon_as_it_is_too_long(server: Runn
     assert largest_temporary_file(server) < 1_000_000
 
 
-def test_2000_connections_from_one_address_do_not_keep_another_one_out(server: Running, blog: str) -> None:
+def test_2000_connections_from_one_address_do_not_block_another_address(server: Running, blog: str) -> None:
     crowd = []
     try:
         for _ in range(2_000):
@@ -248,7 +248,7 @@ def largest_temporary_file(server: Running) -> int:
 
 def test_the_server_may_open_as_many_files_as_the_system_allows(server: Running) -> None:
     limits = Path(f"/proc/{server.process.pid}/limits").read_text()
-    found = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits)
-    assert found
-    assert int(found[1]) == min(int(found[2]), 65_536)
+    limit_match = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits)
+    assert limit_match
+    assert int(limit_match[1]) == min(int(limit_match[2]), 65_536)
     assert json.loads(httpx.get(f"{server.url}/readyz").text)["ready"]

@@ -1,4 +1,4 @@
-"""The main job, as a person does it: set-up link, property, tag on a page, a moving dashboard, a PDF."""
+"""The main story: set-up link, property, tag on a page, a live dashboard, a PDF."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_from_a_script_tag_to_a_moving_dashboard_and_a_pdf(
     assert re.search(r"Germany\s+1\b", text)
 
 
-def test_an_automated_browser_is_a_bot_where_the_property_does_not_count_it_until_one_click_does(
+def test_an_automated_browser_is_a_bot_until_the_owner_counts_automated_browsers(
     headless_browser: Browser, server: Running, owner: Page, site: Site
 ) -> None:
     property_id = make_property(owner, "Bakery")
@@ -112,9 +112,9 @@ def make_property(page: Page, name: str) -> str:
     page.keyboard.press("Enter")
     page.wait_for_url("**/install")
     page.wait_for_function("window.did_handshake")
-    found = re.search(r"/properties/([0-9a-f-]{36})/", page.url)
-    assert found
-    return found.group(1)
+    match = re.search(r"/properties/([0-9a-f-]{36})/", page.url)
+    assert match
+    return match.group(1)
 
 
 def put_tag_on(site: Site, install_page: Page) -> None:

@@ -1,4 +1,4 @@
-"""From the bytes of a request to what storage gives back: the collector and storage together lose nothing."""
+"""From the bytes of a request to what storage returns: collector and storage lose nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def collect(database: Database, *bodies: bytes) -> list[StoredEvent]:
 @given(st.lists(SENT, min_size=1, max_size=5))
 @example([{"url": "https://example.com/a?b=c#d", "referrer": "https://www.google.com/search?q=x", "title": " padded "}])
 @example([{"screen_width": "1920", "utm_source": "undefined", "user_id": 42, "time_on_page": 1.5, "automated": "true"}])
-def test_what_was_sent_reads_back(database: Database, sent: list[dict[str, Any]]) -> None:
+def test_data_of_the_wire_format_reads_back(database: Database, sent: list[dict[str, Any]]) -> None:
     bodies = [json.dumps({"collectorId": "ID", "event": "page_view", "data": data}).encode() for data in sent]
     assert [canonical(read.data) for read in collect(database, *bodies)] == [canonical(data) for data in sent]
 

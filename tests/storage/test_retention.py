@@ -1,4 +1,4 @@
-"""What is deleted is gone, and the warehouse is told in the same transaction."""
+"""Deleted events are gone, and the warehouse learns of it in the same transaction."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def kinds(tail: ChangeFeed) -> list[tuple[str, int | None]]:
     return [(change.kind, change.property) for change in tail.changes_after(0)]
 
 
-def test_the_events_of_a_property_go_and_others_stay(database: Database, changes: ChangeFeed) -> None:
+def test_a_deleted_propertys_events_go_and_others_stay(database: Database, changes: ChangeFeed) -> None:
     EventStore(database).append([an_event(property=1), an_event(property=2), an_event(property=1)])
     assert retention.delete_property_events(database, 1) == 2
     assert (count_events(database, 1), count_events(database, 2)) == (0, 1)
     assert kinds(changes) == [(ChangeKind.PROPERTY_DELETED, 1)]
 
 
-def test_a_long_history_goes_in_shares_that_are_each_told(database: Database, changes: ChangeFeed) -> None:
+def test_a_long_history_is_deleted_in_reported_batches(database: Database, changes: ChangeFeed) -> None:
     EventStore(database).append([an_event() for _ in range(25)])
     assert retention.delete_property_events(database, 1, batch_size=10) == 25
     assert count_events(database) == 0
@@ -61,7 +61,7 @@ def test_pruning_one_property_leaves_the_others(database: Database, changes: Cha
     assert kinds(changes) == [(ChangeKind.PRUNED, 2)]
 
 
-def test_pruning_in_shares_finds_the_old_ones_everywhere(database: Database) -> None:
+def test_pruning_in_batches_deletes_old_events_everywhere(database: Database) -> None:
     ages = ["2025-01-01", "2026-06-01", "2025-01-01", "2026-06-01", "2026-06-01", "2025-01-01", "2025-01-01"]
     EventStore(database).append([an_event(at=age) for age in ages])
     assert retention.prune(database, moment("2026-01-01"), batch_size=2) == 4
@@ -113,7 +113,7 @@ def test_deleted_text_is_overwritten(database: Database) -> None:
     assert b"a very private title" not in database.path.read_bytes()
 
 
-def test_a_change_keeps_what_it_is_about(database: Database) -> None:
+def test_a_change_stores_its_detail(database: Database) -> None:
     with database.write_transaction() as session:
         session.add(StorageChange(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": -(2**63)}))
     with database.session() as session:
