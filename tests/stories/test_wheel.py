@@ -15,9 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.stories.test_main_job import text_of
 
 from tests.stories.conftest import write_places
-from tests.stories.test_main_job import text_of
 from tests.support.servers import CHROME, ROOT, Running
 
 SOURCE_TREE = (
