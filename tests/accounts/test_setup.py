@@ -22,7 +22,7 @@ def test_the_link_makes_the_owner_once(database: Database) -> None:
     token = link(database)
     owner = setup.complete_setup(database, token, "Ada@example.com", "Ada", PASSWORD)
     assert (owner.email, owner.role) == ("ada@example.com", Role.OWNER)
-    with pytest.raises(NotFound, match="not valid any more"):
+    with pytest.raises(NotFound, match="no longer valid"):
         setup.complete_setup(database, token, "eve@example.com", "Eve", PASSWORD)
     assert len(users.list_users(database)) == 1
     assert login_sessions.log_in(database, "ada@example.com", PASSWORD, throttle=LoginThrottle())

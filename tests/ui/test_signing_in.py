@@ -41,7 +41,7 @@ async def test_a_wrong_setup_token_looks_like_a_page_that_is_not_there(site: Sit
     setup.create_setup_token(site.services.database)
     assert (await site.client().get("/setup?token=guess")).status_code == 404
     answer = await site.client().post("/auth/setup", data={**OWNER, "token": "guess"})
-    assert "not valid any more" in said(answer.headers["location"])
+    assert "no longer valid" in said(answer.headers["location"])
     assert not users.has_users(site.services.database)
 
 
