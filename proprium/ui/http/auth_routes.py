@@ -15,6 +15,7 @@ from collector.user_agent import classify
 from proprium.accounts import login_sessions, setup, users
 from proprium.accounts.devices import DeviceCookies
 from proprium.errors import PasswordQueueFull, SignInRequired, UserFacingError
+from proprium.i18n import gettext as _
 from proprium.storage.tables import User
 from proprium.ui import session
 from proprium.ui.components import flash
@@ -52,7 +53,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 
     def signed_in_user(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
-            raise SignInRequired("Your session has ended. Sign in and try again.")
+            raise SignInRequired(_("Your session has ended. Sign in and try again."))
         return user
 
     @routes.post("/setup")
@@ -109,7 +110,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
         await asyncio.to_thread(login_sessions.revoke, database, signed_in_user(request).id, login)
         await page_access.end_pages(services)
-        return _redirect_back("/account", "Session signed out.", "good")
+        return _redirect_back("/account", _("Session signed out."), "good")
 
     @routes.post("/profile")
     def profile(request: Request, name: FormText, email: FormText) -> RedirectResponse:
@@ -118,7 +119,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
             users.set_profile(database, user.id, name=name, email=email)
         except UserFacingError as problem:
             return _redirect_back("/account", problem)
-        return _redirect_back("/account", "Saved.", "good")
+        return _redirect_back("/account", _("Saved."), "good")
 
     @routes.post("/password")
     async def password(request: Request, current: FormText, password: FormText) -> RedirectResponse:
@@ -140,7 +141,9 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 def browser_label(request: Request) -> str:
     """Returns a session's label on the account page: "Firefox on Linux"."""
     agent = classify(request.headers.get("user-agent", ""))
-    return f"{agent.browser or 'Unknown browser'} on {agent.platform or 'unknown system'}"
+    if agent.browser and agent.platform:
+        return _("{browser} on {system}", browser=agent.browser, system=agent.platform)
+    return agent.browser or agent.platform or ""
 
 
 def _change_password(services: Services, user: User, current_password: str, new_password: str, login: str) -> User:
@@ -153,7 +156,7 @@ def _change_password(services: Services, user: User, current_password: str, new_
             services.database, user.email, current_password, throttle=services.attempts, device=login
         )
     except SignInRequired:
-        raise UserFacingError("The current password is incorrect. Nothing was changed.") from None
+        raise UserFacingError(_("The current password is incorrect. Nothing was changed.")) from None
     try:
         return users.set_password(services.database, user.email, new_password)
     finally:
