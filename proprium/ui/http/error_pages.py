@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from proprium.errors import UserFacingError
 from proprium.i18n import N_, gettext, ngettext
 from proprium.i18n import gettext as _
-from proprium.ui.html_head import head_html
+from proprium.ui.http.html_head import head_html
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.i18n import gettext as _
+from proprium.ui.client_address import ClientAddressOf, peer_address
 
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
@@ -40,7 +41,6 @@ UNLIMITED_PATHS = (
     "/readyz",
     "/metrics",
 )  # the API counts by key
-ClientAddressOf = Callable[[HTTPConnection], str | None]
 MAX_PAGES_PER_MINUTE = 120
 """A page whose socket is never opened costs 31 ms, and 50 KB for a minute (measured)."""
 MAX_COUNTERS = 10_000  # addresses per generation; two generations are kept
@@ -127,14 +127,6 @@ class PageRateLimit:
             await PlainTextResponse(text, 429, {"Retry-After": "60"})(scope, receive, send)
             return
         await self.app(scope, receive, send)
-
-
-def peer_address(connection: HTTPConnection) -> str | None:
-    """Returns the address of the TCP peer.
-
-    Behind a proxy, the composition root passes a better function.
-    """
-    return connection.client.host if connection.client else None
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:
