@@ -76,7 +76,7 @@ async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(s
     browser = site.browser(owner)
     await browser.open(f"/properties/{found.id}/refused")
     await has(browser, "2 ×")
-    await has(browser, "by automated browsers: stored, and reported only under Bots")
+    await has(browser, "Sent by automated browsers: stored, and reported only under Bots")
     press(browser, "Count automated browsers")
     await has(browser, "Automated browsers count as visitors now")
     assert reload(site, found).counts_automated is True
