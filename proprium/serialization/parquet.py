@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from proprium.serialization.raw_events import CONTEXT_FIELDS, to_json
+from proprium.serialization.event_fields import CONTEXT_FIELDS, to_json
 from proprium.storage import event_codec
 from proprium.storage.events import StoredEvent
 

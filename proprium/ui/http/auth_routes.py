@@ -124,11 +124,21 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     @routes.post("/password")
     async def password(request: Request, current: FormText, password: FormText) -> RedirectResponse:
         user, login = signed_in_user(request), session.token_of(request)
+
+        def change_password() -> User:
+            throttle = services.attempts
+            try:  # the session's token has a login throttle of its own, like a known device
+                proof_token = login_sessions.log_in(database, user.email, current, throttle=throttle, device=login)
+            except SignInRequired:
+                raise UserFacingError(_("The current password is incorrect. Nothing was changed.")) from None
+            try:
+                return users.set_password(database, user.email, password)
+            finally:
+                login_sessions.revoke_token(database, proof_token)
+
         try:
             services.attempts.check(user.email, device=login)
-            updated_user = await services.hashing.run(
-                partial(_change_password, services, user, current, password, login), is_known=True
-            )
+            updated_user = await services.hashing.run(change_password, is_known=True)
         except UserFacingError as problem:
             return _redirect_back("/account", problem)
         response = await asyncio.to_thread(start_session, request, updated_user, "/account")
@@ -144,23 +154,6 @@ def browser_label(request: Request) -> str:
     if agent.browser and agent.platform:
         return _("{browser} on {system}", browser=agent.browser, system=agent.platform)
     return agent.browser or agent.platform or ""
-
-
-def _change_password(services: Services, user: User, current_password: str, new_password: str, login: str) -> User:
-    """Changes the password. `login` is the session's token: like a known device, it has its own login throttle.
-
-    Raises UserFacingError when the current password is wrong.
-    """
-    try:
-        proof_token = login_sessions.log_in(
-            services.database, user.email, current_password, throttle=services.attempts, device=login
-        )
-    except SignInRequired:
-        raise UserFacingError(_("The current password is incorrect. Nothing was changed.")) from None
-    try:
-        return users.set_password(services.database, user.email, new_password)
-    finally:
-        login_sessions.revoke_token(services.database, proof_token)
 
 
 async def _sign_out_response(services: Services) -> RedirectResponse:

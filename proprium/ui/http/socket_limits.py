@@ -131,21 +131,20 @@ class Connection:
             return "too_many"
         if packet in _ENGINE_TYPES_WITHOUT_DATA:
             return None
-        return self._refusal_of_message(packet[1:]) if packet.startswith("4") else "malformed"
-
-    def _refusal_of_message(self, text: str) -> str | None:
+        if not packet.startswith("4"):  # a message of Engine.IO, which holds a packet of Socket.IO
+            return "malformed"
         try:
-            packet = Packet(encoded_packet=text)
+            message = Packet(encoded_packet=packet[1:])
         except Exception:  # the parser raises many types
             return "malformed"
-        if packet.namespace not in {None, "/"}:
+        if message.namespace not in {None, "/"}:
             return "malformed"
-        if packet.packet_type == CONNECT and not self._is_connected:
+        if message.packet_type == CONNECT and not self._is_connected:
             self._is_connected = True
             return None
-        if packet.packet_type == DISCONNECT:
+        if message.packet_type == DISCONNECT:
             return None
-        match packet.data if packet.packet_type == EVENT and self._is_connected else None:
+        match message.data if message.packet_type == EVENT and self._is_connected else None:
             case ["log", *_]:
                 return "log"
             case [str(name), dict()] if name in EVENTS:

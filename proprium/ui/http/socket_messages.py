@@ -67,7 +67,13 @@ async def on_handshake(socket_id: str, message: Any) -> bool:
     Otherwise the browser reloads.
     """
     client = _named_client(message)
-    if client is None or not _is_handshake(message):
+    if client is None:
+        count_refused("unjoined")
+        return False
+    ids = [message.get("tab_id"), message.get("document_id"), message.get("old_tab_id") or "none"]
+    position = str(message.get("next_message_id") or 0)
+    is_valid_position = position.isascii() and position.isdigit() and len(position) < MAX_ID_LENGTH
+    if not is_valid_position or not all(isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH for id_ in ids):
         count_refused("unjoined")
         return False
     environ = core.sio.get_environ(socket_id)
@@ -151,14 +157,6 @@ def _joined_client(socket_id: str, message: Any) -> Client | None:
         count_refused("unjoined")
         return None
     return client
-
-
-def _is_handshake(message: Mapping[str, Any]) -> bool:
-    ids = [message.get("tab_id"), message.get("document_id"), message.get("old_tab_id") or "none"]
-    position = str(message.get("next_message_id") or 0)
-    return all(isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH for id_ in ids) and (
-        position.isascii() and position.isdigit() and len(position) < MAX_ID_LENGTH
-    )
 
 
 def log_failure(error: Exception) -> None:

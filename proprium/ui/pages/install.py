@@ -59,7 +59,15 @@ def register(services: Services) -> None:
                 link_button(_("Settings"), f"/properties/{property_.id}/settings", "settings")
                 link_button(_("Dashboard"), f"/properties/{property_.id}", "chart")
             with ui.element("div").classes(theme.GRID_SIDE):
-                _instructions(Snippets(services.settings, property_))
+                body_classes, stack = f"{theme.BODY} {theme.STACK}", ui.element("div").classes(theme.STACK)
+                with stack, panel(_("Tracking code"), body_classes=body_classes) as instructions:
+                    snippets = Snippets(services.settings, property_)
+                    show_kind = partial(_show_instructions, instructions.body, snippets)
+                    with instructions.head:
+                        tabs(
+                            [(kind, _(label)) for kind, label in SITE_KINDS], "html", show_kind, name=_("Kind of site")
+                        )
+                    show_kind("html")
                 with panel(_("Live"), body_classes="") as box:
                     hit_monitor = _HitMonitor(services, property_)
                     box.card.props["id"] = "listener"
@@ -67,18 +75,7 @@ def register(services: Services) -> None:
             hit_monitor.start()
 
 
-def _instructions(snippets: Snippets) -> None:
-    with (
-        ui.element("div").classes(theme.STACK),
-        panel(_("Tracking code"), body_classes=f"{theme.BODY} {theme.STACK}") as box,
-    ):
-        with box.head:
-            kinds = [(kind, _(label)) for kind, label in SITE_KINDS]
-            tabs(kinds, "html", lambda kind: _show_instructions(box.body, kind, snippets), name=_("Kind of site"))
-        _show_instructions(box.body, "html", snippets)
-
-
-def _show_instructions(body: ui.element, kind: str, snippets: Snippets) -> None:
+def _show_instructions(body: ui.element, snippets: Snippets, kind: str) -> None:
     """Shows the instructions for `kind`, a key of SITE_KINDS."""
     body.clear()
     with body:

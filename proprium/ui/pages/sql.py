@@ -147,10 +147,21 @@ class _SqlConsole:
     async def run(self) -> None:
         if self._query_task is not None:
             return
+        sql = self._editor.sql
         self._editor.clear_error_mark()
         self._result_view.show_running()
+
+        async def execute() -> tuple[SqlResult, SnapshotInfo]:
+            """Runs the query with the user's current rights: the page may have been opened before they changed."""
+            user = session.user_of(self._services, self._client.request)
+            if user is None:
+                raise SignInRequired(_("Your session has ended. Sign in and try again."))
+            property_id, days = self._property_select.value, self._days_select.value
+            scope = await asyncio.to_thread(scope_of, self._services, user, property_id, days)
+            return await self._services.sql_runner.run(user.id, sql, scope)
+
         try:
-            self._query_task = asyncio.create_task(self._execute(self._editor.sql))
+            self._query_task = asyncio.create_task(execute())
             self._show_running(True)
             result, snapshot = await self._query_task
         except asyncio.CancelledError:
@@ -167,16 +178,6 @@ class _SqlConsole:
         finally:
             self._query_task = None
             self._show_running(False)
-
-    async def _execute(self, sql: str) -> tuple[SqlResult, SnapshotInfo]:
-        """Runs the query with the user's current rights: the page may have been opened before they changed."""
-        user = session.user_of(self._services, self._client.request)
-        if user is None:
-            raise SignInRequired(_("Your session has ended. Sign in and try again."))
-        scope = await asyncio.to_thread(
-            scope_of, self._services, user, self._property_select.value, self._days_select.value
-        )
-        return await self._services.sql_runner.run(user.id, sql, scope)
 
     def _cancel(self) -> None:
         if self._query_task is not None:

@@ -76,7 +76,7 @@ class QueryLibrary:
             name_input = text_input(_("Name"), value=name, placeholder=placeholder, help_text=help_text, autofocus=True)
             with ui.element("div").classes("ft"):
                 button(_("Cancel"), on_click=box.close)
-                action_button = button(action_label, kind=theme.PRIMARY)
+                action_button = button(action_label, "check", kind=theme.PRIMARY)
 
         async def submit() -> None:
             if await action(name_input.value or ""):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -43,15 +44,12 @@ class ResultView:
             with box.head:
                 self._summary_label: TextElement = span("", "s grow")
                 with ui.element("div").classes(f"{theme.LINE} end") as self._download_buttons:
-                    button(
-                        "CSV", "table", name=_("Download as CSV"), on_click=lambda: self._download("csv", "text/csv")
-                    )
-                    button(
-                        "JSON",
-                        "code",
-                        name=_("Download as JSON"),
-                        on_click=lambda: self._download("json", "application/json"),
-                    )
+                    for extension, icon_name, name in (
+                        ("csv", "table", _("Download as CSV")),
+                        ("json", "code", _("Download as JSON")),
+                    ):
+                        download = partial(self._download, extension)
+                        button(extension.upper(), icon_name, name=name, on_click=download)
         self.show_empty()
 
     def show_empty(self) -> None:
@@ -105,11 +103,13 @@ class ResultView:
         self._download_buttons.set_visibility(False)
         self._panel.body.clear()
 
-    def _download(self, extension: str, media_type: str) -> None:
-        if self._result is not None:
-            is_csv = extension == "csv"
-            content = csv_bytes(table_of(self._result), has_bom=True) if is_csv else as_json(self._result)
-            ui.download.content(content, f"result.{extension}", media_type)
+    def _download(self, extension: str) -> None:
+        if self._result is None:
+            return
+        if extension == "csv":
+            ui.download.content(csv_bytes(table_of(self._result), has_bom=True), "result.csv", "text/csv")
+        else:
+            ui.download.content(as_json(self._result), "result.json", "application/json")
 
 
 def _build_table(result: SqlResult) -> None:
