@@ -16,7 +16,8 @@ import pytest
 from collector.event import Event
 from proprium.metrics.query.period import custom_period
 from proprium.serialization import raw_events
-from proprium.serialization.raw_events import CONTEXT_FIELDS, ExportFormat
+from proprium.serialization.event_fields import CONTEXT_FIELDS
+from proprium.serialization.raw_events import ExportFormat
 from proprium.storage.database import Database
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
