@@ -25,7 +25,7 @@ from tests.support.pseudo_language import html_texts, page_texts, pseudo_languag
 from tests.ui.conftest import Site
 from tests.ui.test_install_page import HIT
 from tests.ui.test_property_pages import has, press
-from tests.ui.test_refused_page import refuse
+from tests.ui.test_rejected_events_page import refuse
 from tests.ui.test_sql_page import editor_of
 
 NAMES = {"Proprium", "example.com", "Mine", "ada@example.com", "Firefox on Linux"}

@@ -23,7 +23,7 @@ from proprium.ui.http import auth_routes, error_pages
 from proprium.ui.services import Services
 from tests.support.builders import PASSWORD, a_user
 from tests.ui.conftest import HOME, Site
-from tests.ui.test_signing_in import said
+from tests.ui.test_login import said
 
 EMAIL = "ada@example.com"
 MONTH_S, YEAR_S = 30 * 86_400, 365 * 86_400
