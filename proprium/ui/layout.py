@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
@@ -17,8 +16,8 @@ from nicegui.element import Element
 from proprium.storage.tables import User
 from proprium.ui import theme
 from proprium.ui.components.controls import button, icon
-from proprium.ui.html_head import head_html
 from proprium.ui.http import page_access
+from proprium.ui.http.html_head import head_html
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.services import Services
 
@@ -100,16 +99,6 @@ def layout(
         ui.link("Changelog", "/changelog")
     with main:
         yield Layout(toolbar=toolbar, actions=actions, main=main, footer=footer)
-
-
-def track(services: Services, event: str, data: Mapping[str, Any] | None = None) -> None:
-    """Sends a UI event to Proprium's own property.
-
-    It contains no ids or names.
-    """
-    if services.own_property_id is not None:
-        payload = json.dumps({"event": event, "data": dict(data or {})})
-        ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({payload})")
 
 
 def _add_head_html(services: Services, request: Request, title: str, description: str) -> None:

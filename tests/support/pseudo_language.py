@@ -39,7 +39,7 @@ DAYS_AND_MONTHS = (
     "Mon(day)?|Tue(sday)?|Wed(nesday)?|Thu(rsday)?|Fri(day)?|Sat(urday)?|Sun(day)?|Jan(uary)?|Feb(ruary)?|Mar(ch)?"
     "|Apr(il)?|May|June?|July?|Aug(ust)?|Sep(tember)?|Oct(ober)?|Nov(ember)?|Dec(ember)?"
 )
-NUMBERS = re.compile(rf"\b\d[\d.,:]*(k|M|B|s|m|h|pp)?\b|\b({DAYS_AND_MONTHS})\b|%")
+NUMBERS = re.compile(rf"\b\d[\d.,:]*(k|M|B|s|m|h|\s?pp)?\b|\b({DAYS_AND_MONTHS})\b|%")
 """Numbers, durations and dates, in the form in which every language has them today."""
 WORD = re.compile(r"[^\W\d_]{2,}")
 

@@ -10,8 +10,7 @@ from nicegui import Client
 
 from proprium.accounts import login_sessions, setup, users
 from proprium.storage.tables import Role
-from proprium.ui import session
-from proprium.ui.components import flash
+from proprium.ui import flash, session
 from tests.support.builders import PASSWORD, a_user
 from tests.ui.conftest import HOME, Site
 

@@ -23,7 +23,7 @@ from proprium.ui.components.fields import text_input
 from proprium.ui.components.panels import code
 from proprium.ui.components.snippets import Snippets
 from proprium.ui.http import page_access
-from proprium.ui.layout import track
+from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
 
 T = TypeVar("T")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from proprium.errors import UserFacingError
 from proprium.properties import service
 from proprium.ui.components.controls import button
+from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.services import Services
 from proprium.ui.session import current_user
 
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import DashboardController
-
 
 class CustomCardsMenu:
-    def __init__(self, services: Services, controller: DashboardController) -> None:
+    def __init__(self, services: Services, controller: DashboardNavigation) -> None:
         self._services, self._controller = services, controller
         self._event_names: tuple[str, ...] = ()
         self._switches: dict[str, ui.switch] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from proprium.metrics.breakdown import breakdown, breakdown_of
 from proprium.metrics.data_keys import data_keys
@@ -14,12 +14,10 @@ from proprium.ui import theme
 from proprium.ui.components.controls import button
 from proprium.ui.dashboard.dom import set_prop
 from proprium.ui.dashboard.ranked_list import RankedTile
+from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import EVENTS, Tab, Tile
 from proprium.ui.page_memory import weak_method
 from proprium.warehouse.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.state import DashboardState
 
 DATA_KEYS_DIMENSION = "data"
 """Dimension of the list of data keys; it cannot be filtered on."""

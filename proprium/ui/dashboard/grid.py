@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 
@@ -23,6 +23,7 @@ from proprium.ui.dashboard.dom import switch_class
 from proprium.ui.dashboard.events_tile import EventsTile, event_breakdown
 from proprium.ui.dashboard.goals_tile import GoalsTile
 from proprium.ui.dashboard.metric_cards import MetricCards
+from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.places_tile import PlacesTile
 from proprium.ui.dashboard.ranked_list import RankedTile
 from proprium.ui.dashboard.side_query import SideQuery
@@ -33,9 +34,6 @@ from proprium.ui.page_memory import weak_method
 from proprium.ui.render_queue import yield_to_loop
 from proprium.ui.services import Services
 
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import DashboardController
-
 log = logging.getLogger(__name__)
 
 READ_ERROR_TEXT = "The data could not be loaded. The next event triggers a retry; see the server log for details."
@@ -45,7 +43,7 @@ DRAW_ERROR_TEXT = "This card could not be drawn. See the server log for details.
 class Grid:
     """Builds and updates the cards. User input goes to the controller, which returns a new state and its result."""
 
-    def __init__(self, services: Services, controller: DashboardController) -> None:
+    def __init__(self, services: Services, controller: DashboardNavigation) -> None:
         """`controller` is a weak proxy, since the controller holds the grid."""
         self._services, self._controller = services, controller
         self._state = controller.state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
@@ -18,19 +18,17 @@ from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.feedback import toast
 from proprium.ui.components.fields import text_input
 from proprium.ui.components.text import span
+from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.services import Services
 from proprium.ui.session import current_user
-
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import DashboardController
 
 
 class SegmentsMenu:
     """Applies, saves and deletes segments. The URL has the filters themselves, so links outlive a segment."""
 
     def __init__(
-        self, services: Services, controller: DashboardController, segments: Sequence[Segment], *, can_edit: bool
+        self, services: Services, controller: DashboardNavigation, segments: Sequence[Segment], *, can_edit: bool
     ) -> None:
         self._services, self._controller, self._can_edit = services, controller, can_edit
         # Combining a segment on private data with filters would reveal which visitors have its values.

@@ -16,10 +16,10 @@ from proprium.accounts import login_sessions, setup, users
 from proprium.accounts.devices import DeviceCookies
 from proprium.errors import PasswordQueueFull, SignInRequired, UserFacingError
 from proprium.storage.tables import User
-from proprium.ui import session
-from proprium.ui.components import flash
+from proprium.ui import flash, session
+from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import page_access
-from proprium.ui.http.security import ClientAddressOf, peer_address, reject_cross_origin
+from proprium.ui.http.security import reject_cross_origin
 from proprium.ui.services import Services
 
 MAX_FIELD_LENGTH = 1_000  # characters of any field; a password is hashed whole

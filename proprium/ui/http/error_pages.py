@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from proprium.errors import UserFacingError
-from proprium.ui.html_head import head_html
+from proprium.ui.http.html_head import head_html
 
 log = logging.getLogger(__name__)
 

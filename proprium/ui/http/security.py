@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
+from proprium.ui.client_address import ClientAddressOf, peer_address
 
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
@@ -39,7 +40,6 @@ UNLIMITED_PATHS = (
     "/readyz",
     "/metrics",
 )  # the API counts by key
-ClientAddressOf = Callable[[HTTPConnection], str | None]
 MAX_PAGES_PER_MINUTE = 120
 """A page whose socket is never opened costs 31 ms, and 50 KB for a minute (measured)."""
 MAX_COUNTERS = 10_000  # addresses per generation; two generations are kept
@@ -130,14 +130,6 @@ def _is_page(scope: Scope) -> bool:
     return (
         scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(UNLIMITED_PATHS)
     )
-
-
-def peer_address(connection: HTTPConnection) -> str | None:
-    """Returns the address of the TCP peer.
-
-    Behind a proxy, the composition root passes a better function.
-    """
-    return connection.client.host if connection.client else None
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:

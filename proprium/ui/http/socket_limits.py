@@ -22,7 +22,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proprium.ui.http.security import SOCKET_PATH, ClientAddressOf, peer_address
+from proprium.ui.client_address import ClientAddressOf, peer_address
+from proprium.ui.http.security import SOCKET_PATH
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A pasted SQL query has up to 50,000 characters, a form's longest field less."""

@@ -32,8 +32,9 @@ from proprium.ui.dashboard.state import DashboardState, state_from
 from proprium.ui.dashboard.toolbar import SEPARATOR, MenuEntry, MoreMenu, PdfButton, PropertySwitcher
 from proprium.ui.http.asset_urls import asset_url, preload_html
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import Layout, layout, track, wait_until_connected
+from proprium.ui.layout import Layout, layout, wait_until_connected
 from proprium.ui.render_queue import yield_to_loop
+from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
 
 RESPONSE_TIMEOUT_S = 30.0

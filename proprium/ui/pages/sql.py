@@ -24,8 +24,9 @@ from proprium.ui.components.fields import select
 from proprium.ui.components.text import span, title
 from proprium.ui.http.asset_urls import asset_url
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import Layout, layout, track, wait_until_connected
+from proprium.ui.layout import Layout, layout, wait_until_connected
 from proprium.ui.page_memory import weak_method
+from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
 from proprium.ui.sql_console.editor import SqlEditor
 from proprium.ui.sql_console.query_library import QueryLibrary
