@@ -72,8 +72,12 @@ def result_chart(result: SqlResult, plan: ChartPlan, look: Look) -> Figure:
     """Draws the first MAX_POINTS rows of a result, in their order."""
     rows = result.rows[:MAX_POINTS]
     x, y = result.columns[plan.x], result.columns[plan.y]
+    accent = look.value.accent
+    dots = {"type": "scatter", "mode": "markers", "marker": {"color": accent, "size": 7, "opacity": 0.7}}
+    line = {"mode": "lines+markers", "line": {"color": accent, "width": 2.2}, "marker": {"color": accent, "size": 5}}
+    bars = {"type": "bar", "marker": {"color": accent, "cornerradius": 4}}
     trace = {
-        **_trace_style(plan.kind, look),
+        **{ChartKind.BAR: bars, ChartKind.LINE: {"type": "scatter", **line}}.get(plan.kind, dots),
         "x": [_x_value(row[plan.x], x) for row in rows],
         "y": [_y_value(row[plan.y]) for row in rows],
         "hovertemplate": f"%{{x}}<br><b>%{{y:,}}</b> {escape(y.name)}<extra></extra>",
@@ -87,16 +91,6 @@ def result_chart(result: SqlResult, plan: ChartPlan, look: Look) -> Figure:
         yaxis=value_axis(look, automargin=True, separatethousands=True),
     )
     return {"data": [trace], "layout": figure_layout, "config": CONFIG}
-
-
-def _trace_style(kind: ChartKind, look: Look) -> Figure:
-    accent = look.value.accent
-    if kind is ChartKind.BAR:
-        return {"type": "bar", "marker": {"color": accent, "cornerradius": 4}}
-    if kind is ChartKind.LINE:
-        line = {"color": accent, "width": 2.2}
-        return {"type": "scatter", "mode": "lines+markers", "line": line, "marker": {"color": accent, "size": 5}}
-    return {"type": "scatter", "mode": "markers", "marker": {"color": accent, "size": 7, "opacity": 0.7}}
 
 
 def _x_value(value: Any, column: ResultColumn) -> Any:
