@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from proprium.errors import PropertyNotFound
 from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS, Operator
 from tests.api.conftest import Past
+from tests.support.pseudo_language import pseudo_language
 
 QUERIED = ("/totals", "/timeline", "/breakdown/page")
 EVENTS = ("/events.csv", "/events.jsonl", "/events.parquet")
@@ -88,6 +91,18 @@ async def test_what_makes_no_sense_is_refused_with_the_value_at_fault_and_the_wa
         assert answer.headers["content-type"] == "application/problem+json", told
         assert answer.json()["status"] == 400, told
         assert 20 < len(answer.json()["detail"]) < 600, told
+
+
+async def test_problems_are_the_same_in_every_language_of_the_interface(past: Past) -> None:
+    """Programs compare them; the message of a missing property is one that pages show as well."""
+    missing = f"/api/v1/properties/{UUID(int=1)}/totals"
+    headers = {"Authorization": f"Bearer {past.key}"}
+    requests = [lambda: past.client.get(missing, headers=headers), lambda: past.get("/totals", "period=fortnight")]
+    before = [(await request()).text for request in requests]
+    with pseudo_language():
+        assert [(await request()).text for request in requests] == before
+        assert str(PropertyNotFound(UUID(int=1))).startswith("⟦")
+    assert "It may have been deleted." in before[0]
 
 
 CANARY = "canary"

@@ -15,6 +15,7 @@ from nicegui.testing import User as Browser
 
 from collector.errors import DropReason
 from proprium.accounts import api_keys, setup
+from proprium.clock import utc_now
 from proprium.properties import service
 from proprium.sql_console import saved_queries
 from proprium.sql_console.views import VIEWS
@@ -30,7 +31,22 @@ from tests.ui.test_sql_page import editor_of
 
 NAMES = {"Proprium", "example.com", "Mine", "ada@example.com", "Firefox on Linux"}
 """The product, and what the people of these tests have called their sites."""
-TERMS = {"SQL", "CSV", "JSON", "HTML", "SPA", "WordPress", "PHP", "Python", "curl", "nginx", "Caddy", "Node", "Ctrl"}
+TERMS = {
+    "SQL",
+    "CSV",
+    "JSON",
+    "HTML",
+    "SPA",
+    "WordPress",
+    "PHP",
+    "Python",
+    "curl",
+    "nginx",
+    "Caddy",
+    "Node",
+    "Ctrl",
+    "NULL",
+}
 HEAD_TEXTS = re.compile(r'<meta (?:name|property)="(?:description|og:title|og:description)" content="([^"]*)">')
 
 
@@ -108,26 +124,26 @@ async def test_texts_of_the_account(site: Site, ada: User, mine: Property, pseud
 
 
 async def test_texts_of_the_property_list(site: Site, ada: User, mine: Property, pseudo: None) -> None:
-    for number in range(MIN_PROPERTIES_FOR_SEARCH):
-        a_property(site.services.database, f"Mine {number}", ada)
-    assert_translated(await opened(site, "/properties", ada))
+    others = [a_property(site.services.database, f"Mine {number}", ada) for number in range(MIN_PROPERTIES_FOR_SEARCH)]
+    own_id = str(site.services.own_property_id)
+    assert_translated(await opened(site, "/properties", ada), own_id, str(mine.id), *(str(each.id) for each in others))
     nothing = await opened(site, "/properties?q=zzz", ada)
     assert_translated(nothing, "zzz")
 
 
 async def test_texts_of_the_settings(site: Site, ada: User, mine: Property, pseudo: None) -> None:
     zones = {zone.replace("_", " ") for zone in available_timezones()}
-    placeholders = ("www.example.com", "/user/*", "/admin/*", "HomeMonitor", "DE", "id")
+    placeholders = ("www.example.com", "/user/*", "/admin/*", "HomeMonitor", "DE", "id", "plan")
     browser = await opened(site, f"/properties/{mine.id}/settings", ada)
     assert_translated(browser, str(mine.id), *zones, *placeholders)
 
 
-@pytest.mark.parametrize("kind", ["HTML", "SPA", "WordPress", "⟦Server-side⟧", "⟦Pixel⟧"])
+@pytest.mark.parametrize("kind", ["HTML", "SPA", "WordPress", "Server-side", "Pixel"])
 async def test_texts_of_the_install_page(site: Site, ada: User, mine: Property, pseudo: None, kind: str) -> None:
     browser = await opened(site, f"/properties/{mine.id}/install", ada)
-    press(browser, kind)
+    press(browser, f"⟦{kind}⟧")
     assert_translated(browser)
-    site.services.hit_feed.publish(mine.id, HIT)
+    site.services.hit_feed.publish(mine.id, HIT._replace(received_at=utc_now()))
     await has(browser, "/pricing")
     assert_translated(browser, "page_view", "/pricing", "Firefox", "Germany")
 

@@ -32,9 +32,9 @@ from proprium.ui.layout import layout, wait_until_connected
 from proprium.ui.services import Services
 
 SITE_KINDS = (
-    ("html", "HTML"),
-    ("spa", "SPA"),
-    ("wordpress", "WordPress"),
+    ("html", N_("HTML")),
+    ("spa", N_("SPA")),
+    ("wordpress", N_("WordPress")),
     ("server", N_("Server-side")),
     ("pixel", N_("Pixel")),
 )
