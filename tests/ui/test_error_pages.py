@@ -1,4 +1,4 @@
-"""Error pages for people, problems for programs; a missing page and one of somebody else look the same."""
+"""Error pages for browsers, problem+json for programs; an inaccessible page looks like a missing one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from tests.ui.conftest import HOME, Site
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/properties/no-uuid/install", "/auth/nothing", "/assets/nothing.css"])
-async def test_a_page_that_is_not_there_looks_like_the_rest_for_people_and_is_a_problem_for_programs(
-    site: Site, path: str
-) -> None:
+async def test_a_missing_page_is_html_for_browsers_and_a_problem_for_programs(site: Site, path: str) -> None:
     client = site.client(a_user(site.services.database))
     page = await client.get(path)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
@@ -30,34 +28,33 @@ async def test_a_page_that_is_not_there_looks_like_the_rest_for_people_and_is_a_
 
 
 @pytest.mark.parametrize("page", ["install", "settings"])
-async def test_somebody_elses_property_looks_exactly_like_one_that_does_not_exist(site: Site, page: str) -> None:
+async def test_an_inaccessible_property_looks_like_a_missing_one(site: Site, page: str) -> None:
     hidden = a_property(site.services.database, owner=a_user(site.services.database))
     client = site.client(a_user(site.services.database, "bob@example.com"))
-    theirs = await client.get(f"/properties/{hidden.id}/{page}")
-    nobodys = await client.get(f"/properties/{(missing := uuid4())}/{page}")
-    assert theirs.status_code == nobodys.status_code == 404
-    assert theirs.text == nobodys.text.replace(str(missing), str(hidden.id))
+    inaccessible_page = await client.get(f"/properties/{hidden.id}/{page}")
+    missing_page = await client.get(f"/properties/{(missing := uuid4())}/{page}")
+    assert inaccessible_page.status_code == missing_page.status_code == 404
+    assert inaccessible_page.text == missing_page.text.replace(str(missing), str(hidden.id))
 
 
 async def test_a_public_property_can_be_read_but_not_set_up_by_others(site: Site) -> None:
-    found = a_property(site.services.database, owner=a_user(site.services.database))
-    site.services.database  # noqa: B018
+    property_ = a_property(site.services.database, owner=a_user(site.services.database))
     client = site.client(a_user(site.services.database, "bob@example.com", Role.VIEWER))
-    assert (await client.get(f"/properties/{found.id}/settings")).status_code == 404
+    assert (await client.get(f"/properties/{property_.id}/settings")).status_code == 404
 
 
-async def test_a_crash_shows_our_page_and_tells_nothing_of_it(site: Site) -> None:
+async def test_an_unexpected_error_shows_no_details(site: Site) -> None:
     @nicegui.ui.page("/crash")
     def crash() -> None:
         raise RuntimeError("the secret of the database")
 
-    answer = await site.client().get("/crash")
-    assert answer.status_code == 500
-    assert "Server error" in answer.text
-    assert "secret" not in answer.text
+    response = await site.client().get("/crash")
+    assert response.status_code == 500
+    assert "Server error" in response.text
+    assert "secret" not in response.text
 
 
-async def test_what_an_error_says_is_text() -> None:
+async def test_error_messages_are_escaped() -> None:
     app = FastAPI()
     error_pages.install(app)
 

@@ -1,3 +1,5 @@
+"""Cache of NiceGUI's static files: compressed once, whatever the number of browsers."""
+
 from __future__ import annotations
 
 import asyncio
@@ -13,62 +15,60 @@ from starlette.types import Receive, Scope, Send
 
 from proprium.ui.http.framework_assets import FrameworkAssets
 
-SCRIPT = "const answer = 42; // " + "long enough to be worth it " * 40
+SCRIPT = "const response = 42; // " + "long enough to be worth it " * 40
 FILE = "/_nicegui/3.18.0/static/vue.js"
-FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 BROWSER = {"accept-encoding": "gzip, deflate, br"}
 
 
 @dataclass
-class Counted:
-    """An app that counts what it is asked, and answers slowly enough that others come meanwhile."""
+class CountingApp:
+    """An app that counts its requests, and responds slowly, so that others arrive meanwhile."""
 
-    headers: dict[str, str] = field(default_factory=lambda: dict(FOR_GOOD))
+    headers: dict[str, str] = field(default_factory=lambda: dict(IMMUTABLE))
     status: int = 200
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        self.asked.append(request.headers.get("accept-encoding", ""))
+        self.requests.append(request.headers.get("accept-encoding", ""))
         await asyncio.sleep(0.01)
-        answer: Response = PlainTextResponse(SCRIPT, self.status, self.headers, "text/javascript")
-        await answer(scope, receive, send)
+        response: Response = PlainTextResponse(SCRIPT, self.status, self.headers, "text/javascript")
+        await response(scope, receive, send)
 
 
 @pytest.fixture
-def app() -> Counted:
-    return Counted()
+def app() -> CountingApp:
+    return CountingApp()
 
 
 @pytest.fixture
-async def client(app: Counted) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: CountingApp) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(FrameworkAssets(app)), base_url="http://test") as client:
         yield client
 
 
-async def test_a_file_is_compressed_once_however_many_ask_for_it_at_the_same_time(
-    app: Counted, client: httpx.AsyncClient
+async def test_a_file_is_compressed_once_for_concurrent_requests(app: CountingApp, client: httpx.AsyncClient) -> None:
+    responses = await asyncio.gather(*(client.get(f"{FILE}?{n}", headers=BROWSER) for n in range(8)))
+    responses.append(await client.get(FILE, headers=BROWSER))
+    assert {response.text for response in responses} == {SCRIPT}
+    assert {response.headers["content-encoding"] for response in responses} == {"br"}
+    assert {response.headers["vary"] for response in responses} == {"Accept-Encoding"}
+    assert app.requests == [""], "once, for the plain file"
+
+
+async def test_the_other_headers_are_unchanged(client: httpx.AsyncClient) -> None:
+    for response in (await client.get(FILE, headers=BROWSER), await client.get(FILE, headers=BROWSER)):
+        assert response.headers["cache-control"] == IMMUTABLE["Cache-Control"]
+        assert response.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert int(response.headers["content-length"]) < len(SCRIPT) / 4
+
+
+async def test_a_browser_without_brotli_gets_gzip_or_the_plain_file(
+    app: CountingApp, client: httpx.AsyncClient
 ) -> None:
-    answers = await asyncio.gather(*(client.get(f"{FILE}?{n}", headers=BROWSER) for n in range(8)))
-    answers.append(await client.get(FILE, headers=BROWSER))
-    assert {answer.text for answer in answers} == {SCRIPT}
-    assert {answer.headers["content-encoding"] for answer in answers} == {"br"}
-    assert {answer.headers["vary"] for answer in answers} == {"Accept-Encoding"}
-    assert app.asked == [""], "once, for the plain file"
-
-
-async def test_its_other_headers_stay(client: httpx.AsyncClient) -> None:
-    for answer in (await client.get(FILE, headers=BROWSER), await client.get(FILE, headers=BROWSER)):
-        assert answer.headers["cache-control"] == FOR_GOOD["Cache-Control"]
-        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
-        assert int(answer.headers["content-length"]) < len(SCRIPT) / 4
-
-
-async def test_a_browser_without_brotli_gets_gzip_and_one_without_anything_the_file(
-    app: Counted, client: httpx.AsyncClient
-) -> None:
-    async with client.stream("GET", FILE, headers={"accept-encoding": "gzip"}) as answer:
-        body = b"".join([part async for part in answer.aiter_raw()])
+    async with client.stream("GET", FILE, headers={"accept-encoding": "gzip"}) as response:
+        body = b"".join([part async for part in response.aiter_raw()])
     assert gzip.decompress(body).decode() == SCRIPT
     plain = await client.get(FILE, headers={"accept-encoding": "identity"})
     assert plain.text == SCRIPT
@@ -78,26 +78,26 @@ async def test_a_browser_without_brotli_gets_gzip_and_one_without_anything_the_f
 @pytest.mark.parametrize(
     ("status", "headers", "path"),
     [
-        (404, FOR_GOOD, FILE),
+        (404, IMMUTABLE, FILE),
         (200, {"Cache-Control": "no-store"}, FILE),
         (200, {}, FILE),
-        (200, FOR_GOOD, "/_nicegui/3.18.0/dynamic_resources/x"),
-        (200, FOR_GOOD, "/properties"),
+        (200, IMMUTABLE, "/_nicegui/3.18.0/dynamic_resources/x"),
+        (200, IMMUTABLE, "/properties"),
     ],
 )
-async def test_what_may_change_is_asked_for_each_time(
-    app: Counted, client: httpx.AsyncClient, status: int, headers: dict[str, str], path: str
+async def test_responses_that_may_change_are_not_cached(
+    app: CountingApp, client: httpx.AsyncClient, status: int, headers: dict[str, str], path: str
 ) -> None:
     app.status, app.headers = status, headers
     for _ in range(2):
-        answer = await client.get(path, headers=BROWSER)
-        assert (answer.status_code, answer.text) == (status, SCRIPT)
-    assert len(app.asked) == 2
+        response = await client.get(path, headers=BROWSER)
+        assert (response.status_code, response.text) == (status, SCRIPT)
+    assert len(app.requests) == 2
 
 
-async def test_a_file_that_failed_once_is_asked_for_again(app: Counted, client: httpx.AsyncClient) -> None:
+async def test_a_failed_response_is_not_cached(app: CountingApp, client: httpx.AsyncClient) -> None:
     app.headers = {"bad": "\n€"}
     with pytest.raises(UnicodeEncodeError):
         await client.get(FILE, headers=BROWSER)
-    app.headers = FOR_GOOD
+    app.headers = IMMUTABLE
     assert (await client.get(FILE, headers=BROWSER)).text == SCRIPT

@@ -17,17 +17,17 @@ from tests.ui.conftest import HOME, Site
         ("/accounts/password-reset/", "/login"),
     ],
 )
-async def test_addresses_of_the_seed_go_on_working(site: Site, old: str, new: str) -> None:
+async def test_legacy_urls_redirect(site: Site, old: str, new: str) -> None:
     assert (await site.client().get(old)).headers["location"] == new
 
 
-async def test_the_list_answers_with_a_slash_too(site: Site) -> None:
-    answer = await site.client(a_user(site.services.database)).get("/properties/?q=x", follow_redirects=True)
-    assert answer.status_code == 200
-    assert answer.url.params["q"] == "x"
+async def test_a_trailing_slash_redirects(site: Site) -> None:
+    response = await site.client(a_user(site.services.database)).get("/properties/?q=x", follow_redirects=True)
+    assert response.status_code == 200
+    assert response.url.params["q"] == "x"
 
 
-async def test_crawlers_find_the_public_pages_only(site: Site) -> None:
+async def test_robots_and_sitemap_have_the_public_pages_only(site: Site) -> None:
     robots = (await site.client().get("/robots.txt")).text
     sitemap = (await site.client().get("/sitemap.xml")).text
     assert "Disallow: /\n" in robots
@@ -35,5 +35,5 @@ async def test_crawlers_find_the_public_pages_only(site: Site) -> None:
     assert "/properties" not in robots + sitemap
 
 
-async def test_the_icon_is_one(site: Site) -> None:
+async def test_the_favicon_is_an_icon(site: Site) -> None:
     assert (await site.client().get("/favicon.ico")).content.startswith(b"\x00\x00\x01\x00")

@@ -22,23 +22,23 @@ async def test_every_answer_carries_the_security_headers(site: Site, path: str) 
     assert "strict-transport-security" not in headers  # plain http
 
 
-async def test_https_is_remembered_by_browsers() -> None:
+async def test_https_responses_have_hsts() -> None:
     app = SecurityHeaders(PlainTextResponse("x"), is_https=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
         assert "max-age" in (await client.get("/")).headers["strict-transport-security"]
 
 
-async def test_nobody_gets_a_cookie_before_they_sign_in(site: Site) -> None:
+async def test_no_cookie_is_set_before_sign_in(site: Site) -> None:
     for path in ("/", "/login", "/documentation", "/changelog"):
         assert "set-cookie" not in (await site.client().get(path)).headers
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:8000.evil.example"])
-async def test_the_socket_refuses_pages_of_other_sites(site: Site, origin: str) -> None:
+async def test_the_socket_rejects_other_origins(site: Site, origin: str) -> None:
     assert (await site.client().get(SOCKET, headers={"origin": origin})).status_code == 403
 
 
-async def test_the_socket_takes_our_own_pages(site: Site) -> None:
+async def test_the_socket_accepts_its_own_origin(site: Site) -> None:
     assert (await site.client().get(SOCKET, headers={"origin": HOME})).status_code == 200
 
 
@@ -60,7 +60,7 @@ async def test_a_websocket_of_another_site_is_closed_before_it_opens() -> None:
     assert sent == ["websocket.close"]
 
 
-async def test_pages_are_limited_by_address_files_are_not() -> None:
+async def test_pages_are_rate_limited_by_address_and_files_are_not() -> None:
     app = PageRateLimit(PlainTextResponse("x"), address_of=lambda request: request.headers["who"], pages_per_minute=2)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
         statuses = [(await client.get("/", headers={"who": "192.0.2.1"})).status_code for _ in range(3)]
@@ -76,9 +76,9 @@ async def test_pages_are_limited_by_address_files_are_not() -> None:
         ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::c000:207"],
         [None, None, None],
     ],
-    ids=["one network of IPv6", "one address in three spellings", "nobody knows the address"],
+    ids=["one network of IPv6", "one address in three spellings", "unknown address"],
 )
-async def test_pages_are_limited_by_subscriber(addresses: list[str | None]) -> None:
+async def test_ipv6_networks_and_spellings_share_a_rate_limit(addresses: list[str | None]) -> None:
     senders = iter(addresses)
     app = PageRateLimit(PlainTextResponse("x"), address_of=lambda _: next(senders, "198.51.100.1"), pages_per_minute=2)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as client:
@@ -86,7 +86,7 @@ async def test_pages_are_limited_by_subscriber(addresses: list[str | None]) -> N
         assert (await client.get("/")).status_code == 200
 
 
-async def test_pages_for_a_hundred_thousand_clients_leave_memory_bounded() -> None:
+async def test_memory_is_bounded_with_a_hundred_thousand_clients() -> None:
     async def nothing(*_: object) -> None:
         pass
 
@@ -98,6 +98,6 @@ async def test_pages_for_a_hundred_thousand_clients_leave_memory_bounded() -> No
 
 
 @pytest.mark.parametrize("path", ["/", "/robots.txt", "/login"])
-async def test_head_answers_like_get_without_a_body(site: Site, path: str) -> None:
-    answer = await site.client().head(path)
-    assert (answer.status_code, answer.content) == (200, b"")
+async def test_head_is_get_without_a_body(site: Site, path: str) -> None:
+    response = await site.client().head(path)
+    assert (response.status_code, response.content) == (200, b"")

@@ -26,7 +26,7 @@ from tests.support.pseudo_language import html_texts, page_texts, pseudo_languag
 from tests.ui.conftest import Site
 from tests.ui.test_install_page import HIT
 from tests.ui.test_property_pages import has, press
-from tests.ui.test_rejected_events_page import refuse
+from tests.ui.test_rejected_events_page import reject
 from tests.ui.test_sql_page import editor_of
 
 NAMES = {"Proprium", "example.com", "Mine", "ada@example.com", "Firefox on Linux"}
@@ -151,7 +151,7 @@ async def test_texts_of_the_install_page(site: Site, ada: User, mine: Property, 
 @pytest.mark.parametrize("reason", [*DropReason, "404: No such property.", ""])
 async def test_texts_of_rejected_events(site: Site, ada: User, mine: Property, pseudo: None, reason: str) -> None:
     if reason:
-        refuse(site, mine, reason, "shop.example.com")
+        reject(site, mine, reason, "shop.example.com")
     data = (reason, "No such property.", "page_view", "/pricing", "shop.example.com", "Firefox")
     assert_translated(await opened(site, f"/properties/{mine.id}/refused", ada), *filter(None, data))
 
