@@ -91,7 +91,7 @@ class DataKeyNotPublic(Forbidden):
         way_out = (
             "Its owner can make the key public in the settings of the property."
             if can_be_public
-            else "It identifies single visitors or page views, so it cannot be made public."
+            else "It identifies individual visitors or page views, so it cannot be made public."
         )
         super().__init__(f"{shortened} is visible only to users who may edit this property. {way_out}")
 
