@@ -104,7 +104,7 @@ class DataKeyNotPublic(Forbidden):
             if can_be_public
             else _(
                 "{key} is visible only to users who may edit this property. "
-                "It identifies single visitors or page views, so it cannot be made public.",
+                "It identifies individual visitors or page views, so it cannot be made public.",
                 key=shortened,
             )
         )

@@ -76,9 +76,9 @@ async def print_html(page: str, configured: str = "", *, timeout_s: float = PRIN
         try:
             await asyncio.wait_for(process.wait(), timeout_s)
         except TimeoutError:
+            seconds = f"{timeout_s:g}"
             message = _(
-                "Chromium did not finish the report within {seconds} seconds. Please try again.",
-                seconds=f"{timeout_s:g}",
+                "Chromium did not finish the report within {seconds} seconds. Please try again.", seconds=seconds
             )
             raise PrintFailed(message) from None
         finally:

@@ -38,7 +38,7 @@ def _lines(report: ReportModel) -> Iterator[str]:
             yield from ("", table.more)
     yield ""
     if report.empty:
-        yield _("No data in this period: {tables}.", tables=", ".join(report.empty))
+        yield report.empty
         yield ""
     yield report.bots
     yield ""

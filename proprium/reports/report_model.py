@@ -90,7 +90,7 @@ class ReportModel:
     goals: tuple[GoalRow, ...]
     week: Figure | None  # weekday × hour; None: no page views, or not queried
     tables: tuple[ReportTable, ...]
-    empty: tuple[str, ...]  # titles of the tables without rows in this period
+    empty: str  # names the tables without rows in this period; "" if all have some
     bots: str
     foot: str
 
@@ -153,6 +153,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
     query = dashboard.query
     breakdowns = with_labels(dashboard.breakdowns, name_lookup(atlas))
     tables = [_table(breakdowns[dimension]) for _name, dimension in TABLES if dimension in breakdowns]
+    empty_titles = ", ".join(table.title for table in tables if not table.rows)
     event, metric = options.custom_event, options.metric
     if event is not None and event in dashboard.custom_timelines:
         metric, title, event_title = Metric.EVENTS, event, event
@@ -185,7 +186,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         goals=tuple(_goals(dashboard)),
         week=heatmap(week_cells, Look.PRINT) if week_cells and week_cells.rows else None,
         tables=tuple(table for table in tables if table.rows),
-        empty=tuple(table.title for table in tables if not table.rows),
+        empty=_("No data in this period: {tables}.", tables=empty_titles) if empty_titles else "",
         bots=ngettext(
             "{count} bot hit is excluded from all other metrics.",
             "{count} bot hits are excluded from all other metrics.",

@@ -55,9 +55,10 @@ class ApiKeysPanel:
             with ui.element("td"):
                 ui.label(key.name).classes("strong")
                 created_on = f"{key.created_at:%-d %B %Y}"
+                used_on = f"{key.used_at:%-d %B %Y}" if key.used_at else ""
                 usage_text = (
-                    _("created {date}, last used {last_date}", date=created_on, last_date=f"{key.used_at:%-d %B %Y}")
-                    if key.used_at
+                    _("created {date}, last used {last_date}", date=created_on, last_date=used_on)
+                    if used_on
                     else _("created {date}, never used", date=created_on)
                 )
                 ui.label(usage_text).classes(f"{theme.MUTED} {theme.SMALL}")

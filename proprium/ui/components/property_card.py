@@ -93,7 +93,8 @@ class PropertyCard:
             text, tooltip = _("No data yet"), _("No event has arrived yet")
         elif is_quiet:
             text = _("No traffic in 7 days")
-            tooltip = _("Last event on {date}", date=f"{overview.last_event_at:%-d %B %Y}")
+            last_date = f"{overview.last_event_at:%-d %B %Y}"
+            tooltip = _("Last event on {date}", date=last_date)
         else:
             text = _("{visitors} online", visitors=numbers.short(overview.live)) if overview.live else _("Active")
             tooltip = ngettext(

@@ -46,6 +46,7 @@ def advice_of(reason: str, collect_rate: float) -> str:
 
     `collect_rate` is the rate limit in events per second and address.
     """
+    rate = f"{collect_rate:g}"
     advice = {
         404: _(
             "An array is accepted or rejected as a whole: send events of different properties in separate requests."
@@ -61,7 +62,7 @@ def advice_of(reason: str, collect_rate: float) -> str:
             "The rate limit is {rate} events per second and IP address. If many visitors share an address, or a server "
             "sends for them, raise PROPRIUM_COLLECT_RATE. Only a few rejected events are listed per second.",
             1 if collect_rate == 1 else 2,
-            rate=f"{collect_rate:g}",
+            rate=rate,
         ),
         503: _(
             "The tracking script retries automatically. If this happens often, check this server's disk and its log."

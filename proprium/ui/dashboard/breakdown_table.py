@@ -75,7 +75,7 @@ class BreakdownTableDialog:
                 button("CSV", "file", name=_("Download this table as CSV"), on_click=lambda: self._download("csv"))
                 button("JSON", "file", name=_("Download this table as JSON"), on_click=lambda: self._download("json"))
             self._count_label = span("", "mut small num").props('role="status"')
-            self._data_table = DataTable(self._sort_by, self._filter_by_row, self._explain_row, _("Breakdown"))
+            self._data_table = DataTable(self.sort_by, self.filter_by_row, self.explain_row, _("Breakdown"))
             self._message = ui.label("").classes("missing")
             self._more_button = button("", on_click=self._load_page).classes("more")
             self._more_label = span("")
@@ -83,9 +83,13 @@ class BreakdownTableDialog:
         self._choose_default_columns()
         self._more_button.set_visibility(False)
         self._search_input.on_value_change(self._reload)
-        self._dimension_select.on_value_change(self._on_dimension_change)
+        self._dimension_select.on_value_change(self.reset_columns)
         self._dialog.open()
-        await asyncio.gather(self._reload(), self._load_data_keys())
+        keys, _loaded = await asyncio.gather(
+            asyncio.to_thread(data_keys, self._services.warehouse, self._query), self._reload()
+        )
+        if not self._dialog.is_deleted and keys:
+            self._dimension_select.set_options(wording.dimension_choices(keys), value=self._dimension_select.value)
 
     # ---- query ------------------------------------------------------------------------------------------------
 
@@ -133,23 +137,19 @@ class BreakdownTableDialog:
     def _search_text(self) -> str:
         return (self._search_input.value or "").strip()
 
-    async def _on_dimension_change(self) -> None:
+    async def reset_columns(self) -> None:
+        """Shows the default columns and order of the chosen dimension."""
         self._sort, self._is_ascending = None, False
         self._choose_default_columns()
         await self._reload()
 
-    async def _sort_by(self, key: str) -> None:
+    async def sort_by(self, key: str) -> None:
         """Sorts by this column, descending; reverses the order if it is the sorted one."""
         metric = Metric(key)
         previous_sort = self._sort or self._metrics[0]
         self._is_ascending = metric is previous_sort and not self._is_ascending
         self._sort = metric
         await self._reload()
-
-    async def _load_data_keys(self) -> None:
-        keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query)
-        if not self._dialog.is_deleted and keys:
-            self._dimension_select.set_options(wording.dimension_choices(keys), value=self._dimension_select.value)
 
     # ---- columns ----------------------------------------------------------------------------------------------
 
@@ -193,11 +193,12 @@ class BreakdownTableDialog:
         self._show_message("" if rows else _("No results") if self._search_text else self._empty_text)
         remaining_count = page.distinct - len(rows)
         self._more_button.set_visibility(remaining_count > 0)
-        next_count = f"{min(remaining_count, PAGE_SIZE):,}"
-        self._more_label.set_text(_("Show {count} more of {total}", count=next_count, total=f"{remaining_count:,}"))
+        next_count, remaining = f"{min(remaining_count, PAGE_SIZE):,}", f"{remaining_count:,}"
+        self._more_label.set_text(_("Show {count} more of {total}", count=next_count, total=remaining))
         row_count = wording.row_count_text(page.distinct, self._dimension_key)
         if remaining_count > 0:
-            row_count = _("{shown} of {rows}", shown=f"{len(rows):,}", rows=row_count)
+            shown = f"{len(rows):,}"
+            row_count = _("{shown} of {rows}", shown=shown, rows=row_count)
         total = count_text(page.total, unit_of(self._dimension_key))
         self._count_label.set_text(_("{rows}, {total}", rows=row_count, total=total))
 
@@ -225,12 +226,12 @@ class BreakdownTableDialog:
         if 0 <= index < len(self._rows) and (filter_ := filter_for(self._dimension_key, self._rows[index].value)):
             yield filter_
 
-    def _filter_by_row(self, index: int) -> None:
+    def filter_by_row(self, index: int) -> None:
         for filter_ in self._filters_of(index):
             self._dialog.close()
             self._on_filter(filter_)
 
-    async def _explain_row(self, index: int) -> None:
+    async def explain_row(self, index: int) -> None:
         for filter_ in self._filters_of(index):
             row_query = self._query.with_filters(*self._query.filters, filter_)
             await self._on_explain(row_query, self._sort or self._metrics[0])

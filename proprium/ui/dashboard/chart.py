@@ -69,8 +69,8 @@ class Chart:
             # Part of the first HTML, so that the browser fetches the chart bundle while the socket connects.
             self._plot = ui.plotly({"data": [], "layout": {"height": 280}}).classes("chart wait")
             self._plot.props('role="img"').props["aria-label"] = _("Chart")
-        self._plot.on("plotly_click", self._zoom_to_bucket, js_handler=EMIT_BUCKET)
-        self._plot.on("plotly_relayout", self._zoom, js_handler=EMIT_ZOOM)
+        self._plot.on("plotly_click", self.show_bucket, js_handler=EMIT_BUCKET)
+        self._plot.on("plotly_relayout", self.show_range, js_handler=EMIT_ZOOM)
 
     def apply_state(self, state: DashboardState) -> None:
         """Offers the intervals that suit the period, and marks the active one."""
@@ -117,11 +117,22 @@ class Chart:
             self._skeleton.delete()
             self._plot.classes(remove="wait")
 
-    def _zoom_to_bucket(self, event: Any) -> None:
-        if day := _parse_day(event.args):
-            self._on_dates(*_days_of_bucket(day, self._interval))
+    def show_bucket(self, event: Any) -> None:
+        """Sets the period to a clicked bucket."""
+        first = _parse_day(event.args)
+        if first is None:
+            return
+        last = first
+        if self._interval is Interval.WEEK:
+            first -= timedelta(days=first.weekday())
+            last = first + timedelta(days=6)
+        elif self._interval is Interval.MONTH:
+            first = first.replace(day=1)
+            last = add_months(first, 1) - timedelta(days=1)
+        self._on_dates(first, last)
 
-    def _zoom(self, event: Any) -> None:
+    def show_range(self, event: Any) -> None:
+        """Sets the period to a range that was zoomed to."""
         first, last = (_parse_day(text) for text in event.args)
         if first and last:
             self._on_dates(first, last)
@@ -136,25 +147,15 @@ def _aria_label(chart_data: ChartData, query: Query) -> str:
     if not nonzero_points:
         return _("{metric} {by_interval}: no data in this period", metric=chart_data.title, by_interval=by_interval)
     max_value, max_start = max(nonzero_points)
+    peak_day = f"{max_start.day} {max_start:%b %Y}"
     return _(
         "{metric} {by_interval}, {dates}. Peak: {value} on {day}",
         metric=chart_data.title,
         by_interval=by_interval,
         dates=query.period.dates,
         value=numbers.format_metric(chart_data.metric, max_value),
-        day=f"{max_start.day} {max_start:%b %Y}",
+        day=peak_day,
     )
-
-
-def _days_of_bucket(day: date, interval: Interval) -> tuple[date, date]:
-    """Returns the first and last day of the bucket that contains `day`."""
-    if interval is Interval.WEEK:
-        monday = day - timedelta(days=day.weekday())
-        return monday, monday + timedelta(days=6)
-    if interval is Interval.MONTH:
-        first_day = day.replace(day=1)
-        return first_day, add_months(first_day, 1) - timedelta(days=1)
-    return day, day
 
 
 def _parse_day(text: Any) -> date | None:

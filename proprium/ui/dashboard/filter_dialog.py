@@ -133,9 +133,7 @@ class FilterDialog:
         self._value_input.props("debounce=150")
         self._value_input.on_value_change(self._suggest)
         # The input's value is debounced; the Enter event carries the current text.
-        self._value_input.on(
-            "keydown.enter", lambda event: self._on_enter(str(event.args)), js_handler=EMIT_INPUT_VALUE
-        )
+        self._value_input.on("keydown.enter", lambda event: self.enter(str(event.args)), js_handler=EMIT_INPUT_VALUE)
 
     # ---- values -----------------------------------------------------------------------------------------------
 
@@ -176,9 +174,10 @@ class FilterDialog:
                     with ui.element("button").classes(theme.ROW).props('type="button"') as row_button:
                         span(value[1], "n")
                         span(numbers.short(row.numbers[count_metric] or 0), "c")
-                    row_button.on("click", lambda value=value: self._select_value(value))
+                    row_button.on("click", lambda value=value: self.select_value(value))
 
-    def _select_value(self, value: ValueAndLabel) -> None:
+    def select_value(self, value: ValueAndLabel) -> None:
+        """Handles a clicked suggestion."""
         if self._selected_operator is Operator.ONE_OF:
             self._add_value(value)
         elif self._selected_operator in WHOLE_VALUE_OPERATORS:
@@ -208,7 +207,8 @@ class FilterDialog:
     def _selected_operator(self) -> Operator:
         return Operator(self._operator_select.value)
 
-    async def _on_enter(self, text: str) -> None:
+    async def enter(self, text: str) -> None:
+        """Adds the typed values to the selected ones, or applies the filter."""
         if self._selected_operator is Operator.ONE_OF and text.strip():
             for value in await self._parse_values(text):
                 self._add_value(value)

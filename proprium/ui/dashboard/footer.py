@@ -20,10 +20,11 @@ class Footer:
         _credit(_("Maps: Natural Earth"), NATURAL_EARTH_URL)
 
     def show(self, dashboard: Dashboard) -> None:
+        seconds = f"{dashboard.computed_s:.2f}"
         self._text_label.set_text(
             _(
                 "Computed in {seconds} s from {events} · {timezone}",
-                seconds=f"{dashboard.computed_s:.2f}",
+                seconds=seconds,
                 events=count_text(dashboard.rows_read, "events"),
                 timezone=dashboard.query.timezone.key,
             )
