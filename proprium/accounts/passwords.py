@@ -65,12 +65,13 @@ def hash_password(password: str) -> str:
     short or too long.
     """
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+        maximum, count = f"{MAX_PASSWORD_LENGTH:,}", f"{len(password):,}"
         raise UserFacingError(
             _(
                 "A password needs {minimum} to {maximum} characters; this one has {count}.",
                 minimum=MIN_PASSWORD_LENGTH,
-                maximum=f"{MAX_PASSWORD_LENGTH:,}",
-                count=f"{len(password):,}",
+                maximum=maximum,
+                count=count,
             )
         )
     return _hasher.hash(password.encode(errors="surrogatepass"))

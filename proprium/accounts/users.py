@@ -127,7 +127,7 @@ def validate_name(name: str) -> str:
             _(
                 "A name has at most {maximum} characters; this one has {count}.",
                 maximum=MAX_NAME_LENGTH,
-                count=f"{len(name):,}",
+                count=len(name),
             )
         )
     return name

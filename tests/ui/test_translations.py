@@ -40,19 +40,39 @@ from tests.ui.test_property_pages import press
 
 ROOT = Path(__file__).parent.parent.parent
 TRANSLATED_ROOMS = (
-    "proprium/ui/dashboard",
-    "proprium/ui/components",
-    "proprium/ui/pages/dashboard.py",
+    "proprium/ui",
     "proprium/figures",
     "proprium/reports",
+    "proprium/accounts",
+    "proprium/properties",
+    "proprium/errors.py",
 )
 UNTRANSLATED = {
+    "proprium/accounts/api_keys.py": {  # answers of the API
+        "Expected a header `Authorization: Bearer …` with an API key that has not been revoked.",
+        "The API key {} may only read. Create a key that may send events.",
+    },
+    "proprium/accounts/authorization.py": {"Raw events are only available to users who may edit {}."},  # of the API
+    "proprium/accounts/login_throttle.py": {  # an answer of the API
+        "Too many requests without a valid API key from this address. Try again in a minute."
+    },
+    "proprium/errors.py": {"Bearer"},  # an HTTP header
     "proprium/figures/numbers.py": None,  # the titles of metrics, translated where they are shown
     "proprium/figures/template.py": {'Inter, ui-sans-serif, system-ui, "Segoe UI", Roboto, sans-serif'},
     "proprium/reports/chromium.py": {"Default", "Preferences"},  # names of files
     "proprium/reports/report_model.py": None,  # names of tables in JSON and CSV; their titles are N_()
     "proprium/reports/table_files.py": {"Code"},  # a column of a CSV file
+    "proprium/properties/service.py": {"Proprium"},
+    "proprium/ui/app.py": {"Proprium"},
     "proprium/ui/dashboard/keyboard.py": {"Esc"},  # a key
+    "proprium/ui/http/security.py": {"Forbidden: cross-origin socket connection."},  # sockets: no page shows it
+    "proprium/ui/http/socket_limits.py": None,  # answers to sockets: no page shows them
+    "proprium/ui/http/socket_messages.py": {"Implicit handshake failed"},  # NiceGUI looks for these words
+    "proprium/ui/http/static_files.py": {"Vary"},  # an HTTP header
+    "proprium/ui/layout.py": {"Proprium", "{} · Proprium"},
+    "proprium/ui/pages/documentation.py": {"Python", "Node", "Caddy"},
+    "proprium/ui/pages/install.py": {"Python"},
+    "proprium/ui/pages/sql.py": {"Ctrl ↵"},  # keys
 }
 """Literals that are no texts of the interface; None: all of the file."""
 FILES = sorted(

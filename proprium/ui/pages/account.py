@@ -81,11 +81,11 @@ def _sessions_panel(services: Services, request: Request, user: User) -> None:
             for login in login_sessions.list_sessions(services.database, user.id, clock=services.clock):
                 is_current = login_sessions.is_session_of_token(login, session.token_of(request))
                 active_text = _("active now") if is_current else last_active_text(services.clock(), login.seen_at)
-                signed_in_text = _("signed in {date}", date=f"{login.created_at:%-d %B %Y}")
+                signed_in_on = f"{login.created_at:%-d %B %Y}"
                 with ui.element("tr"):
                     with ui.element("td"):
                         ui.label(login.browser or _("Unknown browser")).classes("strong")
-                        for line in (active_text, signed_in_text):
+                        for line in (active_text, _("signed in {date}", date=signed_in_on)):
                             ui.label(line).classes(f"{theme.MUTED} {theme.SMALL}")
                     with ui.element("td").classes("r"):
                         if is_current:

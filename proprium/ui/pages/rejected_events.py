@@ -96,7 +96,8 @@ def _events_panel(services: Services, property_: Property, rows: Sequence[Reject
         ui.navigate.reload()
 
     shown_rows = rows[:MAX_SHOWN_EVENTS]
-    hint = _("{count} stored", count=f"{len(rows):,}")
+    stored_count = f"{len(rows):,}"
+    hint = _("{count} stored", count=stored_count)
     with panel(_("Newest {count}", count=len(shown_rows)), hint=hint) as box:
         with box.head:
             button(_("Clear"), on_click=clear_list)

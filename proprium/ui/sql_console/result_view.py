@@ -72,7 +72,8 @@ class ResultView:
 
     def show(self, result: SqlResult, snapshot: SnapshotInfo) -> None:
         row_count = ngettext("{count} row", "{count} rows", len(result.rows))
-        self._clear(_("{rows} in {seconds} s", rows=row_count, seconds=f"{result.elapsed_s:.2f}"))
+        elapsed_s = f"{result.elapsed_s:.2f}"
+        self._clear(_("{rows} in {seconds} s", rows=row_count, seconds=elapsed_s))
         self._result = result
         self._download_buttons.set_visibility(True)
         with self._panel.body:
