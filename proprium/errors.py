@@ -9,7 +9,8 @@ UserFacingError
 ├── Forbidden           403   reserved to users who may edit the property
 │   └── DataKeyNotPublic
 ├── NotFound            404   missing or not accessible: both look the same
-│   └── PropertyNotFound
+│   ├── PropertyNotFound
+│   └── InvalidSetupLink
 ├── Conflict            409   a name or address in use, a protected object
 ├── TooManyAttempts     429
 ├── TooManyRequests     429   an API key over its rate limit
@@ -31,17 +32,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from uuid import UUID
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
+
 
 class UserFacingError(Exception):
-    """Error whose message is shown verbatim to a user or API client: it names the bad value and the way out."""
+    """Error whose message is shown verbatim to a user or API client: it names the bad value and the way out.
+
+    The message is translated where it is raised; `title` where it is shown.
+    """
 
     status = 400
-    title = "Bad request"
+    title = N_("Bad request")
     headers: Mapping[str, str] = MappingProxyType({})  # of the HTTP response
 
 
 class BadQuery(UserFacingError):
-    title = "Invalid query"
+    title = N_("Invalid query")
 
 
 class SqlRefused(UserFacingError):
@@ -50,7 +57,7 @@ class SqlRefused(UserFacingError):
     `line` and `column` count from 1; None when the position is not known.
     """
 
-    title = "SQL error"
+    title = N_("SQL error")
 
     def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)
@@ -59,23 +66,23 @@ class SqlRefused(UserFacingError):
 
 class SignInRequired(UserFacingError):
     status = 401
-    title = "Sign-in required"
+    title = N_("Sign-in required")
 
 
 class ApiKeyRequired(UserFacingError):
     status = 401
-    title = "API key required"
+    title = N_("API key required")
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class InsufficientScope(UserFacingError):
     status = 403
-    title = "Insufficient scope"
+    title = N_("Insufficient scope")
 
 
 class Forbidden(UserFacingError):
     status = 403
-    title = "Forbidden"
+    title = N_("Forbidden")
 
 
 class DataKeyNotPublic(Forbidden):
@@ -84,41 +91,55 @@ class DataKeyNotPublic(Forbidden):
     `dimension` is data.<key>; the message does not reveal if it was ever sent.
     """
 
-    title = "Data not public"
+    title = N_("Data not public")
 
     def __init__(self, dimension: str, *, can_be_public: bool) -> None:
         shortened = dimension if len(dimension) <= 60 else dimension[:60] + "…"
-        way_out = (
-            "Its owner can make the key public in the settings of the property."
+        super().__init__(
+            _(
+                "{key} is visible only to users who may edit this property. "
+                "Its owner can make the key public in the settings of the property.",
+                key=shortened,
+            )
             if can_be_public
-            else "It identifies single visitors or page views, so it cannot be made public."
+            else _(
+                "{key} is visible only to users who may edit this property. "
+                "It identifies individual visitors or page views, so it cannot be made public.",
+                key=shortened,
+            )
         )
-        super().__init__(f"{shortened} is visible only to users who may edit this property. {way_out}")
 
 
 class NotFound(UserFacingError):
     status = 404
-    title = "Not found"
+    title = N_("Not found")
 
 
 class PropertyNotFound(NotFound):
     def __init__(self, property_id: UUID | str) -> None:
-        super().__init__(f"No property {property_id}. It may have been deleted.")
+        super().__init__(_("No property {property_id}. It may have been deleted.", property_id=property_id))
+
+
+class InvalidSetupLink(NotFound):
+    """Setup link with a wrong, used or replaced token."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This setup link is no longer valid. Restart the server to get a new one, or sign in."))
 
 
 class Conflict(UserFacingError):
     status = 409
-    title = "Conflict"
+    title = N_("Conflict")
 
 
 class TooManyAttempts(UserFacingError):
     status = 429
-    title = "Too many attempts"
+    title = N_("Too many attempts")
 
 
 class TooManyRequests(UserFacingError):
     status = 429
-    title = "Too many requests"
+    title = N_("Too many requests")
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
@@ -127,26 +148,26 @@ class TooManyRequests(UserFacingError):
 
 class PasswordQueueFull(UserFacingError):
     status = 503
-    title = "Too many sign-ins"
+    title = N_("Too many sign-ins")
     headers = MappingProxyType({"Retry-After": "5"})
 
     def __init__(self) -> None:
-        super().__init__("Too many passwords are being checked right now. Go back and try again in a few seconds.")
+        super().__init__(_("Too many passwords are being checked right now. Go back and try again in a few seconds."))
 
 
 class ChromiumMissing(UserFacingError):
     status = 503
-    title = "Chromium not found"
+    title = N_("Chromium not found")
 
 
 class PrintFailed(UserFacingError):
     status = 503
-    title = "PDF not created"
+    title = N_("PDF not created")
 
 
 class ReportsBusy(UserFacingError):
     status = 503
-    title = "Too many reports"
+    title = N_("Too many reports")
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
@@ -155,30 +176,30 @@ class ReportsBusy(UserFacingError):
 
 class QueryTimeout(UserFacingError):
     status = 503
-    title = "Query timed out"
+    title = N_("Query timed out")
 
 
 class QueryTooLarge(UserFacingError):
     status = 503
-    title = "Query too large"
+    title = N_("Query too large")
 
 
 class SqlBusy(UserFacingError):
     status = 503
-    title = "Too many SQL queries"
+    title = N_("Too many SQL queries")
 
 
 class WarehouseBusy(UserFacingError):
     status = 503
-    title = "Warehouse busy"
+    title = N_("Warehouse busy")
 
 
 class WarehouseRebuilding(WarehouseBusy):
-    title = "Warehouse rebuilding"
+    title = N_("Warehouse rebuilding")
     headers = MappingProxyType({"Retry-After": "5"})
 
     def __init__(self, percent: int) -> None:
-        super().__init__(f"The warehouse is being rebuilt: {percent} %. Try again when it is done.")
+        super().__init__(_("The warehouse is being rebuilt: {percent} %. Try again when it is done.", percent=percent))
 
 
 class OperatorError(Exception):

@@ -6,11 +6,15 @@ Only English ships, and English is what the code says; `make messages` writes al
 from __future__ import annotations
 
 import gettext as gettext_catalogues
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 SOURCE_LANGUAGE = gettext_catalogues.NullTranslations()
 """The catalogue that returns every text as the code has it."""
 
 _catalogue = SOURCE_LANGUAGE
+_is_for_programs: ContextVar[bool] = ContextVar("is_for_programs", default=False)
 
 
 def install_catalogue(catalogue: gettext_catalogues.NullTranslations) -> None:
@@ -19,12 +23,22 @@ def install_catalogue(catalogue: gettext_catalogues.NullTranslations) -> None:
     _catalogue = catalogue
 
 
+@contextmanager
+def untranslated() -> Iterator[None]:
+    """Keeps texts as the code has them, in this context only: programs that call the API compare them."""
+    token = _is_for_programs.set(True)
+    try:
+        yield
+    finally:
+        _is_for_programs.reset(token)
+
+
 def gettext(message: str, **values: object) -> str:
     """Returns `message` in the interface's language, with {placeholders} replaced by `values`.
 
     Imported as `_`. Translators may reorder placeholders, so texts are never concatenated nor f-strings.
     """
-    translated = _catalogue.gettext(message)
+    translated = _current_catalogue().gettext(message)
     return translated.format(**values) if values else translated
 
 
@@ -33,10 +47,14 @@ def ngettext(singular: str, plural: str, count: int, **values: object) -> str:
 
     {count} has thousands separators, unless `values` holds another text for it.
     """
-    translated = _catalogue.ngettext(singular, plural, count)
+    translated = _current_catalogue().ngettext(singular, plural, count)
     return translated.format(**{"count": f"{count:,}", **values})
 
 
 def N_(message: str) -> str:
     """Marks a constant for extraction (the name is gettext's own); `gettext` translates it where it is displayed."""
     return message
+
+
+def _current_catalogue() -> gettext_catalogues.NullTranslations:
+    return SOURCE_LANGUAGE if _is_for_programs.get() else _catalogue

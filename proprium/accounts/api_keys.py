@@ -18,6 +18,7 @@ from sqlmodel import col
 from proprium.accounts.users import validate_name
 from proprium.clock import Clock, utc_now
 from proprium.errors import ApiKeyRequired, InsufficientScope, NotFound, UserFacingError
+from proprium.i18n import gettext as _
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey, User
 
@@ -40,7 +41,7 @@ def create(
     without a name.
     """
     if not (name := validate_name(name)):
-        raise UserFacingError("The API key needs a name, for example what it is used for.")
+        raise UserFacingError(_("The API key needs a name, for example what it is used for."))
     token = KEY_PREFIX + secrets.token_urlsafe(32)
     api_key = ApiKey(name=name, token_hash=_hash(token), user_id=user_id, property_id=property_id, may_write=may_write)
     with database.write_transaction() as session:
@@ -102,7 +103,7 @@ def revoke(database: Database, key_id: UUID, *, user_id: UUID | None = None) -> 
     conditions = [col(ApiKey.id) == key_id] + ([col(ApiKey.user_id) == user_id] if user_id else [])
     with database.write_transaction() as session:
         if not session.execute(delete(ApiKey).where(*conditions)).rowcount:  # type: ignore[attr-defined]
-            raise NotFound(f"No API key {key_id}. It may have been revoked.")
+            raise NotFound(_("No API key {key_id}. It may have been revoked.", key_id=key_id))
 
 
 def _record_use(database: Database, api_key: ApiKey, clock: Clock) -> None:

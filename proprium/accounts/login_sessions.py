@@ -17,6 +17,7 @@ from proprium.accounts import users
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import Clock, utc_now
 from proprium.errors import SignInRequired
+from proprium.i18n import gettext as _
 from proprium.storage.database import Database
 from proprium.storage.tables import LoginSession, Role, User
 
@@ -64,7 +65,7 @@ def log_in(
     email = email.strip().lower()
     throttle.count_attempt(email, address, device)
     if (user := users.check_password(database, email, password)) is None:
-        raise SignInRequired("No account has this e-mail address and password.")
+        raise SignInRequired(_("No account has this e-mail address and password."))
     throttle.record_success(email, address, device)
     return start_session(database, user.id, browser, replaced_token=replaced_token, clock=clock)
 

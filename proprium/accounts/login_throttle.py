@@ -17,6 +17,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.errors import TooManyAttempts, TooManyRequests
+from proprium.i18n import gettext as _
 
 LIMIT_PER_ADDRESS = RateLimitItemPerMinute(50, 5, "address")
 """Attempts from one address, for any accounts: 50 in five minutes."""
@@ -86,7 +87,7 @@ class LoginThrottle:
 
     def _check(self, limits: Sequence[tuple[RateLimitItem, str]]) -> None:
         if not all(self._limiters[item].test(item, key) for item, key in limits):
-            raise TooManyAttempts("Too many attempts to sign in. Wait five minutes and try again.")
+            raise TooManyAttempts(_("Too many attempts to sign in. Wait five minutes and try again."))
 
 
 class ApiKeyThrottle:

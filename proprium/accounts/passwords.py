@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from proprium.errors import PasswordQueueFull, UserFacingError
+from proprium.i18n import gettext as _
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class PasswordHashingPool:
         if not slots.acquire(blocking=False):
             raise PasswordQueueFull
 
-        def release(_: Future[T]) -> None:
+        def release(future: Future[T]) -> None:
             slots.release()
 
         future = self._executor.submit(work)
@@ -64,8 +65,15 @@ def hash_password(password: str) -> str:
     short or too long.
     """
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
-        expected_length = f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH:,} characters"
-        raise UserFacingError(f"A password needs {expected_length}; this one has {len(password):,}.")
+        maximum, count = f"{MAX_PASSWORD_LENGTH:,}", f"{len(password):,}"
+        raise UserFacingError(
+            _(
+                "A password needs {minimum} to {maximum} characters; this one has {count}.",
+                minimum=MIN_PASSWORD_LENGTH,
+                maximum=maximum,
+                count=count,
+            )
+        )
     return _hasher.hash(password.encode(errors="surrogatepass"))
 
 

@@ -8,7 +8,7 @@ import secrets
 from sqlmodel import Session, select
 
 from proprium.accounts import users
-from proprium.errors import NotFound
+from proprium.errors import InvalidSetupLink
 from proprium.storage import instance_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Role, User
@@ -35,14 +35,14 @@ def is_valid(database: Database, token: str) -> bool:
 def complete_setup(database: Database, token: str, email: str, name: str, password: str) -> User:
     """Creates the owner account, once.
 
-    Raises NotFound for a wrong or used token, UserFacingError as `users.create_user` does.
+    Raises InvalidSetupLink for a wrong or used token, UserFacingError as `users.create_user` does.
     """
     if not is_valid(database, token):
-        raise _invalid_link_error()
+        raise InvalidSetupLink
     owner = users.build_user(email, name, password, Role.OWNER)
     with database.write_transaction() as session:
         if not _is_valid(session, token):  # another request has completed the setup meanwhile
-            raise _invalid_link_error()
+            raise InvalidSetupLink
         users.add(session, owner)
         instance_settings.erase(session, SETUP_TOKEN_SETTING)
     return owner
@@ -55,10 +55,6 @@ def _is_valid(session: Session, token: str) -> bool:
 
 def _has_users(session: Session) -> bool:
     return session.exec(select(User.id).limit(1)).first() is not None
-
-
-def _invalid_link_error() -> NotFound:
-    return NotFound("This setup link is not valid any more. Restart the server for a new one, or sign in.")
 
 
 def _hash(token: str) -> str:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from proprium.accounts import passwords
 from proprium.errors import Conflict, NotFound, UserFacingError
+from proprium.i18n import gettext as _
 from proprium.storage.database import Database
 from proprium.storage.tables import LoginSession, Role, User
 
@@ -53,8 +54,9 @@ def remove(database: Database, email: str) -> None:
     """
     with database.write_transaction() as session:
         user = _find_by_email(session, email)
-        if user.role == Role.OWNER and len(_owners(session)) == 1:
-            raise Conflict(f"{user.email} is the only owner. Create another owner first.")
+        owners = session.scalars(select(User).where(col(User.role) == Role.OWNER)).all()
+        if user.role == Role.OWNER and len(owners) == 1:
+            raise Conflict(_("{email} is the only owner. Create another owner first.", email=user.email))
         session.delete(user)
 
 
@@ -74,7 +76,7 @@ def set_profile(database: Database, user_id: UUID, *, name: str, email: str) -> 
     name, email = validate_name(name), validate_email(email)
     with database.write_transaction() as session:
         if (user := session.get(User, user_id)) is None:
-            raise NotFound("This account no longer exists.")
+            raise NotFound(_("This account no longer exists."))
         if email != user.email:
             _check_email_is_free(session, email)
         user.name, user.email = name, email
@@ -111,7 +113,9 @@ def validate_email(email: str) -> str:
     email = email.strip().lower()
     if len(email) > MAX_EMAIL_LENGTH or not _EMAIL_PATTERN.fullmatch(email):
         shortened = email if len(email) <= 60 else email[:60] + "…"
-        raise UserFacingError(f"{shortened!r} is not an e-mail address; expected one like ada@example.com.")
+        raise UserFacingError(
+            _("{email} is not an e-mail address; expected one like ada@example.com.", email=repr(shortened))
+        )
     return email
 
 
@@ -119,21 +123,23 @@ def validate_name(name: str) -> str:
     """Returns the name with whitespace and control characters collapsed. Raises UserFacingError when it is too long."""
     name = " ".join("".join(character if character.isprintable() else " " for character in name).split())
     if len(name) > MAX_NAME_LENGTH:
-        raise UserFacingError(f"A name has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}.")
+        raise UserFacingError(
+            _(
+                "A name has at most {maximum} characters; this one has {count}.",
+                maximum=MAX_NAME_LENGTH,
+                count=len(name),
+            )
+        )
     return name
 
 
 def _find_by_email(session: Session, email: str) -> User:
     user = session.scalars(select(User).where(col(User.email) == email.strip().lower())).first()
     if user is None:
-        raise NotFound(f"No user {email.strip().lower()}.")
+        raise NotFound(_("No user {email}.", email=email.strip().lower()))
     return user
 
 
 def _check_email_is_free(session: Session, email: str) -> None:
     if session.scalars(select(User).where(col(User.email) == email)).first() is not None:
-        raise Conflict(f"{email} already has an account.")
-
-
-def _owners(session: Session) -> list[User]:
-    return list(session.scalars(select(User).where(col(User.role) == Role.OWNER)))
+        raise Conflict(_("{email} already has an account.", email=email))

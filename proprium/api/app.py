@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collector.service import Collector
 from proprium.api import docs, event_routes, export_routes, metrics_routes, problems
@@ -23,6 +23,7 @@ from proprium.api.authentication import (
 from proprium.api.models import Event
 from proprium.clock import Clock, utc_now
 from proprium.figures.names import NameLookup
+from proprium.i18n import untranslated
 from proprium.storage.database import Database
 from proprium.warehouse.warehouse import Warehouse
 
@@ -60,7 +61,17 @@ def build(
     api.include_router(export_routes.routes(warehouse, authenticator))
     api.include_router(event_routes.routes(authenticator, collector))
     problems.install(api)
-    api.openapi = lambda: _openapi_schema(api)  # type: ignore[method-assign]
+    api.add_middleware(Untranslated)
+
+    def openapi_schema() -> dict[str, object]:
+        if api.openapi_schema is None:
+            schema = get_openapi(title=api.title, version=api.version, description=DESCRIPTION, routes=api.routes)
+            component_schemas = schema["components"]["schemas"]
+            component_schemas |= {model.__name__: model.model_json_schema() for model in (Event, problems.Problem)}
+            api.openapi_schema = schema
+        return api.openapi_schema
+
+    api.openapi = openapi_schema  # type: ignore[method-assign]
 
     @api.get("/docs", include_in_schema=False)
     def documentation() -> Response:
@@ -69,10 +80,12 @@ def build(
     return api
 
 
-def _openapi_schema(api: FastAPI) -> dict[str, Any]:
-    if api.openapi_schema is None:
-        schema = get_openapi(title=api.title, version=api.version, description=DESCRIPTION, routes=api.routes)
-        component_schemas = schema["components"]["schemas"]
-        component_schemas |= {model.__name__: model.model_json_schema() for model in (Event, problems.Problem)}
-        api.openapi_schema = schema
-    return api.openapi_schema
+class Untranslated:
+    """Middleware that keeps all texts of responses as the code has them: programs compare them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with untranslated():
+            await self.app(scope, receive, send)

@@ -68,9 +68,24 @@ class ApiAuthenticator:
         With `allow_session`, a signed-in browser needs no key. Raises ApiKeyRequired and TooManyRequests before
         `handler` runs.
         """
+
+        def authenticate() -> Principal:
+            token = authorization.bearer_token(request.headers)
+            if token is None and allow_session and (user := self._user_of(request)) is not None:
+                return authorization.principal_of_user(user)
+            return authorization.principal_of_token(self.database, token or "", clock=self.clock)
+
         with self._limit_unknown_keys(request):
-            principal = await asyncio.to_thread(self._authenticate, request, allow_session)
-        self._check_rate_limit(principal)
+            principal = await asyncio.to_thread(authenticate)
+        if principal.id is None:
+            raise ApiKeyRequired("This request needs an API key (Authorization: Bearer …) or a signed-in user.")
+        if not self._limiter.hit(self._rate_limit, str(principal.id)):
+            reset_s = self._limiter.get_window_stats(self._rate_limit, str(principal.id)).reset_time
+            wait_s = round(reset_s - time.time()) + 1
+            max_requests = self._rate_limit.amount
+            raise TooManyRequests(
+                f"Rate limit exceeded: at most {max_requests} requests per minute. Retry in {wait_s} s.", wait_s
+            )
         async with self._slots:
             return await asyncio.to_thread(handler, principal)
 
@@ -97,20 +112,3 @@ class ApiAuthenticator:
             self._key_throttle.record_failure(token, address)
             raise
         self._key_throttle.record_success(token)
-
-    def _authenticate(self, request: Request, allow_session: bool) -> Principal:
-        token = authorization.bearer_token(request.headers)
-        if token is None and allow_session and (user := self._user_of(request)) is not None:
-            return authorization.principal_of_user(user)
-        return authorization.principal_of_token(self.database, token or "", clock=self.clock)
-
-    def _check_rate_limit(self, principal: Principal) -> None:
-        if principal.id is None:
-            raise ApiKeyRequired("This request needs an API key (Authorization: Bearer …) or a signed-in user.")
-        if not self._limiter.hit(self._rate_limit, str(principal.id)):
-            reset_s = self._limiter.get_window_stats(self._rate_limit, str(principal.id)).reset_time
-            wait_s = round(reset_s - time.time()) + 1
-            max_requests = self._rate_limit.amount
-            raise TooManyRequests(
-                f"Rate limit of {max_requests} requests per minute exceeded. Retry in {wait_s} seconds.", wait_s
-            )

@@ -6,13 +6,12 @@ The page loads nothing from other hosts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, Template
+from jinja2 import Environment
 
-TEMPLATE = Path(__file__).parent / "docs.html"
+TEMPLATE = Environment(autoescape=True).from_string(Path(__file__).with_name("docs.html").read_text(encoding="utf-8"))
 Schema = Mapping[str, Any]
 
 
@@ -44,33 +43,30 @@ class Operation(NamedTuple):
 
 def page(openapi: Schema, server: str, head_html: str) -> str:
     """Renders the reference page; `server` is the API's base URL."""
-    operations = list(_operations(openapi, server))
+    operations = [
+        Operation(
+            operation["operationId"],
+            method.upper(),
+            server + path,
+            operation.get("summary", ""),
+            operation.get("description", ""),
+            _content_row("body", operation["requestBody"]) if "requestBody" in operation else None,
+            [
+                DocsRow(
+                    parameter["name"],
+                    _type_text(parameter["schema"]) + (", required" if parameter["required"] else ""),
+                    parameter["description"],
+                )
+                for parameter in operation.get("parameters", ())
+            ],
+            [_content_row(status, response) for status, response in operation["responses"].items()],
+        )
+        for path, methods in openapi["paths"].items()
+        for method, operation in methods.items()
+    ]
     objects = [_object_table(openapi, name) for name in _object_names(openapi)]
     about = openapi["info"].get("description", "")
-    return _template().render(about=about, server=server, head_html=head_html, operations=operations, objects=objects)
-
-
-def _operations(openapi: Schema, server: str) -> Iterator[Operation]:
-    for path, methods in openapi["paths"].items():
-        for method, operation in methods.items():
-            yield Operation(
-                operation["operationId"],
-                method.upper(),
-                server + path,
-                operation.get("summary", ""),
-                operation.get("description", ""),
-                _content_row("body", operation["requestBody"]) if "requestBody" in operation else None,
-                [_parameter_row(parameter) for parameter in operation.get("parameters", ())],
-                [_content_row(status, response) for status, response in operation["responses"].items()],
-            )
-
-
-def _parameter_row(parameter: Schema) -> DocsRow:
-    return DocsRow(
-        parameter["name"],
-        _type_text(parameter["schema"]) + (", required" if parameter["required"] else ""),
-        parameter["description"],
-    )
+    return TEMPLATE.render(about=about, server=server, head_html=head_html, operations=operations, objects=objects)
 
 
 def _content_row(name: str, content: Schema) -> DocsRow:
@@ -133,8 +129,3 @@ def _type_text(schema: Schema) -> str:
     if isinstance(schema.get("additionalProperties"), Mapping):
         return f"by name: {_type_text(schema['additionalProperties'])}"
     return str(schema.get("format") or {"string": "text"}.get(schema.get("type", ""), schema.get("type", "anything")))
-
-
-@cache
-def _template() -> Template:
-    return Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))

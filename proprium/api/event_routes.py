@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
@@ -30,8 +29,7 @@ from proprium.api.authentication import ApiAuthenticator
 from proprium.api.models import Results
 from proprium.config import RETENTION_DAYS
 from proprium.errors import UserFacingError
-from proprium.storage.database import Database
-from proprium.storage.tables import ApiKey
+from proprium.storage.tables import ApiKey, Property
 
 BEARER = HTTPBearer(
     auto_error=False, description="An API key: create one on the account page or with `proprium key add NAME --write`."
@@ -76,13 +74,27 @@ def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
             body = await _read_body(request)
             now = authenticator.clock()
             reader = BatchReader(now, now - timedelta(days=RETENTION_DAYS), key.property_id)
-            parsed_events = _reject_foreign_properties(
-                reader.read(body), await asyncio.to_thread(_writable_property_ids, authenticator.database, key)
-            )
+            allowed_ids = {property_.id for property_ in await asyncio.to_thread(editable_properties, key)}
+            parsed_events: list[ParsedEvent] = []
+            for parsed_event in reader.read(body):
+                if isinstance(parsed_event, Hit) and parsed_event.property_id not in allowed_ids:
+                    # A property without access looks like a missing one.
+                    parsed_event = UnknownProperty(
+                        f"collectorId is {parsed_event.property_id}, but this API key has no access to a property "
+                        "with that id."
+                    )
+                parsed_events.append(parsed_event)
         except (RequestRejected, UserFacingError) as problem:
-            _count_rejected(collector, problem)
+            event_count = getattr(problem, "event_count", 1)  # of an array; an unreadable body counts as one event
+            collector.counters.received += event_count
+            collector.counters.rejected[problem.status] += event_count
             raise
         return _results_response(await store_events(collector, parsed_events))
+
+    def editable_properties(key: ApiKey) -> list[Property]:
+        """Lists the properties that the key may send to: at most those that its user may edit."""
+        database = authenticator.database
+        return authorization.editable_properties(database, authorization.principal_of_key(database, key))
 
     return router
 
@@ -102,52 +114,21 @@ async def _read_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _writable_property_ids(database: Database, api_key: ApiKey) -> Collection[UUID]:
-    """Returns ids of properties that the key may send to: at most those its user may edit."""
-    return {
-        property_.id
-        for property_ in authorization.editable_properties(database, authorization.principal_of_key(database, api_key))
-    }
-
-
-def _reject_foreign_properties(
-    parsed_events: Sequence[ParsedEvent], allowed_ids: Collection[UUID]
-) -> list[ParsedEvent]:
-    """Replaces events for other properties by errors; a property without access looks like a missing one."""
-    return [
-        UnknownProperty(
-            f"collectorId is {parsed_event.property_id}, but this API key has no access to a property with that id."
-        )
-        if isinstance(parsed_event, Hit) and parsed_event.property_id not in allowed_ids
-        else parsed_event
-        for parsed_event in parsed_events
-    ]
-
-
-def _count_rejected(collector: Collector, problem: RequestRejected | UserFacingError) -> None:
-    """Counts a rejected request: an unreadable body as one event, an oversized array as its length."""
-    event_count = getattr(problem, "event_count", 1)
-    collector.counters.received += event_count
-    collector.counters.rejected[problem.status] += event_count
-
-
 def _results_response(results: Sequence[EventResult]) -> Response:
+    result_objects: list[dict[str, Any]] = []
+    for result in results:
+        result_object: dict[str, Any] = {"result": result.status}
+        if result.id:
+            result_object["id"] = str(result.id)
+        if result.reason:
+            result_object["reason"] = result.reason
+        if result.problem:
+            result_object |= {"status": result.problem.status, "detail": str(result.problem)}
+        result_objects.append(result_object)
     count_by_status = Counter(result.status for result in results)
-    result_objects = [_result_object(result) for result in results]
     if count_by_status["rejected"] == len(results):
         return problems.problem_response(
             400, "Bad Request", f"No valid event in this request. {results[0].problem}", results=result_objects
         )
     counts = {status: count_by_status[status] for status in ("stored", "duplicate", "dropped", "rejected")}
     return JSONResponse({**counts, "results": result_objects}, headers={"Cache-Control": "no-store"})
-
-
-def _result_object(result: EventResult) -> dict[str, Any]:
-    json_object: dict[str, Any] = {"result": result.status}
-    if result.id:
-        json_object["id"] = str(result.id)
-    if result.reason:
-        json_object["reason"] = result.reason
-    if result.problem:
-        json_object |= {"status": result.problem.status, "detail": str(result.problem)}
-    return json_object

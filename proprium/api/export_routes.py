@@ -6,8 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from fastapi import APIRouter, Request, Security
 from starlette.responses import Response, StreamingResponse
@@ -18,12 +17,10 @@ from proprium.api import parameters, problems
 from proprium.api.authentication import ApiAuthenticator
 from proprium.api.event_routes import BEARER
 from proprium.api.metrics_routes import NO_STORE_HEADERS
-from proprium.api.parameters import PERIOD, PROPERTY, Pairs
+from proprium.api.parameters import PERIOD, PROPERTY
 from proprium.metrics.query.data_access import EVERY_KEY
-from proprium.metrics.query.period import Period
 from proprium.serialization import queries, raw_events
 from proprium.serialization.raw_events import MEDIA_TYPES, ExportFormat
-from proprium.storage.tables import Property
 from proprium.warehouse.warehouse import Warehouse
 
 MAX_CONCURRENT_CHUNKS = 1
@@ -58,12 +55,27 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
     def open_file(request: Request, principal: Principal, kind: ExportFormat) -> _EventFile:
         property_ = authorization.find_exportable(authenticator.database, principal, parameters.property_id(request))
         pairs = parameters.query_pairs(request, PARAMETERS)
-        period = _chosen_period(warehouse, property_, pairs, authenticator.clock())
+        is_chosen = not {"period", "from", "to"}.isdisjoint(name for name, _ in pairs)
+        query_pairs = pairs if is_chosen else [*pairs, ("period", "all")]
+        query = queries.query_of(warehouse, property_, query_pairs, authenticator.clock(), EVERY_KEY)
+        period = None if query.period.key == "all" else query.period
         chunks = raw_events.stream(raw_events.events_of(authenticator.database, property_, period), kind)
         return _EventFile(raw_events.file_name(property_, period, kind), kind, chunks)
 
     def add_route(kind: ExportFormat) -> None:
-        @router.get(f"/{{property_id}}/events.{kind}", **_openapi_options(kind))
+        schema = {"type": "string", "format": "binary"} if kind is ExportFormat.PARQUET else {"type": "string"}
+        content = {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema}}
+        file_response = {"description": "The export file.", "content": content}
+
+        @router.get(
+            f"/{{property_id}}/events.{kind}",
+            operation_id=f"events_{kind}",
+            summary=f"Raw events as {kind.upper() if kind is ExportFormat.CSV else kind.capitalize()}",
+            description=FORMAT_DESCRIPTIONS[kind] + ACCESS_DESCRIPTION,
+            response_class=Response,
+            responses={200: file_response, **problems.openapi_responses(400, 401, 403, 404, 429, 503)},
+            openapi_extra={"parameters": list(PARAMETERS)},
+        )
         async def export(request: Request) -> Response:
             event_file = await authenticator.run(
                 request, lambda principal: open_file(request, principal, kind), allow_session=True
@@ -77,28 +89,6 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
     for kind in ExportFormat:
         add_route(kind)
     return router
-
-
-def _chosen_period(warehouse: Warehouse, property_: Property, pairs: Pairs, now: datetime) -> Period | None:
-    """Returns the requested period; None means all events."""
-    is_chosen = not {"period", "from", "to"}.isdisjoint(name for name, _ in pairs)
-    period = queries.query_of(
-        warehouse, property_, pairs if is_chosen else [*pairs, ("period", "all")], now, EVERY_KEY
-    ).period
-    return None if period.key == "all" else period
-
-
-def _openapi_options(kind: ExportFormat) -> dict[str, Any]:
-    schema = {"type": "string", "format": "binary"} if kind is ExportFormat.PARQUET else {"type": "string"}
-    response = {"description": "The export file.", "content": {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema}}}
-    return {
-        "operation_id": f"events_{kind}",
-        "summary": f"Raw events as {kind.upper() if kind is ExportFormat.CSV else kind.capitalize()}",
-        "description": FORMAT_DESCRIPTIONS[kind] + ACCESS_DESCRIPTION,
-        "response_class": Response,
-        "responses": {200: response, **problems.openapi_responses(400, 401, 403, 404, 429, 503)},
-        "openapi_extra": {"parameters": list(PARAMETERS)},
-    }
 
 
 def _file_headers(event_file: _EventFile) -> dict[str, str]:

@@ -19,6 +19,10 @@ from proprium.errors import UserFacingError
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+DETAIL_BY_STATUS = {
+    404: "No such endpoint. See /api/v1/docs for the API reference.",
+    405: "This endpoint does not support that HTTP method. See /api/v1/docs for the API reference.",
+}
 
 
 class Problem(BaseModel):
@@ -32,11 +36,30 @@ class Problem(BaseModel):
 
 def install(api: FastAPI) -> None:
     """Registers the exception handlers."""
-    api.add_exception_handler(UserFacingError, _user_facing_error_response)
-    api.add_exception_handler(RequestRejected, _request_rejected_response)
-    api.add_exception_handler(HTTPException, _http_error_response)
-    api.add_exception_handler(ClientDisconnect, _client_disconnected_response)
-    api.add_exception_handler(Exception, _internal_error_response)
+
+    @api.exception_handler(UserFacingError)
+    def user_facing_error(_: Request, error: UserFacingError) -> Response:
+        return problem_response(error.status, error.title, str(error), error.headers)
+
+    @api.exception_handler(RequestRejected)
+    def request_rejected(_: Request, error: RequestRejected) -> Response:
+        return problem_response(error.status, HTTPStatus(error.status).phrase, str(error))
+
+    @api.exception_handler(HTTPException)
+    def http_error(_: Request, error: HTTPException) -> Response:
+        detail = DETAIL_BY_STATUS.get(error.status_code, str(error.detail))
+        return problem_response(error.status_code, HTTPStatus(error.status_code).phrase, detail, error.headers)
+
+    @api.exception_handler(ClientDisconnect)
+    def client_disconnected(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # goes nowhere
+
+    @api.exception_handler(Exception)
+    def internal_error(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem_response(
+            500, HTTPStatus(500).phrase, "The server could not handle the request. The server log has the details."
+        )
 
 
 def openapi_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -55,39 +78,3 @@ def problem_response(
     if status in {429, 503}:
         headers.setdefault("Retry-After", "1")
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
-
-
-def _user_facing_error_response(_: Request, error: Exception) -> Response:
-    assert isinstance(error, UserFacingError)
-    return problem_response(error.status, error.title, str(error), error.headers)
-
-
-def _request_rejected_response(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestRejected)
-    return problem_response(error.status, HTTPStatus(error.status).phrase, str(error))
-
-
-def _http_error_response(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return problem_response(
-        error.status_code, HTTPStatus(error.status_code).phrase, _http_error_message(error), error.headers
-    )
-
-
-def _http_error_message(error: HTTPException) -> str:
-    if error.status_code == 404:
-        return "No such endpoint. See /api/v1/docs for the API reference."
-    if error.status_code == 405:
-        return "This endpoint does not support that HTTP method. See /api/v1/docs for the API reference."
-    return str(error.detail)
-
-
-def _client_disconnected_response(_: Request, error: Exception) -> Response:
-    return Response(status_code=400)  # the client disconnected: the response goes nowhere
-
-
-def _internal_error_response(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(
-        500, "Server error", "The server could not handle the request. The server log has the details."
-    )

@@ -24,6 +24,7 @@ WEEKDAY_WEIGHTS = (1.05, 1.12, 1.1, 1.06, 0.92, 0.55, 0.62)  # from Monday
 # From midnight UTC; most readers are European.
 HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 9, 10, 11, 11, 10, 9, 9, 9, 8, 7, 5, 3)
 TRAFFIC_PEAKS = {0.31: 3.4, 0.58: 2.2, 0.87: 4.0}  # position in the year (0..1): factor on that day; it decays
+PEAK_DECAY_DAYS = 2.2  # until a peak has fallen to 1/e
 
 _CUMULATIVE_HOUR_WEIGHTS = list(accumulate(HOUR_WEIGHTS))
 
@@ -82,7 +83,11 @@ def day_shares(rng: Random, first_day: datetime, days: int) -> list[float]:
     for day_index in range(days):
         year = day_index / days
         growth = 0.45 + 0.75 * year + 0.08 * math.sin(year * 4 * math.pi)
-        peak_factor = sum((factor - 1) * _decay((year - peak) * days) for peak, factor in TRAFFIC_PEAKS.items())
+        peak_factor = sum(
+            (factor - 1) * math.exp((peak - year) * days / PEAK_DECAY_DAYS)
+            for peak, factor in TRAFFIC_PEAKS.items()
+            if year >= peak
+        )
         weekday = WEEKDAY_WEIGHTS[(first_day + timedelta(days=day_index)).weekday()]
         shares.append(growth * weekday * (1 + peak_factor) * rng.lognormvariate(0, 0.09))
     return shares
@@ -92,7 +97,3 @@ def visit_times(rng: Random, day: datetime, count: int) -> list[datetime]:
     """Returns `count` times of a day, in order, weighted by HOUR_WEIGHTS."""
     hours = rng.choices(range(24), cum_weights=_CUMULATIVE_HOUR_WEIGHTS, k=count)
     return sorted(day + timedelta(hours=hour, seconds=rng.random() * 3600) for hour in hours)
-
-
-def _decay(days_since: float) -> float:
-    return math.exp(-days_since / 2.2) if days_since >= 0 else 0.0

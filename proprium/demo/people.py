@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from random import Random
-from typing import Any
 
 DATA = Path(__file__).parent / "data"
 ENGLISH_SHARE = 0.25  # share of people whose browser is set to English, in every country
@@ -60,8 +59,19 @@ class People:
         agents = json.loads((DATA / "user_agents.json").read_text())
         self._agents = [(text, [(width, height) for width, height in screens]) for _, screens, text in agents]
         self._agent_weights = list(accumulate(weight for weight, _, _ in agents))
-        self.places, weights = _places(json.loads((DATA / "places.json").read_text()), regions)
-        self._place_weights = list(accumulate(weights))
+        self.places: list[Place] = []
+        place_weights: list[float] = []
+        for country, country_data in json.loads((DATA / "places.json").read_text()).items():
+            weighted_places = (
+                country_data["cities"]
+                or [(region, None, 1 / rank) for rank, region in enumerate(regions(country), 1)]
+                or [(None, None, 1)]
+            )
+            total_weight = sum(weight for _, _, weight in weighted_places)
+            for region, city, weight in weighted_places:
+                self.places.append(Place(country, region, city, country_data["language"]))
+                place_weights.append(country_data["weight"] * weight / total_weight)
+        self._place_weights = list(accumulate(place_weights))
 
     def person(self, rng: Random) -> Person:
         place = rng.choices(self.places, cum_weights=self._place_weights)[0]
@@ -82,19 +92,3 @@ class People:
         text = rng.choices([text for _, text in BOT_AGENTS], weights=[share for share, _ in BOT_AGENTS])[0]
         place = rng.choice([place for place in self.places if place.city in {"Ashburn", "Frankfurt am Main"}])
         return Person(f"{rng.getrandbits(128):032x}", text, (1024, 768), "en-US", place)
-
-
-def _places(
-    countries: dict[str, dict[str, Any]], regions: Callable[[str], Sequence[str]]
-) -> tuple[list[Place], list[float]]:
-    places, weights = [], []
-    for country, country_data in countries.items():
-        weighted_places = country_data["cities"] or [
-            (region, None, 1 / rank) for rank, region in enumerate(regions(country), 1)
-        ]
-        weighted_places = weighted_places or [(None, None, 1)]
-        total_weight = sum(weight for _, _, weight in weighted_places)
-        for region, city, weight in weighted_places:
-            places.append(Place(country, region, city, country_data["language"]))
-            weights.append(country_data["weight"] * weight / total_weight)
-    return places, weights

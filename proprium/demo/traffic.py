@@ -97,54 +97,43 @@ class Traffic:
         started_at = self._clock()
         while True:
             now = self._clock()
-            self._start_visits(now)
-            await self._send(
-                [scheduled_step for scheduled_step in self._pop_due_steps(now) if scheduled_step.due_at >= started_at],
-                now,
-            )
+            while self._next_visit <= now:
+                person, steps = self._population.visit(self._rng, self._next_visit)
+                for step in steps:
+                    self._last_sequence_number += 1
+                    scheduled_step = ScheduledStep(step.moment, self._last_sequence_number, person, step)
+                    heapq.heappush(self._scheduled_steps, scheduled_step)
+                self._next_visit += timedelta(seconds=self._rng.expovariate(1 / self._visit_interval_s))
+            due_steps = []
+            while self._scheduled_steps and self._scheduled_steps[0].due_at <= now:
+                due_steps.append(heapq.heappop(self._scheduled_steps))
+            await self._send([step for step in due_steps if step.due_at >= started_at], now)
             next_due_at = (
                 min(self._next_visit, self._scheduled_steps[0].due_at) if self._scheduled_steps else self._next_visit
             )
             await asyncio.sleep(min(max((next_due_at - self._clock()).total_seconds(), 0.05), MAX_SLEEP_S))
-
-    def _start_visits(self, now: datetime) -> None:
-        while self._next_visit <= now:
-            person, steps = self._population.visit(self._rng, self._next_visit)
-            for step in steps:
-                self._last_sequence_number += 1
-                heapq.heappush(
-                    self._scheduled_steps, ScheduledStep(step.moment, self._last_sequence_number, person, step)
-                )
-            self._next_visit += timedelta(seconds=self._rng.expovariate(1 / self._visit_interval_s))
-
-    def _pop_due_steps(self, now: datetime) -> list[ScheduledStep]:
-        due_steps = []
-        while self._scheduled_steps and self._scheduled_steps[0].due_at <= now:
-            due_steps.append(heapq.heappop(self._scheduled_steps))
-        return due_steps
 
     async def _send(self, due_steps: list[ScheduledStep], now: datetime) -> None:
         if not due_steps or (rules := self._directory.find(self._property_id)) is None:
             return
         events = []
         for scheduled_step in due_steps:
+            step, person = scheduled_step.step, scheduled_step.person
+            hit = Hit(
+                property_id=self._property_id,
+                event=step.event,
+                data=dict(step.data),
+                id=uuid4(),
+                received_at=now,
+                address=self._geolocator.address(person),
+                user_agent=person.user_agent,
+                origin_host=HOSTNAME,
+            )
             try:
-                events.append(self._pipeline.run(self._build_hit(scheduled_step, now), rules))
+                events.append(self._pipeline.run(hit, rules))
             except EventDropped:
                 continue  # the property's rules have changed
         try:
             await self._writer.append(events)
         except StoreUnavailable as problem:
-            log.info("sample traffic was not stored: %s", problem)
-
-    def _build_hit(self, scheduled_step: ScheduledStep, now: datetime) -> Hit:
-        return Hit(
-            property_id=self._property_id,
-            event=scheduled_step.step.event,
-            data=dict(scheduled_step.step.data),
-            id=uuid4(),
-            received_at=now,
-            address=self._geolocator.address(scheduled_step.person),
-            user_agent=scheduled_step.person.user_agent,
-            origin_host=HOSTNAME,
-        )
+            log.info("sample traffic not stored", extra={"error": str(problem)})

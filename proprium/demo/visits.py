@@ -27,6 +27,8 @@ CLICK_TARGETS = (
     ("summary", ""),
 )  # tag, href host
 
+_cached_referrer_host = lru_cache(maxsize=256)(referrer_host)
+
 
 @dataclass(frozen=True, slots=True)
 class VisitStep:
@@ -84,7 +86,7 @@ def to_event(rng: Random, step: VisitStep, person: Person, property_number: int)
         page=data["url"],
         title=data.get("title"),
         hostname=data["hostname"],
-        referrer=_referrer_host(data.get("referrer", "")),
+        referrer=_cached_referrer_host(data["referrer"], site.HOSTNAME) if data.get("referrer") else None,
         screen_width=data.get("screen_width"),
         screen_height=data.get("screen_height"),
         language=data.get("language"),
@@ -126,7 +128,10 @@ def _read_page(
         [_page_event(data, "scroll", scroll_depth=scroll_depth - scroll_depth % 25)] if scroll_depth >= 25 else []
     )
     if not is_bounce:
-        page_events += [_page_event(data, "click", **_click_details(rng)) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
+        for _ in range(rng.choice((0, 0, 1, 1, 2))):
+            target, href = rng.choice(CLICK_TARGETS)
+            details = {"target": target, "x": rng.randrange(1200), "y": rng.randrange(2400)}
+            page_events.append(_page_event(data, "click", **details, **({"href": href} if href else {})))
         for action in site.actions(page):
             if rng.random() < action.probability:
                 page_events.append(_page_event(data, action.event, **rng.choice(action.data)))
@@ -151,14 +156,3 @@ def _page_event(view: dict[str, Any], event: str, **details: Any) -> tuple[str, 
     The data holds the view's keys and the event's own details.
     """
     return event, {key: view[key] for key in ("user_id", "view_id", "url", "hostname")} | details
-
-
-def _click_details(rng: Random) -> dict[str, Any]:
-    target, href = rng.choice(CLICK_TARGETS)
-    details = {"target": target, "x": rng.randrange(1200), "y": rng.randrange(2400)}
-    return {**details, "href": href} if href else details
-
-
-@lru_cache(maxsize=256)
-def _referrer_host(referrer: str) -> str | None:
-    return referrer_host(referrer, site.HOSTNAME) if referrer else None

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
 
 from proprium.figures import numbers
+from proprium.i18n import N_
 from proprium.metrics.query.period import Interval
 from proprium.metrics.results import DURATIONS, RATES, Metric
 
@@ -27,7 +27,7 @@ HOVER_FORMATS: dict[Interval, str] = {
     Interval.MINUTE: "%a %-d %b, %H:%M",
     Interval.HOUR: "%a %-d %b %Y, %H:%M",
     Interval.DAY: "%A, %-d %b %Y",
-    Interval.WEEK: "Week of %-d %b %Y",
+    Interval.WEEK: N_("Week of %-d %b %Y"),
     Interval.MONTH: "%B %Y",
 }
 
@@ -40,7 +40,14 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
     """
     if highest <= 0:
         return [0, 1], 1
-    step = _step(highest / 4.5, metric)
+    minimum_step = highest / 4.5
+    if metric in DURATIONS and minimum_step <= _DURATION_STEPS_S[-1]:
+        step: float = next(step for step in _DURATION_STEPS_S if step >= minimum_step)
+    else:
+        size = 10.0 ** math.floor(math.log10(minimum_step))
+        step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= minimum_step * (1 - 1e-9))
+        if metric is not Metric.VIEWS_PER_SESSION:
+            step = float(max(math.ceil(step), 1))
     quarter = step / 4
     end = max(math.ceil(highest / quarter) * quarter, step)
     return [step * index for index in range(math.floor(end / step + 1e-9) + 1)], end
@@ -53,14 +60,28 @@ def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
     if metric in RATES:
         return [f"{tick:g}%" for tick in ticks]
     if metric in DURATIONS:
-        return [_plain_duration(tick) for tick in ticks]
+        return [
+            f"{tick / 3600:g}h" if tick >= 3600 and tick % 3600 == 0
+            else f"{tick / 60:g}m" if tick >= 60 and tick % 60 == 0
+            else numbers.duration(tick)
+            for tick in map(round, ticks)
+        ]  # fmt: skip
     return [numbers.short(tick) if tick >= 10_000 else numbers.exact(tick) for tick in ticks]
 
 
 def time_ticks(starts: Sequence[datetime], interval: Interval) -> list[datetime]:
     """Returns the buckets with a label: regular, at most MAX_LABELS, on round hours, months and quarters."""
+    match interval:
+        case Interval.MINUTE:
+            bucket_numbers = [start.hour * 60 + start.minute for start in starts]
+        case Interval.HOUR:
+            bucket_numbers = [start.date().toordinal() * 24 + start.hour for start in starts]
+        case Interval.MONTH:
+            bucket_numbers = [start.year * 12 + start.month - 1 for start in starts]
+        case _:  # days and weeks, counted from the second bucket on, so that the first label is not cut at the edge
+            bucket_numbers = list(range(-1, len(starts) - 1))
     for step in _STEPS_BY_INTERVAL[interval]:
-        ticks = [start for index, start in enumerate(starts) if _bucket_index(start, index, step, interval) % step == 0]
+        ticks = [start for start, number in zip(starts, bucket_numbers, strict=True) if number % step == 0]
         if len(ticks) <= MAX_LABELS:
             return ticks
     stride = math.ceil(len(starts) / MAX_LABELS)
@@ -72,41 +93,13 @@ def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:
 
     "25 Oct" for days, "14:00" within a day, "Oct 2026" for months; days carry the year where it changes.
     """
-    return [_label(tick, interval, previous) for previous, tick in pairwise([None, *ticks]) if tick is not None]
-
-
-def _step(minimum: float, metric: Metric) -> float:
-    if metric in DURATIONS and minimum <= _DURATION_STEPS_S[-1]:
-        return next(step for step in _DURATION_STEPS_S if step >= minimum)
-    size = 10.0 ** math.floor(math.log10(minimum))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= minimum * (1 - 1e-9))
-    return step if metric is Metric.VIEWS_PER_SESSION else float(max(math.ceil(step), 1))
-
-
-def _bucket_index(start: datetime, index: int, step: int, interval: Interval) -> int:
-    """Returns the bucket's number on the calendar, or in the chart for days and weeks."""
-    match interval:
-        case Interval.MINUTE:
-            return start.hour * 60 + start.minute
-        case Interval.HOUR:
-            return start.date().toordinal() * 24 + start.hour
-        case Interval.MONTH:
-            return start.year * 12 + start.month - 1
-    # Days and weeks are counted from the second bucket on, so that the first label is not cut at the edge.
-    return index - 1 if step > 1 else index
-
-
-def _label(tick: datetime, interval: Interval, previous: datetime | None) -> str:
-    if interval is Interval.MONTH:
-        return f"{tick:%b %Y}"
-    if interval in (Interval.MINUTE, Interval.HOUR) and (tick.hour, tick.minute) != (0, 0):
-        return f"{tick:%H:%M}"
-    year = f" {tick.year}" if previous is not None and previous.year != tick.year else ""
-    return f"{tick.day} {tick:%b}{year}"
-
-
-def _plain_duration(seconds: float) -> str:
-    whole_seconds = round(seconds)
-    if whole_seconds < 60 or whole_seconds % 60:
-        return numbers.duration(seconds)
-    return f"{whole_seconds // 60}m" if whole_seconds < 3600 or whole_seconds % 3600 else f"{whole_seconds // 3600}h"
+    labels = []
+    for index, tick in enumerate(ticks):
+        if interval is Interval.MONTH:
+            labels.append(f"{tick:%b %Y}")
+        elif interval in (Interval.MINUTE, Interval.HOUR) and (tick.hour, tick.minute) != (0, 0):
+            labels.append(f"{tick:%H:%M}")
+        else:
+            has_new_year = index > 0 and ticks[index - 1].year != tick.year
+            labels.append(f"{tick.day} {tick:%b %Y}" if has_new_year else f"{tick.day} {tick:%b}")
+    return labels

@@ -10,9 +10,8 @@ from html import escape
 from typing import Any
 
 from maps.atlas import Atlas
-from maps.extent import Extent
-from proprium.figures import numbers
 from proprium.figures.template import Figure, Look, colour_scale, layout
+from proprium.figures.wording import count_text
 from proprium.metrics.results import Breakdown, BreakdownRow
 
 EDGE_SHARE = 0.03  # margin around a country, as a fraction of its longer side
@@ -24,9 +23,22 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
     """Draws the world map: countries with a count, very small ones also as a dot that can be clicked."""
     rows = [row for row in countries.rows if row.value in atlas.codes]
     tiny_rows = [row for row in rows if row.value in atlas.points and atlas.points[row.value].area < MAX_DOT_AREA]
-    data = [_choropleth_trace(rows, countries.unit, _colour_limits(rows), look)]
+    lowest, highest = _colour_limits(rows)
+    data = [_choropleth_trace(rows, countries.unit, look)]
     if tiny_rows:
-        data.append(_dot_trace(tiny_rows, countries.unit, _colour_limits(rows), look, atlas))
+        points = [atlas.points[str(row.value)] for row in tiny_rows]
+        marker = {
+            "size": 7,
+            "opacity": 1,
+            "color": [_log_count(row) for row in tiny_rows],
+            "cmin": lowest,
+            "cmax": highest,
+            "colorscale": colour_scale(look),
+            "line": {"color": look.value.card, "width": 1},
+        }
+        coordinates = {"lon": [point.lon for point in points], "lat": [point.lat for point in points]}
+        dots = {"type": "scattergeo", "mode": "markers", **coordinates, "marker": marker}
+        data.append({**dots, **_hover_data(tiny_rows, countries.unit)})
     return {"data": data, "layout": _layout(look, "world", _WORLD_VIEW)}
 
 
@@ -34,7 +46,7 @@ def regions(breakdown: Breakdown, country: str, look: Look, atlas: Atlas) -> Fig
     """Draws the regions of one country. Raises KeyError if the atlas has none (`atlas.has_regions`)."""
     region_ids = set(atlas.regions(country).ids)
     rows = [row for row in breakdown.rows if row.value in region_ids]
-    data = [_choropleth_trace(rows, breakdown.unit, _colour_limits(rows), look)]
+    data = [_choropleth_trace(rows, breakdown.unit, look)]
     return {"data": data, "layout": _layout(look, country, _country_view(country, atlas))}
 
 
@@ -43,14 +55,15 @@ def border(look: Look) -> dict[str, Any]:
     return {"color": look.value.card, "width": 0.6}
 
 
-def _choropleth_trace(rows: list[BreakdownRow], unit: str, limits: tuple[float, float], look: Look) -> Figure:
+def _choropleth_trace(rows: list[BreakdownRow], unit: str, look: Look) -> Figure:
+    lowest, highest = _colour_limits(rows)
     return {
         "type": "choropleth",
         "featureidkey": "id",
         "locations": [row.value for row in rows],
         "z": [_log_count(row) for row in rows],
-        "zmin": limits[0],
-        "zmax": limits[1],
+        "zmin": lowest,
+        "zmax": highest,
         "colorscale": colour_scale(look),
         "showscale": False,
         "marker": {"line": border(look)},
@@ -58,34 +71,14 @@ def _choropleth_trace(rows: list[BreakdownRow], unit: str, limits: tuple[float, 
     }
 
 
-def _dot_trace(rows: list[BreakdownRow], unit: str, limits: tuple[float, float], look: Look, atlas: Atlas) -> Figure:
-    points = [atlas.points[str(row.value)] for row in rows]
-    return {
-        "type": "scattergeo",
-        "mode": "markers",
-        "lon": [point.lon for point in points],
-        "lat": [point.lat for point in points],
-        "marker": {
-            "size": 7,
-            "opacity": 1,
-            "color": [_log_count(row) for row in rows],
-            "cmin": limits[0],
-            "cmax": limits[1],
-            "colorscale": colour_scale(look),
-            "line": {"color": look.value.card, "width": 1},
-        },
-        **_hover_data(rows, unit),
-    }
-
-
 def _hover_data(rows: list[BreakdownRow], unit: str) -> Figure:
-    """Returns code, name and exact count of each row, for clicks and tooltips.
+    """Returns code, name and count of each row, for clicks and tooltips.
 
     Names are escaped, since Plotly interprets HTML tags.
     """
     return {
-        "customdata": [[row.value, escape(row.label), numbers.exact(row.count)] for row in rows],
-        "hovertemplate": f"<b>%{{customdata[1]}}</b><br>%{{customdata[2]}} {escape(unit)}<extra></extra>",
+        "customdata": [[row.value, escape(row.label), count_text(row.count, unit)] for row in rows],
+        "hovertemplate": "<b>%{customdata[1]}</b><br>%{customdata[2]}<extra></extra>",
     }
 
 
@@ -120,22 +113,14 @@ def _country_view(country: str, atlas: Atlas) -> Figure:
         return {"projection": {"type": "albers usa"}}
     extent = atlas.extent(country)
     edge = EDGE_SHARE * max(extent.width, extent.height)
+    projection: Figure = {"type": "mercator", "rotation": {"lon": extent.lon}}
+    if extent.south * extent.north >= 0 and extent.width >= 12:
+        sixth = extent.height / 6
+        projection |= {"type": "conic equal area", "parallels": [extent.south + sixth, extent.north - sixth]}
+        # A conic projection bends the box of a very wide country (Russia); its corners are sea and may be cut off.
+        projection["scale"] = 1.2 if extent.width > 100 else 1
     return {
-        "projection": _projection(extent),
+        "projection": projection,
         "lonaxis": {"range": [extent.west - edge, extent.east + edge]},
         "lataxis": {"range": [max(extent.south - edge, -89), min(extent.north + edge, 89)]},
-    }
-
-
-def _projection(extent: Extent) -> Figure:
-    rotation = {"lon": extent.lon}
-    if extent.south * extent.north < 0 or extent.width < 12:
-        return {"type": "mercator", "rotation": rotation}
-    sixth = extent.height / 6
-    return {
-        "type": "conic equal area",
-        "rotation": rotation,
-        "parallels": [extent.south + sixth, extent.north - sixth],
-        # A conic projection bends the box of a very wide country (Russia); its corners are sea and may be cut off.
-        "scale": 1.2 if extent.width > 100 else 1,
     }

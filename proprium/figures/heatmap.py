@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from calendar import day_abbr
-from typing import Any
 
-from proprium.figures import numbers
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis
+from proprium.figures.wording import count_text
+from proprium.i18n import gettext as _
 from proprium.metrics.labels import label_of
 from proprium.metrics.results import Breakdown, Dimension
 
@@ -22,6 +22,8 @@ def heatmap(cells: Breakdown, look: Look) -> Figure:
     The colour follows the square root of the count, so that one busy hour does not hide the differences of the others.
     """
     counts = {row.value: row.count for row in cells.rows}
+    colours = look.value
+    every_third = list(HOURS[::3])
     grid = [[round(math.sqrt(counts.get(f"{day}-{hour}", 0)), 3) for hour in HOURS] for day in WEEKDAYS]
     trace = {
         "type": "heatmap",
@@ -30,43 +32,35 @@ def heatmap(cells: Breakdown, look: Look) -> Figure:
         "z": grid,
         "zmin": 0,
         "zmax": max(max(line) for line in grid) or 1,
-        "colorscale": _colour_scale(look),
+        # 0 has the colour of empty land, any count above it a visible colour.
+        "colorscale": [[0, colours.land], [1e-9, colours.accent_low], [1, colours.accent]],
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
-        "customdata": [[_hover_data(f"{day}-{hour}", counts) for hour in HOURS] for day in WEEKDAYS],
-        "hovertemplate": f"<b>%{{customdata[1]}}</b><br>%{{customdata[2]}} {cells.unit}<extra></extra>",
+        # Filter value, label and count of each cell, for clicks and tooltips.
+        "customdata": [
+            [
+                [value, label_of(Dimension.WEEKDAY_HOUR, value), count_text(counts.get(value, 0), cells.unit)]
+                for value in (f"{day}-{hour}" for hour in HOURS)
+            ]
+            for day in WEEKDAYS
+        ],
+        "hovertemplate": "<b>%{customdata[1]}</b><br>%{customdata[2]}<extra></extra>",
     }
-    return {"data": [trace], "layout": _layout(look), "config": CONFIG}
-
-
-def busiest_hour_text(cells: Breakdown) -> str:
-    """Describes the busiest hour in words, for screen readers."""
-    if not cells.rows:
-        return "No data in this period"
-    busiest_row = max(cells.rows, key=lambda row: row.count)
-    return (
-        f"Most {cells.unit}: {label_of(Dimension.WEEKDAY_HOUR, busiest_row.value)}, {numbers.exact(busiest_row.count)}"
-    )
-
-
-def _hover_data(value: str, counts: dict[str | None, int]) -> list[str]:
-    """Returns filter value, label and exact count of a cell, for clicks and tooltips."""
-    return [value, label_of(Dimension.WEEKDAY_HOUR, value), numbers.exact(counts.get(value, 0))]
-
-
-def _colour_scale(look: Look) -> list[list[Any]]:
-    """Returns the colour scale: 0 has the colour of empty land, any count above it a visible colour."""
-    colours = look.value
-    return [[0, colours.land], [1e-9, colours.accent_low], [1, colours.accent]]
-
-
-def _layout(look: Look) -> Figure:
-    every_third = list(HOURS[::3])
-    return layout(
+    figure_layout = layout(
         look,
         height=HEIGHT,
         margin={"l": 38, "r": 6, "t": 4, "b": 24},
         xaxis=time_axis(look, type="category", tickvals=every_third, ticktext=every_third, tickangle=0),
         yaxis=time_axis(look, type="category", autorange="reversed"),
     )
+    return {"data": [trace], "layout": figure_layout, "config": CONFIG}
+
+
+def busiest_hour_text(cells: Breakdown) -> str:
+    """Describes the busiest hour in words, for screen readers."""
+    if not cells.rows:
+        return _("No data in this period")
+    busiest_row = max(cells.rows, key=lambda row: row.count)
+    hour = label_of(Dimension.WEEKDAY_HOUR, busiest_row.value)
+    return _("Busiest hour: {hour}, {count}", hour=hour, count=count_text(busiest_row.count, cells.unit))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from collector import bots
 from maps.atlas import Atlas
+from proprium.i18n import gettext as _
 from proprium.metrics.results import Breakdown, BreakdownRow, BreakdownTableRow, Dimension
 
 NameLookup = Callable[[str, str], str]
@@ -25,7 +26,7 @@ def name_lookup(atlas: Atlas) -> NameLookup:
     lookups: dict[str, Callable[[str], str]] = {
         Dimension.COUNTRY.value: atlas.name,
         Dimension.REGION.value: atlas.region_name,
-        Dimension.BOT_CATEGORY.value: _bot_category_name,
+        Dimension.BOT_CATEGORY.value: lambda category: bots.CATEGORY_LABELS.get(category, category),
     }
 
     def lookup_name(dimension: str, value: str) -> str:
@@ -36,8 +37,13 @@ def name_lookup(atlas: Atlas) -> NameLookup:
 
 
 def with_labels(breakdowns: Mapping[Dimension, Breakdown], lookup_name: NameLookup) -> dict[Dimension, Breakdown]:
-    """Returns the breakdowns with display names as the labels of their rows."""
-    return {key: _with_row_labels(breakdown, lookup_name) for key, breakdown in breakdowns.items()}
+    """Returns the breakdowns with display names as the labels of their rows, in the interface's language."""
+    labelled_breakdowns = {}
+    for key, breakdown in breakdowns.items():
+        named_rows = (with_label(row, breakdown.dimension, lookup_name) for row in breakdown.rows)
+        rows = tuple(replace(row, label=label_text(row, breakdown.dimension)) for row in named_rows)
+        labelled_breakdowns[key] = replace(breakdown, rows=rows)
+    return labelled_breakdowns
 
 
 def with_label(row: R, dimension: str, lookup_name: NameLookup) -> R:
@@ -46,9 +52,6 @@ def with_label(row: R, dimension: str, lookup_name: NameLookup) -> R:
     return row if label in {row.value, ""} else replace(row, label=label)
 
 
-def _with_row_labels(breakdown: Breakdown, lookup_name: NameLookup) -> Breakdown:
-    return replace(breakdown, rows=tuple(with_label(row, breakdown.dimension, lookup_name) for row in breakdown.rows))
-
-
-def _bot_category_name(category: str) -> str:
-    return bots.CATEGORY_LABELS.get(category, category)
+def label_text(row: BreakdownRow | BreakdownTableRow, dimension: str) -> str:
+    """Returns a row's label in the interface's language where it is a text of ours and no data: "Direct / none"."""
+    return _(row.label) if row.value is None or dimension == Dimension.BOT_CATEGORY else row.label

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
+from proprium.i18n import N_
 from proprium.sql_console.results import ResultColumn, SqlResult
 
 HEIGHT = 300
@@ -27,10 +28,10 @@ class ChartKind(StrEnum):
 
 
 CHART_KIND_LABELS = {
-    ChartKind.NONE: "No chart",
-    ChartKind.BAR: "Bar",
-    ChartKind.LINE: "Line",
-    ChartKind.SCATTER: "Scatter",
+    ChartKind.NONE: N_("No chart"),
+    ChartKind.BAR: N_("Bar"),
+    ChartKind.LINE: N_("Line"),
+    ChartKind.SCATTER: N_("Scatter"),
 }
 
 
@@ -51,11 +52,12 @@ def guess_chart(result: SqlResult) -> ChartPlan:
     """
     number_indexes = [index for index, column in enumerate(result.columns) if column.is_number]
     label_indexes = [index for index, column in enumerate(result.columns) if not column.is_number]
-    name_indexes = [index for index in label_indexes if _has_unique_values(result, index)]
+    row_count = len(result.rows)
+    name_indexes = [index for index in label_indexes if len({str(row[index]) for row in result.rows}) == row_count]
     if not number_indexes:
         return ChartPlan(ChartKind.NONE)
     x, y = (name_indexes or label_indexes or number_indexes)[0], number_indexes[0]
-    if len(result.rows) < 2 or len(result.columns) > MAX_COLUMNS:
+    if row_count < 2 or len(result.columns) > MAX_COLUMNS:
         return ChartPlan(ChartKind.NONE, x, y)
     if name_indexes:
         return ChartPlan(ChartKind.LINE if result.columns[x].is_time else ChartKind.BAR, x, y)
@@ -66,32 +68,29 @@ def guess_chart(result: SqlResult) -> ChartPlan:
     )
 
 
-def _has_unique_values(result: SqlResult, index: int) -> bool:
-    values = [str(row[index]) for row in result.rows]
-    return len(set(values)) == len(values)
-
-
 def result_chart(result: SqlResult, plan: ChartPlan, look: Look) -> Figure:
     """Draws the first MAX_POINTS rows of a result, in their order."""
     rows = result.rows[:MAX_POINTS]
     x, y = result.columns[plan.x], result.columns[plan.y]
+    accent = look.value.accent
+    dots = {"type": "scatter", "mode": "markers", "marker": {"color": accent, "size": 7, "opacity": 0.7}}
+    line = {"mode": "lines+markers", "line": {"color": accent, "width": 2.2}, "marker": {"color": accent, "size": 5}}
+    bars = {"type": "bar", "marker": {"color": accent, "cornerradius": 4}}
     trace = {
-        **_trace_style(plan.kind, look),
+        **{ChartKind.BAR: bars, ChartKind.LINE: {"type": "scatter", **line}}.get(plan.kind, dots),
         "x": [_x_value(row[plan.x], x) for row in rows],
         "y": [_y_value(row[plan.y]) for row in rows],
         "hovertemplate": f"%{{x}}<br><b>%{{y:,}}</b> {escape(y.name)}<extra></extra>",
     }
-    return {"data": [trace], "layout": _layout(x, [row[plan.x] for row in rows], plan, look), "config": CONFIG}
-
-
-def _trace_style(kind: ChartKind, look: Look) -> Figure:
-    accent = look.value.accent
-    if kind is ChartKind.BAR:
-        return {"type": "bar", "marker": {"color": accent, "cornerradius": 4}}
-    if kind is ChartKind.LINE:
-        line = {"color": accent, "width": 2.2}
-        return {"type": "scatter", "mode": "lines+markers", "line": line, "marker": {"color": accent, "size": 5}}
-    return {"type": "scatter", "mode": "markers", "marker": {"color": accent, "size": 7, "opacity": 0.7}}
+    figure_layout = layout(
+        look,
+        height=HEIGHT,
+        bargap=0.28,
+        hovermode="closest" if plan.kind is ChartKind.SCATTER else "x",
+        xaxis=time_axis(look, automargin=True, **_x_axis(x, [row[plan.x] for row in rows])),
+        yaxis=value_axis(look, automargin=True, separatethousands=True),
+    )
+    return {"data": [trace], "layout": figure_layout, "config": CONFIG}
 
 
 def _x_value(value: Any, column: ResultColumn) -> Any:
@@ -111,17 +110,6 @@ def _value_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _layout(x: ResultColumn, values: Sequence[Any], plan: ChartPlan, look: Look) -> Figure:
-    return layout(
-        look,
-        height=HEIGHT,
-        bargap=0.28,
-        hovermode="closest" if plan.kind is ChartKind.SCATTER else "x",
-        xaxis=time_axis(look, automargin=True, **_x_axis(x, values)),
-        yaxis=value_axis(look, automargin=True, separatethousands=True),
-    )
-
-
 def _x_axis(x: ResultColumn, values: Sequence[Any]) -> Figure:
     """Returns the axis for the type of a column: linear, date, or categories with shortened labels."""
     if x.is_number:
@@ -131,9 +119,8 @@ def _x_axis(x: ResultColumn, values: Sequence[Any]) -> Figure:
     category_names = list(dict.fromkeys("NULL" if value is None else _value_text(value) for value in values))
     if len(category_names) > MAX_LABELS:
         return {"type": "category", "nticks": 12}
-    short_labels = [_short_label(name) for name in category_names]
-    return {"type": "category", "tickvals": [escape(name) for name in category_names], "ticktext": short_labels}
-
-
-def _short_label(name: str) -> str:
-    return escape(name if len(name) <= MAX_LABEL_LENGTH else name[: MAX_LABEL_LENGTH - 1] + "…")
+    short_names = [
+        name if len(name) <= MAX_LABEL_LENGTH else name[: MAX_LABEL_LENGTH - 1] + "…" for name in category_names
+    ]
+    tick_values, tick_texts = ([escape(name) for name in names] for names in (category_names, short_names))
+    return {"type": "category", "tickvals": tick_values, "ticktext": tick_texts}

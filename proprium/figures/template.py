@@ -74,8 +74,10 @@ class Look(Enum):
     )
 
 
-def _base(look: Look) -> Figure:
+def _styles(look: Look) -> tuple[Figure, Figure, Figure]:
+    """Returns the theme's layout, time axis and value axis."""
     colours = look.value
+    tick_font = {"color": colours.muted, "size": 11.5}
     layout = go.Layout(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -92,17 +94,11 @@ def _base(look: Look) -> Figure:
         autosize=True,
         colorway=[colours.accent, colours.muted],
     )
-    return dict(layout.to_plotly_json())
-
-
-def _axis(look: Look) -> Figure:
-    axis = go.layout.XAxis(showgrid=False, zeroline=False, fixedrange=True, automargin=False, ticks="", showline=False)
-    return {**axis.to_plotly_json(), "tickfont": {"color": look.value.muted, "size": 11.5}}
-
-
-def _value_axis(look: Look) -> Figure:
-    axis = go.layout.YAxis(
-        gridcolor=look.value.grid,
+    x_axis = go.layout.XAxis(
+        showgrid=False, zeroline=False, fixedrange=True, automargin=False, ticks="", showline=False
+    )
+    y_axis = go.layout.YAxis(
+        gridcolor=colours.grid,
         rangemode="tozero",
         zeroline=False,
         fixedrange=True,
@@ -110,10 +106,14 @@ def _value_axis(look: Look) -> Figure:
         ticks="",
         automargin=False,
     )
-    return {**axis.to_plotly_json(), "tickfont": {"color": look.value.muted, "size": 11.5}}
+    return (
+        dict(layout.to_plotly_json()),
+        {**x_axis.to_plotly_json(), "tickfont": tick_font},
+        {**y_axis.to_plotly_json(), "tickfont": tick_font},
+    )
 
 
-_BASES = {look: (_base(look), _axis(look), _value_axis(look)) for look in Look}
+_BASES = {look: _styles(look) for look in Look}
 
 CONFIG: Figure = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
 

@@ -11,6 +11,7 @@ from html import escape
 
 from proprium.figures import axis, numbers
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
+from proprium.i18n import gettext as _
 from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Metric, Series
 
@@ -35,12 +36,21 @@ def timeline(
     `previous` is overlaid bucket by bucket, regardless of its dates. `title` replaces the name of the metric, for a
     custom event.
     """
-    name = escape(title) if title is not None else numbers.METRIC_TITLES[metric].lower()
+    name = title if title is not None else _(numbers.METRIC_TITLES[metric])
     times = [_wall_clock(start) for start in series.starts]
-    data = [
-        *([_previous_trace(times, previous, metric, look)] if previous is not None else []),
-        *_current_traces(times, series, metric, name, look),
-    ]
+    data = _current_traces(times, series, metric, escape(name), look)
+    if previous is not None:
+        count = min(len(times), len(previous.values))
+        values = previous.values[:count]
+        dotted = {**_line_shape(values), "dash": "dot"}
+        previous_trace = {
+            **_line_trace(times[:count], values, dotted, look.value.muted, 1.4),
+            "opacity": 0.65,
+            "name": _("Compared period"),
+            "customdata": [numbers.format_metric_exact(metric, value) for value in values],
+            "hovertemplate": _("Compared period: {value}", value="%{customdata}") + "<extra></extra>",
+        }
+        data = [previous_trace, *data]
     return {"data": data, "layout": _layout(series, previous, metric, look, interval), "config": CONFIG}
 
 
@@ -51,7 +61,14 @@ def _current_traces(times: list[str], series: Series, metric: Metric, name: str,
     bucket is running.
     """
     solid_count = len(times) - 1 if series.is_running else len(times)
-    shape = _line_shape(series.values[:solid_count])
+    solid_values = series.values[:solid_count]
+    shape = _line_shape(solid_values)
+    # A value without neighbours becomes a dot, since its line would have no length.
+    padded = [None, *solid_values, None]
+    dot_sizes = [
+        6 if value is not None and before is None and after is None else 0
+        for before, value, after in zip(padded, solid_values, padded[2:], strict=False)
+    ]
     traces = [
         {
             **_line_trace(times, series.values, shape, look.value.accent, 0),
@@ -60,35 +77,32 @@ def _current_traces(times: list[str], series: Series, metric: Metric, name: str,
             "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
             "name": name,
             "customdata": [numbers.format_metric_exact(metric, value) for value in series.values],
-            "hovertemplate": f"<b>%{{customdata}}</b> {name}<extra></extra>",
+            "hovertemplate": f"{name}: <b>%{{customdata}}</b><extra></extra>",
         },
         {
-            **_line_trace(times[:solid_count], series.values[:solid_count], shape, look.value.accent, 2.4),
+            **_line_trace(times[:solid_count], solid_values, shape, look.value.accent, 2.4),
             "mode": "lines+markers",
-            "marker": {"color": look.value.accent, "size": _dot_sizes(series.values[:solid_count]), "opacity": 1},
+            "marker": {"color": look.value.accent, "size": dot_sizes, "opacity": 1},
             "hoverinfo": "skip",
         },
     ]
-    if series.is_running and len(times) > 1:
-        dashed = {"dash": "3px 4px", "shape": "linear"}
-        running_trace = _line_trace(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
-        traces.append({**running_trace, "hoverinfo": "skip"})
-    if series.is_running:
-        traces.append(_running_dot_trace(times, series, look))
-    return traces
+    return traces + (_running_traces(times, series, look) if series.is_running else [])
 
 
-def _previous_trace(times: list[str], previous: Series, metric: Metric, look: Look) -> Figure:
-    count = min(len(times), len(previous.values))
-    values = previous.values[:count]
-    trace = _line_trace(times[:count], values, {**_line_shape(values), "dash": "dot"}, look.value.muted, 1.4)
-    return {
-        **trace,
-        "opacity": 0.65,
-        "name": "Compared period",
-        "customdata": [numbers.format_metric_exact(metric, value) for value in values],
-        "hovertemplate": "%{customdata} in the compared period<extra></extra>",
+def _running_traces(times: list[str], series: Series, look: Look) -> list[Figure]:
+    """Returns the dashed segment to the running bucket, if there is one before it, and the running bucket's dot."""
+    dashed = {"dash": "3px 4px", "shape": "linear"}
+    segment = _line_trace(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
+    dot = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": times[-1:],
+        "y": list(series.values[-1:]),
+        "marker": {"color": look.value.card, "size": 7, "line": {"color": look.value.accent, "width": 2}},
+        "cliponaxis": False,
+        "hoverinfo": "skip",
     }
+    return [{**segment, "hoverinfo": "skip"}, dot] if len(times) > 1 else [dot]
 
 
 def _line_trace(times: Sequence[str], values: _Values, shape: Figure, colour: str, width: float) -> Figure:
@@ -110,32 +124,12 @@ def _line_shape(values: _Values) -> Figure:
     )
 
 
-def _running_dot_trace(times: list[str], series: Series, look: Look) -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": times[-1:],
-        "y": list(series.values[-1:]),
-        "marker": {"color": look.value.card, "size": 7, "line": {"color": look.value.accent, "width": 2}},
-        "cliponaxis": False,
-        "hoverinfo": "skip",
-    }
-
-
-def _dot_sizes(values: _Values) -> list[int]:
-    """Returns marker sizes: a value without neighbours becomes a dot, since its line would have no length."""
-    padded = [None, *values, None]
-    isolation_flags = [padded[index] is None and padded[index + 2] is None for index in range(len(values))]
-    return [
-        6 if is_isolated and value is not None else 0
-        for is_isolated, value in zip(isolation_flags, values, strict=True)
-    ]
-
-
 def _layout(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
     shown_values = [*series.values, *(previous.values[: len(series.values)] if previous else ())]
     ticks, end = axis.value_ticks(max((value for value in shown_values if value is not None), default=0), metric)
     labelled_starts = axis.time_ticks(series.starts, interval)
+    hover_format = _(axis.HOVER_FORMATS[interval])
+    edges = [_wall_clock(start) for start in (series.starts[0], series.starts[-1])] if len(series.starts) > 1 else None
     return layout(
         look,
         height=HEIGHT,
@@ -144,12 +138,12 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
         xaxis=time_axis(
             look,
             type="date",
-            range=_x_range(series),
+            range=edges,  # Plotly centres a single bucket itself
             tickvals=[_wall_clock(start) for start in labelled_starts],
             ticktext=axis.time_labels(labelled_starts, interval),
             tickangle=0,
-            hoverformat=axis.HOVER_FORMATS[interval],
-            unifiedhovertitle={"text": f"%{{x|{axis.HOVER_FORMATS[interval]}}}"},
+            hoverformat=hover_format,
+            unifiedhovertitle={"text": f"%{{x|{hover_format}}}"},
         ),
         yaxis=value_axis(
             look,
@@ -158,13 +152,6 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
             ticktext=axis.value_labels(ticks, metric),
         ),
     )
-
-
-def _x_range(series: Series) -> list[str] | None:
-    """Returns the range from the first bucket to the last; None for a single one, which Plotly centres."""
-    if len(series.starts) < 2:
-        return None
-    return [_wall_clock(series.starts[0]), _wall_clock(series.starts[-1])]
 
 
 def _wall_clock(start: datetime) -> str:

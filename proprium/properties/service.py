@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from proprium.errors import Conflict, PropertyNotFound
+from proprium.i18n import gettext as _
 from proprium.properties import validation
 from proprium.storage import retention
 from proprium.storage.database import Database
@@ -163,7 +164,7 @@ def delete_property(database: Database, property_id: UUID) -> None:
     with database.write_transaction() as session:
         property_ = _find(session, property_id)
         if property_.is_protected:
-            raise Conflict(f"{property_.name} monitors this server and cannot be deleted.")
+            raise Conflict(_("{name} monitors this server and cannot be deleted.", name=property_.name))
         property_number = property_.number or 0
         session.delete(property_)
         retention.delete_property_event_batch(session, property_number, ChangeKind.PROPERTY_DELETED)

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from maps.atlas import Atlas
 from proprium.errors import UserFacingError
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.storage.public_keys import can_be_public
 
 MAX_NAME_LENGTH = 100
@@ -24,9 +26,12 @@ MIN_USER_AGENT_LENGTH = 3
 MAX_VALUES = 100
 MAX_NAMED_FILTERS = 50
 
+NAME_LENGTH = N_("A name needs 1 to {maximum} characters; this one has {count}.")
+TOO_MANY_ENTRIES = N_("At most {maximum} entries are allowed; these are {count}.")
+
 
 def name(text: str) -> str:
-    return _single_line(text, "A name", MAX_NAME_LENGTH)
+    return _single_line(text, NAME_LENGTH, MAX_NAME_LENGTH)
 
 
 def timezone(text: str) -> str:
@@ -34,7 +39,9 @@ def timezone(text: str) -> str:
     try:
         return str(ZoneInfo(text.strip()).key)
     except (OSError, ValueError, LookupError):
-        raise UserFacingError(f"{_quoted(text)} is not a time zone; expected a name like Europe/Berlin.") from None
+        raise UserFacingError(
+            _("{value} is not a time zone; expected a name like Europe/Berlin.", value=_quoted(text))
+        ) from None
 
 
 def hostnames(texts: Iterable[str]) -> list[str]:
@@ -43,12 +50,14 @@ def hostnames(texts: Iterable[str]) -> list[str]:
 
 
 def query_keys(texts: Iterable[str]) -> list[str]:
-    return _unique(_single_line(text, "A query parameter", MAX_NAME_LENGTH) for text in texts if text.strip())
+    length = N_("A query parameter needs 1 to {maximum} characters; this one has {count}.")
+    return _unique(_single_line(text, length, MAX_NAME_LENGTH) for text in texts if text.strip())
 
 
 def custom_cards(texts: Iterable[str]) -> list[str]:
     """Validates the names of custom events; their case is kept."""
-    return _unique(_single_line(text, "An event name", MAX_EVENT_NAME_LENGTH) for text in texts if text.strip())
+    length = N_("An event name needs 1 to {maximum} characters; this one has {count}.")
+    return _unique(_single_line(text, length, MAX_EVENT_NAME_LENGTH) for text in texts if text.strip())
 
 
 def public_data_keys(keys: Iterable[str]) -> list[str]:
@@ -83,25 +92,27 @@ def named_filters(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     entry_list = list(entries)
     filters_by_name = {
-        _single_line(str(entry["name"]), "A name", MAX_NAME_LENGTH): list(entry["filters"]) for entry in entry_list
+        _single_line(str(entry["name"]), NAME_LENGTH, MAX_NAME_LENGTH): list(entry["filters"]) for entry in entry_list
     }
     if len(filters_by_name) < len(entry_list):
-        raise UserFacingError("Two entries have the same name. Rename one of them.")
+        raise UserFacingError(_("Two entries have the same name. Rename one of them."))
     if len(filters_by_name) > MAX_NAMED_FILTERS:
-        raise UserFacingError(f"At most {MAX_NAMED_FILTERS} entries are allowed; these are {len(filters_by_name)}.")
+        raise UserFacingError(_(TOO_MANY_ENTRIES, maximum=MAX_NAMED_FILTERS, count=len(filters_by_name)))
     return [{"name": name, "filters": filters} for name, filters in filters_by_name.items()]
 
 
 def session_gap_min(minutes: int) -> int:
-    return _check_range(minutes, 1, 240, "The session timeout", "minutes")
+    return _check_range(minutes, 1, 240, N_("The session timeout must be {minimum} to {maximum} minutes, not {value}."))
 
 
 def bounce_s(seconds: int) -> int:
-    return _check_range(seconds, 0, 600, "The engagement threshold", "seconds")
+    sentence = N_("The engagement threshold must be {minimum} to {maximum} seconds, not {value}.")
+    return _check_range(seconds, 0, 600, sentence)
 
 
 def live_min(minutes: int) -> int:
-    return _check_range(minutes, 1, 60, "The “Online now” window", "minutes")
+    sentence = N_("The “Online now” window must be {minimum} to {maximum} minutes, not {value}.")
+    return _check_range(minutes, 1, 60, sentence)
 
 
 def optional_bool(value: bool | None) -> bool | None:
@@ -115,7 +126,7 @@ def _hostname(text: str) -> str:
     except ValueError:
         host = ""
     if not host or len(host) > 253 or any(not (character.isalnum() or character in "-._:*") for character in host):
-        raise UserFacingError(f"{_quoted(text)} is not a host name; expected one like www.example.com.")
+        raise UserFacingError(_("{value} is not a host name; expected one like www.example.com.", value=_quoted(text)))
     return host
 
 
@@ -123,15 +134,16 @@ def _network(text: str) -> str:
     try:
         network = ip_network(text.strip(), strict=False)
     except ValueError:
-        message = f"{_quoted(text)} is not an IP address; expected one like 192.0.2.7 or 192.0.2.0/24."
-        raise UserFacingError(message) from None
+        raise UserFacingError(
+            _("{value} is not an IP address; expected one like 192.0.2.7 or 192.0.2.0/24.", value=_quoted(text))
+        ) from None
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
 def _country(text: str) -> str:
     name = text.strip()
     if (code := _country_code_by_text().get(name.casefold())) is None:
-        raise UserFacingError(f"{_quoted(text)} is not a country; expected a code like DE.")
+        raise UserFacingError(_("{value} is not a country; expected a code like DE.", value=_quoted(text)))
     return code
 
 
@@ -143,37 +155,50 @@ def _country_code_by_text() -> dict[str, str]:
 
 
 def _path(text: str) -> str:
-    path = _single_line(text, "A path", MAX_PATTERN_LENGTH)
+    path = _single_line(text, N_("A path needs 1 to {maximum} characters; this one has {count}."), MAX_PATTERN_LENGTH)
     if not path.startswith(("/", "*")):
-        raise UserFacingError(f"{_quoted(text)} is not a path; expected one like /admin/*.")
+        raise UserFacingError(_("{value} is not a path; expected one like /admin/*.", value=_quoted(text)))
     return path
 
 
 def _user_agent(text: str) -> str:
-    pattern = _single_line(text, "A User-Agent", MAX_PATTERN_LENGTH)
+    pattern = _single_line(
+        text, N_("A User-Agent needs 1 to {maximum} characters; this one has {count}."), MAX_PATTERN_LENGTH
+    )
     if len(pattern.replace("*", "").strip()) < MIN_USER_AGENT_LENGTH:
-        raise UserFacingError(f"{_quoted(text)} would exclude nearly all visitors; expected a part like HomeMonitor.")
+        raise UserFacingError(
+            _("{value} would exclude nearly all visitors; expected a part like HomeMonitor.", value=_quoted(text))
+        )
     return pattern
 
 
 def _data_key(key: str) -> str:
     if not 1 <= len(key) <= MAX_EVENT_NAME_LENGTH or "\0" in key or any("\ud800" <= char <= "\udfff" for char in key):
-        raise UserFacingError(f"A data key needs 1 to {MAX_EVENT_NAME_LENGTH} characters; this one has {len(key)}.")
+        raise UserFacingError(
+            _(
+                "A data key needs 1 to {maximum} characters; this one has {count}.",
+                maximum=MAX_EVENT_NAME_LENGTH,
+                count=len(key),
+            )
+        )
     if not can_be_public(key):
-        raise UserFacingError(f"{_quoted(key)} identifies individual visitors or page views and cannot be made public.")
+        raise UserFacingError(
+            _("{value} identifies individual visitors or page views and cannot be made public.", value=_quoted(key))
+        )
     return key
 
 
-def _single_line(text: str, subject: str, max_length: int) -> str:
+def _single_line(text: str, length: str, max_length: int) -> str:
+    """Returns the text on one line. Raises `length`, a sentence with {maximum} and {count}, if it is too long."""
     line = " ".join("".join(character if _is_printable(character) else " " for character in text).split())
     if not 1 <= len(line) <= max_length:
-        raise UserFacingError(f"{subject} needs 1 to {max_length} characters; this one has {len(line)}.")
+        raise UserFacingError(_(length, maximum=max_length, count=len(line)))
     return line
 
 
-def _check_range(value: int, minimum: int, maximum: int, subject: str, unit: str) -> int:
+def _check_range(value: int, minimum: int, maximum: int, sentence: str) -> int:
     if not minimum <= value <= maximum:
-        raise UserFacingError(f"{subject} must be {minimum} to {maximum} {unit}, not {value}.")
+        raise UserFacingError(_(sentence, minimum=minimum, maximum=maximum, value=value))
     return int(value)
 
 
@@ -184,7 +209,7 @@ def _is_printable(character: str) -> bool:
 def _unique(values: Iterable[str]) -> list[str]:
     unique_values = list(dict.fromkeys(values))
     if len(unique_values) > MAX_VALUES:
-        raise UserFacingError(f"At most {MAX_VALUES} entries are allowed; these are {len(unique_values)}.")
+        raise UserFacingError(_(TOO_MANY_ENTRIES, maximum=MAX_VALUES, count=len(unique_values)))
     return unique_values
 
 

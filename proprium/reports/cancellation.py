@@ -18,8 +18,13 @@ async def cancel_on_disconnect(
 
     `receive` is the ASGI receive callable of the request.
     """
+
+    async def wait_for_disconnect() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
     task = asyncio.create_task(coroutine)
-    disconnect_task = asyncio.create_task(_wait_for_disconnect(receive))
+    disconnect_task = asyncio.create_task(wait_for_disconnect())
     try:
         await asyncio.wait({task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -54,8 +59,3 @@ async def run_in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -
         deadline.cancel()
         await asyncio.wait({future})
         raise
-
-
-async def _wait_for_disconnect(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

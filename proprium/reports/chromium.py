@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from proprium.errors import ChromiumMissing, PrintFailed
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.reports.cancellation import run_in_thread
 
 PROGRAM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,7 +27,7 @@ PRINT_TIMEOUT_S = 40
 # Virtual time of the page: Chromium prints when all scripts and timers are idle, or when this has passed.
 VIRTUAL_TIME_BUDGET_MS = 10_000
 
-_MISSING_MESSAGE = (
+_MISSING_MESSAGE = N_(
     "PDF reports need Chromium, which was not found. Install it (Debian: apt install chromium) "
     "or set PROPRIUM_CHROMIUM to its path. HTML and Markdown reports need no browser."
 )
@@ -50,13 +52,12 @@ def find_browser(configured: str = "") -> str:
     if configured:
         if path := shutil.which(configured):
             return path
-        raise ChromiumMissing(
-            f"PROPRIUM_CHROMIUM is set to {configured!r}, but no such program exists. {_MISSING_MESSAGE}"
-        )
+        message = _("PROPRIUM_CHROMIUM is set to {path}, but no such program exists.", path=repr(configured))
+        raise ChromiumMissing(f"{message} {_(_MISSING_MESSAGE)}")
     for name in PROGRAM_NAMES:
         if path := shutil.which(name):
             return path
-    raise ChromiumMissing(_MISSING_MESSAGE)
+    raise ChromiumMissing(_(_MISSING_MESSAGE))
 
 
 async def print_html(page: str, configured: str = "", *, timeout_s: float = PRINT_TIMEOUT_S) -> bytes:
@@ -71,22 +72,20 @@ async def print_html(page: str, configured: str = "", *, timeout_s: float = PRIN
     )  # 0700; not in a thread: a cancellation would lose the path
     try:
         await run_in_thread(_write_files, folder, page)
-        return await _print(browser, folder, timeout_s)
+        process = await _start_browser(browser, folder)
+        try:
+            await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            seconds = f"{timeout_s:g}"
+            message = _(
+                "Chromium did not finish the report within {seconds} seconds. Please try again.", seconds=seconds
+            )
+            raise PrintFailed(message) from None
+        finally:
+            await _kill_group(process)
+        return await asyncio.to_thread(_read_pdf, folder, process.returncode)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-async def _print(browser: str, folder: Path, timeout_s: float) -> bytes:
-    process = await _start_browser(browser, folder)
-    try:
-        await asyncio.wait_for(process.wait(), timeout_s)
-    except TimeoutError:
-        raise PrintFailed(
-            f"Chromium did not finish the report within {timeout_s:g} seconds. Please try again."
-        ) from None
-    finally:
-        await _kill_group(process)
-    return await asyncio.to_thread(_read_pdf, folder, process.returncode)
 
 
 async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Process:
@@ -94,6 +93,8 @@ async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Proce
 
     On cancellation, it is killed once it has started. Raises PrintFailed.
     """
+    # Only what Chromium needs, none of the server's settings and secrets.
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "FONTCONFIG_PATH") if name in os.environ}
     start_task = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *_PRIVATE_UMASK_COMMAND,
@@ -102,7 +103,7 @@ async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Proce
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            env=_environment(folder),
+            env={**inherited, "HOME": str(folder), "TMPDIR": str(folder)},
         )
     )
     try:
@@ -113,7 +114,7 @@ async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Proce
             await _kill_group(start_task.result())
         raise
     except OSError as error:
-        raise PrintFailed(f"Chromium could not be started: {error.strerror}.") from error
+        raise PrintFailed(_("Chromium could not be started: {reason}.", reason=error.strerror)) from error
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
@@ -125,18 +126,11 @@ async def _kill_group(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
     deadline_s = time.monotonic() + GROUP_EXIT_TIMEOUT_S
-    while time.monotonic() < deadline_s and _has_members(process.pid):
-        await asyncio.sleep(0.01)
-
-
-def _has_members(group_id: int) -> bool:
-    try:
-        os.killpg(group_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    with contextlib.suppress(ProcessLookupError):  # then no member is left
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(PermissionError):
+                os.killpg(process.pid, 0)
+            await asyncio.sleep(0.01)
 
 
 def command(browser: str, folder: Path) -> list[str]:
@@ -179,18 +173,8 @@ def _write_files(folder: Path, page: str) -> None:
         (folder / "report.html", page),
         (profile / "Preferences", json.dumps(preferences(folder))),
     ):
-        with open(path, "x", encoding="utf-8", opener=_open_private) as file:
+        with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(text)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Returns the environment for Chromium: only what it needs, none of the server's settings and secrets."""
-    inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "FONTCONFIG_PATH") if name in os.environ}
-    return {**inherited, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 def _read_pdf(folder: Path, exit_code: int | None) -> bytes:
@@ -198,8 +182,9 @@ def _read_pdf(folder: Path, exit_code: int | None) -> bytes:
     path = folder / "report.pdf"
     pdf = path.read_bytes() if path.is_file() else b""
     if not pdf.startswith(b"%PDF"):
-        raise PrintFailed(
-            f"Chromium exited without writing a PDF (exit code {exit_code}). Check the free space of the temporary "
-            "folder."
+        message = _(
+            "Chromium exited without writing a PDF (exit code {code}). Check the free space of the temporary folder.",
+            code=exit_code,
         )
+        raise PrintFailed(message)
     return pdf

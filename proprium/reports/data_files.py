@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from proprium.figures.names import NameLookup
@@ -27,12 +27,14 @@ def build_report(
 ) -> schemas.Report:
     """Builds the report: the dashboard as it was read, and the first 1,000 rows of each table."""
     cost = Cost(dashboard.rows_read, dashboard.computed_s)
-    timeline = _timeline(dashboard, cost)
+    series = _by_name(dashboard.timelines, dashboard.custom_timelines)
+    previous_series = _by_name(dashboard.previous_timelines, dashboard.previous_custom_timelines)
+    timeline = MeasuredTimeline(dashboard.query, series, previous_series if dashboard.previous else None, cost)
     tables = {
-        title: serializers.serialize_table(
+        name: serializers.serialize_table(
             queries.breakdown(warehouse, dashboard.query, dimension, FIRST_ROWS, lookup_name).table
         )
-        for title, dimension in TABLES
+        for name, dimension in TABLES
     }
     return schemas.Report(
         **serializers.response_fields(dashboard.query, cost),
@@ -43,15 +45,6 @@ def build_report(
         timeline=serializers.serialize_timeline(timeline, tuple(timeline.series)),
         tables=tables,
         live=serializers.serialize_live(dashboard.live, dashboard.query.now),
-    )
-
-
-def _timeline(dashboard: Dashboard, cost: Cost) -> MeasuredTimeline:
-    comparison_series = (
-        _by_name(dashboard.previous_timelines, dashboard.previous_custom_timelines) if dashboard.previous else None
-    )
-    return MeasuredTimeline(
-        dashboard.query, _by_name(dashboard.timelines, dashboard.custom_timelines), comparison_series, cost
     )
 
 
@@ -69,20 +62,23 @@ def as_csv(report: schemas.Report) -> bytes:
     """Returns a zip archive of CSV files; their modification time is the time of the query."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, rows in _files(report):
+        for name, rows in _tables_by_file(report).items():
             info = zipfile.ZipInfo(f"{name}.csv", report.query.asked_at.timetuple()[:6])
             archive.writestr(info, csv_bytes(rows), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
-def _files(report: schemas.Report) -> Iterator[tuple[str, Rows]]:
-    yield "query", _query_rows(report)
-    yield "totals", _total_rows(report)
-    yield "timeline", _bucket_rows(report.timeline.buckets)
+def _tables_by_file(report: schemas.Report) -> dict[str, Rows]:
+    """Returns the rows of each CSV file, by its name without the suffix."""
+    tables: dict[str, Rows] = {"query": _query_rows(report), "totals": _total_rows(report)}
+    tables["timeline"] = _bucket_rows(report.timeline.buckets)
     if report.timeline.compared is not None:
-        yield "timeline-compared", _bucket_rows(report.timeline.compared)
-    for title, table in report.tables.items():
-        yield re.sub(r"[^a-z0-9]+", "-", title.lower()), _table_rows(table)
+        tables["timeline-compared"] = _bucket_rows(report.timeline.compared)
+    for name, table in report.tables.items():
+        head = ("value", "label", *table.metrics, "share_percent")
+        rows = ((row.value, row.label, *map(row.numbers.get, table.metrics), row.share_percent) for row in table.rows)
+        tables[re.sub(r"[^a-z0-9]+", "-", name.lower())] = (head, *rows)
+    return tables
 
 
 def _query_rows(report: schemas.Report) -> Rows:
@@ -119,9 +115,3 @@ def _bucket_rows(buckets: list[schemas.Bucket]) -> Rows:
     names = list(buckets[0].values) if buckets else []
     yield "start", *names
     yield from ((bucket.start.isoformat(), *bucket.values.values()) for bucket in buckets)
-
-
-def _table_rows(table: schemas.Table) -> Rows:
-    yield "value", "label", *table.metrics, "share_percent"
-    for row in table.rows:
-        yield row.value, row.label, *(row.numbers[metric] for metric in table.metrics), row.share_percent

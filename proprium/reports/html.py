@@ -20,8 +20,10 @@ from proprium.config import ASSETS
 from proprium.figures import choropleth
 from proprium.figures.bundle import report_script
 from proprium.figures.template import Figure, Look
+from proprium.figures.wording import change_text
+from proprium.i18n import gettext, ngettext
 from proprium.metrics.results import Dashboard
-from proprium.reports.report_model import ReportModel, ReportOptions, build_report_model
+from proprium.reports.report_model import ReportOptions, build_report_model
 
 CHART_HEIGHT, MAP_HEIGHT, WEEK_HEIGHT = 180, 244, 150
 TEXT_WIDTH_PX = 703  # the text column of 186 mm; when printing, the width is not measurable before the charts are drawn
@@ -39,19 +41,35 @@ _UNICODE_RANGES = {
 def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_static: bool = False) -> str:
     """Renders the report as HTML. `is_static` is for print: fixed width, no tooltips; else charts are interactive."""
     report = build_report_model(dashboard, options, atlas)
+    codes = {row.country for table in report.tables for row in table.rows if row.country}
+    flags = {code: ASSETS / "img" / "flags" / f"{code}.svg" for code in codes if code.isalpha() and len(code) == 2}
+    topology = atlas.regions(report.country) if report.country else atlas.world()
+    colour = Look.PRINT.value.land
+    figures = {
+        "chart": _with_size(report.chart, CHART_HEIGHT, is_static),
+        "map": _with_size(report.map, MAP_HEIGHT, is_static),
+        "week": _with_size(report.week, WEEK_HEIGHT, is_static) if report.week else None,
+        "land": {"colorscale": [[0, colour], [1, colour]], "marker": {"line": choropleth.border(Look.PRINT)}},
+        "geojson": topology.features(),
+        "isStatic": is_static,
+    }
     return _template().render(
         report=report,
+        language="en",
+        change_text=change_text,
         nonce=secrets.token_urlsafe(16),
         paper=options.paper.value,
         page_name=Markup(css_string(f"{options.property_name} · {dashboard.query.period.dates}")),
         fonts=_fonts(),
         logo=Markup((ASSETS / "img" / "logo.svg").read_text("utf-8")),
-        flags=_flags(report),
+        flags={
+            code: f"data:image/svg+xml;base64,{_read_base64(path)}" for code, path in flags.items() if path.is_file()
+        },
         chart_height=CHART_HEIGHT,
         map_height=MAP_HEIGHT,
         week_height=WEEK_HEIGHT,
         plotly=_plotly_script(),
-        figures=Markup(json_in_html(_figures(report, atlas, is_static))),
+        figures=Markup(json_in_html(figures)),
     )
 
 
@@ -66,34 +84,21 @@ def css_string(text: str) -> str:
     return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):x} " for char in text) + '"'
 
 
-def _figures(report: ReportModel, atlas: Atlas, is_static: bool) -> dict[str, Any]:
-    topology = atlas.regions(report.country) if report.country else atlas.world()
-    colour = Look.PRINT.value.land
-    return {
-        "chart": _with_size(report.chart, CHART_HEIGHT, is_static),
-        "map": _with_size(report.map, MAP_HEIGHT, is_static),
-        "week": _with_size(report.week, WEEK_HEIGHT, is_static) if report.week else None,
-        "land": {"colorscale": [[0, colour], [1, colour]], "marker": {"line": choropleth.border(Look.PRINT)}},
-        "geojson": topology.features(),
-        "isStatic": is_static,
-    }
-
-
 def _with_size(figure: Figure, height: int, is_static: bool) -> Figure:
     size = {"height": height, "width": TEXT_WIDTH_PX, "autosize": False} if is_static else {"height": height}
     return {"data": figure["data"], "layout": {**figure["layout"], **size}}
 
 
-def _flags(report: ReportModel) -> dict[str | None, str]:
-    codes = {row.country for table in report.tables for row in table.rows if row.country}
-    paths = {code: ASSETS / "img" / "flags" / f"{code}.svg" for code in codes if code.isalpha() and len(code) == 2}
-    return {code: f"data:image/svg+xml;base64,{_read_base64(path)}" for code, path in paths.items() if path.is_file()}
-
-
 @cache
 def _template() -> jinja2.Template:
-    folder = jinja2.FileSystemLoader(Path(__file__).parent)
-    return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True).get_template("report.html")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    return environment.get_template("report.html")
 
 
 @cache

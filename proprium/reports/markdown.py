@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from maps.atlas import Atlas
+from proprium.figures.wording import change_text
+from proprium.i18n import gettext as _
 from proprium.metrics.results import Dashboard
-from proprium.reports.report_model import GoalRow, ReportModel, ReportOptions, ReportTable, build_report_model
+from proprium.reports.report_model import ReportModel, ReportOptions, build_report_model
 
 
 def markdown(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> str:
@@ -19,46 +21,33 @@ def _lines(report: ReportModel) -> Iterator[str]:
     yield ""
     yield from (f"- {label}: {escape_markdown(text)}" for label, text in report.head)
     yield ""
-    yield "| Metric | Value | Change |"
-    yield "| --- | ---: | ---: |"
-    yield from (
-        f"| {escape_markdown(card.label)} | {card.value} | {card.change.text if card.change else ''} |"
-        for card in report.cards
-    )
+    yield from _heading_row(_("Metric"), _("Value"), _("Change"))
+    for card in report.cards:
+        yield f"| {escape_markdown(card.label)} | {card.value} | {change_text(card.change) if card.change else ''} |"
     if report.goals:
-        yield from _goals(report.goals)
+        yield from ("", f"## {_('Goals')}", "")
+        yield from _heading_row(_("Goal"), _("Conversions"), _("Conversion rate"), _("Change"))
+        for goal in report.goals:
+            change = change_text(goal.change) if goal.change else ""
+            yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |"
     for table in report.tables:
-        yield from _table(table)
+        yield from ("", f"## {table.title}", "")
+        yield from _heading_row(table.title, table.unit[:1].upper() + table.unit[1:], _("Share"))
+        yield from (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
+        if table.more:
+            yield from ("", table.more)
     yield ""
     if report.empty:
-        yield f"No data in this period: {', '.join(report.empty)}."
+        yield report.empty
         yield ""
     yield report.bots
     yield ""
     yield report.foot
 
 
-def _goals(goals: tuple[GoalRow, ...]) -> Iterator[str]:
-    yield ""
-    yield "## Goals"
-    yield ""
-    yield "| Goal | Conversions | Conversion rate | Change |"
-    yield "| --- | ---: | ---: | ---: |"
-    for goal in goals:
-        change = goal.change.text if goal.change else ""
-        yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |"
-
-
-def _table(table: ReportTable) -> Iterator[str]:
-    yield ""
-    yield f"## {table.title}"
-    yield ""
-    yield f"| {table.title} | {table.unit.capitalize()} | Share |"
-    yield "| --- | ---: | ---: |"
-    yield from (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
-    if table.more:
-        yield ""
-        yield f"and {table.more:,} more"
+def _heading_row(label: str, *numbers: str) -> Sequence[str]:
+    """Returns the head of a table: a column of labels, then right-aligned ones."""
+    return f"| {' | '.join((label, *numbers))} |", f"| --- |{' ---: |' * len(numbers)}"
 
 
 def escape_markdown(text: str) -> str:

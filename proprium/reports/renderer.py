@@ -13,6 +13,7 @@ from enum import StrEnum
 from maps.atlas import Atlas
 from proprium.errors import BadQuery
 from proprium.figures.names import name_lookup
+from proprium.i18n import gettext as _
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports import data_files
@@ -85,26 +86,27 @@ class ReportRenderer:
         that the requester may not see; for a PDF also ChromiumMissing and PrintFailed.
         """
         options = _report_options(property_, dict(pairs))
+
+        def read_dashboard() -> Dashboard:
+            query = queries.query_of(self.warehouse, property_, pairs, now, data_access)
+            return report_dashboard(self.warehouse, query)
+
+        def render_document() -> bytes:
+            render_text = html if kind is ReportFormat.HTML else markdown
+            return render_text(dashboard, options, self.atlas).encode()
+
+        def render_data() -> bytes:
+            report = data_files.build_report(self.warehouse, dashboard, property_, name_lookup(self.atlas))
+            return data_files.as_csv(report) if kind is ReportFormat.CSV else data_files.as_json(report)
+
         async with self.queue.turn(requester):
-            dashboard = await run_in_thread(self._read_dashboard, property_, pairs, now, data_access)
-            if kind in {ReportFormat.CSV, ReportFormat.JSON}:
-                content = await run_in_thread(self._data_content, dashboard, property_, kind)
+            dashboard = await run_in_thread(read_dashboard)
+            if kind is ReportFormat.PDF:
+                content = await pdf(dashboard, options, self.atlas, self.chromium)
             else:
-                content = await self._document_content(dashboard, options, kind)
+                is_data = kind in {ReportFormat.CSV, ReportFormat.JSON}
+                content = await run_in_thread(render_data if is_data else render_document)
         return ReportFile(options.file_name(dashboard, kind.suffix), MEDIA_TYPES[kind], content)
-
-    def _read_dashboard(self, property_: Property, pairs: Pairs, now: datetime, data_access: DataAccess) -> Dashboard:
-        return report_dashboard(self.warehouse, queries.query_of(self.warehouse, property_, pairs, now, data_access))
-
-    def _data_content(self, dashboard: Dashboard, property_: Property, kind: ReportFormat) -> bytes:
-        report = data_files.build_report(self.warehouse, dashboard, property_, name_lookup(self.atlas))
-        return data_files.as_csv(report) if kind is ReportFormat.CSV else data_files.as_json(report)
-
-    async def _document_content(self, dashboard: Dashboard, options: ReportOptions, kind: ReportFormat) -> bytes:
-        if kind is ReportFormat.PDF:
-            return await pdf(dashboard, options, self.atlas, self.chromium)
-        render_document = html if kind is ReportFormat.HTML else markdown
-        return (await run_in_thread(render_document, dashboard, options, self.atlas)).encode()
 
 
 def _report_options(property_: Property, text_by_name: dict[str, str]) -> ReportOptions:
@@ -112,7 +114,13 @@ def _report_options(property_: Property, text_by_name: dict[str, str]) -> Report
     custom_event = metric.removeprefix(CUSTOM_EVENT_PREFIX) if metric.startswith(CUSTOM_EVENT_PREFIX) else None
     if metric and not custom_event and metric not in set(Metric):
         metric_names = ", ".join(Metric)
-        raise BadQuery(f"metric={metric[:40]!r} is not a known metric. Use one of {metric_names}, or event:<name>.")
+        raise BadQuery(
+            _(
+                "metric={metric} is not a known metric. Use one of {metrics}, or event:<name>.",
+                metric=repr(metric[:40]),
+                metrics=metric_names,
+            )
+        )
     return ReportOptions(
         property_name=property_.name,
         metric=Metric(metric) if metric in set(Metric) else Metric.VISITORS,

@@ -13,13 +13,14 @@ from proprium.figures.heatmap import heatmap
 from proprium.figures.names import name_lookup, with_labels
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
+from proprium.figures.wording import BY_INTERVAL, count_text, filter_text, period_text
+from proprium.i18n import N_, ngettext
+from proprium.i18n import gettext as _
 from proprium.metrics.comparison import Change, change
 from proprium.metrics.query.period import Compare
-from proprium.metrics.query.query import Query
-from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series
+from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric
 
 MAX_TABLE_ROWS = 10
-ATTRIBUTION = "Places: IP Geolocation by DB-IP (db-ip.com). Maps: Natural Earth."
 
 
 class PaperSize(StrEnum):
@@ -55,7 +56,7 @@ class ReportTable:
     title: str
     unit: str
     rows: tuple[ReportTableRow, ...]
-    more: int  # number of rows that are not shown
+    more: str  # how many rows are not shown; "" if all are
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class ReportModel:
     goals: tuple[GoalRow, ...]
     week: Figure | None  # weekday × hour; None: no page views, or not queried
     tables: tuple[ReportTable, ...]
-    empty: tuple[str, ...]  # titles of the tables without rows in this period
+    empty: str  # names the tables without rows in this period; "" if all have some
     bots: str
     foot: str
 
@@ -119,59 +120,105 @@ TABLES: tuple[tuple[str, Dimension], ...] = (
     ("Kinds of bots", Dimension.BOT_CATEGORY),
     ("Pages that bots read", Dimension.BOT_PAGE),
 )
+"""Tables of a report, by their names in JSON and in the file names of CSV, which programs rely on."""
+TABLE_TITLES = {
+    Dimension.PAGE: N_("Pages"),
+    Dimension.ENTRY_PAGE: N_("Entry pages"),
+    Dimension.EXIT_PAGE: N_("Exit pages"),
+    Dimension.EVENT_PAGE: N_("Pages by events"),
+    Dimension.CHANNEL: N_("Channels"),
+    Dimension.REFERRER: N_("Referrers"),
+    Dimension.UTM_SOURCE: N_("UTM sources"),
+    Dimension.UTM_MEDIUM: N_("UTM mediums"),
+    Dimension.UTM_CAMPAIGN: N_("UTM campaigns"),
+    Dimension.UTM_TERM: N_("UTM terms"),
+    Dimension.UTM_CONTENT: N_("UTM contents"),
+    Dimension.COUNTRY: N_("Countries"),
+    Dimension.REGION: N_("Regions"),
+    Dimension.CITY: N_("Cities"),
+    Dimension.DEVICE: N_("Devices"),
+    Dimension.BROWSER: N_("Browsers"),
+    Dimension.PLATFORM: N_("Platforms"),
+    Dimension.SCREEN: N_("Screen sizes"),
+    Dimension.LANGUAGE: N_("Languages"),
+    Dimension.EVENT: N_("Custom events"),
+    Dimension.BOT: N_("Bots"),
+    Dimension.BOT_CATEGORY: N_("Bot categories"),
+    Dimension.BOT_PAGE: N_("Pages requested by bots"),
+}
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
-    """Formats the dashboard's numbers and draws its figures for print."""
+    """Formats the dashboard's numbers and draws its figures for print. Raises KeyError without the chart's series."""
+    query = dashboard.query
     breakdowns = with_labels(dashboard.breakdowns, name_lookup(atlas))
-    tables = tuple(_table(title, breakdowns[key]) for title, key in TABLES if key in breakdowns)
-    title, series, previous = _chart_series(dashboard, options)
-    country = _mapped_country(dashboard.query, atlas)
+    tables = [_table(breakdowns[dimension]) for _name, dimension in TABLES if dimension in breakdowns]
+    empty_titles = ", ".join(table.title for table in tables if not table.rows)
+    event, metric = options.custom_event, options.metric
+    if event is not None and event in dashboard.custom_timelines:
+        metric, title, event_title = Metric.EVENTS, event, event
+        series, previous = dashboard.custom_timelines[event], dashboard.previous_custom_timelines.get(event)
+    else:
+        title, event_title = _(numbers.METRIC_TITLES[metric]), None
+        series, previous = dashboard.timelines[metric], dashboard.previous_timelines.get(metric)
+    comparison_query = query.comparison_query() if previous is not None else None
+    legend = _(BY_INTERVAL[query.interval])
+    if comparison_query:
+        legend = _("{by_interval} · vs {dates} (dotted)", by_interval=legend, dates=comparison_query.period.dates)
+    country = query.open_country if query.open_country and atlas.has_regions(query.open_country) else None
     week_cells = breakdowns.get(Dimension.WEEKDAY_HOUR)
     return ReportModel(
         property_name=options.property_name,
         head=tuple(_head(dashboard, atlas)),
         cards=tuple(_cards(dashboard)),
         chart_title=title,
-        chart=_chart(dashboard, options, series, previous),
-        chart_legend=_legend(dashboard.query, previous),
-        map_title=f"{atlas.name(country)}: visitors by region" if country else "Visitors by country",
-        map=_map_figure(breakdowns, country, atlas),
+        chart=timeline(series, previous, metric, Look.PRINT, query.interval, title=event_title),
+        chart_legend=legend,
+        map_title=(
+            _("{country}: visitors by region", country=atlas.name(country)) if country else _("Visitors by country")
+        ),
+        map=(
+            choropleth.regions(breakdowns[Dimension.REGION], country, Look.PRINT, atlas)
+            if country
+            else choropleth.world(breakdowns[Dimension.COUNTRY], Look.PRINT, atlas)
+        ),
         country=country,
         goals=tuple(_goals(dashboard)),
         week=heatmap(week_cells, Look.PRINT) if week_cells and week_cells.rows else None,
         tables=tuple(table for table in tables if table.rows),
-        empty=tuple(table.title for table in tables if not table.rows),
-        bots=_bots_text(dashboard.totals.bots),
-        foot=f"Based on {_count_text(dashboard.rows_read, 'event')}, including bots. {ATTRIBUTION}",
+        empty=_("No data in this period: {tables}.", tables=empty_titles) if empty_titles else "",
+        bots=ngettext(
+            "{count} bot hit is excluded from all other metrics.",
+            "{count} bot hits are excluded from all other metrics.",
+            dashboard.totals.bots,
+        ),
+        foot=_(
+            "Based on {events}, including bots. Places: IP Geolocation by DB-IP (db-ip.com). Maps: Natural Earth.",
+            events=count_text(dashboard.rows_read, "events"),
+        ),
     )
 
 
 def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:
     query = dashboard.query
-    yield (
-        "Period",
-        f"{query.period.label} ({query.period.dates})" if query.period.key != "custom" else query.period.dates,
-    )
+    period = period_text(query.period)
+    yield _("Period"), period if period == query.period.dates else f"{period} ({query.period.dates})"
     if comparison_query := query.comparison_query():
-        comparison_text = "Same period last year" if query.compare is Compare.YEAR else "Previous period"
-        yield "Compared to", f"{comparison_text} ({comparison_query.period.dates})"
+        comparison = _("Same period last year") if query.compare is Compare.YEAR else _("Previous period")
+        yield _("Compared to"), f"{comparison} ({comparison_query.period.dates})"
     lookup_name = name_lookup(atlas)
-    filters = ", ".join(filter_.label(lookup_name) for filter_ in query.filters)
-    yield "Filters", filters or "None"
+    yield _("Filters"), ", ".join(filter_text(filter_, lookup_name) for filter_ in query.filters) or _("None")
     local_time = query.now.astimezone(query.timezone)
-    yield "Created", f"{local_time.day} {local_time:%b %Y, %H:%M} ({query.timezone.key})"
-    window_text = _count_text(dashboard.live.minutes, "minute")
-    yield "Live visitors", f"{numbers.exact(dashboard.live.now)} in the last {window_text} (not filtered)"
-
-
-def _bots_text(hit_count: int) -> str:
-    verb = "is" if hit_count == 1 else "are"
-    return f"{_count_text(hit_count, 'bot hit')} {verb} excluded from all other metrics."
-
-
-def _count_text(count: int, noun: str) -> str:
-    return f"{numbers.exact(count)} {noun}{'' if count == 1 else 's'}"
+    yield _("Created"), f"{local_time.day} {local_time:%b %Y, %H:%M} ({query.timezone.key})"
+    yield (
+        _("Live visitors"),
+        ngettext(
+            "{now} in the last minute (not filtered)",
+            "{now} in the last {count} minutes (not filtered)",
+            dashboard.live.minutes,
+            now=numbers.exact(dashboard.live.now),
+        ),
+    )
 
 
 def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
@@ -180,7 +227,7 @@ def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
         change_ = change(totals.value(metric), previous.value(metric), metric) if previous else None
         is_daily = metric is Metric.VISITORS and totals.daily_visitors
         yield ReportCard(
-            "Daily visitors" if is_daily else numbers.METRIC_TITLES[metric],
+            _("Daily visitors") if is_daily else _(numbers.METRIC_TITLES[metric]),
             numbers.format_metric_exact(metric, totals.value(metric)),
             change_,
         )
@@ -197,39 +244,7 @@ def _goals(dashboard: Dashboard) -> Iterator[GoalRow]:
         yield GoalRow(name, numbers.exact(session_count), rate, change_)
 
 
-def _chart_series(dashboard: Dashboard, options: ReportOptions) -> tuple[str, Series | None, Series | None]:
-    """Returns the chart's title, its series and the compared series."""
-    event = options.custom_event
-    if event is not None and event in dashboard.custom_timelines:
-        return event, dashboard.custom_timelines[event], dashboard.previous_custom_timelines.get(event)
-    metric = options.metric
-    return numbers.METRIC_TITLES[metric], dashboard.timelines.get(metric), dashboard.previous_timelines.get(metric)
-
-
-def _chart(dashboard: Dashboard, options: ReportOptions, series: Series | None, previous: Series | None) -> Figure:
-    if series is None:
-        raise KeyError(options.metric)
-    is_custom = options.custom_event in dashboard.custom_timelines
-    metric, title = (Metric.EVENTS, options.custom_event) if is_custom else (options.metric, None)
-    return timeline(series, previous, metric, Look.PRINT, dashboard.query.interval, title=title)
-
-
-def _legend(query: Query, previous: Series | None) -> str:
-    comparison_query = query.comparison_query() if previous is not None else None
-    return f"by {query.interval}" + (f" · vs {comparison_query.period.dates} (dotted)" if comparison_query else "")
-
-
-def _mapped_country(query: Query, atlas: Atlas) -> str | None:
-    return query.open_country if atlas.has_regions(query.open_country) else None
-
-
-def _map_figure(breakdowns: dict[Dimension, Breakdown], country: str | None, atlas: Atlas) -> Figure:
-    if country:
-        return choropleth.regions(breakdowns[Dimension.REGION], country, Look.PRINT, atlas)
-    return choropleth.world(breakdowns[Dimension.COUNTRY], Look.PRINT, atlas)
-
-
-def _table(title: str, breakdown: Breakdown) -> ReportTable:
+def _table(breakdown: Breakdown) -> ReportTable:
     shown_rows = breakdown.rows[:MAX_TABLE_ROWS]
     largest_count = max((row.count for row in shown_rows), default=0) or 1
     rows = (
@@ -242,4 +257,6 @@ def _table(title: str, breakdown: Breakdown) -> ReportTable:
         )
         for row in shown_rows
     )
-    return ReportTable(title, breakdown.unit, tuple(rows), max(0, breakdown.distinct - len(shown_rows)))
+    more_count = max(0, breakdown.distinct - len(shown_rows))
+    more = ngettext("and {count} more", "and {count} more", more_count) if more_count else ""
+    return ReportTable(_(TABLE_TITLES[Dimension(breakdown.dimension)]), _(breakdown.unit), tuple(rows), more)

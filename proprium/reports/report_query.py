@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Dashboard, Dimension
-
-if TYPE_CHECKING:
-    from proprium.warehouse.warehouse import Warehouse
+from proprium.warehouse.warehouse import Warehouse
 
 HOURS_PER_WEEK = 168
 

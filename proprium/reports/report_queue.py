@@ -19,6 +19,8 @@ from limits.strategies import FixedWindowRateLimiter
 
 from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.errors import ReportsBusy, TooManyRequests
+from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 
 SECONDS_PER_REPORT = 3
 """Duration of a PDF on two idle cores (measured: 2 to 3 s); used for Retry-After."""
@@ -82,16 +84,38 @@ class ReportQueue:
         if requester.key is not None and own_count >= (
             limits.max_per_account if requester.is_account else limits.max_per_address
         ):
-            requester_text = "Your account" if requester.is_account else "Your network address"
-            raise self._busy_error(f"{requester_text} already has {_count_text(own_count)} in progress.")
-        if self.in_progress >= limits.max_total or (
-            not requester.is_account and self._anonymous_count() >= limits.max_anonymous
-        ):
-            raise self._busy_error(f"The server is busy: {_count_text(self.in_progress)} in progress.")
+            if requester.is_account:
+                reason = ngettext(
+                    "Your account already has {count} report in progress.",
+                    "Your account already has {count} reports in progress.",
+                    own_count,
+                )
+            else:
+                reason = ngettext(
+                    "Your network address already has {count} report in progress.",
+                    "Your network address already has {count} reports in progress.",
+                    own_count,
+                )
+            raise self._busy_error(reason)
+        anonymous_count = sum(count for other, count in self._in_progress.items() if not other.is_account)
+        has_anonymous_slot = requester.is_account or anonymous_count < limits.max_anonymous
+        if self.in_progress >= limits.max_total or not has_anonymous_slot:
+            raise self._busy_error(
+                ngettext(
+                    "The server is busy: {count} report in progress.",
+                    "The server is busy: {count} reports in progress.",
+                    self.in_progress,
+                )
+            )
         if self._is_rate_limited(requester) and not self._rate_limiter.test(self._rate_limit, requester.key or ""):
             raise TooManyRequests(
-                f"Rate limit of {limits.max_per_minute} reports per minute exceeded for your network address. "
-                "Try again in a minute, or sign in.",
+                ngettext(
+                    "Rate limit of {count} report per minute exceeded for your network address. "
+                    "Try again in a minute, or sign in.",
+                    "Rate limit of {count} reports per minute exceeded for your network address. "
+                    "Try again in a minute, or sign in.",
+                    limits.max_per_minute,
+                ),
                 60,
             )
 
@@ -130,8 +154,9 @@ class ReportQueue:
                 with contextlib.suppress(ValueError):  # a release has already removed it
                     waiters.remove(waiter)
             if isinstance(error, TimeoutError):
+                timeout_text = f"{self._limits.turn_timeout_s:g}"
                 raise self._busy_error(
-                    f"The report could not be started within {self._limits.turn_timeout_s:g} seconds."
+                    _("The report could not be started within {seconds} seconds.", seconds=timeout_text)
                 ) from None
             raise
 
@@ -148,13 +173,7 @@ class ReportQueue:
     def _is_rate_limited(self, requester: Requester) -> bool:
         return requester.key is not None and not requester.is_account
 
-    def _anonymous_count(self) -> int:
-        return sum(count for requester, count in self._in_progress.items() if not requester.is_account)
-
     def _busy_error(self, reason: str) -> ReportsBusy:
         retry_after_s = max(1, math.ceil(self.in_progress * SECONDS_PER_REPORT / self._limits.max_running))
-        return ReportsBusy(f"{reason} Try again in {retry_after_s} seconds.", retry_after_s)
-
-
-def _count_text(report_count: int) -> str:
-    return "1 report" if report_count == 1 else f"{report_count} reports"
+        advice = ngettext("Try again in {count} second.", "Try again in {count} seconds.", retry_after_s)
+        return ReportsBusy(_("{reason} {advice}", reason=reason, advice=advice), retry_after_s)

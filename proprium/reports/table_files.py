@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Iterator
 from typing import Any
 
 from proprium.figures import numbers
 from proprium.figures.names import NameLookup
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension, Metric
+from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension
 from proprium.serialization.csv_cells import csv_bytes
 
 CODED_DIMENSIONS = frozenset(
@@ -21,40 +20,38 @@ CODED_DIMENSIONS = frozenset(
 
 def to_csv(table: BreakdownTable) -> bytes:
     """Returns CSV with a header line; durations in seconds, rates in percent, unknown numbers empty."""
-    return csv_bytes(_csv_rows(table))
+    has_codes = table.dimension in CODED_DIMENSIONS
+    titles = (
+        numbers.METRIC_TITLES[metric] + (" (%)" if metric in RATES else " (s)" if metric in DURATIONS else "")
+        for metric in table.metrics
+    )
+    rows: list[list[Any]] = [[dimension_name(table.dimension), *(["Code"] if has_codes else []), *titles]]
+    for row in table.rows:
+        code = [row.value or ""] if has_codes else []
+        rows.append([row.label, *code, *(_round(row.numbers[metric]) for metric in table.metrics)])
+    return csv_bytes(rows)
 
 
 def to_json(table: BreakdownTable, query: Query, lookup_name: NameLookup) -> str:
     """Returns JSON of the rows with dimension, period, filters and sort, so that the file is self-explanatory."""
     period = query.period
+    rows = [
+        {
+            "value": row.value,
+            "label": row.label,
+            **{metric.value: _round(row.numbers[metric]) for metric in table.metrics},
+        }
+        for row in table.rows
+    ]
     document = {
         "dimension": table.dimension,
         "period": {"from": period.start.isoformat(), "to": period.end.isoformat(), "timezone": query.timezone.key},
         "filters": [filter_.to_text() for filter_ in query.filters],
         "filters_in_words": [filter_.label(lookup_name) for filter_ in query.filters],
         "sort": table.sort,
-        "rows": list(_json_rows(table)),
+        "rows": rows,
     }
     return json_format.dumps(document, ensure_ascii=False, indent=1)
-
-
-def _csv_rows(table: BreakdownTable) -> Iterator[list[Any]]:
-    has_codes = table.dimension in CODED_DIMENSIONS
-    yield [dimension_name(table.dimension), *(["Code"] if has_codes else []), *map(_title, table.metrics)]
-    for row in table.rows:
-        code = [row.value or ""] if has_codes else []
-        yield [row.label, *code, *(_round(row.numbers[metric]) for metric in table.metrics)]
-
-
-def _json_rows(table: BreakdownTable) -> Iterator[dict[str, Any]]:
-    for row in table.rows:
-        values = {metric.value: _round(row.numbers[metric]) for metric in table.metrics}
-        yield {"value": row.value, "label": row.label, **values}
-
-
-def _title(metric: Metric) -> str:
-    unit = " (%)" if metric in RATES else " (s)" if metric in DURATIONS else ""
-    return numbers.METRIC_TITLES[metric] + unit
 
 
 def _round(number: float | None) -> float | None:

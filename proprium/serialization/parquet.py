@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import BigInteger, Boolean, Integer, SmallInteger, String
 
-from proprium.serialization.raw_events import CONTEXT_FIELDS, to_json
+from proprium.serialization.event_fields import CONTEXT_FIELDS, to_json
 from proprium.storage.events import StoredEvent
 from proprium.storage.stored_columns import COLUMN_BY_KEY
 

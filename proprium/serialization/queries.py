@@ -5,12 +5,12 @@ Each runs in the calling thread; results carry their cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from proprium.figures.names import NAMED_DIMENSIONS, NameLookup, with_label
 from proprium.metrics import where
@@ -21,7 +21,7 @@ from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.query.url import Params, PropertyFacts, query_from
-from proprium.metrics.results import BreakdownTable, Metric, Series, Totals, rows_read
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Metric, Series, Totals, rows_read
 from proprium.metrics.timeline import series_of
 from proprium.metrics.totals_query import WHOLE_PERIOD, query_totals
 from proprium.storage.tables import Property
@@ -108,7 +108,12 @@ def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
     with warehouse.read() as connection:
         buckets = calendar_buckets(query.period, query.interval, query.now)
         totals_by_bucket = query_totals(connection, query, buckets)
-        comparison_series = _series(connection, comparison_query) if comparison_query else None
+        comparison_series = None
+        if comparison_query:
+            period = comparison_query.period
+            comparison_buckets = calendar_buckets(period, comparison_query.interval, comparison_query.now)
+            comparison_totals = query_totals(connection, comparison_query, comparison_buckets)
+            comparison_series = _by_name(series_of(comparison_query, comparison_buckets, comparison_totals))
     cost = Cost(rows_read(query, totals_by_bucket[WHOLE_PERIOD]), perf_counter() - started_s)
     return MeasuredTimeline(query, _by_name(series_of(query, buckets, totals_by_bucket)), comparison_series, cost)
 
@@ -122,23 +127,14 @@ def breakdown(
         result_table = _search_by_name(warehouse, query, dimension, slice_, lookup_name)
     else:
         result_table = _with_labels(_read_table(warehouse, query, dimension, slice_), lookup_name)
+    condition = where.bot_hits(query) if query.audience is Audience.BOTS else where.all_hits(query)
     with warehouse.read() as connection:
-        hit_count = _count_hits(connection, query)
+        hit_count = int(connection.scalar(select(func.count()).select_from(event).where(condition)) or 0)
     return MeasuredTable(query, result_table, Cost(hit_count, perf_counter() - started_s))
-
-
-def _series(connection: Connection, query: Query) -> Mapping[str, Series]:
-    buckets = calendar_buckets(query.period, query.interval, query.now)
-    return _by_name(series_of(query, buckets, query_totals(connection, query, buckets)))
 
 
 def _by_name(series: Mapping[Metric, Series]) -> dict[str, Series]:
     return {metric.value: metric_series for metric, metric_series in series.items()}
-
-
-def _count_hits(connection: Connection, query: Query) -> int:
-    condition = where.bot_hits(query) if query.audience is Audience.BOTS else where.all_hits(query)
-    return int(connection.scalar(select(func.count()).select_from(event).where(condition)) or 0)
 
 
 def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slice) -> BreakdownTable:
@@ -160,22 +156,17 @@ def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slic
 def _search_by_name(
     warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
 ) -> BreakdownTable:
-    batches = list(_read_whole_table(warehouse, query, dimension, replace(slice_, search=""), lookup_name))
+    """Reads the whole table, as the warehouse has codes only, and selects the rows whose names match."""
     search_text = slice_.search.casefold()
-    matching_rows = [row for batch in batches for row in batch.rows if search_text in row.label.casefold()]
-    rows = tuple(matching_rows[slice_.offset : slice_.offset + slice_.limit])
-    return replace(batches[0], rows=rows, distinct=len(matching_rows))
-
-
-def _read_whole_table(
-    warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
-) -> Iterator[BreakdownTable]:
-    """Yields all rows in batches of TABLE_BATCH_SIZE."""
+    matching_rows: list[BreakdownTableRow] = []
     offset, distinct = 0, 1
     while offset < distinct:
-        batch = _read_table(warehouse, query, dimension, replace(slice_, limit=TABLE_BATCH_SIZE, offset=offset))
-        yield _with_labels(batch, lookup_name)
+        batch_slice = replace(slice_, search="", limit=TABLE_BATCH_SIZE, offset=offset)
+        batch = _with_labels(_read_table(warehouse, query, dimension, batch_slice), lookup_name)
+        matching_rows += (row for row in batch.rows if search_text in row.label.casefold())
         offset, distinct = offset + TABLE_BATCH_SIZE, batch.distinct
+    rows = tuple(matching_rows[slice_.offset : slice_.offset + slice_.limit])
+    return replace(batch, rows=rows, distinct=len(matching_rows))
 
 
 def _with_labels(table: BreakdownTable, lookup_name: NameLookup) -> BreakdownTable:

@@ -5,17 +5,15 @@ Storage is the source of truth. At most a few thousand events are in memory at a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
-import orjson
-
 from proprium.metrics.query.period import Period
 from proprium.serialization.csv_cells import csv_bytes
+from proprium.serialization.event_fields import CONTEXT_FIELDS, to_json
 from proprium.storage import event_codec
 from proprium.storage.database import Database
 from proprium.storage.events import StoredEvent, TimeRange, count_events, last_seq, read_events
@@ -23,9 +21,6 @@ from proprium.storage.tables import Property
 
 T = TypeVar("T")
 BATCH_SIZE = 1_000
-
-CONTEXT_FIELDS = ("platform", "browser", "device", "country", "region", "city", "is_bot", "bot_name")
-"""Fields that the collector derived from IP address and user agent."""
 
 
 class ExportFormat(StrEnum):
@@ -140,11 +135,3 @@ def _json_line(event: StoredEvent) -> bytes:
         **dict(zip(CONTEXT_FIELDS, _context_values(event), strict=True)),
     }
     return to_json(record).encode() + b"\n"
-
-
-def to_json(value: Any) -> str:
-    """Serialises to one line of JSON; falls back to `json` for integers over 64 bits and lone surrogates."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)

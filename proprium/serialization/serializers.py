@@ -10,7 +10,7 @@ from proprium.metrics.breakdown_query import default_metric
 from proprium.metrics.comparison import COUNT_METRICS, change
 from proprium.metrics.query.period import Period
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import RATES, BreakdownTable, BreakdownTableRow, LiveVisitors, Metric, Series
+from proprium.metrics.results import RATES, BreakdownTable, LiveVisitors, Metric, Series
 from proprium.serialization import schemas
 from proprium.serialization.queries import Cost, MeasuredTable, MeasuredTimeline, MeasuredTotals
 from proprium.storage.tables import Property
@@ -55,7 +55,15 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
     previous = measured_totals.previous
     return schemas.Totals(
         **response_fields(measured_totals.query, measured_totals.cost),
-        metrics={metric.value: _metric_number(metric, measured_totals) for metric in metrics},
+        metrics={
+            metric.value: _number(
+                metric,
+                unit_of(metric),
+                measured_totals.totals.value(metric),
+                (previous.value(metric),) if previous else None,
+            )
+            for metric in metrics
+        },
         custom_events={
             name: _number(Metric.EVENTS, "count", count, (previous.custom.get(name, 0),) if previous else None)
             for name, count in measured_totals.totals.custom.items()
@@ -84,10 +92,19 @@ def serialize_breakdown(measured_table: MeasuredTable) -> schemas.Breakdown:
 
 def serialize_table(table: BreakdownTable) -> schemas.Table:
     share_metric = default_metric(table.dimension)
+    rows = [
+        schemas.Row(
+            value=row.value,
+            label=row.label,
+            numbers={metric.value: number for metric, number in row.numbers.items()},
+            share_percent=100 * (row.numbers[share_metric] or 0) / table.total if table.total else 0.0,
+        )
+        for row in table.rows
+    ]
     return schemas.Table(
         dimension=table.dimension,
         metrics=[metric.value for metric in table.metrics],
-        rows=[_row(row, share_metric, table.total) for row in table.rows],
+        rows=rows,
         distinct=table.distinct,
         total={share_metric.value: table.total},
     )
@@ -110,11 +127,6 @@ def _buckets(series: Mapping[str, Series], names: Sequence[str]) -> list[schemas
     ]
 
 
-def _metric_number(metric: Metric, measured_totals: MeasuredTotals) -> schemas.Number:
-    previous = (measured_totals.previous.value(metric),) if measured_totals.previous else None
-    return _number(metric, unit_of(metric), measured_totals.totals.value(metric), previous)
-
-
 def _period(period: Period) -> schemas.Period:
     return schemas.Period(
         key=period.key,
@@ -134,12 +146,3 @@ def _number(
     change_ = change(value, previous[0], metric)
     change_schema = schemas.Change.model_validate({**vars(change_), "kind": change_.kind.value})
     return schemas.Number(value=value, unit=unit, previous=previous[0], change=change_schema)
-
-
-def _row(row: BreakdownTableRow, metric: Metric, total: schemas.Numeric) -> schemas.Row:
-    share = 100 * (row.numbers[metric] or 0) / total if total else 0.0
-    return schemas.Row(value=row.value, label=row.label, numbers=_by_name(row.numbers), share_percent=share)
-
-
-def _by_name(numbers: Mapping[Metric, float | None]) -> dict[str, schemas.Numeric]:
-    return {metric.value: number for metric, number in numbers.items()}

@@ -42,8 +42,8 @@ from proprium.storage.migrate import migrate
 from proprium.storage.tables import Property
 from proprium.ui import session
 from proprium.ui.app import mount, with_page_middleware
-from proprium.ui.html_head import head_html
 from proprium.ui.http import socket_limits
+from proprium.ui.http.html_head import head_html
 from proprium.ui.services import Services
 from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.projection.rules import stored_rules

@@ -13,16 +13,15 @@ from starlette.types import ASGIApp
 
 from proprium.config import Settings
 from proprium.ui import nicegui_patches, page_memory
+from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import auth_routes, error_pages, page_access, plain_routes, socket_messages
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
 from proprium.ui.http.framework_assets import FrameworkAssets
 from proprium.ui.http.security import (
-    ClientAddressOf,
     HeadRequests,
     PageRateLimit,
     SecurityHeaders,
     SocketOriginCheck,
-    peer_address,
 )
 from proprium.ui.http.socket_limits import SocketLimits
 from proprium.ui.http.static_files import CompressedStaticFiles

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
@@ -14,16 +13,18 @@ from nicegui import ui
 from nicegui.client import ClientConnectionTimeout
 from nicegui.element import Element
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.storage.tables import User
 from proprium.ui import theme
 from proprium.ui.components.controls import button, icon
-from proprium.ui.html_head import head_html
 from proprium.ui.http import page_access
+from proprium.ui.http.html_head import head_html
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.services import Services
 
 CONNECT_TIMEOUT_S = 60.0
-DEFAULT_DESCRIPTION = "Website analytics that run on your own server, written entirely in Python."
+DEFAULT_DESCRIPTION = N_("Website analytics that run on your own server, written entirely in Python.")
 
 
 @dataclass(frozen=True)
@@ -69,50 +70,45 @@ def layout(
     user: User | None = None,
     *,
     access: PageAccess,
-    description: str = DEFAULT_DESCRIPTION,
+    description: str = "",
     is_tracked: bool = True,
     width: str = "",
     has_navigation: bool = True,
 ) -> Iterator[Layout]:
     """Builds the page around its main column, and enters that column. `width` is "", "narrow" or "slim".
 
-    `access` states the rights that the page requires: the page is ended when its reader loses them.
+    `title` and `description` are for browsers and search engines, in the reader's language. `access` states the rights
+    that the page requires: the page is ended when its reader loses them.
     """
     page_access.register(services, access)
-    _add_head_html(services, request, title, description)
-    if is_tracked:
-        _add_tracking_tag(services, request)
-    ui.link("Skip to content", "#main").classes("skip")
+    _add_head_html(services, request, title, description or _(DEFAULT_DESCRIPTION), is_tracked=is_tracked)
+    ui.link(_("Skip to content"), "#main").classes("skip")
     with ui.element("header").classes("top"), ui.element("div"):
-        with ui.element("a").classes("brand").props('href="/" aria-label="Proprium, home"'):
+        with ui.element("a").classes("brand").props('href="/"') as brand:
+            brand.props["aria-label"] = _("Proprium, home")
             ui.element("span").classes("logo")
             ui.label("Proprium").classes(theme.HIDE_ON_PHONE)
         toolbar = ui.element("div").classes("slot")
         actions = ui.element("div").classes("actions")
         with ui.element("div").classes("actions"):
             if has_navigation:
-                _navigation(request, user)
-            _theme_toggle()
+                _build_navigation(request, user)
+            # The style sheet shows the icon of the current choice.
+            with button("", "auto", name=_("Theme: automatic, light or dark")).classes("theme-toggle") as toggle_button:
+                icon("sun")
+                icon("moon")
+                ui.tooltip(_("Theme: automatic, light, dark"))
+            toggle_button.on("click", js_handler="() => propriumTheme.next()")
     main = ui.element("main").classes(f"wrap {width}").props('id="main"')
     with ui.element("footer").classes("foot") as footer:
         ui.label("Proprium")
-        ui.link("Documentation", "/documentation")
-        ui.link("Changelog", "/changelog")
+        ui.link(_("Documentation"), "/documentation")
+        ui.link(_("Changelog"), "/changelog")
     with main:
         yield Layout(toolbar=toolbar, actions=actions, main=main, footer=footer)
 
 
-def track(services: Services, event: str, data: Mapping[str, Any] | None = None) -> None:
-    """Sends a UI event to Proprium's own property.
-
-    It contains no ids or names.
-    """
-    if services.own_property_id is not None:
-        payload = json.dumps({"event": event, "data": dict(data or {})})
-        ui.run_javascript(f"(window.collectorQueue = window.collectorQueue || []).push({payload})")
-
-
-def _add_head_html(services: Services, request: Request, title: str, description: str) -> None:
+def _add_head_html(services: Services, request: Request, title: str, description: str, *, is_tracked: bool) -> None:
     ui.page_title(f"{title} · Proprium")
     page_url = escape(services.settings.public_url + request.url.path, quote=True)
     image_url = escape(services.settings.public_url + "/favicon.ico", quote=True)
@@ -126,14 +122,8 @@ def _add_head_html(services: Services, request: Request, title: str, description
     )
     # Quasar gets the theme once it has loaded; our own colours do not depend on it.
     ui.add_body_html('<script type="module">propriumTheme.apply(); setTimeout(() => propriumTheme.apply());</script>')
-
-
-def _add_tracking_tag(services: Services, request: Request) -> None:
-    """Adds the tracking script.
-
-    It reports the route's pattern instead of the path, which has property ids in it.
-    """
-    if services.own_property_id is not None:
+    if is_tracked and services.own_property_id is not None:
+        # Reports the route's pattern instead of the path, which has property ids in it.
         ui.add_head_html(
             f'<script defer src="/collector.js" data-collector-id="{services.own_property_id}"'
             f' data-url="{escape(route_pattern(request), quote=True)}"'
@@ -149,26 +139,15 @@ def route_pattern(request: Request) -> str:
     return path
 
 
-def _navigation(request: Request, user: User | None) -> None:
+def _build_navigation(request: Request, user: User | None) -> None:
     links = (
-        [("Properties", "/properties"), ("Account", "/account")]
+        [(_("Properties"), "/properties"), (_("Account"), "/account")]
         if user
-        else [("Documentation", "/documentation"), ("Sign in", "/login")]
+        else [(_("Documentation"), "/documentation"), (_("Sign in"), "/login")]
     )
-    with ui.element("nav").classes(theme.LINE).props('aria-label="Pages"'):
+    with ui.element("nav").classes(theme.LINE) as navigation:
+        navigation.props["aria-label"] = _("Pages")
         for label, href in links:
             link = ui.link(label, href).classes("nav")
             if request.url.path == href:
                 link.props('aria-current="page"')
-
-
-def _theme_toggle() -> None:
-    """Builds the theme button.
-
-    The style sheet shows the icon of the current choice.
-    """
-    with button("", "auto", name="Theme: automatic, light or dark").classes("theme-toggle") as toggle_button:
-        icon("sun")
-        icon("moon")
-        ui.tooltip("Theme: automatic, light, dark")
-    toggle_button.on("click", js_handler="() => propriumTheme.next()")

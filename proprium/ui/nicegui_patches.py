@@ -18,6 +18,7 @@ from nicegui.props import Props
 
 _original_expects_arguments = helpers.expects_arguments
 _parse = Props.parse
+_parse_cached = lru_cache(maxsize=1_024)(_parse)
 _PLAIN = re.compile(r"[^\[{]{1,200}")
 """Matches props without lists and dictionaries: elements could change those in a shared copy."""
 
@@ -43,9 +44,4 @@ def parse_props(text: str | None) -> dict[str, Any]:
 
     A cached text takes 1 µs instead of 28, and leaves no reference cycle.
     """
-    return dict(_parsed(text)) if text and _PLAIN.fullmatch(text) else _parse(text)
-
-
-@lru_cache(maxsize=1_024)
-def _parsed(text: str) -> dict[str, Any]:
-    return _parse(text)
+    return dict(_parse_cached(text)) if text and _PLAIN.fullmatch(text) else _parse(text)

@@ -12,7 +12,7 @@ from proprium.accounts.passwords import PasswordHashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.reports.report_queue import ReportQueue
-from proprium.ui.http.security import ClientAddressOf, peer_address
+from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.render_queue import RenderQueue
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 from urllib.parse import quote
 
 from fastapi import HTTPException
@@ -43,7 +42,10 @@ def require_user(services: Services, request: HTTPConnection) -> User:
 
     Otherwise redirects to the sign-in page, which leads back to this one.
     """
-    return user_of(services, request) or _redirect_to_login(request)
+    if user := user_of(services, request):
+        return user
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
 
 
 def current_user(services: Services) -> User | None:
@@ -89,11 +91,6 @@ def keep_device(response: Response, device_cookie: str, *, is_https: bool) -> No
         samesite="lax",
         secure=is_https,
     )
-
-
-def _redirect_to_login(request: HTTPConnection) -> NoReturn:
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
 
 
 def is_owner(user: User | None) -> bool:

@@ -1,4 +1,4 @@
-"""Accounts: addresses, passwords, and the owner who cannot be lost."""
+"""Users: e-mail addresses, passwords, profile, removal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.builders import PASSWORD, a_user
 
 
 def test_an_account_is_found_by_its_address_in_any_case(database: Database) -> None:
-    made = users.create_user(database, " Ada@Example.COM ", "Ada\nLovelace", PASSWORD)
-    assert made.email == "ada@example.com"
+    user = users.create_user(database, " Ada@Example.COM ", "Ada\nLovelace", PASSWORD)
+    assert user.email == "ada@example.com"
     assert users.find(database, "ADA@example.com").name == "Ada Lovelace"
     assert users.find(database, "ada@example.com").role == Role.EDITOR
 
@@ -28,7 +28,7 @@ def test_an_address_is_taken_once(database: Database) -> None:
 @pytest.mark.parametrize(
     "email", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "x" * 250 + "@e.com"]
 )
-def test_what_is_no_address_is_refused(database: Database, email: str) -> None:
+def test_an_invalid_address_is_rejected(database: Database, email: str) -> None:
     with pytest.raises(UserFacingError, match="not an e-mail address"):
         a_user(database, email)
 
@@ -36,7 +36,7 @@ def test_what_is_no_address_is_refused(database: Database, email: str) -> None:
 @pytest.mark.parametrize(
     "email", ["ada@example.com", "ada+stats@mail.example.co.uk", "ada@localhost", "ädä@exämple.de"]
 )
-def test_ordinary_addresses_are_taken(database: Database, email: str) -> None:
+def test_valid_addresses_are_accepted(database: Database, email: str) -> None:
     assert a_user(database, email).email == email
 
 
@@ -46,22 +46,22 @@ def test_a_short_password_is_refused_and_the_message_says_so(database: Database)
     assert not users.has_users(database)
 
 
-def test_only_the_right_password_fits(database: Database) -> None:
+def test_only_the_correct_password_matches(database: Database) -> None:
     ada = a_user(database, password="correct horse")
-    found = users.check_password(database, "ADA@example.com", "correct horse")
-    assert found is not None
-    assert found.id == ada.id
+    user = users.check_password(database, "ADA@example.com", "correct horse")
+    assert user is not None
+    assert user.id == ada.id
     assert users.check_password(database, "ada@example.com", "correct horse ") is None
     assert users.check_password(database, "nobody@example.com", "correct horse") is None
 
 
-def test_a_password_is_kept_as_argon2id(database: Database) -> None:
+def test_a_password_is_stored_as_an_argon2id_hash(database: Database) -> None:
     ada = a_user(database, password="correct horse")
     assert ada.password_hash.startswith("$argon2id$")
     assert "correct horse" not in ada.password_hash
 
 
-def test_a_hash_of_a_weaker_day_is_renewed_when_its_owner_signs_in(
+def test_a_hash_with_weaker_parameters_is_replaced_at_the_next_sign_in(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = a_user(database, password="correct horse")
@@ -70,7 +70,7 @@ def test_a_hash_of_a_weaker_day_is_renewed_when_its_owner_signs_in(
     assert "$m=65536,t=3,p=4$" in users.find(database, ada.email).password_hash
 
 
-def test_an_unknown_address_costs_a_hash_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_address_takes_the_time_of_a_hash_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[str] = []
     verify = passwords._hasher.__class__.verify
 
@@ -102,7 +102,7 @@ def test_a_profile_changes_name_and_address(database: Database) -> None:
     assert users.find(database, "ada@new.example.com").id == ada.id
 
 
-def test_the_last_owner_stays(database: Database) -> None:
+def test_the_last_owner_cannot_be_removed(database: Database) -> None:
     a_user(database, "first@example.com", Role.OWNER)
     with pytest.raises(Conflict, match="only owner"):
         users.remove(database, "first@example.com")
@@ -111,7 +111,7 @@ def test_the_last_owner_stays(database: Database) -> None:
     assert [user.email for user in users.list_users(database)] == ["second@example.com"]
 
 
-def test_who_is_removed_is_signed_out(database: Database) -> None:
+def test_a_removed_user_is_signed_out(database: Database) -> None:
     ada = a_user(database)
     token = login_sessions.start_session(database, ada.id)
     users.remove(database, ada.email)

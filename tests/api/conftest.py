@@ -1,4 +1,4 @@
-"""The API on a real storage, with the real collector behind it; the books are checked after every test."""
+"""The API on a real storage and collector; after each test, the counters must match the stored events."""
 
 from __future__ import annotations
 
@@ -55,28 +55,30 @@ class Api:
 
 
 @pytest.fixture
-def doors(database: Database, tmp_path: Path) -> Iterator[CollectorParts]:
+def collector_parts(database: Database, tmp_path: Path) -> Iterator[CollectorParts]:
     settings = Settings(data_dir=tmp_path, _env_file=None)  # type: ignore[call-arg]
-    doors = build_collector_parts(settings, database, ATLAS)
-    doors.group_commit.start()
-    yield doors
-    doors.stop()
-    counters = doors.collector.counters
+    collector_parts = build_collector_parts(settings, database, ATLAS)
+    collector_parts.group_commit.start()
+    yield collector_parts
+    collector_parts.stop()
+    counters = collector_parts.collector.counters
     assert counters.received == counters.outcome_count, counters
     assert counters.stored == len(list(read_events(database)))
 
 
 @pytest.fixture
-def app(doors: CollectorParts, warehouse: FilledWarehouse) -> FastAPI:
-    return app_of(warehouse, doors, NOW)
+def app(collector_parts: CollectorParts, warehouse: FilledWarehouse) -> FastAPI:
+    return app_of(warehouse, collector_parts, NOW)
 
 
-def app_of(filled: FilledWarehouse, doors: CollectorParts, now: datetime, **options: Any) -> FastAPI:
+def app_of(filled: FilledWarehouse, collector_parts: CollectorParts, now: datetime, **options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
     known = {"clock": lambda: now, **options}
-    made = api_app.build(filled.database, doors.collector, filled.warehouse, name_lookup(ATLAS), SERVER, **known)
-    app.mount(api_app.PREFIX, made)
-    problems.install(app)  # as the pages' app answers: a mounted one is not asked about an address with a line break
+    property_ = api_app.build(
+        filled.database, collector_parts.collector, filled.warehouse, name_lookup(ATLAS), SERVER, **known
+    )
+    app.mount(api_app.PREFIX, property_)
+    problems.install(app)  # as the pages' app answers: a mounted app does not see a path with a line break
     return app
 
 
@@ -87,13 +89,13 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def api(
-    app: FastAPI, database: Database, doors: CollectorParts, warehouse: FilledWarehouse
+    app: FastAPI, database: Database, collector_parts: CollectorParts, warehouse: FilledWarehouse
 ) -> AsyncIterator[Api]:
-    made = warehouse.property
-    doors.rules_cache.refresh()  # on a busy machine it looks for an unknown property a moment later
-    key = api_keys.create(database, "shop", property_id=made.id, may_write=True)
+    property_ = warehouse.property
+    collector_parts.rules_cache.refresh()  # on a busy machine it would look for an unknown property later
+    key = api_keys.create(database, "shop", property_id=property_.id, may_write=True)
     async with client_of(app) as client:
-        yield Api(client, app, database, doors, made, key)
+        yield Api(client, app, database, collector_parts, property_, key)
 
 
 # Reading
@@ -112,13 +114,13 @@ class Past:
     def facts(self) -> PropertyFacts:
         return facts_of(self.filled.warehouse, self.property, EVERY_KEY)
 
-    async def get(self, path: str = "", asked: str = "", key: str | None = None) -> httpx.Response:
-        """`path` is what follows the property's id, `asked` what follows the question mark."""
-        address = f"/api/v1/properties/{self.property.id}{path}" + (f"?{asked}" if asked else "")
+    async def get(self, path: str = "", query_string: str = "", key: str | None = None) -> httpx.Response:
+        """Requests `path` below the property's URL."""
+        address = f"/api/v1/properties/{self.property.id}{path}" + (f"?{query_string}" if query_string else "")
         return await self.client.get(address, headers={"Authorization": f"Bearer {self.key if key is None else key}"})
 
-    async def json(self, path: str = "", asked: str = "") -> Any:
-        answer = await self.get(path, asked)
+    async def json(self, path: str = "", query_string: str = "") -> Any:
+        answer = await self.get(path, query_string)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -136,17 +138,17 @@ class Year:
 
 @pytest.fixture(scope="session")
 def year(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
-    """The sample year takes longer to write than the tests to read it."""
+    """Returns the sample year, written once: that takes longer than the tests."""
     folder = tmp_path_factory.mktemp("year")
     shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
     filled = FilledWarehouse(database, folder)
-    made = add_exemplar(database, None, until=UNTIL, count=EVENTS)
-    made = update_settings(database, made.id, timezone="Europe/Berlin")
+    property_ = add_exemplar(database, None, until=UNTIL, count=EVENTS)
+    property_ = update_settings(database, property_.id, timezone="Europe/Berlin")
     filled.projector.catch_up()
-    doors = build_collector_parts(Settings(data_dir=folder, _env_file=None), database, ATLAS)  # type: ignore[call-arg]
-    yield Year(filled, doors, made)
-    doors.stop()
+    collector_parts = build_collector_parts(Settings(data_dir=folder, _env_file=None), database, ATLAS)  # type: ignore[call-arg]
+    yield Year(filled, collector_parts, property_)
+    collector_parts.stop()
     filled.close()
     database.close()
 

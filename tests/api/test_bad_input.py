@@ -1,14 +1,17 @@
-"""Whatever stands in an address: what makes no sense is refused with a sentence, and nothing of it is ever run."""
+"""Invalid query parameters are rejected with an explanation, and never executed."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from proprium.errors import PropertyNotFound
 from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS, Operator
 from tests.api.conftest import Past
+from tests.support.pseudo_language import pseudo_language
 
 QUERIED = ("/totals", "/timeline", "/breakdown/page")
 EVENTS = ("/events.csv", "/events.jsonl", "/events.parquet")
@@ -74,20 +77,32 @@ OF_ONE = {
     "": {"what it does not take": "period=7d"},
 }
 WRONG = [
-    *((path, what, asked) for path in (*QUERIED, *EVENTS) for what, asked in NONSENSE.items()),
-    *((path, what, asked) for path in QUERIED for what, asked in OF_QUERIES.items()),
-    *((path, what, asked) for path, each in OF_ONE.items() for what, asked in each.items()),
+    *((path, what, query_string) for path in (*QUERIED, *EVENTS) for what, query_string in NONSENSE.items()),
+    *((path, what, query_string) for path in QUERIED for what, query_string in OF_QUERIES.items()),
+    *((path, what, query_string) for path, each in OF_ONE.items() for what, query_string in each.items()),
 ]
 
 
-async def test_what_makes_no_sense_is_refused_with_the_value_at_fault_and_the_way_out(past: Past) -> None:
-    for path, what, asked in WRONG:
-        answer = await past.get(path, asked)
+async def test_invalid_parameters_are_rejected_with_the_value_and_the_way_out(past: Past) -> None:
+    for path, what, query_string in WRONG:
+        answer = await past.get(path, query_string)
         told = f"{path[:40]}: {what}: {answer.status_code} {answer.text[:300]}"
         assert answer.status_code == 400, told
         assert answer.headers["content-type"] == "application/problem+json", told
         assert answer.json()["status"] == 400, told
         assert 20 < len(answer.json()["detail"]) < 600, told
+
+
+async def test_problems_are_the_same_in_every_language_of_the_interface(past: Past) -> None:
+    """Programs compare them; the message of a missing property is one that pages show as well."""
+    missing = f"/api/v1/properties/{UUID(int=1)}/totals"
+    headers = {"Authorization": f"Bearer {past.key}"}
+    requests = [lambda: past.client.get(missing, headers=headers), lambda: past.get("/totals", "period=fortnight")]
+    before = [(await request()).text for request in requests]
+    with pseudo_language():
+        assert [(await request()).text for request in requests] == before
+        assert str(PropertyNotFound(UUID(int=1))).startswith("⟦")
+    assert "It may have been deleted." in before[0]
 
 
 CANARY = "canary"
@@ -99,16 +114,16 @@ ATTEMPTS = (
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-async def test_sql_in_every_position_of_everything_is_text(past: Past, attempt: str) -> None:
+async def test_sql_in_any_parameter_is_treated_as_text(past: Past, attempt: str) -> None:
     before, written = await past.json("/totals", "period=12mo"), quote(attempt, safe="")
     filters = [f"{written}", f"{written}:is:x", f"page:{written}:x", f"data.{written}:is:x"]
     filters += [f"{dimension}:is:{written}" for dimension in (*HIT_DIMENSIONS, *SESSION_DIMENSIONS, "data.plan")]
     filters += [f"page:{operator}:{written}" for operator in Operator]
     filters += [f"data.{written}:{operator}:{written}" for operator in Operator]
-    asked = [f"filter={one}" for one in filters]
+    query_string = [f"filter={one}" for one in filters]
     names = ("period", "from", "timezone", "audience", "search", "sort", "order", "limit", "offset", "metric")
-    asked += [f"{name}={written}" for name in names] + [f"from=2026-01-01&to={written}", f"{written}=1"]
-    answers = [await past.get("/breakdown/page", one) for one in asked]
+    query_string += [f"{name}={written}" for name in names] + [f"from=2026-01-01&to={written}", f"{written}=1"]
+    answers = [await past.get("/breakdown/page", one) for one in query_string]
     answers += [await past.get("/timeline", f"{name}={written}") for name in ("compare", "interval", "metric")]
     answers += [await past.get("/events.csv", f"{name}={written}") for name in ("period", "from", "timezone")]
     paths = (f"/breakdown/{written}", f"/breakdown/data.{written}", f"/{written}", f"/events.{written}")
@@ -126,7 +141,7 @@ TABLES = {"event", "session", "position", "left_out", "compaction"}
 
 
 def tables(past: Past) -> set[str]:
-    """Of the warehouse; storage, whose canary would be another one, is asked as well."""
+    """Returns the warehouse's tables, and checks that storage has no canary either."""
     with past.filled.database.engine.connect() as storage:
         found = set(storage.scalars(text("SELECT name FROM sqlite_master")))
     assert {"event", "property", "api_key"} <= found

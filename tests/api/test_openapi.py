@@ -1,4 +1,4 @@
-"""What the API says of itself: for programs, for people, and whether it is true."""
+"""OpenAPI schema and reference page, and whether the API behaves as they say."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.support.warehouse_fixture import FilledWarehouse
 
 
 async def test_openapi_names_the_key_the_body_and_every_answer(api: Api) -> None:
-    told = (await api.client.get("/api/v1/openapi.json")).json()
-    assert told["servers"] == [{"url": "/api/v1"}]
-    operation = told["paths"]["/events"]["post"]
+    schema = (await api.client.get("/api/v1/openapi.json")).json()
+    assert schema["servers"] == [{"url": "/api/v1"}]
+    operation = schema["paths"]["/events"]["post"]
     assert operation["security"] == [{"HTTPBearer": []}]
     assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "429", "503"}
-    event = told["components"]["schemas"]["Event"]["properties"]
+    event = schema["components"]["schemas"]["Event"]["properties"]
     assert set(event) == {"event", "collectorId", "data", "id", "user_id", "timestamp", "ip", "user_agent"}
     assert all(field["description"] for name, field in event.items())
 
 
-async def test_the_page_for_people_tells_the_same_and_loads_nothing_from_elsewhere(api: Api) -> None:
+async def test_the_reference_page_has_every_field_and_loads_nothing_from_other_hosts(api: Api) -> None:
     page = await api.client.get("/api/v1/docs")
-    told = (await api.client.get("/api/v1/openapi.json")).json()
-    for field in told["components"]["schemas"]["Event"]["properties"]:
+    schema = (await api.client.get("/api/v1/openapi.json")).json()
+    for field in schema["components"]["schemas"]["Event"]["properties"]:
         assert f"<code>{field}</code>" in page.text
     assert "POST http://localhost:8000/api/v1/events" in page.text
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//(?!localhost:8000/)""", page.text)
@@ -46,19 +46,19 @@ READS = {
 }
 
 
-async def test_openapi_tells_of_every_number_what_it_is(api: Api) -> None:
-    told = (await api.client.get("/api/v1/openapi.json")).json()
-    assert set(told["paths"]) == READS | {"/events"}
+async def test_openapi_describes_every_field(api: Api) -> None:
+    schema = (await api.client.get("/api/v1/openapi.json")).json()
+    assert set(schema["paths"]) == READS | {"/events"}
     for path in READS:
-        operation = told["paths"][path]["get"]
+        operation = schema["paths"][path]["get"]
         assert operation["security"] == [{"HTTPBearer": []}]
         assert {"200", "400", "401", "429"} <= set(operation["responses"])
         assert operation["description"]
         assert all(one["description"] for one in operation.get("parameters", ()))
-    schemas = told["components"]["schemas"]
+    schemas = schema["components"]["schemas"]
     assert "unit" in schemas["Number"]["properties"]
     names = [
-        one["name"] for one in told["paths"]["/properties/{property_id}/breakdown/{dimension}"]["get"]["parameters"]
+        one["name"] for one in schema["paths"]["/properties/{property_id}/breakdown/{dimension}"]["get"]["parameters"]
     ]
     assert names[:6] == ["property_id", "dimension", "period", "from", "to", "timezone"]
     page = (await api.client.get("/api/v1/docs")).text
@@ -66,21 +66,23 @@ async def test_openapi_tells_of_every_number_what_it_is(api: Api) -> None:
         assert name in page
 
 
-def test_it_answers_as_it_says_whatever_is_asked(
-    database: Database, doors: CollectorParts, warehouse: FilledWarehouse
+def test_responses_conform_to_the_schema(
+    database: Database, collector_parts: CollectorParts, warehouse: FilledWarehouse
 ) -> None:
-    """Not asked: that everything which the schema allows makes sense, as a period that ends before it starts; and that
-    a body which breaks it is refused. Events that are right beside one that is wrong are taken."""
+    """Requests that the schema allows may still be rejected, such as a period that ends before it starts.
+
+    Valid events beside an invalid one are stored.
+    """
     made = warehouse.property
     key = api_keys.create(database, "schemathesis", property_id=made.id, may_write=True)
-    app = app_of(warehouse, doors, NOW, reads_per_minute=100_000)
+    app = app_of(warehouse, collector_parts, NOW, reads_per_minute=100_000)
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
-    asked: Counter[str] = Counter()
+    query_string: Counter[str] = Counter()
 
     def ask(case: schemathesis.Case) -> None:
         if is_an_id(case.path_parameters.get("property_id")):
             case.path_parameters["property_id"] = str(made.id)
-        asked[case.path] += 1
+        query_string[case.path] += 1
         rest = (
             [positive_data_acceptance] if case.method == "GET" else [positive_data_acceptance, negative_data_rejection]
         )
@@ -89,8 +91,8 @@ def test_it_answers_as_it_says_whatever_is_asked(
     for operation in (found.ok() for found in schema.get_all_operations()):
         cases = operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE)
         quick(8 if operation.method == "get" else 40)(given(case=cases)(ask))()
-    assert set(asked) == READS | {"/events"}
-    assert doors.collector.counters.received >= 40
+    assert set(query_string) == READS | {"/events"}
+    assert collector_parts.collector.counters.received >= 40
 
 
 def quick(count: int) -> settings:

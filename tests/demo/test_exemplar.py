@@ -1,4 +1,4 @@
-"""The sample property stands in storage like any other."""
+"""The sample property and its events in storage."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 
 def test_exemplar_belongs_to_its_maker_and_has_its_events_and_cards(database: Database):
     maker = a_user(database)
-    told: list[tuple[int, int]] = []
-    made = add_exemplar(database, maker.id, until=UNTIL, count=3000, on_progress=lambda *step: told.append(step))
-    assert (made.name, made.owner_id, made.custom_cards) == ("Exemplar", maker.id, ["signup", "download"])
-    stored = count_events(database, made.number)
+    steps: list[tuple[int, int]] = []
+    property_ = add_exemplar(database, maker.id, until=UNTIL, count=3000, on_progress=lambda *step: steps.append(step))
+    assert (property_.name, property_.owner_id, property_.custom_cards) == (
+        "Exemplar",
+        maker.id,
+        ["signup", "download"],
+    )
+    stored = count_events(database, property_.number)
     assert 2600 < stored < 3400
-    assert told[-1] == (stored, stored)
-    assert find_exemplar(database) == made
+    assert steps[-1] == (stored, stored)
+    assert find_exemplar(database) == property_
 
 
 def test_its_events_read_back_as_the_script_would_have_sent_them(database: Database):
-    made = add_exemplar(database, None, until=UNTIL, count=500)
-    views = [event for event in read_events(database, made.number) if event.event == "page_view"]
+    property_ = add_exemplar(database, None, until=UNTIL, count=500)
+    views = [event for event in read_events(database, property_.number) if event.event == "page_view"]
     assert all({"user_id", "view_id", "url", "title", "hostname"} <= view.data.keys() for view in views)
-    assert all(view.country and view.browser and view.property == made.id for view in views)
+    assert all(view.country and view.browser and view.property == property_.id for view in views)
 
 
-def test_there_is_none_before_it_is_made(database: Database):
+def test_none_is_found_before_it_is_created(database: Database):
     assert find_exemplar(database) is None

@@ -53,7 +53,7 @@ def test_every_event_is_of_the_property_and_has_an_id_of_its_own(events):
     assert len({event.id for event in events}) == len(events)
 
 
-def test_what_stands_in_a_column_was_sent(events):
+def test_columns_match_the_data_that_was_sent(events):
     for event in events[:500]:
         assert (event.page, event.user_id, event.view_id) == (
             event.data["url"],
@@ -70,7 +70,7 @@ def test_there_is_every_kind_of_event(events):
     assert kinds["page_view"] > kinds["session_start"] > kinds["signup"] > 0
 
 
-def test_everybody_starts_once_and_some_come_back(humans):
+def test_each_visitor_starts_once_and_some_return(humans):
     starts = Counter(event.visitor for event in humans if event.event == "session_start")
     assert set(starts.values()) == {1}
     days = defaultdict(set)
@@ -106,7 +106,7 @@ def test_nights_are_quieter_than_days(humans):
     assert sum(hours[hour] for hour in range(1, 5)) < sum(hours[hour] for hour in range(9, 13)) / 3
 
 
-def test_few_pages_are_read_much_and_many_little(humans):
+def test_page_views_follow_a_power_law(humans):
     ranks = [count for _, count in Counter(e.page for e in humans if e.event == "page_view").most_common()]
     assert len(ranks) > 25
     assert ranks[0] > 5 * ranks[len(ranks) // 2]

@@ -39,7 +39,7 @@ def test_a_tooltip_tells_the_real_number_while_the_colour_grows_by_powers_of_ten
         ATLAS,
     )
     land = figure["data"][0]
-    assert land["customdata"] == [["US", "United States", "99,999"], ["DE", "Germany", "99"]]
+    assert land["customdata"] == [["US", "United States", "99,999 visitors"], ["DE", "Germany", "99 visitors"]]
     assert land["z"] == [5.0, 2.0]
     assert land["zmax"] == 5.0
 

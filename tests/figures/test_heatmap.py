@@ -34,10 +34,10 @@ def test_monday_is_first_and_an_hour_without_views_is_empty_not_missing() -> Non
 
 def test_a_cell_tells_its_filter_its_name_and_the_exact_number() -> None:
     (trace,) = heatmap(cells(c7_23=1_200), Look.LIGHT)["data"]
-    assert trace["customdata"][6][23] == ["7-23", "Sunday 23:00", "1,200"]
-    assert trace["customdata"][0][0] == ["1-00", "Monday 00:00", "0"]
+    assert trace["customdata"][6][23] == ["7-23", "Sunday 23:00", "1,200 page views"]
+    assert trace["customdata"][0][0] == ["1-00", "Monday 00:00", "0 page views"]
 
 
 def test_the_busiest_hour_is_told_in_words() -> None:
-    assert busiest_hour_text(cells(c1_09=30, c7_23=1_200)) == "Most page views: Sunday 23:00, 1,200"
+    assert busiest_hour_text(cells(c1_09=30, c7_23=1_200)) == "Busiest hour: Sunday 23:00, 1,200 page views"
     assert busiest_hour_text(cells()) == "No data in this period"

@@ -1,4 +1,4 @@
-"""What everybody may read, and what stands around every page."""
+"""Public pages, and the layout around every page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.builders import a_property, a_user
 from tests.ui.conftest import HOME, Site
 
 
-async def test_the_start_tells_strangers_what_this_is_and_sends_others_to_their_properties(site: Site) -> None:
+async def test_the_home_page_redirects_signed_in_users_to_their_properties(site: Site) -> None:
     browser = site.browser()
     await browser.open("/")
     await browser.should_see("Sign in")
@@ -36,7 +36,7 @@ async def test_an_owned_server_does_not_ask_for_an_owner(site: Site) -> None:
     await browser.should_not_see("This server has no owner yet.")
 
 
-async def test_recipes_hold_this_servers_address_and_ones_own_property(site: Site) -> None:
+async def test_recipes_have_the_server_url_and_the_users_property(site: Site) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
     stranger, owner = site.browser(), site.browser(ada)
@@ -60,19 +60,19 @@ async def test_the_changelog_is_shown_as_text_never_as_markup(site: Site) -> Non
     assert "<script>alert" not in page.text
 
 
-async def test_pages_say_what_they_are_to_other_sites(site: Site) -> None:
+async def test_pages_have_open_graph_tags(site: Site) -> None:
     text = (await site.client().get("/documentation")).text
     assert '<meta property="og:title" content="Documentation">' in text
     assert f'<meta property="og:url" content="{HOME}/documentation">' in text
 
 
-async def test_the_theme_is_chosen_before_anything_is_painted_and_kept_in_the_browser(site: Site) -> None:
+async def test_the_theme_is_set_before_the_first_paint_and_stored_in_the_browser(site: Site) -> None:
     text = (await site.client().get("/login")).text
     assert text.index("root.dataset.theme") < text.index("</head>")
     assert "localStorage" in text
 
 
-async def test_style_sheets_and_fonts_may_be_kept_for_good(site: Site) -> None:
+async def test_style_sheets_and_fonts_are_immutable(site: Site) -> None:
     client = site.client()
     text = (await client.get("/login")).text
     addresses = re.findall(r'(?:href|src|url\()=?"(/assets/[^"]+)"', text)
@@ -83,7 +83,7 @@ async def test_style_sheets_and_fonts_may_be_kept_for_good(site: Site) -> None:
         assert "immutable" in answer.headers["cache-control"]
 
 
-async def test_our_own_pages_report_the_pattern_of_their_path(site: Site) -> None:
+async def test_own_pages_report_the_route_pattern(site: Site) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)
     text = (await site.client(ada).get(f"/properties/{mine.id}/settings")).text
@@ -95,7 +95,7 @@ async def test_our_own_pages_report_the_pattern_of_their_path(site: Site) -> Non
     assert str(mine.id) not in tag[0]
 
 
-async def test_the_setup_page_reports_nothing(site: Site) -> None:
+async def test_the_setup_page_is_not_tracked(site: Site) -> None:
     token = setup.create_setup_token(site.services.database)
     assert "collector.js" not in (await site.client().get(f"/setup?token={token}")).text
 
@@ -107,22 +107,22 @@ async def test_the_setup_page_reports_nothing(site: Site) -> None:
         ("/login", {}, "/login"),
     ],
 )
-def test_a_pattern_names_what_was_in_the_path(path: str, parameters: dict[str, str], pattern: str) -> None:
+def test_a_route_pattern_has_parameter_names(path: str, parameters: dict[str, str], pattern: str) -> None:
     scope = {"type": "http", "path": path, "headers": [], "query_string": b"", "path_params": parameters}
     assert route_pattern(Request(scope | {"server": ("x", 80), "scheme": "http"})) == pattern
 
 
-async def test_a_reader_without_a_socket_leaves_no_error_behind(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crawler's page: NiceGUI clears it away while it waits for a browser that never comes."""
+async def test_a_page_without_a_socket_logs_no_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NiceGUI deletes a crawler's page while it waits for the browser's socket."""
     monkeypatch.setattr(layout, "CONNECT_TIMEOUT_S", 0.2)
-    found = a_property(site.services.database, "Mine")
-    set_public(site.services.database, found.id, True)
-    troubles: list[dict[str, Any]] = []
+    property_ = a_property(site.services.database, "Mine")
+    set_public(site.services.database, property_.id, True)
+    errors: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, trouble: troubles.append(trouble))
-    assert (await site.client().get(f"/properties/{found.id}")).status_code == 200
+    loop.set_exception_handler(lambda _, error: errors.append(error))
+    assert (await site.client().get(f"/properties/{property_.id}")).status_code == 200
     (page,) = Client.instances.values()
     page.delete()
     await asyncio.sleep(0.5)
     loop.set_exception_handler(None)
-    assert not troubles
+    assert not errors

@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from nicegui import run, ui
-from nicegui.element import Element
 
 from proprium.accounts import api_keys
 from proprium.errors import Forbidden, SignInRequired, UserFacingError
+from proprium.i18n import gettext as _
 from proprium.properties import service
 from proprium.storage.tables import ApiKey, User
 from proprium.ui import session, theme
@@ -29,10 +29,10 @@ class ApiKeysPanel:
     def __init__(self, services: Services, user: User) -> None:
         self._services, self._database = services, services.database
         self._request = ui.context.client.request
-        with panel("API keys") as box:
+        with panel(_("API keys")) as box:
             with box.head:
-                link_button("API reference", "/api/v1/docs")
-                button("New key", "plus", on_click=self._open_dialog)
+                link_button(_("API reference"), "/api/v1/docs")
+                button(_("New key"), "plus", on_click=self._open_dialog)
             self._body = box.body
         self._draw(user)
 
@@ -42,43 +42,46 @@ class ApiKeysPanel:
         keys = api_keys.list_keys(self._database, user.id)
         with self._body:
             if not keys:
-                ui.label("No API keys yet. With a key, a program can read your statistics or send events.").classes(
-                    theme.MUTED
-                )
+                text = _("No API keys yet. With a key, a program can read your statistics or send events.")
+                ui.label(text).classes(theme.MUTED)
                 return
             with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
                 for key in keys:
-                    scope_label = (
-                        name_by_id.get(key.property_id, "Deleted property") if key.property_id else "All properties"
-                    )
-                    self._build_row(key, scope_label)
+                    name = name_by_id.get(key.property_id) if key.property_id else _("All properties")
+                    self._build_row(key, name or _("Deleted property"))
 
     def _build_row(self, key: ApiKey, scope_label: str) -> None:
         with ui.element("tr"):
             with ui.element("td"):
                 ui.label(key.name).classes("strong")
-                usage_text = f"last used {key.used_at:%-d %B %Y}" if key.used_at else "never used"
-                ui.label(f"created {key.created_at:%-d %B %Y}, {usage_text}").classes(f"{theme.MUTED} {theme.SMALL}")
+                created_on = f"{key.created_at:%-d %B %Y}"
+                used_on = f"{key.used_at:%-d %B %Y}" if key.used_at else ""
+                usage_text = (
+                    _("created {date}, last used {last_date}", date=created_on, last_date=used_on)
+                    if used_on
+                    else _("created {date}, never used", date=created_on)
+                )
+                ui.label(usage_text).classes(f"{theme.MUTED} {theme.SMALL}")
             with ui.element("td").classes(theme.MUTED):
                 ui.label(scope_label)
             with ui.element("td"):
-                tag("Can send events" if key.may_write else "Read-only")
+                tag(_("Can send events") if key.may_write else _("Read-only"))
             with ui.element("td").classes("r"):
-                button("Revoke", "trash", name=f"Revoke {key.name}", on_click=lambda: self._revoke(key))
+                button(_("Revoke"), "trash", name=_("Revoke {name}", name=key.name), on_click=lambda: self._revoke(key))
 
     def _open_dialog(self) -> None:
         user = self._current_user()
         properties = service.visible_properties(self._database, user)
-        with dialog("New API key") as box:
-            name = text_input("Name", placeholder="shop", help_text="What this key is for.", autofocus=True)
-            choices = {ALL_PROPERTIES: "All properties"}
+        with dialog(_("New API key")) as box:
+            name = text_input(_("Name"), placeholder="shop", help_text=_("What this key is for."), autofocus=True)
+            choices = {ALL_PROPERTIES: _("All properties")}
             choices |= {str(property_.id): property_.name for property_ in properties}
-            property_select = select("Property", choices, ALL_PROPERTIES)
-            help_text = "Every key can read. It can send events only to properties that you can edit."
-            write_switch = switch("Allow sending events", False, help_text=help_text)
+            property_select = select(_("Property"), choices, ALL_PROPERTIES)
+            help_text = _("Every key can read. It can send events only to properties that you can edit.")
+            write_switch = switch(_("Allow sending events"), False, help_text=help_text)
             with ui.element("div").classes("ft") as footer:
-                button("Cancel", on_click=box.close)
-                button("Create", "plus", kind=theme.PRIMARY, on_click=lambda: submit())
+                button(_("Cancel"), on_click=box.close)
+                button(_("Create"), "plus", kind=theme.PRIMARY, on_click=lambda: submit())
             token_box = ui.element("div").classes(theme.STACK)
 
         async def submit() -> None:
@@ -91,7 +94,9 @@ class ApiKeysPanel:
             if token is None:  # run.io_bound returns None while the server shuts down
                 return
             footer.delete()
-            self._show_token(token_box, token)
+            with token_box:  # for the only time: storage keeps its hash
+                ui.label(_("Copy it now — you won't see it again.")).classes("strong")
+                code(token, name=_("The new API key"))
             self._draw(self._current_user())
 
         box.open()
@@ -101,17 +106,14 @@ class ApiKeysPanel:
         property_ = service.find_visible(self._database, UUID(property_id), user) if property_id else None
         if property_ and may_write and not service.may_edit(user, property_):
             raise Forbidden(
-                f"You can read {property_.name}, but not send events to it. Create a read-only key instead."
+                _(
+                    "You can read {name}, but not send events to it. Create a read-only key instead.",
+                    name=property_.name,
+                )
             )
         return api_keys.create(
             self._database, name, user_id=user.id, property_id=property_.id if property_ else None, may_write=may_write
         )
-
-    def _show_token(self, container: Element, token: str) -> None:
-        """Shows the token for the only time: storage keeps its hash."""
-        with container:
-            ui.label("Copy it now — you won't see it again.").classes("strong")
-            code(token, name="The new API key")
 
     async def _revoke(self, key: ApiKey) -> None:
         try:
@@ -120,11 +122,11 @@ class ApiKeysPanel:
         except UserFacingError as problem:
             toast(str(problem), "bad")
             return
-        toast(f"API key {key.name} revoked.")
+        toast(_("API key {name} revoked.", name=key.name))
         self._draw(user)
 
     def _current_user(self) -> User:
         """Reads the signed-in user again before each change: the login may have ended since the page was opened."""
         if (user := session.user_of(self._services, self._request)) is None:
-            raise SignInRequired("Your session has ended. Sign in and try again.")
+            raise SignInRequired(_("Your session has ended. Sign in and try again."))
         return user

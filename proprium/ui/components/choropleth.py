@@ -10,6 +10,7 @@ from nicegui.element import Element
 from maps.atlas import Atlas
 from proprium.figures import choropleth as figures
 from proprium.figures.template import Figure, Look
+from proprium.i18n import gettext as _
 from proprium.metrics.results import Breakdown
 from proprium.ui.http.asset_urls import ASSETS, regions_url, world_url
 
@@ -25,17 +26,18 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
         self._update_method = "update"  # the method of map.js that NiceGUI calls after props change
         self._atlas = atlas
         no_rows = Breakdown(dimension="country", unit="visitors", rows=(), total=0, distinct=0)
-        self._show(figures.world(no_rows, Look.LIGHT, atlas), world_url(atlas), None, "Map of the world")
+        self._show(figures.world(no_rows, Look.LIGHT, atlas), world_url(atlas), None, _("Map of the world"))
         if on_pick is not None:
             self.on("pick", lambda event: on_pick(str(event.args["location"])))
 
     def show_world(self, countries: Breakdown, look: Look) -> None:
-        label = f"Map of the world: {countries.unit} by country"
+        label = _("Map of the world: {unit} by country", unit=_(countries.unit))
         self._show(figures.world(countries, look, self._atlas), world_url(self._atlas), look, label)
 
     def show_regions(self, breakdown: Breakdown, country: str, look: Look) -> None:
         """Shows the regions of `country`, for which `atlas.has_regions` must be true."""
-        label = f"Map of {self._atlas.name(country)}: {breakdown.unit} by region"
+        country_name = self._atlas.name(country)
+        label = _("Map of {country}: {unit} by region", country=country_name, unit=_(breakdown.unit))
         url = regions_url(self._atlas, country)
         self._show(figures.regions(breakdown, country, look, self._atlas), url, look, label)
 

@@ -9,6 +9,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.element import Element
 
+from proprium.i18n import gettext as _
 from proprium.ui import theme
 from proprium.ui.components.text import span
 
@@ -65,9 +66,9 @@ def _fill_button(element: Element, label: str, icon_name: str, name: str) -> Non
             span(label)
 
 
-def copy_button(text: str, label: str = "Copy") -> Element:
+def copy_button(text: str) -> Element:
     """Builds a button that copies `text` in the browser, without the server, and confirms with "Copied"."""
-    element = button(label, "copy", name=f"{label} to the clipboard")
+    element = button(_("Copy"), "copy", name=_("Copy to the clipboard"))
     # navigator.clipboard is missing on plain HTTP: fall back to a temporary field and execCommand.
     element.on(
         "click",
@@ -79,7 +80,7 @@ def copy_button(text: str, label: str = "Copy") -> Element:
                 button.append(field); field.select(); document.execCommand('copy'); field.remove();
             }};
             try {{ await navigator.clipboard.writeText(text); }} catch {{ byField(); }}
-            label.textContent = 'Copied';
+            label.textContent = {json.dumps(_("Copied"))};
             setTimeout(() => {{ label.textContent = was; }}, 1600);
         }}""",
     )
@@ -96,35 +97,30 @@ def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None 
     return element
 
 
-def tabs(
-    options: Sequence[tuple[str, str]], active: str, on_change: Callable[[str], Any], *, name: str = "View"
-) -> Element:
+def tabs(options: Sequence[tuple[str, str]], active: str, on_change: Callable[[str], Any], *, name: str) -> Element:
     """Builds tabs for a card's head from `options` (key, label).
 
     A click marks its tab as active at once, then calls `on_change(key)`.
     """
     with ui.element("div").classes(theme.TABS).props('role="tablist"') as group:
         group.props["aria-label"] = name
-        buttons = {key: _tab(label, key == active) for key, label in options}
+        buttons: dict[str, Element] = {}
+        for key, label in options:
+            buttons[key] = ui.element("button").props('type="button" role="tab"')
+            with buttons[key]:
+                span(label)
+
+    def mark_active(active_key: str) -> None:
+        for key, element in buttons.items():
+            is_active = key == active_key
+            element.classes(add=theme.ON if is_active else None, remove=None if is_active else theme.ON)
+            element.props["aria-selected"] = "true" if is_active else "false"
+
+    def select(key: str) -> Any:
+        mark_active(key)
+        return on_change(key)
+
+    mark_active(active)
     for key, element in buttons.items():
-        element.on("click", lambda _, key=key: _select_tab(buttons, key, on_change))
+        element.on("click", lambda event, key=key: select(key))
     return group
-
-
-def _tab(label: str, is_active: bool) -> Element:
-    element = ui.element("button").props('type="button" role="tab"')
-    with element:
-        span(label)
-    _mark_active(element, is_active)
-    return element
-
-
-def _mark_active(element: Element, is_active: bool) -> None:
-    element.classes(add=theme.ON if is_active else None, remove=None if is_active else theme.ON)
-    element.props["aria-selected"] = "true" if is_active else "false"
-
-
-def _select_tab(buttons: dict[str, Element], key: str, on_change: Callable[[str], Any]) -> Any:
-    for other_key, element in buttons.items():
-        _mark_active(element, other_key == key)
-    return on_change(key)

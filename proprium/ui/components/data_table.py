@@ -8,6 +8,8 @@ from typing import Any
 
 from nicegui import ui
 
+from proprium.i18n import gettext as _
+
 # Headers are buttons so that the keyboard reaches them; aria-sort carries the current order.
 _HEADER_SLOT = """
 <tr>
@@ -19,7 +21,7 @@ _HEADER_SLOT = """
       {{ col.label }}
     </button>
   </th>
-  <th class="tail"><span class="hidden-name">Explain</span></th>
+  <th class="tail"><span class="hidden-name">{{ props.cols[0].explain }}</span></th>
 </tr>
 """
 _BODY_SLOT = """
@@ -33,7 +35,7 @@ _BODY_SLOT = """
   </td>
   <td v-for="col in props.cols.slice(1)" :key="col.name" class="r">{{ props.row[col.name] }}</td>
   <td class="tail">
-    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.label + ': explain this number'"
+    <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.explain"
             @click.stop="() => $parent.$emit('explained', props.row.i)">
       <i class="icon small i-info" aria-hidden="true"></i>
     </button>
@@ -78,11 +80,14 @@ class DataTable:
         is_ascending: bool,
     ) -> None:
         """Replaces headers and rows; `label_title` heads the label column, `sort` is the key of the sorted column."""
-        headers = [{"name": "label", "label": label_title, "field": "label", "order": None}]
+        headers = [{"name": "label", "label": label_title, "field": "label", "order": None, "explain": _("Explain")}]
         for column in columns:
             order = ("ascending" if is_ascending else "descending") if column.key == sort else "none"
             headers.append({"name": column.key, "label": column.title, "field": column.key, "order": order})
         with self.element.props.suspend_updates():
             self.element.props["columns"] = headers
-            self.element.props["rows"] = [{**row, "i": index} for index, row in enumerate(rows)]
+            self.element.props["rows"] = [
+                {**row, "i": index, "explain": _("{name}: explain this number", name=row["label"])}
+                for index, row in enumerate(rows)
+            ]
         self.element.update()

@@ -8,6 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
+from proprium.i18n import gettext as _
 from proprium.ui import theme
 from proprium.ui.components.controls import button
 from proprium.ui.components.fields import text_input
@@ -30,7 +31,7 @@ def dialog(title: str, *, is_wide: bool = False, size: str = "") -> Iterator[ui.
     with box, ui.element("div").classes(f"{theme.SHEET} {size or ('wide' if is_wide else '')}"):
         with ui.element("div").classes(theme.HEAD):
             text("h2", title, "t")
-            button("", "close", name="Close", kind=theme.BARE, on_click=box.close)
+            button("", "close", name=_("Close"), kind=theme.BARE, on_click=box.close)
         with ui.element("div").classes(f"{theme.BODY} {theme.STACK}"):
             yield box
 
@@ -39,9 +40,9 @@ def confirm_by_typing(title: str, text: str, expected: str, action_label: str, o
     """Asks to type `expected` before an action that cannot be undone."""
     with dialog(title) as box:
         ui.label(text)
-        confirmation_input = text_input(f"Type {expected} to confirm", placeholder=expected)
+        confirmation_input = text_input(_("Type {name} to confirm", name=expected), placeholder=expected)
         with ui.element("div").classes("ft"):
-            button("Cancel", on_click=box.close)
+            button(_("Cancel"), on_click=box.close)
             confirm_button = button(action_label, "trash", kind=f"{theme.DANGER} {theme.PRIMARY}")
 
     async def submit() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.element import Element
 
-from proprium.ui import theme
-from proprium.ui.components import flash
+from proprium.ui import flash, theme
 from proprium.ui.components.controls import icon
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from nicegui import ui
 
 from proprium.errors import BadQuery
+from proprium.figures.wording import all_filters_text
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import DATA_PREFIX, Filter, Operator
 from proprium.metrics.query.goals import parse_goal, parse_goals, to_stored
 from proprium.metrics.query.query import Goal
@@ -22,19 +25,19 @@ from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.text import span
 
 EVENT, PAGE = "event", "page"
-REACHED_BY_LABELS = {EVENT: "Event", PAGE: "Page view"}
-VALUE_LABELS = {EVENT: "Event name", PAGE: "Page path"}
+REACHED_BY_LABELS = {EVENT: N_("Event"), PAGE: N_("Page view")}
+VALUE_LABELS = {EVENT: N_("Event name"), PAGE: N_("Page path")}
 VALUE_EXAMPLES = {EVENT: "sign_up", PAGE: "/thanks*"}
 HELP_TEXTS = {
-    EVENT: "Case-sensitive: exactly as the event is sent.",
-    PAGE: "* matches anything: /thanks* matches /thanks and /thanks/you.",
+    EVENT: N_("Case-sensitive: exactly as the event is sent."),
+    PAGE: N_("* matches anything: /thanks* matches /thanks and /thanks/you."),
 }
 OPERATOR_LABELS = {
-    Operator.IS.value: "is",
-    Operator.IS_NOT.value: "is not",
-    Operator.CONTAINS.value: "contains",
-    Operator.MATCHES.value: "matches",
-    Operator.IS_SET.value: "is set",
+    Operator.IS.value: N_("is"),
+    Operator.IS_NOT.value: N_("is not"),
+    Operator.CONTAINS.value: N_("contains"),
+    Operator.MATCHES.value: N_("matches"),
+    Operator.IS_SET.value: N_("is set"),
 }
 
 
@@ -43,11 +46,11 @@ class GoalEditor:
 
     def __init__(self, actions: PropertyActions, property_: Property) -> None:
         self._actions, self._property_id, self._goals = actions, property_.id, parse_goals(property_.goals)
-        with panel("Goals", body_classes=f"{theme.BODY} {theme.STACK}") as box:
+        with panel(_("Goals"), body_classes=f"{theme.BODY} {theme.STACK}") as box:
             box.card.props["id"] = "goals"
             self._list = ui.element("div").classes("stack tight")
         with box.head:
-            button("Add goal", "plus", on_click=lambda: self._open_dialog(None))
+            button(_("Add goal"), "plus", on_click=lambda: self._open_dialog(None))
         self._draw()
 
     def _draw(self) -> None:
@@ -56,29 +59,29 @@ class GoalEditor:
             for goal in self._goals:
                 self._build_row(goal)
             if not self._goals:
-                empty_state("No goals yet", "Track a page (/thanks) or event (signup) as a conversion.", "target")
+                help_text = _("Track a page (/thanks) or an event (sign_up) as a conversion.")
+                empty_state(_("No goals yet"), help_text, "target")
 
     def _build_row(self, goal: Goal) -> None:
         with ui.element("div").classes(f"{theme.LINE} goalline"):
             with ui.element("div").classes("grow"):
                 span(goal.name, "strong cut")
-                span(" and ".join(filter_.label() for filter_ in goal.filters), "mut small")
-            edit_button = button("", "pencil", kind=theme.BARE, name=f"Edit goal {goal.name}")
+                span(all_filters_text(goal.filters), "mut small")
+            edit_button = button("", "pencil", kind=theme.BARE, name=_("Edit goal {name}", name=goal.name))
             edit_button.on("click", lambda: self._open_dialog(goal))
-            remove_button = button("", "trash", kind=theme.BARE, name=f"Remove goal {goal.name}")
-            remove_button.on("click", lambda: self._remove(goal))
+            remove_button = button("", "trash", kind=theme.BARE, name=_("Remove goal {name}", name=goal.name))
+            remove_button.on("click", lambda: self.remove(goal))
 
     def _open_dialog(self, goal: Goal | None) -> None:
-        _GoalDialog(goal, lambda edited_goal: self._replace(goal, edited_goal)).open()
+        async def save(edited_goal: Goal) -> bool:
+            goals = [edited_goal if other == goal else other for other in self._goals]
+            return await self._save(goals if goal in self._goals else [*self._goals, edited_goal])
 
-    async def _replace(self, old_goal: Goal | None, new_goal: Goal) -> bool:
-        """Saves `new_goal` at the position of `old_goal`, or appends it when there is none. False when rejected."""
-        goals = [new_goal if goal == old_goal else goal for goal in self._goals]
-        return await self._save(goals if old_goal in self._goals else [*self._goals, new_goal])
+        _GoalDialog(goal, save).open()
 
-    async def _remove(self, goal: Goal) -> None:
+    async def remove(self, goal: Goal) -> None:
         if await self._save([other for other in self._goals if other != goal]):
-            toast(f"Goal {goal.name} removed.")
+            toast(_("Goal {name} removed.", name=goal.name))
 
     async def _save(self, goals: list[Goal]) -> bool:
         property_ = await self._actions.update(self._property_id, goals=[to_stored(goal) for goal in goals])
@@ -111,23 +114,24 @@ class _GoalDialog:
 
     def open(self) -> None:
         main_filter, data_filters, self._other_filters = _split_filters(self._goal)
-        with dialog("Edit goal" if self._goal else "Add goal") as self._dialog:
+        with dialog(_("Edit goal") if self._goal else _("Add goal")) as self._dialog:
             name = self._goal.name if self._goal else ""
-            self._name_input = text_input("Name", value=name, placeholder="Sign-up", autofocus=True)
+            self._name_input = text_input(_("Name"), value=name, placeholder=_("Sign-up"), autofocus=True)
             kind = PAGE if main_filter and main_filter.dimension == PAGE else EVENT
-            self._kind_select = select("Trigger", REACHED_BY_LABELS, kind)
-            self._value_input = text_input(VALUE_LABELS[kind], value=main_filter.value if main_filter else "")
+            kind_labels = {key: _(label) for key, label in REACHED_BY_LABELS.items()}
+            self._kind_select = select(_("Trigger"), kind_labels, kind)
+            self._value_input = text_input(_(VALUE_LABELS[kind]), value=main_filter.value if main_filter else "")
             self._help_label = ui.label("").classes("mut small")
             self._conditions_box = ui.element("div").classes("stack tight")
             if self._other_filters:
-                ui.label("And " + " and ".join(filter_.label() for filter_ in self._other_filters)).classes("mut small")
-            button("Add data condition", "plus", kind=theme.BARE, on_click=lambda: self._add_condition(None)).style(
-                "align-self: flex-start"
-            )
+                conditions = all_filters_text(self._other_filters)
+                ui.label(_("And {conditions}", conditions=conditions)).classes("mut small")
+            add_button = button(_("Add data condition"), "plus", kind=theme.BARE)
+            add_button.on("click", lambda: self._add_condition(None)).style("align-self: flex-start")
             self._error_label = ui.label("").classes("bad small").props('role="alert"')
             with ui.element("div").classes("ft"):
-                button("Cancel", on_click=self._dialog.close)
-                button("Save", "check", kind=theme.PRIMARY, on_click=self._submit)
+                button(_("Cancel"), on_click=self._dialog.close)
+                button(_("Save"), "check", kind=theme.PRIMARY, on_click=self._submit)
         for filter_ in data_filters:
             self._add_condition(filter_)
         self._kind_select.on_value_change(self._update_help)
@@ -137,27 +141,29 @@ class _GoalDialog:
 
     def _update_help(self) -> None:
         kind = str(self._kind_select.value)
-        self._help_label.set_text(HELP_TEXTS[kind])
+        self._help_label.set_text(_(HELP_TEXTS[kind]))
         self._value_input.props["placeholder"] = VALUE_EXAMPLES[kind]
-        self._value_input.props["aria-label"] = VALUE_LABELS[kind]
+        self._value_input.props["aria-label"] = _(VALUE_LABELS[kind])
 
     def _add_condition(self, filter_: Filter | None) -> None:
         with self._conditions_box, ui.element("div").classes(f"{theme.LINE} wraps condition") as box:
             key = ui.input(value=filter_.data_key or "" if filter_ else "", placeholder="plan")
-            operator = compact_select("", OPERATOR_LABELS, filter_.operator.value if filter_ else Operator.IS.value)
+            labels = {key: _(label) for key, label in OPERATOR_LABELS.items()}
+            operator_key = filter_.operator.value if filter_ else Operator.IS.value
+            operator = compact_select(_("Operator"), labels, operator_key)
             value = ui.input(value=filter_.value if filter_ else "", placeholder="pro")
-            remove_button = button("", "close", kind=theme.BARE, name="Remove this condition")
-        for field, label in ((key, "Data key"), (value, "Data value")):
+            remove_button = button("", "close", kind=theme.BARE, name=_("Remove this condition"))
+        for field, label in ((key, _("Data key")), (value, _("Data value"))):
             field.props("outlined dense hide-bottom-space").props["aria-label"] = label
-        operator.props["aria-label"] = "Operator"
         condition = _DataCondition(box, key, operator, value)
         self._conditions.append(condition)
         operator.on_value_change(lambda event: value.set_visibility(event.value != Operator.IS_SET.value))
-        remove_button.on("click", lambda: self._remove_condition(condition))
 
-    def _remove_condition(self, condition: _DataCondition) -> None:
-        self._conditions.remove(condition)
-        condition.box.delete()
+        def remove() -> None:
+            self._conditions.remove(condition)
+            box.delete()
+
+        remove_button.on("click", remove)
 
     async def _submit(self) -> None:
         try:
@@ -172,10 +178,15 @@ class _GoalDialog:
         """Builds the goal from the fields; raises BadQuery that names a missing or invalid one."""
         name, text = (self._name_input.value or "").strip(), (self._value_input.value or "").strip()
         if not name:
-            raise BadQuery("A goal needs a name.")
+            raise BadQuery(_("A goal needs a name."))
         if not text and not self._other_filters:
             kind = str(self._kind_select.value)
-            raise BadQuery(f"{VALUE_LABELS[kind]} is missing. Enter one such as {VALUE_EXAMPLES[kind]}.")
+            message = _(
+                "{field} is missing. Enter one such as {example}.",
+                field=_(VALUE_LABELS[kind]),
+                example=VALUE_EXAMPLES[kind],
+            )
+            raise BadQuery(message)
         is_pattern = self._kind_select.value == PAGE and "*" in text
         main_filter = Filter(str(self._kind_select.value), Operator.MATCHES if is_pattern else Operator.IS, (text,))
         filters = [
@@ -189,16 +200,16 @@ class _GoalDialog:
 def _split_filters(goal: Goal | None) -> tuple[Filter | None, list[Filter], list[Filter]]:
     """Splits a goal's filters: the event or page filter, data filters, and others set by API, kept unchanged."""
     filters = list(goal.filters) if goal else []
-    main_filter = next((filter_ for filter_ in filters if _is_main_filter(filter_)), None)
+    main_filter = None
+    for filter_ in filters:
+        is_plain = filter_.operator is Operator.IS and "*" not in filter_.value and bool(filter_.value)
+        is_pattern = filter_.dimension == PAGE and filter_.operator is Operator.MATCHES and "*" in filter_.value
+        if filter_.dimension in REACHED_BY_LABELS and (is_plain or is_pattern):
+            main_filter = filter_
+            break
     data_filters = [filter_ for filter_ in filters if filter_.data_key and filter_.operator.value in OPERATOR_LABELS]
     return (
         main_filter,
         data_filters,
         [filter_ for filter_ in filters if filter_ is not main_filter and filter_ not in data_filters],
     )
-
-
-def _is_main_filter(filter_: Filter) -> bool:
-    is_plain = filter_.operator is Operator.IS and "*" not in filter_.value and bool(filter_.value)
-    is_pattern = filter_.dimension == PAGE and filter_.operator is Operator.MATCHES and "*" in filter_.value
-    return filter_.dimension in REACHED_BY_LABELS and (is_plain or is_pattern)

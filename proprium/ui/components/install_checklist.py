@@ -10,6 +10,8 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from collector.errors import DropReason
 from collector.event import HitOutcome
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.storage.events import StoredEvent
 from proprium.ui import theme
 from proprium.ui.components.controls import button, icon, link_button
@@ -18,14 +20,14 @@ from proprium.ui.components.rejection_messages import AUTOMATED, Fix, sentence_o
 from proprium.ui.components.text import span
 
 STEP_LABELS = {
-    "received": "Received",
-    "known": "Property found",
-    "hostname": "Hostname allowed",
-    "address": "IP address resolved",
-    "country": "Country",
-    "browser": "Browser",
-    "human": "Not a bot",
-    "stored": "Stored",
+    "received": N_("Received"),
+    "known": N_("Property found"),
+    "hostname": N_("Hostname allowed"),
+    "address": N_("IP address resolved"),
+    "country": N_("Country"),
+    "browser": N_("Browser"),
+    "human": N_("Not a bot"),
+    "stored": N_("Stored"),
 }
 STEP_BY_REASON: dict[str, str] = {
     DropReason.HOSTNAME: "hostname",
@@ -36,7 +38,6 @@ STEP_BY_STATUS = {400: "received", 404: "known", 413: "received", 429: "address"
 """HTTP status → step at which a request was rejected before its events were read; a 503 fails at the last step."""
 DONE, REJECTED, WARNING, PENDING = "done", "refused", "apart", ""  # CSS classes; WARNING: accepted, but needs action
 ICON_BY_STATE = {REJECTED: "close", WARNING: "warn"}
-DUPLICATE_TEXT = "duplicate, counted once"
 
 
 StepStates = Mapping[str, tuple[str, str]]
@@ -69,18 +70,18 @@ class HitReport:
     @classmethod
     def from_event(cls, event: StoredEvent, counts_automated: bool = True) -> HitReport:
         """Reports an event read from storage: received by another process, so it passed every check."""
-        country = event.country or None
+        country, url = event.country or None, event.data.get("url")
         steps = {
             "received": (DONE, event.event),
             "known": (DONE, ""),
-            "hostname": (DONE, event.hostname or "none sent"),
-            "address": (DONE if country else PENDING, "" if country else "not available"),
+            "hostname": (DONE, event.hostname or _("none sent")),
+            "address": (DONE if country else PENDING, "" if country else _("not available")),
             **_agent_steps(country, event.browser, event.is_bot, event.is_automated, counts_automated),
             "stored": (DONE, ""),
         }
         problem = AUTOMATED if event.is_automated and not counts_automated else ""
         return cls(
-            _title(event.event, _text_or_empty(event.data.get("url"))),
+            _title(event.event, url if isinstance(url, str) else ""),
             steps,
             problem,
             None,
@@ -90,26 +91,24 @@ class HitReport:
 
 
 def _outcome_steps(outcome: HitOutcome, counts_automated: bool) -> StepStates:
-    if step := STEP_BY_STATUS.get(status_of(outcome.reason) or 0):
-        return _rejected_request_steps(outcome, step)
+    if rejecting_step := STEP_BY_STATUS.get(status_of(outcome.reason) or 0):
+        # The steps after it were not reached and stay pending.
+        steps = dict.fromkeys(STEP_LABELS, (PENDING, "")) | {"received": (DONE, outcome.event), "known": (DONE, "")}
+        steps[rejecting_step] = (REJECTED, steps[rejecting_step][1])
+        return steps
     steps = {
         "received": (DONE, outcome.event),
         "known": (DONE, ""),
-        "hostname": (DONE, outcome.hostname or "none sent"),
-        "address": (DONE, "") if outcome.has_address else (WARNING, "unknown: behind a proxy?"),
+        "hostname": (DONE, outcome.hostname or _("none sent")),
+        "address": (DONE, "") if outcome.has_address else (WARNING, _("unknown: behind a proxy?")),
         **_agent_steps(outcome.country, outcome.browser, outcome.is_bot, outcome.is_automated, counts_automated),
-        "stored": (DONE, DUPLICATE_TEXT) if outcome.is_duplicate else (DONE if outcome.is_stored else PENDING, ""),
+        "stored": (DONE, _("duplicate, counted once"))
+        if outcome.is_duplicate
+        else (DONE if outcome.is_stored else PENDING, ""),
     }
     if outcome.reason:
         failed_step = STEP_BY_REASON.get(outcome.reason, "stored")
         steps[failed_step] = (REJECTED, steps[failed_step][1])
-    return steps
-
-
-def _rejected_request_steps(outcome: HitOutcome, failed_step: str) -> StepStates:
-    """Marks `failed_step` as rejected; the steps after it were not reached and stay pending."""
-    steps = dict.fromkeys(STEP_LABELS, (PENDING, "")) | {"received": (DONE, outcome.event), "known": (DONE, "")}
-    steps[failed_step] = (REJECTED, steps[failed_step][1])
     return steps
 
 
@@ -130,17 +129,21 @@ class InstallChecklist:
     ) -> None:
         self._country_name, self._advice_for = country_name, advice_for
         self._step_rows: dict[str, _StepRow] = {}
-        headline = f"Listening for {site_name}" if has_events else f"Waiting for the first event from {site_name}"
+        headline = (
+            _("Listening for {name}", name=site_name)
+            if has_events
+            else _("Waiting for the first event from {name}", name=site_name)
+        )
         with ui.element("div").classes(f"{theme.LINE} bd").style("padding-bottom: 2px").props('role="status"'):
             self._dot = ui.element("span").classes(f"{theme.DOT} {theme.ON}")
             self._headline = span(headline, "strong")
         with ui.element("div").classes("ticks bd").style("padding-top: 4px"):
             for key, label in STEP_LABELS.items():
-                self._step_rows[key] = _StepRow(label)
+                self._step_rows[key] = _StepRow(_(label))
         self._notes_box = ui.element("div").classes(f"{theme.BODY} {theme.STACK}").style("padding-top: 0")
         self._notes_box.set_visibility(False)
         with ui.element("div").classes(theme.BODY).style("padding-top: 0") as self._ready_box:
-            link_button("Open the dashboard", dashboard_url, "chart", kind=theme.PRIMARY)
+            link_button(_("Open the dashboard"), dashboard_url, "chart", kind=theme.PRIMARY)
         self._ready_box.set_visibility(has_events)
 
     def show(self, hit_report: HitReport, fix: Fix | None = None) -> None:
@@ -186,22 +189,17 @@ class _StepRow:
 def _agent_steps(
     country: str | None, browser: str, is_bot: bool, is_automated: bool, counts_automated: bool
 ) -> dict[str, tuple[str, str]]:
+    if is_automated:
+        human = (DONE, _("automated, counted")) if counts_automated else (WARNING, _("automated: counted as a bot"))
+    else:
+        human = (PENDING, _("looks like a bot: recorded separately")) if is_bot else (DONE, "")
     return {
-        "country": (DONE, country) if country else (PENDING, "unknown location"),
-        "browser": (DONE, browser) if browser else (PENDING, "unknown browser"),
-        "human": _human_step(is_bot, is_automated, counts_automated),
+        "country": (DONE, country) if country else (PENDING, _("unknown location")),
+        "browser": (DONE, browser) if browser else (PENDING, _("unknown browser")),
+        "human": human,
     }
 
 
-def _human_step(is_bot: bool, is_automated: bool, counts_automated: bool) -> tuple[str, str]:
-    if is_automated:
-        return (DONE, "automated, counted") if counts_automated else (WARNING, "automated: counted as a bot")
-    return (PENDING, "looks like a bot: recorded separately") if is_bot else (DONE, "")
-
-
 def _title(event: str, page: str | None) -> str:
-    return f"{event or 'An event'} on {page}" if page else event or "An event"
-
-
-def _text_or_empty(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    name = event or _("An event")
+    return _("{event} on {page}", event=name, page=page) if page else name

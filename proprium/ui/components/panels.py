@@ -10,6 +10,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
+from proprium.i18n import gettext as _
 from proprium.ui import theme
 from proprium.ui.components.controls import copy_button
 from proprium.ui.components.text import text
@@ -39,9 +40,9 @@ def panel(
         yield Panel(card=card, head=head, title=title_element, body=body_element)
 
 
-def code(content: str, *, name: str = "Code") -> Element:
+def code(content: str, *, name: str = "") -> Element:
     """Builds a code block with a copy button; `name` is its accessible name."""
     with ui.element("div").classes(theme.CODE) as block:
-        text("pre", content).props('tabindex="0" role="region"').props["aria-label"] = name
+        text("pre", content).props('tabindex="0" role="region"').props["aria-label"] = name or _("Code")
         copy_button(content)
     return block

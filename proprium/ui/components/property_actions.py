@@ -13,6 +13,8 @@ from uuid import UUID
 from nicegui import run, ui
 
 from proprium.errors import NotFound, UserFacingError
+from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.properties import service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
@@ -23,7 +25,7 @@ from proprium.ui.components.fields import text_input
 from proprium.ui.components.panels import code
 from proprium.ui.components.snippets import Snippets
 from proprium.ui.http import page_access
-from proprium.ui.layout import track
+from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
 
 T = TypeVar("T")
@@ -41,16 +43,22 @@ class PropertyActions:
 
     def create(self) -> None:
         """Asks for a name, then opens the install page of the new property."""
-        with dialog("New property") as box:
+        with dialog(_("New property")) as box:
             name = text_input(
-                "Name", placeholder="example.com", help_text="Domain or name of your site.", autofocus=True
+                _("Name"), placeholder="example.com", help_text=_("Domain or name of your site."), autofocus=True
             )
             with ui.element("div").classes("ft"):
-                button("Cancel", on_click=box.close)
-                create_button = button("Create", "plus", kind=theme.PRIMARY)
+                button(_("Cancel"), on_click=box.close)
+                create_button = button(_("Create"), "plus", kind=theme.PRIMARY)
+
+        def create() -> Property:
+            user = session.user_of(self._services, self._request)
+            if user is None or not service.may_create(user):
+                raise NotFound(_("Your account cannot create properties. Ask the owner of this server."))
+            return service.create_property(self._database, name.value or "", user.id)
 
         async def submit() -> None:
-            property_ = await self._run_or_toast(lambda: self._create(name.value or ""))
+            property_ = await self._run_or_toast(create)
             if property_ is not None:
                 track(self._services, "add_property")
                 ui.navigate.to(f"/properties/{property_.id}/install")
@@ -60,11 +68,11 @@ class PropertyActions:
         box.open()
 
     def rename(self, property_: Property, on_done: OnDone) -> None:
-        with dialog("Rename") as box:
-            name = text_input("Name", value=property_.name, autofocus=True)
+        with dialog(_("Rename")) as box:
+            name = text_input(_("Name"), value=property_.name, autofocus=True)
             with ui.element("div").classes("ft"):
-                button("Cancel", on_click=box.close)
-                rename_button = button("Rename", kind=theme.PRIMARY)
+                button(_("Cancel"), on_click=box.close)
+                rename_button = button(_("Rename"), kind=theme.PRIMARY)
 
         async def submit() -> None:
             if updated_property := await self.update(property_.id, name=name.value or ""):
@@ -77,73 +85,72 @@ class PropertyActions:
 
     async def set_public(self, property_: Property, is_public: bool, on_done: OnDone) -> None:
         if updated_property := await self.update(property_.id, is_public=is_public):
-            toast("Anyone with the link can view it now." if is_public else "The dashboard is private now.")
+            toast(_("Anyone with the link can view it now.") if is_public else _("The dashboard is private now."))
             await _call_on_done(on_done, updated_property)
 
     def show_tag(self, property_: Property) -> None:
         track(self._services, "see_site_tag")
-        with dialog("Tracking code", is_wide=True) as box:
-            ui.label(f"Paste this into the <head> of every page of {property_.name}:").classes(theme.MUTED)
-            code(Snippets(self._services.settings, property_).tag(), name="Tracking code")
+        with dialog(_("Tracking code"), is_wide=True) as box:
+            advice = _("Paste this into the <head> of every page of {name}:", name=property_.name)
+            ui.label(advice).classes(theme.MUTED)
+            code(Snippets(self._services.settings, property_).tag(), name=_("Tracking code"))
             with ui.element("div").classes("ft"):
-                link_button("Instructions", f"/properties/{property_.id}/install")
-                button("Done", kind=theme.PRIMARY, on_click=box.close)
+                link_button(_("Instructions"), f"/properties/{property_.id}/install")
+                button(_("Done"), kind=theme.PRIMARY, on_click=box.close)
         box.open()
 
     def delete(self, property_: Property, on_done: OnDone) -> None:
-        text = f"Deletes {property_.name} and all its events. This cannot be undone."
+        name = property_.name
+        text = _("Deletes {name} and all its events. This cannot be undone.", name=name)
+
+        def delete() -> bool:
+            self._check_may_edit(property_.id)
+            service.delete_property(self._database, property_.id)
+            return True
 
         async def confirm() -> None:
             access = page_access.release(self._client, property_.id)
-            if not await self._run_or_toast(lambda: self._delete(property_.id)):
+            if not await self._run_or_toast(delete):
                 page_access.restore(self._client, access)
             else:
                 track(self._services, "delete_property")
                 await _call_on_done(on_done, property_)
 
-        confirm_by_typing(f"Delete {property_.name}?", text, property_.name, "Delete permanently", confirm)
+        confirm_by_typing(_("Delete {name}?", name=name), text, name, _("Delete permanently"), confirm)
 
     def reset(self, property_: Property, on_done: OnDone) -> None:
-        text = f"Deletes all events of {property_.name}. The property, its settings and its tracking code stay."
+        name = property_.name
+        text = _("Deletes all events of {name}. The property, its settings and its tracking code stay.", name=name)
+
+        def reset() -> int:
+            self._check_may_edit(property_.id)
+            return service.reset_property(self._database, property_.id)
 
         async def confirm() -> None:
-            deleted_count = await self._run_or_toast(lambda: self._reset(property_.id))
+            deleted_count = await self._run_or_toast(reset)
             if deleted_count is not None:
-                toast(f"{deleted_count:,} {'event' if deleted_count == 1 else 'events'} deleted.")
+                toast(ngettext("{count} event deleted.", "{count} events deleted.", deleted_count))
                 await _call_on_done(on_done, property_)
 
-        confirm_by_typing(f"Reset {property_.name}?", text, property_.name, "Delete all events", confirm)
+        confirm_by_typing(_("Reset {name}?", name=name), text, name, _("Delete all events"), confirm)
 
     async def update(self, property_id: UUID, **values: Any) -> Property | None:
         """Updates settings; returns None when they were rejected, after a toast with the reason."""
-        return await self._run_or_toast(lambda: self._update(property_id, values))
+
+        def update() -> Property:
+            self._check_may_edit(property_id)
+            return service.update_settings(self._database, property_id, **values)
+
+        return await self._run_or_toast(update)
 
     async def publish_key(self, property_id: UUID, key: str, is_public: bool) -> Property | None:
         """Makes one data key public or private for readers; returns None when that was rejected, after a toast."""
-        return await self._run_or_toast(lambda: self._publish_key(property_id, key, is_public))
 
-    def _create(self, name: str) -> Property:
-        user = session.user_of(self._services, self._request)
-        if user is None or not service.may_create(user):
-            raise NotFound("Your account cannot create properties. Ask the owner of this server.")
-        return service.create_property(self._database, name, user.id)
+        def publish() -> Property:
+            self._check_may_edit(property_id)
+            return service.set_data_key_public(self._database, property_id, key, is_public)
 
-    def _update(self, property_id: UUID, values: dict[str, Any]) -> Property:
-        self._check_may_edit(property_id)
-        return service.update_settings(self._database, property_id, **values)
-
-    def _publish_key(self, property_id: UUID, key: str, is_public: bool) -> Property:
-        self._check_may_edit(property_id)
-        return service.set_data_key_public(self._database, property_id, key, is_public)
-
-    def _delete(self, property_id: UUID) -> bool:
-        self._check_may_edit(property_id)
-        service.delete_property(self._database, property_id)
-        return True
-
-    def _reset(self, property_id: UUID) -> int:
-        self._check_may_edit(property_id)
-        return service.reset_property(self._database, property_id)
+        return await self._run_or_toast(publish)
 
     def _check_may_edit(self, property_id: UUID) -> None:
         service.find_editable(self._database, property_id, session.user_of(self._services, self._request))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from nicegui import ui
-from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.figures.sparkline import sparkline
+from proprium.figures.wording import change_text
+from proprium.i18n import N_, ngettext
+from proprium.i18n import gettext as _
 from proprium.metrics.comparison import change
 from proprium.metrics.overview import PropertyOverview
 from proprium.metrics.results import Metric
@@ -29,6 +33,7 @@ class PropertyCard:
     def __init__(
         self, property_: Property, actions: PropertyActions, *, may_edit: bool, on_change: Callable[[], Any]
     ) -> None:
+        self._sum_elements: dict[str, TextElement] = {}
         with ui.element("article").classes(f"{theme.CARD} prop") as self.box:
             self._build_head(property_, actions, may_edit, on_change)
             with ui.element("div").classes("now"):
@@ -36,10 +41,13 @@ class PropertyCard:
                     with ui.element("div").classes(theme.LINE):
                         self._visitors = span("–", "v num")
                         self._delta = span("", theme.DELTA)
-                    span("Visitors, last 24 h", f"{theme.MUTED} {theme.SMALL}")
+                    span(_("Visitors, last 24 h"), f"{theme.MUTED} {theme.SMALL}")
                 self._sparkline_box = ui.html("", sanitize=False).props('aria-hidden="true"')
             with ui.element("div").classes("sums"):
-                self._sum_elements = {key: _build_sum(label) for key, label in SUM_LABELS.items()}
+                for key, label in SUM_LABELS.items():
+                    with ui.element("div"):
+                        self._sum_elements[key] = span("–", "v num").style("display: block")
+                        span(_(label), f"{theme.MUTED} {theme.SMALL}")
         self._delta.set_visibility(False)
         self._shown_sparkline: tuple[float, ...] | None = None
 
@@ -49,7 +57,7 @@ class PropertyCard:
         self._visitors.set_text(numbers.short(overview.visitors_24h))
         self._visitors.props["title"] = numbers.exact(overview.visitors_24h)
         delta = change(overview.visitors_24h, overview.previous_24h, Metric.VISITORS)
-        self._delta.set_text(delta.text)
+        self._delta.set_text(change_text(delta))
         self._delta.classes(replace=f"{theme.DELTA} {DELTA_CLASSES[delta.is_good]}")
         self._delta.set_visibility(bool(overview.visitors_24h or overview.previous_24h))
         for key, label in self._sum_elements.items():
@@ -69,7 +77,7 @@ class PropertyCard:
                 with ui.element("div").classes(theme.LINE):
                     text("a", property_.name, "name cut").props["href"] = f"/properties/{property_.id}"
                     if property_.is_public:
-                        span("public", f"{theme.TAG}")
+                        span(_("public"), f"{theme.TAG}")
                 self._id = span(str(property_.id), f"{theme.MUTED} mono cut above").style(
                     "display: block; font-size: 11px"
                 )
@@ -82,43 +90,39 @@ class PropertyCard:
     def _show_status(self, overview: PropertyOverview, now: datetime) -> None:
         is_quiet = overview.is_quiet(now)
         if overview.last_event_at is None:
-            text, tooltip = "No data yet", "No event has arrived yet"
+            text, tooltip = _("No data yet"), _("No event has arrived yet")
         elif is_quiet:
-            text, tooltip = "No traffic in 7 days", f"Last event on {overview.last_event_at:%-d %B %Y}"
+            text = _("No traffic in 7 days")
+            last_date = f"{overview.last_event_at:%-d %B %Y}"
+            tooltip = _("Last event on {date}", date=last_date)
         else:
-            text = f"{numbers.short(overview.live)} online" if overview.live else "Active"
-            noun = "visitor" if overview.live == 1 else "visitors"
-            tooltip = f"{overview.live:,} {noun} in the last 5 minutes"
+            text = _("{visitors} online", visitors=numbers.short(overview.live)) if overview.live else _("Active")
+            tooltip = ngettext(
+                "{count} visitor in the last 5 minutes", "{count} visitors in the last 5 minutes", overview.live
+            )
         self._status_label.set_text(text)
         self._status_label.props["title"] = tooltip
         dot_class = theme.ON if overview.live else "" if is_quiet else "lit"
         self._dot.classes(replace=f"{theme.DOT} {dot_class}")
 
 
-SUM_LABELS = {"events": "Events", "page_views": "Page views", "sessions": "Sessions"}
+SUM_LABELS = {"events": N_("Events"), "page_views": N_("Page views"), "sessions": N_("Sessions")}
 
 
-def _build_sum(label: str) -> Any:
-    with ui.element("div"):
-        value = span("–", "v num").style("display: block")
-        span(label, f"{theme.MUTED} {theme.SMALL}")
-    return value
-
-
-def _build_menu(property_: Property, actions: PropertyActions, on_change: Callable[[], Any]) -> Element:
-    with button("", "dots", kind=f"{theme.BARE} above", name=f"Actions for {property_.name}") as box, ui.menu():
-        menu_item("Tracking code", "code", on_click=lambda: actions.show_tag(property_))
-        menu_item("Install", "bolt", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/install"))
-        menu_item("Settings", "settings", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/settings"))
+def _build_menu(property_: Property, actions: PropertyActions, on_change: Callable[[], Any]) -> None:
+    with button("", "dots", kind=f"{theme.BARE} above", name=_("Actions for {name}", name=property_.name)), ui.menu():
+        menu_item(_("Tracking code"), "code", on_click=lambda: actions.show_tag(property_))
+        menu_item(_("Install"), "bolt", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/install"))
+        menu_item(_("Settings"), "settings", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/settings"))
         menu_item("SQL", "table", on_click=lambda: ui.navigate.to(f"/sql?property={property_.id}"))
-        menu_item("Rename", "pencil", on_click=lambda: actions.rename(property_, lambda _: on_change()))
-        label, icon_name = ("Make private", "lock") if property_.is_public else ("Make public", "globe")
+        menu_item(_("Rename"), "pencil", on_click=lambda: actions.rename(property_, lambda renamed: on_change()))
+        label, icon_name = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
         menu_item(
             label,
             icon_name,
-            on_click=lambda: actions.set_public(property_, not property_.is_public, lambda _: on_change()),
+            on_click=lambda: actions.set_public(property_, not property_.is_public, lambda updated: on_change()),
         )
         if not property_.is_protected:
             ui.separator()
-            menu_item("Delete", "trash", on_click=lambda: actions.delete(property_, lambda _: on_change()), kind="bad")
-    return box
+            delete = partial(actions.delete, property_, lambda deleted: on_change())
+            menu_item(_("Delete"), "trash", on_click=delete, kind="bad")

@@ -6,6 +6,8 @@ import asyncio
 
 from nicegui import background_tasks, run, ui
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.storage import trusted_proxies
 from proprium.ui.components.install_checklist import HitReport, InstallChecklist
 from proprium.ui.components.proxy_notice import UNTRUSTED_PROXY_TEXT
@@ -14,12 +16,12 @@ from proprium.ui.components.rejection_messages import Fix
 from proprium.ui.services import Services
 
 MAX_POLLS, POLL_INTERVAL_S = 6, 0.5  # a collector stores the address of an untrusted proxy within a second
-OWNER_ONLY_TEXT = (
+OWNER_ONLY_TEXT = N_(
     "Events arrive through a proxy that this server does not trust, so visitors' IP addresses are unknown: no"
     " countries, and all visitors share one rate limit. The owner of this server can trust it with one click on the"
     " page Properties."
 )
-UNKNOWN_PROXY_TEXT = (
+UNKNOWN_PROXY_TEXT = N_(
     "The IP address is unknown: the proxy in front of this server does not forward the visitor's address, or was marked"
     " as not yours. Trusted proxies are listed in PROPRIUM_TRUSTED_PROXIES."
 )
@@ -52,15 +54,15 @@ class ProxyWatch:
         with self._client:
             if address is not None:
                 fix = self._fixes.fix_for_proxy(address)
-                self._note = (UNTRUSTED_PROXY_TEXT.format(address=address), fix) if fix else (OWNER_ONLY_TEXT, None)
+                self._note = _(UNTRUSTED_PROXY_TEXT, address=address) if fix else _(OWNER_ONLY_TEXT), fix
             elif self._latest_hit.has_address is False:
-                self._note = UNKNOWN_PROXY_TEXT, None
+                self._note = _(UNKNOWN_PROXY_TEXT), None
             if self._note:
                 self._checklist.add_note(*self._note)
 
     async def _poll_pending_proxy(self) -> str | None:
         """Polls for the proxy that awaits a decision: up to MAX_POLLS times. None when there is none."""
-        for _ in range(MAX_POLLS):
+        for _poll in range(MAX_POLLS):
             address = await run.io_bound(trusted_proxies.pending_proxy, self._services.database)
             if address or self._latest_hit is None or self._latest_hit.has_address is not False:
                 return address

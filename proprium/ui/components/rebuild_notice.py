@@ -6,6 +6,7 @@ import asyncio
 
 from nicegui import ui
 
+from proprium.i18n import gettext as _
 from proprium.ui.components.feedback import note
 from proprium.warehouse.warehouse import Warehouse
 
@@ -38,7 +39,11 @@ class RebuildNotice:
             if percent is not None:
                 with self._box:
                     note(
-                        f"The warehouse is being rebuilt: {percent} %. Statistics appear automatically when it is done."
+                        _(
+                            "The warehouse is being rebuilt: {percent} %."
+                            " Statistics appear automatically when it is done.",
+                            percent=percent,
+                        )
                     )
         self._box.set_visibility(percent is not None)
         self._shown_percent = percent

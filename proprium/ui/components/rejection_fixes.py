@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from nicegui import run, ui
 
 from collector.errors import DropReason
+from proprium.i18n import gettext as _
 from proprium.storage import trusted_proxies
 from proprium.storage.tables import Property
 from proprium.ui import session
@@ -26,46 +28,42 @@ class RejectionFixes:
     def fix_for(self, reason: str | None, hostname: str | None = None) -> Fix | None:
         """Returns the fix that lets the next such event in: label and action; None where there is none."""
         if reason == DropReason.HOSTNAME and hostname:
-            return f"Allow {hostname}", partial(self._allow_hostname, hostname)
+            return _("Allow {hostname}", hostname=hostname), partial(self.allow_hostname, hostname)
         if reason == DropReason.BOT:
-            return "Record bots separately", self._keep_bots
+            toast_text = _("Bots are recorded separately from now on. Reload the page of your site.")
+            return _("Record bots separately"), partial(self._update, toast_text, discards_bots=False)
         if reason == DropReason.EXCLUDED_IP:
-            return "Edit excluded IP addresses", lambda: ui.navigate.to(f"/properties/{self._property.id}/settings")
+            settings_url = f"/properties/{self._property.id}/settings"
+            return _("Edit excluded IP addresses"), lambda: ui.navigate.to(settings_url)
         if reason == AUTOMATED:
-            return "Count automated browsers", self._count_automated
+            toast_text = _("Automated browsers count as visitors now, including past ones.")
+            return _("Count automated browsers"), partial(self._update, toast_text, counts_automated=True)
         return None
 
     def fix_for_proxy(self, address: str) -> Fix | None:
         """Returns the fix that trusts a proxy; None unless the user owns the server."""
         if not session.is_owner(session.current_user(self._services)):
             return None
-        return "Trust this proxy", partial(self._trust_proxy, address)
+        return _("Trust this proxy"), partial(self.trust_proxy, address)
 
     @property
     def counts_automated(self) -> bool:
         setting = self._property.counts_automated
         return self._services.settings.is_loopback if setting is None else setting
 
-    async def _allow_hostname(self, hostname: str) -> None:
-        if updated_property := await self._actions.update(
-            self._property.id, hostnames=[*self._property.hostnames, hostname]
-        ):
-            self._property = updated_property
-            toast(f"{hostname} is allowed now. Reload the page of your site.")
+    async def allow_hostname(self, hostname: str) -> None:
+        toast_text = _("{hostname} is allowed now. Reload the page of your site.", hostname=hostname)
+        await self._update(toast_text, hostnames=[*self._property.hostnames, hostname])
 
-    async def _keep_bots(self) -> None:
-        if updated_property := await self._actions.update(self._property.id, discards_bots=False):
-            self._property = updated_property
-            toast("Bots are recorded separately from now on. Reload the page of your site.")
-
-    async def _count_automated(self) -> None:
-        if updated_property := await self._actions.update(self._property.id, counts_automated=True):
-            self._property = updated_property
-            toast("Automated browsers count as visitors now, including past ones.")
-
-    async def _trust_proxy(self, address: str) -> None:
+    async def trust_proxy(self, address: str) -> None:
         if not session.is_owner(session.current_user(self._services)):
-            toast("Only the owner of this server can trust proxies.", "bad")
+            toast(_("Only the owner of this server can trust proxies."), "bad")
             return
         await run.io_bound(trusted_proxies.trust, self._services.database, address)
-        toast(f"{address} is trusted now. The next event will have an IP address.")
+        toast(_("{address} is trusted now. The next event will have an IP address.", address=address))
+
+    async def _update(self, toast_text: str, **values: Any) -> None:
+        """Changes the property's settings; confirms that with `toast_text`."""
+        if updated_property := await self._actions.update(self._property.id, **values):
+            self._property = updated_property
+            toast(toast_text)

@@ -10,7 +10,10 @@ from nicegui import ui
 
 from proprium.errors import UserFacingError
 from proprium.figures import numbers
-from proprium.figures.names import NameLookup
+from proprium.figures.names import NameLookup, label_text
+from proprium.figures.wording import count_text
+from proprium.i18n import gettext as _
+from proprium.metrics.breakdown import unit_of
 from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import Filter, filter_for
@@ -54,21 +57,25 @@ class BreakdownTableDialog:
         self._rows: tuple[BreakdownTableRow, ...] = ()
 
     async def open(self, tile: Tile, tab: Tab) -> None:
-        self._empty_text = tab.empty_text
-        with dialog(tab.table_title or tile.title, size="huge") as self._dialog:
+        self._empty_text = tab.empty_message
+        with dialog(_(tab.table_title or tile.title), size="huge") as self._dialog:
             with ui.element("div").classes(f"{theme.LINE} wraps listtools"):
-                self._search_input = ui.input(placeholder="Search").props(
+                self._search_input = ui.input(placeholder=_("Search")).props(
                     "outlined dense clearable debounce=200 autofocus"
                 )
-                self._search_input.props["aria-label"] = "Search this table"
+                self._search_input.props["aria-label"] = _("Search this table")
                 with ui.element("div").classes(f"{theme.LINE} by"):
-                    span("Break\u00a0down\u00a0by", theme.MUTED).props('aria-hidden="true"')
-                    self._dimension_select = compact_select("Break down by", wording.dimension_choices(), tab.dimension)
-                self._build_columns()
-                button("CSV", "file", name="Download this table as CSV", on_click=lambda: self._download("csv"))
-                button("JSON", "file", name="Download this table as JSON", on_click=lambda: self._download("json"))
+                    span(_("Break down by"), theme.MUTED).props('aria-hidden="true"').style("white-space: nowrap")
+                    self._dimension_select = compact_select(
+                        _("Break down by"), wording.dimension_choices(), tab.dimension
+                    )
+                columns_button = button(_("Columns"), "table", name=_("Columns")).props('aria-haspopup="menu"')
+                with columns_button, ui.menu().props(RIGHT_ALIGNED):
+                    self._column_switches = ui.element("div").classes("cardlist stack tight")
+                button("CSV", "file", name=_("Download this table as CSV"), on_click=lambda: self._download("csv"))
+                button("JSON", "file", name=_("Download this table as JSON"), on_click=lambda: self._download("json"))
             self._count_label = span("", "mut small num").props('role="status"')
-            self._data_table = DataTable(self._sort_by, self._filter_by_row, self._explain_row, "Breakdown")
+            self._data_table = DataTable(self.sort_by, self.filter_by_row, self.explain_row, _("Breakdown"))
             self._message = ui.label("").classes("missing")
             self._more_button = button("", on_click=self._load_page).classes("more")
             self._more_label = span("")
@@ -76,9 +83,13 @@ class BreakdownTableDialog:
         self._choose_default_columns()
         self._more_button.set_visibility(False)
         self._search_input.on_value_change(self._reload)
-        self._dimension_select.on_value_change(self._on_dimension_change)
+        self._dimension_select.on_value_change(self.reset_columns)
         self._dialog.open()
-        await asyncio.gather(self._reload(), self._load_data_keys())
+        keys, _loaded = await asyncio.gather(
+            asyncio.to_thread(data_keys, self._services.warehouse, self._query), self._reload()
+        )
+        if not self._dialog.is_deleted and keys:
+            self._dimension_select.set_options(wording.dimension_choices(keys), value=self._dimension_select.value)
 
     # ---- query ------------------------------------------------------------------------------------------------
 
@@ -126,12 +137,13 @@ class BreakdownTableDialog:
     def _search_text(self) -> str:
         return (self._search_input.value or "").strip()
 
-    async def _on_dimension_change(self) -> None:
+    async def reset_columns(self) -> None:
+        """Shows the default columns and order of the chosen dimension."""
         self._sort, self._is_ascending = None, False
         self._choose_default_columns()
         await self._reload()
 
-    async def _sort_by(self, key: str) -> None:
+    async def sort_by(self, key: str) -> None:
         """Sorts by this column, descending; reverses the order if it is the sorted one."""
         metric = Metric(key)
         previous_sort = self._sort or self._metrics[0]
@@ -139,16 +151,7 @@ class BreakdownTableDialog:
         self._sort = metric
         await self._reload()
 
-    async def _load_data_keys(self) -> None:
-        keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query)
-        if not self._dialog.is_deleted and keys:
-            self._dimension_select.set_options(wording.dimension_choices(keys), value=self._dimension_select.value)
-
     # ---- columns ----------------------------------------------------------------------------------------------
-
-    def _build_columns(self) -> None:
-        with button("Columns", "table", name="Columns").props('aria-haspopup="menu"'), ui.menu().props(RIGHT_ALIGNED):
-            self._column_switches = ui.element("div").classes("cardlist stack tight")
 
     def _choose_default_columns(self) -> None:
         has_goals = bool(self._query.goals)
@@ -187,22 +190,30 @@ class BreakdownTableDialog:
         rows = [self._row_data(row, 100 * (row.numbers.get(count_metric) or 0) / max_count) for row in self._rows]
         label_title = wording.dimension_title(self._dimension_key)
         self._data_table.show(label_title, columns, page.sort, rows, is_ascending=self._is_ascending)
-        self._show_message("" if rows else "No results" if self._search_text else self._empty_text)
+        self._show_message("" if rows else _("No results") if self._search_text else self._empty_text)
         remaining_count = page.distinct - len(rows)
         self._more_button.set_visibility(remaining_count > 0)
-        self._more_label.set_text(f"Show {min(remaining_count, PAGE_SIZE):,} more of {remaining_count:,}")
-        row_count_text = wording.count_text(page.distinct, wording.row_noun(self._dimension_key))
+        next_count, remaining = f"{min(remaining_count, PAGE_SIZE):,}", f"{remaining_count:,}"
+        self._more_label.set_text(_("Show {count} more of {total}", count=next_count, total=remaining))
+        row_count = wording.row_count_text(page.distinct, self._dimension_key)
         if remaining_count > 0:
-            row_count_text = f"{len(rows):,} of {row_count_text}"
-        unit = wording.column_title(count_metric, self._dimension_key).lower()
-        self._count_label.set_text(f"{row_count_text}, {wording.count_text(page.total, unit)}")
+            shown = f"{len(rows):,}"
+            row_count = _("{shown} of {rows}", shown=shown, rows=row_count)
+        total = count_text(page.total, unit_of(self._dimension_key))
+        self._count_label.set_text(_("{rows}, {total}", rows=row_count, total=total))
 
     def _row_data(self, row: BreakdownTableRow, width_percent: float) -> dict[str, Any]:
         texts = {metric.value: numbers.format_metric_exact(metric, value) for metric, value in row.numbers.items()}
         flag = flag_url(row.value) if self._dimension_key == Dimension.COUNTRY else None
         is_static = filter_for(self._dimension_key, row.value) is None
         width = f"{width_percent:.1f}%"
-        return {**texts, "label": row.label, "flag": flag or "", "still": is_static, "width": width}
+        return {
+            **texts,
+            "label": label_text(row, self._dimension_key),
+            "flag": flag or "",
+            "still": is_static,
+            "width": width,
+        }
 
     def _show_message(self, text: str) -> None:
         self._message.set_text(text)
@@ -215,12 +226,12 @@ class BreakdownTableDialog:
         if 0 <= index < len(self._rows) and (filter_ := filter_for(self._dimension_key, self._rows[index].value)):
             yield filter_
 
-    def _filter_by_row(self, index: int) -> None:
+    def filter_by_row(self, index: int) -> None:
         for filter_ in self._filters_of(index):
             self._dialog.close()
             self._on_filter(filter_)
 
-    async def _explain_row(self, index: int) -> None:
+    async def explain_row(self, index: int) -> None:
         for filter_ in self._filters_of(index):
             row_query = self._query.with_filters(*self._query.filters, filter_)
             await self._on_explain(row_query, self._sort or self._metrics[0])
@@ -239,4 +250,5 @@ class BreakdownTableDialog:
         file_stem = "".join(character if character.isalnum() else "-" for character in self._dimension_key)
         ui.download.content(content, f"{file_stem}-{period.first_day}-{period.last_day}.{file_format}", media_type)
         if table.distinct > len(table.rows):
-            toast(f"The file contains the first {len(table.rows):,} of {table.distinct:,} rows.")
+            shown, total = f"{len(table.rows):,}", f"{table.distinct:,}"
+            toast(_("The file contains the first {shown} of {total} rows.", shown=shown, total=total))

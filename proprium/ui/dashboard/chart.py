@@ -15,6 +15,9 @@ from nicegui import ui
 from proprium.figures import numbers
 from proprium.figures.template import Look
 from proprium.figures.timeline import timeline
+from proprium.figures.wording import BY_INTERVAL
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.query.period import Interval, add_months, intervals_for
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Metric, Series
@@ -24,8 +27,13 @@ from proprium.ui.dashboard.dom import set_prop
 from proprium.ui.dashboard.ranked_list import TabRow
 from proprium.ui.dashboard.state import DashboardState
 
-INTERVAL_LABELS = [(Interval.MINUTE, "Minute"), (Interval.HOUR, "Hour"), (Interval.DAY, "Day"), (Interval.WEEK, "Week"),
-                   (Interval.MONTH, "Month")]  # fmt: skip
+INTERVAL_LABELS = {
+    Interval.MINUTE: N_("Minute"),
+    Interval.HOUR: N_("Hour"),
+    Interval.DAY: N_("Day"),
+    Interval.WEEK: N_("Week"),
+    Interval.MONTH: N_("Month"),
+}
 MAX_BUCKETS = 750  # intervals with more buckets are not offered: the chart would be unreadable
 
 # Sends only the dates to the server: Plotly's own events carry whole traces.
@@ -55,25 +63,27 @@ class Chart:
             self._legend = span("", "mut small cut grow")
             self.tools = ui.element("div").classes("line end")
             with self.tools:
-                self._interval_tabs = TabRow([], lambda key: on_interval(Interval(key)), "Chart interval")
+                self._interval_tabs = TabRow([], lambda key: on_interval(Interval(key)), _("Chart interval"))
         with ui.element("div").classes("chartbox"):
             self._skeleton = skeleton(252)
             # Part of the first HTML, so that the browser fetches the chart bundle while the socket connects.
             self._plot = ui.plotly({"data": [], "layout": {"height": 280}}).classes("chart wait")
-            self._plot.props('role="img" aria-label="Chart"')
-        self._plot.on("plotly_click", self._zoom_to_bucket, js_handler=EMIT_BUCKET)
-        self._plot.on("plotly_relayout", self._zoom, js_handler=EMIT_ZOOM)
+            self._plot.props('role="img"').props["aria-label"] = _("Chart")
+        self._plot.on("plotly_click", self.show_bucket, js_handler=EMIT_BUCKET)
+        self._plot.on("plotly_relayout", self.show_range, js_handler=EMIT_ZOOM)
 
     def apply_state(self, state: DashboardState) -> None:
         """Offers the intervals that suit the period, and marks the active one."""
         self._interval = state.query.interval
-        suitable_intervals = intervals_for(state.query.period)
+        buckets_per_day = {Interval.MINUTE: 1440, Interval.HOUR: 24}
         drawable_intervals = [
-            interval for interval in suitable_intervals if _bucket_count(state, interval) <= MAX_BUCKETS
+            interval
+            for interval in intervals_for(state.query.period)
+            if state.query.period.day_count * buckets_per_day.get(interval, 1) <= MAX_BUCKETS
         ]
         options = [
-            (interval.value, label)
-            for interval, label in INTERVAL_LABELS
+            (interval.value, _(label))
+            for interval, label in INTERVAL_LABELS.items()
             if interval in drawable_intervals or interval is self._interval
         ]
         self._interval_tabs.set_options(options if len(options) > 1 else [])
@@ -88,7 +98,10 @@ class Chart:
         figure["layout"]["hoverdistance"] = -1  # the nearest bucket, however far apart they are
         # The browser keeps the user's zoom until the period or interval changes.
         figure["layout"]["uirevision"] = f"{query.period.start} {query.period.end} {query.interval}"
-        self._legend.set_text(_legend_text(chart_data, query))
+        legend = f"{chart_data.title} — {query.period.dates}"
+        if chart_data.previous and (comparison_query := query.comparison_query()):
+            legend = _("{period} ┈┈ vs {dates}", period=legend, dates=comparison_query.period.dates)
+        self._legend.set_text(legend)
         set_prop(self._plot, "aria-label", _aria_label(chart_data, query))
         if figure != self._figure:
             self._figure = figure
@@ -104,25 +117,25 @@ class Chart:
             self._skeleton.delete()
             self._plot.classes(remove="wait")
 
-    def _zoom_to_bucket(self, event: Any) -> None:
-        if day := _parse_day(event.args):
-            self._on_dates(*_days_of_bucket(day, self._interval))
+    def show_bucket(self, event: Any) -> None:
+        """Sets the period to a clicked bucket."""
+        first = _parse_day(event.args)
+        if first is None:
+            return
+        last = first
+        if self._interval is Interval.WEEK:
+            first -= timedelta(days=first.weekday())
+            last = first + timedelta(days=6)
+        elif self._interval is Interval.MONTH:
+            first = first.replace(day=1)
+            last = add_months(first, 1) - timedelta(days=1)
+        self._on_dates(first, last)
 
-    def _zoom(self, event: Any) -> None:
+    def show_range(self, event: Any) -> None:
+        """Sets the period to a range that was zoomed to."""
         first, last = (_parse_day(text) for text in event.args)
         if first and last:
             self._on_dates(first, last)
-
-
-def _bucket_count(state: DashboardState, interval: Interval) -> float:
-    seconds = {Interval.MINUTE: 60, Interval.HOUR: 3600}.get(interval)
-    return state.query.period.day_count * 86_400 / seconds if seconds else state.query.period.day_count
-
-
-def _legend_text(chart_data: ChartData, query: Query) -> str:
-    comparison_query = query.comparison_query() if chart_data.previous else None
-    comparison_text = f" ┈┈ vs {comparison_query.period.dates}" if comparison_query else ""
-    return f"{chart_data.title} — {query.period.dates}{comparison_text}"
 
 
 def _aria_label(chart_data: ChartData, query: Query) -> str:
@@ -130,23 +143,19 @@ def _aria_label(chart_data: ChartData, query: Query) -> str:
     nonzero_points = [
         (value, start) for value, start in zip(chart_data.series.values, chart_data.series.starts, strict=True) if value
     ]
+    by_interval = _(BY_INTERVAL[query.interval])
     if not nonzero_points:
-        return f"{chart_data.title} by {query.interval}: no data in this period"
+        return _("{metric} {by_interval}: no data in this period", metric=chart_data.title, by_interval=by_interval)
     max_value, max_start = max(nonzero_points)
-    text = numbers.format_metric(chart_data.metric, max_value)
-    peak = f"Peak: {text} on {max_start.day} {max_start:%b %Y}"
-    return f"{chart_data.title} by {query.interval}, {query.period.dates}. {peak}"
-
-
-def _days_of_bucket(day: date, interval: Interval) -> tuple[date, date]:
-    """Returns the first and last day of the bucket that contains `day`."""
-    if interval is Interval.WEEK:
-        monday = day - timedelta(days=day.weekday())
-        return monday, monday + timedelta(days=6)
-    if interval is Interval.MONTH:
-        first_day = day.replace(day=1)
-        return first_day, add_months(first_day, 1) - timedelta(days=1)
-    return day, day
+    peak_day = f"{max_start.day} {max_start:%b %Y}"
+    return _(
+        "{metric} {by_interval}, {dates}. Peak: {value} on {day}",
+        metric=chart_data.title,
+        by_interval=by_interval,
+        dates=query.period.dates,
+        value=numbers.format_metric(chart_data.metric, max_value),
+        day=peak_day,
+    )
 
 
 def _parse_day(text: Any) -> date | None:

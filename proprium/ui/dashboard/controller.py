@@ -14,6 +14,7 @@ from starlette.datastructures import QueryParams
 from proprium.errors import BadQuery, Forbidden, UserFacingError
 from proprium.figures.names import name_lookup
 from proprium.figures.template import Look
+from proprium.i18n import gettext as _
 from proprium.live.subscriptions import Subscription
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.goals import Segment
@@ -72,15 +73,15 @@ class DashboardController:
 
     def build_period_picker(self) -> None:
         self._period_picker = PeriodPicker(
-            on_period=weak_method(self._choose_period),
+            on_period=weak_method(self.choose_period),
             on_dates=weak_method(self.show_dates),
-            on_compare=weak_method(self._choose_compare),
+            on_compare=weak_method(self.choose_compare),
         )
 
     async def build(self) -> None:
         """Builds everything that is visible before the first result, and registers browser events."""
         self._filter_chips = FilterChips(
-            self.name_of, weak_method(self._remove_filter), weak_method(self.open_filter_dialog)
+            self.name_of, weak_method(self.remove_filter), weak_method(self.open_filter_dialog)
         )
         with self._filter_chips.tools:
             self.segments.build_save_button()
@@ -89,12 +90,12 @@ class DashboardController:
         self._grid = Grid(self._services, self._weak_self)
         await self._grid.build(can_edit=self._can_edit)
         self._draw_controls()
-        keyboard.listen(self._on_key, self._on_url_change, self._set_visible)
+        keyboard.listen(self.on_key, self.on_url_change, self._set_visible)
 
     def build_footer(self, layout: Layout) -> None:
         with layout.footer:
             self._footer = Footer()
-        layout.on_theme_change(self._set_theme)
+        layout.on_theme_change(self.set_theme)
 
     # ---- live queries -----------------------------------------------------------------------------------------
 
@@ -140,8 +141,8 @@ class DashboardController:
             self.state.facts.number,
             self.state.cache_key,
             live_data.dashboard_computation(self._services.warehouse, self.state, self._services.clock),
-            self._on_result,
-            on_error=self._on_error,
+            self.show,
+            on_error=self.show_error,
             is_same=live_data.is_same_dashboard,
             refresh_interval_s=live_data.REFRESH_INTERVAL_S,
         )
@@ -149,11 +150,13 @@ class DashboardController:
         if not self._is_active:
             subscription.pause()
 
-    def _on_result(self, result: Dashboard) -> None:
+    def show(self, result: Dashboard) -> None:
+        """Shows a result of the main query."""
         self.dashboard = result
         self._draw()
 
-    def _on_error(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
+        """Shows an error of the main query; after an unexpected one, the last result stays."""
         self._grid.set_stale(False)
         if self.dashboard is None or isinstance(error, UserFacingError):
             self._grid.fail(error_text(error))
@@ -163,16 +166,15 @@ class DashboardController:
             return
         self._grid.show(self.dashboard, self.look, can_zoom=self._can_zoom)
         self._footer.show(self.dashboard)
-        self._show_notice(self.dashboard)
-
-    def _show_notice(self, dashboard: Dashboard) -> None:
-        if dashboard.is_empty and not self._notice.visible:
-            with self._notice, note("No data yet. Add the tracking code; visits appear here within a second.", "warn"):
+        if self.dashboard.is_empty and not self._notice.visible:
+            text = _("No data yet. Add the tracking code; visits appear here within a second.")
+            with self._notice, note(text, "warn"):
                 if self._can_edit:
-                    link_button("Tracking code", f"/properties/{self.state.facts.id}/install", "code").classes("end")
-        elif not dashboard.is_empty and self._notice.visible:
+                    install_url = f"/properties/{self.state.facts.id}/install"
+                    link_button(_("Tracking code"), install_url, "code").classes("end")
+        elif not self.dashboard.is_empty and self._notice.visible:
             self._notice.clear()
-        self._notice.set_visibility(dashboard.is_empty)
+        self._notice.set_visibility(self.dashboard.is_empty)
 
     # ---- navigation -------------------------------------------------------------------------------------------
 
@@ -209,7 +211,7 @@ class DashboardController:
         self._filter_chips.show(self.state.query.filters)
         self._grid.apply_state(self.state)
 
-    def _on_url_change(self, query_string: str) -> None:
+    def on_url_change(self, query_string: str) -> None:
         """Applies the URL after the browser's back or forward."""
         try:
             state = state_from(QueryParams(query_string.removeprefix("?")), self.state.facts, self._services.clock())
@@ -222,10 +224,10 @@ class DashboardController:
         """Navigates to a custom period, both dates included."""
         self.navigate(lambda state: state.with_dates(first, last))
 
-    def _choose_period(self, key: str) -> None:
+    def choose_period(self, key: str) -> None:
         self.navigate(lambda state: state.with_period(key, self._services.clock()))
 
-    def _choose_compare(self, compare: Compare) -> None:
+    def choose_compare(self, compare: Compare) -> None:
         self.navigate(lambda state: state.with_compare(compare))
 
     def choose_metric(self, key: str) -> None:
@@ -257,7 +259,7 @@ class DashboardController:
 
         self.navigate(with_added_filters)
 
-    def _remove_filter(self, filter_: Filter) -> None:
+    def remove_filter(self, filter_: Filter) -> None:
         self.navigate(lambda state: state.without_filter(filter_))
 
     async def open_filter_dialog(self, old_filter: Filter | None = None) -> None:
@@ -291,16 +293,18 @@ class DashboardController:
         for pausable in pausables:
             pausable.resume() if self._is_active else pausable.pause()
 
-    def _set_theme(self, is_dark: bool) -> None:
+    def set_theme(self, is_dark: bool) -> None:
         self.look = Look.DARK if is_dark else Look.LIGHT
         self._draw()
 
-    async def _on_key(self, key: str) -> None:
+    async def on_key(self, key: str) -> None:
+        """Handles a keyboard shortcut."""
         lower_key = key.lower()
         if lower_key in keyboard.PERIOD_BY_KEY:
-            self.navigate(lambda state: state.with_period(keyboard.PERIOD_BY_KEY[lower_key], self._services.clock()))
+            self.choose_period(keyboard.PERIOD_BY_KEY[lower_key])
         elif lower_key == "x":
-            self.navigate(_toggle_compare)
+            is_compared = self.state.query.compare is not Compare.NONE
+            self.choose_compare(Compare.NONE if is_compared else Compare.PREVIOUS)
         elif key in {"ArrowLeft", "ArrowRight"}:
             self.navigate(lambda state: state.with_period_step(1 if key == "ArrowRight" else -1))
         elif key == "Escape":
@@ -311,7 +315,3 @@ class DashboardController:
             keyboard.show_shortcuts()
         elif key.isdigit() and 0 < int(key) <= len(self._property_urls):
             ui.navigate.to(self._property_urls[int(key) - 1])
-
-
-def _toggle_compare(state: DashboardState) -> DashboardState:
-    return state.with_compare(Compare.NONE if state.query.compare is not Compare.NONE else Compare.PREVIOUS)

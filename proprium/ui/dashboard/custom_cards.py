@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from proprium.errors import UserFacingError
+from proprium.i18n import gettext as _
 from proprium.properties import service
 from proprium.ui.components.controls import button
+from proprium.ui.dashboard.navigation import DashboardNavigation
+from proprium.ui.dashboard.tiles import EVENT_EXAMPLE
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.services import Services
 from proprium.ui.session import current_user
 
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import DashboardController
-
 
 class CustomCardsMenu:
-    def __init__(self, services: Services, controller: DashboardController) -> None:
+    def __init__(self, services: Services, controller: DashboardNavigation) -> None:
         self._services, self._controller = services, controller
         self._event_names: tuple[str, ...] = ()
         self._switches: dict[str, ui.switch] = {}
         with (
-            button("Custom cards", "plus", name="Custom cards").props('aria-haspopup="menu"'),
+            button(_("Custom cards"), "plus", name=_("Custom cards")).props('aria-haspopup="menu"'),
             ui.menu().props(RIGHT_ALIGNED),
         ):
             self._list = ui.element("div").classes("cardlist stack tight")
         with self._list:
-            ui.label('No custom events yet. Send one: collectorQueue.push({event: "sign_up"})').classes("mut small")
+            ui.label(_("No custom events yet. Send one: {example}", example=EVENT_EXAMPLE)).classes("mut small")
 
     def set_events(self, event_names: tuple[str, ...], card_names: tuple[str, ...]) -> None:
         """Lists the events; those with a card first, even without events in the period."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.breakdown import breakdown, breakdown_of
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import DATA_PREFIX, Filter, Operator
@@ -14,17 +16,15 @@ from proprium.ui import theme
 from proprium.ui.components.controls import button
 from proprium.ui.dashboard.dom import set_prop
 from proprium.ui.dashboard.ranked_list import RankedTile
+from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import EVENTS, Tab, Tile
 from proprium.ui.page_memory import weak_method
 from proprium.warehouse.warehouse import Warehouse
 
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.state import DashboardState
-
 DATA_KEYS_DIMENSION = "data"
 """Dimension of the list of data keys; it cannot be filtered on."""
-NO_KEYS = "This event had no data in this period."
-NO_PUBLIC_KEYS = "This event had no public data in this period. The property's owner chooses which keys are public."
+NO_KEYS = N_("This event had no data in this period.")
+NO_PUBLIC_KEYS = N_("This event had no public data in this period. The property's owner chooses which keys are public.")
 
 
 def event_breakdown(warehouse: Warehouse, query: Query, event: str, key: str) -> Breakdown:
@@ -53,24 +53,26 @@ class EventsTile(RankedTile):
     ) -> None:
         self._event, self._key, self._no_keys = "", "", ""
         self._on_open, self._on_filters = on_open, on_filters
-        super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=weak_method(self._on_row_press))
+        super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=weak_method(self.open_row))
         with self.panel.head:
-            self._filter_button = button("Filter", "filter", on_click=lambda: on_filters(event_filter(self._event)))
-            self._back_button = button("", "back", kind=f"{theme.BARE} goback", name="Back", on_click=self._go_back)
+            self._filter_button = button(_("Filter"), "filter", on_click=lambda: on_filters(event_filter(self._event)))
+            self._back_button = button("", "back", kind=f"{theme.BARE} goback", name=_("Back"))
+            self._back_button.on("click", lambda: on_open(self._event if self._key else "", ""))
         self._back_button.move(self.panel.head, 0)
         self._filter_button.move(self.panel.head, 2)
 
     def apply_state(self, state: DashboardState) -> None:
         """Updates title, back and filter buttons; the rows follow with the result."""
         self._event, self._key = state.event, state.event_key
-        self._no_keys = NO_KEYS if state.query.data_access.is_full else NO_PUBLIC_KEYS
+        self._no_keys = _(NO_KEYS if state.query.data_access.is_full else NO_PUBLIC_KEYS)
         name = f"{self._event} · {self._key}" if self._key else self._event
-        self.panel.title.set_text(name or EVENTS.title)
-        set_prop(self.panel.title, "title", name or EVENTS.title)
+        self.panel.title.set_text(name or _(EVENTS.title))
+        set_prop(self.panel.title, "title", name or _(EVENTS.title))
         self._back_button.set_visibility(bool(self._event))
         self._filter_button.set_visibility(bool(self._event))
-        set_prop(self._back_button, "aria-label", f"Back to {self._event if self._key else 'all events'}")
-        set_prop(self._filter_button, "aria-label", f"Filter by event {self._event}")
+        back_text = _("Back to {event}", event=self._event) if self._key else _("Back to all events")
+        set_prop(self._back_button, "aria-label", back_text)
+        set_prop(self._filter_button, "aria-label", _("Filter by event {event}", event=self._event))
         self._hint.set_visibility(not self._event)
 
     def show(self, tab: Tab, breakdown: Breakdown) -> None:
@@ -79,12 +81,11 @@ class EventsTile(RankedTile):
 
     def show_event(self, breakdown: Breakdown) -> None:
         if self._event:
-            self.ranked_list.show(breakdown, "No values for this key in this period." if self._key else self._no_keys)
+            no_values = _("No values for this key in this period.")
+            self.ranked_list.show(breakdown, no_values if self._key else self._no_keys)
 
-    def _go_back(self) -> None:
-        self._on_open(self._event if self._key else "", "")
-
-    def _on_row_press(self, row: BreakdownRow) -> None:
+    def open_row(self, row: BreakdownRow) -> None:
+        """Opens the event or key of a row; filters by the value of one."""
         if not self._event:
             self._on_open(row.value or "", "")
         elif not self._key:

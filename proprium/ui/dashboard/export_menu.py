@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from proprium.errors import UserFacingError
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.results import Dashboard, Metric
 from proprium.reports.cancellation import run_in_thread
 from proprium.reports.markdown import markdown
@@ -21,7 +23,7 @@ from proprium.ui.dashboard.controller import DashboardController
 from proprium.ui.dashboard.toolbar import PdfButton
 from proprium.ui.services import Services
 
-CONNECTION_LOST = "The report was cancelled because the connection to the server was lost. Please try again."
+CONNECTION_LOST = N_("The report was cancelled because the connection to the server was lost. Please try again.")
 
 
 class ExportMenu:
@@ -37,10 +39,14 @@ class ExportMenu:
 
     async def download_pdf(self) -> None:
         """Creates and downloads a PDF; the page stays live, the button shows progress."""
-        await self._export(self._pdf, "pdf", "application/pdf")
+        atlas, browser = self._services.atlas, self._services.settings.chromium
+        await self._export(lambda result, options: pdf(result, options, atlas, browser), "pdf", "application/pdf")
 
     async def download_markdown(self) -> None:
-        await self._export(self._markdown, "md", "text/markdown")
+        async def render(result: Dashboard, options: ReportOptions) -> bytes:
+            return (await run_in_thread(markdown, result, options, self._services.atlas)).encode()
+
+        await self._export(render, "md", "text/markdown")
 
     def download_data(self, extension: str) -> None:
         """Downloads all tables as CSV or JSON.
@@ -62,7 +68,10 @@ class ExportMenu:
 
         One at a time per page; cancelled if the page is closed or loses its connection.
         """
-        if self._job is not None or not self._is_loaded():
+        if self._controller.dashboard is None:
+            ui.notify(_("The dashboard is still loading. Try again in a moment."))
+            return
+        if self._job is not None:
             return
         self._job = asyncio.create_task(self._create_report(render, extension))
         self._show_busy(extension == "pdf")
@@ -71,7 +80,7 @@ class ExportMenu:
         except UserFacingError as problem:
             self._notify(str(problem))
         except asyncio.CancelledError:
-            self._notify(CONNECTION_LOST)  # shown when the page reconnects
+            self._notify(_(CONNECTION_LOST))  # shown when the page reconnects
         else:
             ui.download.content(content, name, media_type)
         finally:
@@ -81,17 +90,14 @@ class ExportMenu:
     async def _create_report(
         self, render: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], extension: str
     ) -> tuple[bytes, str]:
-        options, query = self._report_options(), self._controller.state.query_at(self._services.clock())
+        state = self._controller.state
+        event = state.custom_event
+        options = ReportOptions(self._property_name, Metric.VISITORS if event else Metric(state.metric), event)
+        query = state.query_at(self._services.clock())
         async with self._services.report_queue.turn(self._requester()):
             # A new query with all tabs: the page's own result has only the open ones.
             result = await run_in_thread(report_dashboard, self._services.warehouse, query)
             return await render(result, options), options.file_name(result, extension)
-
-    async def _pdf(self, result: Dashboard, options: ReportOptions) -> bytes:
-        return await pdf(result, options, self._services.atlas, self._services.settings.chromium)
-
-    async def _markdown(self, result: Dashboard, options: ReportOptions) -> bytes:
-        return (await run_in_thread(markdown, result, options, self._services.atlas)).encode()
 
     def _requester(self) -> Requester:
         user = session.user_of(self._services, self._client.request)
@@ -100,16 +106,6 @@ class ExportMenu:
     def _cancel(self) -> None:
         if self._job is not None:
             self._job.cancel()
-
-    def _is_loaded(self) -> bool:
-        if self._controller.dashboard is None:
-            ui.notify("The dashboard is still loading. Try again in a moment.")
-        return self._controller.dashboard is not None
-
-    def _report_options(self) -> ReportOptions:
-        event = self._controller.state.custom_event
-        metric = Metric.VISITORS if event else Metric(self._controller.state.metric)
-        return ReportOptions(self._property_name, metric, event)
 
     def _show_busy(self, is_busy: bool) -> None:
         if self.pdf_button and not self._client.is_deleted:

@@ -8,6 +8,8 @@ from typing import Any
 from nicegui import ui
 
 from proprium.figures.names import NameLookup
+from proprium.figures.wording import filter_text
+from proprium.i18n import gettext as _
 from proprium.metrics.labels import label_of
 from proprium.metrics.query.filters import Filter
 from proprium.ui.components.chips import chip
@@ -23,7 +25,8 @@ class FilterChips:
         self._name_of, self._on_remove, self._on_edit = name_of, on_remove, on_edit
         self._shown_filters: tuple[Filter, ...] = ()
         with ui.element("div").classes("line wraps chips") as self.box:
-            self._chip_box = ui.element("div").classes("line wraps").props('role="group" aria-label="Filters"')
+            self._chip_box = ui.element("div").classes("line wraps").props('role="group"')
+            self._chip_box.props["aria-label"] = _("Filters")
             self.tools = ui.element("div").classes("line")
         self.box.set_visibility(False)
 
@@ -35,7 +38,7 @@ class FilterChips:
         with self._chip_box:
             for filter_ in filters:
                 chip(
-                    filter_.label(lambda dimension, value: value_label(self._name_of, dimension, value)),
+                    filter_text(filter_, lambda dimension, value: value_label(self._name_of, dimension, value)),
                     on_click=lambda filter_=filter_: self._on_edit(filter_),
                     on_remove=lambda filter_=filter_: self._on_remove(filter_),
                 )

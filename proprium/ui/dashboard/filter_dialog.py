@@ -10,7 +10,9 @@ from nicegui import ui
 
 from proprium.errors import BadQuery, UserFacingError
 from proprium.figures import numbers
-from proprium.figures.names import NameLookup
+from proprium.figures.names import NameLookup, label_text
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import (
@@ -36,22 +38,22 @@ from proprium.ui.dashboard.table_reader import LABELLED_DIMENSIONS, TableReader
 from proprium.ui.services import Services
 
 OPERATOR_LABELS = {
-    Operator.IS: "is",
-    Operator.IS_NOT: "is not",
-    Operator.CONTAINS: "contains",
-    Operator.NOT_CONTAINS: "does not contain",
-    Operator.MATCHES: "matches a pattern",
-    Operator.ONE_OF: "is one of",
-    Operator.IS_SET: "is set",
+    Operator.IS: N_("is"),
+    Operator.IS_NOT: N_("is not"),
+    Operator.CONTAINS: N_("contains"),
+    Operator.NOT_CONTAINS: N_("does not contain"),
+    Operator.MATCHES: N_("matches a pattern"),
+    Operator.ONE_OF: N_("is one of"),
+    Operator.IS_SET: N_("is set"),
 }
 OPERATOR_HELP_TEXTS = {
-    Operator.IS: "Leave empty to match (not set).",
-    Operator.IS_NOT: "Leave empty to match any value that is set.",
-    Operator.CONTAINS: "Not case-sensitive.",
-    Operator.NOT_CONTAINS: "Not case-sensitive.",
-    Operator.MATCHES: "Matches the whole value. * matches any characters: /blog/* finds all pages below /blog.",
-    Operator.ONE_OF: "Select several values below, or press Enter after each.",
-    Operator.IS_SET: "Matches any value.",
+    Operator.IS: N_("Leave empty to match (not set)."),
+    Operator.IS_NOT: N_("Leave empty to match any value that is set."),
+    Operator.CONTAINS: N_("Not case-sensitive."),
+    Operator.NOT_CONTAINS: N_("Not case-sensitive."),
+    Operator.MATCHES: N_("Matches the whole value. * matches any characters: /blog/* finds all pages below /blog."),
+    Operator.ONE_OF: N_("Select several values below, or press Enter after each."),
+    Operator.IS_SET: N_("Matches any value."),
 }
 MAX_SUGGESTIONS = 8
 SUGGESTION_DELAY_S = 0.15
@@ -83,40 +85,40 @@ class FilterDialog:
 
     async def open(self, filter_: Filter | None = None) -> None:
         """Opens the dialog, filled with `filter_` if that is to be edited."""
-        with dialog("Add filter" if filter_ is None else "Edit filter") as self._dialog:
+        dimension_labels = {name: _(dimension_name(name)) for name in (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)}
+        dimension_labels |= {name.value: dimension_title(name) for name in CLEARER_TITLES}
+        if filter_ and filter_.data_key:
+            dimension_labels[filter_.dimension] = dimension_title(filter_.dimension)
+        with dialog(_("Add filter") if filter_ is None else _("Edit filter")) as self._dialog:
             if self._segments and filter_ is None:
                 self._segments.build_chips(self._dialog.close)
             self._dimension_select = select(
-                "Filter by", _dimension_labels(filter_), filter_.dimension if filter_ else "page", is_searchable=True
+                _("Filter by"), dimension_labels, filter_.dimension if filter_ else "page", is_searchable=True
             )
-            labels = {operator.value: text for operator, text in OPERATOR_LABELS.items()}
+            labels = {operator.value: _(label) for operator, label in OPERATOR_LABELS.items()}
             self._operator_select = select(
-                "Condition", labels, (filter_.operator if filter_ else Operator.CONTAINS).value
+                _("Condition"), labels, (filter_.operator if filter_ else Operator.CONTAINS).value
             )
             self._value_box = ui.element("div").classes("stack tight")
             with self._value_box:
-                self._value_input = text_input("Value", autofocus=True)
+                self._value_input = text_input(_("Value"), autofocus=True)
                 self._chip_box = ui.element("div").classes(f"{theme.LINE} wraps")
             self._help_label = ui.label("").classes("mut small")
-            self._suggestion_list = (
-                ui.element("div").classes("suggested").props('role="group" aria-label="Suggestions"')
-            )
+            self._suggestion_list = ui.element("div").classes("suggested").props('role="group"')
+            self._suggestion_list.props["aria-label"] = _("Suggestions")
             self._error_label = ui.label("").classes("bad small").props('role="alert"')
             with ui.element("div").classes("ft"):
-                button("Cancel", on_click=self._dialog.close)
-                button("Filter", "filter", kind=theme.PRIMARY, on_click=self._submit)
-        self._fill_fields(filter_)
-        self._bind_events()
-        self._dialog.open()
-        await asyncio.gather(self._load_data_keys(), self._suggest())
-
-    def _fill_fields(self, filter_: Filter | None) -> None:
+                button(_("Cancel"), on_click=self._dialog.close)
+                button(_("Filter"), "filter", kind=theme.PRIMARY, on_click=self._submit)
         if filter_ and filter_.operator is Operator.ONE_OF:
             self._selected_values = [(value, self._name_of(filter_.dimension, value)) for value in filter_.values]
         elif filter_:
             self._value_input.value = filter_.value
         self._draw_operator()
         self._draw_selected()
+        self._bind_events()
+        self._dialog.open()
+        await asyncio.gather(self._load_data_keys(), self._suggest())
 
     def _bind_events(self) -> None:
         async def on_dimension_change() -> None:
@@ -133,7 +135,7 @@ class FilterDialog:
         self._operator_select.on_value_change(on_operator_change)
         # Delayed here, not by `debounce` in the browser: then each click and key comes after the text typed before it.
         self._value_input.on_value_change(self._suggest_after_pause)
-        self._value_input.on("keydown.enter", self._on_enter, [])
+        self._value_input.on("keydown.enter", self.enter, [])
 
     # ---- values -----------------------------------------------------------------------------------------------
 
@@ -176,15 +178,14 @@ class FilterDialog:
         with self._suggestion_list:
             for row in table.rows:
                 if row.value:
-                    self._build_suggestion((row.value, row.label), numbers.short(row.numbers[count_metric] or 0))
+                    value = row.value, label_text(row, listed_dimension)
+                    with ui.element("button").classes(theme.ROW).props('type="button"') as row_button:
+                        span(value[1], "n")
+                        span(numbers.short(row.numbers[count_metric] or 0), "c")
+                    row_button.on("click", lambda value=value: self.select_value(value))
 
-    def _build_suggestion(self, value: ValueAndLabel, count: str) -> None:
-        with ui.element("button").classes(theme.ROW).props('type="button"') as row:
-            span(value[1], "n")
-            span(count, "c")
-        row.on("click", lambda: self._select_value(value))
-
-    def _select_value(self, value: ValueAndLabel) -> None:
+    def select_value(self, value: ValueAndLabel) -> None:
+        """Handles a clicked suggestion."""
         if self._selected_operator is Operator.ONE_OF:
             self._add_values([value], self._value_input.value or "")
         elif self._selected_operator in WHOLE_VALUE_OPERATORS:
@@ -207,14 +208,14 @@ class FilterDialog:
             )
 
     def _draw_selected(self) -> None:
+        def remove(value: ValueAndLabel) -> None:
+            self._selected_values.remove(value)
+            self._draw_selected()
+
         self._chip_box.clear()
         with self._chip_box:
             for value in self._selected_values:
-                chip(value[1], on_remove=lambda value=value: self._remove_value(value))
-
-    def _remove_value(self, value: ValueAndLabel) -> None:
-        self._selected_values.remove(value)
-        self._draw_selected()
+                chip(value[1], on_remove=lambda value=value: remove(value))
 
     # ---- the filter -------------------------------------------------------------------------------------------
 
@@ -222,7 +223,8 @@ class FilterDialog:
     def _selected_operator(self) -> Operator:
         return Operator(self._operator_select.value)
 
-    async def _on_enter(self) -> None:
+    async def enter(self) -> None:
+        """Adds the typed values to the selected ones, or applies the filter."""
         text = self._value_input.value or ""
         if self._selected_operator is not Operator.ONE_OF or not text.strip():
             await self._submit()
@@ -259,7 +261,7 @@ class FilterDialog:
     def _apply(self, values: list[ValueAndLabel]) -> None:
         try:
             filter_ = build_filter(
-                str(self._dimension_select.value or ""), self._selected_operator, [value for value, _ in values]
+                str(self._dimension_select.value or ""), self._selected_operator, [value for value, _label in values]
             )
         except BadQuery as error:
             self._error_label.set_text(str(error))
@@ -269,7 +271,7 @@ class FilterDialog:
 
     def _draw_operator(self) -> None:
         self._value_box.set_visibility(self._selected_operator is not Operator.IS_SET)
-        self._help_label.set_text(OPERATOR_HELP_TEXTS[self._selected_operator])
+        self._help_label.set_text(_(OPERATOR_HELP_TEXTS[self._selected_operator]))
 
     async def _load_data_keys(self) -> None:
         """Adds the data keys seen in the period to the dimensions."""
@@ -277,7 +279,7 @@ class FilterDialog:
         if self._dialog.is_deleted:
             return
         options = dict(self._dimension_select.options)
-        options |= {DATA_PREFIX + data_key.key: f"Data: {data_key.key}" for data_key in keys}
+        options |= {key: dimension_title(key) for key in (DATA_PREFIX + data_key.key for data_key in keys)}
         self._dimension_select.set_options(options, value=self._dimension_select.value)
 
 
@@ -285,11 +287,3 @@ def build_filter(dimension: str, operator: Operator, values: list[str]) -> Filte
     """Builds and validates a filter. Raises BadQuery with the reason."""
     operator_values = () if operator is Operator.IS_SET else tuple(values or [""])
     return parse_filter(Filter(dimension, operator, operator_values).to_text())
-
-
-def _dimension_labels(filter_: Filter | None) -> dict[str, str]:
-    names = {name: dimension_name(name) for name in (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)}
-    names |= {name.value: dimension_title(name) for name in CLEARER_TITLES}
-    if filter_ and filter_.data_key:
-        names[filter_.dimension] = f"Data: {filter_.data_key}"
-    return names

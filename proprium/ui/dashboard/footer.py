@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from proprium.figures.wording import count_text
+from proprium.i18n import gettext as _
 from proprium.metrics.results import Dashboard
 from proprium.ui.components.text import span
-from proprium.ui.dashboard.table_columns import count_text
 
 DB_IP_URL = "https://db-ip.com"
 NATURAL_EARTH_URL = "https://www.naturalearthdata.com"
@@ -15,13 +16,18 @@ NATURAL_EARTH_URL = "https://www.naturalearthdata.com"
 class Footer:
     def __init__(self) -> None:
         self._text_label = span("", "num end")
-        _credit("IP geolocation by DB-IP", DB_IP_URL)
-        _credit("Maps: Natural Earth", NATURAL_EARTH_URL)
+        _credit(_("IP geolocation by DB-IP"), DB_IP_URL)
+        _credit(_("Maps: Natural Earth"), NATURAL_EARTH_URL)
 
     def show(self, dashboard: Dashboard) -> None:
+        seconds = f"{dashboard.computed_s:.2f}"
         self._text_label.set_text(
-            f"Computed in {dashboard.computed_s:.2f} s from {count_text(dashboard.rows_read, 'events')}"
-            f" · {dashboard.query.timezone.key}"
+            _(
+                "Computed in {seconds} s from {events} · {timezone}",
+                seconds=seconds,
+                events=count_text(dashboard.rows_read, "events"),
+                timezone=dashboard.query.timezone.key,
+            )
         )
 
 

@@ -10,6 +10,9 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
+from proprium.figures.wording import all_filters_text, change_text
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.comparison import change
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Goal
@@ -21,7 +24,7 @@ from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 
-NO_GOALS_HELP = (
+NO_GOALS_HELP = N_(
     "Track a page (/thanks) or an event (sign_up) as a conversion."
     " A visit that reaches a goal is counted once for this goal."
 )
@@ -59,19 +62,21 @@ class GoalsTile:
         Of a goal with private data keys, readers see only the name and the numbers.
         """
         self._goals, self._on_goal, self._on_focus, self._focused_goal = goals, on_goal, on_focus, ""
-        with panel("Goals", body_classes=f"{theme.ROWS} goals") as box:
+        with panel(_("Goals"), body_classes=f"{theme.ROWS} goals") as box:
             self._message = ui.label("").classes("missing")
             self._message.set_visibility(False)
             if not goals:
-                self._show_empty_state(settings_url)
+                with empty_state(_("No goals yet"), _(NO_GOALS_HELP), "target"):
+                    if settings_url:
+                        link_button(_("Define a goal"), settings_url, "plus")
             self._skeletons = [skeleton(34) for _ in goals[:3]]
             self._goal_rows = [_build_row(index, goal, data_access) for index, goal in enumerate(goals)]
         box.body.on("click", self._on_press, js_handler=EMIT_GOAL)
         with box.head:
             if goals:
-                span("Conversions · CR", "s end cut")
+                span(_("Conversions · rate"), "s end cut")
             if goals and settings_url:
-                link_button("", settings_url, "pencil", kind=f"{theme.BARE} expand", name="Edit goals")
+                link_button("", settings_url, "pencil", kind=f"{theme.BARE} expand", name=_("Edit goals"))
 
     def set_active_goal(self, goal_name: str) -> None:
         self._focused_goal = goal_name
@@ -93,7 +98,7 @@ class GoalsTile:
             delta = change(count, previous_counts.get(goal.name), Metric.CONVERSIONS) if dashboard.previous else None
             row.delta.set_visibility(delta is not None)
             if delta:
-                row.delta.set_text(delta.text)
+                row.delta.set_text(change_text(delta))
                 switch_class(row.delta, "up", delta.is_good is True)
                 switch_class(row.delta, "down", delta.is_good is False)
 
@@ -108,11 +113,6 @@ class GoalsTile:
         self._skeletons.clear()
         self._message.set_visibility(False)
 
-    def _show_empty_state(self, settings_url: str) -> None:
-        with empty_state("No goals yet", NO_GOALS_HELP, "target"):
-            if settings_url:
-                link_button("Define a goal", settings_url, "plus")
-
     def _on_press(self, event: object) -> None:
         filter_index, focus_index = getattr(event, "args", ["", ""])
         if filter_index:
@@ -124,11 +124,11 @@ class GoalsTile:
 
 def _build_row(index: int, goal: Goal, data_access: DataAccess) -> _GoalRow:
     is_open = data_access.allows_all(goal.filters)
-    conditions = " and ".join(filter_.label() for filter_ in goal.filters)
+    description = _("{goal}: {conditions}", goal=goal.name, conditions=all_filters_text(goal.filters))
     with ui.element("div").classes("goal") as box:
         with ui.element("button").classes(theme.ROW).props('type="button"') as row_button:
             row_button.props["data-value"] = str(index)
-            row_button.props["title"] = f"{goal.name}: {conditions}" if is_open else goal.name
+            row_button.props["title"] = description if is_open else goal.name
             switch_class(row_button, "still", not is_open)
             bar = ui.element("span").classes("b")
             span(goal.name, "n")
@@ -138,7 +138,7 @@ def _build_row(index: int, goal: Goal, data_access: DataAccess) -> _GoalRow:
             ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} only aim").props('type="button"') as focus_button
         ):
             focus_button.props["data-aim"] = str(index)
-            focus_button.props["aria-label"] = f"Show only {goal.name}"
+            focus_button.props["aria-label"] = _("Show only {goal}", goal=goal.name)
             focus_button.props["title"] = focus_button.props["aria-label"]
             icon("target", "small")
     box.set_visibility(False)

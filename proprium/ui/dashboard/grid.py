@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from nicegui import ui
 
 from proprium.errors import UserFacingError
 from proprium.figures.names import with_labels
 from proprium.figures.template import Look
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import Filter, Operator
-from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Breakdown, Dashboard, Dimension
 from proprium.ui import theme
 from proprium.ui.dashboard import live_data, tiles
@@ -23,6 +25,7 @@ from proprium.ui.dashboard.dom import switch_class
 from proprium.ui.dashboard.events_tile import EventsTile, event_breakdown
 from proprium.ui.dashboard.goals_tile import GoalsTile
 from proprium.ui.dashboard.metric_cards import MetricCards
+from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.places_tile import PlacesTile
 from proprium.ui.dashboard.ranked_list import RankedTile
 from proprium.ui.dashboard.side_query import SideQuery
@@ -33,19 +36,16 @@ from proprium.ui.page_memory import weak_method
 from proprium.ui.render_queue import yield_to_loop
 from proprium.ui.services import Services
 
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import DashboardController
-
 log = logging.getLogger(__name__)
 
-READ_ERROR_TEXT = "The data could not be loaded. The next event triggers a retry; see the server log for details."
-DRAW_ERROR_TEXT = "This card could not be drawn. See the server log for details."
+READ_ERROR_TEXT = N_("The data could not be loaded. The next event triggers a retry; see the server log for details.")
+DRAW_ERROR_TEXT = N_("This card could not be drawn. See the server log for details.")
 
 
 class Grid:
     """Builds and updates the cards. User input goes to the controller, which returns a new state and its result."""
 
-    def __init__(self, services: Services, controller: DashboardController) -> None:
+    def __init__(self, services: Services, controller: DashboardNavigation) -> None:
         """`controller` is a weak proxy, since the controller holds the grid."""
         self._services, self._controller = services, controller
         self._state = controller.state
@@ -75,20 +75,19 @@ class Grid:
                     weak_method(controller.add_filters), weak_method(controller.open_breakdown)
                 )
                 settings_url = f"/properties/{controller.state.facts.id}/settings#goals" if can_edit else ""
-                facts, on_goal, on_aim = (
-                    controller.state.facts,
-                    weak_method(self._filter_goal),
-                    weak_method(self._focus_goal),
-                )
                 self._goals_tile = GoalsTile(
-                    facts.goals, on_goal, on_aim, data_access=facts.data_access, settings_url=settings_url
+                    controller.state.facts.goals,
+                    on_goal=lambda goal: controller.add_filters(*goal.filters),
+                    on_focus=lambda name: controller.navigate(lambda state: state.with_goal(name)),
+                    data_access=controller.state.facts.data_access,
+                    settings_url=settings_url,
                 )
             await yield_to_loop()
             with ui.element("div").classes(f"{theme.GRID3} bottom"):
                 devices = self._build_tile(tiles.DEVICES)
                 await yield_to_loop()
                 self._events_tile = EventsTile(
-                    weak_method(self._open_event),
+                    lambda name, key: controller.navigate(lambda state: state.with_event(name, key)),
                     weak_method(controller.add_filters),
                     weak_method(controller.open_breakdown),
                 )
@@ -156,7 +155,9 @@ class Grid:
         """Draws the ranked lists in separate patches: their rows are most of the work."""
         for tile in self._ranked_tiles:
             async with self._services.render_queue.patch():
-                _draw_safely(tile, lambda tile=tile: self._draw_tile(tile, breakdowns))  # type: ignore[misc]
+                tab = self._state.tab(tile.tile)
+                if tab.dimension in breakdowns:  # else still being computed
+                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension]))
 
     def _cancel_drawing(self) -> None:
         if self._draw_task is not None:
@@ -187,7 +188,8 @@ class Grid:
 
     async def _build_head(self, can_edit: bool) -> None:
         controller = self._controller
-        with ui.element("section").classes(theme.CARD).props('aria-label="Metrics and chart"'):
+        with ui.element("section").classes(theme.CARD) as section:
+            section.props["aria-label"] = _("Metrics and chart")
             self._metric_cards = MetricCards(weak_method(controller.choose_metric), weak_method(controller.explain))
             self._metric_cards.set_custom_cards(
                 controller.state.facts.custom_cards, has_goals=bool(controller.state.facts.goals)
@@ -210,11 +212,6 @@ class Grid:
             weak_method(self._controller.open_breakdown),
         )
 
-    def _draw_tile(self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown]) -> None:
-        tab = self._state.tab(tile.tile)
-        if tab.dimension in breakdowns:  # else still being computed
-            tile.show(tab, breakdowns[tab.dimension])
-
     def _show_week(self, cells: Breakdown) -> None:
         _draw_safely(
             self._week_heatmap,
@@ -227,19 +224,10 @@ class Grid:
     def _error_handler(self, card: Any) -> Callable[[Exception], None]:
         return lambda error: card.fail(error_text(error))
 
-    def _open_event(self, name: str, key: str) -> None:
-        self._controller.navigate(lambda state: state.with_event(name, key))
-
-    def _filter_goal(self, goal: Goal) -> None:
-        self._controller.add_filters(*goal.filters)
-
-    def _focus_goal(self, goal_name: str) -> None:
-        self._controller.navigate(lambda state: state.with_goal(goal_name))
-
 
 def error_text(error: Exception) -> str:
     """Returns the message of a UserFacingError, and a general one for other errors."""
-    return str(error) if isinstance(error, UserFacingError) else READ_ERROR_TEXT
+    return str(error) if isinstance(error, UserFacingError) else _(READ_ERROR_TEXT)
 
 
 def _draw_safely(card: Any, draw: Callable[[], None]) -> None:
@@ -247,4 +235,4 @@ def _draw_safely(card: Any, draw: Callable[[], None]) -> None:
         draw()
     except Exception:
         log.exception("failed to draw a dashboard card", extra={"card": type(card).__name__})
-        card.fail(DRAW_ERROR_TEXT)
+        card.fail(_(DRAW_ERROR_TEXT))

@@ -7,21 +7,23 @@ from typing import Any
 
 from nicegui import ui
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.text import span
 
 SHORTCUTS: tuple[tuple[str, str], ...] = (
-    ("D", "Today"),
-    ("W", "Last 7 days"),
-    ("M", "Last 30 days"),
-    ("Y", "Last 12 months"),
-    ("← →", "Previous/next period"),
-    ("X", "Toggle comparison"),
-    ("/", "Add a filter"),
-    ("Esc", "Clear all filters"),
-    ("I", "Explain this metric (on a card)"),
-    ("1 – 9", "Switch property"),
-    ("?", "Show shortcuts"),
+    ("D", N_("Today")),
+    ("W", N_("Last 7 days")),
+    ("M", N_("Last 30 days")),
+    ("Y", N_("Last 12 months")),
+    ("← →", N_("Previous/next period")),
+    ("X", N_("Toggle comparison")),
+    ("/", N_("Add a filter")),
+    ("Esc", N_("Clear all filters")),
+    ("I", N_("Explain this metric (on a card)")),
+    ("1 – 9", N_("Switch property")),
+    ("?", N_("Show shortcuts")),
 )
 PERIOD_BY_KEY = {"d": "today", "w": "7d", "m": "30d", "y": "12mo"}
 
@@ -51,10 +53,10 @@ def listen(on_key: Callable[[str], Any], on_url: Callable[[str], Any], on_visibl
 
 def show_shortcuts() -> None:
     """Opens the list of keyboard shortcuts."""
-    with dialog("Keyboard shortcuts") as box, ui.element("dl").classes("keys"):
+    with dialog(_("Keyboard shortcuts")) as box, ui.element("dl").classes("keys"):
         for key, description in SHORTCUTS:
             with ui.element("dt"), ui.element("kbd"):
                 span(key)
             with ui.element("dd"):
-                span(description)
+                span(_(description))
     box.open()

@@ -13,15 +13,17 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from proprium.figures import numbers
+from proprium.figures.wording import change_text
+from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.metrics.comparison import Change, change
 from proprium.metrics.definitions import DAILY_VISITORS_DEFINITION, DEFINITIONS
-from proprium.metrics.results import Dashboard, Metric, Totals
+from proprium.metrics.results import Dashboard, Metric
 from proprium.ui import theme
 from proprium.ui.components.controls import icon
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 from proprium.ui.dashboard.state import CUSTOM_PREFIX
-from proprium.ui.dashboard.table_columns import count_text
 
 GOAL_CARD_KEYS = tuple(
     metric.value for metric in numbers.card_metrics(has_goals=True) if metric in numbers.GOAL_METRICS
@@ -56,12 +58,13 @@ class MetricCards:
         """`on_explain` is called with the key of a card."""
         self._on_metric, self._on_explain = on_metric, on_explain
         self._cards: dict[str, _MetricCard] = {}
-        self.box = ui.element("div").classes(f"{theme.KPIS} headline").props('role="group" aria-label="Metrics"')
+        self.box = ui.element("div").classes(f"{theme.KPIS} headline").props('role="group"')
+        self.box.props["aria-label"] = _("Metrics")
         self.box.on("click", self._on_press, js_handler=EMIT_CARD)
         self.box.on("keydown", self._on_press, js_handler=EMIT_KEY_I)
         with self.box:
             for metric in numbers.card_metrics(has_goals=True):
-                self._cards[metric.value] = _build_card(metric.value, numbers.METRIC_TITLES[metric])
+                self._cards[metric.value] = _build_card(metric.value, _(numbers.METRIC_TITLES[metric]))
 
     def set_custom_cards(self, event_names: tuple[str, ...], *, has_goals: bool) -> None:
         """Adds and removes custom cards; those that stay keep their place and value. Goal cards need goals."""
@@ -74,9 +77,9 @@ class MetricCards:
             for key in custom_keys:
                 if key not in self._cards:
                     self._cards[key] = _build_card(key, key.removeprefix(CUSTOM_PREFIX))
-        set_style(
-            self.box, "--columns", str(_column_count(len(self._cards) - (0 if has_goals else len(GOAL_CARD_KEYS))))
-        )
+        # 7, 6 or 5 columns, whichever leaves the fewest gaps. With more, the change does not fit.
+        card_count = len(self._cards) - (0 if has_goals else len(GOAL_CARD_KEYS))
+        set_style(self.box, "--columns", str(min((7, 6, 5), key=lambda column_count: -card_count % column_count)))
 
     def set_active_metric(self, metric: str) -> None:
         for key, card in self._cards.items():
@@ -88,16 +91,29 @@ class MetricCards:
         for metric in numbers.card_metrics(has_goals=True):
             delta = change(totals.value(metric), previous.value(metric), metric) if previous else None
             value = numbers.format_metric(metric, totals.value(metric))
-            _draw_card(self._cards[metric.value], value, delta, _tooltip_text(metric, totals))
+            is_daily = metric is Metric.VISITORS and totals.daily_visitors
+            tooltip = _(
+                "{value} · {definition}",
+                value=numbers.format_metric_exact(metric, totals.value(metric)),
+                definition=_(DAILY_VISITORS_DEFINITION if is_daily else DEFINITIONS[metric]),
+            )
+            if metric is Metric.VISIT_DURATION and totals.visit_duration_mean is not None:
+                mean = numbers.duration(totals.visit_duration_mean)
+                tooltip = _("{definition} Mean: {mean}.", definition=tooltip, mean=mean)
+            _draw_card(self._cards[metric.value], value, delta, tooltip)
         for name, count in totals.custom.items():
             if card := self._cards.get(CUSTOM_PREFIX + name):
                 delta = change(count, previous.custom.get(name, 0), Metric.EVENTS) if previous else None
-                _draw_card(card, numbers.short(count), delta, f"{count_text(count, 'events')} named “{name}”")
+                tooltip = ngettext("{count} event named “{name}”", "{count} events named “{name}”", count, name=name)
+                _draw_card(card, numbers.short(count), delta, tooltip)
         # Sums of daily visitors count people repeatedly, so they are labelled.
-        self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if totals.daily_visitors else "Visitors")
+        visitors_title = _("Daily visitors") if totals.daily_visitors else _(numbers.METRIC_TITLES[Metric.VISITORS])
+        self._cards[Metric.VISITORS.value].label.set_text(visitors_title)
         for key in GOAL_CARD_KEYS:
-            title = numbers.METRIC_TITLES[Metric(key)]
-            self._cards[key].label.set_text(f"{title}: {dashboard.query.goal}" if dashboard.query.goal else title)
+            title = _(numbers.METRIC_TITLES[Metric(key)])
+            if dashboard.query.goal:
+                title = _("{metric}: {goal}", metric=title, goal=dashboard.query.goal)
+            self._cards[key].label.set_text(title)
 
     async def _on_press(self, event: GenericEventArguments) -> None:
         metric_key, explain_key = event.args
@@ -105,11 +121,6 @@ class MetricCards:
             self._on_metric(metric_key)
         elif isawaitable(result := self._on_explain(explain_key)):
             await result
-
-
-def _column_count(card_count: int) -> int:
-    """Returns 7, 6 or 5 columns, whichever leaves the fewest gaps. With more, the change does not fit."""
-    return min((7, 6, 5), key=lambda column_count: -card_count % column_count)
 
 
 def _build_card(key: str, label: str) -> _MetricCard:
@@ -123,15 +134,11 @@ def _build_card(key: str, label: str) -> _MetricCard:
             delta.set_visibility(False)
             tooltip = ui.tooltip("").props("delay=350 max-width=280px")
         if not key.startswith(CUSTOM_PREFIX):
-            _build_explain_button(key, label)
+            with ui.element("button").classes("why").props('type="button"') as explain_button:
+                explain_button.props["data-why"] = key
+                explain_button.props["aria-label"] = _("{metric}: explain this metric", metric=label)
+                icon("info", "small")
     return _MetricCard(box, button, label_element, value, delta, tooltip)
-
-
-def _build_explain_button(key: str, label: str) -> None:
-    with ui.element("button").classes("why").props('type="button"') as explain_button:
-        explain_button.props["data-why"] = key
-        explain_button.props["aria-label"] = f"{label}: explain this metric"
-        icon("info", "small")
 
 
 def _draw_card(card: _MetricCard, value: str, delta: Change | None, tooltip: str) -> None:
@@ -140,14 +147,6 @@ def _draw_card(card: _MetricCard, value: str, delta: Change | None, tooltip: str
     card.tooltip.set_text(tooltip)
     card.delta.set_visibility(delta is not None)
     if delta is not None:
-        card.delta.set_text(delta.text)
+        card.delta.set_text(change_text(delta))
         switch_class(card.delta, "up", delta.is_good is True)
         switch_class(card.delta, "down", delta.is_good is False)
-
-
-def _tooltip_text(metric: Metric, totals: Totals) -> str:
-    exact_value = numbers.format_metric_exact(metric, totals.value(metric))
-    text = DAILY_VISITORS_DEFINITION if metric is Metric.VISITORS and totals.daily_visitors else DEFINITIONS[metric]
-    if metric is Metric.VISIT_DURATION and totals.visit_duration_mean is not None:
-        text += f" Mean: {numbers.duration(totals.visit_duration_mean)}."
-    return f"{exact_value} · {text}"

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from maps.atlas import Atlas
 from proprium.figures.template import Look
+from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.ui import theme
@@ -35,23 +36,35 @@ class PlacesTile:
         on_region: Callable[[str], None],
         on_expand: Callable[[Tile], Any],
     ) -> None:
-        self._atlas, self._on_country, self._on_region = atlas, on_country, on_region
+        self._atlas = atlas
         self._country: str | None = None
+
+        def on_pick(code: str) -> None:
+            if self._country is not None:
+                on_region(code)
+            else:
+                on_country(code)
+
         with ui.element("div").classes(theme.GRID_MAP):
-            with panel("Visitors by country", body_classes="mapbox") as self._panel:
-                self._map = Choropleth(atlas, on_pick=self._on_map_click).classes("maph")
+            with panel(_("Visitors by country"), body_classes="mapbox") as self._panel:
+                self._map = Choropleth(atlas, on_pick=on_pick).classes("maph")
                 self._error_label = ui.label("").classes("missing")
                 self._error_label.set_visibility(False)
             with self._panel.head:
-                self._back_button = button("World", "back", on_click=lambda: on_country(None), name="Back to the world")
+                self._back_button = button(
+                    _("World"), "back", on_click=lambda: on_country(None), name=_("Back to the world")
+                )
             self._back_button.set_visibility(False)
             self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, has_flags=True)
 
     def apply_state(self, state: DashboardState) -> None:
         """Updates the map's title and back button, and the list's open tab."""
-        self._country = self._mapped_country(state)
+        country = state.query.open_country
+        self._country = country if country and self._atlas.has_regions(country) else None
         self._panel.title.set_text(
-            f"{self._atlas.name(self._country)}: visitors by region" if self._country else "Visitors by country"
+            _("{country}: visitors by region", country=self._atlas.name(self._country))
+            if self._country
+            else _("Visitors by country")
         )
         self._back_button.set_visibility(state.query.open_country is not None)
         self.tile.set_active_tab(state.tab(PLACES))
@@ -70,14 +83,3 @@ class PlacesTile:
     def fail(self, message: str) -> None:
         self._error_label.set_text(message)
         self._error_label.set_visibility(True)
-
-    def _mapped_country(self, state: DashboardState) -> str | None:
-        """Returns the open country if the atlas has a map of its regions."""
-        country = state.query.open_country
-        return country if country and self._atlas.has_regions(country) else None
-
-    def _on_map_click(self, code: str) -> None:
-        if self._country is not None:
-            self._on_region(code)
-        else:
-            self._on_country(code)

@@ -14,6 +14,8 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
+from proprium.figures.wording import count_text
+from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from proprium.ui import theme
@@ -22,7 +24,6 @@ from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
-from proprium.ui.dashboard.table_columns import count_text
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.ui.http.asset_urls import flag_url
 
@@ -71,7 +72,13 @@ class RankedList:
         self._remove_skeletons()
         with self.box:
             while len(self._row_elements) < len(self._rows):
-                self._row_elements.append(self._build_row(len(self._row_elements)))
+                with ui.element("button").classes(theme.ROW) as row_button:
+                    row_button.props["type"] = "button"
+                    row_button.props["data-value"] = str(len(self._row_elements))
+                    bar = ui.element("span").classes("b")
+                    flag = ui.element("img").classes("flag").props('alt=""') if self._has_flags else None
+                    elements = _RowElements(row_button, bar, flag, span("", "n"), span("", "c"), span("", "p"))
+                self._row_elements.append(elements)
         max_count = max((row.count for row in self._rows), default=1) or 1
         for elements, row in zip(self._row_elements, self._rows, strict=False):
             self._draw_row(elements, row, breakdown.unit, 100 * row.count / max_count)
@@ -94,14 +101,6 @@ class RankedList:
         for placeholder in self._skeletons:
             placeholder.delete()
         self._skeletons.clear()
-
-    def _build_row(self, index: int) -> _RowElements:
-        with ui.element("button").classes(theme.ROW) as row_button:
-            row_button.props["type"] = "button"
-            row_button.props["data-value"] = str(index)
-            bar = ui.element("span").classes("b")
-            flag = ui.element("img").classes("flag").props('alt=""') if self._has_flags else None
-            return _RowElements(row_button, bar, flag, span("", "n"), span("", "c"), span("", "p"))
 
     def _draw_row(self, elements: _RowElements, row: BreakdownRow, unit: str, width_percent: float) -> None:
         elements.name.set_text(row.label)
@@ -142,33 +141,40 @@ class RankedTile:
         on_row: Callable[[BreakdownRow], Any] | None = None,
     ) -> None:
         self.tile = tile
-        with panel(tile.title, body_classes="") as self.panel:
-            self._subtabs = TabRow([], on_tab=lambda key: on_tab(tile, key), name=f"{tile.title} by")
+        title = _(tile.title)
+        with panel(title, body_classes="") as self.panel:
+            self._subtabs = TabRow(
+                [], on_tab=lambda key: on_tab(tile, key), name=_("{title}: choose column", title=title)
+            )
             self._subtabs.box.classes("subtabs")
             self.ranked_list = RankedList(on_filter, has_flags=has_flags, on_row=on_row)
+        key_by_label: dict[str, str] = {}  # of top-level tabs; a group has the key of its first member
+        for tab in tile.tabs:
+            key_by_label.setdefault(tab.group or tab.label, tab.key)
+        tab_options = [(key, _(label)) for label, key in key_by_label.items()]
         with self.panel.head:
             self._hint = span("", "s end cut")
             self._tabs = TabRow(
-                _top_level_tabs(tile.tabs) if len(tile.tabs) > 1 else [],
+                tab_options if len(tile.tabs) > 1 else [],
                 on_tab=lambda key: on_tab(tile, key),
-                name=f"{tile.title}: choose list",
+                name=_("{title}: choose list", title=title),
             )
-            button("", "expand", kind=f"{theme.BARE} expand", name=f"{tile.title}: show all").on(
+            button("", "expand", kind=f"{theme.BARE} expand", name=_("{title}: show all", title=title)).on(
                 "click", lambda: on_expand(tile)
             )
 
     def show(self, tab: Tab, breakdown: Breakdown) -> None:
         self.set_active_tab(tab)
-        self.ranked_list.show(breakdown, tab.empty_text)
+        self.ranked_list.show(breakdown, tab.empty_message)
         has_space = len(self.tile.tabs) < 4
         self._hint.set_text(count_text(breakdown.total, breakdown.unit) if has_space and breakdown.rows else "")
 
     def set_active_tab(self, tab: Tab) -> None:
         """Marks the open tab; shows the members of its group as subtabs."""
         self._tabs.set_active(
-            next(key for key, label in _top_level_tabs(self.tile.tabs) if tab.key == key or label == tab.group)
+            next(other.key for other in self.tile.tabs if other is tab or (other.group and other.group == tab.group))
         )
-        members = [(other.key, other.label) for other in self.tile.tabs if other.group and other.group == tab.group]
+        members = [(other.key, _(other.label)) for other in self.tile.tabs if other.group and other.group == tab.group]
         self._subtabs.set_options(members)
         self._subtabs.set_active(tab.key)
 
@@ -194,27 +200,17 @@ class TabRow:
         if options == self._options:
             return
         self._options = options
+        self._buttons = {}
         self.box.clear()
         with self.box:
-            self._buttons = {key: _tab_button(key, label) for key, label in options}
+            for key, label in options:
+                with ui.element("button").props('type="button"') as tab_button:
+                    tab_button.props["data-value"] = key
+                    span(label)
+                self._buttons[key] = tab_button
         self.box.set_visibility(bool(options))
 
     def set_active(self, key: str) -> None:
         for other_key, element in self._buttons.items():
             switch_class(element, theme.ON, other_key == key)
             set_prop(element, "aria-pressed", "true" if other_key == key else "false")
-
-
-def _tab_button(key: str, label: str) -> Element:
-    with ui.element("button").props('type="button"') as element:
-        element.props["data-value"] = key
-        span(label)
-    return element
-
-
-def _top_level_tabs(tabs: tuple[Tab, ...]) -> list[tuple[str, str]]:
-    """Returns (key, label) of top-level tabs; a group has the key of its first member."""
-    key_by_label: dict[str, str] = {}
-    for tab in tabs:
-        key_by_label.setdefault(tab.group or tab.label, tab.key)
-    return [(key, label) for label, key in key_by_label.items()]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
 
 from proprium.errors import UserFacingError
+from proprium.figures.wording import filter_text
+from proprium.i18n import gettext as _
 from proprium.metrics.query.goals import Segment, parse_segments, to_stored
 from proprium.properties import service
 from proprium.ui import theme
@@ -18,19 +20,17 @@ from proprium.ui.components.dialogs import dialog
 from proprium.ui.components.feedback import toast
 from proprium.ui.components.fields import text_input
 from proprium.ui.components.text import span
+from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.services import Services
 from proprium.ui.session import current_user
-
-if TYPE_CHECKING:
-    from proprium.ui.dashboard.controller import DashboardController
 
 
 class SegmentsMenu:
     """Applies, saves and deletes segments. The URL has the filters themselves, so links outlive a segment."""
 
     def __init__(
-        self, services: Services, controller: DashboardController, segments: Sequence[Segment], *, can_edit: bool
+        self, services: Services, controller: DashboardNavigation, segments: Sequence[Segment], *, can_edit: bool
     ) -> None:
         self._services, self._controller, self._can_edit = services, controller, can_edit
         # Combining a segment on private data with filters would reveal which visitors have its values.
@@ -40,7 +40,7 @@ class SegmentsMenu:
 
     def build_menu(self) -> None:
         """Builds the menu in the toolbar; hidden without segments."""
-        with button("Segments", "bookmark", name="Segments: saved filters") as self._button:
+        with button(_("Segments"), "bookmark", name=_("Segments: saved filters")) as self._button:
             self._button.classes(theme.HIDE_ON_PHONE).props('aria-haspopup="menu"')
             with ui.menu().classes("segments").props(RIGHT_ALIGNED) as self._menu:
                 self._list = ui.element("div").classes("stack tight")
@@ -49,7 +49,7 @@ class SegmentsMenu:
     def build_save_button(self) -> None:
         """Builds the save button beside the filter chips."""
         if self._can_edit:
-            button("Save as segment", "bookmark", kind=f"{theme.BARE} small", on_click=self.open_save_dialog)
+            button(_("Save as segment"), "bookmark", kind=f"{theme.BARE} small", on_click=self.open_save_dialog)
 
     def build_chips(self, on_choose: Callable[[], Any]) -> None:
         """Builds chips for the filter dialog, since the menu is hidden on phones."""
@@ -61,7 +61,7 @@ class SegmentsMenu:
             self.apply(segment)
 
         with ui.element("div").classes(f"{theme.LINE} wraps"):
-            span("Segments", "mut small")
+            span(_("Segments"), "mut small")
             for segment in self.segments:
                 chip(segment.name, on_click=lambda segment=segment: choose(segment))
 
@@ -71,16 +71,16 @@ class SegmentsMenu:
     def open_save_dialog(self) -> None:
         """Opens the dialog for the name. Warns that an existing segment of that name is replaced."""
         filters = self._controller.state.query.filters
-        with dialog("Save as segment") as box:
-            name = text_input("Name", placeholder="Visitors from Germany", autofocus=True)
+        with dialog(_("Save as segment")) as box:
+            name = text_input(_("Name"), placeholder=_("Visitors from Germany"), autofocus=True)
             hint_label = ui.label("").classes("mut small").props('role="status"')
             with ui.element("div").classes("ft"):
-                button("Cancel", on_click=box.close)
-                save_button = button("Save", "check", kind=theme.PRIMARY)
+                button(_("Cancel"), on_click=box.close)
+                save_button = button(_("Save"), "check", kind=theme.PRIMARY)
 
         def update_hint() -> None:
             is_existing = (name.value or "").strip() in {other.name for other in self.segments}
-            hint_label.set_text("A segment with this name exists and will be replaced." if is_existing else "")
+            hint_label.set_text(_("A segment with this name exists and will be replaced.") if is_existing else "")
 
         def submit() -> None:
             new_segment = Segment((name.value or "").strip(), filters)
@@ -88,7 +88,7 @@ class SegmentsMenu:
                 lambda others: [*(other for other in others if other.name != new_segment.name), new_segment]
             ):
                 box.close()
-                toast(f"Segment {new_segment.name} saved.")
+                toast(_("Segment {name} saved.", name=new_segment.name))
 
         name.on_value_change(update_hint)
         name.on("keydown.enter", submit)
@@ -98,7 +98,7 @@ class SegmentsMenu:
     def remove(self, segment: Segment) -> None:
         self._menu.close()
         if self._store(lambda others: [other for other in others if other.name != segment.name]):
-            toast(f"Segment {segment.name} deleted.")
+            toast(_("Segment {name} deleted.", name=segment.name))
 
     def _store(self, change: Callable[[tuple[Segment, ...]], list[Segment]]) -> bool:
         """Applies `change` to the stored segments, which another user may have changed.
@@ -128,7 +128,7 @@ class SegmentsMenu:
                 self._build_entry(segment)
 
     def _build_entry(self, segment: Segment) -> None:
-        description = ", ".join(filter_.label(self._controller.name_of) for filter_ in segment.filters)
+        description = ", ".join(filter_text(filter_, self._controller.name_of) for filter_ in segment.filters)
         with ui.element("div").classes(f"{theme.LINE} segment"):
             item = ui.menu_item(on_click=lambda: self.apply(segment)).classes("grow")
             item.props["title"] = description
@@ -141,6 +141,6 @@ class SegmentsMenu:
                     .classes(f"{theme.BUTTON} {theme.BARE} only")
                     .props('type="button"') as remove_button
                 ):
-                    remove_button.props["aria-label"] = f"Delete segment {segment.name}"
+                    remove_button.props["aria-label"] = _("Delete segment {name}", name=segment.name)
                     icon("trash", "small")
                 remove_button.on("click", lambda: self.remove(segment))

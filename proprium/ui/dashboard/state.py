@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from proprium.errors import BadQuery
+from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import DATA_PREFIX, MAX_KEY_CHARS, Filter, is_valid_text
 from proprium.metrics.query.period import (
     Compare,
@@ -180,7 +180,8 @@ class DashboardState:
 
 def state_from(params: Params, facts: PropertyFacts, now: datetime) -> DashboardState:
     """Parses URL parameters. Raises BadQuery with the invalid value and valid ones, and DataKeyNotPublic."""
-    pairs = _pairs(params)
+    multi_items = getattr(params, "multi_items", None)
+    pairs = list(multi_items() if multi_items else params.items() if isinstance(params, Mapping) else params)
     query = query_from(pairs, facts, now)
     values = dict(pairs)
     tabs = {tile.key: tile.tab(values.get(tile.key)).key for tile in TILES if values.get(tile.key)}
@@ -192,20 +193,17 @@ def state_from(params: Params, facts: PropertyFacts, now: datetime) -> Dashboard
     return state
 
 
-def _pairs(params: Any) -> list[tuple[str, str]]:
-    multi_items = getattr(params, "multi_items", None)
-    if multi_items:
-        return list(multi_items())
-    return list(params.items() if isinstance(params, Mapping) else params)
-
-
 def _event_text(values: Mapping[str, str], parameter: str) -> str:
     """Validates the name of an event or of a data key. Raises BadQuery."""
     text = values.get(parameter, "")
     if len(text) > MAX_KEY_CHARS or not is_valid_text(text):
         printable_text = text[:40].encode("ascii", "replace").decode()
         raise BadQuery(
-            f"{parameter}={printable_text!r} is not a valid name. Remove {parameter}=… from the address to see all."
+            _(
+                "{parameter}={value} is not a valid name. Remove {parameter}=… from the address to see all.",
+                parameter=parameter,
+                value=repr(printable_text),
+            )
         )
     return text
 
@@ -219,4 +217,9 @@ def _parse_metric(text: str) -> str:
         return Metric(text).value
     except ValueError:
         metric_names = ", ".join(Metric)
-        raise BadQuery(f"metric={text[:40]!r} is not known. Choose one of {metric_names}, or event:<name>.") from None
+        message = _(
+            "metric={value} is not known. Choose one of {metrics}, or event:<name>.",
+            value=repr(text[:40]),
+            metrics=metric_names,
+        )
+        raise BadQuery(message) from None

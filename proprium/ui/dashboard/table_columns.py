@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from proprium.figures import numbers
+from proprium.i18n import N_, ngettext
+from proprium.i18n import gettext as _
 from proprium.metrics.breakdown_query import BOT_DIMENSIONS, PAGE_VIEW_DIMENSIONS, default_metric
 from proprium.metrics.data_keys import DataKey
 from proprium.metrics.query.filters import DATA_PREFIX, dimension_name
@@ -18,40 +20,40 @@ SESSION_COLUMNS = (M.VISITORS, M.SESSIONS, M.PAGE_VIEWS, M.VIEWS_PER_SESSION, M.
 CLOCK_DIMENSIONS = frozenset({D.WEEKDAY, D.HOUR, D.WEEKDAY_HOUR})
 
 DIMENSION_TITLES = {
-    D.EVENT: "Custom event",
-    D.EVENT_NAME: "Event",
-    D.EVENT_PAGE: "Page (all events)",
-    D.SCREEN: "Screen size",
-    D.SCREEN_CLASS: "Screen class",
-    D.VISITOR_KIND: "New or returning",
-    D.BOT_CATEGORY: "Bot category",
-    D.BOT_PAGE: "Page (bots)",
+    D.EVENT: N_("Custom event"),
+    D.EVENT_NAME: N_("Event"),
+    D.EVENT_PAGE: N_("Page (all events)"),
+    D.SCREEN: N_("Screen size"),
+    D.SCREEN_CLASS: N_("Screen class"),
+    D.VISITOR_KIND: N_("New or returning"),
+    D.BOT_CATEGORY: N_("Bot category"),
+    D.BOT_PAGE: N_("Page (bots)"),
 }
 """Titles that differ from those of filters (`dimension_name`)."""
-ROW_NOUNS: dict[str, str] = {
-    D.PAGE: "pages",
-    D.ENTRY_PAGE: "entry pages",
-    D.EXIT_PAGE: "exit pages",
-    D.EVENT_PAGE: "pages",
-    D.BOT_PAGE: "pages",
-    D.CHANNEL: "channels",
-    D.REFERRER: "referrers",
-    D.SOURCE: "sources",
-    D.COUNTRY: "countries",
-    D.REGION: "regions",
-    D.CITY: "cities",
-    D.BROWSER: "browsers",
-    D.BROWSER_VERSION: "browser versions",
-    D.PLATFORM: "platforms",
-    D.PLATFORM_VERSION: "platform versions",
-    D.DEVICE: "devices",
-    D.LANGUAGE: "languages",
-    D.EVENT: "custom events",
-    D.EVENT_NAME: "event names",
-    D.BOT: "bots",
-    D.BOT_CATEGORY: "bot categories",
+ROW_COUNTS: dict[str, Callable[[int], str]] = {
+    D.PAGE: lambda count: ngettext("{count} page", "{count} pages", count),
+    D.ENTRY_PAGE: lambda count: ngettext("{count} entry page", "{count} entry pages", count),
+    D.EXIT_PAGE: lambda count: ngettext("{count} exit page", "{count} exit pages", count),
+    D.EVENT_PAGE: lambda count: ngettext("{count} page", "{count} pages", count),
+    D.BOT_PAGE: lambda count: ngettext("{count} page", "{count} pages", count),
+    D.CHANNEL: lambda count: ngettext("{count} channel", "{count} channels", count),
+    D.REFERRER: lambda count: ngettext("{count} referrer", "{count} referrers", count),
+    D.SOURCE: lambda count: ngettext("{count} source", "{count} sources", count),
+    D.COUNTRY: lambda count: ngettext("{count} country", "{count} countries", count),
+    D.REGION: lambda count: ngettext("{count} region", "{count} regions", count),
+    D.CITY: lambda count: ngettext("{count} city", "{count} cities", count),
+    D.BROWSER: lambda count: ngettext("{count} browser", "{count} browsers", count),
+    D.BROWSER_VERSION: lambda count: ngettext("{count} browser version", "{count} browser versions", count),
+    D.PLATFORM: lambda count: ngettext("{count} platform", "{count} platforms", count),
+    D.PLATFORM_VERSION: lambda count: ngettext("{count} platform version", "{count} platform versions", count),
+    D.DEVICE: lambda count: ngettext("{count} device", "{count} devices", count),
+    D.LANGUAGE: lambda count: ngettext("{count} language", "{count} languages", count),
+    D.EVENT: lambda count: ngettext("{count} custom event", "{count} custom events", count),
+    D.EVENT_NAME: lambda count: ngettext("{count} event name", "{count} event names", count),
+    D.BOT: lambda count: ngettext("{count} bot", "{count} bots", count),
+    D.BOT_CATEGORY: lambda count: ngettext("{count} bot category", "{count} bot categories", count),
 }
-"""What the rows of a table are counted as; "rows" where missing."""
+"""Text of the number of a table's rows, where they have a name."""
 
 
 def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
@@ -77,26 +79,20 @@ def possible_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
     return tuple(metric for metric in numbers.METRIC_TITLES if has_goals or metric not in numbers.GOAL_METRICS)
 
 
-def count_text(count: int, plural_noun: str) -> str:
-    """Formats a count with its noun: "1 page", "35 countries". Takes nouns in -s and -ies."""
-    if count != 1:
-        return f"{numbers.exact(count)} {plural_noun}"
-    singular = f"{plural_noun[:-3]}y" if plural_noun.endswith("ies") else plural_noun.removesuffix("s")
-    return f"1 {singular}"
-
-
 def column_title(metric: M, dimension: str) -> str:
-    return "Hits" if dimension in BOT_DIMENSIONS and metric is M.EVENTS else numbers.METRIC_TITLES[metric]
+    return _("Hits") if dimension in BOT_DIMENSIONS and metric is M.EVENTS else _(numbers.METRIC_TITLES[metric])
 
 
 def dimension_title(dimension: str) -> str:
     if dimension.startswith(DATA_PREFIX):
-        return f"Data: {dimension.removeprefix(DATA_PREFIX)}"
-    return DIMENSION_TITLES.get(D(dimension)) or dimension_name(dimension)
+        return _("Data: {key}", key=dimension.removeprefix(DATA_PREFIX))
+    return _(DIMENSION_TITLES.get(D(dimension)) or dimension_name(dimension))
 
 
-def row_noun(dimension: str) -> str:
-    return ROW_NOUNS.get(dimension, "rows")
+def row_count_text(count: int, dimension: str) -> str:
+    """Formats the number of a table's rows: "1 page", "35 countries"."""
+    row_count = ROW_COUNTS.get(dimension)
+    return row_count(count) if row_count else ngettext("{count} row", "{count} rows", count)
 
 
 def dimension_choices(keys: Iterable[DataKey] = ()) -> dict[str, str]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.results import Dimension as D
+
+EVENT_EXAMPLE = 'collectorQueue.push({event: "sign_up"})'
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,11 @@ class Tab:
     group: str = ""
     table_title: str = ""  # of the full table, where that is not the tile's title
 
+    @property
+    def empty_message(self) -> str:
+        """The text of an empty list, in the interface's language."""
+        return _(self.empty_text, parameter=self.key, example=EVENT_EXAMPLE)
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -30,98 +39,109 @@ class Tile:
         return next((tab for tab in self.tabs if tab.key == key), self.tabs[0])
 
 
-def campaign_tab(key: str, label: str) -> Tab:
-    parameter = f"utm_{key}"
-    empty_text = f"No visits with {parameter} in this period. Add it to links that you share: ?{parameter}=newsletter."
-    return Tab(parameter, label, D(parameter), empty_text, "Campaigns", f"UTM {label.lower()}s")
-
-
-NO_VISITS_TEXT = "No visits in this period."
+NO_VISITS_TEXT = N_("No visits in this period.")
 PAGES = Tile(
     "pages",
-    "Pages",
+    N_("Pages"),
     (
-        Tab("top", "Top", D.PAGE, "No page views in this period.", table_title="Top pages"),
-        Tab("entry", "Entry", D.ENTRY_PAGE, NO_VISITS_TEXT, table_title="Entry pages"),
-        Tab("exit", "Exit", D.EXIT_PAGE, NO_VISITS_TEXT, table_title="Exit pages"),
-        Tab("events", "All events", D.EVENT_PAGE, "No events on pages in this period.", table_title="Pages by events"),
+        Tab("top", N_("Top"), D.PAGE, N_("No page views in this period."), table_title=N_("Top pages")),
+        Tab("entry", N_("Entry"), D.ENTRY_PAGE, NO_VISITS_TEXT, table_title=N_("Entry pages")),
+        Tab("exit", N_("Exit"), D.EXIT_PAGE, NO_VISITS_TEXT, table_title=N_("Exit pages")),
+        Tab(
+            "events",
+            N_("All events"),
+            D.EVENT_PAGE,
+            N_("No events on pages in this period."),
+            table_title=N_("Pages by events"),
+        ),
     ),
+)
+NO_CAMPAIGNS_TEXT = N_(
+    "No visits with {parameter} in this period. Add it to links that you share: ?{parameter}=newsletter."
 )
 SOURCES = Tile(
     "sources",
-    "Sources",
+    N_("Sources"),
     (
-        Tab("channels", "Channels", D.CHANNEL, NO_VISITS_TEXT, table_title="Channels"),
+        Tab("channels", N_("Channels"), D.CHANNEL, NO_VISITS_TEXT, table_title=N_("Channels")),
         Tab(
             "referrers",
-            "Referrers",
+            N_("Referrers"),
             D.REFERRER,
-            "No visits from links on other sites in this period.",
-            table_title="Referrers",
+            N_("No visits from links on other sites in this period."),
+            table_title=N_("Referrers"),
         ),
-        campaign_tab("source", "Source"),
-        campaign_tab("medium", "Medium"),
-        campaign_tab("campaign", "Campaign"),
-        campaign_tab("term", "Term"),
-        campaign_tab("content", "Content"),
+        Tab("utm_source", N_("Source"), D.UTM_SOURCE, NO_CAMPAIGNS_TEXT, N_("Campaigns"), N_("UTM sources")),
+        Tab("utm_medium", N_("Medium"), D.UTM_MEDIUM, NO_CAMPAIGNS_TEXT, N_("Campaigns"), N_("UTM mediums")),
+        Tab("utm_campaign", N_("Campaign"), D.UTM_CAMPAIGN, NO_CAMPAIGNS_TEXT, N_("Campaigns"), N_("UTM campaigns")),
+        Tab("utm_term", N_("Term"), D.UTM_TERM, NO_CAMPAIGNS_TEXT, N_("Campaigns"), N_("UTM terms")),
+        Tab("utm_content", N_("Content"), D.UTM_CONTENT, NO_CAMPAIGNS_TEXT, N_("Campaigns"), N_("UTM contents")),
     ),
 )
-NO_PLACES_TEXT = (
+NO_PLACES_TEXT = N_(
     "No visits with a known location in this period."
     " Locations need the GeoIP database: `proprium geoip refresh` downloads it."
 )
 PLACES = Tile(
     "places",
-    "Places",
+    N_("Places"),
     (
-        Tab("countries", "Countries", D.COUNTRY, NO_PLACES_TEXT, table_title="Countries"),
-        Tab("regions", "Regions", D.REGION, NO_PLACES_TEXT, table_title="Regions"),
-        Tab("cities", "Cities", D.CITY, NO_PLACES_TEXT, table_title="Cities"),
+        Tab("countries", N_("Countries"), D.COUNTRY, NO_PLACES_TEXT, table_title=N_("Countries")),
+        Tab("regions", N_("Regions"), D.REGION, NO_PLACES_TEXT, table_title=N_("Regions")),
+        Tab("cities", N_("Cities"), D.CITY, NO_PLACES_TEXT, table_title=N_("Cities")),
     ),
 )
-NO_SCREENS_TEXT = "No visits with a known screen size in this period."
+NO_SCREENS_TEXT = N_("No visits with a known screen size in this period.")
 DEVICES = Tile(
     "devices",
-    "Devices",
+    N_("Devices"),
     (
-        Tab("browsers", "Name", D.BROWSER, NO_VISITS_TEXT, "Browser", "Browsers"),
-        Tab("browser_versions", "Version", D.BROWSER_VERSION, NO_VISITS_TEXT, "Browser", "Browser versions"),
-        Tab("platforms", "Name", D.PLATFORM, NO_VISITS_TEXT, "Platform", "Platforms"),
-        Tab("platform_versions", "Version", D.PLATFORM_VERSION, NO_VISITS_TEXT, "Platform", "Platform versions"),
-        Tab("devices", "Device", D.DEVICE, NO_VISITS_TEXT, table_title="Devices"),
-        Tab("screens", "Size", D.SCREEN, NO_SCREENS_TEXT, "Screen", "Screen sizes"),
-        Tab("screen_classes", "Class", D.SCREEN_CLASS, NO_SCREENS_TEXT, "Screen", "Screen classes"),
+        Tab("browsers", N_("Name"), D.BROWSER, NO_VISITS_TEXT, N_("Browser"), N_("Browsers")),
+        Tab(
+            "browser_versions", N_("Version"), D.BROWSER_VERSION, NO_VISITS_TEXT, N_("Browser"), N_("Browser versions")
+        ),
+        Tab("platforms", N_("Name"), D.PLATFORM, NO_VISITS_TEXT, N_("Platform"), N_("Platforms")),
+        Tab(
+            "platform_versions",
+            N_("Version"),
+            D.PLATFORM_VERSION,
+            NO_VISITS_TEXT,
+            N_("Platform"),
+            N_("Platform versions"),
+        ),
+        Tab("devices", N_("Device"), D.DEVICE, NO_VISITS_TEXT, table_title=N_("Devices")),
+        Tab("screens", N_("Size"), D.SCREEN, NO_SCREENS_TEXT, N_("Screen"), N_("Screen sizes")),
+        Tab("screen_classes", N_("Class"), D.SCREEN_CLASS, NO_SCREENS_TEXT, N_("Screen"), N_("Screen classes")),
         Tab(
             "languages",
-            "Language",
+            N_("Language"),
             D.LANGUAGE,
-            "No visits with a known language in this period.",
-            table_title="Languages",
+            N_("No visits with a known language in this period."),
+            table_title=N_("Languages"),
         ),
     ),
 )
 EVENTS = Tile(
     "events",
-    "Events",
+    N_("Events"),
     (
         Tab(
             "custom",
-            "Custom",
+            N_("Custom"),
             D.EVENT,
-            'No custom events in this period. Send one: collectorQueue.push({event: "sign_up"}).'
-            " See the documentation for examples.",
-            table_title="Custom events",
+            N_("No custom events in this period. Send one: {example}. See the documentation for examples."),
+            table_title=N_("Custom events"),
         ),
     ),
 )
-NO_BOTS_TEXT = "No bot hits in this period."
+NO_BOTS_TEXT = N_("No bot hits in this period.")
 BOTS = Tile(
     "bots",
-    "Bots",
+    N_("Bots"),
     (
-        Tab("top", "Top", D.BOT, NO_BOTS_TEXT, table_title="Top bots"),
-        Tab("categories", "Category", D.BOT_CATEGORY, NO_BOTS_TEXT, table_title="Bot categories"),
-        Tab("pages", "Pages", D.BOT_PAGE, NO_BOTS_TEXT, table_title="Pages requested by bots"),
+        Tab("top", N_("Top"), D.BOT, NO_BOTS_TEXT, table_title=N_("Top bots")),
+        Tab("categories", N_("Category"), D.BOT_CATEGORY, NO_BOTS_TEXT, table_title=N_("Bot categories")),
+        Tab("pages", N_("Pages"), D.BOT_PAGE, NO_BOTS_TEXT, table_title=N_("Pages requested by bots")),
     ),
 )
 TILES = (PAGES, SOURCES, PLACES, DEVICES, EVENTS, BOTS)

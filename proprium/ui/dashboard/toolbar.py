@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
 
+from proprium.figures.wording import period_text
+from proprium.i18n import N_, ngettext
+from proprium.i18n import gettext as _
 from proprium.metrics.query.period import PRESETS, Compare
 from proprium.metrics.results import LiveVisitors
 from proprium.storage.tables import Property
@@ -17,13 +21,24 @@ from proprium.ui.components.controls import button, icon, menu_item
 from proprium.ui.components.text import span, text
 from proprium.ui.dashboard.dom import set_prop, switch_class
 from proprium.ui.dashboard.state import DashboardState
-from proprium.ui.dashboard.table_columns import count_text
 
 COMPARE_LABELS = {
-    Compare.PREVIOUS: "Previous period",
-    Compare.YEAR: "Same period last year",
-    Compare.NONE: "No comparison",
+    Compare.PREVIOUS: N_("Previous period"),
+    Compare.YEAR: N_("Same period last year"),
+    Compare.NONE: N_("No comparison"),
 }
+SHORT_PERIOD_LABELS = {
+    "24h": N_("24 hours"),
+    "7d": N_("7 days"),
+    "14d": N_("14 days"),
+    "28d": N_("28 days"),
+    "30d": N_("30 days"),
+    "90d": N_("90 days"),
+    "3mo": N_("3 months"),
+    "6mo": N_("6 months"),
+    "12mo": N_("12 months"),
+}
+"""What phones show of a preset's label: they have too little space for all of it."""
 RIGHT_ALIGNED = 'anchor="bottom right" self="top right"'
 MAX_LISTED_PROPERTIES = 30
 """Properties in the switcher; the property list has the others and a search."""
@@ -36,7 +51,7 @@ class PropertySwitcher:
         self.property_urls = [f"/properties/{other.id}" for other in others]
         with ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} switcher") as box:
             box.props('type="button" aria-haspopup="menu"')
-            box.props["aria-label"] = f"Property: {current.name}. Switch property"
+            box.props["aria-label"] = _("Property: {name}. Switch property", name=current.name)
             span(current.name, "cut")
             icon("down", "small")
             with ui.menu():
@@ -49,7 +64,7 @@ class PropertySwitcher:
                     )
                 if is_signed_in:
                     ui.separator()
-                    _menu_link("All properties", "/properties")
+                    _menu_link(_("All properties"), "/properties")
 
 
 class LiveDot:
@@ -59,16 +74,19 @@ class LiveDot:
         with ui.element("div").classes("livebox").props('role="status" tabindex="0"') as box:
             self._dot = ui.element("span").classes(theme.DOT)
             self._count = span("–", "num")
-            span("now", theme.HIDE_ON_PHONE)
-            self._tooltip = ui.tooltip("Current visitors").props("max-width=240px")
+            span(_("now"), theme.HIDE_ON_PHONE)
+            self._tooltip = ui.tooltip(_("Current visitors")).props("max-width=240px")
         self._box = box
 
     def show(self, live: LiveVisitors) -> None:
         self._count.set_text(f"{live.now:,}")
         switch_class(self._dot, theme.ON, live.now > 0)
-        text = (
-            f"{count_text(live.now, 'visitors')} in the last {count_text(live.minutes, 'minutes')},"
-            f" {live.half_hour:,} in the last 30 minutes. Filters do not apply."
+        text = ngettext(
+            "{count} visitor in the last {minutes}, {half_hour} in the last 30 minutes. Filters do not apply.",
+            "{count} visitors in the last {minutes}, {half_hour} in the last 30 minutes. Filters do not apply.",
+            live.now,
+            minutes=ngettext("{count} minute", "{count} minutes", live.minutes),
+            half_hour=f"{live.half_hour:,}",
         )
         self._tooltip.set_text(text)
         set_prop(self._box, "aria-label", text)
@@ -83,7 +101,10 @@ class PeriodPicker:
         on_dates: Callable[[date, date], None],
         on_compare: Callable[[Compare], None],
     ) -> None:
-        self._on_dates = on_dates
+        def submit_dates() -> None:
+            self._menu.close()
+            on_dates(self._dates[0], self._dates[1])
+
         self._preset_items: dict[str, Element] = {}
         self._compare_items: dict[Compare, Element] = {}
         with ui.element("button").classes(theme.BUTTON) as self._button:
@@ -96,21 +117,27 @@ class PeriodPicker:
                 with ui.element("div").classes("choices"):
                     for key, label in PRESETS:
                         if key != "custom":
-                            self._preset_items[key] = menu_item(label, on_click=lambda key=key: on_period(key))
+                            self._preset_items[key] = menu_item(_(label), on_click=lambda key=key: on_period(key))
                 with ui.element("div").classes("stack tight pad-s"):
-                    self._first_input, self._last_input = self._build_date_field("From"), self._build_date_field("To")
-                    button("Apply", kind=theme.PRIMARY, on_click=self._submit_dates)
-                    ui.label("Compare to").classes("mut small")
+                    self._first_input, self._last_input = (
+                        self._build_date_field(_("From"), 0),
+                        self._build_date_field(_("To"), 1),
+                    )
+                    button(_("Apply"), kind=theme.PRIMARY, on_click=submit_dates)
+                    ui.label(_("Compare to")).classes("mut small")
                     for compare, label in COMPARE_LABELS.items():
                         self._compare_items[compare] = menu_item(
-                            label, on_click=lambda compare=compare: on_compare(compare)
+                            _(label), on_click=lambda compare=compare: on_compare(compare)
                         )
 
     def show(self, state: DashboardState) -> None:
         period, zone = state.query.period, state.query.timezone.key
-        self._prefix_label.set_text("Last\u00a0" if period.label.startswith("Last ") else "")
-        self._label.set_text(period.label.removeprefix("Last "))
-        set_prop(self._button, "aria-label", f"Period: {period.label}, {period.dates}")
+        label = period_text(period)
+        short_label = _(SHORT_PERIOD_LABELS[period.key]) if period.key in SHORT_PERIOD_LABELS else label
+        has_prefix = label.endswith(short_label)  # else the language puts it elsewhere
+        self._prefix_label.set_text(label.removesuffix(short_label).replace(" ", "\u00a0") if has_prefix else "")
+        self._label.set_text(short_label if has_prefix else label)
+        set_prop(self._button, "aria-label", _("Period: {period}, {dates}", period=label, dates=period.dates))
         set_prop(self._button, "title", f"{period.dates} · {zone}")
         for key, item in self._preset_items.items():
             switch_class(item, theme.ON, key == period.key)
@@ -120,24 +147,17 @@ class PeriodPicker:
         set_prop(self._first_input, "value", period.first_day.isoformat())
         set_prop(self._last_input, "value", period.last_day.isoformat())
 
-    def _build_date_field(self, label: str) -> Element:
-        index = 0 if label == "From" else 1
+    def _build_date_field(self, label: str, index: int) -> Element:
+        def set_date(text: Any) -> None:
+            with suppress(ValueError):  # incomplete date
+                self._dates[index] = date.fromisoformat(str(text))
+
         with ui.element("label").classes("daterow"):
             span(label)
             field = ui.element("input").classes(theme.INPUT).props('type="date"')
-        field.on("change", lambda event: self._set_date(index, event.args), js_handler="(e) => emit(e.target.value)")
+        field.on("change", lambda event: set_date(event.args), js_handler="(e) => emit(e.target.value)")
         # The menu would close on Enter and move on arrow keys, which a date input needs.
         return field.on("keydown", js_handler="(e) => e.stopPropagation()")
-
-    def _set_date(self, index: int, text: Any) -> None:
-        try:
-            self._dates[index] = date.fromisoformat(str(text))
-        except ValueError:
-            return  # incomplete date
-
-    def _submit_dates(self) -> None:
-        self._menu.close()
-        self._on_dates(self._dates[0], self._dates[1])
 
 
 class PdfButton:
@@ -152,7 +172,7 @@ class PdfButton:
         self._button.on("click", on_click)
 
     def show_busy(self, is_busy: bool) -> None:
-        self._label.set_text("Printing …" if is_busy else "PDF")
+        self._label.set_text(_("Printing …") if is_busy else "PDF")
         set_prop(self._button, "disabled", is_busy)
         set_prop(self._button, "aria-busy", "true" if is_busy else "false")
 
@@ -166,7 +186,7 @@ class MoreMenu:
     """The More menu (⋮) of actions and links."""
 
     def __init__(self, entries: Sequence[MenuEntry]) -> None:
-        with button("", "dots", name="More"), ui.menu().props(RIGHT_ALIGNED):
+        with button("", "dots", name=_("More")), ui.menu().props(RIGHT_ALIGNED):
             for label, icon_name, target, classes in entries:
                 if not label:
                     ui.separator()

@@ -9,6 +9,8 @@ from nicegui import ui
 
 from proprium.figures.heatmap import HEIGHT, busiest_hour_text, heatmap
 from proprium.figures.template import Look
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.metrics.breakdown import breakdown
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Query
@@ -22,7 +24,11 @@ from proprium.ui.dashboard.dom import set_prop, switch_class
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.warehouse.warehouse import Warehouse
 
-WEEK_TILE = Tile("week", "Weekday and hour", (Tab("week", "Hours", Dimension.WEEKDAY_HOUR, "No page views."),))
+WEEK_TILE = Tile(
+    "week",
+    N_("Weekday and hour"),
+    (Tab("week", N_("Hours"), Dimension.WEEKDAY_HOUR, N_("No page views in this period.")),),
+)
 CELL_COUNT = 7 * 24
 EMIT_CELL = "(event) => { const cell = event.points?.[0]?.customdata; if (cell) emit(String(cell[0])); }"
 
@@ -36,27 +42,33 @@ class WeekHeatmap:
     """Draws the heat map. A click on a cell filters the dashboard by that hour; a button opens the table."""
 
     def __init__(self, on_filter: Callable[[Filter], None], on_expand: Callable[[Tile], Any]) -> None:
-        self._on_filter = on_filter
         self._drawn_state: tuple[Breakdown, Look] | None = None
         self._cells: Breakdown | None = None
-        with panel(WEEK_TILE.title, body_classes="weekbox") as box:
+        title = _(WEEK_TILE.title)
+        with panel(title, body_classes="weekbox") as box:
             self._skeleton = skeleton(HEIGHT - 12)
             self._message = ui.label("").classes("missing")
             self._message.set_visibility(False)
             self._plot = ui.plotly({"data": [], "layout": {"height": HEIGHT}}).classes("week wait")
-            self._plot.props('role="img" aria-label="Heat map"')
-        self._plot.on("plotly_click", lambda event: self._on_press(str(event.args)), js_handler=EMIT_CELL)
+            self._plot.props('role="img"').props["aria-label"] = _("Heat map")
+        self._plot.on(
+            "plotly_click",
+            lambda event: on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (str(event.args),))),
+            js_handler=EMIT_CELL,
+        )
         with box.head:
             self._hint = span("", "s end cut")
-            button("", "expand", kind=f"{theme.BARE} expand", name=f"{WEEK_TILE.title}: show all").on(
+            button("", "expand", kind=f"{theme.BARE} expand", name=_("{title}: show all", title=title)).on(
                 "click", lambda: on_expand(WEEK_TILE)
             )
 
     def show(self, cells: Breakdown, look: Look, timezone: str) -> None:
         self._cells = cells
-        self._hint.set_text(f"page views · {timezone}")
-        self._show_message("" if cells.rows else "No page views in this period.")
-        set_prop(self._plot, "aria-label", f"Page views by weekday and hour. {busiest_hour_text(cells)}")
+        self._hint.set_text(_("page views · {timezone}", timezone=timezone))
+        self._show_message("" if cells.rows else _("No page views in this period."))
+        set_prop(
+            self._plot, "aria-label", _("Page views by weekday and hour. {busiest}", busiest=busiest_hour_text(cells))
+        )
         if self._drawn_state != (cells, look):
             self._drawn_state = (cells, look)
             self._plot.update_figure(heatmap(cells, look))
@@ -74,6 +86,3 @@ class WeekHeatmap:
         self._message.set_text(text)
         self._message.set_visibility(bool(text))
         switch_class(self._plot, "wait", bool(text))  # not hidden: Plotly measures the element
-
-    def _on_press(self, value: str) -> None:
-        self._on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (value,)))

@@ -15,11 +15,12 @@ from collector.user_agent import classify
 from proprium.accounts import login_sessions, setup, users
 from proprium.accounts.devices import DeviceCookies
 from proprium.errors import PasswordQueueFull, SignInRequired, UserFacingError
+from proprium.i18n import gettext as _
 from proprium.storage.tables import User
-from proprium.ui import session
-from proprium.ui.components import flash
+from proprium.ui import flash, session
+from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import page_access
-from proprium.ui.http.security import ClientAddressOf, peer_address, reject_cross_origin
+from proprium.ui.http.security import reject_cross_origin
 from proprium.ui.services import Services
 
 MAX_FIELD_LENGTH = 1_000  # characters of any field; a password is hashed whole
@@ -52,7 +53,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 
     def signed_in_user(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
-            raise SignInRequired("Your session has ended. Sign in and try again.")
+            raise SignInRequired(_("Your session has ended. Sign in and try again."))
         return user
 
     @routes.post("/setup")
@@ -109,7 +110,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
         await asyncio.to_thread(login_sessions.revoke, database, signed_in_user(request).id, login)
         await page_access.end_pages(services)
-        return _redirect_back("/account", "Session signed out.", "good")
+        return _redirect_back("/account", _("Session signed out."), "good")
 
     @routes.post("/profile")
     def profile(request: Request, name: FormText, email: FormText) -> RedirectResponse:
@@ -118,16 +119,26 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
             users.set_profile(database, user.id, name=name, email=email)
         except UserFacingError as problem:
             return _redirect_back("/account", problem)
-        return _redirect_back("/account", "Saved.", "good")
+        return _redirect_back("/account", _("Saved."), "good")
 
     @routes.post("/password")
     async def password(request: Request, current: FormText, password: FormText) -> RedirectResponse:
         user, login = signed_in_user(request), session.token_of(request)
+
+        def change_password() -> User:
+            throttle = services.attempts
+            try:  # the session's token has a login throttle of its own, like a known device
+                proof_token = login_sessions.log_in(database, user.email, current, throttle=throttle, device=login)
+            except SignInRequired:
+                raise UserFacingError(_("The current password is incorrect. Nothing was changed.")) from None
+            try:
+                return users.set_password(database, user.email, password)
+            finally:
+                login_sessions.revoke_token(database, proof_token)
+
         try:
             services.attempts.check(user.email, device=login)
-            updated_user = await services.hashing.run(
-                partial(_change_password, services, user, current, password, login), is_known=True
-            )
+            updated_user = await services.hashing.run(change_password, is_known=True)
         except UserFacingError as problem:
             return _redirect_back("/account", problem)
         response = await asyncio.to_thread(start_session, request, updated_user, "/account")
@@ -140,24 +151,9 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 def browser_label(request: Request) -> str:
     """Returns a session's label on the account page: "Firefox on Linux"."""
     agent = classify(request.headers.get("user-agent", ""))
-    return f"{agent.browser or 'Unknown browser'} on {agent.platform or 'unknown system'}"
-
-
-def _change_password(services: Services, user: User, current_password: str, new_password: str, login: str) -> User:
-    """Changes the password. `login` is the session's token: like a known device, it has its own login throttle.
-
-    Raises UserFacingError when the current password is wrong.
-    """
-    try:
-        proof_token = login_sessions.log_in(
-            services.database, user.email, current_password, throttle=services.attempts, device=login
-        )
-    except SignInRequired:
-        raise UserFacingError("The current password is incorrect. Nothing was changed.") from None
-    try:
-        return users.set_password(services.database, user.email, new_password)
-    finally:
-        login_sessions.revoke_token(services.database, proof_token)
+    if agent.browser and agent.platform:
+        return _("{browser} on {system}", browser=agent.browser, system=agent.platform)
+    return agent.browser or agent.platform or ""
 
 
 async def _sign_out_response(services: Services) -> RedirectResponse:

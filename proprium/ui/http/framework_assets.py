@@ -42,37 +42,28 @@ class FrameworkAssets:
         key = (scope["path"], encoding)
         response_task = self._responses.get(key)
         if response_task is None:
+
+            def evict(task: asyncio.Task[Response]) -> None:
+                """Drops the entry if it failed or is not cacheable, else the oldest entry when the cache is full."""
+                if task.cancelled() or task.exception() or "content-encoding" not in task.result().headers:
+                    del self._responses[key]
+                elif len(self._responses) > MAX_CACHED_FILES:
+                    del self._responses[next(iter(self._responses))]
+
             response_task = self._responses[key] = asyncio.create_task(self._build_response(scope, encoding))
-            response_task.add_done_callback(lambda _: self._evict(key))
+            response_task.add_done_callback(evict)
         response = await asyncio.shield(response_task)  # other requests may await it after this client disconnects
         await response(scope, receive, send)
 
     async def _build_response(self, scope: Scope, encoding: str) -> Response:
-        app_response = await self._fetch_uncompressed(scope)
+        headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        app_response = _AppResponse()
+        await self.app({**scope, "headers": headers}, _EmptyReceive(), app_response.on_message)
         if not app_response.is_immutable:
             return _to_response(app_response, app_response.body)
         response = _to_response(app_response, await asyncio.to_thread(compress, app_response.body, encoding))
         response.headers["Content-Encoding"], response.headers["Vary"] = encoding, "Accept-Encoding"
         return response
-
-    def _evict(self, key: tuple[str, str]) -> None:
-        """Drops the entry if it failed or is not cacheable, else the oldest entry when the cache is full."""
-        response_task = self._responses[key]
-        if (
-            response_task.cancelled()
-            or response_task.exception()
-            or "content-encoding" not in response_task.result().headers
-        ):
-            del self._responses[key]
-        elif len(self._responses) > MAX_CACHED_FILES:
-            del self._responses[next(iter(self._responses))]
-
-    async def _fetch_uncompressed(self, scope: Scope) -> _AppResponse:
-        """Fetches the file from the app, uncompressed."""
-        headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        app_response = _AppResponse()
-        await self.app({**scope, "headers": headers}, _EmptyReceive(), app_response.on_message)
-        return app_response
 
 
 @dataclass

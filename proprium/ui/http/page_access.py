@@ -79,12 +79,13 @@ class PageAccess:
         `listed` are properties that it shows besides its subject.
         """
         properties = [*listed, *([subject] if subject else [])]
+        sees_every_key = subject is None or service.may_edit(user, subject)  # editors do
         return cls(
             session.token_of(request) if user else "",
             SignedInUser(user.id, user.role) if user else None,
             subject.id if subject else None,
             {property_.id: _level(user, property_) for property_ in properties},
-            _public_keys_shown(user, subject),
+            frozenset() if subject is None or sees_every_key else frozenset(subject.public_data_keys),
         )
 
     def holds(self, principals: Mapping[str, SignedInUser], sharing: Mapping[UUID, PropertySharing]) -> bool:
@@ -232,16 +233,6 @@ def _read(
     property_ids = {property_id for access in accesses for property_id in access.levels}
     principals = login_sessions.signed_in_users(services.database, tokens, clock=services.clock)
     return principals, service.sharing_of(services.database, property_ids)
-
-
-def _public_keys_shown(user: User | None, subject: Property | None) -> frozenset[str]:
-    """Returns the public data keys that a reader's page shows.
-
-    Empty for editors, who see every key anyway.
-    """
-    if subject is None or service.may_edit(user, subject):
-        return frozenset()
-    return frozenset(subject.public_data_keys)
 
 
 def _level(user: UserLike | None, property_: PropertyLike) -> Level:

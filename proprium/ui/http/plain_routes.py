@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 from fastapi import APIRouter
@@ -42,11 +41,10 @@ def router(settings: Settings) -> APIRouter:
     def favicon() -> FileResponse:
         return FileResponse(ASSETS / "img" / "favicon.ico", headers={"Cache-Control": "public, max-age=86400"})
 
+    def add_redirect(path: str, target: str) -> None:
+        routes.add_api_route(path, lambda: RedirectResponse(target, 301), methods=["GET"])
+
     for old_path, new_path in LEGACY_REDIRECTS.items():
-        for path in (old_path, old_path + "/"):
-            routes.add_api_route(path, _redirect_to(new_path), methods=["GET"])
+        add_redirect(old_path, new_path)
+        add_redirect(old_path + "/", new_path)
     return routes
-
-
-def _redirect_to(path: str) -> Callable[[], RedirectResponse]:
-    return lambda: RedirectResponse(path, 301)

@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
+from proprium.i18n import gettext as _
+from proprium.ui.client_address import ClientAddressOf, peer_address
 
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
@@ -39,7 +41,6 @@ UNLIMITED_PATHS = (
     "/readyz",
     "/metrics",
 )  # the API counts by key
-ClientAddressOf = Callable[[HTTPConnection], str | None]
 MAX_PAGES_PER_MINUTE = 120
 """A page whose socket is never opened costs 31 ms, and 50 KB for a minute (measured)."""
 MAX_COUNTERS = 10_000  # addresses per generation; two generations are kept
@@ -116,28 +117,16 @@ class PageRateLimit:
         self.limiter = FixedWindowRateLimiter(BoundedMemoryStorage(MAX_COUNTERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_page(scope) and not self.limiter.hit(self.limit, self._client(scope)):
-            response = PlainTextResponse("Too many requests. Try again in a minute.", 429, {"Retry-After": "60"})
-            await response(scope, receive, send)
+        is_page = (
+            scope["type"] == "http"
+            and scope["method"] in {"GET", "HEAD"}
+            and not scope["path"].startswith(UNLIMITED_PATHS)
+        )
+        if is_page and not self.limiter.hit(self.limit, rate_limit_key(self.address_of(HTTPConnection(scope)))):
+            text = _("Too many requests. Try again in a minute.")
+            await PlainTextResponse(text, 429, {"Retry-After": "60"})(scope, receive, send)
             return
         await self.app(scope, receive, send)
-
-    def _client(self, scope: Scope) -> str:
-        return rate_limit_key(self.address_of(HTTPConnection(scope)))
-
-
-def _is_page(scope: Scope) -> bool:
-    return (
-        scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(UNLIMITED_PATHS)
-    )
-
-
-def peer_address(connection: HTTPConnection) -> str | None:
-    """Returns the address of the TCP peer.
-
-    Behind a proxy, the composition root passes a better function.
-    """
-    return connection.client.host if connection.client else None
 
 
 def is_same_origin(headers: Headers, public_url: str) -> bool:
@@ -157,6 +146,6 @@ def reject_cross_origin(public_url: str) -> Callable[[Request], None]:
 
     def check(request: Request) -> None:
         if not is_same_origin(request.headers, public_url):
-            raise HTTPException(403, "This form was sent from another site. Open the page here and send it again.")
+            raise HTTPException(403, _("This form was sent from another site. Open the page here and send it again."))
 
     return check

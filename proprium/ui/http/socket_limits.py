@@ -22,7 +22,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proprium.ui.http.security import SOCKET_PATH, ClientAddressOf, peer_address
+from proprium.ui.client_address import ClientAddressOf, peer_address
+from proprium.ui.http.security import SOCKET_PATH
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A pasted SQL query has up to 50,000 characters, a form's longest field less."""
@@ -130,32 +131,63 @@ class Connection:
             return "too_many"
         if packet in _ENGINE_TYPES_WITHOUT_DATA:
             return None
-        return self._refusal_of_message(packet[1:]) if packet.startswith("4") else "malformed"
-
-    def _refusal_of_message(self, text: str) -> str | None:
+        if not packet.startswith("4"):  # a message of Engine.IO, which holds a packet of Socket.IO
+            return "malformed"
         try:
-            packet = Packet(encoded_packet=text)
+            message = Packet(encoded_packet=packet[1:])
         except Exception:  # the parser raises many types
             return "malformed"
-        if packet.namespace not in {None, "/"}:
+        if message.namespace not in {None, "/"}:
             return "malformed"
-        if packet.packet_type == CONNECT and not self._is_connected:
+        if message.packet_type == CONNECT and not self._is_connected:
             self._is_connected = True
             return None
-        if packet.packet_type == DISCONNECT:
+        if message.packet_type == DISCONNECT:
             return None
-        if packet.packet_type == EVENT and self._is_connected:
-            return _refusal_of_event(packet.data)
+        match message.data if message.packet_type == EVENT and self._is_connected else None:
+            case ["log", *_]:
+                return "log"
+            case [str(name), dict()] if name in EVENTS:
+                return None
         return "malformed"
 
+    def limit(self, receive: Receive) -> Receive:
+        """Wraps `receive`: drops log messages, and disconnects at any other rejected message or on timeout."""
 
-def _refusal_of_event(data: Any) -> str | None:
-    match data:
-        case ["log", *_]:
-            return "log"
-        case [str(name), dict()] if name in EVENTS:
+        async def receive_limited() -> Message:
+            while True:
+                message = await self._next_message(receive)
+                if message is None:
+                    self.close()
+                    return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+                kind = self.refusal(message.get("text")) if message["type"] == "websocket.receive" else None
+                if kind is None:
+                    return message
+                count_refused(kind)
+                if kind != "log":
+                    self.close()
+
+        return receive_limited
+
+    async def _next_message(self, receive: Receive) -> Message | None:
+        """Returns the next message.
+
+        Returns None once the connection was closed, or did not join a page in time.
+        """
+        if self.is_closed:
             return None
-    return "malformed"
+        message = asyncio.ensure_future(receive())
+        waited: set[asyncio.Future[Any]] = {message, self.closing}
+        try:
+            await asyncio.wait(waited, timeout=self.join_timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not message.done():
+                message.cancel()
+        if message.done() and not message.cancelled():
+            return message.result()
+        if not self.is_closed:
+            count_refused("unjoined")
+        return None
 
 
 class SocketLimits:
@@ -188,11 +220,15 @@ class SocketLimits:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         connection.is_polling = False
+
+        async def send_with_code(message: Message) -> None:
+            if message["type"] == "websocket.close" and connection.is_closed:
+                message = {**message, "code": POLICY_VIOLATION}
+            await send(message)
+
         self._open_by_address[address] += 1
         try:
-            await self.app(
-                {**scope, _KEY: connection}, _limited_receive(connection, receive), _closing_send(connection, send)
-            )
+            await self.app({**scope, _KEY: connection}, connection.limit(receive), send_with_code)
         finally:
             self._open_by_address[address] -= 1
             if not self._open_by_address[address]:
@@ -205,7 +241,12 @@ class SocketLimits:
             count_refused("malformed")
             await PlainTextResponse("Expected GET or POST without JSONP.", 400)(scope, receive, send)
         elif session_id is None:
-            await self._start_polling(scope, receive, send)
+            address = self.address_of(HTTPConnection(scope))
+            if self._may_open(address):
+                await self.app({**scope, _KEY: Connection(address, is_polling=True)}, receive, send)
+            else:
+                response = PlainTextResponse("Too many connections. Try again in a minute.", 429, {"Retry-After": "60"})
+                await response(scope, receive, send)
         else:
             connection = Connection.of(core.sio.environ.get(session_id))
             if connection is None or connection.is_closed or connection.join_timeout_s == 0:
@@ -214,14 +255,6 @@ class SocketLimits:
                 await self.app(scope, receive, send)
             else:
                 await self._handle_polling_post(connection, scope, receive, send)
-
-    async def _start_polling(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = self.address_of(HTTPConnection(scope))
-        if not self._may_open(address):
-            response = PlainTextResponse("Too many connections. Try again in a minute.", 429, {"Retry-After": "60"})
-            await response(scope, receive, send)
-            return
-        await self.app({**scope, _KEY: Connection(address, is_polling=True)}, receive, send)
 
     async def _handle_polling_post(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
@@ -244,7 +277,14 @@ class SocketLimits:
         elif not packets:
             await PlainTextResponse("ok")(scope, receive, send)
         else:
-            await self.app(*_with_body(scope, "\x1e".join(packets).encode()), send)
+            body = "\x1e".join(packets).encode()
+            headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+            headers.append((b"content-length", str(len(body)).encode()))
+
+            async def receive_packets() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            await self.app({**scope, "headers": headers}, receive_packets, send)
 
     def _may_open(self, address: str | None) -> bool:
         if address is None:
@@ -253,59 +293,6 @@ class SocketLimits:
             return True
         count_refused("too_many_sockets")
         return False
-
-
-def _limited_receive(connection: Connection, receive: Receive) -> Receive:
-    """Wraps `receive`: drops log messages, and disconnects at any other rejected message or on timeout."""
-
-    async def receive_limited() -> Message:
-        while True:
-            message = await _next_message(connection, receive)
-            if message is None:
-                connection.close()
-                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
-            if message["type"] != "websocket.receive":
-                return message
-            kind = connection.refusal(message.get("text"))
-            if kind is None:
-                return message
-            count_refused(kind)
-            if kind != "log":
-                connection.close()
-
-    return receive_limited
-
-
-async def _next_message(connection: Connection, receive: Receive) -> Message | None:
-    """Returns the next message.
-
-    Returns None once the connection was closed, or did not join a page in time.
-    """
-    if connection.is_closed:
-        return None
-    message = asyncio.ensure_future(receive())
-    waited: set[asyncio.Future[Any]] = {message, connection.closing}
-    try:
-        await asyncio.wait(waited, timeout=connection.join_timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        if not message.done():
-            message.cancel()
-    if message.done() and not message.cancelled():
-        return message.result()
-    if not connection.is_closed:
-        count_refused("unjoined")
-    return None
-
-
-def _closing_send(connection: Connection, send: Send) -> Send:
-    """Wraps `send`: closes with code 1008 (policy violation) when the server has closed the connection."""
-
-    async def send_with_code(message: Message) -> None:
-        if message["type"] == "websocket.close" and connection.is_closed:
-            message = {**message, "code": POLICY_VIOLATION}
-        await send(message)
-
-    return send_with_code
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -323,15 +310,6 @@ async def _read_body(receive: Receive) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def _with_body(scope: Scope, body: bytes) -> tuple[Scope, Receive]:
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}, receive
 
 
 def _query_params(scope: Scope) -> dict[str, list[str]]:

@@ -43,35 +43,43 @@ _logged_s: dict[str, float] = {}
 def install() -> None:
     """Replaces NiceGUI's handlers. Call it before the server starts."""
     for name, handler in {
-        "connect": _on_connect,
-        "handshake": _on_handshake,
-        "event": _on_event,
-        "javascript_response": _on_javascript_response,
-        "ack": _on_ack,
-        "log": _on_log,
+        "connect": on_connect,
+        "handshake": on_handshake,
+        "event": on_event,
+        "javascript_response": on_javascript_response,
+        "ack": on_ack,
+        "log": lambda *_: count_refused("log"),
     }.items():
         core.sio.on(name, handler)
-    Outbox._emit = _send_if_allowed  # type: ignore[method-assign, assignment]
+    Outbox._emit = send_if_allowed  # type: ignore[method-assign, assignment]
     nicegui.app._exception_handlers[:] = [log_failure]
 
 
-async def _on_connect(socket_id: str, environ: Mapping[str, Any], _: Any = None) -> None:
+async def on_connect(socket_id: str, environ: Mapping[str, Any], _: Any = None) -> None:
     query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
-    if query.get("implicit_handshake") == "true" and not await _on_handshake(socket_id, query):
+    if query.get("implicit_handshake") == "true" and not await on_handshake(socket_id, query):
         raise JoinRefused("Implicit handshake failed")  # NiceGUI's browser code looks for these words
 
 
-async def _on_handshake(socket_id: str, message: Any) -> bool:
+async def on_handshake(socket_id: str, message: Any) -> bool:
     """Joins a socket to a page of its own session that its reader may still see.
 
     Otherwise the browser reloads.
     """
     client = _named_client(message)
-    if client is None or not _is_handshake(message):
+    if client is None:
+        count_refused("unjoined")
+        return False
+    ids = [message.get("tab_id"), message.get("document_id"), message.get("old_tab_id") or "none"]
+    position = str(message.get("next_message_id") or 0)
+    is_valid_position = position.isascii() and position.isdigit() and len(position) < MAX_ID_LENGTH
+    if not is_valid_position or not all(isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH for id_ in ids):
         count_refused("unjoined")
         return False
     environ = core.sio.get_environ(socket_id)
-    if not environ or not _is_same_login(client, environ) or not _may_join(client):
+    is_same_login = environ and token_of(HTTPConnection(environ["asgi.scope"])) == token_of(client.request)
+    # NiceGUI's own error pages are not registered, and would else reload forever.
+    if not is_same_login or (page_access.is_registered(client) and not page_access.is_allowed(client)):
         count_refused("not_allowed")
         return False
     if not await framework._on_handshake(socket_id, message):
@@ -82,26 +90,34 @@ async def _on_handshake(socket_id: str, message: Any) -> bool:
     return True
 
 
-def _on_event(socket_id: str, message: Any) -> None:
+def on_event(socket_id: str, message: Any) -> None:
     client = _joined_client(socket_id, message)
-    if client is not None and _is_event(message):
+    if client is None:
+        return
+    args = message.get("args", [])
+    is_event = (
+        type(message.get("id")) is int
+        and isinstance(message.get("listener_id"), str)
+        and isinstance(args, list)
+        and len(args) <= MAX_ARGUMENTS
+        and all(arg is None or isinstance(arg, str) for arg in args)
+    )
+    if is_event:
         _dispatch(client, client.handle_event, message)
+    else:
+        count_refused("malformed")
 
 
-def _on_javascript_response(socket_id: str, message: Any) -> None:
+def on_javascript_response(socket_id: str, message: Any) -> None:
     client = _joined_client(socket_id, message)
     if client is not None and isinstance(message.get("request_id"), str):
         _dispatch(client, client.handle_javascript_response, message)
 
 
-def _on_ack(socket_id: str, message: Any) -> None:
+def on_ack(socket_id: str, message: Any) -> None:
     client = _joined_client(socket_id, message)
     if client is not None and type(number := message.get("next_message_id")) is int:
         client.outbox.prune_history(number)
-
-
-def _on_log(_: str, __: Any) -> None:
-    count_refused("log")
 
 
 def _dispatch(client: Client, handle: Callable[[dict[str, Any]], None], message: dict[str, Any]) -> None:
@@ -120,25 +136,13 @@ def _dispatch(client: Client, handle: Callable[[dict[str, Any]], None], message:
         count_refused("malformed")
 
 
-async def _send_if_allowed(outbox: Outbox, message: Message) -> None:
+async def send_if_allowed(outbox: Outbox, message: Message) -> None:
     """Sends a page's update, script or download, after an access check.
 
     A click or live data may be its cause.
     """
     if page_access.is_allowed(outbox.client, max_age_s=PUSH_MAX_AGE_S):
         await _send(outbox, message)
-
-
-def _may_join(client: Client) -> bool:
-    """Returns True if access holds.
-
-    NiceGUI's own error pages are unregistered, and would else reload forever.
-    """
-    return not page_access.is_registered(client) or page_access.is_allowed(client)
-
-
-def _is_same_login(client: Client, environ: Mapping[str, Any]) -> bool:
-    return token_of(HTTPConnection(environ["asgi.scope"])) == token_of(client.request)
 
 
 def _named_client(message: Any) -> Client | None:
@@ -153,28 +157,6 @@ def _joined_client(socket_id: str, message: Any) -> Client | None:
         count_refused("unjoined")
         return None
     return client
-
-
-def _is_handshake(message: Mapping[str, Any]) -> bool:
-    ids = [message.get("tab_id"), message.get("document_id"), message.get("old_tab_id") or "none"]
-    position = str(message.get("next_message_id") or 0)
-    return all(isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH for id_ in ids) and (
-        position.isascii() and position.isdigit() and len(position) < MAX_ID_LENGTH
-    )
-
-
-def _is_event(message: Mapping[str, Any]) -> bool:
-    args = message.get("args", [])
-    is_event = (
-        type(message.get("id")) is int
-        and isinstance(message.get("listener_id"), str)
-        and isinstance(args, list)
-        and len(args) <= MAX_ARGUMENTS
-        and all(arg is None or isinstance(arg, str) for arg in args)
-    )
-    if not is_event:
-        count_refused("malformed")
-    return is_event
 
 
 def log_failure(error: Exception) -> None:

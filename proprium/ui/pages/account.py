@@ -8,8 +8,11 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.accounts import login_sessions
+from proprium.accounts.passwords import MIN_PASSWORD_LENGTH
+from proprium.i18n import N_, ngettext
+from proprium.i18n import gettext as _
 from proprium.properties import service
-from proprium.storage.tables import LoginSession, User
+from proprium.storage.tables import Role, User
 from proprium.ui import session, theme
 from proprium.ui.components.api_keys import ApiKeysPanel
 from proprium.ui.components.chips import tag
@@ -22,85 +25,84 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
+ROLE_LABELS = {Role.OWNER: N_("owner"), Role.EDITOR: N_("editor"), Role.VIEWER: N_("viewer")}
+
 
 def register(services: Services) -> None:
     @ui.page("/account")
     def account(request: Request, said: str = "") -> None:
         user = session.require_user(services, request)
         access = PageAccess.of(request, user, listed=service.visible_properties(services.database, user))
-        with layout(services, request, "Account", user, access=access, width="narrow"):
+        with layout(services, request, _("Account"), user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
-                title("Account", "grow")
+                title(_("Account"), "grow")
                 with post_form("/auth/logout", ""):
-                    button("Sign out", "leave", is_submit=True)
+                    button(_("Sign out"), "leave", is_submit=True)
             show_flash(said)
-            _profile_panel(user)
+            with panel(_("Profile")) as profile:
+                with profile.head:
+                    tag(_(ROLE_LABELS[user.role]))
+                with post_form("/auth/profile"):
+                    native_input(_("Name"), "name", value=user.name, autocomplete="name", is_required=False)
+                    native_input(_("E-mail"), "email", input_type="email", value=user.email, autocomplete="email")
+                    with ui.element("div"):
+                        button(_("Save"), kind=theme.PRIMARY, is_submit=True)
             _password_panel(user)
             _sessions_panel(services, request, user)
             ApiKeysPanel(services, user)
 
 
-def _profile_panel(user: User) -> None:
-    with panel("Profile") as box:
-        with box.head:
-            tag(user.role)
-        with post_form("/auth/profile"):
-            native_input("Name", "name", value=user.name, autocomplete="name", is_required=False)
-            native_input("E-mail", "email", input_type="email", value=user.email, autocomplete="email")
-            with ui.element("div"):
-                button("Save", kind=theme.PRIMARY, is_submit=True)
-
-
 def _password_panel(user: User) -> None:
-    with panel("Password") as box:
+    help_text = _(
+        "At least {minimum} characters. You will be signed out on all other devices.", minimum=MIN_PASSWORD_LENGTH
+    )
+    with panel(_("Password")) as box:
         box.card.props('id="password"')
         with post_form("/auth/password"):
             hidden_input("username", user.email, autocomplete="username")
-            native_input("Current password", "current", input_type="password", autocomplete="current-password")
+            native_input(_("Current password"), "current", input_type="password", autocomplete="current-password")
             native_input(
-                "New password",
+                _("New password"),
                 "password",
                 input_type="password",
                 autocomplete="new-password",
-                help_text="At least 10 characters. You will be signed out on all other devices.",
-                minlength="10",
+                help_text=help_text,
+                minlength=str(MIN_PASSWORD_LENGTH),
             )
             with ui.element("div"):
-                button("Change password", kind=theme.PRIMARY, is_submit=True)
+                button(_("Change password"), kind=theme.PRIMARY, is_submit=True)
 
 
 def _sessions_panel(services: Services, request: Request, user: User) -> None:
-    logins = login_sessions.list_sessions(services.database, user.id, clock=services.clock)
-    with panel("Active sessions") as box:
+    with panel(_("Active sessions")) as box:
         with box.head, post_form("/auth/everywhere", ""):
-            button("Sign out everywhere", "leave", is_submit=True)
+            button(_("Sign out everywhere"), "leave", is_submit=True)
         with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
-            for login in logins:
-                _build_session_row(
-                    login, login_sessions.is_session_of_token(login, session.token_of(request)), services.clock()
-                )
+            for login in login_sessions.list_sessions(services.database, user.id, clock=services.clock):
+                is_current = login_sessions.is_session_of_token(login, session.token_of(request))
+                active_text = _("active now") if is_current else last_active_text(services.clock(), login.seen_at)
+                signed_in_on = f"{login.created_at:%-d %B %Y}"
+                with ui.element("tr"):
+                    with ui.element("td"):
+                        ui.label(login.browser or _("Unknown browser")).classes("strong")
+                        for line in (active_text, _("signed in {date}", date=signed_in_on)):
+                            ui.label(line).classes(f"{theme.MUTED} {theme.SMALL}")
+                    with ui.element("td").classes("r"):
+                        if is_current:
+                            tag(_("this browser"), "good")
+                        else:
+                            with post_form("/auth/revoke", ""):
+                                hidden_input("login", str(login.id))
+                                button(_("Sign out"), is_submit=True)
 
 
-def _build_session_row(login: LoginSession, is_current: bool, now: datetime) -> None:
-    with ui.element("tr"):
-        with ui.element("td"):
-            ui.label(login.browser or "Unknown browser").classes("strong")
-            ui.label(f"signed in {login.created_at:%-d %B %Y}").classes(f"{theme.MUTED} {theme.SMALL}")
-        with ui.element("td").classes(theme.MUTED):
-            ui.label("active now" if is_current else f"last active {time_ago(now, login.seen_at)}")
-        with ui.element("td").classes("r"):
-            if is_current:
-                tag("this browser", "good")
-                return
-            with post_form("/auth/revoke", ""):
-                hidden_input("login", str(login.id))
-                button("Sign out", is_submit=True)
-
-
-def time_ago(now: datetime, moment: datetime) -> str:
-    """Formats an age such as "12 minutes ago", in the largest unit of which at least one has passed."""
+def last_active_text(now: datetime, moment: datetime) -> str:
+    """Returns a sentence such as "last active 12 minutes ago", in the largest unit of which at least one has passed."""
     seconds = max(0, int((now - moment).total_seconds()))
-    for unit, unit_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if count := seconds // unit_s:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+    if days := seconds // 86_400:
+        return ngettext("last active {count} day ago", "last active {count} days ago", days)
+    if hours := seconds // 3_600:
+        return ngettext("last active {count} hour ago", "last active {count} hours ago", hours)
+    if minutes := seconds // 60:
+        return ngettext("last active {count} minute ago", "last active {count} minutes ago", minutes)
+    return _("last active just now")

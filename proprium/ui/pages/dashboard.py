@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from proprium.accounts import authorization
 from proprium.errors import BadQuery, Forbidden, PropertyNotFound
+from proprium.i18n import gettext as _
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.query import url
 from proprium.metrics.query.data_access import DataAccess
@@ -32,8 +33,9 @@ from proprium.ui.dashboard.state import DashboardState, state_from
 from proprium.ui.dashboard.toolbar import SEPARATOR, MenuEntry, MoreMenu, PdfButton, PropertySwitcher
 from proprium.ui.http.asset_urls import asset_url, preload_html
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import Layout, layout, track, wait_until_connected
+from proprium.ui.layout import Layout, layout, wait_until_connected
 from proprium.ui.render_queue import yield_to_loop
+from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
 
 RESPONSE_TIMEOUT_S = 30.0
@@ -53,7 +55,9 @@ def register(services: Services) -> None:
             with layout(services, request, property_.name, user, access=access):
                 with ui.element("div").classes("pagehead"):
                     title(property_.name)
-                await _wait_for_rebuild(services)
+                notice = RebuildNotice(services.warehouse)
+                if await wait_until_connected() and await notice.wait():
+                    ui.navigate.reload()
             return None
         data_access = authorization.data_access(authorization.principal_of_user(user), property_)
         facts = await asyncio.to_thread(facts_of, services, property_, data_access)
@@ -66,20 +70,15 @@ def register(services: Services) -> None:
                 try:
                     state = state_from(request.query_params, facts, services.clock())
                 except (BadQuery, Forbidden) as error:
-                    _show_bad_query(error, property_)
+                    note(str(error), icon_name="lock") if isinstance(error, Forbidden) else error_note(str(error))
+                    default_view = _("Show the last 28 days of {name}", name=property_.name)
+                    link_button(default_view, f"/properties/{property_.id}", kind=theme.PRIMARY)
                     return None
                 controller = await _build(services, page_layout, property_, others, user, state)
         track(services, "view_property")
         if await wait_until_connected():
             await controller.start()
         return None
-
-
-async def _wait_for_rebuild(services: Services) -> None:
-    """Shows the rebuild notice and reloads the page when the warehouse can answer queries."""
-    notice = RebuildNotice(services.warehouse)
-    if await wait_until_connected() and await notice.wait():
-        ui.navigate.reload()
 
 
 def facts_of(services: Services, property_: Property, data_access: DataAccess) -> url.PropertyFacts:
@@ -114,7 +113,7 @@ async def _build(
         controller.build_period_picker()
         await yield_to_loop()
         controller.segments.build_menu()
-        button("", "filter", name="Filter", on_click=controller.open_filter_dialog).classes(theme.HIDE_ON_PHONE)
+        button("", "filter", name=_("Filter"), on_click=controller.open_filter_dialog).classes(theme.HIDE_ON_PHONE)
         export_menu = ExportMenu(services, property_, controller)
         export_menu.pdf_button = PdfButton(export_menu.download_pdf)
         _build_menu(services, controller, export_menu, property_, user)
@@ -129,50 +128,40 @@ def _build_menu(
 ) -> None:
     """Builds the ⋮ menu: exports for every reader, property actions only for users who can edit it."""
     actions = PropertyActions(services)
+
+    async def switch_visibility() -> None:
+        await actions.set_public(property_, not property_.is_public, lambda updated: ui.navigate.reload())
+
     entries: list[MenuEntry] = [
-        ("Filter …", "filter", controller.open_filter_dialog, ""),
-        ("Export PDF", "print", export_menu.download_pdf, ""),
-        ("Export Markdown", "file", export_menu.download_markdown, ""),
-        ("Export CSV (zip)", "table", partial(export_menu.download_data, "csv"), ""),
-        ("Export JSON", "code", partial(export_menu.download_data, "json"), ""),
-        ("Keyboard shortcuts", "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
+        (_("Filter …"), "filter", controller.open_filter_dialog, ""),
+        (_("Export PDF"), "print", export_menu.download_pdf, ""),
+        (_("Export Markdown"), "file", export_menu.download_markdown, ""),
+        (_("Export CSV (zip)"), "table", partial(export_menu.download_data, "csv"), ""),
+        (_("Export JSON"), "code", partial(export_menu.download_data, "json"), ""),
+        (_("Keyboard shortcuts"), "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
     ]
     if service.may_edit(user, property_):
         entries += [
             SEPARATOR,
-            ("Tracking code", "code", lambda: actions.show_tag(property_), ""),
-            ("Install", "bolt", f"/properties/{property_.id}/install", ""),
-            ("Settings", "settings", f"/properties/{property_.id}/settings", ""),
+            (_("Tracking code"), "code", lambda: actions.show_tag(property_), ""),
+            (_("Install"), "bolt", f"/properties/{property_.id}/install", ""),
+            (_("Settings"), "settings", f"/properties/{property_.id}/settings", ""),
             ("SQL", "table", f"/sql?property={property_.id}", ""),
-            _visibility_entry(actions, property_),
+            (_("Make private"), "lock", switch_visibility, "")
+            if property_.is_public
+            else (_("Make public"), "globe", switch_visibility, ""),
         ]
         if rejected_events.newest(services.database, property_.number or 0, 1):
-            entries.append(("Rejected events", "warn", f"/properties/{property_.id}/refused", ""))
+            entries.append((_("Rejected events"), "warn", f"/properties/{property_.id}/refused", ""))
         if not property_.is_protected:
 
             def delete() -> None:
-                actions.delete(property_, lambda _: ui.navigate.to("/properties"))
+                actions.delete(property_, lambda deleted: ui.navigate.to("/properties"))
 
-            entries.append(("Delete …", "trash", delete, theme.DANGER))
+            entries.append((_("Delete …"), "trash", delete, theme.DANGER))
     entries.append(SEPARATOR)
-    entries.append(("Account", "user", "/account", "") if user else ("Sign in", "user", "/login", ""))
+    entries.append((_("Account"), "user", "/account", "") if user else (_("Sign in"), "user", "/login", ""))
     MoreMenu(entries)
-
-
-def _visibility_entry(actions: PropertyActions, property_: Property) -> MenuEntry:
-    def reload(_: Property) -> None:
-        ui.navigate.reload()
-
-    async def switch() -> None:
-        await actions.set_public(property_, not property_.is_public, reload)
-
-    return ("Make private", "lock", switch, "") if property_.is_public else ("Make public", "globe", switch, "")
-
-
-def _show_bad_query(error: BadQuery | Forbidden, property_: Property) -> None:
-    """Shows the error with a link to the default view."""
-    note(str(error), icon_name="lock") if isinstance(error, Forbidden) else error_note(str(error))
-    link_button(f"Show the last 28 days of {property_.name}", f"/properties/{property_.id}", kind=theme.PRIMARY)
 
 
 def _report_url(request: Request, property_id: UUID) -> str:

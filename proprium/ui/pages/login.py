@@ -6,6 +6,8 @@ from fastapi import Request
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import show_flash
@@ -15,7 +17,7 @@ from proprium.ui.http.page_access import ANYONE
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-FORGOTTEN_PASSWORD_TEXT = (
+FORGOTTEN_PASSWORD_TEXT = N_(
     "Forgot your password? The administrator of this server can reset it with: proprium user password EMAIL"
 )
 
@@ -25,13 +27,13 @@ def register(services: Services) -> None:
     def log_in(request: Request, next: str = "", said: str = "") -> Response | None:
         if session.user_of(services, request):
             return RedirectResponse(session.safe_redirect_target(next), 303)
-        with layout(services, request, "Sign in", access=ANYONE, width="slim"):
-            title("Sign in")
+        with layout(services, request, _("Sign in"), access=ANYONE, width="slim"):
+            title(_("Sign in"))
             show_flash(said)
             with post_form("/auth/login"):
                 hidden_input("next", next)
-                native_input("E-mail", "email", input_type="email", autocomplete="username", autofocus="")
-                native_input("Password", "password", input_type="password", autocomplete="current-password")
-                button("Sign in", kind=f"{theme.PRIMARY} big", is_submit=True)
-            ui.label(FORGOTTEN_PASSWORD_TEXT).classes(f"{theme.MUTED} {theme.SMALL}")
+                native_input(_("E-mail"), "email", input_type="email", autocomplete="username", autofocus="")
+                native_input(_("Password"), "password", input_type="password", autocomplete="current-password")
+                button(_("Sign in"), kind=f"{theme.PRIMARY} big", is_submit=True)
+            ui.label(_(FORGOTTEN_PASSWORD_TEXT)).classes(f"{theme.MUTED} {theme.SMALL}")
         return None

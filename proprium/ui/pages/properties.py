@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -11,6 +10,8 @@ from nicegui import run, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
 from proprium.live.subscriptions import Subscription
 from proprium.metrics.overview import PropertyOverview, overview
 from proprium.properties import service
@@ -28,7 +29,12 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout, wait_until_connected
 from proprium.ui.services import Services
 
-SORT_LABELS = {"visitors": "Most visitors", "name": "Name", "events": "Most events", "newest": "Newest"}
+SORT_LABELS = {
+    "visitors": N_("Most visitors"),
+    "name": N_("Name"),
+    "events": N_("Most events"),
+    "newest": N_("Newest"),
+}
 REFRESH_INTERVAL_S = 30
 """Refresh of each overview without new events: the number of live visitors falls as time passes."""
 MIN_PROPERTIES_FOR_SEARCH = 4  # fewer need no search
@@ -39,7 +45,8 @@ def register(services: Services) -> None:
     async def properties(request: Request, q: str = "", sort: str = "visitors") -> None:
         user = session.require_user(services, request)
         visible = service.visible_properties(services.database, user)
-        with layout(services, request, "Properties", user, access=PageAccess.of(request, user, listed=visible)):
+        access = PageAccess.of(request, user, listed=visible)
+        with layout(services, request, _("Properties"), user, access=access):
             page = _PropertiesPage(services, user, visible, q, sort if sort in SORT_LABELS else "visitors")
         if await wait_until_connected():
             await page.load_numbers()
@@ -87,11 +94,18 @@ class _PropertiesPage:
         def compute() -> PropertyOverview:
             return overview(services.warehouse, [property_number], services.clock())[property_number]
 
+        def show(property_overview: PropertyOverview) -> None:
+            self._overviews[property_number] = property_overview
+            with self._client:
+                if card := self._cards.get(property_number):
+                    card.show(property_overview, services.clock())
+                self._totals.show(self._overviews)
+
         return services.live_queries.subscribe(
             property_number,
             "overview",
             compute,
-            partial(self._on_overview, property_number),
+            show,
             refresh_interval_s=REFRESH_INTERVAL_S,
         )
 
@@ -99,36 +113,21 @@ class _PropertiesPage:
         while self._subscriptions:
             self._subscriptions.pop().close()
 
-    def _on_overview(self, property_number: int, property_overview: PropertyOverview) -> None:
-        self._overviews[property_number] = property_overview
-        with self._client:
-            if card := self._cards.get(property_number):
-                card.show(property_overview, self._services.clock())
-            self._totals.show(self._overviews)
-
     def _build_head(self) -> None:
         with ui.element("div").classes("pagehead"):
-            title("Properties", "grow")
+            title(_("Properties"), "grow")
             if len(self._properties) >= MIN_PROPERTIES_FOR_SEARCH or self._search:
-                self._search_field()
-                self._sort_field()
+                search = ui.input(value=self._search, placeholder=_("Search")).style("width: 190px")
+                search.props("outlined dense clearable debounce=150").props["aria-label"] = _("Search properties")
+                search.on_value_change(lambda event: self._set_search_and_sort(event.value or "", self._sort))
+                sort_labels = {key: _(label) for key, label in SORT_LABELS.items()}
+                sort = ui.select(sort_labels, value=self._sort).style("width: 160px").classes("hide-s")
+                sort.props("outlined dense options-dense").props["aria-label"] = _("Sort by")
+                sort.on_value_change(lambda event: self._set_search_and_sort(self._search, event.value))
             if self._properties:
                 link_button("SQL", "/sql", "table")
             if service.may_create(self._user):
-                button("New property", "plus", kind=theme.PRIMARY, on_click=self._actions.create)
-
-    def _search_field(self) -> None:
-        field = ui.input(value=self._search, placeholder="Search").props("outlined dense clearable debounce=150")
-        field.props["aria-label"] = "Search properties"
-        field.on_value_change(lambda event: self._set_search_and_sort(event.value or "", self._sort)).style(
-            "width: 190px"
-        )
-
-    def _sort_field(self) -> None:
-        field = ui.select(SORT_LABELS, value=self._sort).props('outlined dense options-dense aria-label="Sort by"')
-        field.on_value_change(lambda event: self._set_search_and_sort(self._search, event.value)).style(
-            "width: 160px"
-        ).classes("hide-s")
+                button(_("New property"), "plus", kind=theme.PRIMARY, on_click=self._actions.create)
 
     def _set_search_and_sort(self, search: str, sort: str) -> None:
         self._search, self._sort = search, sort
@@ -136,60 +135,54 @@ class _PropertiesPage:
         ui.navigate.history.replace("/properties" + (f"?{urlencode(parameters)}" if parameters else ""))
         self._draw()
 
-    async def _on_change(self) -> None:
+    async def reload(self) -> None:
+        """Reads the list again, after a change of one of its properties."""
         self._properties = service.visible_properties(self._services.database, self._user)
         page_access.relist(self._client, self._user, self._properties)
         await self.load_numbers()
 
     def _draw(self) -> None:
-        matching_properties = [property_ for property_ in self._properties if _matches_search(property_, self._search)]
+        search_text = self._search.strip().casefold()
+        matching_properties = [
+            property_
+            for property_ in self._properties
+            if search_text in property_.name.casefold() or search_text in str(property_.id)
+        ]
+        property_numbers = {property_.number for property_ in self._properties}
         self._totals.set_property_count(len(self._properties))
-        self._totals.show(
-            {
-                property_number: property_overview
-                for property_number, property_overview in self._overviews.items()
-                if property_number in {property_.number for property_ in self._properties}
-            }
-        )
+        self._totals.show({number: each for number, each in self._overviews.items() if number in property_numbers})
         self._grid.clear()
         self._cards.clear()
         with self._grid:
             for property_ in _sort_properties(matching_properties, self._sort, self._overviews):
-                self._cards[property_.number or 0] = self._build_card(property_)
-        self._show_empty_state(is_empty=not matching_properties)
-
-    def _build_card(self, property_: Property) -> PropertyCard:
-        may_edit = service.may_edit(self._user, property_)
-        card = PropertyCard(property_, self._actions, may_edit=may_edit, on_change=self._on_change)
-        if property_overview := self._overviews.get(property_.number or 0):
-            card.show(property_overview, self._services.clock())
-        return card
-
-    def _show_empty_state(self, *, is_empty: bool) -> None:
+                may_edit = service.may_edit(self._user, property_)
+                card = PropertyCard(property_, self._actions, may_edit=may_edit, on_change=self.reload)
+                if property_overview := self._overviews.get(property_.number or 0):
+                    card.show(property_overview, self._services.clock())
+                self._cards[property_.number or 0] = card
         self._empty_card.clear()
-        self._empty_card.set_visibility(is_empty)
-        if is_empty:
-            with self._empty_card:
-                if self._search:
-                    empty_state(f"No properties match “{self._search}”", "The search covers names and ids.", "search")
-                else:
-                    empty_state(
-                        "No properties yet",
-                        "A property is a site or app that you track. Create one, then add its tracking code.",
-                    )
+        self._empty_card.set_visibility(not matching_properties)
+        if matching_properties:
+            return
+        with self._empty_card:
+            if self._search:
+                headline = _("No properties match “{search}”", search=self._search)
+                empty_state(headline, _("The search covers names and ids."), "search")
+            else:
+                empty_state(
+                    _("No properties yet"),
+                    _("A property is a site or app that you track. Create one, then add its tracking code."),
+                )
 
 
 class _TotalsStrip:
     """Totals of all properties, above the cards."""
 
     def __init__(self, property_count: int) -> None:
-        with (
-            ui.element("section")
-            .classes(f"{theme.CARD} {theme.KPIS} totals")
-            .props('aria-label="Totals of all properties"')
-        ):
-            self._properties = _build_figure("Properties")
-            self._figures = {key: _build_figure(label) for key, label in SUM_LABELS.items()}
+        with ui.element("section").classes(f"{theme.CARD} {theme.KPIS} totals") as strip:
+            strip.props["aria-label"] = _("Totals of all properties")
+            self._properties = _build_figure(_("Properties"))
+            self._figures = {key: _build_figure(_(label)) for key, label in SUM_LABELS.items()}
         self.set_property_count(property_count)
 
     def set_property_count(self, property_count: int) -> None:
@@ -206,11 +199,6 @@ def _build_figure(label: str) -> TextElement:
     with ui.element("div").classes(theme.KPI):
         span(label, "l")
         return span("–", "v num")
-
-
-def _matches_search(property_: Property, search: str) -> bool:
-    search_text = search.strip().casefold()
-    return search_text in property_.name.casefold() or search_text in str(property_.id)
 
 
 def _sort_properties(

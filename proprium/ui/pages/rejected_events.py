@@ -10,6 +10,9 @@ from uuid import UUID
 from fastapi import Request
 from nicegui import run, ui
 
+from collector.errors import DropReason
+from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.metrics.automated import automated_hits
 from proprium.properties import service
 from proprium.storage import rejected_events
@@ -34,46 +37,43 @@ def register(services: Services) -> None:
     async def page(request: Request, property_id: UUID) -> None:
         user = session.require_user(services, request)
         property_ = service.find_editable(services.database, property_id, user)
-        rows = await run.io_bound(rejected_events.newest, services.database, property_.number or 0) or []
-        automated_count = await run.io_bound(_count_automated, services, property_.number or 0)
+        property_number = property_.number or 0
+        rows = await run.io_bound(rejected_events.newest, services.database, property_number) or []
+        since = services.clock() - AUTOMATED_WINDOW
+        automated_count = await run.io_bound(automated_hits, services.warehouse, property_number, since)
         access = PageAccess.of(request, user, subject=property_)
-        with layout(services, request, f"Rejected events of {property_.name}", user, access=access, width="narrow"):
+        page_title = _("Rejected events of {name}", name=property_.name)
+        with layout(services, request, page_title, user, access=access, width="narrow"):
             with ui.element("div").classes("pagehead"):
                 with ui.element("div").classes("grow"):
-                    title("Rejected events")
+                    title(_("Rejected events"))
                     span(property_.name, theme.MUTED)
-                link_button("Settings", f"/properties/{property_.id}/settings", "settings")
-                link_button("Dashboard", f"/properties/{property_.id}", "chart")
+                link_button(_("Settings"), f"/properties/{property_.id}/settings", "settings")
+                link_button(_("Dashboard"), f"/properties/{property_.id}", "chart")
             fixes = RejectionFixes(services, property_)
             if automated_count and not fixes.counts_automated:
-                _automated_panel(fixes, automated_count)
+                # Explains why hits of automated browsers are missing: accepted, but counted as bots.
+                body_classes = f"{theme.BODY} {theme.STACK} wide"
+                with panel(_("Recorded separately"), hint=_("last 24 hours"), body_classes=body_classes):
+                    sentence = _("Sent by automated browsers: stored, and reported only under Bots.")
+                    _build_reason(automated_count, sentence, "", fixes.fix_for(AUTOMATED))
             if rows:
                 _reasons_panel(services, fixes, rows)
                 _events_panel(services, property_, rows)
-            else:
-                empty_state(
-                    "No rejected events",
-                    f"The newest {rejected_events.MAX_EVENTS_PER_PROPERTY:,} are listed here.",
-                    "check",
-                )
-
-
-def _count_automated(services: Services, property_number: int) -> int:
-    return automated_hits(services.warehouse, property_number, services.clock() - AUTOMATED_WINDOW)
-
-
-def _automated_panel(fixes: RejectionFixes, count: int) -> None:
-    """Explains why hits of automated browsers are missing: accepted, but counted as bots."""
-    with panel("Recorded separately", hint="last 24 hours", body_classes=f"{theme.BODY} {theme.STACK} wide"):
-        _build_reason(
-            count, "by automated browsers: stored, and reported only under Bots.", "", fixes.fix_for(AUTOMATED)
-        )
+                return
+            limit = ngettext(
+                "The newest {count} event is listed here.",
+                "The newest {count} events are listed here.",
+                rejected_events.MAX_EVENTS_PER_PROPERTY,
+            )
+            empty_state(_("No rejected events"), limit, "check")
 
 
 def _reasons_panel(services: Services, fixes: RejectionFixes, rows: Sequence[RejectedEvent]) -> None:
     """Lists the 20 most common reasons with count, advice and fix."""
-    with panel("Reasons", body_classes=f"{theme.BODY} {theme.STACK} wide"):
-        for (reason, hostname), count in Counter((row.reason, _rejected_hostname(row)) for row in rows).most_common(20):
+    reasons = Counter((row.reason, row.hostname if row.reason == DropReason.HOSTNAME else None) for row in rows)
+    with panel(_("Reasons"), body_classes=f"{theme.BODY} {theme.STACK} wide"):
+        for (reason, hostname), count in reasons.most_common(20):
             advice = advice_of(reason, services.settings.collect_rate)
             _build_reason(count, sentence_of(reason, hostname), advice, fixes.fix_for(reason, hostname))
 
@@ -95,26 +95,21 @@ def _events_panel(services: Services, property_: Property, rows: Sequence[Reject
         await run.io_bound(rejected_events.clear, services.database, property_.number or 0)
         ui.navigate.reload()
 
-    with panel(f"Newest {min(MAX_SHOWN_EVENTS, len(rows)):,}", hint=f"{len(rows):,} stored") as box:
+    shown_rows = rows[:MAX_SHOWN_EVENTS]
+    stored_count = f"{len(rows):,}"
+    hint = _("{count} stored", count=stored_count)
+    with panel(_("Newest {count}", count=len(shown_rows)), hint=hint) as box:
         with box.head:
-            button("Clear", on_click=clear_list)
+            button(_("Clear"), on_click=clear_list)
         with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(theme.TABLE):
             with ui.element("thead"), ui.element("tr"):
-                for name in ("Time (UTC)", "Reason", "Event", "Page", "Hostname", "Browser"):
+                for name in (_("Time (UTC)"), _("Reason"), _("Event"), _("Page"), _("Hostname"), _("Browser")):
                     text("th", name)
             with ui.element("tbody"):
-                for row in rows[:MAX_SHOWN_EVENTS]:
-                    _build_row(row)
-
-
-def _build_row(row: RejectedEvent) -> None:
-    with ui.element("tr"):
-        text("td", f"{row.at:%-d %b %H:%M:%S}", theme.MUTED).style("white-space: nowrap")
-        for value in (row.reason, row.event, row.page, row.hostname, row.browser):
-            cell = text("td", value or "–", "cut").style("max-width: 170px")
-            if value:
-                cell.props["title"] = value
-
-
-def _rejected_hostname(row: RejectedEvent) -> str | None:
-    return row.hostname if row.reason == "hostname" else None
+                for row in shown_rows:
+                    with ui.element("tr"):
+                        text("td", f"{row.at:%-d %b %H:%M:%S}", theme.MUTED).style("white-space: nowrap")
+                        for value in (row.reason, row.event, row.page, row.hostname, row.browser):
+                            cell = text("td", value or "–", "cut").style("max-width: 170px")
+                            if value:
+                                cell.props["title"] = value

@@ -7,7 +7,9 @@ from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
 from proprium.accounts import setup, users
-from proprium.errors import NotFound
+from proprium.accounts.passwords import MIN_PASSWORD_LENGTH
+from proprium.errors import InvalidSetupLink
+from proprium.i18n import gettext as _
 from proprium.ui import theme
 from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import show_flash
@@ -17,8 +19,6 @@ from proprium.ui.http.page_access import ANYONE
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-INVALID_LINK_TEXT = "This setup link is no longer valid. Restart the server to get a new one, or sign in."
-
 
 def register(services: Services) -> None:
     @ui.page("/setup")
@@ -26,28 +26,30 @@ def register(services: Services) -> None:
         if users.has_users(services.database):
             return RedirectResponse("/login", 303)
         if not setup.is_valid(services.database, token):
-            raise NotFound(INVALID_LINK_TEXT)
-        with layout(services, request, "Set up", access=ANYONE, is_tracked=False, width="slim", has_navigation=False):
-            title("Create owner account")
-            ui.label("The owner can see and edit every property on this server.").classes(theme.MUTED)
+            raise InvalidSetupLink
+        with layout(
+            services, request, _("Set up"), access=ANYONE, is_tracked=False, width="slim", has_navigation=False
+        ):
+            title(_("Create owner account"))
+            ui.label(_("The owner can see and edit every property on this server.")).classes(theme.MUTED)
             show_flash(said)
             with post_form("/auth/setup"):
                 hidden_input("token", token)
-                native_input("Your name", "name", autocomplete="name", is_required=False)
-                native_input("E-mail", "email", input_type="email", autocomplete="username")
+                native_input(_("Your name"), "name", autocomplete="name", is_required=False)
+                native_input(_("E-mail"), "email", input_type="email", autocomplete="username")
                 native_input(
-                    "Password",
+                    _("Password"),
                     "password",
                     input_type="password",
                     autocomplete="new-password",
-                    help_text="At least 10 characters.",
-                    minlength="10",
+                    help_text=_("At least {minimum} characters.", minimum=MIN_PASSWORD_LENGTH),
+                    minlength=str(MIN_PASSWORD_LENGTH),
                 )
                 checkbox(
-                    "Add sample data",
+                    _("Add sample data"),
                     "sample",
                     is_checked=True,
-                    help_text="The property Exemplar with a year of sample visits. Delete it at any time.",
+                    help_text=_("The property Exemplar with a year of sample visits. Delete it at any time."),
                 )
-                button("Create account", kind=f"{theme.PRIMARY} big", is_submit=True)
+                button(_("Create account"), kind=f"{theme.PRIMARY} big", is_submit=True)
         return None

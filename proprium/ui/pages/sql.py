@@ -12,6 +12,8 @@ from nicegui import ui
 
 from proprium.errors import PropertyNotFound, SignInRequired, SqlRefused, UserFacingError
 from proprium.figures.template import Look
+from proprium.i18n import N_, ngettext
+from proprium.i18n import gettext as _
 from proprium.properties import service
 from proprium.sql_console.examples import EXAMPLES
 from proprium.sql_console.results import SnapshotInfo, SqlResult
@@ -24,8 +26,9 @@ from proprium.ui.components.fields import select
 from proprium.ui.components.text import span, title
 from proprium.ui.http.asset_urls import asset_url
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import Layout, layout, track, wait_until_connected
+from proprium.ui.layout import Layout, layout, wait_until_connected
 from proprium.ui.page_memory import weak_method
+from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
 from proprium.ui.sql_console.editor import SqlEditor
 from proprium.ui.sql_console.query_library import QueryLibrary
@@ -36,11 +39,11 @@ log = logging.getLogger(__name__)
 
 ALL = "all"
 PERIOD_LABELS = {
-    "7": "Last 7 days",
-    "30": "Last 30 days",
-    "90": "Last 90 days",
-    "365": "Last 12 months",
-    ALL: "All time",
+    "7": N_("Last 7 days"),
+    "30": N_("Last 30 days"),
+    "90": N_("Last 90 days"),
+    "365": N_("Last 12 months"),
+    ALL: N_("All time"),
 }
 DEFAULT_DAYS = "30"
 # On a phone the lists are below the editor: scroll back up to it.
@@ -52,25 +55,20 @@ def register(services: Services) -> None:
     async def sql(request: Request, property: str = ALL, days: str = DEFAULT_DAYS) -> None:
         user = session.require_user(services, request)
         visible_properties = service.visible_properties(services.database, user)
-        property_id = _check_visible(property, visible_properties)
-        with layout(
-            services, request, "SQL", user, access=PageAccess.of(request, user, listed=visible_properties)
-        ) as page_layout:
+        if property not in {ALL, *(str(property_.id) for property_ in visible_properties)}:
+            raise PropertyNotFound(property[:40])  # as for an unknown one
+        access = PageAccess.of(request, user, listed=visible_properties)
+        with layout(services, request, "SQL", user, access=access) as page_layout:
             ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/sql.css")}">')
             if not visible_properties:
                 title("SQL")
                 empty_state(
-                    "No properties yet", "There is no data to query. A property is a site or app that you track."
+                    _("No properties yet"),
+                    _("There is no data to query. A property is a site or app that you track."),
                 )
                 return
-            console = _SqlConsole(
-                services,
-                page_layout,
-                user,
-                visible_properties,
-                property_id,
-                days if days in PERIOD_LABELS else DEFAULT_DAYS,
-            )
+            days = days if days in PERIOD_LABELS else DEFAULT_DAYS
+            console = _SqlConsole(services, page_layout, user, visible_properties, property, days)
         track(services, "view_sql")
         if not await wait_until_connected():
             return
@@ -96,10 +94,19 @@ class _SqlConsole:
         self._build_head(visible_properties, property_id, days)
         with ui.element("div").classes("bench"):
             with ui.element("div").classes("main"):
-                self._build_editor_card()
+                with ui.element("section").classes(f"{theme.CARD} sqlcard") as editor_card:
+                    editor_card.props["aria-label"] = _("SQL query")
+                    self._editor = SqlEditor(EXAMPLES[0].sql, weak_method(self.run))
+                    with ui.element("div").classes("bar"):
+                        with button(_("Run"), "bolt", kind=theme.PRIMARY, on_click=self.run) as self._run_button:
+                            span("Ctrl ↵", "hint hide-m")
+                        self._cancel_button = button(_("Cancel"), "close", on_click=self._cancel)
+                        self._cancel_button.set_visibility(False)
+                        button(_("Save"), "check", on_click=lambda: self._library.open_save_dialog(self._editor.sql))
+                        self._snapshot_label = span("", f"{theme.MUTED} {theme.SMALL} end")
                 self._result_view = ResultView()
             with ui.element("div").classes("side"):
-                self._library = QueryLibrary(services, user, weak_method(self._open_query))
+                self._library = QueryLibrary(services, user, weak_method(self.open_query))
                 schema_panel(self._editor.id)
         self._describe_snapshot(None)
         page_layout.on_theme_change(self.set_theme)
@@ -114,34 +121,25 @@ class _SqlConsole:
         with ui.element("div").classes("pagehead sqlhead"):
             with ui.element("div").classes("grow"):
                 title("SQL")
-                span("Query your data: read-only, in DuckDB's SQL dialect", theme.MUTED)
-            options = {ALL: "All properties"} | name_by_id if len(name_by_id) > 1 else name_by_id
+                span(_("Query your data: read-only, in DuckDB's SQL dialect"), theme.MUTED)
+            options = {ALL: _("All properties")} | name_by_id if len(name_by_id) > 1 else name_by_id
             self._property_select = select(
-                "Property", options, property_id if property_id in options else next(iter(options))
+                _("Property"), options, property_id if property_id in options else next(iter(options))
             )
-            self._days_select = select("Period", PERIOD_LABELS, days)
+            period_labels = {key: _(label) for key, label in PERIOD_LABELS.items()}
+            self._days_select = select(_("Period"), period_labels, days)
+
+        def show_selection() -> None:
+            defaults = {"property": ALL, "days": DEFAULT_DAYS}
+            selection = {"property": self._property_select.value, "days": self._days_select.value}
+            parameters = {name: value for name, value in selection.items() if value != defaults[name]}
+            ui.navigate.history.replace("/sql" + (f"?{urlencode(parameters)}" if parameters else ""))
+            self._describe_snapshot(None)
+
         for field in (self._property_select, self._days_select):
-            field.on_value_change(self._on_selection_change)
+            field.on_value_change(show_selection)
 
-    def _build_editor_card(self) -> None:
-        with ui.element("section").classes(f"{theme.CARD} sqlcard").props('aria-label="SQL query"'):
-            self._editor = SqlEditor(EXAMPLES[0].sql, weak_method(self.run))
-            with ui.element("div").classes("bar"):
-                with button("Run", "bolt", kind=theme.PRIMARY, on_click=self.run) as self._run_button:
-                    span("Ctrl ↵", "hint hide-m")
-                self._cancel_button = button("Cancel", "close", on_click=self._cancel)
-                self._cancel_button.set_visibility(False)
-                button("Save", "check", on_click=lambda: self._library.open_save_dialog(self._editor.sql))
-                self._snapshot_label = span("", f"{theme.MUTED} {theme.SMALL} end")
-
-    def _on_selection_change(self) -> None:
-        defaults = {"property": ALL, "days": DEFAULT_DAYS}
-        selection = {"property": self._property_select.value, "days": self._days_select.value}
-        parameters = {name: value for name, value in selection.items() if value != defaults[name]}
-        ui.navigate.history.replace("/sql" + (f"?{urlencode(parameters)}" if parameters else ""))
-        self._describe_snapshot(None)
-
-    async def _open_query(self, sql: str) -> None:
+    async def open_query(self, sql: str) -> None:
         self._editor.show(sql)
         ui.run_javascript(SCROLL_TO_EDITOR_SCRIPT)
         await self.run()
@@ -149,48 +147,48 @@ class _SqlConsole:
     async def run(self) -> None:
         if self._query_task is not None:
             return
+        sql = self._editor.sql
         self._editor.clear_error_mark()
         self._result_view.show_running()
+
+        async def execute() -> tuple[SqlResult, SnapshotInfo]:
+            """Runs the query with the user's current rights: the page may have been opened before they changed."""
+            user = session.user_of(self._services, self._client.request)
+            if user is None:
+                raise SignInRequired(_("Your session has ended. Sign in and try again."))
+            property_id, days = self._property_select.value, self._days_select.value
+            scope = await asyncio.to_thread(scope_of, self._services, user, property_id, days)
+            return await self._services.sql_runner.run(user.id, sql, scope)
+
         try:
-            self._query_task = asyncio.create_task(self._execute(self._editor.sql))
+            self._query_task = asyncio.create_task(execute())
             self._show_running(True)
             result, snapshot = await self._query_task
         except asyncio.CancelledError:
-            self._show_error("Cancelled.")
+            self._show_error(_("Cancelled."))
         except UserFacingError as problem:
             self._show_error(str(problem), problem if isinstance(problem, SqlRefused) else None)
         except Exception:
             log.exception("SQL query failed unexpectedly")
-            self._show_error("The server could not run the query. Its log has the reason.")
+            self._show_error(_("The server could not run the query. Its log has the reason."))
         else:
-            self._show(result, snapshot)
+            if not self._client.is_deleted:
+                self._result_view.show(result, snapshot)
+                self._describe_snapshot(snapshot)
         finally:
             self._query_task = None
             self._show_running(False)
-
-    async def _execute(self, sql: str) -> tuple[SqlResult, SnapshotInfo]:
-        """Runs the query with the user's current rights: the page may have been opened before they changed."""
-        user = session.user_of(self._services, self._client.request)
-        if user is None:
-            raise SignInRequired("Your session has ended. Sign in and try again.")
-        scope = await asyncio.to_thread(
-            scope_of, self._services, user, self._property_select.value, self._days_select.value
-        )
-        return await self._services.sql_runner.run(user.id, sql, scope)
 
     def _cancel(self) -> None:
         if self._query_task is not None:
             self._query_task.cancel()
 
-    def _show(self, result: SqlResult, snapshot: SnapshotInfo) -> None:
-        if not self._client.is_deleted:
-            self._result_view.show(result, snapshot)
-            self._describe_snapshot(snapshot)
-
     def _show_error(self, message: str, sql_error: SqlRefused | None = None) -> None:
         if self._client.is_deleted:
             return
-        location = f"Line {sql_error.line}, column {sql_error.column}" if sql_error and sql_error.line else ""
+        location = ""
+        if sql_error and sql_error.line:
+            location = _("Line {line}, column {column}", line=sql_error.line, column=sql_error.column)
         self._result_view.fail(message, location)
         if sql_error:
             self._editor.mark_error(sql_error)
@@ -198,10 +196,18 @@ class _SqlConsole:
     def _describe_snapshot(self, snapshot: SnapshotInfo | None) -> None:
         """Describes the snapshot of the last query; before the first query, the limit on its size."""
         if snapshot is None:
-            self._snapshot_label.set_text(f"Queries run on the newest {MAX_EVENTS:,} events.")
-            return
-        counts = f"{_count_text(snapshot.event_count, 'event')}, {_count_text(snapshot.session_count, 'session')}"
-        self._snapshot_label.set_text(f"Snapshot of {snapshot.taken_text}: {counts} · times in {snapshot.timezone}")
+            text = ngettext(
+                "Queries run on the newest {count} event.", "Queries run on the newest {count} events.", MAX_EVENTS
+            )
+        else:
+            text = _(
+                "Snapshot of {time}: {events}, {sessions} · times in {timezone}",
+                time=snapshot.taken_text,
+                events=ngettext("{count} event", "{count} events", snapshot.event_count),
+                sessions=ngettext("{count} session", "{count} sessions", snapshot.session_count),
+                timezone=snapshot.timezone,
+            )
+        self._snapshot_label.set_text(text)
 
     def _show_running(self, is_running: bool) -> None:
         if not self._client.is_deleted:
@@ -225,14 +231,3 @@ def scope_of(services: Services, user: User, property_id: str, days: str) -> Sna
         for property_ in matching_properties
     )
     return SnapshotScope(chosen_properties, None if days == ALL else int(days))
-
-
-def _check_visible(property_id: str, visible_properties: list[Property]) -> str:
-    """Returns `property_id` unless it is not visible: then it raises PropertyNotFound, as for an unknown id."""
-    if property_id != ALL and property_id not in {str(property_.id) for property_ in visible_properties}:
-        raise PropertyNotFound(property_id[:40])
-    return property_id
-
-
-def _count_text(count: int, unit: str) -> str:
-    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"

@@ -6,6 +6,7 @@ from nicegui import ui
 
 from proprium.figures.outcome import CHART_KIND_LABELS, ChartKind, ChartPlan, guess_chart, result_chart
 from proprium.figures.template import Look
+from proprium.i18n import gettext as _
 from proprium.sql_console.results import SqlResult
 from proprium.ui.components.fields import select
 
@@ -24,10 +25,10 @@ class ResultChart:
         with ui.element("div").classes("sqlchart"):
             with ui.element("div").classes("choices"):
                 self._kind_select = select(
-                    "Chart", {kind.value: label for kind, label in CHART_KIND_LABELS.items()}, plan.kind.value
+                    _("Chart"), {kind.value: _(label) for kind, label in CHART_KIND_LABELS.items()}, plan.kind.value
                 )
-                self._x_select = select("X axis", column_names, str(plan.x))
-                self._y_select = select("Y axis", number_columns, str(plan.y))
+                self._x_select = select(_("X axis"), column_names, str(plan.x))
+                self._y_select = select(_("Y axis"), number_columns, str(plan.y))
             self._plot_box = ui.element("div")
         for field in (self._kind_select, self._x_select, self._y_select):
             field.on_value_change(self._draw)
@@ -47,4 +48,4 @@ class ResultChart:
         if is_drawn:
             with self._plot_box:
                 plot = ui.plotly(result_chart(self._result, plan, self._look)).classes("plot")
-                plot.props('role="img" aria-label="Chart of the result"')
+                plot.props('role="img"').props["aria-label"] = _("Chart of the result")

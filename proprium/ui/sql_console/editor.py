@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
 
 from proprium.errors import SqlRefused
+from proprium.i18n import gettext as _
+
+_WORD_OR_CHARACTER = re.compile(r"\w+|.", re.DOTALL)
 
 
 class SqlEditor:
@@ -22,7 +26,7 @@ class SqlEditor:
             line_wrapping=True,
             keymap={"Mod-Enter": on_run},
         ).classes("sqleditor")
-        self._codemirror.props["aria-label"] = "SQL query"
+        self._codemirror.props["aria-label"] = _("SQL query")
 
     @property
     def id(self) -> int:
@@ -40,33 +44,15 @@ class SqlEditor:
         self._codemirror.set_theme("githubDark" if is_dark else "githubLight")
 
     def mark_error(self, error: SqlRefused) -> None:
-        """Underlines the word at the error's position."""
-        start = _offset(self.sql, error.line, error.column)
-        if start is None:
+        """Underlines the word at the error's position, which may be unknown or at the end of the text."""
+        if error.line is None or error.column is None:
             return
-        end = start + max(1, len(_word_at(self.sql, start)))
-        self._codemirror.decorations = [
-            {"kind": "mark", "from": start, "to": min(end, len(self.sql)), "class": "sqlwrong"}
-        ]
+        sql = self.sql
+        line_start = sum(len(line) for line in sql.splitlines(keepends=True)[: error.line - 1])
+        if word := _WORD_OR_CHARACTER.match(sql, line_start + error.column - 1):
+            mark = {"kind": "mark", "from": word.start(), "to": word.end(), "class": "sqlwrong"}
+            self._codemirror.decorations = [mark]
 
     def clear_error_mark(self) -> None:
         if self._codemirror.decorations:
             self._codemirror.decorations = []
-
-
-def _offset(sql: str, line: int | None, column: int | None) -> int | None:
-    """Returns the 0-based offset of a 1-based position.
-
-    Returns None if it is outside of the text or at its end.
-    """
-    if line is None or column is None:
-        return None
-    start = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1]) + column - 1
-    return start if start < len(sql) else None
-
-
-def _word_at(sql: str, start: int) -> str:
-    end = start
-    while end < len(sql) and (sql[end].isalnum() or sql[end] == "_"):
-        end += 1
-    return sql[start:end]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures.template import Look
+from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.serialization.csv_cells import csv_bytes
 from proprium.sql_console.downloads import as_json, table_of, text_of
 from proprium.sql_console.results import SnapshotInfo, SqlResult
@@ -36,22 +39,26 @@ class ResultView:
         self._look = Look.LIGHT
         self._result: SqlResult | None = None
         self._chart: ResultChart | None = None
-        with panel("Result", body_classes="", classes="sqlresult") as box:
+        with panel(_("Result"), body_classes="", classes="sqlresult") as box:
             self._panel: Panel = box
             with box.head:
                 self._summary_label: TextElement = span("", "s grow")
                 with ui.element("div").classes(f"{theme.LINE} end") as self._download_buttons:
-                    button("CSV", "table", name="Download as CSV", on_click=self._download_csv)
-                    button("JSON", "code", name="Download as JSON", on_click=self._download_json)
+                    for extension, icon_name, name in (
+                        ("csv", "table", _("Download as CSV")),
+                        ("json", "code", _("Download as JSON")),
+                    ):
+                        download = partial(self._download, extension)
+                        button(extension.upper(), icon_name, name=name, on_click=download)
         self.show_empty()
 
     def show_empty(self) -> None:
         self._clear("")
         with self._panel.body:
-            empty_state("No results yet", "Write a query or pick an example, then press Run.", "table")
+            empty_state(_("No results yet"), _("Write a query or pick an example, then press Run."), "table")
 
     def show_running(self) -> None:
-        self._clear("Running…")
+        self._clear(_("Running…"))
         with self._panel.body, ui.element("div").classes("pad"):
             for width in (100, 88, 94):
                 ui.element("div").classes(theme.SKELETON).style(f"height: 26px; width: {width}%; margin-bottom: 8px")
@@ -64,13 +71,24 @@ class ResultView:
                 ui.label(location).classes(f"{theme.MUTED} {theme.SMALL}")
 
     def show(self, result: SqlResult, snapshot: SnapshotInfo) -> None:
-        self._clear(f"{_row_count_text(len(result.rows))} in {result.elapsed_s:.2f} s")
+        row_count = ngettext("{count} row", "{count} rows", len(result.rows))
+        elapsed_s = f"{result.elapsed_s:.2f}"
+        self._clear(_("{rows} in {seconds} s", rows=row_count, seconds=elapsed_s))
         self._result = result
         self._download_buttons.set_visibility(True)
         with self._panel.body:
-            if truncation_note := _truncation_text(result, snapshot):
+            truncation_notes = [result.truncation_message] if result.truncation_message else []
+            if snapshot.since:
+                sentence = ngettext(
+                    "Queried the newest {count} event only, since {date}.",
+                    "Queried the newest {count} events only, those since {date}.",
+                    snapshot.event_count,
+                    date=snapshot.since_text,
+                )
+                truncation_notes.insert(0, sentence)
+            if truncation_notes:
                 with ui.element("div").classes("cuts"):
-                    note(truncation_note, "warn")
+                    note(" ".join(truncation_notes), "warn")
             if result.rows and any(column.is_number for column in result.columns):
                 self._chart = ResultChart(result, self._look)
             _build_table(result)
@@ -86,19 +104,18 @@ class ResultView:
         self._download_buttons.set_visibility(False)
         self._panel.body.clear()
 
-    def _download_csv(self) -> None:
-        if self._result is not None:
-            content = csv_bytes(table_of(self._result), has_bom=True)
-            ui.download.content(content, "result.csv", "text/csv")
-
-    def _download_json(self) -> None:
-        if self._result is not None:
+    def _download(self, extension: str) -> None:
+        if self._result is None:
+            return
+        if extension == "csv":
+            ui.download.content(csv_bytes(table_of(self._result), has_bom=True), "result.csv", "text/csv")
+        else:
             ui.download.content(as_json(self._result), "result.json", "application/json")
 
 
 def _build_table(result: SqlResult) -> None:
     if not result.rows:
-        empty_state("No rows", "The query ran successfully, but returned no rows.", "table")
+        empty_state(_("No rows"), _("The query ran successfully, but returned no rows."), "table")
         return
     columns = [
         {
@@ -117,12 +134,15 @@ def _build_table(result: SqlResult) -> None:
     ]
     table = ui.table(columns=columns, rows=rows, row_key="n", pagination=0).classes("tbl sqltable")
     table.props("flat dense hide-bottom virtual-scroll :virtual-scroll-item-size=30 tabindex=0")
-    table.props["aria-label"] = "Query result"
+    table.props["aria-label"] = _("Query result")
     table.add_slot("body-cell", CELL_SLOT)
     if len(result.rows) > MAX_SHOWN_ROWS:
-        ui.label(f"Showing the first {MAX_SHOWN_ROWS:,} rows. Download CSV or JSON for all rows.").classes(
-            f"{theme.MUTED} {theme.SMALL} rest"
+        rest = ngettext(
+            "Showing the first {count} row. Download CSV or JSON for all rows.",
+            "Showing the first {count} rows. Download CSV or JSON for all rows.",
+            MAX_SHOWN_ROWS,
         )
+        ui.label(rest).classes(f"{theme.MUTED} {theme.SMALL} rest")
 
 
 def _column_texts(values: Sequence[Any]) -> list[str | None]:
@@ -130,34 +150,11 @@ def _column_texts(values: Sequence[Any]) -> list[str | None]:
 
     Downloads have full precision.
     """
-    digits = max((_fraction_digits(value) for value in values if isinstance(value, float)), default=0)
+    fractions = [f"{value:.4f}".rstrip("0").partition(".")[2] for value in values if isinstance(value, float)]
+    digits = max(map(len, fractions), default=0)
     max_length = max(MIN_CELL_LENGTH, MAX_COLUMN_LENGTH // max(1, len(values)))
-    return [_cell_text(value, digits, max_length) for value in values]
-
-
-def _fraction_digits(value: float) -> int:
-    return len(f"{value:.4f}".rstrip("0").partition(".")[2])
-
-
-def _cell_text(value: Any, digits: int, max_length: int) -> str | None:
-    if value is None:
-        return None
-    text = f"{value:.{digits}f}" if isinstance(value, float) else text_of(value)
-    return text if len(text) <= max_length else text[:max_length] + "…"
-
-
-def _truncation_text(result: SqlResult, snapshot: SnapshotInfo) -> str:
-    """Returns a note on events and rows that the result does not include.
-
-    Empty if it is complete.
-    """
-    since = (
-        f"Queried the newest {snapshot.event_count:,} events only, those since {snapshot.since_text}."
-        if snapshot.since
-        else ""
-    )
-    return " ".join(filter(None, (since, result.truncation_message)))
-
-
-def _row_count_text(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    texts: list[str | None] = []
+    for value in values:
+        text = f"{value:.{digits}f}" if isinstance(value, float) else text_of(value)
+        texts.append(None if value is None else text if len(text) <= max_length else text[:max_length] + "…")
+    return texts

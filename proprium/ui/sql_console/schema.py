@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from proprium.sql_console.views import VIEWS, SqlColumn, SqlView
+from proprium.i18n import gettext as _
+from proprium.sql_console.views import VIEWS
 from proprium.ui import theme
 from proprium.ui.components.controls import icon
 from proprium.ui.components.panels import panel
@@ -21,27 +22,19 @@ INSERT_SCRIPT = """(event) => {
 
 
 def schema_panel(editor_id: int) -> None:
-    with panel("Tables", hint="Click to insert", body_classes="schema") as box:
+    with panel(_("Tables"), hint=_("Click to insert"), body_classes="schema") as box:
         box.body.on("click", js_handler=INSERT_SCRIPT % editor_id)
         for index, view in enumerate(VIEWS):
-            _build_table(view, is_open=index == 0)
-
-
-def _build_table(view: SqlView, *, is_open: bool) -> None:
-    with ui.element("details") as box:
-        box.props["open"] = is_open
-        with ui.element("summary"):
-            span(view.name, "mono strong")
-            span(view.meaning, f"{theme.MUTED} {theme.SMALL}")
-            icon("down", "small")
-        with ui.element("div").classes("columns"):
-            _build_name_button(view.name, "table", "Table name, e.g. after FROM")
-            for field in view.columns:
-                _build_column(field)
-
-
-def _build_column(field: SqlColumn) -> None:
-    _build_name_button(field.name, field.type.lower(), field.meaning)
+            with ui.element("details") as table:
+                table.props["open"] = index == 0
+                with ui.element("summary"):
+                    span(view.name, "mono strong")
+                    span(_(view.meaning), f"{theme.MUTED} {theme.SMALL}")
+                    icon("down", "small")
+                with ui.element("div").classes("columns"):
+                    _build_name_button(view.name, _("table"), _("Table name, e.g. after FROM"))
+                    for column in view.columns:
+                        _build_name_button(column.name, column.type.lower(), _(column.meaning))
 
 
 def _build_name_button(name: str, type_name: str, meaning: str) -> None:

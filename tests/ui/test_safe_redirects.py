@@ -1,4 +1,4 @@
-"""Where one lands after signing in: never on another server, however its address is written."""
+"""Redirects after sign-in never lead to another origin (open redirect)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_no_target_leads_to_another_origin(target: str) -> None:
     ),
     st.text(max_size=20),
 )
-def test_addresses_of_our_own_pages_are_kept(names: list[str], value: str) -> None:
+def test_paths_of_own_pages_are_unchanged(names: list[str], value: str) -> None:
     target = "/" + "/".join(names) + "?filter=" + quote(f"page:is:{value}", safe="")
     assert safe_redirect_target(target) == target
 
@@ -70,12 +70,12 @@ def test_addresses_of_our_own_pages_are_kept(names: list[str], value: str) -> No
 @pytest.mark.parametrize(
     "target", ["", "properties", "/%2Felsewhere.invalid", "/%5Celsewhere.invalid", "/%09/x", "/.//x"]
 )
-def test_what_no_page_of_ours_is_called_leads_to_the_list(target: str) -> None:
+def test_other_targets_lead_to_the_property_list(target: str) -> None:
     assert safe_redirect_target(target) == HOME_PATH
 
 
 @pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="no Chromium here")
-async def test_a_real_browser_reads_addresses_as_these_tests_do() -> None:
+async def test_chromium_resolves_urls_as_these_tests_do() -> None:
     targets = [first + second + third for first in PIECES for second in PIECES for third in ("", "elsewhere.invalid/a")]
     code = """([base, targets]) => targets.map(target => {
         try {
@@ -87,10 +87,10 @@ async def test_a_real_browser_reads_addresses_as_these_tests_do() -> None:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         page = await browser.new_page()
         reached = await page.evaluate(code, [BASE, targets])
-        kept = [target for target in targets if safe_redirect_target(target) == target]
-        origins = await page.evaluate(code, [BASE, kept])
+        unchanged = [target for target in targets if safe_redirect_target(target) == target]
+        origins = await page.evaluate(code, [BASE, unchanged])
         await browser.close()
-    assert len(kept) > 10
+    assert len(unchanged) > 10
     assert {origin for _, origin in origins} == {"http://localhost:8000"}
     here = "http://localhost:8000"
     wrong = [
@@ -116,8 +116,8 @@ async def test_a_real_browser_reads_addresses_as_these_tests_do() -> None:
         "/accounts/login//elsewhere.invalid",
     ],
 )
-async def test_no_address_of_ours_sends_on_to_another_server(site: Site, path: str) -> None:
-    answer = await site.client().get(f"http://localhost:8000{path}")
-    while location := answer.headers.get("location"):
+async def test_no_route_redirects_to_another_origin(site: Site, path: str) -> None:
+    response = await site.client().get(f"http://localhost:8000{path}")
+    while location := response.headers.get("location"):
         assert origin_in_a_browser(location) == "http://localhost:8000", location
-        answer = await site.client().get(location)
+        response = await site.client().get(location)

@@ -14,16 +14,16 @@ from proprium.storage.database import Database
 from tests.support.builders import a_property, a_user
 
 
-def test_a_key_is_found_by_its_text_and_by_nothing_else(database: Database) -> None:
+def test_a_key_is_found_by_its_exact_text_only(database: Database) -> None:
     token = api_keys.create(database, "shop", user_id=a_user(database).id)
-    found = api_keys.find(database, token)
-    assert found is not None
-    assert (found.name, found.may_write) == ("shop", False)
+    api_key = api_keys.find(database, token)
+    assert api_key is not None
+    assert (api_key.name, api_key.may_write) == ("shop", False)
     for other in ("", token[:-1], token + "x", token.removeprefix("proprium_"), token.upper()):
         assert api_keys.find(database, other) is None
 
 
-def test_two_keys_are_never_the_same_and_storage_has_only_their_hash(database: Database) -> None:
+def test_keys_are_unique_and_storage_has_only_their_hash(database: Database) -> None:
     user = a_user(database)
     first, second = (api_keys.create(database, "shop", user_id=user.id) for _ in range(2))
     assert first != second
@@ -34,10 +34,10 @@ def test_two_keys_are_never_the_same_and_storage_has_only_their_hash(database: D
     assert first.encode() not in database.path.read_bytes()
 
 
-def test_only_a_key_that_may_write_is_let_in_to_write(database: Database) -> None:
-    made = a_property(database)
-    reader = api_keys.create(database, "reads", property_id=made.id)
-    writer = api_keys.create(database, "writes", property_id=made.id, may_write=True)
+def test_only_a_key_with_write_access_may_send_events(database: Database) -> None:
+    property_ = a_property(database)
+    reader = api_keys.create(database, "reads", property_id=property_.id)
+    writer = api_keys.create(database, "writes", property_id=property_.id, may_write=True)
     assert api_keys.require_writer(database, writer).name == "writes"
     with pytest.raises(InsufficientScope, match="'reads' may only read"):
         api_keys.require_writer(database, reader)
@@ -59,20 +59,20 @@ def test_a_user_sees_and_revokes_their_own_keys_only(database: Database) -> None
         api_keys.revoke(database, key.id)
 
 
-def test_a_key_ends_with_its_user_or_its_property(database: Database) -> None:
-    ada, made = a_user(database), a_property(database)
-    users_, propertys = (
+def test_a_key_is_deleted_with_its_user_or_its_property(database: Database) -> None:
+    ada, property_ = a_user(database), a_property(database)
+    user_token, property_token = (
         api_keys.create(database, "ada's", user_id=ada.id),
-        api_keys.create(database, "site's", property_id=made.id),
+        api_keys.create(database, "site's", property_id=property_.id),
     )
     users.remove(database, ada.email)
-    delete_property(database, made.id)
-    assert api_keys.find(database, users_) is None
-    assert api_keys.find(database, propertys) is None
+    delete_property(database, property_.id)
+    assert api_keys.find(database, user_token) is None
+    assert api_keys.find(database, property_token) is None
     assert api_keys.list_keys(database) == []
 
 
-def test_a_key_knows_when_it_was_last_used_and_is_written_seldom(database: Database) -> None:
+def test_the_last_use_is_recorded_at_most_every_five_minutes(database: Database) -> None:
     token, start = api_keys.create(database, "shop", user_id=a_user(database).id), utc_now()
     api_keys.find(database, token, clock=lambda: start)
     api_keys.find(database, token, clock=lambda: start + timedelta(minutes=4))

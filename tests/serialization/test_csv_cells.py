@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet may open."""
+"""Formula escaping in CSV files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from proprium.serialization.csv_cells import csv_bytes, escape_formulas
         "+1 555 0100",
     ],
 )
-def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
+def test_formulas_are_escaped(text: str) -> None:
     assert escape_formulas(text) == f"'{text}"
     assert read(csv_bytes([[text]])) == [[f"'{text}"]]
 
@@ -56,28 +56,28 @@ def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
         ("two\r\nlines", "two\r\nlines"),
     ],
 )
-def test_what_a_spreadsheet_would_run_once_it_has_split_the_cell_is_text(text: str, written: str) -> None:
+def test_formulas_after_a_separator_are_escaped(text: str, written: str) -> None:
     assert escape_formulas(text) == written
     assert read(csv_bytes([["x", text]])) == [["x", written]]
     assert restored(written) == text
 
 
 @pytest.mark.parametrize("text", ["-1", "+1", "-0.5", "-1.5e-7", "1=1", "a@b.example", "/-/", "", "3-4", "'=1"])
-def test_numbers_and_what_is_harmless_stay_as_they_are(text: str) -> None:
+def test_numbers_and_harmless_texts_are_unchanged(text: str) -> None:
     assert read(csv_bytes([[text, "x"]])) == [[text, "x"]]
 
 
-def test_numbers_truth_and_nothing_have_their_own_way_to_be_written() -> None:
+def test_numbers_booleans_and_none() -> None:
     assert csv_bytes([[-1, 2.5, True, False, None, ""]]) == b"-1,2.5,true,false,,\r\n"
 
 
 def restored(cell: str) -> str:
-    """As the module tells its readers to."""
+    """Removes the apostrophes as the module documents."""
     return re.sub(r"(^|[;|\t\r\n])'", r"\1", cell)
 
 
 @given(st.lists(st.text(), min_size=2, max_size=2))
-def test_whatever_a_cell_holds_comes_back(row: list[str]) -> None:
+def test_any_row_can_be_read_back(row: list[str]) -> None:
     [back] = read(csv_bytes([row]))
     assert back == [escape_formulas(cell.encode("utf-8", "replace").decode()) for cell in row]
 
@@ -88,7 +88,7 @@ NASTY = st.text(st.sampled_from(list("=+-@＝;|\t\r\n\"', 5eax\u00a0")), max_siz
 
 @given(st.lists(st.lists(NASTY | st.integers() | st.none(), min_size=3, max_size=3), min_size=1, max_size=3))
 @settings(max_examples=500)
-def test_no_reader_finds_a_formula_whatever_it_splits_at(rows: list[list[str | int | None]]) -> None:
+def test_no_parser_finds_a_formula_whatever_it_splits_at(rows: list[list[str | int | None]]) -> None:
     text = csv_bytes([["x", *row] for row in rows]).decode()
     for separator in (",", ";", "|", "\t"):
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):

@@ -44,7 +44,7 @@ async def client(assets: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_the_bundle_is_sent_as_the_build_compressed_it_and_kept_for_good(client: httpx.AsyncClient) -> None:
+async def test_the_bundle_is_sent_precompressed_and_immutable(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/assets/build/{BUNDLE}", headers={"accept-encoding": "gzip, deflate, br"})
     assert answer.headers["content-encoding"] == "br"
     assert answer.text == "made by the build"
@@ -56,13 +56,15 @@ async def test_the_bundle_is_sent_as_the_build_compressed_it_and_kept_for_good(c
 @pytest.mark.parametrize(
     ("accept", "encoding"), [("gzip", "gzip"), ("br;q=0, gzip;q=1.0", "gzip"), ("identity", None), ("", None)]
 )
-async def test_a_browser_gets_what_it_understands(client: httpx.AsyncClient, accept: str, encoding: str | None) -> None:
+async def test_the_encoding_is_one_that_the_browser_accepts(
+    client: httpx.AsyncClient, accept: str, encoding: str | None
+) -> None:
     answer = await client.get(f"/assets/build/{BUNDLE}", headers={"accept-encoding": accept})
     assert answer.headers.get("content-encoding") == encoding
     assert answer.text == ("made by the build" if encoding else SCRIPT)
 
 
-async def test_a_file_without_a_hash_is_asked_for_again_and_not_sent_again(client: httpx.AsyncClient) -> None:
+async def test_a_file_without_a_hash_is_revalidated(client: httpx.AsyncClient) -> None:
     first = await client.get("/assets/css/look.css")
     assert first.headers["cache-control"] == "no-cache"
     assert first.headers["content-encoding"] == "br"
@@ -71,7 +73,7 @@ async def test_a_file_without_a_hash_is_asked_for_again_and_not_sent_again(clien
     assert second.content == b""
 
 
-async def test_a_changed_file_is_sent_anew(client: httpx.AsyncClient, assets: Path) -> None:
+async def test_a_changed_file_is_sent_again(client: httpx.AsyncClient, assets: Path) -> None:
     etag = (await client.get("/assets/css/look.css")).headers["etag"]
     (assets / "css" / "look.css").write_text("body { color: blue } " * 50)
     answer = await client.get("/assets/css/look.css", headers={"if-none-match": etag})
@@ -79,7 +81,7 @@ async def test_a_changed_file_is_sent_anew(client: httpx.AsyncClient, assets: Pa
     assert "blue" in answer.text
 
 
-async def test_an_address_with_its_hash_is_kept_for_good(client: httpx.AsyncClient) -> None:
+async def test_a_url_with_its_hash_is_immutable(client: httpx.AsyncClient) -> None:
     assert (await client.get("/assets/css/look.css?v=0123456789ab")).headers["cache-control"] == IMMUTABLE_CACHE_CONTROL
 
 
@@ -103,7 +105,7 @@ async def test_fonts_are_not_compressed_twice(client: httpx.AsyncClient) -> None
         "css/nothing.css",
     ],
 )
-async def test_nothing_else_can_be_read(client: httpx.AsyncClient, path: str) -> None:
+async def test_other_files_are_not_served(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(f"/assets/{path}")).status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""Refused events on their page, the proxy that waits for a decision, and what people are told is collected."""
+"""The rejected events page, the notice about an untrusted proxy, and the privacy page."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ from tests.ui.test_property_pages import has, press, reload
 HEADLESS = CHROME.replace("Chrome/", "HeadlessChrome/")
 
 
-def refuse(site: Site, found: Property, reason: str, hostname: str | None = None, page: str = "/pricing") -> None:
-    refusals = RejectedEventBuffer(site.services.database)
-    refusals.add(
-        found.id,
+def reject(site: Site, property_: Property, reason: str, hostname: str | None = None, page: str = "/pricing") -> None:
+    buffer = RejectedEventBuffer(site.services.database)
+    buffer.add(
+        property_.id,
         HitOutcome(utc_now(), "page_view", page, False, False, reason, True, None, "Firefox", False, hostname),
     )
-    refusals.flush()
+    buffer.flush()
 
 
-async def test_a_refused_event_stands_there_with_its_reason_and_one_click_lets_the_next_one_in(site: Site) -> None:
+async def test_a_rejected_event_is_listed_with_its_reason_and_a_fix(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    found = a_property(site.services.database, owner=owner)
-    service.update_settings(site.services.database, found.id, hostnames=["www.example.com"])
-    refuse(site, found, DropReason.HOSTNAME, "shop.example.com")
+    property_ = a_property(site.services.database, owner=owner)
+    service.update_settings(site.services.database, property_.id, hostnames=["www.example.com"])
+    reject(site, property_, DropReason.HOSTNAME, "shop.example.com")
     browser = site.browser(owner)
-    await browser.open(f"/properties/{found.id}/refused")
+    await browser.open(f"/properties/{property_.id}/refused")
     await has(browser, "shop.example.com is not an allowed hostname")
     await has(browser, "/pricing")
     press(browser, "Allow shop.example.com")
     await has(browser, "shop.example.com is allowed")
-    assert reload(site, found).hostnames == ["www.example.com", "shop.example.com"]
+    assert reload(site, property_).hostnames == ["www.example.com", "shop.example.com"]
 
 
-async def test_nothing_refused_says_so(site: Site) -> None:
+async def test_without_rejected_events_the_page_says_so(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    found = a_property(site.services.database, owner=owner)
+    property_ = a_property(site.services.database, owner=owner)
     browser = site.browser(owner)
-    await browser.open(f"/properties/{found.id}/refused")
+    await browser.open(f"/properties/{property_.id}/refused")
     await has(browser, "No rejected events")
 
 
 async def test_a_flood_is_listed_with_the_setting_that_lets_more_in(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    found = a_property(site.services.database, owner=owner)
-    refuse(site, found, "429: Too many events from this address. Try again in a second.")
-    refuse(site, found, "400: [3] data is a text; expected an object.")
+    property_ = a_property(site.services.database, owner=owner)
+    reject(site, property_, "429: Too many events from this address. Try again in a second.")
+    reject(site, property_, "400: [3] data is a text; expected an object.")
     browser = site.browser(owner)
-    await browser.open(f"/properties/{found.id}/refused")
+    await browser.open(f"/properties/{property_.id}/refused")
     await has(browser, "Rejected with 429: Too many events")
     await has(browser, "The rate limit is 100 events per second")
     await has(browser, "raise PROPRIUM_COLLECT_RATE")
@@ -65,32 +65,32 @@ async def test_a_flood_is_listed_with_the_setting_that_lets_more_in(site: Site) 
 
 async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    found = a_property(site.services.database, owner=owner)
-    service.update_settings(site.services.database, found.id, counts_automated=False)
+    property_ = a_property(site.services.database, owner=owner)
+    service.update_settings(site.services.database, property_.id, counts_automated=False)
     now = utc_now()
     site.filled.append(
-        [an_event("ada", now - timedelta(hours=hours), property=found.number or 0, **fields)
+        [an_event("ada", now - timedelta(hours=hours), property=property_.number or 0, **fields)
          for hours, fields in ((1, {"automated": True}), (2, {"user_agent": HEADLESS}), (30, {"automated": True}),
                                (3, {"user_agent": GOOGLEBOT}), (4, {}))]
     )  # fmt: skip
     browser = site.browser(owner)
-    await browser.open(f"/properties/{found.id}/refused")
+    await browser.open(f"/properties/{property_.id}/refused")
     await has(browser, "2 ×")
-    await has(browser, "by automated browsers: stored, and reported only under Bots")
+    await has(browser, "Sent by automated browsers: stored, and reported only under Bots")
     press(browser, "Count automated browsers")
     await has(browser, "Automated browsers count as visitors now")
-    assert reload(site, found).counts_automated is True
+    assert reload(site, property_).counts_automated is True
     site.filled.projector.catch_up()
-    assert automated_hits(site.services.warehouse, found.number or 0, now - timedelta(days=2)) == 0
-    await browser.open(f"/properties/{found.id}/refused")
+    assert automated_hits(site.services.warehouse, property_.number or 0, now - timedelta(days=2)) == 0
+    await browser.open(f"/properties/{property_.id}/refused")
     await has(browser, "No rejected events")
     await browser.should_not_see("automated browsers")
 
 
-async def test_somebody_elses_list_looks_like_a_page_that_does_not_exist(site: Site) -> None:
-    found = a_property(site.services.database, owner=a_user(site.services.database, role=Role.OWNER))
+async def test_an_inaccessible_list_looks_like_a_missing_page(site: Site) -> None:
+    property_ = a_property(site.services.database, owner=a_user(site.services.database, role=Role.OWNER))
     stranger = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
-    theirs = await site.client(stranger).get(f"/properties/{found.id}/refused")
+    theirs = await site.client(stranger).get(f"/properties/{property_.id}/refused")
     missing = await site.client(stranger).get("/properties/00000000-0000-4000-8000-000000000000/refused")
     assert (theirs.status_code, missing.status_code) == (404, 404)
 
@@ -107,7 +107,7 @@ async def test_the_owner_is_asked_about_a_proxy_once_and_one_click_trusts_it(sit
     assert trusted_proxies.pending_proxy(site.services.database) is None
 
 
-async def test_nobody_else_is_asked_about_proxies(site: Site) -> None:
+async def test_only_owners_are_asked_about_proxies(site: Site) -> None:
     trusted_proxies.report_untrusted(site.services.database, "10.0.0.6")
     editor = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
     browser = site.browser(editor)
@@ -115,22 +115,22 @@ async def test_nobody_else_is_asked_about_proxies(site: Site) -> None:
     await browser.should_not_see("10.0.0.6")
 
 
-async def test_visitors_are_told_what_is_collected_and_how_to_stay_out(site: Site) -> None:
-    found = a_property(site.services.database)
+async def test_the_privacy_page_lists_the_collected_data_and_the_opt_out(site: Site) -> None:
+    property_ = a_property(site.services.database)
     browser = site.browser()
-    await browser.open(f"/privacy/{found.id}")
+    await browser.open(f"/privacy/{property_.id}")
     await has(browser, "By the cookie collectoruserid")
     await has(browser, "collector_optout")
-    service.update_settings(site.services.database, found.id, is_cookieless=True)
+    service.update_settings(site.services.database, property_.id, is_cookieless=True)
     site.services.rules_cache.refresh()
-    await browser.open(f"/privacy/{found.id}")
+    await browser.open(f"/privacy/{property_.id}")
     await has(browser, "No cookie is set")
 
 
-async def test_the_menu_of_the_dashboard_leads_there_when_something_was_refused(site: Site) -> None:
+async def test_the_dashboard_menu_links_to_rejected_events(site: Site) -> None:
     owner = a_user(site.services.database, role=Role.OWNER)
-    found = a_property(site.services.database, owner=owner)
+    property_ = a_property(site.services.database, owner=owner)
     client = site.client(owner)
-    assert "Rejected events" not in (await client.get(f"/properties/{found.id}")).text
-    refuse(site, found, DropReason.HOSTNAME, "shop.example.com")
-    assert "Rejected events" in (await client.get(f"/properties/{found.id}")).text
+    assert "Rejected events" not in (await client.get(f"/properties/{property_.id}")).text
+    reject(site, property_, DropReason.HOSTNAME, "shop.example.com")
+    assert "Rejected events" in (await client.get(f"/properties/{property_.id}")).text

@@ -1,4 +1,4 @@
-"""Raw events over a real connection: a whole file, or an error that the reader cannot miss."""
+"""Raw events over a real connection: a complete file, or an error that clients notice."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Wire:
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as wire:
             address = f"/api/v1/properties/{self.year.property.id}{path}"
             wire.sendall(f"GET {address} HTTP/1.0\r\nAuthorization: Bearer {self.key}\r\n\r\n".encode())
-            told = b"".join(iter(lambda: wire.recv(1 << 16), b""))
-        head, _, body = told.partition(b"\r\n\r\n")
+            received = b"".join(iter(lambda: wire.recv(1 << 16), b""))
+        head, _, body = received.partition(b"\r\n\r\n")
         return head.decode().lower(), body
 
 
@@ -68,8 +68,8 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Storage fails in the middle."""
     read = raw_events.events_of
 
-    def broken(*told: Any) -> Iterator[Any]:
-        for number, event in enumerate(read(*told)):
+    def broken(*received: Any) -> Iterator[Any]:
+        for number, event in enumerate(read(*received)):
             if number == 2_500:
                 raise OSError("the disk is gone")
             yield event
@@ -77,7 +77,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_events, "events_of", broken)
 
 
-async def test_the_file_has_a_type_a_name_and_is_kept_by_nobody(past: Past) -> None:
+async def test_the_file_has_a_type_and_a_name_and_is_not_cached(past: Past) -> None:
     for kind, media_type in raw_events.MEDIA_TYPES.items():
         answer = await past.get(f"/events.{kind}", "from=2026-11-20&to=2026-11-22")
         assert answer.headers["content-type"] == media_type
@@ -102,20 +102,20 @@ def test_a_file_that_cannot_be_finished_breaks_off_with_an_error(wire: Wire, kin
         wire.get(f"/events.{kind}")
 
 
-def test_the_old_way_has_its_length_told(wire: Wire) -> None:
+def test_http_1_0_gets_a_content_length(wire: Wire) -> None:
     head, body = wire.in_the_old_way("/events.csv")
     assert f"content-length: {len(body)}" in head
     assert body == wire.get("/events.csv").content
 
 
 @pytest.mark.usefixtures("breaks")
-def test_the_old_way_says_that_it_failed_instead_of_half_a_file(wire: Wire) -> None:
+def test_http_1_0_gets_an_error_instead_of_half_a_file(wire: Wire) -> None:
     head, body = wire.in_the_old_way("/events.csv")
     assert head.startswith("http/1.1 500")
     assert json.loads(body)["status"] == 500
 
 
-def test_a_download_that_is_given_up_leaves_nothing_behind(wire: Wire) -> None:
+def test_a_cancelled_download_leaves_no_file(wire: Wire) -> None:
     pool: Any = wire.year.filled.database.engine.pool
     held = pool.checkedout()
     for _ in range(3):

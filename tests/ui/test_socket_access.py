@@ -1,4 +1,4 @@
-"""A reader's open dashboard: whatever its client sends to whichever handler, no raw data comes back."""
+"""Forged socket messages to every handler of a reader's dashboard return no raw data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.builders import an_event
 from tests.ui.conftest import Site
 from tests.ui.raw_data import DATA_KEYS, EVENT, PERSON, SENT, Shop, leaks, open_shop, packed
 
-ASKED = [f"?event={EVENT}&key={key}" for key in DATA_KEYS] + [f"?filter=data.{key}:is_set" for key in DATA_KEYS]
+SEARCHES = [f"?event={EVENT}&key={key}" for key in DATA_KEYS] + [f"?filter=data.{key}:is_set" for key in DATA_KEYS]
 FORGED: list[Any] = [None, "0", "1", "data.email", "conversions", ["0", ""]]
 OWNED = {
     f"?event={EVENT}": "canary_key",
@@ -41,9 +41,9 @@ QUIET_S = 0.6
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(site: Site) -> AsyncIterator[Shop]:
-    doors = build_collector_parts(site.services.settings, site.services.database, Atlas())
-    yield open_shop(site, doors)
-    doors.stop()
+    collector_parts = build_collector_parts(site.services.settings, site.services.database, Atlas())
+    yield open_shop(site, collector_parts)
+    collector_parts.stop()
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def values_of(element: ui.element) -> list[Any]:
 
 
 def send(client: Client, element: ui.element, listener_id: str, args: Any) -> None:
-    """Passes a message to the page as the socket does: through the one gate that checks rights."""
+    """Passes a message to the page as the socket does: through the function that checks rights."""
     message = {"id": element.id, "client_id": client.id, "listener_id": listener_id, "args": [json.dumps(args)]}
     socket_messages._dispatch(client, client.handle_event, message)
 
@@ -110,7 +110,7 @@ async def forge(client: Client) -> int:
             done.add((element.id, listener_id))
             listener = element._event_listeners.get(listener_id)  # gone where a message before closed its dialog
             is_address = listener is not None and listener.type == "address"
-            for args in ASKED if is_address else values_of(element):
+            for args in SEARCHES if is_address else values_of(element):
                 send(client, element, listener_id, args)
                 await asyncio.sleep(0.1 if is_address else 0)  # an answer replaces the one before it
             await asyncio.sleep(0)
@@ -124,7 +124,7 @@ def read(browser: Browser, sent: list[str]) -> str:
 
 
 @pytest.mark.parametrize("who", ["anonymous", "viewer"])
-async def test_no_forged_message_gets_raw_data(shop: Shop, sent: list[str], who: str) -> None:
+async def test_forged_messages_return_no_raw_data(shop: Shop, sent: list[str], who: str) -> None:
     browser = await opened(shop, shop.bob if who == "viewer" else None)
     assert await forge(browser.client) > 60  # type: ignore[arg-type]
     found = read(browser, sent)
@@ -132,7 +132,7 @@ async def test_no_forged_message_gets_raw_data(shop: Shop, sent: list[str], who:
     assert "Bought pro" in found, "the goal's name and number are the owner's to show"
 
 
-async def test_the_same_messages_get_an_owner_all_of_it(shop: Shop, sent: list[str]) -> None:
+async def test_the_same_messages_return_raw_data_to_the_owner(shop: Shop, sent: list[str]) -> None:
     """The positive control."""
     browser = await opened(shop, shop.ada)
     [(element, listener_id)] = [
@@ -148,7 +148,7 @@ async def test_the_same_messages_get_an_owner_all_of_it(shop: Shop, sent: list[s
 
 
 @pytest.mark.parametrize("who", ["anonymous", "viewer"])
-async def test_a_readers_key_in_the_address_says_calmly_why_not(shop: Shop, sent: list[str], who: str) -> None:
+async def test_a_private_key_in_the_url_is_explained_to_readers(shop: Shop, sent: list[str], who: str) -> None:
     browser = await opened(shop, shop.bob if who == "viewer" else None, f"?event={EVENT}&key=email")
     found = read(browser, sent)
     assert "data.email is visible only to users who may edit this property." in found

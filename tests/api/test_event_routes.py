@@ -1,4 +1,4 @@
-"""POST /api/v1/events: who may send, what a sender is told, and what is stored of it."""
+"""POST /api/v1/events: who may send, what each event gets as an answer, and what is stored."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ORDER = {"event": "order", "data": {"amount": 49}}
 
 
 def is_problem(answer: httpx.Response, status: int) -> bool:
-    told = answer.json()
+    body = answer.json()
     kind = answer.headers["content-type"]
-    return (answer.status_code, told["status"], kind) == (status, status, "application/problem+json")
+    return (answer.status_code, body["status"], kind) == (status, status, "application/problem+json")
 
 
 async def test_an_event_of_the_past_is_on_disk_when_it_is_answered(api: Api) -> None:
@@ -51,8 +51,8 @@ async def test_each_of_a_thousand_events_has_its_own_answer(api: Api) -> None:
     api.collector_parts.rules_cache.refresh()
     same = {**ORDER, "id": str(uuid4())}
     odd = [same, same, {**ORDER, "data": {"hostname": "evil.example"}}, {**ORDER, "user_agent": GOOGLEBOT}, {"a": 1}]
-    told = (await api.send([*odd, *[ORDER] * 995])).json()
-    assert [one["result"] for one in told["results"][:6]] == [
+    body = (await api.send([*odd, *[ORDER] * 995])).json()
+    assert [item["result"] for item in body["results"][:6]] == [
         "stored",
         "duplicate",
         "dropped",
@@ -60,9 +60,9 @@ async def test_each_of_a_thousand_events_has_its_own_answer(api: Api) -> None:
         "rejected",
         "stored",
     ]
-    assert [one.get("reason") for one in told["results"][2:4]] == ["hostname", "bot"]
-    assert told["results"][4]["detail"].startswith("event is missing")
-    assert (told["stored"], told["duplicate"], told["dropped"], told["rejected"]) == (996, 1, 2, 1)
+    assert [item.get("reason") for item in body["results"][2:4]] == ["hostname", "bot"]
+    assert body["results"][4]["detail"].startswith("event is missing")
+    assert (body["stored"], body["duplicate"], body["dropped"], body["rejected"]) == (996, 1, 2, 1)
     assert len(api.stored()) == 996
 
 
@@ -87,9 +87,9 @@ async def test_a_revoked_key_is_out_at_once(api: Api) -> None:
 async def test_a_propertys_key_sends_to_that_property_only(api: Api) -> None:
     other = a_property(api.database, "Other")
     answer = await api.send([ORDER, {**ORDER, "collectorId": str(other.id)}, {**ORDER, "collectorId": str(uuid4())}])
-    told = answer.json()["results"]
-    assert [one["result"] for one in told] == ["stored", "rejected", "rejected"]
-    assert {one["status"] for one in told[1:]} == {404}
+    body = answer.json()["results"]
+    assert [item["result"] for item in body] == ["stored", "rejected", "rejected"]
+    assert {item["status"] for item in body[1:]} == {404}
     assert [event.property for event in api.stored()] == [api.property.id]
 
 
@@ -99,9 +99,9 @@ async def test_a_users_key_sends_to_what_they_may_edit_and_no_further_than_they_
     update_settings(api.database, public.id, is_public=True)
     key = api_keys.create(api.database, "mine", user_id=ada.id, may_write=True)
     api.collector_parts.rules_cache.refresh()
-    sent = [{**ORDER, "collectorId": str(one.id)} for one in (mine, public, api.property)]
-    told = (await api.send(sent, key)).json()["results"]
-    assert [one["result"] for one in told] == ["stored", "rejected", "rejected"]
+    sent = [{**ORDER, "collectorId": str(item.id)} for item in (mine, public, api.property)]
+    body = (await api.send(sent, key)).json()["results"]
+    assert [item["result"] for item in body] == ["stored", "rejected", "rejected"]
     foreign = api_keys.create(api.database, "foreign", user_id=ada.id, property_id=public.id, may_write=True)
     assert is_problem(await api.send(ORDER, foreign), 400)
     users.remove(api.database, ada.email)
@@ -119,7 +119,7 @@ async def test_when_not_one_could_be_read_it_is_an_error_with_the_first_reason(a
     answer = await api.send([{"event": ""}, 7])
     assert is_problem(answer, 400)
     assert "event is" in answer.json()["detail"]
-    assert [one["result"] for one in answer.json()["results"]] == ["rejected", "rejected"]
+    assert [item["result"] for item in answer.json()["results"]] == ["rejected", "rejected"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The cookies of a sign-in as they are sent, and who may try when others guess."""
+"""Session and device cookies, and sign-in of known browsers while others guess."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from proprium.ui.http import auth_routes, error_pages
 from proprium.ui.services import Services
 from tests.support.builders import PASSWORD, a_user
 from tests.ui.conftest import HOME, Site
-from tests.ui.test_signing_in import said
+from tests.ui.test_login import flash_text
 
 EMAIL = "ada@example.com"
 MONTH_S, YEAR_S = 30 * 86_400, 365 * 86_400
@@ -31,7 +31,7 @@ HTTPS = "https://stats.example.com"
 
 
 def attributes(answer: httpx.Response) -> dict[str, set[str]]:
-    """Of each cookie that the answer sets, word by word as it was sent; no browser fills in a default."""
+    """Returns the attributes of each cookie as they were sent, without defaults of a browser."""
     cookies = {}
     for header in answer.headers.get_list("set-cookie"):
         pair, *words = header.split("; ")
@@ -44,7 +44,7 @@ def without_expiry(words: set[str]) -> set[str]:
 
 
 def forms(services: Services, address: str = "192.0.2.1") -> httpx.AsyncClient:
-    """The forms alone, on limits of their own, for a client at this address."""
+    """Returns a client at this address, for an app with the forms only and its own limits."""
     app = FastAPI()
     app.include_router(auth_routes.router(services))
     error_pages.install(app)
@@ -68,7 +68,7 @@ async def sign_in(client: httpx.AsyncClient, password: str = PASSWORD, email: st
 
 
 def exhaust(attempts: LoginThrottle, email: str = EMAIL) -> None:
-    """Guesses from so many addresses that the account admits no more."""
+    """Uses up the limit of the account by guesses from many addresses."""
     for number in range(150):
         with contextlib.suppress(TooManyAttempts):
             attempts.count_attempt(email, f"198.51.100.{number}")
@@ -77,7 +77,7 @@ def exhaust(attempts: LoginThrottle, email: str = EMAIL) -> None:
 # The cookies
 
 
-async def test_no_script_and_no_form_of_another_site_gets_at_the_cookies(services: Services) -> None:
+async def test_cookies_are_http_only_and_same_site(services: Services) -> None:
     a_user(services.database)
     async with forms(services) as client:
         cookies = attributes(await sign_in(client))
@@ -88,7 +88,7 @@ async def test_no_script_and_no_form_of_another_site_gets_at_the_cookies(service
 
 
 @pytest.mark.parametrize("way", ["login", "setup", "password"])
-async def test_over_https_the_cookies_never_travel_in_the_open(over_https: Services, way: str) -> None:
+async def test_cookies_are_secure_over_https(over_https: Services, way: str) -> None:
     token = setup.create_setup_token(over_https.database)
     user = None if way == "setup" else a_user(over_https.database)
     form = {
@@ -107,7 +107,7 @@ async def test_over_https_the_cookies_never_travel_in_the_open(over_https: Servi
     }
 
 
-async def test_signing_out_takes_the_session_and_leaves_the_browser_known(over_https: Services) -> None:
+async def test_signing_out_keeps_the_device_cookie(over_https: Services) -> None:
     async with forms(over_https) as client:
         cookies = attributes(await client.post("/auth/logout"))
     assert set(cookies) == {session.SESSION_COOKIE}
@@ -117,18 +117,18 @@ async def test_signing_out_takes_the_session_and_leaves_the_browser_known(over_h
 # Guessers and owners
 
 
-async def test_an_owner_signs_in_with_a_browser_that_is_known_while_the_world_guesses(services: Services) -> None:
+async def test_a_known_browser_can_sign_in_while_others_guess(services: Services) -> None:
     a_user(services.database)
     async with forms(services) as known, forms(services) as unknown:
         await sign_in(known)
         await known.post("/auth/logout")
         exhaust(services.attempts)
-        assert "Too many attempts" in said((await sign_in(unknown)).headers["location"])
+        assert "Too many attempts" in flash_text((await sign_in(unknown)).headers["location"])
         assert (await sign_in(known)).headers["location"] == "/properties"
 
 
 @pytest.mark.parametrize("forge", ["of another account", "made up", "cut", "endless"])
-async def test_no_other_cookie_makes_a_browser_known(services: Services, forge: str) -> None:
+async def test_a_forged_device_cookie_is_not_accepted(services: Services, forge: str) -> None:
     a_user(services.database)
     a_user(services.database, "eve@example.com")
     async with forms(services) as client:
@@ -140,45 +140,45 @@ async def test_no_other_cookie_makes_a_browser_known(services: Services, forge: 
     exhaust(services.attempts)
     async with forms(services) as client:
         client.cookies.set(session.DEVICE_COOKIE, forged)
-        assert "Too many attempts" in said((await sign_in(client)).headers["location"])
+        assert "Too many attempts" in flash_text((await sign_in(client)).headers["location"])
 
 
-async def test_a_known_browser_cannot_guess_without_end_either(services: Services) -> None:
+async def test_a_known_browser_has_a_limit_too(services: Services) -> None:
     a_user(services.database)
     async with forms(services) as client:
         await sign_in(client)
         for _ in range(10):
-            assert "No account" in said((await sign_in(client, "wrong")).headers["location"])
-        assert "Too many attempts" in said((await sign_in(client)).headers["location"])
+            assert "No account" in flash_text((await sign_in(client, "wrong")).headers["location"])
+        assert "Too many attempts" in flash_text((await sign_in(client)).headers["location"])
 
 
-async def test_who_is_signed_in_changes_the_password_while_the_world_guesses(services: Services) -> None:
+async def test_a_signed_in_user_can_change_the_password_while_others_guess(services: Services) -> None:
     a_user(services.database)
     async with forms(services) as client:
         await sign_in(client)
         exhaust(services.attempts)
         for _ in range(10):
             wrong = await client.post("/auth/password", data={"current": "wrong", "password": "a whole new one"})
-            assert "Nothing was changed" in said(wrong.headers["location"])
+            assert "Nothing was changed" in flash_text(wrong.headers["location"])
         refused = await client.post("/auth/password", data={"current": PASSWORD, "password": "a whole new one"})
-        assert "Too many attempts" in said(refused.headers["location"])
+        assert "Too many attempts" in flash_text(refused.headers["location"])
 
 
-async def test_set_up_links_cannot_be_guessed_without_end(services: Services) -> None:
+async def test_guesses_of_the_setup_link_are_limited(services: Services) -> None:
     setup.create_setup_token(services.database)
     form = {"token": "guess", "name": "Eve", "email": "eve@example.com", "password": PASSWORD}
     async with forms(services) as client:
         for _ in range(50):
-            assert "not valid" in said((await client.post("/auth/setup", data=form)).headers["location"])
-        assert "Too many attempts" in said((await client.post("/auth/setup", data=form)).headers["location"])
+            assert "no longer valid" in flash_text((await client.post("/auth/setup", data=form)).headers["location"])
+        assert "Too many attempts" in flash_text((await client.post("/auth/setup", data=form)).headers["location"])
 
 
 # The queue
 
 
 @contextlib.asynccontextmanager
-async def held_up(services: Services) -> AsyncIterator[None]:
-    """The thread that hashes waits, and behind it as many strangers as are let in."""
+async def full_queue(services: Services) -> AsyncIterator[None]:
+    """Blocks the hashing thread and fills the queue with unknown browsers."""
     gate = threading.Event()
     waiting = [asyncio.create_task(services.hashing.run(partial(gate.wait, 30))) for _ in range(MAX_QUEUED_PASSWORDS)]
     await asyncio.sleep(0)
@@ -189,10 +189,10 @@ async def held_up(services: Services) -> AsyncIterator[None]:
         await asyncio.gather(*waiting)
 
 
-async def test_beyond_the_queue_one_is_told_when_to_try_again_and_nothing_is_counted(services: Services) -> None:
+async def test_a_full_queue_gets_retry_after_and_counts_no_attempt(services: Services) -> None:
     a_user(services.database)
     async with forms(services) as client:
-        async with held_up(services):
+        async with full_queue(services):
             for _ in range(20):
                 answer = await sign_in(client)
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -201,11 +201,11 @@ async def test_beyond_the_queue_one_is_told_when_to_try_again_and_nothing_is_cou
         assert (await sign_in(client)).headers["location"] == "/properties"
 
 
-async def test_a_known_browser_has_a_place_in_the_queue_when_strangers_fill_it(services: Services) -> None:
+async def test_a_known_browser_is_queued_when_unknown_ones_fill_the_queue(services: Services) -> None:
     a_user(services.database)
     async with forms(services) as client:
         await sign_in(client)
-        async with held_up(services):
+        async with full_queue(services):
             waiting = asyncio.create_task(sign_in(client))
             await asyncio.sleep(0.1)
             assert not waiting.done()
@@ -213,8 +213,8 @@ async def test_a_known_browser_has_a_place_in_the_queue_when_strangers_fill_it(s
 
 
 @pytest.mark.parametrize("way", ["login", "setup", "password"])
-async def test_no_password_is_hashed_among_other_work(services: Services, way: str) -> None:
-    """Wherever a password is hashed, it waits for the thread that is there for it, and other threads stay free."""
+async def test_passwords_are_hashed_on_their_own_thread(services: Services, way: str) -> None:
+    """Passwords are hashed on the pool's thread only, so that other threads stay free."""
     token = setup.create_setup_token(services.database)
     user = None if way == "setup" else a_user(services.database)
     form = {

@@ -1,4 +1,4 @@
-"""Every dimension at every route for everybody: readers of a public property never see its raw data."""
+"""Every dimension at every route: readers of a public property never see its raw data."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from tests.ui.raw_data import (
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(site: Site) -> AsyncIterator[Shop]:
-    doors = build_collector_parts(site.services.settings, site.services.database, Atlas())
-    yield open_shop(site, doors)
-    doors.stop()
+    collector_parts = build_collector_parts(site.services.settings, site.services.database, Atlas())
+    yield open_shop(site, collector_parts)
+    collector_parts.stop()
 
 
-def test_every_route_of_the_server_is_asked_or_is_about_no_property(tmp_path: Path) -> None:
+def test_every_route_of_the_server_is_tested_or_is_about_no_property(tmp_path: Path) -> None:
     """A new route fails here until it stands in the matrix."""
     assert routes_of_the_server(tmp_path) == ANSWERING | OTHERS_OF_A_PROPERTY | OF_NO_PROPERTY
     assert not [path for path in OF_NO_PROPERTY if "property_id" in path]
@@ -74,9 +74,9 @@ def is_refused(answer: httpx.Response, text: str, address: str, dimension: str, 
 
 
 @pytest.mark.parametrize("operator", list(Operator))
-async def test_no_operator_gets_around_it(shop: Shop, operator: Operator) -> None:
-    asked = f"filter=data.email:{operator}" + ("" if operator is Operator.IS_SET else ":x")
-    answer = await shop.client("foreign key").get(f"/api/v1/properties/{shop.public.id}/totals?{asked}")
+async def test_no_filter_operator_reveals_private_data(shop: Shop, operator: Operator) -> None:
+    query_string = f"filter=data.email:{operator}" + ("" if operator is Operator.IS_SET else ":x")
+    answer = await shop.client("foreign key").get(f"/api/v1/properties/{shop.public.id}/totals?{query_string}")
     assert answer.status_code == REFUSED
 
 
@@ -90,7 +90,7 @@ async def test_the_answer_is_the_same_for_a_key_that_was_sent_and_one_that_never
 
 
 @pytest.mark.parametrize("who", EDITORS)
-async def test_those_who_may_change_the_property_go_on_seeing_everything(shop: Shop, who: str) -> None:
+async def test_editors_see_all_data(shop: Shop, who: str) -> None:
     """The positive control: the same addresses are full of canaries for them."""
     client, breakdown = shop.client(who), f"/api/v1/properties/{shop.public.id}/breakdown"
     if who == "owner":  # a person's cookie opens reports, a key the API

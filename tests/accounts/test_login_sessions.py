@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Login sessions: signing in and out, expiry, revocation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proprium.storage.tables import Role
 from tests.support.builders import PASSWORD, a_user, moment
 
 
-class At:
+class SettableClock:
     """A clock that a test sets forward."""
 
     def __init__(self, now: datetime) -> None:
@@ -25,16 +25,16 @@ class At:
 
 
 @pytest.fixture
-def attempts() -> LoginThrottle:
+def throttle() -> LoginThrottle:
     return LoginThrottle()
 
 
 @pytest.fixture
-def clock() -> At:
-    return At(moment("09:00"))
+def clock() -> SettableClock:
+    return SettableClock(moment("09:00"))
 
 
-def test_the_token_of_a_sign_in_tells_who_it_is(database: Database) -> None:
+def test_the_token_of_a_sign_in_identifies_the_user(database: Database) -> None:
     ada = a_user(database)
     token = login_sessions.log_in(database, "Ada@Example.com ", PASSWORD, "Firefox on Linux", throttle=LoginThrottle())
     user = login_sessions.user_of(database, token)
@@ -43,17 +43,17 @@ def test_the_token_of_a_sign_in_tells_who_it_is(database: Database) -> None:
 
 
 @pytest.mark.parametrize("token", ["", None, "made up", "\ud800", "x" * 100_000])
-def test_any_other_token_is_nobody(database: Database, token: str | None) -> None:
+def test_an_unknown_token_has_no_user(database: Database, token: str | None) -> None:
     login_sessions.start_session(database, a_user(database).id)
     assert login_sessions.user_of(database, token) is None
 
 
-def test_a_wrong_password_and_an_unknown_address_look_the_same(database: Database, attempts: LoginThrottle) -> None:
+def test_a_wrong_password_and_an_unknown_address_look_the_same(database: Database, throttle: LoginThrottle) -> None:
     a_user(database)
     with pytest.raises(SignInRequired) as wrong:
-        login_sessions.log_in(database, "ada@example.com", "wrong password", throttle=attempts)
+        login_sessions.log_in(database, "ada@example.com", "wrong password", throttle=throttle)
     with pytest.raises(SignInRequired) as unknown:
-        login_sessions.log_in(database, "nobody@example.com", "wrong password", throttle=attempts)
+        login_sessions.log_in(database, "nobody@example.com", "wrong password", throttle=throttle)
     assert str(wrong.value) == str(unknown.value)
 
 
@@ -72,7 +72,7 @@ def test_signing_in_again_ends_the_session_that_the_browser_had(database: Databa
     assert login_sessions.user_of(database, new) is not None
 
 
-def test_a_session_ends_after_thirty_days(database: Database, clock: At) -> None:
+def test_a_session_ends_after_thirty_days(database: Database, clock: SettableClock) -> None:
     ada = a_user(database)
     token = login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=30, seconds=-1)
@@ -82,17 +82,17 @@ def test_a_session_ends_after_thirty_days(database: Database, clock: At) -> None
     assert login_sessions.list_sessions(database, ada.id, clock=clock) == []
 
 
-def test_many_tokens_are_read_at_once_and_only_those_that_hold_are_told(database: Database, clock: At) -> None:
+def test_many_tokens_are_read_at_once_without_the_expired_ones(database: Database, clock: SettableClock) -> None:
     ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
     old = login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=29)
-    hers, his = (login_sessions.start_session(database, one.id, clock=clock) for one in (ada, bob))
+    hers, his = (login_sessions.start_session(database, user.id, clock=clock) for user in (ada, bob))
     clock.now += timedelta(days=1)
     read = login_sessions.signed_in_users(database, ["", "no token", old, hers, his], clock=clock)
     assert read == {hers: (ada.id, Role.EDITOR), his: (bob.id, Role.VIEWER)}
 
 
-def test_ended_sessions_are_not_kept(database: Database, clock: At) -> None:
+def test_expired_sessions_are_deleted(database: Database, clock: SettableClock) -> None:
     ada = a_user(database)
     login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=31)
@@ -101,7 +101,7 @@ def test_ended_sessions_are_not_kept(database: Database, clock: At) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM login_session").scalar_one() == 1
 
 
-def test_the_account_page_shows_where_one_is_signed_in(database: Database, clock: At) -> None:
+def test_sessions_are_listed_last_used_first(database: Database, clock: SettableClock) -> None:
     ada, grace = a_user(database), a_user(database, "grace@example.com")
     phone = login_sessions.start_session(database, ada.id, "Safari on iOS", clock=clock)
     login_sessions.start_session(database, grace.id, "Edge on Windows", clock=clock)
@@ -138,7 +138,7 @@ def test_signing_out_ends_this_session_only(database: Database) -> None:
 
 
 def test_signing_out_with_a_made_up_token_does_not_wait_for_storage(database: Database) -> None:
-    """Anybody may post one; a write would stand in the way of events."""
+    """Any client may post one; a write would delay events."""
     with database.write_transaction() as session:
         session.connection()  # takes the lock
         login_sessions.revoke_token(database, "made up")
@@ -154,42 +154,42 @@ def test_signing_out_everywhere_may_spare_this_browser(database: Database) -> No
     assert login_sessions.user_of(database, here) is None
 
 
-def test_guessing_is_stopped_even_with_the_right_password_at_last(attempts: LoginThrottle) -> None:
+def test_guessing_is_stopped_even_with_the_right_password_at_last(throttle: LoginThrottle) -> None:
     for _ in range(10):
-        attempts.count_attempt("ada@example.com", "192.0.2.7")
+        throttle.count_attempt("ada@example.com", "192.0.2.7")
     with pytest.raises(TooManyAttempts, match="five minutes"):
-        attempts.count_attempt("ada@example.com", "192.0.2.7")
-    attempts.count_attempt("grace@example.com", "192.0.2.7")
+        throttle.count_attempt("ada@example.com", "192.0.2.7")
+    throttle.count_attempt("grace@example.com", "192.0.2.7")
 
 
-def test_somebody_elses_guesses_do_not_keep_the_owner_of_an_account_out(attempts: LoginThrottle) -> None:
+def test_guesses_from_another_address_do_not_lock_out_the_owner(throttle: LoginThrottle) -> None:
     for _ in range(10):
-        attempts.count_attempt("ada@example.com", "192.0.2.7")
-    attempts.count_attempt("ada@example.com", "192.0.2.8")
+        throttle.count_attempt("ada@example.com", "192.0.2.7")
+    throttle.count_attempt("ada@example.com", "192.0.2.8")
 
 
-def test_many_accounts_cannot_be_guessed_from_one_address(attempts: LoginThrottle) -> None:
+def test_many_accounts_cannot_be_guessed_from_one_address(throttle: LoginThrottle) -> None:
     for number in range(50):
-        attempts.count_attempt(f"user{number}@example.com", "192.0.2.7")
+        throttle.count_attempt(f"user{number}@example.com", "192.0.2.7")
     with pytest.raises(TooManyAttempts):
-        attempts.count_attempt("one.more@example.com", "192.0.2.7")
-    attempts.count_attempt("one.more@example.com", "192.0.2.8")
-    attempts.count_attempt("one.more@example.com", None)
+        throttle.count_attempt("user.more@example.com", "192.0.2.7")
+    throttle.count_attempt("user.more@example.com", "192.0.2.8")
+    throttle.count_attempt("user.more@example.com", None)
 
 
-def test_a_refused_sign_in_does_not_look_at_the_password(database: Database, attempts: LoginThrottle) -> None:
+def test_a_throttled_sign_in_does_not_check_the_password(database: Database, throttle: LoginThrottle) -> None:
     ada = a_user(database)
     for _ in range(10):
-        attempts.count_attempt(ada.email)
+        throttle.count_attempt(ada.email)
     with pytest.raises(TooManyAttempts):
-        login_sessions.log_in(database, ada.email, PASSWORD, throttle=attempts)
+        login_sessions.log_in(database, ada.email, PASSWORD, throttle=throttle)
     assert login_sessions.list_sessions(database, ada.id) == []
 
 
-def test_who_knows_the_password_may_sign_in_often(database: Database, attempts: LoginThrottle) -> None:
+def test_successful_sign_ins_are_not_limited(database: Database, throttle: LoginThrottle) -> None:
     ada = a_user(database)
     for _ in range(9):
-        attempts.count_attempt(ada.email)
+        throttle.count_attempt(ada.email)
     for _ in range(2):
-        login_sessions.log_in(database, ada.email, PASSWORD, throttle=attempts)
+        login_sessions.log_in(database, ada.email, PASSWORD, throttle=throttle)
     assert len(login_sessions.list_sessions(database, ada.id)) == 2

@@ -35,63 +35,63 @@ QUESTIONS = (
 )
 
 
-def page(past: Past, asked: str) -> Dashboard:
-    """What the screen shows."""
-    return dashboard(past.filled.warehouse, query_from(parse_qsl(asked), past.facts, UNTIL))
+def page(past: Past, query_string: str) -> Dashboard:
+    """Returns what the dashboard shows."""
+    return dashboard(past.filled.warehouse, query_from(parse_qsl(query_string), past.facts, UNTIL))
 
 
-async def report(past: Past, asked: str, kind: ReportFormat) -> bytes:
+async def report(past: Past, query_string: str, kind: ReportFormat) -> bytes:
     printer = ReportRenderer(past.filled.warehouse, ATLAS)
-    return (await printer.render(past.property, parse_qsl(asked), kind, UNTIL, EVERY_KEY)).content
+    return (await printer.render(past.property, parse_qsl(query_string), kind, UNTIL, EVERY_KEY)).content
 
 
-@pytest.mark.parametrize("asked", QUESTIONS)
-async def test_totals_are_the_cards_of_the_page(past: Past, asked: str) -> None:
-    shown = page(past, asked)
-    told = await past.json("/totals", asked)
-    assert {name: number["value"] for name, number in told["metrics"].items()} == {
+@pytest.mark.parametrize("query_string", QUESTIONS)
+async def test_totals_are_the_cards_of_the_page(past: Past, query_string: str) -> None:
+    shown = page(past, query_string)
+    body = await past.json("/totals", query_string)
+    assert {name: number["value"] for name, number in body["metrics"].items()} == {
         metric.value: shown.totals.value(metric) for metric in Metric
     }
-    assert [number["previous"] for number in told["metrics"].values()] == [
+    assert [number["previous"] for number in body["metrics"].values()] == [
         shown.previous and shown.previous.value(metric) for metric in Metric
     ]
-    assert {name: one["value"] for name, one in told["custom_events"].items()} == shown.totals.custom
-    assert (told["bots"], told["rows_read"]) == (shown.totals.bots, shown.rows_read)
+    assert {name: item["value"] for name, item in body["custom_events"].items()} == shown.totals.custom
+    assert (body["bots"], body["rows_read"]) == (shown.totals.bots, shown.rows_read)
 
 
-@pytest.mark.parametrize("asked", QUESTIONS)
-async def test_the_timeline_is_the_chart_of_the_page(past: Past, asked: str) -> None:
-    shown, told = page(past, asked), await past.json("/timeline", asked)
-    assert [datetime.fromisoformat(one["start"]) for one in told["buckets"]] == list(
+@pytest.mark.parametrize("query_string", QUESTIONS)
+async def test_the_timeline_is_the_chart_of_the_page(past: Past, query_string: str) -> None:
+    shown, body = page(past, query_string), await past.json("/timeline", query_string)
+    assert [datetime.fromisoformat(item["start"]) for item in body["buckets"]] == list(
         shown.timelines[Metric.VISITORS].starts
     )
     for metric in Metric:
-        assert tuple(one["values"][metric] for one in told["buckets"]) == shown.timelines[metric].values
+        assert tuple(item["values"][metric] for item in body["buckets"]) == shown.timelines[metric].values
         before = shown.previous_timelines.get(metric)
-        assert (told["compared"] and tuple(one["values"][metric] for one in told["compared"])) == (
+        assert (body["compared"] and tuple(item["values"][metric] for item in body["compared"])) == (
             before.values if before else None
         )
 
 
-@pytest.mark.parametrize("asked", QUESTIONS[3:])
-async def test_breakdowns_are_the_tiles_of_the_page(past: Past, asked: str) -> None:
-    tiles = with_labels(page(past, asked).breakdowns, name_lookup(ATLAS))
+@pytest.mark.parametrize("query_string", QUESTIONS[3:])
+async def test_breakdowns_are_the_tiles_of_the_page(past: Past, query_string: str) -> None:
+    tiles = with_labels(page(past, query_string).breakdowns, name_lookup(ATLAS))
     for dimension, tile in tiles.items():
-        told = await past.json(f"/breakdown/{dimension}", f"{asked}&limit={len(tile.rows) or 1}")
-        [metric] = told["metrics"]
+        body = await past.json(f"/breakdown/{dimension}", f"{query_string}&limit={len(tile.rows) or 1}")
+        [metric] = body["metrics"]
         assert metric == COUNTED[tile.unit]
-        assert [(row["value"], row["label"], row["numbers"][metric], row["share_percent"]) for row in told["rows"]] == [
+        assert [(row["value"], row["label"], row["numbers"][metric], row["share_percent"]) for row in body["rows"]] == [
             (row.value, row.label, row.count, row.share_percent) for row in tile.rows
         ]
-        assert (told["distinct"], told["total"][metric]) == (tile.distinct, tile.total)
+        assert (body["distinct"], body["total"][metric]) == (tile.distinct, tile.total)
 
 
-@pytest.mark.parametrize("asked", [QUESTIONS[1], QUESTIONS[3]])
-async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past, asked: str) -> None:
-    shown = page(past, asked)
-    told = json.loads(await report(past, asked, ReportFormat.JSON))
-    files = unzipped(await report(past, asked, ReportFormat.CSV))
-    assert told["totals"]["metrics"]["visitors"]["value"] == shown.totals.visitors
+@pytest.mark.parametrize("query_string", [QUESTIONS[1], QUESTIONS[3]])
+async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past, query_string: str) -> None:
+    shown = page(past, query_string)
+    body = json.loads(await report(past, query_string, ReportFormat.JSON))
+    files = unzipped(await report(past, query_string, ReportFormat.CSV))
+    assert body["totals"]["metrics"]["visitors"]["value"] == shown.totals.visitors
     assert {row["metric"]: row["value"] for row in files["totals"]} == {
         **{metric.value: text(shown.totals.value(metric)) for metric in Metric},
         **{f"event:{name}": text(count) for name, count in shown.totals.custom.items()},
@@ -100,13 +100,13 @@ async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past
     for metric in Metric:
         values = [text(value) for value in shown.timelines[metric].values]
         assert [row[metric] for row in files["timeline"]] == values
-        assert [text(one["values"][metric]) for one in told["timeline"]["buckets"]] == values
+        assert [text(item["values"][metric]) for item in body["timeline"]["buckets"]] == values
     for title, dimension in TABLES:
         tile = with_labels(shown.breakdowns, name_lookup(ATLAS))[dimension]
         rows = files[title.lower().replace(" ", "-")]
         first = [(row.label, text(row.count)) for row in tile.rows]
         assert [tuple(row.values())[1:3] for row in rows[: len(first)]] == first
-        assert len(rows) == len(told["tables"][title]["rows"]) == min(tile.distinct, 1_000)
+        assert len(rows) == len(body["tables"][title]["rows"]) == min(tile.distinct, 1_000)
 
 
 def unzipped(packed: bytes) -> dict[str, list[dict[str, str]]]:
@@ -124,9 +124,9 @@ def text(number: Any) -> str:
 # Shapes
 
 
-async def test_an_answer_says_what_was_asked_and_what_it_took(past: Past) -> None:
-    told = await past.json("/totals", "from=2026-03-01&to=2026-03-31&filter=country:is:DE&filter=country:is:DE")
-    query = told["query"]
+async def test_a_response_has_its_query_and_its_cost(past: Past) -> None:
+    body = await past.json("/totals", "from=2026-03-01&to=2026-03-31&filter=country:is:DE&filter=country:is:DE")
+    query = body["query"]
     assert query["period"] == {
         "key": "custom",
         "start": "2026-03-01T00:00:00+01:00",
@@ -137,13 +137,13 @@ async def test_an_answer_says_what_was_asked_and_what_it_took(past: Past) -> Non
     assert query["compared"]["first_day"] == "2026-02-01"
     assert (query["timezone"], query["filters"], query["audience"]) == ("Europe/Berlin", ["country:is:DE"], "humans")
     assert (query["asked_at"], query["property"]) == ("2026-11-23T15:30:00Z", str(past.property.id))
-    assert 0 < told["computed_s"] < 60
-    assert told["metrics"]["bounce_rate"]["unit"] == "percent"
+    assert 0 < body["computed_s"] < 60
+    assert body["metrics"]["bounce_rate"]["unit"] == "percent"
 
 
-async def test_several_metrics_can_be_asked_for_and_no_others_come(past: Past) -> None:
-    told = await past.json("/timeline", "period=7d&metric=visitors&metric=page_views&interval=day")
-    assert [set(one["values"]) for one in told["buckets"]] == [{"visitors", "page_views"}] * 7
+async def test_only_the_requested_metrics_are_returned(past: Past) -> None:
+    body = await past.json("/timeline", "period=7d&metric=visitors&metric=page_views&interval=day")
+    assert [set(item["values"]) for item in body["buckets"]] == [{"visitors", "page_views"}] * 7
     assert set((await past.json("/totals", "metric=clicks"))["metrics"]) == {"clicks"}
 
 
@@ -165,27 +165,27 @@ async def test_places_are_found_by_their_names(past: Past) -> None:
     assert all("/blog" in row["value"] for row in pages)
 
 
-async def test_a_key_of_ones_own_is_a_dimension_whatever_is_in_its_name(past: Past) -> None:
-    told = await past.json("/breakdown/data.plan", "period=12mo")
-    assert told["dimension"] == "data.plan"
+async def test_a_custom_data_key_is_a_dimension(past: Past) -> None:
+    body = await past.json("/breakdown/data.plan", "period=12mo")
+    assert body["dimension"] == "data.plan"
     found = breakdown(past.filled.warehouse, query_from({"period": "12mo"}, past.facts, UNTIL), "data.plan", limit=100)
-    assert [row["value"] for row in told["rows"]] == [row.value for row in found.rows]
+    assert [row["value"] for row in body["rows"]] == [row.value for row in found.rows]
     assert (await past.json("/breakdown/data.a%2Fb.c%3Fd"))["dimension"] == "data.a/b.c?d"
 
 
-async def test_sessions_are_counted_where_they_are_asked_for(past: Past) -> None:
-    told = await past.json("/breakdown/browser", "period=12mo&metric=sessions")
+async def test_sessions_can_be_a_metric_of_a_breakdown(past: Past) -> None:
+    body = await past.json("/breakdown/browser", "period=12mo&metric=sessions")
     sessions = page(past, "period=12mo").totals.sessions
-    assert sum(row["numbers"]["sessions"] for row in told["rows"]) == sessions
+    assert sum(row["numbers"]["sessions"] for row in body["rows"]) == sessions
 
 
-async def test_who_is_here_now(past: Past) -> None:
-    told = await past.json("/live")
+async def test_live_visitors(past: Past) -> None:
+    body = await past.json("/live")
     live = page(past, "").live
-    assert told == {"now": live.now, "half_hour": live.half_hour, "asked_at": "2026-11-23T15:30:00Z"}
+    assert body == {"now": live.now, "half_hour": live.half_hour, "asked_at": "2026-11-23T15:30:00Z"}
 
 
-async def test_nothing_is_kept_by_a_cache_and_no_other_site_may_read(past: Past) -> None:
+async def test_responses_are_not_cached_and_other_sites_may_not_read_them(past: Past) -> None:
     answer = await past.client.get(
         f"/api/v1/properties/{past.property.id}/live",
         headers={"Authorization": f"Bearer {past.key}", "Origin": "https://evil.example"},
@@ -194,7 +194,9 @@ async def test_nothing_is_kept_by_a_cache_and_no_other_site_may_read(past: Past)
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_while_the_warehouse_is_filled_anew_it_says_how_far_that_is(api: Api, warehouse: FilledWarehouse) -> None:
+async def test_during_a_rebuild_of_the_warehouse_the_response_has_its_progress(
+    api: Api, warehouse: FilledWarehouse
+) -> None:
     warehouse.outdate()
     address, headers = f"/api/v1/properties/{api.property.id}/totals", {"Authorization": f"Bearer {api.key}"}
     answer = await api.client.get(address, headers=headers)

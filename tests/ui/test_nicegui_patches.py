@@ -1,3 +1,5 @@
+"""Patches of NiceGUI return what NiceGUI returns, and NiceGUI still calls the functions that they replace."""
+
 from __future__ import annotations
 
 import inspect
@@ -24,7 +26,7 @@ class Card:
     def make(cls, name: str) -> None: ...
 
 
-ASKED = [
+FUNCTIONS = [
     Card().update,
     Card().press,
     Card().toggle,
@@ -37,35 +39,37 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize("function", ASKED)
-def test_it_says_what_nicegui_says(function: Any) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_cached_answer_is_the_one_of_nicegui(function: Any) -> None:
     for _ in range(2):
         assert nicegui_patches.expects_arguments(function) == _original(function)
 
 
-def test_a_method_of_a_thousand_elements_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[object] = []
+def test_a_method_of_a_thousand_elements_is_inspected_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    inspected: list[object] = []
     signature = inspect.signature
-    monkeypatch.setattr("nicegui.helpers.functions.signature", lambda func: (looked.append(func), signature(func))[1])
+    monkeypatch.setattr(
+        "nicegui.helpers.functions.signature", lambda func: (inspected.append(func), signature(func))[1]
+    )
     nicegui_patches._method_expects_arguments.cache_clear()
     for _ in range(1_000):
         nicegui_patches.expects_arguments(Card().update)
-    assert len(looked) == 1
+    assert len(inspected) == 1
 
 
-def test_nicegui_still_asks_through_the_place_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nicegui_still_calls_the_function_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     from nicegui.observables import ObservableList
 
     monkeypatch.setattr(helpers, "expects_arguments", nicegui_patches.expects_arguments)
     nicegui_patches._method_expects_arguments.cache_clear()
-    seen: list[str] = []
+    changes: list[str] = []
 
     class Watcher:
-        def hear(self) -> None:
-            seen.append("changed")
+        def on_change(self) -> None:
+            changes.append("changed")
 
-    ObservableList([], on_change=Watcher().hear).append(1)
-    assert seen == ["changed"]
+    ObservableList([], on_change=Watcher().on_change).append(1)
+    assert changes == ["changed"]
     assert nicegui_patches._method_expects_arguments.cache_info().misses == 1
 
 
@@ -82,13 +86,13 @@ PROPS = [
 
 
 @pytest.mark.parametrize("text", PROPS)
-def test_props_are_what_nicegui_reads_however_often_they_are_parsed(text: str) -> None:
+def test_parsed_props_are_those_of_nicegui(text: str) -> None:
     for _ in range(2):
         assert nicegui_patches.parse_props(text) == nicegui_patches._parse(text)
 
 
 @pytest.mark.parametrize("text", PROPS)
-def test_an_element_that_changes_its_props_does_not_change_another_ones(text: str) -> None:
+def test_changed_props_do_not_change_the_cache(text: str) -> None:
     first = nicegui_patches.parse_props(text)
     for value in first.values():
         if isinstance(value, list):
@@ -99,7 +103,7 @@ def test_an_element_that_changes_its_props_does_not_change_another_ones(text: st
     assert nicegui_patches.parse_props(text) == nicegui_patches._parse(text)
 
 
-def test_nicegui_still_parses_props_through_the_place_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nicegui_still_calls_the_parser_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     from nicegui.props import Props
 
     parsed: list[str | None] = []

@@ -1,4 +1,4 @@
-"""Raw events as files: everything that was sent comes back, whatever it was."""
+"""Raw events as CSV, JSON lines and Parquet: everything that was sent is in the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 from collector.event import Event
 from proprium.metrics.query.period import custom_period
 from proprium.serialization import raw_events
-from proprium.serialization.raw_events import CONTEXT_FIELDS, ExportFormat
+from proprium.serialization.event_fields import CONTEXT_FIELDS
+from proprium.serialization.raw_events import ExportFormat
 from proprium.storage.database import Database
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
@@ -34,14 +35,14 @@ ODD: dict[str, Any] = {
 
 
 @pytest.fixture
-def found(database: Database) -> Property:
+def property_(database: Database) -> Property:
     return a_property(database)
 
 
 @pytest.fixture
-def stored(database: Database, found: Property) -> list[StoredEvent]:
-    """Two thousand and some, in more than one row group, with everything in them that is odd."""
-    number = found.number or 0
+def stored(database: Database, property_: Property) -> list[StoredEvent]:
+    """Appends 2,000 events and more, in several row groups, with unusual values."""
+    number = property_.number or 0
     sent = [
         an_event("ada", property=number, data=ODD, title="=1+1", country="DE", region="DE-HE", city="Bad Homburg"),
         an_event("bob", "09:00:00.000001", property=number, event="@order", page="/-x"),
@@ -50,22 +51,22 @@ def stored(database: Database, found: Property) -> list[StoredEvent]:
         an_event("fay", property=number, screen_width=1920, time_on_page=2**62, automated=True),
         *(an_event("gil", property=number, data={"n": n}) for n in range(2_000)),
     ]
-    return append(database, sent, found)
+    return append(database, sent, property_)
 
 
-def append(database: Database, sent: list[Event], found: Property) -> list[StoredEvent]:
+def append(database: Database, sent: list[Event], property_: Property) -> list[StoredEvent]:
     store = EventStore(database)
     store.append([*sent, an_event("somebody else's", property=77)])
     store.close()
-    return list(read_events(database, found.number))
+    return list(read_events(database, property_.number))
 
 
-def file_of(database: Database, found: Property, kind: ExportFormat) -> bytes:
-    return b"".join(raw_events.stream(raw_events.events_of(database, found), kind))
+def file_of(database: Database, property_: Property, kind: ExportFormat) -> bytes:
+    return b"".join(raw_events.stream(raw_events.events_of(database, property_), kind))
 
 
-def test_json_lines_are_the_events(database: Database, found: Property, stored: list[StoredEvent]) -> None:
-    lines = file_of(database, found, ExportFormat.JSON_LINES).splitlines()
+def test_json_lines_are_the_events(database: Database, property_: Property, stored: list[StoredEvent]) -> None:
+    lines = file_of(database, property_, ExportFormat.JSON_LINES).splitlines()
     assert [json.loads(line) for line in lines] == [
         {
             "id": str(event.id),
@@ -79,9 +80,9 @@ def test_json_lines_are_the_events(database: Database, found: Property, stored: 
 
 
 def test_csv_has_a_column_for_each_known_key_and_all_of_the_data(
-    database: Database, found: Property, stored: list[StoredEvent]
+    database: Database, property_: Property, stored: list[StoredEvent]
 ) -> None:
-    text = file_of(database, found, ExportFormat.CSV).decode()
+    text = file_of(database, property_, ExportFormat.CSV).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert set(rows[0]) == {"id", "created_at", "event", *KNOWN_KEYS, *CONTEXT_FIELDS, "data"}
     assert [json.loads(row["data"]) for row in rows] == [event.data for event in stored]
@@ -98,16 +99,20 @@ def test_csv_has_a_column_for_each_known_key_and_all_of_the_data(
     assert (full["screen_width"], full["time_on_page"], full["automated"]) == ("1920", str(2**62), "true")
 
 
-def test_no_cell_of_the_csv_begins_a_formula(database: Database, found: Property) -> None:
+def test_no_cell_of_the_csv_begins_a_formula(database: Database, property_: Property) -> None:
     names = dict.fromkeys(KNOWN_KEYS, "=1+1") | {"=2": "@x"}
-    event = an_event("ada", event="+x", property=found.number or 0, data=names, country="=X", city="-x", region="@x")
-    append(database, [event], found)
-    _, row = csv.reader(io.StringIO(file_of(database, found, ExportFormat.CSV).decode(), newline=""))
+    event = an_event(
+        "ada", event="+x", property=property_.number or 0, data=names, country="=X", city="-x", region="@x"
+    )
+    append(database, [event], property_)
+    _, row = csv.reader(io.StringIO(file_of(database, property_, ExportFormat.CSV).decode(), newline=""))
     assert [cell for cell in row if cell[:1] in {"=", "+", "-", "@"}] == []
 
 
-def test_parquet_has_types_and_all_of_the_data(database: Database, found: Property, stored: list[StoredEvent]) -> None:
-    table = pq.read_table(io.BytesIO(file_of(database, found, ExportFormat.PARQUET)))
+def test_parquet_has_types_and_all_of_the_data(
+    database: Database, property_: Property, stored: list[StoredEvent]
+) -> None:
+    table = pq.read_table(io.BytesIO(file_of(database, property_, ExportFormat.PARQUET)))
     assert {str(table.schema.field(name).type) for name in ("created_at",)} == {"timestamp[us, tz=UTC]"}
     assert [str(table.schema.field(name).type) for name in ("screen_width", "is_bot", "url")] == [
         "int64",
@@ -122,40 +127,44 @@ def test_parquet_has_types_and_all_of_the_data(database: Database, found: Proper
     assert (full["screen_width"], full["time_on_page"], full["automated"]) == (1920, 2**62, True)
 
 
-def test_a_cut_parquet_file_is_no_parquet_file(database: Database, found: Property, stored: list[StoredEvent]) -> None:
-    whole = file_of(database, found, ExportFormat.PARQUET)
+def test_a_truncated_parquet_file_is_invalid(
+    database: Database, property_: Property, stored: list[StoredEvent]
+) -> None:
+    whole = file_of(database, property_, ExportFormat.PARQUET)
     with pytest.raises(Exception, match=r"(?i)parquet|magic"):
         pq.read_table(io.BytesIO(whole[:-100]))
 
 
 @pytest.mark.parametrize("kind", list(ExportFormat))
-def test_a_property_without_events_is_an_empty_file(database: Database, found: Property, kind: ExportFormat) -> None:
-    content = file_of(database, found, kind)
+def test_a_property_without_events_is_an_empty_file(
+    database: Database, property_: Property, kind: ExportFormat
+) -> None:
+    content = file_of(database, property_, kind)
     if kind is ExportFormat.PARQUET:
         assert pq.read_table(io.BytesIO(content)).num_rows == 0
     else:
         assert content.count(b"\n") == (kind is ExportFormat.CSV)
 
 
-def test_a_period_is_whole_days_of_the_propertys_zone(database: Database, found: Property) -> None:
+def test_a_period_is_whole_days_of_the_propertys_zone(database: Database, property_: Property) -> None:
     moments = ("2026-11-01 22:59:59", "2026-11-01 23:00", "2026-11-02 22:59:59.999999", "2026-11-02 23:00")
-    append(database, [an_event("ada", at, property=found.number or 0) for at in moments], found)
+    append(database, [an_event("ada", at, property=property_.number or 0) for at in moments], property_)
     period = custom_period(DAY, DAY, ZoneInfo("Europe/Berlin"))
-    told = [event.created_at for event in raw_events.events_of(database, found, period)]
-    assert told == [datetime(2026, 11, 1, 23, tzinfo=UTC), datetime(2026, 11, 2, 22, 59, 59, 999_999, UTC)]
+    times = [event.created_at for event in raw_events.events_of(database, property_, period)]
+    assert times == [datetime(2026, 11, 1, 23, tzinfo=UTC), datetime(2026, 11, 2, 22, 59, 59, 999_999, UTC)]
 
 
-def test_what_arrives_meanwhile_is_left_out_so_that_it_ends(database: Database, found: Property) -> None:
-    number = found.number or 0
-    append(database, [an_event(str(n), property=number) for n in range(1_500)], found)
-    reading: Iterator[StoredEvent] = raw_events.events_of(database, found)
+def test_events_that_arrive_during_the_export_are_left_out(database: Database, property_: Property) -> None:
+    number = property_.number or 0
+    append(database, [an_event(str(n), property=number) for n in range(1_500)], property_)
+    reading: Iterator[StoredEvent] = raw_events.events_of(database, property_)
     first = next(reading)
-    append(database, [an_event("late", property=number)], found)
+    append(database, [an_event("late", property=number)], property_)
     assert "late" not in {event.data["user_id"] for event in (first, *reading)}
 
 
-def test_a_download_that_is_given_up_holds_no_connection(database: Database, found: Property) -> None:
-    append(database, [an_event(str(n), property=found.number or 0) for n in range(1_500)], found)
-    readers = [raw_events.events_of(database, found) for _ in range(40)]  # more than the pool has
+def test_a_cancelled_download_holds_no_connection(database: Database, property_: Property) -> None:
+    append(database, [an_event(str(n), property=property_.number or 0) for n in range(1_500)], property_)
+    readers = [raw_events.events_of(database, property_) for _ in range(40)]  # more than the pool has
     assert {next(reader).event for reader in readers} == {"page_view"}
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]

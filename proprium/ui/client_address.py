@@ -1,0 +1,17 @@
+"""Client address of a connection, as the composition root determines it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.requests import HTTPConnection
+
+ClientAddressOf = Callable[[HTTPConnection], str | None]
+
+
+def peer_address(connection: HTTPConnection) -> str | None:
+    """Returns the address of the TCP peer.
+
+    Behind a proxy, the composition root passes a better function.
+    """
+    return connection.client.host if connection.client else None

@@ -1,0 +1,55 @@
+"""Counts, changes and filters in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from proprium.figures.wording import all_filters_text, change_text, count_text, filter_text
+from proprium.metrics.comparison import change
+from proprium.metrics.query.filters import Filter, Operator
+from proprium.metrics.results import Metric
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "text"),
+    [
+        (1, "visitors", "1 visitor"),
+        (0, "visitors", "0 visitors"),
+        (1, "page views", "1 page view"),
+        (1, "hits", "1 hit"),
+        (1, "sessions", "1 session"),
+        (1, "events", "1 event"),
+        (12_431, "events", "12,431 events"),
+    ],
+)
+def test_a_count_has_its_unit_in_the_right_number(count: int, unit: str, text: str) -> None:
+    assert count_text(count, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("filter_", "text"),
+    [
+        (Filter("country", Operator.IS, ("DE",)), "Country is Germany"),
+        (Filter("country", Operator.IS, ("",)), "Country is not set"),
+        (Filter("country", Operator.IS_NOT, ("DE",)), "Country is not Germany"),
+        (Filter("country", Operator.IS_NOT, ("",)), "Country is set"),
+        (Filter("page", Operator.CONTAINS, ("/docs",)), "Page contains /docs"),
+        (Filter("page", Operator.NOT_CONTAINS, ("/docs",)), "Page does not contain /docs"),
+        (Filter("page", Operator.MATCHES, ("/docs/*",)), "Page matches /docs/*"),
+        (Filter("country", Operator.ONE_OF, ("DE", "FR")), "Country is one of Germany, FR"),
+        (Filter("data.plan", Operator.IS_SET), "plan is set"),
+    ],
+)
+def test_a_filter_is_a_sentence(filter_: Filter, text: str) -> None:
+    assert filter_text(filter_, lambda _, value: {"DE": "Germany"}.get(value, value)) == text
+
+
+def test_several_filters_are_one_sentence() -> None:
+    filters = (Filter("event", Operator.IS, ("sign_up",)), Filter("data.plan", Operator.IS, ("pro",)))
+    assert all_filters_text(filters) == "Event is sign_up and plan is pro"
+    assert all_filters_text(()) == ""
+
+
+def test_a_change_from_nothing_is_new() -> None:
+    assert change_text(change(5, 0, Metric.VISITORS)) == "new"
+    assert change_text(change(110, 100, Metric.VISITORS)) == "+10.0%"
