@@ -112,7 +112,7 @@ def test_an_event_opens_its_keys_their_values_and_a_value_filters(page: Page, se
 def test_an_hour_of_the_week_filters_the_page(page: Page, server: Server) -> None:
     shown(page, server)
     plot = page.locator(".week")
-    expect(plot).to_have_attribute("aria-label", re.compile("Most page views: "))
+    expect(plot).to_have_attribute("aria-label", re.compile("Busiest hour: "))
     plot.evaluate("(plot) => plot.emit('plotly_click', {points: [{customdata: ['3-07', 'Wednesday 07:00', '0']}]})")
     expect(page.get_by_text("Weekday and hour is Wednesday 07:00")).to_be_visible()
     expect(page).to_have_url(re.compile("weekday_hour%3Ais%3A3-07"))

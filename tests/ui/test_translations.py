@@ -235,7 +235,7 @@ async def test_the_dialogs_of_a_dashboard_are_translated(site: Site) -> None:
         cards = next(each for each in page.elements.values() if "headline" in each.classes)
         UserInteraction(browser, {cards}, None).trigger("click", ["", "visitors"])
         await shows(page, "⟦Keyboard shortcuts⟧", "⟦Break down by⟧", "⟦Edit filter⟧", "⟦Delete #1?⟧", "⟦1 page⟧, ⟦")
-        await shows(page, "⟦⟦Visitors⟧: how this number is calculated⟧", "⟦View as SQL⟧", "⟦1 session⟧")
+        await shows(page, "⟦⟦Visitors⟧: calculation⟧", "⟦View as SQL⟧", "⟦1 session⟧")
         elements = [element for number, element in page.elements.items() if number not in page_elements]
         texts = [text for element in elements for text in page_texts(element)]
     assert untranslated(texts, DATA) == []

@@ -21,7 +21,7 @@ _HEADER_SLOT = """
       {{ col.label }}
     </button>
   </th>
-  <th class="tail"><span class="hidden-name">{{ props.cols[0].explain }}</span></th>
+  <th class="tail"><span class="hidden-name">{{ props.cols[0]?.explain }}</span></th>
 </tr>
 """
 _BODY_SLOT = """

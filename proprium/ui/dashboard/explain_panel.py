@@ -34,7 +34,7 @@ class ExplainPanel:
 
     async def open(self, query: Query, metric: Metric) -> None:
         """`query` is the one on the screen."""
-        title = _("{metric}: how this number is calculated", metric=_(numbers.METRIC_TITLES[metric]))
+        title = _("{metric}: calculation", metric=_(numbers.METRIC_TITLES[metric]))
         with dialog(title, size="side") as box, ui.element("div").classes("stack wide whybody") as body:
             for height in (64, 120, 200):
                 skeleton(height)

@@ -153,7 +153,7 @@ class RankedTile:
             key_by_label.setdefault(tab.group or tab.label, tab.key)
         tab_options = [(key, _(label)) for label, key in key_by_label.items()]
         with self.panel.head:
-            self._hint = span("", "s end cut")
+            self._hint = span("", "s end cut ranked-total")
             self._tabs = TabRow(
                 tab_options if len(tile.tabs) > 1 else [],
                 on_tab=lambda key: on_tab(tile, key),
