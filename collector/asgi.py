@@ -61,10 +61,10 @@ async def _handle_post(collector: Collector, request: Request, receive: Receive)
     except ClientDisconnected:
         return None
     except Exception as problem:
-        should_notify = collector.should_notify(problem)
-        if should_notify and request.body is None:
+        is_sampled = collector.sample(problem)
+        if is_sampled and request.body is None:
             request.body = await rejections.first_bytes(request, receive)
-        return collector.reject(request, problem, should_notify)
+        return collector.reject(request, problem, is_sampled)
     return await _handle(collector, request)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -141,19 +142,19 @@ def _parse_time(raw_time: Any) -> datetime | None:
 async def store_events(collector: Collector, parsed_events: Sequence[ParsedEvent]) -> list[EventResult]:
     """Stores the accepted events in one commit and returns every event's result.
 
-    Results are in the order of the events. Counts every event, also when the commit fails.
+    Results are in the order of the events. Observers are notified of every event, also when the commit fails.
     Raises StoreUnavailable when nothing was stored; the sender may retry.
     """
-    counters = collector.counters
-    counters.received += len(parsed_events)
+    event_count = len(parsed_events)
+    collector.observers.on_received(event_count)
     try:
         return await _process_and_store(collector, parsed_events)
     except StoreUnavailable:
-        counters.rejected[StoreUnavailable.status] += len(parsed_events)
+        collector.observers.on_rejected(StoreUnavailable.status, event_count)
         raise
     except Exception as problem:
-        log.exception("batch import of %d events failed", len(parsed_events))
-        counters.rejected[StoreUnavailable.status] += len(parsed_events)
+        log.exception("batch import failed", extra={"events": event_count})
+        collector.observers.on_rejected(StoreUnavailable.status, event_count)
         raise StoreUnavailable("Something went wrong here. Try again in a moment.") from problem
 
 
@@ -177,6 +178,9 @@ async def _process_and_store(collector: Collector, parsed_events: Sequence[Parse
     flags = await collector.store(list(accepted_hits.values())) if accepted_hits else ()
     for (index, (hit, _)), is_new in zip(accepted_hits.items(), flags, strict=True):
         results[index] = EventResult("stored" if is_new else "duplicate", hit.id)
-    collector.count_dropped(dropped_hits)
-    collector.counters.rejected.update(result.problem.status for result in results.values() if result.problem)
+    if dropped_hits:
+        collector.observers.on_dropped(dropped_hits)
+    problems = [result.problem for result in results.values() if result.problem]
+    for status, event_count in Counter(problem.status for problem in problems).items():
+        collector.observers.on_rejected(status, event_count)
     return [results[index] for index in range(len(parsed_events))]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
-from collector.ports import EventSink
+from collector.ports import EventSink, StoredFlags
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,6 @@ MAX_BATCH = 500  # events in one commit
 MIN_BATCH = 32  # events that commit at once: from here their own cost exceeds the fixed 0.2 ms of a commit
 MAX_DELAY_S = 0.020  # between the starts of two commits, while fewer than MIN_BATCH events wait
 MAX_QUEUED_EVENTS = 10_000  # more are rejected with a 503, so that the sender retries
-
-StoredFlags = Sequence[bool]
-"""One bool per event: True stored, False a duplicate."""
 
 OnCommit = Callable[[Sequence[Event], StoredFlags], None]
 CommitCallback = Callable[[StoredFlags | StoreUnavailable], None]

@@ -17,7 +17,7 @@ import orjson
 from collector.errors import RequestRejected
 from collector.event import HitOutcome
 from collector.known_fields import page_and_host
-from collector.parse import MAX_EVENT_NAME_LENGTH, MAX_EVENTS, RequestContext, parse_uuid
+from collector.parse import MAX_EVENT_NAME_LENGTH, MAX_EVENTS, parse_uuid
 from collector.request import Receive, Request
 from collector.user_agent import classify
 
@@ -61,14 +61,15 @@ class RejectionSampler:
         return self._count_by_status[status] <= MAX_SAMPLES_PER_SECOND
 
 
-def outcomes(request: Request, context: RequestContext, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
+def outcomes(request: Request, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
     """Returns an outcome for each property id in the request.
 
     The caller checks that the property exists.
     """
+    context = request.context
     preview = _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
     ids = list(dict.fromkeys(parsed_id for text in preview.property_ids if (parsed_id := parse_uuid(text))))
-    if not ids:
+    if not ids or context is None:
         return []
     page, host = page_and_host(preview.url) if preview.url else (None, None)
     count = request.event_count

@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 
 from collector.asgi import collector_middleware
 from collector.client_address import ClientAddressResolver
+from collector.counters import Counters
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
@@ -48,7 +49,7 @@ HALF = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: "
 class House:
     server: uvicorn.Server
     connections: ConnectionRegistry
-    collector: Collector
+    counters: Counters
     sink: Sink
 
     @property
@@ -135,7 +136,9 @@ async def opened(limits: ConnectionLimits = SHORT, **options: Any) -> AsyncItera
     sink = Sink()
     writer = GroupCommit(sink)
     writer.start()
-    collector = Collector(Directory(), writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0, **options)
+    counters = Counters()
+    pipeline = Pipeline(GeoIPDatabase(None), Salts())
+    collector = Collector(Directory(), writer, pipeline, observers=[counters], collect_rate=0, **options)
     connections = ConnectionRegistry(collector.client_addresses, limits)
     config = uvicorn.Config(
         collector_middleware(BodyLimitMiddleware(app()), collector),
@@ -151,12 +154,12 @@ async def opened(limits: ConnectionLimits = SHORT, **options: Any) -> AsyncItera
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        yield House(server, connections, collector, sink)
+        yield House(server, connections, counters, sink)
     finally:
         server.should_exit = True
         await serving
         writer.stop()
-        assert collector.counters.received == collector.counters.outcome_count
+        assert counters.received == counters.outcome_count
         assert connections.open_count == 0
 
 
@@ -268,7 +271,7 @@ async def test_a_body_that_does_not_come_is_408(house: House, path: str) -> None
     answer = await client.rest()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"did not arrive in time" in answer
-    assert house.collector.counters.received == 0
+    assert house.counters.received == 0
 
 
 async def test_a_body_byte_by_byte_is_no_way_around_it(house: House) -> None:

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from collector.asgi import collector_middleware
+from collector.counters import Counters
 from collector.event import Event, Identity
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
@@ -50,7 +51,7 @@ class Street:
     server: uvicorn.Server
     sink: SlowSink
     directory: Directory
-    collector: Collector
+    counters: Counters
     short: list[FastRequest] = field(default_factory=list)
 
     @property
@@ -90,7 +91,9 @@ async def opened() -> AsyncIterator[Street]:
     sink, directory = SlowSink(), Directory()
     writer = GroupCommit(sink, queue_limit=200)
     writer.start()
-    collector = Collector(directory, writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0)
+    counters = Counters()
+    pipeline = Pipeline(GeoIPDatabase(None), Salts())
+    collector = Collector(directory, writer, pipeline, observers=[counters], collect_rate=0)
     short: list[FastRequest] = []
 
     class Watched(CollectProtocol):
@@ -112,13 +115,13 @@ async def opened() -> AsyncIterator[Street]:
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        yield Street(server, sink, directory, collector, short)
+        yield Street(server, sink, directory, counters, short)
     finally:
         sink.is_open.set()
         server.should_exit = True
         await serving
         writer.stop()
-        assert collector.counters.received == collector.counters.outcome_count
+        assert counters.received == counters.outcome_count
 
 
 @pytest.fixture
@@ -236,7 +239,7 @@ async def test_a_sender_that_leaves_before_its_answer_is_counted_and_hurts_nobod
         await asyncio.sleep(0.01)
     street.sink.is_open.set()
     assert (await staying)[0].startswith(b"HTTP/1.1 204")
-    assert street.collector.counters.stored == 2
+    assert street.counters.stored == 2
 
 
 async def test_a_full_queue_is_said_at_once(street: Street) -> None:

@@ -156,7 +156,7 @@ def run_apart(replay: Replay, log: list[tuple[datetime, dict[str, str], bytes]])
     thread = threading.Thread(target=lambda: asyncio.run(replay.play(log)))
     thread.start()
     thread.join()
-    counters = replay.collector.counters
+    counters = replay.counters
     assert counters.received == counters.stored == sum(len(json.loads(body)) for _, _, body in log)
 
 

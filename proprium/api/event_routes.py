@@ -127,8 +127,8 @@ def _reject_foreign_properties(
 def _count_rejected(collector: Collector, problem: RequestRejected | UserFacingError) -> None:
     """Counts a rejected request: an unreadable body as one event, an oversized array as its length."""
     event_count = getattr(problem, "event_count", 1)
-    collector.counters.received += event_count
-    collector.counters.rejected[problem.status] += event_count
+    collector.observers.on_received(event_count)
+    collector.observers.on_rejected(problem.status, event_count)
 
 
 def _results_response(results: Sequence[EventResult]) -> Response:

@@ -157,7 +157,7 @@ def _build_parts(settings: Settings, atlas: Atlas) -> tuple[ServerParts, HitFeed
     rules_source = stored_rules(database, counts_automated=settings.is_loopback)
     projector = Projector(change_feed, warehouse, rules_source, live_queries.invalidate)
     collector_parts = build_collector_parts(
-        settings, database, atlas, on_commit=lambda *_: change_feed.wake(), listener=hit_feed.publish
+        settings, database, atlas, on_commit=lambda *_: change_feed.wake(), on_outcome=hit_feed.publish
     )
     jobs = JobScheduler(
         standard_jobs(settings, database, collector_parts.visitor_keys, warehouse_erased_seq=projector.erased_to)

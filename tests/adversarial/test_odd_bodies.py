@@ -32,7 +32,7 @@ async def test_nonsense_is_refused_with_a_reason(door: Door) -> None:
         assert answer.status_code == 400, (body[:150], answer.text)
         assert answer.json()["detail"]
     assert not door.sink.events
-    assert door.collector.counters.received == door.collector.counters.outcome_count
+    assert door.counters.received == door.counters.outcome_count
 
 
 async def test_odd_things_are_taken_and_harmless(door: Door) -> None:
@@ -40,7 +40,7 @@ async def test_odd_things_are_taken_and_harmless(door: Door) -> None:
         some = TAKEN[start : start + 50]
         for body, answer in zip(some, await asyncio.gather(*map(door.send, some)), strict=True):
             assert answer.status_code == 204, (body[:150], answer.text)
-        assert door.collector.counters.received == door.collector.counters.outcome_count
+        assert door.counters.received == door.counters.outcome_count
     for event in door.sink.events:
         assert "\0" not in repr(event)
         orjson.dumps(event.data).decode()
@@ -104,7 +104,7 @@ async def test_broken_http_leaves_no_500_and_the_next_one_is_served(door: Door) 
         await asyncio.gather(*(spoken(port, request, hangs_up=True) for request in BROKEN_HTTP))
         good = b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
         assert (await spoken(port, good)).startswith(b"HTTP/1.1 204")
-    assert door.collector.counters.received == door.collector.counters.outcome_count
+    assert door.counters.received == door.counters.outcome_count
 
 
 # Anything at all, and what looks like an event more often than chance would have it.
@@ -146,7 +146,7 @@ async def test_whatever_is_sent_is_answered_and_accounted_for(make_door: MakeDoo
         request: Any = door.client.post("/collect", content=body, headers=sent)
         answer = asyncio.run_coroutine_threadsafe(request, loop).result(30)
         assert answer.status_code in SENTENCES, answer.text
-        assert door.collector.counters.received == door.collector.counters.outcome_count
+        assert door.counters.received == door.counters.outcome_count
 
     await asyncio.to_thread(send)
 

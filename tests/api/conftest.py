@@ -61,7 +61,7 @@ def doors(database: Database, tmp_path: Path) -> Iterator[CollectorParts]:
     doors.group_commit.start()
     yield doors
     doors.stop()
-    counters = doors.collector.counters
+    counters = doors.counters
     assert counters.received == counters.outcome_count, counters
     assert counters.stored == len(list(read_events(database)))
 

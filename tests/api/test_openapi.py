@@ -90,7 +90,7 @@ def test_it_answers_as_it_says_whatever_is_asked(
         cases = operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE)
         quick(8 if operation.method == "get" else 40)(given(case=cases)(ask))()
     assert set(asked) == READS | {"/events"}
-    assert doors.collector.counters.received >= 40
+    assert doors.counters.received >= 40
 
 
 def quick(count: int) -> settings:

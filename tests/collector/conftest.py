@@ -13,11 +13,13 @@ import httpx
 import pytest
 
 from collector.asgi import Scope, Send, collector_middleware
+from collector.counters import Counters
 from collector.event import Event, HitOutcome
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
+from collector.outcome_reporter import OutcomeReporter
 from collector.pipeline import Pipeline
-from collector.ports import PropertyRules
+from collector.ports import CollectorObserver, PropertyRules
 from collector.request import Receive
 from collector.service import Collector
 from collector.tracker_script import ScriptFile
@@ -77,7 +79,9 @@ class Door:
     script: ScriptFile
     directory: Directory
     sink: Sink
+    counters: Counters
     outcomes: list[HitOutcome]
+    notified: list[UUID]  # the property of each outcome
 
     async def send(self, body: Any, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else None
@@ -111,17 +115,29 @@ async def make_door() -> AsyncIterator[MakeDoor]:
         geo: GeoIPDatabase | None = None,
         queue_limit: int = 10_000,
         script: ScriptFile = SCRIPT,
+        observers: Sequence[CollectorObserver] = (),
         **settings: Any,
     ) -> Door:
-        directory, sink, outcomes = Directory(), Sink(), list[HitOutcome]()
+        directory, sink, counters = Directory(), Sink(), Counters()
+        outcomes, notified = list[HitOutcome](), list[UUID]()
+
+        def listener(property_id: UUID, outcome: HitOutcome) -> None:
+            outcomes.append(outcome)
+            notified.append(property_id)
+
         writer = GroupCommit(sink, queue_limit=queue_limit)
         writer.start()
-        settings = {"listener": lambda _, outcome: outcomes.append(outcome), "collect_rate": 0, **settings}
-        collector = Collector(directory, writer, Pipeline(geo or GeoIPDatabase(None), Salts()), **settings)
+        collector = Collector(
+            directory,
+            writer,
+            Pipeline(geo or GeoIPDatabase(None), Salts()),
+            observers=[*observers, counters, OutcomeReporter(directory, listener)],
+            **{"collect_rate": 0, **settings},
+        )
         app = collector_middleware(not_found, collector, script)
         transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
-        made.append((Door(client, collector, script, directory, sink, outcomes), writer))
+        made.append((Door(client, collector, script, directory, sink, counters, outcomes, notified), writer))
         return made[-1][0]
 
     yield make
@@ -138,7 +154,7 @@ async def door(make_door: MakeDoor) -> Door:
 
 def assert_books_balance(door: Door) -> None:
     """Received = stored + duplicate + dropped + rejected, and stored is what the sink holds."""
-    counters = door.collector.counters
+    counters = door.counters
     assert counters.received == counters.outcome_count, counters
     assert counters.stored == len(door.sink.events)
 

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from collector.asgi import collector_middleware
+from collector.counters import Counters
 from collector.event import Event
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
@@ -37,7 +38,9 @@ class Site:
         self.directory, self.sink = Directory(), Sink()
         self.writer = GroupCommit(self.sink)
         self.writer.start()
-        self.collector = Collector(self.directory, self.writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0)
+        self.counters = Counters()
+        pipeline = Pipeline(GeoIPDatabase(None), Salts())
+        self.collector = Collector(self.directory, self.writer, pipeline, observers=[self.counters], collect_rate=0)
         self._serve_collector()
         self.number, self.html = 0, ""
         self.renew()

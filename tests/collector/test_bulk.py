@@ -168,7 +168,7 @@ async def test_every_event_has_its_own_result_and_the_books_balance(door: Door) 
     assert [result.reason for result in results[2:4]] == ["hostname", "excluded_ip"]
     assert [result.problem.status for result in results[4:] if result.problem] == [404, 400]
     assert results[0].id == results[1].id == UUID(twice["id"])
-    counters = door.collector.counters
+    counters = door.counters
     assert (counters.received, counters.stored, counters.duplicate) == (6, 1, 1)
     assert counters.dropped == {"hostname": 1, "excluded_ip": 1}
     assert counters.rejected == {404: 1, 400: 1}
@@ -178,11 +178,11 @@ async def test_when_nothing_can_be_stored_the_whole_request_may_be_sent_again(do
     door.sink.trouble = lambda events: StoreUnavailable("The disk is full.")
     with pytest.raises(StoreUnavailable):
         await take(door, ORDER, {"event": ""})
-    assert door.collector.counters.rejected == {503: 2}
+    assert door.counters.rejected == {503: 2}
     door.directory.find = lambda property_id: 1 / 0  # type: ignore[assignment]
     with pytest.raises(StoreUnavailable):
         await take(door, ORDER)
-    assert door.collector.counters.rejected == {503: 3}
+    assert door.counters.rejected == {503: 3}
 
 
 async def test_a_thousand_are_one_commit(door: Door) -> None:

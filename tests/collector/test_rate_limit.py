@@ -41,7 +41,7 @@ async def test_events_are_counted_not_requests(make_door: MakeDoor, clock: Clock
     door = make_door(collect_rate=100, monotonic=clock)
     assert await statuses(door, [[VIEW] * 100] * 5) == [204, 204, 429, 429, 429]
     assert len(door.sink.events) == 200
-    assert door.collector.counters.rejected[429] >= 3
+    assert door.counters.rejected[429] >= 3
     clock.now_s += 1.1
     assert await statuses(door, [[VIEW] * 100] * 2) == [204, 429]
     assert await statuses(door, [VIEW] * 5) == [204] * 5
@@ -51,7 +51,7 @@ async def test_an_array_is_taken_or_refused_as_a_whole(make_door: MakeDoor, cloc
     door = make_door(collect_rate=100, monotonic=clock)
     assert await statuses(door, [[VIEW] * 100, [VIEW] * 50, [VIEW] * 60]) == [204, 204, 429]
     assert len(door.sink.events) == 150
-    counters = door.collector.counters
+    counters = door.counters
     assert (counters.received, counters.stored, counters.rejected) == (210, 150, {429: 60})
     assert door.outcomes[-1].event == "60 events"
     assert await statuses(door, [[VIEW] * 40]) == [204]  # the refused array cost no more than a request

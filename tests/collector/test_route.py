@@ -11,6 +11,7 @@ import pytest
 
 from collector.errors import StoreUnavailable
 from collector.event import Identity
+from collector.ports import CollectorObserver
 from collector.tracker_script import ScriptFile
 from tests.collector.conftest import CHROME, PROPERTY, Door, MakeDoor
 
@@ -46,8 +47,8 @@ async def test_the_same_id_is_stored_once(door: Door) -> None:
     same = VIEW | {"id": str(uuid4())}
     await door.send(same)
     assert (await door.send([same, same])).status_code == 204
-    assert door.collector.counters.stored == 3
-    assert door.collector.counters.duplicate == 2
+    assert door.counters.stored == 3
+    assert door.counters.duplicate == 2
     assert [outcome.is_duplicate for outcome in door.outcomes] == [False, False, False, True, True]
 
 
@@ -56,7 +57,7 @@ async def test_an_unknown_property_is_404_and_takes_its_whole_array_along(door: 
     assert (await door.send(stranger)).status_code == 404
     assert (await door.send([VIEW, stranger])).status_code == 404
     assert not door.sink.events
-    assert door.collector.counters.rejected == {404: 3}
+    assert door.counters.rejected == {404: 3}
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
@@ -114,7 +115,7 @@ async def test_no_commit_is_503_and_may_be_sent_again(door: Door) -> None:
     answer = await door.send([VIEW, VIEW])
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
-    assert door.collector.counters.rejected == {503: 2}
+    assert door.counters.rejected == {503: 2}
     door.sink.trouble = lambda events: None
     assert (await door.send(VIEW)).status_code == 204
 
@@ -183,7 +184,7 @@ async def test_events_that_share_their_words_are_each_in_the_books(door: Door) -
     known = str(uuid4())
     short = [VIEW | {"id": str(uuid4())}, {"event": "session_start", "id": known}, {"event": "x", "id": known}]
     await door.send(short, origin="https://example.com")
-    counters = door.collector.counters
+    counters = door.counters
     assert (counters.received, counters.stored, counters.duplicate) == (3, 2, 1)
     first, second = door.sink.events
     assert (first.data, first.page, first.hostname) == (second.data, second.page, second.hostname)
@@ -213,7 +214,7 @@ async def test_bots_are_kept_apart_or_discarded_but_never_told(door: Door) -> No
     door.directory.set(discards_bots=True)
     assert "x-dropped" not in (await door.send([VIEW, VIEW], user_agent=googlebot)).headers
     assert len(door.sink.events) == 1
-    assert door.collector.counters.dropped == {"bot": 2}
+    assert door.counters.dropped == {"bot": 2}
 
 
 # ---- addresses ----
@@ -419,15 +420,34 @@ async def test_the_install_page_hears_what_became_of_a_hit(door: Door) -> None:
     assert (dropped.is_stored, dropped.reason, dropped.hostname) == (False, "hostname", "blog.example")
 
 
-async def test_a_listener_that_fails_harms_nobody(make_door: MakeDoor, caplog: pytest.LogCaptureFixture) -> None:
-    door = make_door(listener=lambda property_id, outcome: 1 / 0)
+class FailingObserver(CollectorObserver):
+    """Raises whatever happens."""
+
+    def _fail(self, *_: object) -> None:
+        raise ZeroDivisionError
+
+    on_received = on_stored = on_dropped = on_not_stored = on_rejected = on_request_rejected = _fail
+
+
+async def test_an_observer_that_fails_harms_no_response_and_no_other_observer(
+    make_door: MakeDoor, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = make_door(observers=[FailingObserver()], queue_limit=2)
     assert (await door.send(VIEW)).status_code == 204
-    assert "ZeroDivisionError" in caplog.text
+    assert (await door.send(VIEW, sec_purpose="prefetch")).headers["x-dropped"] == "prefetch"
+    assert (await door.send(VIEW | {"event": ""})).status_code == 400
+    assert (await door.send([VIEW, VIEW, VIEW])).status_code == 503
+    failures = [record for record in caplog.records if record.msg.startswith("collector observer failed")]
+    assert len(failures) == 4 + 1 + 1 + 2 + 2  # received, stored, dropped, and two calls for each rejected request
+    assert {vars(record)["observer"] for record in failures} == {"FailingObserver._fail"}
+    assert (door.counters.received, door.counters.stored, door.counters.rejected) == (6, 1, {400: 1, 503: 3})
+    assert [outcome.reason for outcome in door.outcomes][:2] == [None, "prefetch"]
+    assert [(outcome.reason or "")[:3] for outcome in door.outcomes][2:] == ["400", "503", "503", "503"]
 
 
 async def test_counters_are_told_to_prometheus(door: Door) -> None:
     await door.send(VIEW)
     await door.send(b"{")
-    text = door.collector.counters.prometheus()
+    text = door.counters.prometheus()
     assert "proprium_events_received_total 2" in text
     assert 'proprium_events_rejected_total{status="400"} 1' in text

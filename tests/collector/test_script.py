@@ -297,7 +297,7 @@ def test_what_could_not_be_sent_is_sent_again_with_the_same_id(site: Site, page:
 def test_it_gives_up_after_three_tries_and_at_once_when_refused(site: Site, page: Page) -> None:
     tries: list[Any] = []
     page.on("request", lambda request: tries.append(request.post_data_json) if request.method == "POST" else None)
-    rejected = site.collector.counters.rejected
+    rejected = site.counters.rejected
     rejected.clear()
 
     def answered(status: int, events: int) -> None:

@@ -175,7 +175,7 @@ def test_another_propertys_trouble_is_its_own(site: Site, page: Page) -> None:
     other = uuid4()
     site.directory.rules[other] = PropertyRules(other, 4_712)
     site.sink.trouble = lambda events: OSError("the disk is away")
-    rejected = site.collector.counters.rejected
+    rejected = site.counters.rejected
     before = rejected[503]
     visit(page, site.url)
     page.evaluate(f"collectorQueue.push({{event: 'theirs', collectorId: '{other}'}})")

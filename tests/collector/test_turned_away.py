@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -62,14 +62,12 @@ async def test_what_is_no_json_still_names_its_property(door: Door, spelling: st
 async def test_every_property_of_a_refused_array_is_told_and_strangers_are_not(door: Door) -> None:
     other, stranger = uuid4(), uuid4()
     door.directory.rules[other] = PropertyRules(other, 8)
-    told: list[UUID] = []
-    door.collector._listener = lambda property_id, _: told.append(property_id)
     sent = [VIEW, VIEW | {"collectorId": str(stranger)}, VIEW | {"collectorId": str(other)}]
     assert (await door.send(sent)).status_code == 404
-    assert told == [PROPERTY, other]
+    assert door.notified == [PROPERTY, other]
     assert (await door.send(VIEW | {"collectorId": str(stranger), "event": ""})).status_code == 400
     assert (await door.send(VIEW | {"collectorId": str(stranger)})).status_code == 404
-    assert told == [PROPERTY, other]
+    assert door.notified == [PROPERTY, other]
 
 
 @pytest.mark.parametrize("is_announced", [True, False])
@@ -136,7 +134,7 @@ async def test_a_flood_is_looked_at_a_few_times_a_second_and_answered_all_the_sa
     assert [(await door.send(VIEW)).status_code for _ in range(58)] == [429] * 58
     assert len(read) == 5
     assert sum("429" in (outcome.reason or "") for outcome in door.outcomes) == 5
-    assert door.collector.counters.rejected == {429: 58}
+    assert door.counters.rejected == {429: 58}
 
 
 async def test_a_body_that_does_not_come_holds_nobody_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
