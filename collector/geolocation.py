@@ -76,7 +76,10 @@ class GeoIPDatabase:
             with _private_copy(self._path) as private_copy:
                 lookup = self._lookup_for(private_copy)
         except Exception as problem:  # a broken file must not stop the collection
-            log.warning("GeoIP database %s cannot be read; visitors have no location: %s", self._path.name, problem)
+            log.warning(
+                "GeoIP database cannot be read; visitors have no location",
+                extra={"file": self._path.name, "error": str(problem)},
+            )
             return
         self._lookup, self.is_ready = lru_cache(MAX_CACHED_ADDRESSES)(self._with_error_handling(lookup)), True
 
@@ -109,7 +112,7 @@ class GeoIPDatabase:
             except Exception as problem:
                 if not self._has_logged_error:
                     self._has_logged_error = True
-                    log.warning("GeoIP lookup failed: %s", type(problem).__name__)
+                    log.warning("GeoIP lookup failed", extra={"error_type": type(problem).__name__})
                 return UNKNOWN_LOCATION
 
         return locate

@@ -115,7 +115,7 @@ class GroupCommit:
         try:
             self._commit_until_stopped()
         except BaseException as problem:
-            log.critical("committer thread crashed, restarting: %s", type(problem).__name__)
+            log.critical("committer thread crashed, restarting", extra={"error_type": type(problem).__name__})
             self._reject_batch(self._in_flight, StoreUnavailable("The event could not be stored."))
             with self._condition:
                 if self._queued_count or not self._is_open:  # else the next enqueue starts it
@@ -163,7 +163,7 @@ class GroupCommit:
 
     def _commit_one_by_one(self, batch: list[PendingRequest], problem: Exception) -> None:
         """Retries each request alone: one bad event must not fail its batch."""
-        log.error("commit of %d requests failed: %s", len(batch), type(problem).__name__, exc_info=problem)
+        log.error("commit failed, retrying each request alone", exc_info=problem, extra={"requests": len(batch)})
         if len(batch) == 1:
             self._reject_batch(batch, StoreUnavailable("The event could not be stored."))
             return
@@ -200,7 +200,7 @@ def _deliver_results(results: Sequence[tuple[PendingRequest, StoredFlags | Store
         try:
             loop.call_soon_threadsafe(_run_callbacks, loop_results)
         except RuntimeError:  # the loop is closed: no client waits
-            log.warning("%d requests ended before their commit was done", len(loop_results))
+            log.warning("event loop closed before the commit was done", extra={"requests": len(loop_results)})
 
 
 def _run_callbacks(results: Sequence[tuple[PendingRequest, StoredFlags | StoreUnavailable]]) -> None:

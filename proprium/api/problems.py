@@ -87,7 +87,7 @@ def _client_disconnected_response(_: Request, error: Exception) -> Response:
 
 
 def _internal_error_response(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("request failed", exc_info=error, extra={"method": request.method, "path": request.url.path})
     return problem_response(
         500, "Server error", "The server could not handle the request. The server log has the details."
     )

@@ -135,7 +135,7 @@ class Traffic:
         try:
             await self._writer.append(events)
         except StoreUnavailable as problem:
-            log.info("sample traffic was not stored: %s", problem)
+            log.info("sample traffic was not stored", extra={"error": str(problem)})
 
     def _build_hit(self, scheduled_step: ScheduledStep, now: datetime) -> Hit:
         return Hit(

@@ -288,7 +288,11 @@ class _Topic:
             self._is_stale = True
             self._task = None
             is_defect = not isinstance(problem, UserFacingError)
-            log.warning("live query of property %s failed: %s", self.property_number, problem, exc_info=is_defect)
+            log.warning(
+                "live query failed",
+                exc_info=is_defect,
+                extra={"property_number": self.property_number, "error": str(problem)},
+            )
             for subscription in self._active_subscriptions():
                 subscription.report_error(problem)
             return  # the next change retries; a retry loop would only repeat the error

@@ -217,7 +217,7 @@ async def _run_demo(settings: Settings, parts: ServerParts) -> None:
 def _write_sample_history(database: Database, exemplar: Property) -> None:
     assert exemplar.number is not None
     written_count = write_history(database, exemplar.number, utc_now(), EVENT_COUNT)
-    log.info("sample history written: %s events", f"{written_count:,}", extra={"events": written_count})
+    log.info("sample history written", extra={"events": written_count})
 
 
 def _add_sample(database: Database, owner_id: UUID) -> None:

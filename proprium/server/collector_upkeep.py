@@ -55,7 +55,7 @@ class CollectorUpkeep:
             if self._commit_watcher.has_new_commits():
                 self._load_trusted_proxies()
         except Exception as problem:
-            log.warning("collector upkeep failed, will retry: %s", problem)
+            log.warning("collector upkeep failed, will retry", extra={"error": str(problem)})
 
     def _report_untrusted_proxy(self) -> None:
         address = self._client_addresses.untrusted_proxy

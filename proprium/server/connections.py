@@ -150,9 +150,10 @@ class ConnectionRegistry:
         if now_s - self._warned_at_s >= WARNING_INTERVAL_S:
             self._warned_at_s = now_s
             log.warning(
-                "connection limit reached, new connections are rejected: %s open, limit %s in total, %s per address",
-                self.open_count,
-                self.limits.max_total,
-                self.limits.max_per_address,
-                extra={"open": self.open_count},
+                "connection limit reached, new connections are rejected",
+                extra={
+                    "open_connections": self.open_count,
+                    "max_total": self.limits.max_total,
+                    "max_per_address": self.limits.max_per_address,
+                },
             )

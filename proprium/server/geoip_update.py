@@ -63,12 +63,13 @@ def refresh(
         try:
             _fetch(url, target, timeout_s)
         except (httpx.HTTPError, httpx.InvalidURL, InvalidDatabase, OSError) as problem:
-            failures.append(f"{month}: {str(problem) or type(problem).__name__}")
-            log.info("GeoIP download failed: %s: %s", url, problem or type(problem).__name__, extra={"month": month})
+            error = str(problem) or type(problem).__name__
+            failures.append(f"{month}: {error}")
+            log.info("GeoIP download failed", extra={"month": month, "url": url, "error": error})
             if isinstance(problem, httpx.TransportError):
                 break  # the other months are on the same server
         else:
-            log.info("GeoIP database updated to %s", month, extra={"month": month})
+            log.info("GeoIP database updated", extra={"month": month})
             return target
     raise OperatorError(
         f"DB-IP City Lite could not be downloaded ({'; '.join(failures)}). The previous file, if any, stays in use."

@@ -110,7 +110,7 @@ def _handle_validation_error(request: Request, error: Exception) -> Response:
 
 def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     # Without the query, which may contain what a person typed.
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("request failed", exc_info=error, extra={"method": request.method, "path": request.url.path})
     return error_response(request, 500, TITLE_BY_STATUS[500], DETAIL_BY_STATUS[500])
 
 
