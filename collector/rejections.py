@@ -67,7 +67,13 @@ def outcomes(request: Request, problem: RequestRejected) -> list[tuple[UUID, Hit
     The caller checks that the property exists.
     """
     context = request.context
-    preview = _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
+    if request.query is None:
+        preview = _preview_body(request.body or b"")
+    else:
+        parameters = dict(parse_qsl(request.query[:MAX_QUERY_BYTES].decode("latin-1")))
+        preview = BodyPreview(
+            [parameters.get("id", "")], parameters.get("event", "page_view"), parameters.get("url", "")
+        )
     ids = list(dict.fromkeys(parsed_id for text in preview.property_ids if (parsed_id := parse_uuid(text))))
     if not ids or context is None:
         return []
@@ -96,11 +102,6 @@ def rejection_reason(problem: RequestRejected) -> str:
     """Returns "status: message", with IP addresses masked: the message may quote one from the payload."""
     sentence = _ADDRESS_PATTERN.sub("…", str(problem))
     return f"{problem.status}: {sentence}"
-
-
-def _preview_query(query: bytes) -> BodyPreview:
-    parameters = dict(parse_qsl(query[:MAX_QUERY_BYTES].decode("latin-1")))
-    return BodyPreview([parameters.get("id", "")], parameters.get("event", "page_view"), parameters.get("url", ""))
 
 
 def _preview_body(body: bytes) -> BodyPreview:

@@ -38,7 +38,7 @@ def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
         (known_fields.page_and_host, (f"https://example.com/{LONG}", ("q",))),
         (acquisition.host_of, (f"https://example.com/{LONG}",)),
         (acquisition.referrer_host, (f"https://example.com/{LONG}", "example.com")),
-        (acquisition._source_and_channel, ("", "", "", LONG)),
+        (acquisition.source_and_channel, ("", "", "", LONG)),
         (acquisition.known_source, (LONG,)),
         (parse.parse_uuid, (LONG,)),
         (client_address.canonical_ip, (LONG,)),
