@@ -23,6 +23,7 @@ MAX_PATTERN_LENGTH = 500
 MIN_USER_AGENT_LENGTH = 3
 MAX_VALUES = 100
 MAX_NAMED_FILTERS = 50
+UNPRINTABLE = frozenset({"Cc", "Cs", "Cn", "Co"})  # Unicode categories
 
 
 def name(text: str) -> str:
@@ -53,7 +54,17 @@ def custom_cards(texts: Iterable[str]) -> list[str]:
 
 def public_data_keys(keys: Iterable[str]) -> list[str]:
     """Validates keys of event data; white space and case matter, as keys are compared exactly."""
-    return _unique(_data_key(key) for key in keys)
+    valid_keys = []
+    for key in keys:
+        has_valid_text = "\0" not in key and not any("\ud800" <= char <= "\udfff" for char in key)
+        if not (1 <= len(key) <= MAX_EVENT_NAME_LENGTH and has_valid_text):
+            raise UserFacingError(f"A data key needs 1 to {MAX_EVENT_NAME_LENGTH} characters; this one has {len(key)}.")
+        if not can_be_public(key):
+            raise UserFacingError(
+                f"{_quoted(key)} identifies individual visitors or page views and cannot be made public."
+            )
+        valid_keys.append(key)
+    return _unique(valid_keys)
 
 
 def excluded_addresses(texts: Iterable[str]) -> list[str]:
@@ -63,7 +74,14 @@ def excluded_addresses(texts: Iterable[str]) -> list[str]:
 
 def excluded_countries(texts: Iterable[str]) -> list[str]:
     """Normalises ISO codes and English names of countries to ISO codes, sorted."""
-    return sorted(_unique(_country(text) for text in texts if text.strip()))
+    codes = []
+    for text in texts:
+        if not text.strip():
+            continue
+        if (code := _country_code_by_text().get(text.strip().casefold())) is None:
+            raise UserFacingError(f"{_quoted(text)} is not a country; expected a code like DE.")
+        codes.append(code)
+    return sorted(_unique(codes))
 
 
 def excluded_paths(texts: Iterable[str]) -> list[str]:
@@ -128,13 +146,6 @@ def _network(text: str) -> str:
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
-def _country(text: str) -> str:
-    name = text.strip()
-    if (code := _country_code_by_text().get(name.casefold())) is None:
-        raise UserFacingError(f"{_quoted(text)} is not a country; expected a code like DE.")
-    return code
-
-
 @cache
 def _country_code_by_text() -> dict[str, str]:
     """Maps ISO codes and English names, both in lower case, to ISO codes."""
@@ -156,16 +167,9 @@ def _user_agent(text: str) -> str:
     return pattern
 
 
-def _data_key(key: str) -> str:
-    if not 1 <= len(key) <= MAX_EVENT_NAME_LENGTH or "\0" in key or any("\ud800" <= char <= "\udfff" for char in key):
-        raise UserFacingError(f"A data key needs 1 to {MAX_EVENT_NAME_LENGTH} characters; this one has {len(key)}.")
-    if not can_be_public(key):
-        raise UserFacingError(f"{_quoted(key)} identifies individual visitors or page views and cannot be made public.")
-    return key
-
-
 def _single_line(text: str, subject: str, max_length: int) -> str:
-    line = " ".join("".join(character if _is_printable(character) else " " for character in text).split())
+    printable_text = "".join(char if unicodedata.category(char) not in UNPRINTABLE else " " for char in text)
+    line = " ".join(printable_text.split())
     if not 1 <= len(line) <= max_length:
         raise UserFacingError(f"{subject} needs 1 to {max_length} characters; this one has {len(line)}.")
     return line
@@ -175,10 +179,6 @@ def _check_range(value: int, minimum: int, maximum: int, subject: str, unit: str
     if not minimum <= value <= maximum:
         raise UserFacingError(f"{subject} must be {minimum} to {maximum} {unit}, not {value}.")
     return int(value)
-
-
-def _is_printable(character: str) -> bool:
-    return unicodedata.category(character) not in {"Cc", "Cs", "Cn", "Co"}
 
 
 def _unique(values: Iterable[str]) -> list[str]:

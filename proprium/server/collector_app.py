@@ -72,7 +72,15 @@ class CollectorParts:
         return self.collector.client_addresses.resolve(peer, dict(raw_headers), raw_headers)
 
     def health_checks(self) -> dict[str, HealthCheck]:
-        return {"queue": self._queue_problem, "storage": self._storage_problem}
+        def queue() -> str | None:
+            queued_count, limit = self.group_commit.queued_count, self.group_commit.queue_limit
+            is_filling = queued_count > MAX_QUEUE_SHARE * limit
+            return f"{queued_count} events are queued; the limit is {limit}" if is_filling else None
+
+        def storage() -> None:
+            self.database.ping()
+
+        return {"queue": queue, "storage": storage}
 
     def metrics(self) -> str:
         """Returns Prometheus text: events by outcome, and the queue's length."""
@@ -82,18 +90,6 @@ class CollectorParts:
             "# TYPE proprium_queue_events gauge\n"
             f"proprium_queue_events {self.group_commit.queued_count}\n"
         )
-
-    def _queue_problem(self) -> str | None:
-        queued_count, queue_limit = self.group_commit.queued_count, self.group_commit.queue_limit
-        return (
-            f"{queued_count} events are queued; the limit is {queue_limit}"
-            if queued_count > MAX_QUEUE_SHARE * queue_limit
-            else None
-        )
-
-    def _storage_problem(self) -> str | None:
-        self.database.ping()
-        return None
 
 
 def build_collector_parts(

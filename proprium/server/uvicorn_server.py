@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from functools import partial
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -60,9 +59,12 @@ def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
         proxy_headers=False,  # the collector evaluates them by its own rules
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    _configure_gc()
+    # Frozen: all objects loaded so far live until the end, and scanning them took an eighth of the CPU time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)
-    signal.signal(signal.SIGTERM, _exit_gracefully)  # uvicorn drains, then raises it again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn drains, then raises it again: no failure
     CollectingServer(config).run()
 
 
@@ -112,15 +114,3 @@ class CollectingServer(uvicorn.Server):
         if counter % round(HEAP_CHECK_S / TICK_S) == 0 and self._collections.is_due():
             self._collections.collect()
         return await super().on_tick(counter)
-
-
-def _configure_gc() -> None:
-    """Freezes all objects loaded so far: they live until the end, and scanning them took an eighth of the CPU time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-
-
-def _exit_gracefully(_: int, __: FrameType | None) -> None:
-    """Exits with code 0 on SIGTERM, as a requested stop is no failure."""
-    sys.exit(0)
