@@ -1,4 +1,4 @@
-"""The collector behind a real ASGI call, with fakes of its three ports; the books are checked after every test."""
+"""A collector behind real ASGI calls, with fakes of its ports; its counters are checked after every test."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Salts:
 
 
 @dataclass
-class Door:
+class CollectorHarness:
     """The collector, and what a test may look at behind it."""
 
     client: httpx.AsyncClient
@@ -102,13 +102,13 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"the app behind"})
 
 
-MakeDoor = Callable[..., Door]
+MakeHarness = Callable[..., CollectorHarness]
 
 
 @pytest.fixture
-async def make_door() -> AsyncIterator[MakeDoor]:
+async def make_harness() -> AsyncIterator[MakeHarness]:
     """Doors with other settings than the default; checks the books of each in the end."""
-    made: list[tuple[Door, GroupCommit]] = []
+    made: list[tuple[CollectorHarness, GroupCommit]] = []
 
     def make(
         peer: str = "203.0.113.9",
@@ -117,7 +117,7 @@ async def make_door() -> AsyncIterator[MakeDoor]:
         script: ScriptFile = SCRIPT,
         observers: Sequence[CollectorObserver] = (),
         **settings: Any,
-    ) -> Door:
+    ) -> CollectorHarness:
         directory, sink, counters = Directory(), Sink(), Counters()
         outcomes, notified = list[HitOutcome](), list[UUID]()
 
@@ -137,26 +137,28 @@ async def make_door() -> AsyncIterator[MakeDoor]:
         app = collector_middleware(not_found, collector, script)
         transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
-        made.append((Door(client, collector, script, directory, sink, counters, outcomes, notified), writer))
+        made.append(
+            (CollectorHarness(client, collector, script, directory, sink, counters, outcomes, notified), writer)
+        )
         return made[-1][0]
 
     yield make
-    for door, writer in made:
+    for harness, writer in made:
         writer.stop()
-        await door.client.aclose()
-        assert_books_balance(door)
+        await harness.client.aclose()
+        assert_books_balance(harness)
 
 
 @pytest.fixture
-async def door(make_door: MakeDoor) -> Door:
-    return make_door()
+async def harness(make_harness: MakeHarness) -> CollectorHarness:
+    return make_harness()
 
 
-def assert_books_balance(door: Door) -> None:
+def assert_books_balance(harness: CollectorHarness) -> None:
     """Received = stored + duplicate + dropped + rejected, and stored is what the sink holds."""
-    counters = door.counters
+    counters = harness.counters
     assert counters.received == counters.outcome_count, counters
-    assert counters.stored == len(door.sink.events)
+    assert counters.stored == len(harness.sink.events)
 
 
 def at(text: str) -> datetime:

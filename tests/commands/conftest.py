@@ -1,4 +1,4 @@
-"""A command line on a storage of its own."""
+"""The command line with a storage of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`property`: what is watched."""
+"""`property`: tracked sites."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_new_property_prints_its_id_alone(proprium: Proprium, database: Databa
     assert made.hostnames == ["example.com", "www.example.org"]
 
 
-def test_a_property_can_be_made_before_there_is_anybody(proprium: Proprium, database: Database):
+def test_a_property_can_be_created_before_any_account(proprium: Proprium, database: Database):
     assert UUID(proprium("property", "add", "Early").out.strip()) == only_property(database).id
 
 
-def test_a_time_zone_that_does_not_exist_is_told(proprium: Proprium):
+def test_an_unknown_time_zone_is_an_error(proprium: Proprium):
     said = proprium("property", "add", "My site", "--timezone", "Europe/Atlantis")
     assert (said.code, said.out) == (1, "")
     assert "Europe/Atlantis" in said.err
@@ -64,7 +64,7 @@ def test_a_property_is_deleted_only_when_that_is_certain(proprium: Proprium, dat
 
 
 @pytest.mark.parametrize("command", [("rename", "x"), ("delete", "--yes")])
-def test_a_property_that_does_not_exist_is_told(proprium: Proprium, command: tuple[str, str]):
+def test_an_unknown_property_is_an_error(proprium: Proprium, command: tuple[str, str]):
     said = proprium("property", command[0], str(uuid4()), command[1])
     assert said.code == 1
     assert said.err.startswith("No property ")

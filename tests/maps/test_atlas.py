@@ -26,7 +26,7 @@ def test_names_are_those_that_people_know() -> None:
     assert ATLAS.region_name("DE-HE") == "Hesse"
 
 
-def test_a_code_that_is_nobody_s_is_its_own_name() -> None:
+def test_an_unknown_code_is_its_own_name() -> None:
     assert ATLAS.name("ZZ") == "ZZ"
     assert ATLAS.region_name("ZZ-1") == "ZZ-1"
 

@@ -28,7 +28,7 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("_mapshaper")
-def test_a_rebuild_makes_countries_and_regions_out_of_provinces(
+def test_a_rebuild_builds_countries_and_regions_from_provinces(
     geopackage: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert build.main(["--source", str(geopackage), "--out", str(out)]) == 0
@@ -44,7 +44,7 @@ def test_a_rebuild_makes_countries_and_regions_out_of_provinces(
 
 
 @pytest.mark.usefixtures("_mapshaper")
-def test_a_border_between_two_regions_is_kept_once(geojson: Path, out: Path) -> None:
+def test_a_border_between_two_regions_is_stored_once(geojson: Path, out: Path) -> None:
     build.main(["--source", str(geojson), "--out", str(out)])
     topology = json.loads((out / "regions" / "DE.json").read_text())
     arcs = [arc for shape in topology["objects"]["r"]["geometries"] for arc in _indexes(shape["arcs"])]
@@ -59,7 +59,7 @@ def _indexes(arcs: object) -> Iterator[int]:
             yield from _indexes(inner)
 
 
-def test_what_is_lost_on_the_way_keeps_the_old_maps(
+def test_a_lost_region_leaves_the_old_maps(
     geopackage: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*arguments: str) -> None:
@@ -73,7 +73,7 @@ def test_what_is_lost_on_the_way_keeps_the_old_maps(
     assert (out / "world.json").read_text() == "old"
 
 
-def test_a_map_without_one_of_its_countries_is_refused(geopackage: Path, tmp_path: Path) -> None:
+def test_a_map_without_one_of_its_countries_is_rejected(geopackage: Path, tmp_path: Path) -> None:
     coded = build.assign_codes(read_geopackage(geopackage), CodeTable.read(DATA / "provinces.csv"))
     for name in ("world.json", "regions/DE.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -82,7 +82,7 @@ def test_a_map_without_one_of_its_countries_is_refused(geopackage: Path, tmp_pat
         build.check_complete(tmp_path, coded)
 
 
-def test_a_missing_file_is_told_in_one_sentence(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_one_error_message(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build.main(["--source", "/nowhere/x.gpkg", "--out", str(out)]) == 1
     assert "File not found: /nowhere/x.gpkg" in capsys.readouterr().err
 
@@ -92,16 +92,14 @@ def test_one_of_source_and_download_is_needed() -> None:
         build.main([])
 
 
-def test_a_download_is_fetched_from_its_address(tmp_path: Path) -> None:
+def test_a_download_uses_its_url(tmp_path: Path) -> None:
     (tmp_path / "ne.zip").write_bytes(b"PK provinces")
     with _served(tmp_path) as address:
         path = build.download(f"{address}/ne.zip", tmp_path)
     assert path.read_bytes() == b"PK provinces"
 
 
-def test_a_download_that_is_not_there_keeps_the_old_maps(
-    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_download_leaves_the_old_maps(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with _served(tmp_path) as address:
         assert build.main(["--download", "--url", f"{address}/gone.zip", "--out", str(out)]) == 1
     assert "404" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The script says less than it did, and nobody who looks at numbers can tell: one visit, told by both of its forms."""
+"""Events in the script's short wire format give the same numbers as in the earlier long one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.collector.script_site import wait_for
 from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS
 from tests.support.warehouse_fixture import FilledWarehouse
 
-BEFORE = Path(__file__).parent / "collector/visit.before.json"
+BEFORE = Path(__file__).parent / "visit.before.json"
 """The requests of the same visit by the script as browsers still have it in their caches: each event says everything,
 the hostname included."""
 
@@ -138,7 +138,7 @@ def told(event: StoredEvent) -> dict[str, Any]:
 
 
 def replayed(warehouse: FilledWarehouse, found: Property, sent: list[Sent]) -> int:
-    """Sends it through the real door at times of a clock of ours; the bytes of it."""
+    """Sends it through the real harness at times of a clock of ours; the bytes of it."""
     log = [
         (FIRST + timedelta(seconds=5 * at), one.headers | PERSON, of(found, one.body)) for at, one in enumerate(sent)
     ]

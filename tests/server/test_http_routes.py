@@ -1,4 +1,4 @@
-"""Answers that are no screens: health, metrics, geometry, report files."""
+"""HTTP routes besides pages: health checks, metrics, geometry, report files."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def client_of(*routers: Any, peer: str = "127.0.0.1") -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 1)), base_url="http://test")
 
 
-async def test_the_process_lives_whatever_else_is_wrong():
+async def test_healthz_answers_whatever_else_fails():
     answer = await client_of(health_routes({"queue": lambda: "full"}, str)).get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
-async def test_ready_when_every_check_is_content():
+async def test_readyz_succeeds_when_every_check_does():
     answer = await client_of(health_routes({"queue": lambda: None}, str)).get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "wrong": {}})
 
 
-async def test_not_ready_says_what_is_wrong_even_when_a_check_cannot_look():
+async def test_readyz_names_failed_checks_even_when_one_raises():
     def broken() -> str:
         raise OSError("no such file")
 
@@ -68,7 +68,7 @@ async def test_metrics_are_for_this_machine_and_its_network():
 @pytest.mark.parametrize(
     ("peer", "headers"), [("93.184.216.34", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.1"}), ("unix", {})]
 )
-async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str, str]):
+async def test_metrics_answer_404_to_other_networks(peer: str, headers: dict[str, str]):
     answer = await client_of(health_routes({}, lambda: "secret 1"), peer=peer).get("/metrics", headers=headers)
     assert answer.status_code == 404
     assert "secret" not in answer.text
@@ -82,7 +82,7 @@ async def test_metrics_are_not_there_for_passers_by(peer: str, headers: dict[str
         "Fastly-Client-IP", "X-Azure-ClientIP", "X-Amzn-Trace-Id", "X-Original-Forwarded-For", "CDN-Loop",
     ],
 )  # fmt: skip
-async def test_metrics_are_not_there_through_any_proxy(name: str):
+async def test_metrics_answer_404_through_any_proxy(name: str):
     answer = await client_of(health_routes({}, lambda: "secret 1")).get("/metrics", headers={name: "1"})
     assert answer.status_code == 404
     assert "secret" not in answer.text
@@ -100,7 +100,7 @@ async def test_a_token_opens_metrics_from_everywhere(peer: str, headers: dict[st
 
 
 @pytest.mark.parametrize("sent", ["", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"])
-async def test_with_a_token_metrics_are_closed_to_all_who_do_not_have_it(sent: str):
+async def test_with_a_token_metrics_require_it(sent: str):
     headers = {"Authorization": sent.encode("latin-1")} if sent else {}
     answer = await client_of(health_routes({}, lambda: "secret 1", TOKEN)).get("/metrics", headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
@@ -108,7 +108,7 @@ async def test_with_a_token_metrics_are_closed_to_all_who_do_not_have_it(sent: s
 
 
 @pytest.mark.parametrize("value", ["two words", "naïve-token", "line\nbreak"])
-def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, value: str):
+def test_a_token_that_no_header_can_carry_is_rejected_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str):
     monkeypatch.setenv("PROPRIUM_METRICS_TOKEN", value)
     with pytest.raises(OperatorError) as refused:
         load_settings()
@@ -116,14 +116,14 @@ def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(monkeypatc
     assert value not in str(refused.value)
 
 
-async def test_geometry_is_packed_and_kept_for_good_under_its_version():
+async def test_versioned_geometry_is_compressed_and_cached_forever():
     answer = await client_of(http_routes.maps(ATLAS)).get(f"/maps/world.json?v={ATLAS.version}")
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.content == ATLAS.world_bytes()
 
 
-async def test_geometry_of_another_version_is_asked_for_again():
+async def test_geometry_of_another_version_is_revalidated():
     client = client_of(http_routes.maps(ATLAS))
     answer = await client.get("/maps/regions/DE.json?v=old")
     assert answer.headers["cache-control"] == "no-cache"
@@ -132,7 +132,7 @@ async def test_geometry_of_another_version_is_asked_for_again():
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_a_browser_that_cannot_unpack_gets_geometry_plain():
+async def test_a_browser_without_gzip_gets_plain_geometry():
     answer = await client_of(http_routes.maps(ATLAS)).get(
         "/maps/regions/MT.json", headers={"Accept-Encoding": "identity"}
     )
@@ -169,7 +169,7 @@ async def test_a_report_holds_the_numbers_and_a_name_to_save_it_under(warehouse:
     assert "/pricing" in answer.text
 
 
-async def test_a_report_shows_what_its_address_asks_for(warehouse: FilledWarehouse, reports):
+async def test_a_report_follows_the_query_of_its_url(warehouse: FilledWarehouse, reports):
     set_public(warehouse.database, warehouse.property.id, True)
     address = f"/properties/{warehouse.property.id}/report.html?period=today&filter=page:is:/docs&metric=page_views"
     answer = await reports().get(address)
@@ -178,7 +178,7 @@ async def test_a_report_shows_what_its_address_asks_for(warehouse: FilledWarehou
     assert "/pricing" not in answer.text
 
 
-async def test_a_private_report_looks_like_a_missing_one_to_a_stranger(warehouse: FilledWarehouse, reports):
+async def test_a_private_report_looks_like_a_missing_one_without_access(warehouse: FilledWarehouse, reports):
     stranger = a_user(warehouse.database, "stranger@example.com")
     hidden = await reports(stranger).get(f"/properties/{warehouse.property.id}/report.md")
     missing_id = uuid4()
@@ -188,12 +188,12 @@ async def test_a_private_report_looks_like_a_missing_one_to_a_stranger(warehouse
 
 
 @pytest.mark.parametrize("path", ["report.exe", "report."])
-async def test_an_unknown_kind_of_report_is_not_there(warehouse: FilledWarehouse, reports, path: str):
+async def test_an_unknown_report_format_is_404(warehouse: FilledWarehouse, reports, path: str):
     set_public(warehouse.database, warehouse.property.id, True)
     assert (await reports().get(f"/properties/{warehouse.property.id}/{path}")).status_code == 404
 
 
-async def test_an_id_that_is_none_and_a_period_that_is_none_are_told_in_words(warehouse: FilledWarehouse, reports):
+async def test_an_invalid_id_or_period_is_explained(warehouse: FilledWarehouse, reports):
     set_public(warehouse.database, warehouse.property.id, True)
     assert (await reports().get("/properties/42/report.md")).status_code == 404
     answer = await reports().get(f"/properties/{warehouse.property.id}/report.md?period=fortnight")

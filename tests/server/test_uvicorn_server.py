@@ -1,4 +1,4 @@
-"""When the garbage collector looks through everything."""
+"""When full garbage collections run."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def collections() -> Iterator[FullCollections]:
         gc.enable()
 
 
-def test_a_server_whose_memory_does_not_grow_is_left_alone(collections: FullCollections) -> None:
+def test_without_memory_growth_no_collection_is_due(collections: FullCollections) -> None:
     assert not collections.is_due()
     Knot(uvicorn_server.WORTHWHILE_BLOCKS // 2)
     assert not collections.is_due()
 
 
-def test_cycles_are_collected_once_there_are_enough_and_then_not_at_once_again(collections: FullCollections) -> None:
+def test_enough_cycles_are_collected_but_not_twice_in_a_row(collections: FullCollections) -> None:
     left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
     assert collections.is_due()
     collections.collect()
@@ -52,7 +52,7 @@ def test_cycles_are_collected_once_there_are_enough_and_then_not_at_once_again(c
     assert not collections.is_due(), f"{kept} is alive: there is nothing to win"
 
 
-def test_what_freed_itself_meanwhile_is_no_growth(collections: FullCollections) -> None:
+def test_memory_freed_meanwhile_is_no_growth(collections: FullCollections) -> None:
     pages = [object() for _ in range(uvicorn_server.WORTHWHILE_BLOCKS)]
     collections.collect()
     pages.clear()
@@ -62,7 +62,7 @@ def test_what_freed_itself_meanwhile_is_no_growth(collections: FullCollections) 
     assert collections.is_due()
 
 
-def test_with_many_pages_open_a_collection_waits_until_much_was_added(collections: FullCollections) -> None:
+def test_with_many_open_pages_a_collection_waits_for_more_growth(collections: FullCollections) -> None:
     pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
     assert not collections.is_due()
     pages += [object() for _ in range(uvicorn_server.MOST_BLOCKS)]
@@ -75,7 +75,7 @@ def test_with_many_pages_open_a_collection_waits_until_much_was_added(collection
     assert not collections.is_due(), "it has only just grown again"
 
 
-async def test_the_server_collects_in_its_own_loop() -> None:
+async def test_the_server_collects_in_its_tick() -> None:
     server = CollectingServer(uvicorn.Config("none:none"))
     gc.disable()
     try:

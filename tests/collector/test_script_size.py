@@ -1,4 +1,4 @@
-"""What the browser script costs whoever loads it, and that it leaves out only what the collector knows anyway."""
+"""Size of the tracker script and of its requests; it omits only what the collector derives itself."""
 
 from __future__ import annotations
 

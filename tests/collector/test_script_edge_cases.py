@@ -1,4 +1,4 @@
-"""The browser script where pages and browsers are difficult: nothing lost, nothing doubled, nothing broken."""
+"""The tracker script on difficult pages and browsers: no event lost, duplicated or harmful."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_two_tabs_are_one_visitor(site: Site, context: BrowserContext) -> None:
     assert views["from-one"] != views["from-two"]
 
 
-def test_what_happens_offline_arrives_once_when_online(site: Site, page: Page) -> None:
+def test_events_sent_offline_arrive_once_when_online(site: Site, page: Page) -> None:
     sent = sent_by(page, site)
     page.goto(site.url)
     site.wait(*VISIT)
@@ -155,7 +155,7 @@ def test_what_happens_offline_arrives_once_when_online(site: Site, page: Page) -
     assert len(set(tries)) == 4
 
 
-def test_an_answer_that_is_lost_doubles_nothing(site: Site, page: Page) -> None:
+def test_a_lost_response_duplicates_nothing(site: Site, page: Page) -> None:
     """The server stored it and the connection broke: the second try has the same id."""
     lost: list[Any] = []
 
@@ -181,7 +181,7 @@ def test_a_strict_policy_lets_the_script_work_where_it_is_named(site: Site, page
         site.wait(*VISIT)
 
 
-def test_a_strict_policy_that_forbids_sending_harms_nobody(site: Site, page: Page) -> None:
+def test_a_strict_policy_that_forbids_sending_is_harmless(site: Site, page: Page) -> None:
     policy = f"default-src 'none'; script-src {site.stats}"
     with pages({"/": site.html}, content_security_policy=policy) as url:
         page.goto(f"{url}/")

@@ -1,4 +1,4 @@
-"""What the collector remembers of texts that anybody may send."""
+"""Caches of texts that senders choose are bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proprium.warehouse.projection import event_rows, exclusions
 LONG = "x" * (MAX_CACHED_TEXT_LENGTH + 1)
 
 
-def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
+def test_short_texts_are_cached_and_long_ones_are_not() -> None:
     asked = []
 
     @bounded_lru_cache(10)
@@ -49,13 +49,13 @@ def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_long_texts_of_senders_do_not_stay_in_memory(ask: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def test_long_texts_of_senders_are_not_cached(ask: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     before = ask.cache_info().currsize  # type: ignore[attr-defined]
     ask(*arguments)
     assert ask.cache_info().currsize == before  # type: ignore[attr-defined]
 
 
-def test_user_agents_are_cut_before_they_are_remembered() -> None:
+def test_user_agents_are_truncated_before_they_are_cached() -> None:
     end = user_agent.MAX_PARSED_LENGTH
     user_agent.classify("y" * end + "1")
     hits = user_agent._classify_cached.cache_info().hits

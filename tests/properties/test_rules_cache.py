@@ -1,4 +1,4 @@
-"""The collector's rules come from memory, and are never older than a second."""
+"""The rules cache answers from memory and is never older than a second."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_change_by_another_process_holds_within_a_second(
     assert found.is_cookieless
 
 
-def test_known_properties_are_answered_without_looking(
+def test_known_properties_need_no_query(
     database: Database, directory: PropertyRulesCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = a_property(database)
@@ -106,7 +106,7 @@ def test_known_properties_are_answered_without_looking(
     assert directory.find(made.id) is not None
 
 
-def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
+def test_unknown_properties_do_not_reload_a_long_table_repeatedly(
     database: Database, clock: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
@@ -139,7 +139,7 @@ def test_threads_share_it(database: Database, directory: PropertyRulesCache) -> 
     assert len(found) == 3
 
 
-def test_it_knows_who_counts_automated_browsers(
+def test_it_knows_which_properties_count_automated_browsers(
     database: Database, directory: PropertyRulesCache, clock: Seconds
 ) -> None:
     first, second = a_property(database), a_property(database)

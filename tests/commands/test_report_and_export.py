@@ -1,4 +1,4 @@
-"""`report` and `export`, without a running server: files, whole or not at all."""
+"""`report` and `export` without a running server: complete files or none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_report_needs_a_format_that_we_have(proprium: Proprium, database: Data
 
 
 @pytest.mark.parametrize(("option", "value"), [("--property", str(UUID(int=7))), ("--period", "fortnight")])
-def test_a_report_that_cannot_be_made_leaves_no_file(proprium, database: Database, tmp_path: Path, option, value):
+def test_a_failed_report_leaves_no_file(proprium, database: Database, tmp_path: Path, option, value):
     made = a_property(database)
     asked = {"--property": str(made.id), "--period": "7d", option: value}
     said = proprium("report", *(part for pair in asked.items() for part in pair), str(tmp_path / "report.md"))
@@ -110,7 +110,7 @@ def test_an_export_that_fails_leaves_no_file_and_no_half_of_one(
         (("--from", "2026-11-03", "--to", "2026-11-01", "events.csv"), 1),
     ],
 )
-def test_what_cannot_be_exported_is_told(proprium: Proprium, three_days: Property, args: tuple[str, ...], code: int):
+def test_an_impossible_export_is_explained(proprium: Proprium, three_days: Property, args: tuple[str, ...], code: int):
     said = proprium("export", "--property", str(three_days.id), *args)
     assert (said.code, said.out) == (code, "")
     assert code == 2 or is_one_sentence(said.err)

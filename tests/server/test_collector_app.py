@@ -1,4 +1,4 @@
-"""What collectors turn away is on the property's list, whichever of them it came to, and nowhere is an address."""
+"""Rejected events of every collector are logged for their property, without addresses."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def listed(database: Database, found: Property) -> set[tuple[str, str | None]]:
     return {(row.reason, row.page) for row in rejected_events.newest(database, found.number or 0)}
 
 
-async def test_every_collector_lists_what_it_refused_and_nothing_else(
+async def test_every_collector_logs_its_rejected_events_only(
     database: Database, doors: Callable[[], CollectorParts]
 ) -> None:
     found = a_property(database, "Shop")
@@ -86,7 +86,7 @@ async def test_every_collector_lists_what_it_refused_and_nothing_else(
     assert {reason for reason, _ in listed(database, found)} == {"hostname", "bot"}
 
 
-async def test_an_excluded_address_is_named_nowhere(
+async def test_an_excluded_address_is_stored_nowhere(
     database: Database, doors: Callable[[], CollectorParts], tmp_path: Path
 ) -> None:
     found = a_property(database, "Shop")
@@ -100,7 +100,7 @@ async def test_an_excluded_address_is_named_nowhere(
     assert not any(sender.encode() in content for content in kept)
 
 
-async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
+async def test_a_proxy_trusted_in_one_collector_is_trusted_by_all(
     database: Database, doors: Callable[[], CollectorParts]
 ) -> None:
     found = a_property(database, "Shop")
@@ -116,13 +116,13 @@ async def test_a_proxy_that_is_trusted_at_one_collector_is_believed_by_all(
     assert until(lambda: listed(database, found) == {("excluded_ip", "/one"), ("excluded_ip", "/other")})
 
 
-def test_a_collector_that_hears_of_the_trust_too_late_does_not_ask_again(database: Database) -> None:
+def test_a_collector_with_outdated_trust_does_not_report_the_proxy_again(database: Database) -> None:
     trusted_proxies.trust(database, PROXY)
     trusted_proxies.report_untrusted(database, PROXY)
     assert trusted_proxies.pending_proxy(database) is None
 
 
-async def test_a_request_that_is_refused_as_a_whole_is_listed_with_status_and_sentence(
+async def test_a_rejected_request_is_logged_with_status_and_message(
     database: Database, doors: Callable[..., CollectorParts]
 ) -> None:
     found = a_property(database, "Shop")

@@ -1,4 +1,4 @@
-"""Open pages hear of what moved: soon, not too often, once for all who ask the same, and never for nothing."""
+"""Live queries: pages get new results soon, at a bounded cost, computed once for all subscribers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def until(happened: object, timeout_s: float = 5) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_a_page_gets_the_answer_when_it_opens_and_when_it_changes(hub: LiveQueries) -> None:
+async def test_a_page_gets_the_first_and_each_new_result(hub: LiveQueries) -> None:
     question, seen = Question(1), []
     hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen == [1])
@@ -59,14 +59,14 @@ async def test_a_page_gets_the_answer_when_it_opens_and_when_it_changes(hub: Liv
     await until(lambda: seen == [1, 2])
 
 
-async def test_the_computing_happens_beside_the_event_loop(hub: LiveQueries) -> None:
+async def test_queries_run_in_a_thread(hub: LiveQueries) -> None:
     question, seen = Question(1), []
     hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
     assert threading.current_thread().name not in question.threads
 
 
-async def test_a_burst_of_changes_is_computed_once_and_ends_with_the_newest_answer(hub: LiveQueries) -> None:
+async def test_a_burst_of_changes_is_computed_once_with_the_newest_result(hub: LiveQueries) -> None:
     question, seen = Question(0), []
     hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
@@ -77,7 +77,7 @@ async def test_a_burst_of_changes_is_computed_once_and_ends_with_the_newest_answ
     assert question.computed <= 3, "the first, and at most two for the burst"
 
 
-async def test_a_change_during_the_computing_is_not_lost(hub: LiveQueries) -> None:
+async def test_a_change_during_a_computation_is_not_lost(hub: LiveQueries) -> None:
     is_computing, may_end, seen = threading.Event(), threading.Event(), []
     answers = iter([1, 2])
 
@@ -95,7 +95,7 @@ async def test_a_change_during_the_computing_is_not_lost(hub: LiveQueries) -> No
     await until(lambda: seen == [1, 2])
 
 
-async def test_pages_with_the_same_question_share_one_computation(hub: LiveQueries) -> None:
+async def test_pages_with_the_same_query_share_one_computation(hub: LiveQueries) -> None:
     question, seen = Question("all the same"), []
     for _ in range(20):
         hub.subscribe(7, "visitors", question, seen.append)
@@ -106,7 +106,7 @@ async def test_pages_with_the_same_question_share_one_computation(hub: LiveQueri
     assert question.computed == 1
 
 
-async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: LiveQueries) -> None:
+async def test_a_page_that_opens_during_a_computation_waits_for_its_result(hub: LiveQueries) -> None:
     is_computing, may_end, early, late = threading.Event(), threading.Event(), [], []
 
     def slowly() -> str:
@@ -123,7 +123,7 @@ async def test_a_page_that_opens_during_the_computing_waits_for_its_answer(hub: 
     assert early == late == ["the answer"]
 
 
-async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_others_see() -> None:
+async def test_a_page_that_opens_before_a_refresh_sees_the_shared_result() -> None:
     hub, early, late = LiveQueries(min_interval_s=60), [], []
     question = Question("known")
     hub.subscribe(7, "visitors", question, early.append)
@@ -135,7 +135,7 @@ async def test_a_page_that_opens_while_a_newer_answer_is_due_sees_what_the_other
     hub.close()
 
 
-async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another() -> None:
+async def test_first_results_take_precedence_over_refreshes() -> None:
     hub, order, may_end = LiveQueries(min_interval_s=0.01, thread_count=1), [], threading.Event()
 
     def known() -> int:
@@ -163,7 +163,7 @@ async def test_a_page_that_has_nothing_yet_comes_before_newer_numbers_of_another
     hub.close()
 
 
-async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: LiveQueries) -> None:
+async def test_delivery_yields_between_pages(hub: LiveQueries) -> None:
     happened: list[str] = []
     loop = asyncio.get_running_loop()
 
@@ -177,7 +177,7 @@ async def test_between_two_pages_that_draw_the_loop_does_something_else(hub: Liv
     assert happened == ["page", "event"] * 3
 
 
-async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub: LiveQueries) -> None:
+async def test_a_page_closed_during_delivery_gets_no_result(hub: LiveQueries) -> None:
     seen: list[str] = []
     question = Question("the answer")
     hub.subscribe(7, "visitors", question, lambda _: (seen.append("first"), second.close()))  # type: ignore[func-returns-value]
@@ -187,9 +187,7 @@ async def test_a_page_that_was_closed_while_others_drew_is_told_nothing_more(hub
     assert seen == ["first"]
 
 
-async def test_an_answer_that_nothing_changed_since_is_given_however_old_it_is(
-    hub: LiveQueries, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unchanged_result_is_delivered_at_any_age(hub: LiveQueries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proprium.live.subscriptions.MAX_INTERVAL_S", 0.0)
     question, early, late = Question("still true"), [], []
     hub.subscribe(7, "visitors", question, early.append)
@@ -218,12 +216,12 @@ def shortest_gap_s(times: list[list[float]]) -> float:
     return min(later - earlier for computed in times for earlier, later in pairwise(computed))
 
 
-async def test_a_question_that_takes_long_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_query_is_refreshed_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     times = await times_of(1, monkeypatch, seconds=1)
     assert shortest_gap_s(times) > 0.35, "eight times what it took"
 
 
-async def test_many_dashboards_together_are_asked_less_often_still(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_queries_together_are_refreshed_less_often_still(monkeypatch: pytest.MonkeyPatch) -> None:
     times = await times_of(10, monkeypatch, seconds=3)
     assert shortest_gap_s(times) > 0.9, "twice what all of them took"
 
@@ -237,7 +235,7 @@ async def test_another_propertys_change_computes_nothing(hub: LiveQueries) -> No
     assert question.computed == 1
 
 
-async def test_nothing_is_sent_when_the_answer_is_the_same(hub: LiveQueries) -> None:
+async def test_an_equal_result_is_not_delivered_again(hub: LiveQueries) -> None:
     question, seen = Question(1), []
     hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
@@ -247,7 +245,7 @@ async def test_nothing_is_sent_when_the_answer_is_the_same(hub: LiveQueries) -> 
     assert seen == [1]
 
 
-async def test_a_page_may_say_what_the_same_answer_is(hub: LiveQueries) -> None:
+async def test_a_page_may_define_equality_of_results(hub: LiveQueries) -> None:
     question, seen = Question({"visitors": 1, "took": 0.1}), []
     hub.subscribe(7, "k", question, seen.append, is_same=lambda a, b: a["visitors"] == b["visitors"])
     await until(lambda: seen)
@@ -272,7 +270,7 @@ async def test_a_hidden_page_costs_nothing_and_catches_up_when_shown(hub: LiveQu
     await until(lambda: seen == [1, 2])
 
 
-async def test_a_hidden_page_does_not_stop_one_that_is_seen(hub: LiveQueries) -> None:
+async def test_a_hidden_page_does_not_pause_a_visible_one(hub: LiveQueries) -> None:
     question, hidden, shown = Question(1), [], []
     first = hub.subscribe(7, "visitors", question, hidden.append)
     hub.subscribe(7, "visitors", question, shown.append)
@@ -286,7 +284,7 @@ async def test_a_hidden_page_does_not_stop_one_that_is_seen(hub: LiveQueries) ->
     assert hidden == [1, 2], "it is known already: no need to compute it again"
 
 
-async def test_a_closed_page_is_forgotten(hub: LiveQueries) -> None:
+async def test_a_closed_page_leaves_no_topic(hub: LiveQueries) -> None:
     question, seen = Question(1), []
     watch = hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)
@@ -297,7 +295,7 @@ async def test_a_closed_page_is_forgotten(hub: LiveQueries) -> None:
     assert (seen, question.computed, hub.topic_count) == ([1], 1, 0)
 
 
-async def test_a_number_that_time_alone_changes_is_computed_without_an_event(hub: LiveQueries) -> None:
+async def test_a_result_that_changes_with_time_is_refreshed_without_events(hub: LiveQueries) -> None:
     question, seen = Question(5), []
     watch = hub.subscribe(7, "live", question, seen.append, refresh_interval_s=GAP_S)
     await until(lambda: seen)
@@ -306,7 +304,7 @@ async def test_a_number_that_time_alone_changes_is_computed_without_an_event(hub
     watch.close()
 
 
-async def test_a_failed_computation_is_told_and_tried_again_at_the_next_change(hub: LiveQueries) -> None:
+async def test_a_failed_computation_is_reported_and_retried_at_the_next_change(hub: LiveQueries) -> None:
     question, seen, problems = Question(ValueError("no such column")), [], []
     hub.subscribe(7, "visitors", question, seen.append, on_error=problems.append)
     await until(lambda: problems)
@@ -317,14 +315,14 @@ async def test_a_failed_computation_is_told_and_tried_again_at_the_next_change(h
     await until(lambda: seen == [3])
 
 
-async def test_a_page_that_breaks_does_not_keep_others_from_their_numbers(hub: LiveQueries) -> None:
+async def test_a_failing_page_does_not_block_the_others(hub: LiveQueries) -> None:
     question, seen = Question(1), []
     hub.subscribe(7, "visitors", question, lambda _: 1 / 0)
     hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen == [1])
 
 
-async def test_a_change_is_heard_from_another_thread(hub: LiveQueries) -> None:
+async def test_invalidate_may_be_called_from_another_thread(hub: LiveQueries) -> None:
     question, seen = Question(1), []
     hub.subscribe(7, "visitors", question, seen.append)
     await until(lambda: seen)

@@ -1,4 +1,4 @@
-"""`geoip`, `prune` and `warehouse`: what keeps an instance fresh and small."""
+"""`geoip`, `prune` and `warehouse`: maintenance."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.builders import a_property, an_event
 from tests.support.warehouse_fixture import FilledWarehouse
 
 
-def test_a_place_database_of_the_operators_own_is_not_fetched_over(proprium: Proprium, monkeypatch, tmp_path: Path):
+def test_the_operators_own_geoip_database_is_not_overwritten(proprium: Proprium, monkeypatch, tmp_path: Path):
     monkeypatch.setenv("PROPRIUM_GEOIP_PATH", str(tmp_path / "own.mmdb"))
     said = proprium("geoip", "refresh", "--force")
     assert (said.code, said.out) == (1, "")
     assert "PROPRIUM_GEOIP_PATH" in said.err
 
 
-def test_a_fresh_place_database_is_left_alone_and_named(proprium: Proprium, tmp_path: Path):
+def test_a_fresh_geoip_database_is_left_alone_and_printed(proprium: Proprium, tmp_path: Path):
     (tmp_path / "db.mmdb").write_bytes(b"fetched today")
     assert proprium("geoip", "refresh") == Said(0, f"{tmp_path / 'db.mmdb'}\n", "")
     assert (tmp_path / "db.mmdb").read_bytes() == b"fetched today"
@@ -48,11 +48,11 @@ def test_prune_deletes_what_is_older_and_says_how_much(proprium: Proprium, datab
     assert count_events(database) == 0
 
 
-def test_nobody_prunes_everything_by_a_zero(proprium: Proprium):
+def test_zero_days_are_rejected(proprium: Proprium):
     assert proprium("prune", "--days", "0").code == 2
 
 
-def test_the_warehouse_is_rebuilt_and_its_status_told(proprium: Proprium, database: Database):
+def test_the_warehouse_is_rebuilt_and_its_status_printed(proprium: Proprium, database: Database):
     number = a_property(database).number or 0
     EventStore(database).append([an_event(property=number), an_event(at="09:01", property=number)])
     assert proprium("warehouse", "status").out.splitlines()[:2] == ["storage\t2 events", "warehouse\t0 events"]
@@ -64,9 +64,7 @@ def test_the_warehouse_is_rebuilt_and_its_status_told(proprium: Proprium, databa
     ]
 
 
-def test_a_warehouse_of_another_version_is_told_with_the_way_out(
-    proprium: Proprium, database: Database, tmp_path: Path
-):
+def test_an_outdated_warehouse_is_an_error_with_the_way_out(proprium: Proprium, database: Database, tmp_path: Path):
     filled = FilledWarehouse(database, tmp_path)
     filled.append([an_event()])
     filled.outdate()

@@ -1,4 +1,4 @@
-"""The short way of a hit: it answers what the usual way answers, in order, to whoever is still there."""
+"""The fast path of /collect responds as the slow path does, in order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from proprium.server.collect_protocol import CollectProtocol, FastRequest
 from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink, not_found
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
-SHORT, USUAL = "/collect", "/collect?"
+FAST_PATH, SLOW_PATH = "/collect", "/collect?"
 """The same route; only the first is one that the doorstep knows."""
 
 
@@ -45,14 +45,14 @@ class SlowSink(Sink):
 
 
 @dataclass
-class Street:
-    """A real server on a port of its own, and how many requests took the short way."""
+class CollectServer:
+    """A real server on a port of its own, and how many requests took the fast_requests way."""
 
     server: uvicorn.Server
     sink: SlowSink
     directory: Directory
     counters: Counters
-    short: list[FastRequest] = field(default_factory=list)
+    fast_requests: list[FastRequest] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -66,9 +66,9 @@ class Street:
             await writer.drain()
             await asyncio.sleep(0)
         async with asyncio.timeout(20):
-            found = [await read_answer(reader) for _ in range(answers)]
+            responses = [await read_answer(reader) for _ in range(answers)]
         writer.close()
-        return found
+        return responses
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
@@ -79,7 +79,7 @@ async def read_answer(reader: asyncio.StreamReader) -> bytes:
 
 
 def request(
-    body: bytes = HIT, path: str = SHORT, headers: str = "", version: str = "1.1", length: int | None = None
+    body: bytes = HIT, path: str = FAST_PATH, headers: str = "", version: str = "1.1", length: int | None = None
 ) -> bytes:
     size = f"Content-Length: {len(body) if length is None else length}\r\n" if length != -1 else ""
     head = f"POST {path} HTTP/{version}\r\nHost: a\r\nUser-Agent: {CHROME}\r\n{size}{headers}\r\n"
@@ -87,23 +87,23 @@ def request(
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Street]:
+async def run_collect_server() -> AsyncIterator[CollectServer]:
     sink, directory = SlowSink(), Directory()
     writer = GroupCommit(sink, queue_limit=200)
     writer.start()
     counters = Counters()
     pipeline = Pipeline(GeoIPDatabase(None), Salts())
     collector = Collector(directory, writer, pipeline, observers=[counters], collect_rate=0)
-    short: list[FastRequest] = []
+    fast_requests: list[FastRequest] = []
 
-    class Watched(CollectProtocol):
+    class CountingProtocol(CollectProtocol):
         def _handle_fast_request(self, hit: FastRequest) -> None:
-            short.append(hit)
+            fast_requests.append(hit)
             super()._handle_fast_request(hit)
 
     config = uvicorn.Config(
         collector_middleware(not_found, collector),
-        http=partial(Watched, collector),  # type: ignore[arg-type]
+        http=partial(CountingProtocol, collector),  # type: ignore[arg-type]
         port=0,
         log_level="critical",
         lifespan="off",
@@ -115,7 +115,7 @@ async def opened() -> AsyncIterator[Street]:
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        yield Street(server, sink, directory, counters, short)
+        yield CollectServer(server, sink, directory, counters, fast_requests)
     finally:
         sink.is_open.set()
         server.should_exit = True
@@ -125,9 +125,9 @@ async def opened() -> AsyncIterator[Street]:
 
 
 @pytest.fixture
-async def street() -> AsyncIterator[Street]:
-    async with opened() as found:
-        yield found
+async def collect_server() -> AsyncIterator[CollectServer]:
+    async with run_collect_server() as responses:
+        yield responses
 
 
 BODIES = {
@@ -147,12 +147,12 @@ BODIES = {
 @pytest.mark.parametrize(
     "headers", ["", "Connection: close\r\n", "Sec-Purpose: prefetch\r\n"], ids=["", "close", "ahead"]
 )
-async def test_both_ways_answer_the_same(street: Street, body: bytes, headers: str) -> None:
-    street.directory.set(hostnames=("blog.example",))
-    short = await street.talk(request(body, headers=headers))
-    assert len(street.short) == 1
-    assert short == await street.talk(request(body, USUAL, headers))
-    assert len(street.short) == 1
+async def test_fast_and_slow_path_respond_the_same(collect_server: CollectServer, body: bytes, headers: str) -> None:
+    collect_server.directory.set(hostnames=("blog.example",))
+    fast_requests = await collect_server.talk(request(body, headers=headers))
+    assert len(collect_server.fast_requests) == 1
+    assert fast_requests == await collect_server.talk(request(body, SLOW_PATH, headers))
+    assert len(collect_server.fast_requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,16 @@ async def test_both_ways_answer_the_same(street: Street, body: bytes, headers: s
     [("", False), ("Sec-GPC: 0\r\nDNT: 0\r\n", False), ("sec-gpc: 1\r\n", True), ("DNT: 1\r\n", True)],
 )
 @pytest.mark.parametrize("body", [HIT, b"[" + HIT + b"," + HIT + b"]"], ids=["one", "array"])
-async def test_both_ways_respect_a_browser_that_asks_not_to_be_tracked(
-    street: Street, body: bytes, headers: str, is_private: bool
+async def test_fast_and_slow_path_respect_privacy_signals(
+    collect_server: CollectServer, body: bytes, headers: str, is_private: bool
 ) -> None:
-    for path in (SHORT, USUAL):
-        assert (await street.talk(request(body, path, headers)))[0].startswith(b"HTTP/1.1 204")
-    assert len(street.short) == 1
-    assert {event.identity for event in street.sink.events} == {Identity.DAILY if is_private else Identity.COOKIE}
-    assert {"user_id" in event.data for event in street.sink.events} == {not is_private}
+    for path in (FAST_PATH, SLOW_PATH):
+        assert (await collect_server.talk(request(body, path, headers)))[0].startswith(b"HTTP/1.1 204")
+    assert len(collect_server.fast_requests) == 1
+    assert {event.identity for event in collect_server.sink.events} == {
+        Identity.DAILY if is_private else Identity.COOKIE
+    }
+    assert {"user_id" in event.data for event in collect_server.sink.events} == {not is_private}
 
 
 @pytest.mark.parametrize(
@@ -179,38 +181,46 @@ async def test_both_ways_respect_a_browser_that_asks_not_to_be_tracked(
     ],
     ids=["chunked", "1.0", "longer than the buffer"],
 )
-async def test_what_is_unusual_goes_the_usual_way(street: Street, sent: bytes) -> None:
-    assert (await street.talk(sent))[0].startswith(b"HTTP/1.1 204")
-    assert not street.short
-    assert len(street.sink.events) == 1
+async def test_unusual_requests_take_the_slow_path(collect_server: CollectServer, sent: bytes) -> None:
+    assert (await collect_server.talk(sent))[0].startswith(b"HTTP/1.1 204")
+    assert not collect_server.fast_requests
+    assert len(collect_server.sink.events) == 1
 
 
-async def test_who_expects_to_be_asked_for_the_body_is_asked(street: Street) -> None:
-    asked, answer = await street.talk(request(headers="Expect: 100-continue\r\n"), answers=2)
+async def test_a_client_that_sends_expect_gets_100_continue(collect_server: CollectServer) -> None:
+    asked, answer = await collect_server.talk(request(headers="Expect: 100-continue\r\n"), answers=2)
     assert asked.startswith(b"HTTP/1.1 100")
     assert answer.startswith(b"HTTP/1.1 204")
 
 
-async def test_a_request_in_many_packets_is_one(street: Street) -> None:
+async def test_a_request_may_arrive_in_many_packets(collect_server: CollectServer) -> None:
     whole = request()
-    (answer,) = await street.talk(*(whole[at : at + 7] for at in range(0, len(whole), 7)))
+    (answer,) = await collect_server.talk(*(whole[at : at + 7] for at in range(0, len(whole), 7)))
     assert answer.startswith(b"HTTP/1.1 204")
-    assert [event.page for event in street.sink.events] == ["/a"]
+    assert [event.page for event in collect_server.sink.events] == ["/a"]
 
 
-async def test_who_asks_for_it_is_left_after_the_answer(street: Street) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", street.port)
+async def test_connection_close_closes_after_the_response(collect_server: CollectServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", collect_server.port)
     writer.write(request(headers="Connection: close\r\n"))
     async with asyncio.timeout(4):  # an idle connection is kept for five seconds
         assert (await reader.read()).startswith(b"HTTP/1.1 204")
     writer.close()
 
 
-async def test_requests_of_one_packet_are_answered_in_their_order(street: Street) -> None:
+async def test_pipelined_requests_are_answered_in_order(collect_server: CollectServer) -> None:
     other = b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n"
     bad = request(b"{")
-    sent = (request(), bad, other, request(path=USUAL), request(), b"OPTIONS /collect HTTP/1.1\r\nHost: a\r\n\r\n", bad)
-    reader, writer = await asyncio.open_connection("127.0.0.1", street.port)
+    sent = (
+        request(),
+        bad,
+        other,
+        request(path=SLOW_PATH),
+        request(),
+        b"OPTIONS /collect HTTP/1.1\r\nHost: a\r\n\r\n",
+        bad,
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", collect_server.port)
     writer.write(b"".join(sent))
     statuses = []
     async with asyncio.timeout(20):
@@ -223,53 +233,53 @@ async def test_requests_of_one_packet_are_answered_in_their_order(street: Street
                 await reader.readexactly(int(length.group(1)))
     writer.close()
     assert statuses == [b"204", b"400", b"404", b"204", b"204", b"204", b"400"]
-    assert len(street.sink.events) == 3
+    assert len(collect_server.sink.events) == 3
 
 
-async def test_a_sender_that_leaves_before_its_answer_is_counted_and_hurts_nobody(street: Street) -> None:
-    street.sink.is_open.clear()
-    _, gone = await asyncio.open_connection("127.0.0.1", street.port)
+async def test_a_client_that_disconnects_is_counted_and_affects_no_other(collect_server: CollectServer) -> None:
+    collect_server.sink.is_open.clear()
+    _, gone = await asyncio.open_connection("127.0.0.1", collect_server.port)
     gone.write(request())
     await gone.drain()
-    while not street.short:
+    while not collect_server.fast_requests:
         await asyncio.sleep(0.01)
     gone.transport.abort()
-    staying = asyncio.create_task(street.talk(request()))
-    while len(street.short) < 2:
+    staying = asyncio.create_task(collect_server.talk(request()))
+    while len(collect_server.fast_requests) < 2:
         await asyncio.sleep(0.01)
-    street.sink.is_open.set()
+    collect_server.sink.is_open.set()
     assert (await staying)[0].startswith(b"HTTP/1.1 204")
-    assert street.counters.stored == 2
+    assert collect_server.counters.stored == 2
 
 
-async def test_a_full_queue_is_said_at_once(street: Street) -> None:
-    street.sink.is_open.clear()
+async def test_a_full_queue_responds_503_at_once(collect_server: CollectServer) -> None:
+    collect_server.sink.is_open.clear()
     many = b"[" + b",".join([HIT] * 100) + b"]"
-    waiting = [asyncio.create_task(street.talk(request(many)))]
-    assert await asyncio.to_thread(street.sink.entered.wait, 20)  # in hand: the queue is empty
-    waiting += [asyncio.create_task(street.talk(request(many))) for _ in range(2)]
-    while len(street.short) < 3:
+    waiting = [asyncio.create_task(collect_server.talk(request(many)))]
+    assert await asyncio.to_thread(collect_server.sink.entered.wait, 20)  # in hand: the queue is empty
+    waiting += [asyncio.create_task(collect_server.talk(request(many))) for _ in range(2)]
+    while len(collect_server.fast_requests) < 3:
         await asyncio.sleep(0.01)
-    (refused,) = await street.talk(request(many))
+    (refused,) = await collect_server.talk(request(many))
     assert refused.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1" in refused
-    street.sink.is_open.set()
+    collect_server.sink.is_open.set()
     assert all(answer.startswith(b"HTTP/1.1 204") for (answer,) in await asyncio.gather(*waiting))
 
 
-async def test_who_waits_when_the_server_stops_still_gets_an_answer() -> None:
-    async with opened() as street:
-        street.sink.is_open.clear()
-        reader, writer = await asyncio.open_connection("127.0.0.1", street.port)
+async def test_pending_requests_are_answered_at_shutdown() -> None:
+    async with run_collect_server() as collect_server:
+        collect_server.sink.is_open.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", collect_server.port)
         writer.write(request())
-        while not street.short:
+        while not collect_server.fast_requests:
             await asyncio.sleep(0.01)
-        street.server.should_exit = True
+        collect_server.server.should_exit = True
         await asyncio.sleep(0.3)
-        street.sink.is_open.set()
+        collect_server.sink.is_open.set()
         async with asyncio.timeout(20):
             everything = await reader.read()  # until the server closes
     assert everything.startswith(b"HTTP/1.1 204")
     assert b"connection: close" in everything
-    assert len(street.sink.events) == 1
+    assert len(collect_server.sink.events) == 1
     writer.close()

@@ -1,4 +1,4 @@
-"""The command line: results on stdout, one sentence on stderr, and an exit code that a script can trust."""
+"""The command line: results on stdout, one error message on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_unknown_name_in_the_file_of_settings_is_named_too(
     assert said.err.startswith("PROPRIUM_PROT is not a setting.")
 
 
-def test_a_setting_of_no_use_is_told_with_its_value(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
+def test_an_invalid_setting_is_shown_with_its_value(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PROPRIUM_PORT", "http")
     said = proprium("serve")
     assert said.code == 1
@@ -111,7 +111,7 @@ def test_it_runs_as_a_module_too(tmp_path: Path):
         (("demo",), ("serve", 8000, True)),
     ],
 )
-def test_the_servers_start_with_the_settings_and_what_was_given(proprium, monkeypatch, args, started):
+def test_servers_start_with_settings_and_options(proprium, monkeypatch, args, started):
     told = []
 
     def serve(settings: Settings, *, demo: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""`user` and `key`: who may come in."""
+"""`user` and `key`: accounts and API keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.commands.conftest import Proprium, Said, is_one_sentence
 from tests.support.builders import PASSWORD, a_property, a_user
 
 
-def test_an_account_is_made_with_a_password_from_standard_input(proprium: Proprium, database: Database):
+def test_an_account_is_created_with_a_password_from_standard_input(proprium: Proprium, database: Database):
     said = proprium("user", "add", "Ada@Example.com", "--role", "owner", "--password-stdin", stdin=PASSWORD + "\n")
     assert (said.code, said.out) == (0, "ada@example.com\n")
     user = check_password(database, "ada@example.com", PASSWORD)
@@ -22,7 +22,7 @@ def test_an_account_is_made_with_a_password_from_standard_input(proprium: Propri
     assert user.role == Role.OWNER
 
 
-def test_without_a_terminal_there_is_nobody_to_ask_for_a_password(proprium: Proprium):
+def test_without_a_terminal_there_is_no_password_prompt(proprium: Proprium):
     said = proprium("user", "add", "ada@example.com")
     assert said.code == 2
     assert "--password-stdin" in said.err
@@ -48,7 +48,7 @@ def test_accounts_are_listed_one_a_line(proprium: Proprium, database: Database):
     assert proprium("user", "list").out == "ada@example.com\towner\tAda\nbob@example.com\teditor\tBob\n"
 
 
-def test_a_removed_account_is_gone_and_an_unknown_one_is_told(proprium: Proprium, database: Database):
+def test_a_removed_account_is_gone_and_an_unknown_one_is_an_error(proprium: Proprium, database: Database):
     a_user(database, "ada@example.com", Role.OWNER)
     a_user(database, "bob@example.com")
     assert proprium("user", "remove", "bob@example.com") == Said(0, "", "")
