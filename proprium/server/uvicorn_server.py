@@ -28,12 +28,12 @@ GC_THRESHOLDS = 10_000, 5, 200
 collections are run by `FullCollections`; Python's own, after 10 million new objects, is for a stuck event loop."""
 
 TICK_S, HEAP_CHECK_S = 0.1, 1.0
-CHEAP_BLOCKS, WORTHWHILE_BLOCKS, MOST_BLOCKS = 300_000, 50_000, 2_000_000
+MAX_CHEAP_BLOCKS, MIN_ADDED_BLOCKS, MAX_ADDED_BLOCKS = 300_000, 50_000, 2_000_000
 """Blocks of Python's memory, of which an open dashboard has 27,000: the most that may be alive beyond the start for a
 full collection to be cheap, the fewest added since the last one to make it worthwhile, and the number added (180 MB)
 from which one runs in any case."""
-REST_PER_COLLECTION, LONGEST_GROWTH_S = 100, 300.0
-"""Full collections take at most 1 % of the time. Growth over MOST_BLOCKS is collected after five minutes only: pages
+IDLE_PER_COLLECTION_SECOND, MAX_GROWTH_S = 100, 300.0
+"""Full collections take at most 1 % of the time. Growth over MAX_ADDED_BLOCKS is collected after five minutes only: pages
 that a crawler opened and left have been freed by then."""
 
 THREAD_SWITCH_INTERVAL_S = 0.0005
@@ -77,9 +77,9 @@ class FullCollections:
     """
 
     def __init__(self) -> None:
-        self._at_start = self._after_last = sys.getallocatedblocks()
-        self._ended_s, self._took_s = time.monotonic(), 0.0
-        self._small_s = time.monotonic()  # when less than MOST_BLOCKS had been added
+        self._blocks_at_start = self._blocks_after_last = sys.getallocatedblocks()
+        self._last_ended_s, self._last_duration_s = time.monotonic(), 0.0
+        self._last_small_s = time.monotonic()  # when less than MAX_ADDED_BLOCKS had been added
 
     def is_due(self) -> bool:
         """Returns True if a full collection should run now.
@@ -87,20 +87,20 @@ class FullCollections:
         Takes 0.2 ms; called once a second.
         """
         blocks, now_s = sys.getallocatedblocks(), time.monotonic()
-        self._after_last = min(self._after_last, blocks)  # closed pages free themselves
-        added = blocks - self._after_last
-        if added < MOST_BLOCKS:
-            self._small_s = now_s
-        is_rested = now_s - self._ended_s >= REST_PER_COLLECTION * self._took_s
-        is_cheap = blocks - self._at_start < CHEAP_BLOCKS
-        is_overdue = now_s - self._small_s >= LONGEST_GROWTH_S
-        return is_rested and (is_overdue or (is_cheap and added >= WORTHWHILE_BLOCKS))
+        self._blocks_after_last = min(self._blocks_after_last, blocks)  # closed pages free themselves
+        added = blocks - self._blocks_after_last
+        if added < MAX_ADDED_BLOCKS:
+            self._last_small_s = now_s
+        is_rested = now_s - self._last_ended_s >= IDLE_PER_COLLECTION_SECOND * self._last_duration_s
+        is_cheap = blocks - self._blocks_at_start < MAX_CHEAP_BLOCKS
+        is_overdue = now_s - self._last_small_s >= MAX_GROWTH_S
+        return is_rested and (is_overdue or (is_cheap and added >= MIN_ADDED_BLOCKS))
 
     def collect(self) -> None:
-        began_s = time.thread_time()
+        started_s = time.thread_time()
         gc.collect()
-        self._took_s = time.thread_time() - began_s
-        self._ended_s, self._after_last = time.monotonic(), sys.getallocatedblocks()
+        self._last_duration_s = time.thread_time() - started_s
+        self._last_ended_s, self._blocks_after_last = time.monotonic(), sys.getallocatedblocks()
 
 
 class CollectingServer(uvicorn.Server):

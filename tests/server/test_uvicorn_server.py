@@ -34,44 +34,44 @@ def collections() -> Iterator[FullCollections]:
 
 def test_without_memory_growth_no_collection_is_due(collections: FullCollections) -> None:
     assert not collections.is_due()
-    Knot(uvicorn_server.WORTHWHILE_BLOCKS // 2)
+    Knot(uvicorn_server.MIN_ADDED_BLOCKS // 2)
     assert not collections.is_due()
 
 
 def test_enough_cycles_are_collected_but_not_twice_in_a_row(collections: FullCollections) -> None:
-    left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
+    left = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
     assert collections.is_due()
     collections.collect()
     assert left() is None
     assert not collections.is_due()
-    kept = Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000)
+    kept = Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000)
     assert not collections.is_due(), "a hundredth of the time at most"
-    collections._ended_s -= 1_000
+    collections._last_ended_s -= 1_000
     assert collections.is_due()
     collections.collect()
     assert not collections.is_due(), f"{kept} is alive: there is nothing to win"
 
 
 def test_memory_freed_meanwhile_is_no_growth(collections: FullCollections) -> None:
-    pages = [object() for _ in range(uvicorn_server.WORTHWHILE_BLOCKS)]
+    pages = [object() for _ in range(uvicorn_server.MIN_ADDED_BLOCKS)]
     collections.collect()
     pages.clear()
     assert not collections.is_due()
-    Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000)
-    collections._ended_s -= 1_000
+    Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000)
+    collections._last_ended_s -= 1_000
     assert collections.is_due()
 
 
 def test_with_many_open_pages_a_collection_waits_for_more_growth(collections: FullCollections) -> None:
-    pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
+    pages = [object() for _ in range(uvicorn_server.MAX_CHEAP_BLOCKS + 1_000)]
     assert not collections.is_due()
-    pages += [object() for _ in range(uvicorn_server.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.MAX_ADDED_BLOCKS)]
     assert not collections.is_due()
-    collections._small_s -= uvicorn_server.LONGEST_GROWTH_S
+    collections._last_small_s -= uvicorn_server.MAX_GROWTH_S
     assert collections.is_due(), "that was long enough"
     pages.clear()
     assert not collections.is_due()
-    pages += [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + uvicorn_server.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.MAX_CHEAP_BLOCKS + uvicorn_server.MAX_ADDED_BLOCKS)]
     assert not collections.is_due(), "it has only just grown again"
 
 
@@ -79,7 +79,7 @@ async def test_the_server_collects_in_its_tick() -> None:
     server = CollectingServer(uvicorn.Config("none:none"))
     gc.disable()
     try:
-        left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
+        left = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
         server.should_exit = True  # after its first round
         await server.main_loop()
         assert left() is None
