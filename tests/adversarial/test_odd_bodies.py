@@ -68,7 +68,7 @@ async def test_odd_headers_are_never_a_500(make_harness: MakeHarness, peer: str)
 
 @contextlib.asynccontextmanager
 async def listening(harness: CollectorHarness) -> AsyncIterator[int]:
-    """The harness behind the server that we run, on a port."""
+    """The collector behind a real server, on a port."""
     config = uvicorn.Config(harness.client._transport.app, port=0, lifespan="off", log_config=None)  # type: ignore[attr-defined]
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())

@@ -91,9 +91,9 @@ class CollectorHarness:
         )
 
     async def hit(self, data: dict[str, Any] | None = None, event: str = "page_view", **headers: str) -> Event:
-        """Sends one event and returns it as it was kept."""
-        answer = await self.send({"collectorId": str(PROPERTY), "event": event, "data": data or {}}, **headers)
-        assert answer.status_code == 204, answer.text
+        """Sends one event and returns it as it was stored."""
+        response = await self.send({"collectorId": str(PROPERTY), "event": event, "data": data or {}}, **headers)
+        assert response.status_code == 204, response.text
         return self.sink.events[-1]
 
 
@@ -108,7 +108,7 @@ MakeHarness = Callable[..., CollectorHarness]
 @pytest.fixture
 async def make_harness() -> AsyncIterator[MakeHarness]:
     """Doors with other settings than the default; checks the books of each in the end."""
-    made: list[tuple[CollectorHarness, GroupCommit]] = []
+    harnesses: list[tuple[CollectorHarness, GroupCommit]] = []
 
     def make(
         peer: str = "203.0.113.9",
@@ -137,13 +137,13 @@ async def make_harness() -> AsyncIterator[MakeHarness]:
         app = collector_middleware(not_found, collector, script)
         transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
-        made.append(
+        harnesses.append(
             (CollectorHarness(client, collector, script, directory, sink, counters, outcomes, notified), writer)
         )
-        return made[-1][0]
+        return harnesses[-1][0]
 
     yield make
-    for harness, writer in made:
+    for harness, writer in harnesses:
         writer.stop()
         await harness.client.aclose()
         assert_books_balance(harness)

@@ -70,7 +70,7 @@ class Site:
         self.stats = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
 
     def renew(self) -> None:
-        """A property of its own for each test, so that no page of the one before is heard."""
+        """A property of its own for each test, so that events of the previous test's page do not count."""
         self.property, self.number = uuid4(), self.number + 1
         self.directory.rules = {self.property: PropertyRules(self.property, self.number)}
         self.sink.trouble = lambda events: None
@@ -100,10 +100,10 @@ class Site:
         return [event.event for event in self.events]
 
 
-def wait_for(condition: Callable[[], bool], told: Callable[[], object] = lambda: "") -> None:
+def wait_for(condition: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
     deadline = time.monotonic() + 20
     while not condition():
-        assert time.monotonic() < deadline, told()
+        assert time.monotonic() < deadline, describe()
         time.sleep(0.01)
 
 

@@ -30,7 +30,7 @@ def hit(sent: dict[str, Any]) -> Hit:
     return received
 
 
-def refusal(sent: Any) -> str:
+def rejection(sent: Any) -> str:
     [received] = read([sent])
     assert isinstance(received, RequestRejected), received
     return str(received)
@@ -49,7 +49,7 @@ async def take(harness: CollectorHarness, *sent: Any) -> list[EventResult]:
         (1_790_000_000, datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)),
         (1_790_000_000.5, datetime(2026, 9, 21, 14, 13, 20, 500_000, tzinfo=UTC)),
         (1_790_000_000_500, datetime(2026, 9, 21, 14, 13, 20, 500_000, tzinfo=UTC)),
-        ("2026-11-02T09:00:50Z", NOW),  # clocks differ; nothing is kept that has not happened
+        ("2026-11-02T09:00:50Z", NOW),  # clocks differ; no event is stored in the future
         (None, None),
     ],
 )
@@ -58,7 +58,7 @@ def test_a_time_is_read_in_every_usual_form(sent: object, moment: datetime | Non
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         ("2026-11-02T09:01:01Z", "in the future"),
         ("2024-10-01T00:00:00Z", "the retention period starts at"),
@@ -70,19 +70,19 @@ def test_a_time_is_read_in_every_usual_form(sent: object, moment: datetime | Non
         ("0001-01-01T00:00:00+14:00", "expected ISO 8601"),
     ],
 )
-def test_an_invalid_timestamp_is_rejected_with_the_reason(sent: object, said: str) -> None:
-    assert said in refusal({**ORDER, "timestamp": sent})
+def test_an_invalid_timestamp_is_rejected_with_the_reason(sent: object, message: str) -> None:
+    assert message in rejection({**ORDER, "timestamp": sent})
 
 
 @pytest.mark.parametrize("address", ["somewhere", 7, ["192.0.2.7"], ""])
 def test_an_invalid_address_is_rejected_and_never_quoted(address: object) -> None:
-    said = refusal({**ORDER, "ip": address})
-    assert said.startswith("ip is not an IP address")
-    assert "somewhere" not in said
+    message = rejection({**ORDER, "ip": address})
+    assert message.startswith("ip is not an IP address")
+    assert "somewhere" not in message
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         ("order", "An event is a string"),
         ({"data": {}}, "event is missing"),
@@ -92,10 +92,10 @@ def test_an_invalid_address_is_rejected_and_never_quoted(address: object) -> Non
         ({**ORDER, "user_agent": 7}, "user_agent is not a string"),
     ],
 )
-def test_an_invalid_event_says_why_and_rejects_no_other(sent: object, said: str) -> None:
+def test_an_invalid_event_says_why_and_rejects_no_other(sent: object, message: str) -> None:
     received = read([ORDER, sent, ORDER])
     assert [isinstance(one, Hit) for one in received] == [True, False, True]
-    assert said in str(received[1])
+    assert message in str(received[1])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff\xfe{\x00}\x00", b"null"])
@@ -138,7 +138,7 @@ async def test_without_user_agent_or_user_id_there_is_no_visitor(harness: Collec
 
 
 async def test_daily_visitors_of_past_events_use_the_key_of_the_day_of_arrival(harness: CollectorHarness) -> None:
-    """The keys of past days are destroyed: none is made anew."""
+    """The keys of past days are destroyed: no key is created again."""
     one = {**ORDER, "ip": "203.0.113.80", "user_agent": CHROME}
     await take(harness, one, {**one, "timestamp": "2026-10-01T12:30:00Z"})
     today, past = harness.sink.events

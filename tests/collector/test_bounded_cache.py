@@ -15,11 +15,11 @@ LONG = "x" * (MAX_CACHED_TEXT_LENGTH + 1)
 
 
 def test_short_texts_are_cached_and_long_ones_are_not() -> None:
-    asked = []
+    calls = []
 
     @bounded_lru_cache(10)
     def length(text: str, more: str = "") -> int:
-        asked.append(text)
+        calls.append(text)
         return len(text + more)
 
     assert [length("short"), length("short"), length(LONG), length(LONG)] == [
@@ -29,11 +29,11 @@ def test_short_texts_are_cached_and_long_ones_are_not() -> None:
         MAX_CACHED_TEXT_LENGTH + 1,
     ]
     assert [length("short", LONG), length("short", more="er")] == [MAX_CACHED_TEXT_LENGTH + 6, 7]
-    assert asked == ["short", LONG, LONG, "short", "short"]
+    assert calls == ["short", LONG, LONG, "short", "short"]
 
 
 @pytest.mark.parametrize(
-    ("ask", "arguments"),
+    ("function", "arguments"),
     [
         (known_fields.page_and_host, (f"https://example.com/{LONG}", ("q",))),
         (acquisition.host_of, (f"https://example.com/{LONG}",)),
@@ -49,10 +49,10 @@ def test_short_texts_are_cached_and_long_ones_are_not() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_long_texts_of_senders_are_not_cached(ask: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    before = ask.cache_info().currsize  # type: ignore[attr-defined]
-    ask(*arguments)
-    assert ask.cache_info().currsize == before  # type: ignore[attr-defined]
+def test_long_texts_of_senders_are_not_cached(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    before = function.cache_info().currsize  # type: ignore[attr-defined]
+    function(*arguments)
+    assert function.cache_info().currsize == before  # type: ignore[attr-defined]
 
 
 def test_user_agents_are_truncated_before_they_are_cached() -> None:

@@ -79,12 +79,12 @@ def test_a_country_database_gives_countries(tmp_path: Path) -> None:
 
 
 def test_the_nested_schema_is_read_by_geoip2(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    ask = geoip2.database.Reader.city
-    monkeypatch.setattr(geoip2.database.Reader, "city", lambda self, ip: (asked.append(ip), ask(self, ip))[1])
+    looked_up: list[str] = []
+    original = geoip2.database.Reader.city
+    monkeypatch.setattr(geoip2.database.Reader, "city", lambda self, ip: (looked_up.append(ip), original(self, ip))[1])
     geo = GeoIPDatabase(city, ALIASES)
     assert geo.locate("198.51.100.7") == geo.locate("198.51.100.7")
-    assert asked == ["198.51.100.7"]  # the second time from the cache
+    assert looked_up == ["198.51.100.7"]  # the second time from the cache
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<html>404</html>", b"\0" * 5_000])

@@ -143,10 +143,10 @@ async def test_a_cancelled_request_affects_no_other() -> None:
 
 
 async def test_the_commit_listener_sees_each_commit_and_may_fail(caplog: pytest.LogCaptureFixture) -> None:
-    heard: list[tuple[int, list[bool]]] = []
+    commits: list[tuple[int, list[bool]]] = []
 
     def listen(some: Sequence[Event], flags: Sequence[bool]) -> None:
-        heard.append((len(some), list(flags)))
+        commits.append((len(some), list(flags)))
         raise RuntimeError("deaf")
 
     writer = GroupCommit(Sink(), listen)
@@ -155,7 +155,7 @@ async def test_the_commit_listener_sees_each_commit_and_may_fail(caplog: pytest.
     assert list(await writer.append(same)) == [True]
     assert list(await writer.append(same)) == [False]
     writer.stop()
-    assert heard == [(1, [True]), (1, [False])]
+    assert commits == [(1, [True]), (1, [False])]
     assert "deaf" in caplog.text
 
 

@@ -97,8 +97,8 @@ async def test_the_text_of_a_click_is_cut_or_discarded_and_of_others_it_is_not(h
 async def test_a_campaign_in_the_address_counts_for_senders_without_a_script(harness: CollectorHarness) -> None:
     event = await harness.hit({"url": "/landing?utm_source=spring+mail&utm_medium=email&utm_source=second&x=100%"})
     assert (event.utm_source, event.utm_medium, event.page) == ("spring mail", "email", "/landing")
-    told = await harness.hit({"url": "/landing?utm_source=a", "utm_source": "b"})
-    assert told.utm_source == "b"
+    event = await harness.hit({"url": "/landing?utm_source=a", "utm_source": "b"})
+    assert event.utm_source == "b"
 
 
 async def test_the_own_host_is_no_referrer(harness: CollectorHarness) -> None:

@@ -64,9 +64,9 @@ def test_a_user_agent_in_data_wins_over_the_header() -> None:
 def test_an_id_is_taken_over_or_generated() -> None:
     given_id = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"
     assert parse_body(body(id=given_id), SENDER)[0].id == UUID(given_id)
-    made = [parse_body(body(), SENDER)[0].id for _ in range(100)]
-    assert len(set(made)) == 100
-    assert {(one.version, one.variant) for one in made} == {(7, "specified in RFC 4122")}
+    ids = [parse_body(body(), SENDER)[0].id for _ in range(100)]
+    assert len(set(ids)) == 100
+    assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
 
 
 def test_generated_ids_follow_the_clock() -> None:
@@ -136,11 +136,11 @@ def test_an_event_with_only_a_name_inherits_data_and_user() -> None:
 
 
 def test_an_event_with_data_of_its_own_inherits_none() -> None:
-    said = {"event": "a", "user_id": 7, "data": {"url": "/a"}}
-    assert array(said, {"event": "b"})[1].data == {"url": "/a", "user_id": 7}
-    assert array(said, {"event": "b", "user_id": 8})[1].data == {"user_id": 8}
-    assert array(said, {"event": "b", "data": {}})[1].data == {}
-    assert array(said, {"event": "b", "collectorId": str(PROPERTY)})[1].data == {}
+    message = {"event": "a", "user_id": 7, "data": {"url": "/a"}}
+    assert array(message, {"event": "b"})[1].data == {"url": "/a", "user_id": 7}
+    assert array(message, {"event": "b", "user_id": 8})[1].data == {"user_id": 8}
+    assert array(message, {"event": "b", "data": {}})[1].data == {}
+    assert array(message, {"event": "b", "collectorId": str(PROPERTY)})[1].data == {}
 
 
 @pytest.mark.parametrize("first", [{}, {"collectorId": None}, {"collectorId": "x"}, {"data": {}}])

@@ -99,8 +99,8 @@ async def test_a_rate_limited_request_is_reported_from_the_bytes_that_have_arriv
 
 
 async def test_a_rejected_pixel_is_reported_from_its_url(harness: CollectorHarness) -> None:
-    asked = f"/collect/pixel.gif?id={PROPERTY}&url=/mail&event={'x' * 256}"
-    assert (await harness.client.get(asked)).status_code == 400
+    url = f"/collect/pixel.gif?id={PROPERTY}&url=/mail&event={'x' * 256}"
+    assert (await harness.client.get(url)).status_code == 400
     many = "&".join(f"a{n}=1" for n in range(200))
     assert (await harness.client.get(f"/collect/pixel.gif?id={PROPERTY}&url=/mail&{many}")).status_code == 400
     assert [(outcome.page, (outcome.reason or "")[:4]) for outcome in harness.outcomes] == [("/mail", "400:")] * 2

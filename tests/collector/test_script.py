@@ -127,7 +127,7 @@ def test_a_page_that_is_left_reports_engaged_time_and_depth(site: Site, page: Pa
     page.evaluate("window.scrollTo(0, 1700)")
     page.wait_for_function("window.scrollY > 1600")
     page.clock.run_for(100)
-    page.clock.run_for(120_000)  # nobody moves: 30 s of it count
+    page.clock.run_for(120_000)  # without activity: 30 s of it count
     page.goto("about:blank")
     events = site.wait("session_start", "page_view", "scroll", "scroll", "page_leave")
     assert [event.scroll_depth for event in events[2:4]] == [25, 50]

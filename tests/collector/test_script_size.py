@@ -34,9 +34,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def recorded() -> Iterator[Recorder]:
-    with recorder() as made:
-        made.html = f"<title>A page</title>{made.tag}"
-        yield made
+    with recorder() as recording:
+        recording.html = f"<title>A page</title>{recording.tag}"
+        yield recording
 
 
 @pytest.fixture

@@ -112,10 +112,12 @@ def test_an_excluded_route_of_an_app_leaves_no_trace(site: Site, page: Page) -> 
 def test_a_client_side_router_counts_each_view_once(site: Site, page: Page) -> None:
     site.html = f"<title>App</title>{site.tag('data-no-routes')}"
     visit(page, f"{site.url}/a")
-    told = "path => { history.pushState({}, '', path); collectorQueue.push({event: 'page_view', data: {url: path}}) }"
-    page.evaluate(told, "/a")  # a router's first word: the script has said so already
+    navigate = (
+        "path => { history.pushState({}, '', path); collectorQueue.push({event: 'page_view', data: {url: path}}) }"
+    )
+    page.evaluate(navigate, "/a")  # the router's first page view: the script has sent it already
     page.clock.run_for(3_000)
-    page.evaluate(told, "/b")
+    page.evaluate(navigate, "/b")
     page.evaluate("collectorQueue.push('on-b')")
     events = site.wait(*VISIT, "page_leave", "page_view", "on-b")
     assert [event.page for event in events] == ["/a", "/a", "/a", "/b", "/b"]

@@ -20,15 +20,15 @@ VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/pr
 
 @pytest.mark.parametrize("path", ["/collect", "/collect/"])
 async def test_a_page_view_is_stored_and_answered_204(harness: CollectorHarness, path: str) -> None:
-    answer = await harness.client.post(path, json=VIEW)
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "x-dropped" not in answer.headers
+    response = await harness.client.post(path, json=VIEW)
+    assert (response.status_code, response.content) == (204, b"")
+    assert "x-dropped" not in response.headers
     assert harness.sink.events[0].page == "/pricing"
 
 
 async def test_an_array_is_stored_in_its_order(harness: CollectorHarness) -> None:
-    answer = await harness.send([VIEW | {"event": name} for name in ("session_start", "page_view", "signup")])
-    assert answer.status_code == 204
+    response = await harness.send([VIEW | {"event": name} for name in ("session_start", "page_view", "signup")])
+    assert response.status_code == 204
     assert [event.event for event in harness.sink.events] == ["session_start", "page_view", "signup"]
 
 
@@ -62,20 +62,20 @@ async def test_an_unknown_property_is_404_for_its_whole_array(harness: Collector
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
 async def test_other_methods_are_405_with_the_allowed_ones(harness: CollectorHarness, method: str) -> None:
-    answer = await harness.client.request(method, "/collect")
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == "POST, OPTIONS"
-    assert answer.headers["access-control-allow-origin"] == "*"
+    response = await harness.client.request(method, "/collect")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST, OPTIONS"
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 async def test_a_preflight_is_admitted_for_whatever_it_asks(harness: CollectorHarness) -> None:
-    asked = {"origin": "https://blog.example", "access-control-request-headers": "content-type, x-mine"}
-    answer = await harness.client.options("/collect", headers=asked)
-    assert answer.status_code == 204
-    assert answer.headers["access-control-allow-headers"] == "content-type, x-mine"
-    assert answer.headers["access-control-max-age"] == "86400"
-    assert "POST" in answer.headers["access-control-allow-methods"]
-    assert answer.headers["access-control-allow-origin"] == "*"
+    headers = {"origin": "https://blog.example", "access-control-request-headers": "content-type, x-mine"}
+    response = await harness.client.options("/collect", headers=headers)
+    assert response.status_code == 204
+    assert response.headers["access-control-allow-headers"] == "content-type, x-mine"
+    assert response.headers["access-control-max-age"] == "86400"
+    assert "POST" in response.headers["access-control-allow-methods"]
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 async def test_a_large_body_is_413_whether_announced_or_not(harness: CollectorHarness) -> None:
@@ -84,17 +84,17 @@ async def test_a_large_body_is_413_whether_announced_or_not(harness: CollectorHa
             yield b"x" * 10_000
 
     assert (await harness.send(b"x" * 600_000)).status_code == 413
-    answer = await harness.client.post("/collect", content=without_length())  # type: ignore[arg-type]
-    assert answer.status_code == 413
-    assert "524288" in answer.json()["detail"]
+    response = await harness.client.post("/collect", content=without_length())  # type: ignore[arg-type]
+    assert response.status_code == 413
+    assert "524288" in response.json()["detail"]
 
 
 async def test_every_response_allows_any_origin(harness: CollectorHarness) -> None:
     for body in (VIEW, b"{", VIEW | {"collectorId": str(uuid4())}, b"x" * 600_000):
-        answer = await harness.send(body)
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert "access-control-allow-credentials" not in answer.headers
-        assert "set-cookie" not in answer.headers
+        response = await harness.send(body)
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in response.headers
+        assert "set-cookie" not in response.headers
 
 
 async def test_other_paths_belong_to_the_app_behind(harness: CollectorHarness) -> None:
@@ -112,9 +112,9 @@ async def test_the_rate_limit_is_429_for_this_address_only(make_harness: MakeHar
 
 async def test_a_failed_commit_is_503_and_may_be_retried(harness: CollectorHarness) -> None:
     harness.sink.trouble = lambda events: StoreUnavailable("The disk is full.")
-    answer = await harness.send([VIEW, VIEW])
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "1"
+    response = await harness.send([VIEW, VIEW])
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
     assert harness.counters.rejected == {503: 2}
     harness.sink.trouble = lambda events: None
     assert (await harness.send(VIEW)).status_code == 204
@@ -128,8 +128,8 @@ async def test_a_full_queue_is_503(make_harness: MakeHarness) -> None:
 
 async def test_an_internal_error_is_503_never_500(harness: CollectorHarness, caplog: pytest.LogCaptureFixture) -> None:
     harness.directory.find = lambda property_id: 1 / 0  # type: ignore[assignment]
-    answer = await harness.send(VIEW)
-    assert answer.status_code == 503
+    response = await harness.send(VIEW)
+    assert response.status_code == 503
     assert "ZeroDivisionError" in caplog.text
     assert "203.0.113.9" not in caplog.text
 
@@ -160,8 +160,8 @@ async def test_a_foreign_hostname_is_dropped_and_named(harness: CollectorHarness
         "https://notexample.com/": "hostname",
         "/no-host-at-all": None,
     }.items():
-        answer = await harness.send(VIEW | {"data": {"url": url}})
-        assert (answer.status_code, answer.headers.get("x-dropped")) == (204, reason), url
+        response = await harness.send(VIEW | {"data": {"url": url}})
+        assert (response.status_code, response.headers.get("x-dropped")) == (204, reason), url
 
 
 async def test_the_origin_gives_the_hostname_where_the_event_does_not(harness: CollectorHarness) -> None:
@@ -177,8 +177,8 @@ async def test_an_array_counts_its_reasons(harness: CollectorHarness) -> None:
     harness.directory.set(hostnames=("example.com",))
     foreign = VIEW | {"data": {"hostname": "evil.example"}}
     spam = VIEW | {"data": {"hostname": "example.com", "referrer": "https://semalt.com/x"}}
-    answer = await harness.send([foreign, VIEW, foreign, spam])
-    assert answer.headers["x-dropped"] == "hostname=2, spam_referrer=1"
+    response = await harness.send([foreign, VIEW, foreign, spam])
+    assert response.headers["x-dropped"] == "hostname=2, spam_referrer=1"
     assert len(harness.sink.events) == 1
 
 
@@ -228,7 +228,7 @@ async def test_bots_are_stored_or_discarded_but_never_disclosed(harness: Collect
         ("203.0.113.9", [], None, "203.0.113.9"),
         ("203.0.113.9", [], "198.51.100.1", "203.0.113.9"),  # a visitor may write what they like
         ("127.0.0.1", [], None, "127.0.0.1"),
-        ("127.0.0.1", [], "198.51.100.1", None),  # a proxy that nobody trusts yet
+        ("127.0.0.1", [], "198.51.100.1", None),  # a proxy that is not trusted yet
         ("10.0.0.2", ["10.0.0.0/8"], "198.51.100.1", "198.51.100.1"),
         ("10.0.0.2", ["10.0.0.0/8"], "6.6.6.6, 198.51.100.1, 10.9.9.9", "198.51.100.1"),
         ("10.0.0.2", ["10.0.0.0/8"], "198.51.100.1, unknown", None),
@@ -329,13 +329,13 @@ async def test_automated_browsers_are_marked(harness: CollectorHarness) -> None:
 
 
 async def test_the_pixel_is_a_page_view_without_a_script(harness: CollectorHarness) -> None:
-    answer = await harness.client.get(
+    response = await harness.client.get(
         "/collect/pixel.gif", params={"id": str(PROPERTY), "url": "/x?y=1", "plan": "pro"}
     )
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "image/gif"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.content.startswith(b"GIF89a")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "image/gif"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.content.startswith(b"GIF89a")
     event = harness.sink.events[0]
     assert (event.event, event.page, event.data["plan"]) == ("page_view", "/x", "pro")
     assert event.identity is Identity.DAILY
@@ -349,10 +349,10 @@ async def test_a_pixel_with_a_privacy_signal_stores_no_user(harness: CollectorHa
 
 
 async def test_the_pixel_takes_its_page_from_the_referer(harness: CollectorHarness) -> None:
-    answer = await harness.client.get(
+    response = await harness.client.get(
         f"/collect/pixel.gif?id={PROPERTY}", headers={"referer": "https://blog.example/post?a=1"}
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert (harness.sink.events[0].page, harness.sink.events[0].hostname) == ("/post", "blog.example")
 
 
@@ -366,10 +366,10 @@ async def test_the_pixel_takes_its_page_from_the_referer(harness: CollectorHarne
     ],
 )
 async def test_an_invalid_pixel_says_what_is_wrong(harness: CollectorHarness, query: str, status: int) -> None:
-    answer = await harness.client.get(f"/collect/pixel.gif?{query}")
-    assert answer.status_code == status
-    assert answer.json()["detail"]
-    assert answer.headers["access-control-allow-origin"] == "*"
+    response = await harness.client.get(f"/collect/pixel.gif?{query}")
+    assert response.status_code == status
+    assert response.json()["detail"]
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 # ---- the script ----
@@ -377,24 +377,24 @@ async def test_an_invalid_pixel_says_what_is_wrong(harness: CollectorHarness, qu
 
 async def test_the_script_is_cached_briefly_and_compressed(harness: CollectorHarness) -> None:
     for path in ("/collector.js", "/static/collector.js"):
-        answer = await harness.client.get(path)
-        assert answer.status_code == 200
-        assert "collectorQueue" in answer.text
-        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
-        assert answer.headers["content-encoding"] == "br"
-        assert answer.headers["cache-control"] == "public, max-age=600"
-        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-        assert answer.headers["access-control-allow-origin"] == "*"
-        again = await harness.client.get(path, headers={"if-none-match": answer.headers["etag"]})
+        response = await harness.client.get(path)
+        assert response.status_code == 200
+        assert "collectorQueue" in response.text
+        assert response.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert response.headers["content-encoding"] == "br"
+        assert response.headers["cache-control"] == "public, max-age=600"
+        assert response.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert response.headers["access-control-allow-origin"] == "*"
+        again = await harness.client.get(path, headers={"if-none-match": response.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         head = await harness.client.head(path)
-        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", answer.headers["etag"])
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", response.headers["etag"])
 
 
 async def test_the_script_is_for_ever_under_its_hashed_name_only(harness: CollectorHarness) -> None:
-    answer = await harness.client.get(harness.script.hashed_name, headers={"accept-encoding": "gzip"})
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert answer.headers["content-encoding"] == "gzip"
+    response = await harness.client.get(harness.script.hashed_name, headers={"accept-encoding": "gzip"})
+    assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert response.headers["content-encoding"] == "gzip"
     old = await harness.client.get("/collector.0123456789ab.js")  # a page that has cached its tag for long
     assert (old.status_code, old.headers["cache-control"]) == (200, "public, max-age=600")
 
@@ -413,8 +413,8 @@ async def test_the_outcome_of_each_hit_is_reported(harness: CollectorHarness) ->
     await harness.send(VIEW | {"data": {"url": "https://blog.example/a"}})
     harness.directory.set(hostnames=("example.com",))
     await harness.send(VIEW | {"data": {"url": "https://blog.example/a"}})
-    kept, dropped = harness.outcomes
-    assert (kept.is_stored, kept.reason, kept.page, kept.hostname, kept.browser) == (
+    stored, dropped = harness.outcomes
+    assert (stored.is_stored, stored.reason, stored.page, stored.hostname, stored.browser) == (
         True,
         None,
         "/a",

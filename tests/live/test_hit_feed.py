@@ -12,17 +12,17 @@ from proprium.live.hit_feed import HitFeed
 
 async def test_a_subscriber_gets_the_hits_of_its_property_only() -> None:
     feed: HitFeed[str] = HitFeed()
-    property_id, other_id, seen = uuid4(), uuid4(), []
-    unsubscribe = feed.subscribe(property_id, seen.append)
+    property_id, other_id, outcomes = uuid4(), uuid4(), []
+    unsubscribe = feed.subscribe(property_id, outcomes.append)
     await asyncio.to_thread(feed.publish, property_id, "stored")
     await asyncio.to_thread(feed.publish, other_id, "not for us")
     async with asyncio.timeout(5):
-        while seen != ["stored"]:
+        while outcomes != ["stored"]:
             await asyncio.sleep(0.005)
     unsubscribe()
     feed.publish(property_id, "after we left")
     await asyncio.sleep(0.01)
-    assert seen == ["stored"]
+    assert outcomes == ["stored"]
 
 
 @pytest.mark.parametrize(("sent", "expected_count"), [(3, 3), (50, 20)])

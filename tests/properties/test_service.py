@@ -22,9 +22,9 @@ def names(properties: list[Property]) -> list[str]:
 
 def changes(database: Database) -> list[tuple[ChangeKind, int | None]]:
     tail = ChangeFeed(database)
-    told = [(change.kind, change.property) for change in tail.changes_after(0)]
+    changes = [(change.kind, change.property) for change in tail.changes_after(0)]
     tail.close()
-    return told
+    return changes
 
 
 @pytest.fixture
@@ -147,13 +147,13 @@ def test_settings_read_back_as_they_were_normalised(database: Database) -> None:
         excluded_paths=["/admin/*", "*.pdf "],
         excluded_user_agents=["HomeMonitor", " "],
     )
-    found = service.find_visible(database, known.id, a_user(database, role=Role.OWNER))
-    assert (found.name, found.hostnames) == ("My shop", ["shop.example.com"])
-    assert found.excluded_addresses == ["192.0.2.7", "2001:db8::/48"]
-    assert (found.query_keys, found.custom_cards) == (["q"], ["signup", "sign up"])
-    assert (found.excluded_countries, found.excluded_paths) == (["DE", "FR"], ["/admin/*", "*.pdf"])
-    assert found.excluded_user_agents == ["HomeMonitor"]
-    assert found.created_at.tzinfo is not None
+    property_ = service.find_visible(database, known.id, a_user(database, role=Role.OWNER))
+    assert (property_.name, property_.hostnames) == ("My shop", ["shop.example.com"])
+    assert property_.excluded_addresses == ["192.0.2.7", "2001:db8::/48"]
+    assert (property_.query_keys, property_.custom_cards) == (["q"], ["signup", "sign up"])
+    assert (property_.excluded_countries, property_.excluded_paths) == (["DE", "FR"], ["/admin/*", "*.pdf"])
+    assert property_.excluded_user_agents == ["HomeMonitor"]
+    assert property_.created_at.tzinfo is not None
 
 
 @pytest.mark.parametrize(

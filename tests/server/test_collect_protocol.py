@@ -27,7 +27,7 @@ from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink, n
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
 FAST_PATH, SLOW_PATH = "/collect", "/collect?"
-"""The same route; only the first is one that the doorstep knows."""
+"""The same route; only the first is on the fast path."""
 
 
 class SlowSink(Sink):
@@ -46,7 +46,7 @@ class SlowSink(Sink):
 
 @dataclass
 class CollectServer:
-    """A real server on a port of its own, and how many requests took the fast_requests way."""
+    """A real server on a port of its own, and the requests that took the fast path."""
 
     server: uvicorn.Server
     sink: SlowSink
@@ -58,7 +58,7 @@ class CollectServer:
     def port(self) -> int:
         return int(self.server.servers[0].sockets[0].getsockname()[1])
 
-    async def talk(self, *packets: bytes, answers: int = 1) -> list[bytes]:
+    async def exchange(self, *packets: bytes, response_count: int = 1) -> list[bytes]:
         """Sends packets over one connection; the first so many answers, without their Date."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         for packet in packets:
@@ -66,12 +66,12 @@ class CollectServer:
             await writer.drain()
             await asyncio.sleep(0)
         async with asyncio.timeout(20):
-            responses = [await read_answer(reader) for _ in range(answers)]
+            responses = [await read_response(reader) for _ in range(response_count)]
         writer.close()
         return responses
 
 
-async def read_answer(reader: asyncio.StreamReader) -> bytes:
+async def read_response(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head)
     body = await reader.readexactly(int(length.group(1))) if length else b""
@@ -135,7 +135,7 @@ BODIES = {
     "array": b"[" + HIT + b"," + HIT + b"]",
     "empty": b"",
     "no json": b"{",
-    "nobody's property": HIT.replace(str(PROPERTY).encode(), str(uuid7()).encode()),
+    "unknown property": HIT.replace(str(PROPERTY).encode(), str(uuid7()).encode()),
     "a foreign page": HIT.replace(b'"/a"', b'"https://elsewhere.example/a"'),
     "foreign pages": b"[" + HIT.replace(b'"/a"', b'"https://elsewhere.example/a"') + b"]",
     "101 events": b"[" + b",".join([HIT] * 101) + b"]",
@@ -149,9 +149,9 @@ BODIES = {
 )
 async def test_fast_and_slow_path_respond_the_same(collect_server: CollectServer, body: bytes, headers: str) -> None:
     collect_server.directory.set(hostnames=("blog.example",))
-    fast_requests = await collect_server.talk(request(body, headers=headers))
+    fast_requests = await collect_server.exchange(request(body, headers=headers))
     assert len(collect_server.fast_requests) == 1
-    assert fast_requests == await collect_server.talk(request(body, SLOW_PATH, headers))
+    assert fast_requests == await collect_server.exchange(request(body, SLOW_PATH, headers))
     assert len(collect_server.fast_requests) == 1
 
 
@@ -164,7 +164,7 @@ async def test_fast_and_slow_path_respect_privacy_signals(
     collect_server: CollectServer, body: bytes, headers: str, is_private: bool
 ) -> None:
     for path in (FAST_PATH, SLOW_PATH):
-        assert (await collect_server.talk(request(body, path, headers)))[0].startswith(b"HTTP/1.1 204")
+        assert (await collect_server.exchange(request(body, path, headers)))[0].startswith(b"HTTP/1.1 204")
     assert len(collect_server.fast_requests) == 1
     assert {event.identity for event in collect_server.sink.events} == {
         Identity.DAILY if is_private else Identity.COOKIE
@@ -182,28 +182,30 @@ async def test_fast_and_slow_path_respect_privacy_signals(
     ids=["chunked", "1.0", "longer than the buffer"],
 )
 async def test_unusual_requests_take_the_slow_path(collect_server: CollectServer, sent: bytes) -> None:
-    assert (await collect_server.talk(sent))[0].startswith(b"HTTP/1.1 204")
+    assert (await collect_server.exchange(sent))[0].startswith(b"HTTP/1.1 204")
     assert not collect_server.fast_requests
     assert len(collect_server.sink.events) == 1
 
 
 async def test_a_client_that_sends_expect_gets_100_continue(collect_server: CollectServer) -> None:
-    asked, answer = await collect_server.talk(request(headers="Expect: 100-continue\r\n"), answers=2)
-    assert asked.startswith(b"HTTP/1.1 100")
-    assert answer.startswith(b"HTTP/1.1 204")
+    interim_response, response = await collect_server.exchange(
+        request(headers="Expect: 100-continue\r\n"), response_count=2
+    )
+    assert interim_response.startswith(b"HTTP/1.1 100")
+    assert response.startswith(b"HTTP/1.1 204")
 
 
 async def test_a_request_may_arrive_in_many_packets(collect_server: CollectServer) -> None:
     whole = request()
-    (answer,) = await collect_server.talk(*(whole[at : at + 7] for at in range(0, len(whole), 7)))
-    assert answer.startswith(b"HTTP/1.1 204")
+    (response,) = await collect_server.exchange(*(whole[at : at + 7] for at in range(0, len(whole), 7)))
+    assert response.startswith(b"HTTP/1.1 204")
     assert [event.page for event in collect_server.sink.events] == ["/a"]
 
 
 async def test_connection_close_closes_after_the_response(collect_server: CollectServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", collect_server.port)
     writer.write(request(headers="Connection: close\r\n"))
-    async with asyncio.timeout(4):  # an idle connection is kept for five seconds
+    async with asyncio.timeout(4):  # an idle connection stays open for five seconds
         assert (await reader.read()).startswith(b"HTTP/1.1 204")
     writer.close()
 
@@ -244,7 +246,7 @@ async def test_a_client_that_disconnects_is_counted_and_affects_no_other(collect
     while not collect_server.fast_requests:
         await asyncio.sleep(0.01)
     gone.transport.abort()
-    staying = asyncio.create_task(collect_server.talk(request()))
+    staying = asyncio.create_task(collect_server.exchange(request()))
     while len(collect_server.fast_requests) < 2:
         await asyncio.sleep(0.01)
     collect_server.sink.is_open.set()
@@ -255,16 +257,16 @@ async def test_a_client_that_disconnects_is_counted_and_affects_no_other(collect
 async def test_a_full_queue_responds_503_at_once(collect_server: CollectServer) -> None:
     collect_server.sink.is_open.clear()
     many = b"[" + b",".join([HIT] * 100) + b"]"
-    waiting = [asyncio.create_task(collect_server.talk(request(many)))]
+    waiting = [asyncio.create_task(collect_server.exchange(request(many)))]
     assert await asyncio.to_thread(collect_server.sink.entered.wait, 20)  # in hand: the queue is empty
-    waiting += [asyncio.create_task(collect_server.talk(request(many))) for _ in range(2)]
+    waiting += [asyncio.create_task(collect_server.exchange(request(many))) for _ in range(2)]
     while len(collect_server.fast_requests) < 3:
         await asyncio.sleep(0.01)
-    (refused,) = await collect_server.talk(request(many))
+    (refused,) = await collect_server.exchange(request(many))
     assert refused.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1" in refused
     collect_server.sink.is_open.set()
-    assert all(answer.startswith(b"HTTP/1.1 204") for (answer,) in await asyncio.gather(*waiting))
+    assert all(response.startswith(b"HTTP/1.1 204") for (response,) in await asyncio.gather(*waiting))
 
 
 async def test_pending_requests_are_answered_at_shutdown() -> None:

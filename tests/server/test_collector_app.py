@@ -26,94 +26,94 @@ OPEN = "www.example.com"
 
 
 @pytest.fixture
-def doors(database: Database, tmp_path: Path) -> Iterator[Callable[[], CollectorParts]]:
+def start_collector(database: Database, tmp_path: Path) -> Iterator[Callable[[], CollectorParts]]:
     """Opens one collector more on the same file, as another process would."""
-    opened: list[CollectorParts] = []
+    started: list[CollectorParts] = []
 
-    def another(collect_rate: float = 0) -> CollectorParts:
+    def start(collect_rate: float = 0) -> CollectorParts:
         settings = Settings(data_dir=tmp_path, collect_rate=collect_rate, _env_file=None)  # type: ignore[call-arg]
-        opened.append(build_collector_parts(settings, Database(database.url), Atlas()))
-        opened[-1].start()
-        return opened[-1]
+        started.append(build_collector_parts(settings, Database(database.url), Atlas()))
+        started[-1].start()
+        return started[-1]
 
-    yield another
-    for one in opened:
+    yield start
+    for one in started:
         one.stop()
         one.database.close()
 
 
 async def send(
-    doors: CollectorParts,
-    found: Property,
+    start_collector: CollectorParts,
+    property_: Property,
     *,
     peer: str = ADDRESS,
     agent: str = CHROME,
     event: str = "page_view",
     **data: Any,
 ) -> int:
-    body = {"collectorId": str(found.id), "event": event, "data": {"url": "/", "hostname": OPEN, **data}}
+    body = {"collectorId": str(property_.id), "event": event, "data": {"url": "/", "hostname": OPEN, **data}}
     headers = {"user-agent": agent} | ({"x-forwarded-for": ADDRESS} if peer == PROXY else {})
-    transport = httpx.ASGITransport(doors.wrap(nothing), client=(peer, 1))
+    transport = httpx.ASGITransport(start_collector.wrap(no_app), client=(peer, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return (await client.post("/collect", content=json.dumps(body), headers=headers)).status_code
 
 
-async def nothing(*_: Any) -> None:
+async def no_app(*_: Any) -> None:
     raise AssertionError("this was for the collector")
 
 
-def until(is_so: Callable[[], bool], timeout_s: float = 20) -> bool:
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 20) -> bool:
     deadline = time.monotonic() + timeout_s
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
     return is_so()
 
 
-def listed(database: Database, found: Property) -> set[tuple[str, str | None]]:
-    return {(row.reason, row.page) for row in rejected_events.newest(database, found.number or 0)}
+def listed(database: Database, property_: Property) -> set[tuple[str, str | None]]:
+    return {(row.reason, row.page) for row in rejected_events.newest(database, property_.number or 0)}
 
 
 async def test_every_collector_logs_its_rejected_events_only(
-    database: Database, doors: Callable[[], CollectorParts]
+    database: Database, start_collector: Callable[[], CollectorParts]
 ) -> None:
-    found = a_property(database, "Shop")
-    update_settings(database, found.id, hostnames=[OPEN], discards_bots=True)
-    one, other = doors(), doors()
-    assert await send(one, found, url="/kept") == 204
-    assert await send(one, found, url="/foreign", hostname="copy.example") == 204
-    assert await send(other, found, url="/crawled", agent=GOOGLEBOT) == 204
-    assert until(lambda: len(listed(database, found)) == 2)
-    assert {reason for reason, _ in listed(database, found)} == {"hostname", "bot"}
+    property_ = a_property(database, "Shop")
+    update_settings(database, property_.id, hostnames=[OPEN], discards_bots=True)
+    one, other = start_collector(), start_collector()
+    assert await send(one, property_, url="/stored") == 204
+    assert await send(one, property_, url="/foreign", hostname="copy.example") == 204
+    assert await send(other, property_, url="/crawled", agent=GOOGLEBOT) == 204
+    assert wait_until(lambda: len(listed(database, property_)) == 2)
+    assert {reason for reason, _ in listed(database, property_)} == {"hostname", "bot"}
 
 
 async def test_an_excluded_address_is_stored_nowhere(
-    database: Database, doors: Callable[[], CollectorParts], tmp_path: Path
+    database: Database, start_collector: Callable[[], CollectorParts], tmp_path: Path
 ) -> None:
-    found = a_property(database, "Shop")
-    update_settings(database, found.id, excluded_addresses=["203.0.113.0/24"])
+    property_ = a_property(database, "Shop")
+    update_settings(database, property_.id, excluded_addresses=["203.0.113.0/24"])
     sender = "203.0.113.201"
-    one = doors()
-    assert await send(one, found, peer=sender) == 204
-    assert until(lambda: listed(database, found) == {("excluded_ip", "/")})
-    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert kept
-    assert not any(sender.encode() in content for content in kept)
+    one = start_collector()
+    assert await send(one, property_, peer=sender) == 204
+    assert wait_until(lambda: listed(database, property_) == {("excluded_ip", "/")})
+    contents = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert contents
+    assert not any(sender.encode() in content for content in contents)
 
 
 async def test_a_proxy_trusted_in_one_collector_is_trusted_by_all(
-    database: Database, doors: Callable[[], CollectorParts]
+    database: Database, start_collector: Callable[[], CollectorParts]
 ) -> None:
-    found = a_property(database, "Shop")
-    update_settings(database, found.id, excluded_addresses=[ADDRESS])
-    one, other = doors(), doors()
-    assert await send(one, found, peer=PROXY) == 204
-    assert listed(database, found) == set()  # an unknown address is in nobody's range
-    assert until(lambda: trusted_proxies.pending_proxy(database) == PROXY)
+    property_ = a_property(database, "Shop")
+    update_settings(database, property_.id, excluded_addresses=[ADDRESS])
+    one, other = start_collector(), start_collector()
+    assert await send(one, property_, peer=PROXY) == 204
+    assert listed(database, property_) == set()  # an unknown address is in no excluded range
+    assert wait_until(lambda: trusted_proxies.pending_proxy(database) == PROXY)
     trusted_proxies.trust(database, PROXY)
-    for door, page in ((one, "/one"), (other, "/other")):
-        assert until(partial(believes, door))
-        assert await send(door, found, peer=PROXY, url=page) == 204
-    assert until(lambda: listed(database, found) == {("excluded_ip", "/one"), ("excluded_ip", "/other")})
+    for parts, page in ((one, "/one"), (other, "/other")):
+        assert wait_until(partial(trusts_proxy, parts))
+        assert await send(parts, property_, peer=PROXY, url=page) == 204
+    assert wait_until(lambda: listed(database, property_) == {("excluded_ip", "/one"), ("excluded_ip", "/other")})
 
 
 def test_a_collector_with_outdated_trust_does_not_report_the_proxy_again(database: Database) -> None:
@@ -123,21 +123,21 @@ def test_a_collector_with_outdated_trust_does_not_report_the_proxy_again(databas
 
 
 async def test_a_rejected_request_is_logged_with_status_and_message(
-    database: Database, doors: Callable[..., CollectorParts]
+    database: Database, start_collector: Callable[..., CollectorParts]
 ) -> None:
-    found = a_property(database, "Shop")
-    one = doors(collect_rate=2)  # four in the two seconds of a window
-    assert await send(one, found, event="", url="/wrong") == 400
-    assert await send(one, found, url="/large", more="x" * 600_000) == 413
-    statuses = [await send(one, found, url="/fast") for _ in range(10)]
+    property_ = a_property(database, "Shop")
+    one = start_collector(collect_rate=2)  # four in the two seconds of a window
+    assert await send(one, property_, event="", url="/wrong") == 400
+    assert await send(one, property_, url="/large", more="x" * 600_000) == 413
+    statuses = [await send(one, property_, url="/fast") for _ in range(10)]
     assert {204, 429} == set(statuses)
-    assert until(lambda: len(listed(database, found)) == 3)
-    assert {(reason.split(":")[0], page) for reason, page in listed(database, found)} == {
+    assert wait_until(lambda: len(listed(database, property_)) == 3)
+    assert {(reason.split(":")[0], page) for reason, page in listed(database, property_)} == {
         ("400", "/wrong"), ("413", "/large"), ("429", "/fast"),
     }  # fmt: skip
-    assert ADDRESS not in repr(rejected_events.newest(database, found.number or 0))
+    assert ADDRESS not in repr(rejected_events.newest(database, property_.number or 0))
 
 
-def believes(door: CollectorParts) -> bool:
+def trusts_proxy(parts: CollectorParts) -> bool:
     headers = [(b"x-forwarded-for", ADDRESS.encode())]
-    return door.collector.client_addresses.resolve(PROXY, dict(headers), headers) == ADDRESS
+    return parts.collector.client_addresses.resolve(PROXY, dict(headers), headers) == ADDRESS

@@ -241,10 +241,10 @@ async def test_the_next_request_may_wait_while_the_one_before_it_is_answered(lim
 async def test_a_large_head_is_431_whether_it_ends_or_not(limited_server: LimitedServer, path: str, size: int) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nX-Large: {'a' * size}".encode()
     for end in (b"", b"\r\n\r\n"):
-        answer = await (await limited_server.open(head + end)).rest()
-        assert answer.startswith(b"HTTP/1.1 431 ")
-        assert b"connection: close" in answer
-        assert (b"access-control-allow-origin: *" in answer) is (path == "/collect")
+        response = await (await limited_server.open(head + end)).rest()
+        assert response.startswith(b"HTTP/1.1 431 ")
+        assert b"connection: close" in response
+        assert (b"access-control-allow-origin: *" in response) is (path == "/collect")
 
 
 async def test_a_large_head_behind_another_request_is_refused_as_well(limited_server: LimitedServer) -> None:
@@ -270,20 +270,20 @@ async def test_trailers_are_headers_too(limited_server: LimitedServer) -> None:
 @pytest.mark.parametrize("path", ["/form", "/collect", "/collect?", "/_nicegui/upload"])
 async def test_a_body_that_does_not_come_is_408(limited_server: LimitedServer, path: str) -> None:
     client = await limited_server.open(post(path, b"{", length=500))
-    answer = await client.rest()
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"did not arrive in time" in answer
+    response = await client.rest()
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive in time" in response
     assert limited_server.counters.received == 0
 
 
 async def test_a_body_byte_by_byte_is_no_way_around_it(limited_server: LimitedServer) -> None:
     client = await limited_server.open(post("/form", b"name=", length=500))
-    answer = asyncio.create_task(client.rest())
+    response = asyncio.create_task(client.rest())
     begun_s = time.monotonic()
-    while not answer.done() and time.monotonic() - begun_s < 5:
+    while not response.done() and time.monotonic() - begun_s < 5:
         client.writer.write(b"a")
         await asyncio.sleep(0.05)
-    assert b" 408 " in await answer
+    assert b" 408 " in await response
     assert time.monotonic() - begun_s < 5
 
 
@@ -326,14 +326,14 @@ async def test_the_rest_of_a_body_is_read_after_its_answer_but_not_for_long(limi
 async def test_a_chunk_that_only_has_a_name_is_no_way_around_the_limits(limited_server: LimitedServer) -> None:
     """Its extension never ends: the app would see nothing of it."""
     client = await limited_server.open(chunked("/form") + b"5;a=")
-    answer = asyncio.create_task(client.rest())
+    response = asyncio.create_task(client.rest())
     sent = 0
-    while not answer.done() and sent < 20_000_000:
+    while not response.done() and sent < 20_000_000:
         client.writer.write(b"a" * 65_536)
         sent += 65_536
         await asyncio.sleep(0.001)
     assert sent < 20_000_000
-    assert b"HTTP/1.1 413" in await answer
+    assert b"HTTP/1.1 413" in await response
 
 
 async def test_a_response_that_is_not_read_is_aborted(limited_server: LimitedServer) -> None:

@@ -25,18 +25,18 @@ THIS_MONTH, BEFORE, BEFORE_THAT = (f"/dbip-city-lite-{month}.mmdb.gz" for month 
 
 
 class Server:
-    """Answers each path with what the test put there, 404 without; remembers what was asked."""
+    """Serves the responses that a test sets, else 404; records the requested paths."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, bytes]] = {}
-        self.asked: list[str] = []
+        self.requested_paths: list[str] = []
         self.may_answer = Event()
         self.may_answer.set()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                server.asked.append(self.path)
+                server.requested_paths.append(self.path)
                 server.may_answer.wait(20)
                 status, body = server.answers.get(self.path, (404, b"no such month"))
                 self.send_response(status)
@@ -89,19 +89,19 @@ def test_the_file_of_this_month_is_downloaded(server, refresh, places):
     file = refresh()
     assert country_of(file) == "DE"
     assert file.stat().st_mode & 0o077 == 0, "whatever stands in the data folder is private"
-    assert server.asked == [THIS_MONTH]
+    assert server.requested_paths == [THIS_MONTH]
 
 
 def test_a_missing_month_falls_back_to_the_one_before(server, refresh, places):
     server.answers[BEFORE] = (200, gzip.compress(places))
     assert country_of(refresh()) == "DE"
-    assert server.asked == [THIS_MONTH, BEFORE]
+    assert server.requested_paths == [THIS_MONTH, BEFORE]
 
 
 def test_three_months_are_tried_and_no_more(server, refresh):
     with pytest.raises(OperatorError, match="2025-11: the server answered 404"):
         refresh()
-    assert server.asked == [THIS_MONTH, BEFORE, BEFORE_THAT]
+    assert server.requested_paths == [THIS_MONTH, BEFORE, BEFORE_THAT]
 
 
 def test_a_fresh_file_is_left_alone_unless_forced(server, refresh, places):
@@ -110,7 +110,7 @@ def test_a_fresh_file_is_left_alone_unless_forced(server, refresh, places):
     os.utime(file, (NOW.timestamp(), NOW.timestamp() - 29 * 86_400))
     assert refresh() is None
     assert refresh(force=True) == file
-    assert len(server.asked) == 2
+    assert len(server.requested_paths) == 2
 
 
 def test_a_file_of_more_than_thirty_days_is_renewed(server, refresh, places):
@@ -156,7 +156,7 @@ def test_a_server_that_hangs_is_tried_once(server, refresh):
     server.may_answer.clear()
     with pytest.raises(OperatorError, match="could not be downloaded"):
         refresh(timeout_s=0.3)
-    assert server.asked == [THIS_MONTH]
+    assert server.requested_paths == [THIS_MONTH]
 
 
 def test_an_unreachable_server_is_one_error_message(server, refresh):
@@ -171,7 +171,7 @@ def test_a_file_of_the_operators_own_is_never_overwritten(server, tmp_path, plac
     os.utime(own, (0, 0))
     with pytest.raises(OperatorError, match="update yourself"):
         geoip_update.refresh(Settings(geoip_path=own, data_dir=tmp_path), NOW, force=True, base_url=server.url)
-    assert server.asked == []
+    assert server.requested_paths == []
     assert own.stat().st_mtime == 0
 
 

@@ -39,17 +39,17 @@ def test_without_memory_growth_no_collection_is_due(collections: FullCollections
 
 
 def test_enough_cycles_are_collected_but_not_twice_in_a_row(collections: FullCollections) -> None:
-    left = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
+    cycle_ref = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
     assert collections.is_due()
     collections.collect()
-    assert left() is None
+    assert cycle_ref() is None
     assert not collections.is_due()
-    kept = Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000)
+    live_cycle = Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000)
     assert not collections.is_due(), "a hundredth of the time at most"
     collections._last_ended_s -= 1_000
     assert collections.is_due()
     collections.collect()
-    assert not collections.is_due(), f"{kept} is alive: there is nothing to win"
+    assert not collections.is_due(), f"{live_cycle} is alive: there is nothing to win"
 
 
 def test_memory_freed_meanwhile_is_no_growth(collections: FullCollections) -> None:
@@ -79,9 +79,9 @@ async def test_the_server_collects_in_its_tick() -> None:
     server = CollectingServer(uvicorn.Config("none:none"))
     gc.disable()
     try:
-        left = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
+        cycle_ref = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
         server.should_exit = True  # after its first round
         await server.main_loop()
-        assert left() is None
+        assert cycle_ref() is None
     finally:
         gc.enable()
