@@ -33,8 +33,8 @@ MAX_CHEAP_BLOCKS, MIN_ADDED_BLOCKS, MAX_ADDED_BLOCKS = 300_000, 50_000, 2_000_00
 full collection to be cheap, the fewest added since the last one to make it worthwhile, and the number added (180 MB)
 from which one runs in any case."""
 IDLE_PER_COLLECTION_SECOND, MAX_GROWTH_S = 100, 300.0
-"""Full collections take at most 1 % of the time. Growth over MAX_ADDED_BLOCKS is collected after five minutes only: pages
-that a crawler opened and left have been freed by then."""
+"""Full collections take at most 1 % of the time. Growth over MAX_ADDED_BLOCKS is collected after five minutes only:
+pages that a crawler opened and left have been freed by then."""
 
 THREAD_SWITCH_INTERVAL_S = 0.0005
 """How long a thread keeps Python's global lock when another thread waits for it. The event loop needs it once for every
