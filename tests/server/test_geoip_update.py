@@ -1,4 +1,4 @@
-"""The place database is fetched from a server that behaves, and from servers that do not."""
+"""The GeoIP download, from servers that work and from servers that fail."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ THIS_MONTH, BEFORE, BEFORE_THAT = (f"/dbip-city-lite-{month}.mmdb.gz" for month 
 
 
 class Server:
-    """Answers each path with what the test put there, 404 without; remembers what was asked."""
+    """Serves the responses that a test sets, else 404; records the requested paths."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, bytes]] = {}
-        self.asked: list[str] = []
+        self.requested_paths: list[str] = []
         self.may_answer = Event()
         self.may_answer.set()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                server.asked.append(self.path)
+                server.requested_paths.append(self.path)
                 server.may_answer.wait(20)
                 status, body = server.answers.get(self.path, (404, b"no such month"))
                 self.send_response(status)
@@ -84,24 +84,24 @@ def country_of(file: Path, address: str = "127.0.0.1") -> str:
         return reader.get(address)["country"]["iso_code"]  # type: ignore[index,call-overload,return-value]
 
 
-def test_the_file_of_this_month_is_fetched_and_readable(server, refresh, places):
+def test_the_file_of_this_month_is_downloaded(server, refresh, places):
     server.answers[THIS_MONTH] = (200, gzip.compress(places))
     file = refresh()
     assert country_of(file) == "DE"
     assert file.stat().st_mode & 0o077 == 0, "whatever stands in the data folder is private"
-    assert server.asked == [THIS_MONTH]
+    assert server.requested_paths == [THIS_MONTH]
 
 
-def test_a_month_that_is_not_there_yet_gives_the_one_before(server, refresh, places):
+def test_a_missing_month_falls_back_to_the_one_before(server, refresh, places):
     server.answers[BEFORE] = (200, gzip.compress(places))
     assert country_of(refresh()) == "DE"
-    assert server.asked == [THIS_MONTH, BEFORE]
+    assert server.requested_paths == [THIS_MONTH, BEFORE]
 
 
 def test_three_months_are_tried_and_no_more(server, refresh):
     with pytest.raises(OperatorError, match="2025-11: the server answered 404"):
         refresh()
-    assert server.asked == [THIS_MONTH, BEFORE, BEFORE_THAT]
+    assert server.requested_paths == [THIS_MONTH, BEFORE, BEFORE_THAT]
 
 
 def test_a_fresh_file_is_left_alone_unless_forced(server, refresh, places):
@@ -110,7 +110,7 @@ def test_a_fresh_file_is_left_alone_unless_forced(server, refresh, places):
     os.utime(file, (NOW.timestamp(), NOW.timestamp() - 29 * 86_400))
     assert refresh() is None
     assert refresh(force=True) == file
-    assert len(server.asked) == 2
+    assert len(server.requested_paths) == 2
 
 
 def test_a_file_of_more_than_thirty_days_is_renewed(server, refresh, places):
@@ -132,7 +132,7 @@ def test_a_file_of_more_than_thirty_days_is_renewed(server, refresh, places):
     ],
     ids=["error", "truncated", "html", "packed html", "cut before packing", "empty"],
 )
-def test_what_is_no_place_database_never_replaces_one(server, refresh, places, status, spoil, why):
+def test_an_invalid_download_never_replaces_the_database(server, refresh, places, status, spoil, why):
     server.answers[THIS_MONTH] = (200, gzip.compress(places))
     file = refresh()
     for month in (THIS_MONTH, BEFORE, BEFORE_THAT):
@@ -143,7 +143,7 @@ def test_what_is_no_place_database_never_replaces_one(server, refresh, places, s
     assert [left.name for left in file.parent.iterdir()] == [file.name]
 
 
-def test_a_database_without_places_is_refused(server, refresh, tmp_path):
+def test_a_database_without_locations_is_rejected(server, refresh, tmp_path):
     writer = MMDBWriter(4, "DBIP-ASN-Lite")
     writer.insert_network(IPSet(["127.0.0.0/8"]), {"autonomous_system_number": 1})
     writer.to_db_file(str(tmp_path / "asn.mmdb"))
@@ -152,14 +152,14 @@ def test_a_database_without_places_is_refused(server, refresh, tmp_path):
         refresh()
 
 
-def test_a_server_that_hangs_is_given_up_once(server, refresh):
+def test_a_server_that_hangs_is_tried_once(server, refresh):
     server.may_answer.clear()
     with pytest.raises(OperatorError, match="could not be downloaded"):
         refresh(timeout_s=0.3)
-    assert server.asked == [THIS_MONTH]
+    assert server.requested_paths == [THIS_MONTH]
 
 
-def test_a_server_that_is_not_there_is_one_sentence(server, refresh):
+def test_an_unreachable_server_is_one_error_message(server, refresh):
     server.close()
     with pytest.raises(OperatorError, match="could not be downloaded"):
         refresh()
@@ -171,11 +171,11 @@ def test_a_file_of_the_operators_own_is_never_overwritten(server, tmp_path, plac
     os.utime(own, (0, 0))
     with pytest.raises(OperatorError, match="update yourself"):
         geoip_update.refresh(Settings(geoip_path=own, data_dir=tmp_path), NOW, force=True, base_url=server.url)
-    assert server.asked == []
+    assert server.requested_paths == []
     assert own.stat().st_mtime == 0
 
 
-def test_what_a_killed_refresh_left_behind_is_cleared_away(server, refresh, places, tmp_path):
+def test_temporary_files_of_a_killed_update_are_deleted(server, refresh, places, tmp_path):
     (tmp_path / "data").mkdir()
     left_over = tmp_path / "data" / ".geoip-killed"
     left_over.write_bytes(b"half")

@@ -1,4 +1,4 @@
-"""The browser script where pages and browsers are difficult: nothing lost, nothing doubled, nothing broken."""
+"""The tracker script on difficult pages and browsers: no event lost, duplicated or harmful."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 
 @contextmanager
-def pages(answers: dict[str, str], asked: list[str] | None = None, **headers: str) -> Iterator[str]:
-    """A site with pages of its own; gives its address. `asked` takes the paths that browsers ask for."""
+def pages(answers: dict[str, str], requested_paths: list[str] | None = None, **headers: str) -> Iterator[str]:
+    """Serves pages and yields their URL. `requested_paths` records the paths that browsers request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if asked is not None:
-                asked.append(self.path)
+            if requested_paths is not None:
+                requested_paths.append(self.path)
             self.send_response(200)
             for name, value in {"content-type": "text/html; charset=utf-8", **headers}.items():
                 self.send_header(name.replace("_", "-"), value)
@@ -76,10 +76,10 @@ def pages(answers: dict[str, str], asked: list[str] | None = None, **headers: st
 
 def sent_by(page: Page, site: Site) -> list[Request]:
     """The requests to the collector, while they come."""
-    found: list[Request] = []
+    requests: list[Request] = []
     is_ours = f"{site.stats}/collect"
-    page.context.on("request", lambda request: found.append(request) if request.url == is_ours else None)
-    return found
+    page.context.on("request", lambda request: requests.append(request) if request.url == is_ours else None)
+    return requests
 
 
 def test_a_page_from_the_real_back_forward_cache_counts_again(site: Site, page: Page) -> None:
@@ -96,7 +96,7 @@ def test_a_page_from_the_real_back_forward_cache_counts_again(site: Site, page: 
 
 @contextmanager
 def browser_without_debugger(url: str, profile: Path) -> Iterator[None]:
-    """One that is driven by nobody: a debugger turns prerendering off."""
+    """A browser without debugger: a debugger turns prerendering off."""
     args = [*CHROMIUM_ARGS, "--headless=new", "--remote-debugging-port=0", "--no-first-run"]
     process = subprocess.Popen([str(CHROMIUM), *args, f"--user-data-dir={profile}", url], stderr=subprocess.DEVNULL)
     yield
@@ -111,18 +111,18 @@ def test_a_really_prerendered_page_counts_once_it_is_shown(site: Site, tmp_path:
         "/": f"{site.html}<script type=speculationrules>{rules}</script><script>{go_on}</script>",
         "/next": f"{site.html}<script>fetch('/drawn?' + document.prerendering)</script>",
     }
-    asked: list[str] = []
+    requested_paths: list[str] = []
 
     def viewed() -> list[str | None]:
         return [event.page for event in site.events if event.event == "page_view"]
 
-    with pages(answers, asked) as url, browser_without_debugger(url, tmp_path):
-        wait_for(lambda: "/drawn?true" in asked, lambda: asked)
+    with pages(answers, requested_paths) as url, browser_without_debugger(url, tmp_path):
+        wait_for(lambda: "/drawn?true" in requested_paths, lambda: requested_paths)
         wait_for(lambda: viewed() == ["/"])
         assert site.settled() == VISIT
         answers["/go"] = "now"
         wait_for(lambda: viewed() == ["/", "/next"], viewed)
-    assert asked.count("/next") == 1  # it was shown as it had been drawn ahead
+    assert requested_paths.count("/next") == 1  # it was shown as it had been drawn ahead
 
 
 def test_two_tabs_are_one_visitor(site: Site, context: BrowserContext) -> None:
@@ -138,14 +138,14 @@ def test_two_tabs_are_one_visitor(site: Site, context: BrowserContext) -> None:
     assert views["from-one"] != views["from-two"]
 
 
-def test_what_happens_offline_arrives_once_when_online(site: Site, page: Page) -> None:
+def test_events_sent_offline_arrive_once_when_online(site: Site, page: Page) -> None:
     sent = sent_by(page, site)
     page.goto(site.url)
     site.wait(*VISIT)
     page.context.set_offline(True)
     with page.expect_event("requestfailed"):
         page.evaluate("collectorQueue.push('offline')")
-    page.wait_for_timeout(50)  # until the script has heard of it
+    page.wait_for_timeout(50)  # until the script has noticed it
     page.context.set_offline(False)
     page.evaluate("collectorQueue.push('online')")
     site.wait(*VISIT, "offline", "online")
@@ -155,7 +155,7 @@ def test_what_happens_offline_arrives_once_when_online(site: Site, page: Page) -
     assert len(set(tries)) == 4
 
 
-def test_an_answer_that_is_lost_doubles_nothing(site: Site, page: Page) -> None:
+def test_a_lost_response_duplicates_nothing(site: Site, page: Page) -> None:
     """The server stored it and the connection broke: the second try has the same id."""
     lost: list[Any] = []
 
@@ -181,7 +181,7 @@ def test_a_strict_policy_lets_the_script_work_where_it_is_named(site: Site, page
         site.wait(*VISIT)
 
 
-def test_a_strict_policy_that_forbids_sending_harms_nobody(site: Site, page: Page) -> None:
+def test_a_strict_policy_that_forbids_sending_is_harmless(site: Site, page: Page) -> None:
     policy = f"default-src 'none'; script-src {site.stats}"
     with pages({"/": site.html}, content_security_policy=policy) as url:
         page.goto(f"{url}/")
@@ -231,5 +231,5 @@ def test_classic_pages_are_one_view_each(site: Site, page: Page) -> None:
     page.click("a")
     page.wait_for_url("**/two")
     wait_for(lambda: [event.event for event in site.events].count("page_view") == 2)
-    told = [(event.event, event.page) for event in site.events if event.event != "page_leave"]  # of a slow machine
-    assert told == [*((name, "/one") for name in (*VISIT, "click")), ("page_view", "/two")]
+    events = [(event.event, event.page) for event in site.events if event.event != "page_leave"]  # of a slow machine
+    assert events == [*((name, "/one") for name in (*VISIT, "click")), ("page_view", "/two")]

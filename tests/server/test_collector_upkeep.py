@@ -1,4 +1,4 @@
-"""The porter of every collector: refusals reach storage, and a proxy that somebody trusts is believed."""
+"""Upkeep of a collector: rejected events reach storage, and trusted proxies are reloaded."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def client(addresses: ClientAddressResolver) -> str | None:
     return addresses.resolve(PROXY, dict(HEADERS), HEADERS)
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 10) -> bool:
+def wait_until(is_so: Callable[[], bool], seconds: float = 10) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.05)
     return is_so()
 
 
-def test_an_untrusted_proxy_is_told_of_and_believed_once_it_is_trusted(database: Database) -> None:
+def test_an_untrusted_proxy_is_reported_and_used_once_trusted(database: Database) -> None:
     addresses = ClientAddressResolver()
-    porter = CollectorUpkeep(database, addresses, RejectedEventBuffer(database))
-    porter.start()
+    upkeep = CollectorUpkeep(database, addresses, RejectedEventBuffer(database))
+    upkeep.start()
     try:
         assert client(addresses) is None
-        assert eventually(lambda: trusted_proxies.pending_proxy(database) == PROXY)
+        assert wait_until(lambda: trusted_proxies.pending_proxy(database) == PROXY)
         trusted_proxies.trust(database, PROXY)
-        assert eventually(lambda: client(addresses) == "203.0.113.9")
+        assert wait_until(lambda: client(addresses) == "203.0.113.9")
         assert trusted_proxies.pending_proxy(database) is None
     finally:
-        porter.stop()
+        upkeep.stop()
 
 
-def test_after_one_proxy_is_trusted_the_next_one_is_told_of() -> None:
+def test_after_one_proxy_is_trusted_the_next_one_is_reported() -> None:
     addresses = ClientAddressResolver()
     assert client(addresses) is None
     addresses.trust([ip_network(PROXY)])
@@ -53,7 +53,7 @@ def test_after_one_proxy_is_trusted_the_next_one_is_told_of() -> None:
     assert addresses.untrusted_proxy == "10.0.0.6"
 
 
-def test_a_dismissed_proxy_is_not_told_of_again(database: Database) -> None:
+def test_a_dismissed_proxy_is_not_reported_again(database: Database) -> None:
     trusted_proxies.report_untrusted(database, PROXY)
     trusted_proxies.dismiss(database, PROXY)
     trusted_proxies.report_untrusted(database, PROXY)
@@ -67,13 +67,13 @@ def test_trust_outlives_a_restart(database: Database) -> None:
     assert client(addresses) == "203.0.113.9"
 
 
-def test_what_was_refused_last_is_written_when_the_program_stops(database: Database) -> None:
-    found = create_property(database, "Blog", None)
-    refusals = RejectedEventBuffer(database)
-    porter = CollectorUpkeep(database, ClientAddressResolver(), refusals)
+def test_buffered_rejections_are_flushed_at_stop(database: Database) -> None:
+    property_ = create_property(database, "Blog", None)
+    rejected = RejectedEventBuffer(database)
+    upkeep = CollectorUpkeep(database, ClientAddressResolver(), rejected)
     outcome = HitOutcome(
         moment("09:00", DAY), "page_view", "/", False, False, "hostname", True, None, "Chrome", False, "x.example"
     )
-    refusals.add(found.id, outcome)
-    porter.stop()
-    assert [row.reason for row in rejected_events.newest(database, found.number or 0)] == ["hostname"]
+    rejected.add(property_.id, outcome)
+    upkeep.stop()
+    assert [row.reason for row in rejected_events.newest(database, property_.number or 0)] == ["hostname"]

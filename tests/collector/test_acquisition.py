@@ -1,4 +1,4 @@
-"""Bare hosts, well-known sources, and the channel of a visit."""
+"""Bare hosts, known sources, and the channel of a visit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_well_known_sources_are_known_by_their_hosts(host: str, name: str, kind:
 @pytest.mark.parametrize(
     "host", ["google.evil.com", "notgoogle.com", "box.com", "x.company", "microsoft.com", "localhost"]
 )
-def test_likenesses_are_not_taken_for_the_source(host: str) -> None:
+def test_similar_hosts_are_not_taken_for_a_source(host: str) -> None:
     assert known_source(host) is None
 
 
@@ -107,7 +107,7 @@ def test_the_channel_follows_the_campaign_then_the_referrer(
     assert expected[1] in CHANNELS
 
 
-def test_a_campaign_may_tell_the_channel() -> None:
+def test_a_campaign_may_decide_the_channel() -> None:
     assert source_and_channel("google.com", "google", "cpc", "summer-shopping")[1] == "Paid shopping"
     assert source_and_channel(None, "google", "cpc", "Cross-network 1")[1] == "Cross-network"
     assert source_and_channel("google.com", None, None, "workshop")[1] == "Organic search"

@@ -1,4 +1,4 @@
-"""Places from both kinds of database file, and nothing worse than nowhere when there is none."""
+"""Locations from nested and flat GeoIP files, and none without a usable file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from collector.geolocation import UNKNOWN_LOCATION, GeoIPDatabase, Location
-from tests.collector.conftest import MakeDoor
+from tests.collector.conftest import MakeHarness
 
 ALIASES = {"DE": {"Hesse": "DE-HE", "Hessen": "DE-HE"}, "US": {"California": "US-CA"}}
 
@@ -79,16 +79,16 @@ def test_a_country_database_gives_countries(tmp_path: Path) -> None:
 
 
 def test_the_nested_schema_is_read_by_geoip2(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    ask = geoip2.database.Reader.city
-    monkeypatch.setattr(geoip2.database.Reader, "city", lambda self, ip: (asked.append(ip), ask(self, ip))[1])
+    looked_up: list[str] = []
+    original = geoip2.database.Reader.city
+    monkeypatch.setattr(geoip2.database.Reader, "city", lambda self, ip: (looked_up.append(ip), original(self, ip))[1])
     geo = GeoIPDatabase(city, ALIASES)
     assert geo.locate("198.51.100.7") == geo.locate("198.51.100.7")
-    assert asked == ["198.51.100.7"]  # the second time from the cache
+    assert looked_up == ["198.51.100.7"]  # the second time from the cache
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<html>404</html>", b"\0" * 5_000])
-def test_no_file_and_a_broken_file_are_nowhere_and_said_once(
+def test_a_missing_or_broken_file_gives_no_location_and_one_warning(
     tmp_path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "db.mmdb"
@@ -101,7 +101,7 @@ def test_no_file_and_a_broken_file_are_nowhere_and_said_once(
     assert not geo.is_ready
 
 
-def test_a_damaged_file_is_said_once_and_never_names_an_address(city: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_file_gives_one_warning_without_address(city: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = city.read_bytes()
     city.write_bytes(content[: len(content) // 4] + b"\xff" * (len(content) // 2) + content[len(content) * 3 // 4 :])
     geo = GeoIPDatabase(city)
@@ -123,7 +123,7 @@ def test_a_new_file_is_read_without_a_restart(tmp_path: Path, city: Path) -> Non
     assert not geo.reload_if_changed()
 
 
-def test_a_file_that_is_written_over_while_it_is_read_ends_nothing(city: Path) -> None:
+def test_a_file_overwritten_while_open_crashes_nothing(city: Path) -> None:
     """Mapped into memory as it lay there, the next look at it would be the process's last."""
     content = city.read_bytes()
     geo = GeoIPDatabase(city, ALIASES)
@@ -140,29 +140,29 @@ def test_a_file_that_is_written_over_while_it_is_read_ends_nothing(city: Path) -
 
 
 @pytest.mark.parametrize("address", [None, "", "nonsense", "999.1.1.1", "fe80::1%eth0"])
-def test_what_is_no_address_is_nowhere(city: Path, address: str | None) -> None:
+def test_an_invalid_address_has_no_location(city: Path, address: str | None) -> None:
     assert GeoIPDatabase(city).locate(address) == UNKNOWN_LOCATION
 
 
-async def test_a_hit_has_a_place_and_its_address_ends_there(make_door: MakeDoor, city: Path) -> None:
-    door = make_door("198.51.100.7", geo=GeoIPDatabase(city, ALIASES))
-    event = await door.hit({"url": "/"})
+async def test_a_hit_gets_a_location_and_its_address_is_not_stored(make_harness: MakeHarness, city: Path) -> None:
+    harness = make_harness("198.51.100.7", geo=GeoIPDatabase(city, ALIASES))
+    event = await harness.hit({"url": "/"})
     assert (event.country, event.region, event.city) == ("DE", "DE-HE", "Frankfurt am Main")
     assert "198.51.100" not in repr(event)
-    assert "198.51.100" not in repr(door.outcomes)
+    assert "198.51.100" not in repr(harness.outcomes)
 
 
-async def test_hits_are_kept_whatever_becomes_of_the_place_database(
-    make_door: MakeDoor, city: Path, tmp_path: Path
+async def test_hits_are_stored_whatever_happens_to_the_geoip_database(
+    make_harness: MakeHarness, city: Path, tmp_path: Path
 ) -> None:
     good, path = city.read_bytes(), tmp_path / "swapped.mmdb"
     geo = GeoIPDatabase(path, ALIASES)
-    door = make_door("198.51.100.7", geo=geo)
+    harness = make_harness("198.51.100.7", geo=geo)
     countries = []
     for content in (None, good, b"\0" * 5_000, good, good[: len(good) // 2], b"", good):
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_bytes(content)
         geo.reload_if_changed()
-        countries.append((await door.hit()).country)
+        countries.append((await harness.hit()).country)
     assert countries == [None, "DE", None, "DE", None, None, "DE"]

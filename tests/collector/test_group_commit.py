@@ -1,4 +1,4 @@
-"""Many requests share a commit; each is answered after it, and no failure of one becomes the failure of another."""
+"""Requests share a commit; each is answered after it, and no failure spreads to another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Gate(Sink):
         return super().append(events)
 
 
-async def test_everything_is_committed_in_order_and_shared() -> None:
+async def test_commits_are_in_order_and_shared() -> None:
     sink = Sink()
     writer = GroupCommit(sink)
     writer.start()
@@ -47,7 +47,7 @@ async def test_everything_is_committed_in_order_and_shared() -> None:
     assert max(sink.commits) <= MAX_BATCH
 
 
-async def test_each_waiter_gets_its_own_flags() -> None:
+async def test_each_request_gets_its_own_flags() -> None:
     sink = Sink()
     writer = GroupCommit(sink)
     writer.start()
@@ -60,7 +60,7 @@ async def test_each_waiter_gets_its_own_flags() -> None:
     assert [list(answer) for answer in answers] == [[False, True], [False], [False]]
 
 
-async def test_nobody_is_answered_before_the_commit() -> None:
+async def test_no_request_is_answered_before_the_commit() -> None:
     sink = Gate()
     writer = GroupCommit(sink)
     writer.start()
@@ -73,7 +73,7 @@ async def test_nobody_is_answered_before_the_commit() -> None:
     writer.stop()
 
 
-async def test_a_full_queue_refuses_and_recovers() -> None:
+async def test_a_full_queue_rejects_and_recovers() -> None:
     sink = Gate()
     writer = GroupCommit(sink, queue_limit=3)
     writer.start()
@@ -89,7 +89,7 @@ async def test_a_full_queue_refuses_and_recovers() -> None:
     writer.stop()
 
 
-async def test_a_store_that_refuses_refuses_every_waiter() -> None:
+async def test_an_unavailable_store_rejects_every_request_of_the_batch() -> None:
     sink = Sink()
     sink.trouble = lambda some: StoreUnavailable("The disk is full.")
     writer = GroupCommit(sink)
@@ -101,7 +101,7 @@ async def test_a_store_that_refuses_refuses_every_waiter() -> None:
     writer.stop()
 
 
-async def test_one_event_that_cannot_be_stored_does_not_take_the_others_along() -> None:
+async def test_one_event_that_cannot_be_stored_does_not_fail_the_others() -> None:
     sink = Sink()
     sink.trouble = lambda some: OverflowError("poison") if any(e.event == "poison" for e in some) else None
     writer = GroupCommit(sink)
@@ -115,7 +115,7 @@ async def test_one_event_that_cannot_be_stored_does_not_take_the_others_along() 
     assert len(sink.events) == 3
 
 
-async def test_stop_commits_what_waits_and_takes_nothing_more() -> None:
+async def test_stop_commits_queued_events_and_rejects_new_ones() -> None:
     sink = Gate()
     writer = GroupCommit(sink)
     writer.start()
@@ -129,7 +129,7 @@ async def test_stop_commits_what_waits_and_takes_nothing_more() -> None:
         await writer.append(events())
 
 
-async def test_a_sender_that_hangs_up_disturbs_nobody() -> None:
+async def test_a_cancelled_request_affects_no_other() -> None:
     sink = Gate()
     writer = GroupCommit(sink)
     writer.start()
@@ -142,11 +142,11 @@ async def test_a_sender_that_hangs_up_disturbs_nobody() -> None:
     assert len(sink.events) == 2
 
 
-async def test_who_listens_hears_each_commit_and_may_fail(caplog: pytest.LogCaptureFixture) -> None:
-    heard: list[tuple[int, list[bool]]] = []
+async def test_the_commit_listener_sees_each_commit_and_may_fail(caplog: pytest.LogCaptureFixture) -> None:
+    commits: list[tuple[int, list[bool]]] = []
 
     def listen(some: Sequence[Event], flags: Sequence[bool]) -> None:
-        heard.append((len(some), list(flags)))
+        commits.append((len(some), list(flags)))
         raise RuntimeError("deaf")
 
     writer = GroupCommit(Sink(), listen)
@@ -155,11 +155,11 @@ async def test_who_listens_hears_each_commit_and_may_fail(caplog: pytest.LogCapt
     assert list(await writer.append(same)) == [True]
     assert list(await writer.append(same)) == [False]
     writer.stop()
-    assert heard == [(1, [True]), (1, [False])]
+    assert commits == [(1, [True]), (1, [False])]
     assert "deaf" in caplog.text
 
 
-async def test_a_committer_that_ends_is_noticed_and_another_takes_its_place() -> None:
+async def test_a_crashed_committer_is_replaced() -> None:
     sink = Sink()
     writer = GroupCommit(sink)
     writer.start()
@@ -172,7 +172,7 @@ async def test_a_committer_that_ends_is_noticed_and_another_takes_its_place() ->
     assert len(sink.events) == 1
 
 
-async def test_those_who_wait_behind_a_committer_that_ends_are_still_served() -> None:
+async def test_requests_behind_a_crashed_committer_are_committed() -> None:
     others, sink = set(threading.enumerate()), Gate()
     writer = GroupCommit(sink)
     writer.start()

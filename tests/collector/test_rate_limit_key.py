@@ -1,4 +1,4 @@
-"""Whom a rate limit counts, and how many of them it remembers."""
+"""The client key of rate limits, and bounded counters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_counters_of_a_hundred_thousand_clients_leave_memory_bounded() -> None:
     assert len(memory) <= 10_000
 
 
-def test_who_is_counted_again_and_again_is_not_forgotten_among_many() -> None:
+def test_a_counter_in_use_survives_many_other_keys() -> None:
     memory = BoundedMemoryStorage(1_000)
     for number in range(50_000):
         if number % 500 == 0:

@@ -1,4 +1,4 @@
-"""What the collector remembers of texts that anybody may send."""
+"""Caches of texts that senders choose are bounded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from proprium.warehouse.projection import event_rows, exclusions
 LONG = "x" * (MAX_CACHED_TEXT_LENGTH + 1)
 
 
-def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
-    asked = []
+def test_short_texts_are_cached_and_long_ones_are_not() -> None:
+    calls = []
 
     @bounded_lru_cache(10)
     def length(text: str, more: str = "") -> int:
-        asked.append(text)
+        calls.append(text)
         return len(text + more)
 
     assert [length("short"), length("short"), length(LONG), length(LONG)] == [
@@ -29,16 +29,16 @@ def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
         MAX_CACHED_TEXT_LENGTH + 1,
     ]
     assert [length("short", LONG), length("short", more="er")] == [MAX_CACHED_TEXT_LENGTH + 6, 7]
-    assert asked == ["short", LONG, LONG, "short", "short"]
+    assert calls == ["short", LONG, LONG, "short", "short"]
 
 
 @pytest.mark.parametrize(
-    ("ask", "arguments"),
+    ("function", "arguments"),
     [
         (known_fields.page_and_host, (f"https://example.com/{LONG}", ("q",))),
         (acquisition.host_of, (f"https://example.com/{LONG}",)),
         (acquisition.referrer_host, (f"https://example.com/{LONG}", "example.com")),
-        (acquisition._source_and_channel, ("", "", "", LONG)),
+        (acquisition.source_and_channel, ("", "", "", LONG)),
         (acquisition.known_source, (LONG,)),
         (parse.parse_uuid, (LONG,)),
         (client_address.canonical_ip, (LONG,)),
@@ -49,13 +49,13 @@ def test_a_short_text_is_asked_about_once_and_a_long_one_each_time() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_long_texts_of_senders_do_not_stay_in_memory(ask: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    before = ask.cache_info().currsize  # type: ignore[attr-defined]
-    ask(*arguments)
-    assert ask.cache_info().currsize == before  # type: ignore[attr-defined]
+def test_long_texts_of_senders_are_not_cached(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    before = function.cache_info().currsize  # type: ignore[attr-defined]
+    function(*arguments)
+    assert function.cache_info().currsize == before  # type: ignore[attr-defined]
 
 
-def test_user_agents_are_cut_before_they_are_remembered() -> None:
+def test_user_agents_are_truncated_before_they_are_cached() -> None:
     end = user_agent.MAX_PARSED_LENGTH
     user_agent.classify("y" * end + "1")
     hits = user_agent._classify_cached.cache_info().hits

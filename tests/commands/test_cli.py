@@ -1,4 +1,4 @@
-"""The command line: results on stdout, one sentence on stderr, and an exit code that a script can trust."""
+"""The command line: results on stdout, one error message on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.commands.conftest import Proprium
 
 
 def test_help_names_every_command(proprium: Proprium):
-    said = proprium("--help")
-    assert said.code == 0
+    output = proprium("--help")
+    assert output.code == 0
     for command in (
         "serve",
         "collect",
@@ -30,21 +30,21 @@ def test_help_names_every_command(proprium: Proprium):
         "export",
         "prune",
     ):
-        assert f"\n  {command} " in said.out
+        assert f"\n  {command} " in output.out
         assert proprium(command, "--help").code == 0
 
 
 def test_a_command_that_does_not_exist_is_a_misuse(proprium: Proprium):
-    said = proprium("fly")
-    assert (said.code, said.out) == (2, "")
-    assert "No such command 'fly'" in said.err
+    output = proprium("fly")
+    assert (output.code, output.out) == (2, "")
+    assert "No such command 'fly'" in output.err
 
 
 def test_a_setting_that_does_not_exist_is_named(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PROPRIUM_PROT", "80")
-    said = proprium("user", "list")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("PROPRIUM_PROT is not a setting.")
+    output = proprium("user", "list")
+    assert (output.code, output.out) == (1, "")
+    assert output.err.startswith("PROPRIUM_PROT is not a setting.")
 
 
 def test_an_unknown_name_in_the_file_of_settings_is_named_too(
@@ -52,16 +52,16 @@ def test_an_unknown_name_in_the_file_of_settings_is_named_too(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("PROPRIUM_LOG_LEVEL=ERROR\nPROPRIUM_PROT=80\nOF_ANOTHER_PROGRAM=1\n")
-    said = proprium("user", "list")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("PROPRIUM_PROT is not a setting.")
+    output = proprium("user", "list")
+    assert (output.code, output.out) == (1, "")
+    assert output.err.startswith("PROPRIUM_PROT is not a setting.")
 
 
-def test_a_setting_of_no_use_is_told_with_its_value(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
+def test_an_invalid_setting_is_shown_with_its_value(proprium: Proprium, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PROPRIUM_PORT", "http")
-    said = proprium("serve")
-    assert said.code == 1
-    assert "PROPRIUM_PORT is 'http'" in said.err
+    output = proprium("serve")
+    assert output.code == 1
+    assert "PROPRIUM_PORT is 'http'" in output.err
 
 
 @pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL", "PROPRIUM_SMTP_URL"])
@@ -69,8 +69,8 @@ def test_a_setting_without_effect_is_refused_and_its_password_is_not_shown(
     proprium: Proprium, monkeypatch: pytest.MonkeyPatch, name: str
 ):
     monkeypatch.setenv(name, "scheme://user:hunter2@host")
-    said = proprium("serve")
-    assert (said.code, said.err) == (1, f"{name} is invalid: not supported yet; remove it.\n")
+    output = proprium("serve")
+    assert (output.code, output.err) == (1, f"{name} is invalid: not supported yet; remove it.\n")
 
 
 @pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL", "PROPRIUM_SMTP_URL"])
@@ -112,16 +112,18 @@ def test_it_runs_as_a_module_too(tmp_path: Path):
         (("demo",), ("serve", 8000, True)),
     ],
 )
-def test_the_servers_start_with_the_settings_and_what_was_given(proprium, monkeypatch, args, started):
-    told = []
+def test_servers_start_with_settings_and_options(proprium, monkeypatch, args, started):
+    started_servers = []
 
     def serve(settings: Settings, *, demo: bool = False) -> None:
-        told.append(("serve", settings.port, demo))
+        started_servers.append(("serve", settings.port, demo))
 
     monkeypatch.setattr(app, "serve", serve)
-    monkeypatch.setattr(collector_app, "collect", lambda settings: told.append(("collect", settings.port, False)))
+    monkeypatch.setattr(
+        collector_app, "collect", lambda settings: started_servers.append(("collect", settings.port, False))
+    )
     assert proprium(*args).code == 0
-    assert told == [started]
+    assert started_servers == [started]
 
 
 def test_a_port_that_is_none_is_a_misuse(proprium: Proprium):

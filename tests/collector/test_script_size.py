@@ -1,4 +1,4 @@
-"""What the browser script costs whoever loads it, and that it leaves out only what the collector knows anyway."""
+"""Size of the tracker script and of its requests; it omits only what the collector derives itself."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def recorded() -> Iterator[Recorder]:
-    with recorder() as made:
-        made.html = f"<title>A page</title>{made.tag}"
-        yield made
+    with recorder() as recording:
+        recording.html = f"<title>A page</title>{recording.tag}"
+        yield recording
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Known keys become typed fields, or leave them empty; the page is what a person would call the page."""
+"""Known keys become typed fields or leave them empty; the page of a URL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collector.known_fields import FIELD_CONVERTERS, canonical_user_id, page_and_host
-from tests.collector.conftest import Door
+from tests.collector.conftest import CollectorHarness
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_user_has_one_form(sent: Any, one_form: str) -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "undefined", "null", None, True, [], {}])
-def test_what_names_nobody_is_nobody(sent: Any) -> None:
+def test_an_empty_user_id_is_no_user(sent: Any) -> None:
     assert canonical_user_id(sent) is None
 
 
@@ -80,37 +80,39 @@ def test_a_known_key_is_typed_or_empty(key: str, sent: Any, typed: Any) -> None:
     assert FIELD_CONVERTERS[key](sent) == typed
 
 
-async def test_an_unusable_value_stays_in_data(door: Door) -> None:
-    event = await door.hit({"title": ["a", "b"], "screen_width": "wide", "url": {"a": 1}})
+async def test_an_unusable_value_stays_in_data(harness: CollectorHarness) -> None:
+    event = await harness.hit({"title": ["a", "b"], "screen_width": "wide", "url": {"a": 1}})
     assert (event.title, event.screen_width, event.page) == (None, None, None)
     assert event.data == {"title": ["a", "b"], "screen_width": "wide", "url": {"a": 1}}
 
 
-async def test_the_text_of_a_click_is_cut_or_discarded_and_of_others_it_is_not(door: Door) -> None:
+async def test_the_text_of_a_click_is_cut_or_discarded_and_of_others_it_is_not(harness: CollectorHarness) -> None:
     long = {"text": "t" * 500}
-    assert len((await door.hit(long, event="click")).data["text"]) == 120
-    assert len((await door.hit(long, event="review")).data["text"]) == 500
-    door.directory.set(keeps_click_text=False)
-    assert "text" not in (await door.hit(long, event="click")).data
+    assert len((await harness.hit(long, event="click")).data["text"]) == 120
+    assert len((await harness.hit(long, event="review")).data["text"]) == 500
+    harness.directory.set(keeps_click_text=False)
+    assert "text" not in (await harness.hit(long, event="click")).data
 
 
-async def test_a_campaign_in_the_address_counts_for_senders_without_a_script(door: Door) -> None:
-    event = await door.hit({"url": "/landing?utm_source=spring+mail&utm_medium=email&utm_source=second&x=100%"})
+async def test_a_campaign_in_the_address_counts_for_senders_without_a_script(harness: CollectorHarness) -> None:
+    event = await harness.hit({"url": "/landing?utm_source=spring+mail&utm_medium=email&utm_source=second&x=100%"})
     assert (event.utm_source, event.utm_medium, event.page) == ("spring mail", "email", "/landing")
-    told = await door.hit({"url": "/landing?utm_source=a", "utm_source": "b"})
-    assert told.utm_source == "b"
+    event = await harness.hit({"url": "/landing?utm_source=a", "utm_source": "b"})
+    assert event.utm_source == "b"
 
 
-async def test_the_own_host_is_no_referrer(door: Door) -> None:
+async def test_the_own_host_is_no_referrer(harness: CollectorHarness) -> None:
     own = {"url": "https://example.com/b", "referrer": "https://www.example.com/a"}
-    assert (await door.hit(own)).referrer is None
+    assert (await harness.hit(own)).referrer is None
     foreign = own | {"referrer": "https://www.blog.example/post?secret=1"}
-    assert (await door.hit(foreign)).referrer == "blog.example"
+    assert (await harness.hit(foreign)).referrer == "blog.example"
 
 
-async def test_the_hostname_is_told_by_the_event_then_its_address_then_the_origin(door: Door) -> None:
+async def test_the_hostname_comes_from_the_event_then_the_url_then_the_origin(harness: CollectorHarness) -> None:
     origin = {"origin": "https://c.example"}
-    assert (await door.hit({"hostname": "A.example:80", "url": "https://b.example/"}, **origin)).hostname == "a.example"
-    assert (await door.hit({"url": "https://b.example/"}, **origin)).hostname == "b.example"
-    assert (await door.hit({"url": "/"}, **origin)).hostname == "c.example"
-    assert (await door.hit({"url": "/"})).hostname is None
+    assert (
+        await harness.hit({"hostname": "A.example:80", "url": "https://b.example/"}, **origin)
+    ).hostname == "a.example"
+    assert (await harness.hit({"url": "https://b.example/"}, **origin)).hostname == "b.example"
+    assert (await harness.hit({"url": "/"}, **origin)).hostname == "c.example"
+    assert (await harness.hit({"url": "/"})).hostname is None

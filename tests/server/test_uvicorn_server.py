@@ -1,4 +1,4 @@
-"""When the garbage collector looks through everything."""
+"""When full garbage collections run."""
 
 from __future__ import annotations
 
@@ -32,74 +32,74 @@ def collections() -> Iterator[FullCollections]:
         gc.enable()
 
 
-def test_a_server_whose_memory_does_not_grow_is_left_alone(collections: FullCollections) -> None:
+def test_without_memory_growth_no_collection_is_due(collections: FullCollections) -> None:
     assert not collections.is_due()
-    Knot(uvicorn_server.WORTHWHILE_BLOCKS // 2)
+    Knot(uvicorn_server.MIN_ADDED_BLOCKS // 2)
     assert not collections.is_due()
 
 
-def test_cycles_are_collected_once_there_are_enough_and_then_not_at_once_again(collections: FullCollections) -> None:
-    left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
+def test_enough_cycles_are_collected_but_not_twice_in_a_row(collections: FullCollections) -> None:
+    cycle_ref = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
     assert collections.is_due()
     collections.collect()
-    assert left() is None
+    assert cycle_ref() is None
     assert not collections.is_due()
-    kept = Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000)
+    live_cycle = Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000)
     assert not collections.is_due(), "a hundredth of the time at most"
-    collections._ended_s -= 1_000
+    collections._last_ended_s -= 1_000
     assert collections.is_due()
     collections.collect()
-    assert not collections.is_due(), f"{kept} is alive: there is nothing to win"
+    assert not collections.is_due(), f"{live_cycle} is alive: there is nothing to win"
 
 
-def test_what_freed_itself_meanwhile_is_no_growth(collections: FullCollections) -> None:
-    pages = [object() for _ in range(uvicorn_server.WORTHWHILE_BLOCKS)]
+def test_memory_freed_meanwhile_is_no_growth(collections: FullCollections) -> None:
+    pages = [object() for _ in range(uvicorn_server.MIN_ADDED_BLOCKS)]
     collections.collect()
     pages.clear()
     assert not collections.is_due()
-    Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000)
-    collections._ended_s -= 1_000
+    Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000)
+    collections._last_ended_s -= 1_000
     assert collections.is_due()
 
 
 def test_with_some_pages_open_a_collection_waits_a_minute_for_their_end(collections: FullCollections) -> None:
-    pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
+    pages = [object() for _ in range(uvicorn_server.MAX_CHEAP_BLOCKS + 1_000)]
     assert not collections.is_due()
-    collections._idle_s -= uvicorn_server.LONGEST_DELAY_S
+    collections._last_modest_s -= uvicorn_server.MAX_DELAY_S
     assert collections.is_due(), "it is affordable"
-    pages = pages[: uvicorn_server.WORTHWHILE_BLOCKS * 2]
-    collections._idle_s += uvicorn_server.LONGEST_DELAY_S
+    pages = pages[: uvicorn_server.MIN_ADDED_BLOCKS * 2]
+    collections._last_modest_s += uvicorn_server.MAX_DELAY_S
     assert collections.is_due(), "the other pages have been closed"
 
 
 def test_a_delay_counts_from_the_growth_that_makes_a_collection_worthwhile(collections: FullCollections) -> None:
-    collections._idle_s -= uvicorn_server.LONGEST_DELAY_S
+    collections._last_modest_s -= uvicorn_server.MAX_DELAY_S
     assert not collections.is_due()
-    pages = [object() for _ in range(uvicorn_server.CHEAP_BLOCKS + 1_000)]
+    pages = [object() for _ in range(uvicorn_server.MAX_CHEAP_BLOCKS + 1_000)]
     assert not collections.is_due(), f"{len(pages)} blocks have only just been added"
 
 
 def test_with_many_pages_open_a_collection_waits_until_much_was_added(collections: FullCollections) -> None:
-    pages = [object() for _ in range(uvicorn_server.AFFORDABLE_BLOCKS + 1_000)]
-    collections._idle_s -= uvicorn_server.LONGEST_DELAY_S
+    pages = [object() for _ in range(uvicorn_server.MAX_AFFORDABLE_BLOCKS + 1_000)]
+    collections._last_modest_s -= uvicorn_server.MAX_DELAY_S
     assert not collections.is_due()
-    pages += [object() for _ in range(uvicorn_server.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.MAX_ADDED_BLOCKS)]
     assert not collections.is_due()
-    collections._small_s -= uvicorn_server.LONGEST_GROWTH_S
+    collections._last_small_s -= uvicorn_server.MAX_GROWTH_S
     assert collections.is_due(), "that was long enough"
     pages.clear()
     assert not collections.is_due()
-    pages += [object() for _ in range(uvicorn_server.AFFORDABLE_BLOCKS + uvicorn_server.MOST_BLOCKS)]
+    pages += [object() for _ in range(uvicorn_server.MAX_AFFORDABLE_BLOCKS + uvicorn_server.MAX_ADDED_BLOCKS)]
     assert not collections.is_due(), "it has only just grown again"
 
 
-async def test_the_server_collects_in_its_own_loop() -> None:
+async def test_the_server_collects_in_its_tick() -> None:
     server = CollectingServer(uvicorn.Config("none:none"))
     gc.disable()
     try:
-        left = ref(Knot(uvicorn_server.WORTHWHILE_BLOCKS + 1_000))
+        cycle_ref = ref(Knot(uvicorn_server.MIN_ADDED_BLOCKS + 1_000))
         server.should_exit = True  # after its first round
         await server.main_loop()
-        assert left() is None
+        assert cycle_ref() is None
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""The commands reach a running server over its socket, and nobody else does."""
+"""Commands reach a running server over its control socket; other users cannot."""
 
 from __future__ import annotations
 
@@ -48,80 +48,80 @@ async def server(folder: Path, **other: Any) -> AsyncIterator[Settings]:
 
 
 def is_there(settings: Settings) -> bool:
-    with running_server(settings) as found:
-        return found is not None
+    with running_server(settings) as client:
+        return client is not None
 
 
-async def ask(settings: Settings, question: Callable[[Any], Any]) -> Any:
+async def ask(settings: Settings, call: Callable[[Any], Any]) -> Any:
     def work() -> Any:
-        with running_server(settings) as found:
-            return question(found)
+        with running_server(settings) as client:
+            return call(client)
 
     return await asyncio.to_thread(work)
 
 
 async def test_the_status_comes_from_the_running_server(tmp_path: Path):
     async with server(tmp_path) as settings:
-        assert await ask(settings, lambda found: found.status()) == STATUS
+        assert await ask(settings, lambda client: client.status()) == STATUS
 
 
-async def test_a_rebuild_tells_how_far_it_is(tmp_path: Path):
+async def test_a_rebuild_reports_its_progress(tmp_path: Path):
     steps: list[tuple[int, int]] = []
     async with server(tmp_path) as settings:
-        await ask(settings, lambda found: found.rebuild(lambda done, in_all: steps.append((done, in_all))))
+        await ask(settings, lambda client: client.rebuild(lambda done, in_all: steps.append((done, in_all))))
     assert steps == [(5, 10), (10, 10)]
 
 
 @pytest.mark.parametrize(
-    ("problem", "told"), [(OperatorError("The disk is full."), "The disk is full."), (OSError("odd"), "odd")]
+    ("problem", "message"), [(OperatorError("The disk is full."), "The disk is full."), (OSError("odd"), "odd")]
 )
-async def test_a_rebuild_that_fails_says_why(tmp_path: Path, problem: Exception, told: str):
+async def test_a_failed_rebuild_reports_the_error(tmp_path: Path, problem: Exception, message: str):
     def fail(_: object) -> None:
         raise problem
 
     async with server(tmp_path, rebuild=fail) as settings:
-        with pytest.raises(OperatorError, match=told):
-            await ask(settings, lambda found: found.rebuild(lambda *_: None))
+        with pytest.raises(OperatorError, match=message):
+            await ask(settings, lambda client: client.rebuild(lambda *_: None))
 
 
-async def test_a_report_is_made_by_the_running_server(tmp_path: Path):
+async def test_a_report_is_rendered_by_the_running_server(tmp_path: Path):
     id_ = uuid4()
     async with server(tmp_path) as settings:
-        made = await ask(
-            settings, lambda found: found.report(id_, [("period", "7d"), ("filter", "a"), ("filter", "b")], "md")
+        content = await ask(
+            settings, lambda client: client.report(id_, [("period", "7d"), ("filter", "a"), ("filter", "b")], "md")
         )
-    assert made.decode() == f"{id_} {[('period', '7d'), ('filter', 'a'), ('filter', 'b')]} md"
+    assert content.decode() == f"{id_} {[('period', '7d'), ('filter', 'a'), ('filter', 'b')]} md"
 
 
-@pytest.mark.parametrize(("kind", "told"), [("odd", "period=soon"), ("none", "No property")])
-async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path, kind: str, told: str):
+@pytest.mark.parametrize(("kind", "message"), [("odd", "period=soon"), ("none", "No property")])
+async def test_a_failed_report_returns_the_error(tmp_path: Path, kind: str, message: str):
     async with server(tmp_path) as settings:
-        with pytest.raises(OperatorError, match=told):
-            await ask(settings, lambda found: found.report(uuid4(), [], kind))
+        with pytest.raises(OperatorError, match=message):
+            await ask(settings, lambda client: client.report(uuid4(), [], kind))
 
 
-async def test_only_the_servers_user_may_open_the_socket(tmp_path: Path):
+async def test_the_socket_is_accessible_to_the_servers_user_only(tmp_path: Path):
     async with server(tmp_path) as settings:
         assert stat.S_IMODE(settings.socket_path.stat().st_mode) == 0o600
 
 
-async def test_the_socket_goes_with_the_server(tmp_path: Path):
+async def test_the_socket_is_removed_when_the_server_stops(tmp_path: Path):
     async with server(tmp_path) as settings:
         pass
     assert not settings.socket_path.exists()
     assert not is_there(settings)
 
 
-async def test_the_name_of_a_killed_server_is_taken_over(tmp_path: Path):
+async def test_the_socket_of_a_killed_server_is_replaced(tmp_path: Path):
     (tmp_path / "serve.sock").write_bytes(b"")
     async with server(tmp_path) as settings:
-        assert await ask(settings, lambda found: found.status()) == STATUS
+        assert await ask(settings, lambda client: client.status()) == STATUS
 
 
 async def test_a_data_folder_with_a_long_name_works_too(tmp_path: Path):
     async with server(tmp_path / ("long" * 30)) as settings:
-        assert await ask(settings, lambda found: found.status()) == STATUS
+        assert await ask(settings, lambda client: client.status()) == STATUS
 
 
-def test_where_nobody_serves_there_is_no_server(tmp_path: Path):
+def test_without_a_running_server_there_is_no_client(tmp_path: Path):
     assert not is_there(Settings(data_dir=tmp_path / "not there"))

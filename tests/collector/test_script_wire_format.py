@@ -1,4 +1,4 @@
-"""The script says less than it did, and nobody who looks at numbers can tell: one visit, told by both of its forms."""
+"""Events in the script's short wire format give the same numbers as in the earlier long one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.collector.script_site import wait_for
 from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS
 from tests.support.warehouse_fixture import FilledWarehouse
 
-BEFORE = Path(__file__).parent / "collector/visit.before.json"
+BEFORE = Path(__file__).parent / "visit.before.json"
 """The requests of the same visit by the script as browsers still have it in their caches: each event says everything,
 the hostname included."""
 
@@ -60,35 +60,39 @@ def visit(browser: Browser) -> list[Sent]:
     """Somebody comes, looks around, and comes back."""
     page = person(browser)
     page.clock.install(time=FIRST)
-    with recorder() as made:
-        made.html = PAGE.replace("TAG", made.tag)
+    with recorder() as recording:
+        recording.html = PAGE.replace("TAG", recording.tag)
         page.clock.pause_at(FIRST + timedelta(minutes=1))
-        page.goto(f"{made.site}/pricing?utm_source=may&plan=b", referer="https://news.example/today")
+        page.goto(f"{recording.site}/pricing?utm_source=may&plan=b", referer="https://news.example/today")
         page.clock.run_for(4_000)
-        arrived(made, 2)
+        arrived(recording, 2)
         page.mouse.move(9, 9)
         page.evaluate("scrollTo(0, 2000)")
         page.wait_for_function("scrollY == 2000")
         page.clock.run_for(3_000)
         page.evaluate("document.querySelector('#out').click()")
         page.evaluate("collectorQueue.push({event: 'signup', data: {plan: 'pro'}})")
-        arrived(made, 7)
+        arrived(recording, 7)
         page.clock.run_for(2_000)
         page.evaluate("history.pushState({}, '', '/signup'); document.title = 'Welcome'")
         page.clock.run_for(3_000)
-        arrived(made, 9)
-        page.goto(f"{made.site}/again")
+        arrived(recording, 9)
+        page.goto(f"{recording.site}/again")
         page.clock.run_for(1_500)
-        arrived(made, 11)
+        arrived(recording, 11)
         page.goto("about:blank")
-        arrived(made, 12)
+        arrived(recording, 12)
         page.context.close()
-        return [one for at, one in enumerate(made.sent) if one.body not in {other.body for other in made.sent[:at]}]
+        return [
+            one
+            for at, one in enumerate(recording.sent)
+            if one.body not in {other.body for other in recording.sent[:at]}
+        ]
 
 
-def arrived(made: Recorder, events: int) -> None:
+def arrived(recording: Recorder, events: int) -> None:
     """Waits until so many came, those aside that the browser itself sent twice."""
-    wait_for(lambda: len({event["id"] for one in made.sent for event in json.loads(one.body)}) == events)
+    wait_for(lambda: len({event["id"] for one in recording.sent for event in json.loads(one.body)}) == events)
 
 
 def test_a_visit_counts_the_same_in_both_forms(before: list[Sent], now: list[Sent], warehouse: FilledWarehouse) -> None:
@@ -100,9 +104,15 @@ def test_a_visit_counts_the_same_in_both_forms(before: list[Sent], now: list[Sen
     for dimension in Dimension:
         assert shown(warehouse, new, "", dimension) == shown(warehouse, old, "", dimension), dimension
 
-    found = totals(warehouse, new, "")
-    assert (found.time_on_page, found.scrolls) == (4.5, 3)
-    assert (found.visitors, found.new_visitors, found.sessions, found.page_views, found.clicks) == (1, 1, 1, 3, 1)
+    property_ = totals(warehouse, new, "")
+    assert (property_.time_on_page, property_.scrolls) == (4.5, 3)
+    assert (property_.visitors, property_.new_visitors, property_.sessions, property_.page_views, property_.clicks) == (
+        1,
+        1,
+        1,
+        3,
+        1,
+    )
     assert totals(warehouse, new, "page:is:/pricing").new_visitors == 1
     assert totals(warehouse, new, "title:is:Prices").new_visitors == 1
     for dimension, value in (
@@ -122,33 +132,34 @@ def test_both_forms_read_back_as_the_same_events(
     """But for the host, which the browser says and the script no longer does."""
     read = []
     for name, sent in (("Before", before), ("Now", now)):
-        found = create_property(warehouse.database, name, None)
-        replayed(warehouse, found, sent)
-        read.append(list(read_events(warehouse.database, found.number)))
+        property_ = create_property(warehouse.database, name, None)
+        replayed(warehouse, property_, sent)
+        read.append(list(read_events(warehouse.database, property_.number)))
     assert {event.hostname for events in read for event in events} == {"127.0.0.1"}
     for one, other in zip(*read, strict=True):
         assert one.event == other.event
         assert one.data.pop("hostname") == one.hostname
-        assert told(one) == told(other)
+        assert comparable(one) == comparable(other)
 
 
-def told(event: StoredEvent) -> dict[str, Any]:
+def comparable(event: StoredEvent) -> dict[str, Any]:
     """Without what is drawn by lot."""
     return {key: value for key, value in event.data.items() if key not in {"user_id", "view_id"}}
 
 
-def replayed(warehouse: FilledWarehouse, found: Property, sent: list[Sent]) -> int:
-    """Sends it through the real door at times of a clock of ours; the bytes of it."""
+def replayed(warehouse: FilledWarehouse, property_: Property, sent: list[Sent]) -> int:
+    """Replays the requests through a real collector at fixed times; returns their size in bytes."""
     log = [
-        (FIRST + timedelta(seconds=5 * at), one.headers | PERSON, of(found, one.body)) for at, one in enumerate(sent)
+        (FIRST + timedelta(seconds=5 * at), one.headers | PERSON, of(property_, one.body))
+        for at, one in enumerate(sent)
     ]
     run_apart(Replay(warehouse), log)
     return sum(len(one.body) for one in sent)
 
 
-def of(found: Property, body: bytes) -> bytes:
+def of(property_: Property, body: bytes) -> bytes:
     owner = json.loads(body)[0]["collectorId"]
-    return body.replace(owner.encode(), str(found.id).encode())
+    return body.replace(owner.encode(), str(property_.id).encode())
 
 
 def run_apart(replay: Replay, log: list[tuple[datetime, dict[str, str], bytes]]) -> None:
@@ -156,20 +167,20 @@ def run_apart(replay: Replay, log: list[tuple[datetime, dict[str, str], bytes]])
     thread = threading.Thread(target=lambda: asyncio.run(replay.play(log)))
     thread.start()
     thread.join()
-    counters = replay.collector.counters
+    counters = replay.counters
     assert counters.received == counters.stored == sum(len(json.loads(body)) for _, _, body in log)
 
 
-def asked(found: Property, text: str) -> Any:
-    facts = PropertyFacts(found.id, found.number or 0, custom_cards=("signup",), data_access=EVERY_KEY)
+def query_of(property_: Property, text: str) -> Any:
+    facts = PropertyFacts(property_.id, property_.number or 0, custom_cards=("signup",), data_access=EVERY_KEY)
     pairs = [("from", "2026-11-02"), ("to", "2026-11-02"), *([("filter", text)] if text else [])]
     return query_from(pairs, facts, FIRST + timedelta(days=7))
 
 
-def totals(warehouse: FilledWarehouse, found: Property, text: str) -> Totals:
-    return totals_of(warehouse.warehouse, asked(found, text))
+def totals(warehouse: FilledWarehouse, property_: Property, text: str) -> Totals:
+    return totals_of(warehouse.warehouse, query_of(property_, text))
 
 
-def shown(warehouse: FilledWarehouse, found: Property, text: str, dimension: Dimension) -> list[tuple[Any, ...]]:
-    tile: Breakdown = breakdown(warehouse.warehouse, asked(found, text), dimension)
+def shown(warehouse: FilledWarehouse, property_: Property, text: str, dimension: Dimension) -> list[tuple[Any, ...]]:
+    tile: Breakdown = breakdown(warehouse.warehouse, query_of(property_, text), dimension)
     return [(row.value, row.count, row.share_percent) for row in tile.rows]

@@ -1,4 +1,4 @@
-"""The collector's rules come from memory, and are never older than a second."""
+"""The rules cache answers from memory and is never older than a second."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def directory(database: Database, clock: Seconds) -> Iterator[PropertyRulesCache
 
 
 def test_it_gives_the_rules_of_a_property(database: Database, directory: PropertyRulesCache) -> None:
-    made = a_property(database, timezone="Europe/Berlin", hostnames=["example.com"], is_cookieless=True)
-    update_settings(database, made.id, query_keys=["q"], excluded_addresses=["192.0.2.0/24"], discards_bots=True)
-    assert directory.find(made.id) == PropertyRules(
-        id=made.id,
-        number=made.number or 0,
+    property_ = a_property(database, timezone="Europe/Berlin", hostnames=["example.com"], is_cookieless=True)
+    update_settings(database, property_.id, query_keys=["q"], excluded_addresses=["192.0.2.0/24"], discards_bots=True)
+    assert directory.find(property_.id) == PropertyRules(
+        id=property_.id,
+        number=property_.number or 0,
         timezone="Europe/Berlin",
         hostnames=("example.com",),
         is_cookieless=True,
@@ -64,23 +64,23 @@ def test_a_new_property_is_known_at_once(database: Database, directory: Property
 def test_a_changed_rule_holds_within_a_second(
     database: Database, directory: PropertyRulesCache, clock: Seconds
 ) -> None:
-    made = a_property(database)
-    assert directory.find(made.id) is not None
-    update_settings(database, made.id, hostnames=["shop.example.com"])
+    property_ = a_property(database)
+    assert directory.find(property_.id) is not None
+    update_settings(database, property_.id, hostnames=["shop.example.com"])
     clock.now += CHECK_INTERVAL_S
-    found = directory.find(made.id)
-    assert found is not None
-    assert found.hostnames == ("shop.example.com",)
+    rules = directory.find(property_.id)
+    assert rules is not None
+    assert rules.hostnames == ("shop.example.com",)
 
 
 def test_a_deleted_property_is_unknown_within_a_second(
     database: Database, directory: PropertyRulesCache, clock: Seconds
 ) -> None:
-    made = a_property(database)
-    assert directory.find(made.id) is not None
-    delete_property(database, made.id)
+    property_ = a_property(database)
+    assert directory.find(property_.id) is not None
+    delete_property(database, property_.id)
     clock.now += CHECK_INTERVAL_S
-    assert directory.find(made.id) is None
+    assert directory.find(property_.id) is None
     assert directory.property_numbers() == frozenset()
 
 
@@ -91,22 +91,22 @@ def test_a_change_by_another_process_holds_within_a_second(
     assert directory.find(known.id) is not None
     subprocess.run([sys.executable, "-c", CHANGE, str(database.path)], check=True)
     clock.now += CHECK_INTERVAL_S
-    found = directory.find(known.id)
-    assert found is not None
-    assert found.is_cookieless
+    rules = directory.find(known.id)
+    assert rules is not None
+    assert rules.is_cookieless
 
 
-def test_known_properties_are_answered_without_looking(
+def test_known_properties_need_no_query(
     database: Database, directory: PropertyRulesCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = a_property(database)
-    assert directory.find(made.id) is not None
+    property_ = a_property(database)
+    assert directory.find(property_.id) is not None
     EventStore(database).append([an_event()])
-    monkeypatch.setattr(directory, "_commit_watcher", None)  # whoever looks now, fails
-    assert directory.find(made.id) is not None
+    monkeypatch.setattr(directory, "_commit_watcher", None)  # any further check fails
+    assert directory.find(property_.id) is not None
 
 
-def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
+def test_unknown_properties_do_not_reload_a_long_table_repeatedly(
     database: Database, clock: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
@@ -128,18 +128,18 @@ def test_asking_for_unknown_ones_does_not_read_a_long_table_again_and_again(
 
 
 def test_threads_share_it(database: Database, directory: PropertyRulesCache) -> None:
-    made = [a_property(database, f"Example {n}") for n in range(3)]
-    found: list[PropertyRules | None] = []
-    threads = [threading.Thread(target=lambda p=p: found.append(directory.find(p.id))) for p in made]
+    property_ = [a_property(database, f"Example {n}") for n in range(3)]
+    rules: list[PropertyRules | None] = []
+    threads = [threading.Thread(target=lambda p=p: rules.append(directory.find(p.id))) for p in property_]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert directory.find(made[2].id) is not None
-    assert len(found) == 3
+    assert directory.find(property_[2].id) is not None
+    assert len(rules) == 3
 
 
-def test_it_knows_who_counts_automated_browsers(
+def test_it_knows_which_properties_count_automated_browsers(
     database: Database, directory: PropertyRulesCache, clock: Seconds
 ) -> None:
     first, second = a_property(database), a_property(database)
