@@ -17,13 +17,13 @@ from proprium.metrics.breakdown import breakdown
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, Dimension, Totals
-from proprium.metrics.totals import totals as totals_of
 from proprium.properties.service import create_property
 from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
 from tests.adversarial.test_replay import FIRST, Replay
 from tests.collector.first_visit import Recorder, Sent, person, recorder
 from tests.collector.script_site import wait_for
+from tests.support.period_totals import period_totals
 from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -167,7 +167,7 @@ def asked(found: Property, text: str) -> Any:
 
 
 def totals(warehouse: FilledWarehouse, found: Property, text: str) -> Totals:
-    return totals_of(warehouse.warehouse, asked(found, text))
+    return period_totals(warehouse.warehouse, asked(found, text))
 
 
 def shown(warehouse: FilledWarehouse, found: Property, text: str, dimension: Dimension) -> list[tuple[Any, ...]]:

@@ -11,8 +11,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from proprium.figures import numbers
+from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric, Unit
 from proprium.metrics.query.period import Interval
-from proprium.metrics.results import DURATIONS, RATES, Metric
 
 MAX_LABELS = 6  # as many as fit on a phone
 _DURATION_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -48,7 +48,7 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
 
 def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
     """Formats the ticks of a value axis in the unit of the metric."""
-    if metric is Metric.VIEWS_PER_SESSION:
+    if metric.spec.unit is Unit.RATIO:
         return [f"{tick:g}" for tick in ticks]
     if metric in RATES:
         return [f"{tick:g}%" for tick in ticks]
@@ -80,7 +80,7 @@ def _step(minimum: float, metric: Metric) -> float:
         return next(step for step in _DURATION_STEPS_S if step >= minimum)
     size = 10.0 ** math.floor(math.log10(minimum))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= minimum * (1 - 1e-9))
-    return step if metric is Metric.VIEWS_PER_SESSION else float(max(math.ceil(step), 1))
+    return step if metric.spec.unit is Unit.RATIO else float(max(math.ceil(step), 1))
 
 
 def _bucket_index(start: datetime, index: int, step: int, interval: Interval) -> int:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from proprium.metrics.aggregate import SumsByBucket, add_sums, additive_sums, total_facts
 from proprium.metrics.query.buckets import Buckets
 from proprium.metrics.query.period import Interval
 from proprium.metrics.query.query import Query, normalised_query
-from proprium.metrics.results import Breakdown, Dimension, Totals
+from proprium.metrics.results import Breakdown, Dimension
 from proprium.metrics.top_lists import top_lists
-from proprium.metrics.totals_query import SumsByBucket, add_sums, query_sums, query_totals
+from proprium.metrics.totals import TotalsByBucket, query_totals
 from proprium.warehouse.query_cache import INVALIDATION_REACH
 from proprium.warehouse.schema import event, position
 
@@ -42,39 +43,46 @@ class CachedReader:
         self._query_cache, self._property_number = warehouse.query_cache, property_number
         self._cache_version = self._query_cache.current_version()
 
-    def totals(self, connection: Connection, query: Query, buckets: Buckets) -> Mapping[int | None, Totals]:
-        """Returns `totals_query.query_totals`, cached until the period is invalidated."""
+    def totals(self, connection: Connection, query: Query, buckets: Buckets) -> TotalsByBucket:
+        """Returns `totals.query_totals`, cached until the period is invalidated."""
         key = ("totals", normalised_query(query), buckets.keys[:1], buckets.keys[-1:])
-
-        def compute() -> Mapping[int | None, Totals]:
-            return query_totals(connection, query, buckets, self._sums(connection, query, buckets))
-
         return self._query_cache.get_or_compute(
-            key, self._property_number, query.period.end_utc, self._cache_version, compute
+            key,
+            self._property_number,
+            query.period.end_utc,
+            self._cache_version,
+            lambda: query_totals(connection, query, buckets, self._sums(connection, query, buckets)),
         )
 
     def _sums(self, connection: Connection, query: Query, buckets: Buckets) -> SumsByBucket:
-        """Returns the additive counts, with those of closed days from the cache.
+        """Returns the additive facts, with those of closed days from the cache.
 
+        A day is closed when new events cannot change it: INVALIDATION_REACH + LATE_ARRIVAL_TOLERANCE after its end.
         Closed days are computed apart only from the second request on: a query that runs once is not split.
         """
-        closed_query, open_query = _split_closed_days(query)
-        if closed_query is None:
-            return query_sums(connection, query, buckets)
-        cache_key, covers_until = (normalised_query(closed_query), buckets.keys[:1]), closed_query.period.end_utc
+        period, now = query.period, query.now
+        query = normalised_query(query)
+        facts = total_facts(query)
+        closed_end = min(now - INVALIDATION_REACH - LATE_ARRIVAL_TOLERANCE, period.end_utc).astimezone(period.zone)
+        closed_end = datetime.combine(closed_end.date(), time(), period.zone)
+        if closed_end.astimezone(UTC) <= period.start_utc:
+            return additive_sums(connection, query, facts, buckets)
+        closed_query = replace(query, period=replace(period, key="closed", end=closed_end, label=""))
+        cache_key, covers_until = (closed_query, buckets.keys[:1]), closed_query.period.end_utc
         if not self._query_cache.get(("sums requested", *cache_key)):
             self._query_cache.put(
                 ("sums requested", *cache_key), self._property_number, covers_until, self._cache_version, True
             )
-            return query_sums(connection, query, buckets)
+            return additive_sums(connection, query, facts, buckets)
         closed_sums = self._query_cache.get_or_compute(
             ("sums", *cache_key),
             self._property_number,
             covers_until,
             self._cache_version,
-            lambda: query_sums(connection, closed_query, buckets),
+            lambda: additive_sums(connection, closed_query, facts, buckets),
         )
-        return add_sums(closed_sums, query_sums(connection, open_query, buckets))
+        open_query = replace(query, period=replace(period, start=closed_end))
+        return add_sums(closed_sums, additive_sums(connection, open_query, facts, buckets))
 
     def top_lists(
         self, connection: Connection, query: Query, dimensions: Collection[Dimension]
@@ -112,17 +120,3 @@ class CachedReader:
             key, self._property_number, _UNAFFECTED_BY_EVENTS, self._cache_version, (current_seq, names)
         )
         return tuple(sorted(names)[:MAX_CUSTOM_EVENTS])
-
-
-def _split_closed_days(query: Query) -> tuple[Query | None, Query]:
-    """Splits a query into its closed days and the rest; the first is None where no day is closed.
-
-    A day is closed when new events cannot change it: INVALIDATION_REACH + LATE_ARRIVAL_TOLERANCE after its end.
-    """
-    period = query.period
-    closed_end = min(query.now - INVALIDATION_REACH - LATE_ARRIVAL_TOLERANCE, period.end_utc).astimezone(period.zone)
-    closed_end = datetime.combine(closed_end.date(), time(), period.zone)
-    if closed_end.astimezone(UTC) <= period.start_utc:
-        return None, query
-    closed_period = replace(period, key="closed", end=closed_end, label="")
-    return replace(query, period=closed_period), replace(query, period=replace(period, start=closed_end))

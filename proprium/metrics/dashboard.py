@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from proprium.metrics.aggregate import WHOLE_PERIOD
 from proprium.metrics.cached_reader import CachedReader
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
 from proprium.metrics.live import live_visitors_from
 from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Dashboard, Dimension, rows_read
-from proprium.metrics.timeline import custom_series_of, series_of
-from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS
-from proprium.metrics.totals_query import WHOLE_PERIOD
+from proprium.metrics.totals import custom_series_of, series_of
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
 
-def dashboard(
-    warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = DASHBOARD_DIMENSIONS
-) -> Dashboard:
+def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = REPORT_DIMENSIONS) -> Dashboard:
     """Reads totals, timelines, live visitors and the top lists of `dimensions`.
 
     Runs about ten statements on one snapshot, except for results that are cached.
@@ -53,7 +51,7 @@ def dashboard(
             if comparison_buckets and comparison_totals
             else {},
             breakdowns=reader.top_lists(connection, query, dimensions),
-            live=live_visitors_from(connection, query.property_number, query.now, query.live_min),
+            live=live_visitors_from(connection, query.property_number, query.now, query.limits.live_window_min),
             custom_events=reader.custom_events(connection),
             is_empty=not has_events(connection, query.property_number),
             rows_read=rows_read(query, totals),

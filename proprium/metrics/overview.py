@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, case, func, not_, select, tuple_
 
+from proprium.metrics.catalog.expressions import HOUR_US
 from proprium.metrics.live import DEFAULT_LIVE_MINUTES
-from proprium.metrics.query.buckets import HOUR_US
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 

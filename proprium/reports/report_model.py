@@ -13,6 +13,8 @@ from proprium.figures.heatmap import heatmap
 from proprium.figures.names import name_lookup, with_labels
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
+from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
 from proprium.metrics.query.period import Compare
 from proprium.metrics.query.query import Query
@@ -94,31 +96,10 @@ class ReportModel:
     foot: str
 
 
-TABLES: tuple[tuple[str, Dimension], ...] = (
-    ("Pages", Dimension.PAGE),
-    ("Entry pages", Dimension.ENTRY_PAGE),
-    ("Exit pages", Dimension.EXIT_PAGE),
-    ("All events by page", Dimension.EVENT_PAGE),
-    ("Channels", Dimension.CHANNEL),
-    ("Referrers", Dimension.REFERRER),
-    ("UTM sources", Dimension.UTM_SOURCE),
-    ("UTM media", Dimension.UTM_MEDIUM),
-    ("UTM campaigns", Dimension.UTM_CAMPAIGN),
-    ("UTM terms", Dimension.UTM_TERM),
-    ("UTM contents", Dimension.UTM_CONTENT),
-    ("Countries", Dimension.COUNTRY),
-    ("Regions", Dimension.REGION),
-    ("Cities", Dimension.CITY),
-    ("Devices", Dimension.DEVICE),
-    ("Browsers", Dimension.BROWSER),
-    ("Platforms", Dimension.PLATFORM),
-    ("Screens", Dimension.SCREEN),
-    ("Languages", Dimension.LANGUAGE),
-    ("Custom events", Dimension.EVENT),
-    ("Bots", Dimension.BOT),
-    ("Kinds of bots", Dimension.BOT_CATEGORY),
-    ("Pages that bots read", Dimension.BOT_PAGE),
+TABLES: tuple[tuple[str, Dimension], ...] = tuple(
+    (dimension.spec.report_name, dimension) for dimension in REPORT_DIMENSIONS
 )
+"""Tables of a report, by their names in JSON and in the file names of CSV, which programs rely on."""
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
@@ -176,7 +157,7 @@ def _count_text(count: int, noun: str) -> str:
 
 def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
     totals, previous = dashboard.totals, dashboard.previous
-    for metric in numbers.card_metrics(has_goals=bool(dashboard.query.goals)):
+    for metric in cards(has_goals=bool(dashboard.query.goals)):
         change_ = change(totals.value(metric), previous.value(metric), metric) if previous else None
         is_daily = metric is Metric.VISITORS and totals.daily_visitors
         yield ReportCard(

@@ -13,7 +13,7 @@ from time import perf_counter
 from sqlalchemy import Connection, func, select
 
 from proprium.figures.names import NAMED_DIMENSIONS, NameLookup, with_label
-from proprium.metrics import where
+from proprium.metrics.aggregate import WHOLE_PERIOD
 from proprium.metrics.breakdown_query import breakdown_table, default_metric, dimension_from
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.query import url
@@ -22,8 +22,8 @@ from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.query.url import Params, PropertyFacts, query_from
 from proprium.metrics.results import BreakdownTable, Metric, Series, Totals, rows_read
-from proprium.metrics.timeline import series_of
-from proprium.metrics.totals_query import WHOLE_PERIOD, query_totals
+from proprium.metrics.totals import query_totals, series_of
+from proprium.metrics.where import Selection
 from proprium.storage.tables import Property
 from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
@@ -137,7 +137,8 @@ def _by_name(series: Mapping[Metric, Series]) -> dict[str, Series]:
 
 
 def _count_hits(connection: Connection, query: Query) -> int:
-    condition = where.bot_hits(query) if query.audience is Audience.BOTS else where.all_hits(query)
+    selection = Selection(query)
+    condition = selection.bot_hits if query.audience is Audience.BOTS else selection.all_hits
     return int(connection.scalar(select(func.count()).select_from(event).where(condition)) or 0)
 
 

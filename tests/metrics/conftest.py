@@ -22,12 +22,11 @@ from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Goal, Query
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimension, Metric, Series, Totals
-from proprium.metrics.timeline import series_of
-from proprium.metrics.totals import totals
-from proprium.metrics.totals_query import query_totals
+from proprium.metrics.totals import query_totals, series_of
 from proprium.storage.database import Database
 from proprium.warehouse.warehouse import Warehouse
 from tests.support.builders import moment
+from tests.support.period_totals import period_totals
 from tests.support.warehouse_fixture import FilledWarehouse
 
 EVENING = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
@@ -72,13 +71,13 @@ class Past:
         return query_from(pairs, facts, moment(now))
 
     def totals(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
-        return totals(self.warehouse, self.query(text, now))
+        return period_totals(self.warehouse, self.query(text, now))
 
     def before(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
         """The period that it is compared with."""
         query = self.query(text, now).comparison_query()
         assert query is not None
-        return totals(self.warehouse, query)
+        return period_totals(self.warehouse, query)
 
     def timeline(self, text: str = "period=today", now: str | datetime = EVENING) -> Mapping[Metric, Series]:
         query = self.query(text, now)

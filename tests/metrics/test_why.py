@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from proprium.metrics.breakdown_query import SESSION_METRICS
+from proprium.metrics.catalog.facts import Rows
 from proprium.metrics.explain import ExcludedHits, FunnelStep, explain
 from proprium.metrics.query.data_access import EVERY_KEY, NO_KEY
 from proprium.metrics.query.filters import parse_filter
@@ -45,7 +45,7 @@ def test_each_filter_says_how_many_rows_it_leaves(past: Past) -> None:
 def test_the_sql_shows_a_reader_no_private_values_of_a_goal(past: Past, metric: Metric) -> None:
     past.goals = (Goal("Bought", (parse_filter("data.plan:is:secret-plan"),)),)
     past.append(an_event("ada", data={"plan": "secret-plan"}))
-    assert ("secret-plan" in explain(past.warehouse, past.query(), metric).sql) is (metric in SESSION_METRICS)
+    assert ("secret-plan" in explain(past.warehouse, past.query(), metric).sql) is (Rows.SESSIONS in metric.spec.scope)
     past.data_access = NO_KEY
     found = explain(past.warehouse, past.query(), metric)
     assert "secret-plan" not in found.sql

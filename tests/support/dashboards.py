@@ -21,24 +21,30 @@ NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 ATLAS = Atlas()
 
 TOTALS = Totals(
-    visitors=11_241,
-    new_visitors=8_930,
-    sessions=14_020,
-    page_views=26_641,
-    views_per_session=1.9,
-    bounce_rate=41.83,
-    engagement_rate=58.17,
-    visit_duration=134.0,
-    visit_duration_mean=201.4,
-    time_on_page=48.2,
-    clicks=5_120,
-    scrolls=9_400,
-    events=61_022,
+    values={
+        Metric.VISITORS: 11_241,
+        Metric.NEW_VISITORS: 8_930,
+        Metric.SESSIONS: 14_020,
+        Metric.PAGE_VIEWS: 26_641,
+        Metric.VIEWS_PER_SESSION: 1.9,
+        Metric.BOUNCE_RATE: 41.83,
+        Metric.ENGAGEMENT_RATE: 58.17,
+        Metric.VISIT_DURATION: 134.0,
+        Metric.TIME_ON_PAGE: 48.2,
+        Metric.CLICKS: 5_120,
+        Metric.SCROLLS: 9_400,
+        Metric.EVENTS: 61_022,
+        Metric.SCROLL_DEPTH: None,
+        Metric.EXIT_RATE: None,
+        Metric.CONVERSIONS: None,
+        Metric.CONVERSION_RATE: None,
+    },
+    means={Metric.VISIT_DURATION: 201.4},
     bots=1_377,
-    daily_visitors=False,
     custom={"sign_up": 37},
 )
-PREVIOUS = replace(TOTALS, visitors=10_000, bounce_rate=45.2, sessions=15_000, custom={"sign_up": 12})
+_EARLIER = {Metric.VISITORS: 10_000, Metric.BOUNCE_RATE: 45.2, Metric.SESSIONS: 15_000}
+PREVIOUS = replace(TOTALS, values={**TOTALS.values, **_EARLIER}, custom={"sign_up": 12})
 
 PAGES = (
     "/",

@@ -7,6 +7,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proprium.errors import BadQuery
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, HIT_DIMENSIONS, SESSION_DIMENSIONS, Dimension
+
+__all__ = [
+    "DATA_PREFIX",
+    "HIT_DIMENSIONS",
+    "MAX_FILTERS",
+    "MAX_KEY_CHARS",
+    "MAX_TOTAL_VALUES",
+    "MAX_VALUES",
+    "MAX_VALUE_CHARS",
+    "SESSION_DIMENSIONS",
+    "UNSUPPORTED_DATA_KEYS",
+    "Filter",
+    "Operator",
+    "dimension_name",
+    "filter_for",
+    "is_filterable",
+    "is_valid_text",
+    "parse_filter",
+    "parse_filters",
+]
 
 MAX_FILTERS = 50
 MAX_VALUES = 200
@@ -19,7 +40,6 @@ UNSUPPORTED_DATA_KEYS = {
     "user_agent": "Use browser, platform or device instead.",
 }
 """Keys of `data` that are in storage but not in the warehouse, with advice."""
-DATA_PREFIX = "data."
 
 
 class Operator(StrEnum):
@@ -32,53 +52,6 @@ class Operator(StrEnum):
     IS_SET = "is_set"
 
 
-HIT_DIMENSIONS = ("page", "section", "event", "title", "weekday", "hour", "weekday_hour")
-"""Filters on these, and on data.<key>, select hits; a session counts when one of its hits matches."""
-
-SESSION_DIMENSIONS = (
-    "entry_page",
-    "exit_page",
-    "referrer",
-    "source",
-    "channel",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_term",
-    "utm_content",
-    "country",
-    "region",
-    "city",
-    "browser",
-    "browser_version",
-    "platform",
-    "platform_version",
-    "device",
-    "screen",
-    "screen_class",
-    "language",
-    "visitor_kind",
-    "hostname",
-)
-"""Filters on these apply to the session, which takes them from its first hit."""
-
-DIMENSION_NAMES = {
-    "page": "Page",
-    "event": "Event",
-    "title": "Title",
-    "section": "Section",
-    "screen_class": "Screen size",
-    "visitor_kind": "Visitor",
-    "weekday_hour": "Weekday and hour",
-    "event_name": "Event",
-    "entry_page": "Entry page",
-    "exit_page": "Exit page",
-    "utm_source": "UTM source",
-    "utm_medium": "UTM medium",
-    "utm_campaign": "UTM campaign",
-    "utm_term": "UTM term",
-    "utm_content": "UTM content",
-}
 _OPERATOR_LABELS = {
     Operator.IS: "is",
     Operator.IS_NOT: "is not",
@@ -166,15 +139,18 @@ def is_filterable(dimension: str) -> bool:
 
 def filter_for(dimension: str, value: str | None) -> Filter | None:
     """Returns the filter of a breakdown row; None where the dimension is not filterable (bots)."""
-    dimension = {"event_page": "page", "bot_page": "page", "event_name": "event"}.get(dimension, dimension)
+    if dimension in set(Dimension):
+        filter_key = Dimension(dimension).spec.filter_key
+        dimension = dimension if filter_key == "" else filter_key or ""
     return Filter(dimension, Operator.IS, (value or "",)) if is_filterable(dimension) else None
 
 
 def dimension_name(dimension: str) -> str:
-    """Returns the display name: "Country", "UTM source", or the custom key itself."""
+    """Returns the display name on chips and in CSV: "Country", "UTM source", or the custom key itself."""
     if dimension.startswith(DATA_PREFIX):
         return dimension.removeprefix(DATA_PREFIX)
-    return DIMENSION_NAMES.get(dimension) or dimension.replace("_", " ").capitalize()
+    spec = Dimension(dimension).spec
+    return spec.filter_title or spec.title
 
 
 def is_valid_text(text: str) -> bool:

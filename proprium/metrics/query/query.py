@@ -31,6 +31,18 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """A property's own limits, which its definitions, tooltips, reports and API responses state."""
+
+    session_timeout_min: int = 30
+    engagement_threshold_s: int = 10  # a session of one page with less is a bounce
+    live_window_min: int = 5  # of "online now"
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class Query:
     """The parameters of one query. Days, weeks and months begin in `timezone`."""
 
@@ -46,7 +58,7 @@ class Query:
     open_country: str | None = None  # alpha-2 code; the locations tile shows its regions and cities; not a filter
     custom_cards: tuple[str, ...] = ()  # names of custom events that Totals.custom counts
     goals: tuple[Goal, ...] = ()
-    live_min: int = 5  # the "online now" window in minutes
+    limits: Limits = DEFAULT_LIMITS
     with_exits: bool = True  # False: leaves out the exit rate, which is expensive
     goal: str = ""  # name of the goal that conversions count; "": any goal
     has_chosen_timezone: bool = False  # True: the request sets another zone than the property's

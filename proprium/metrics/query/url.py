@@ -26,7 +26,7 @@ from proprium.metrics.query.period import (
     default_interval,
     preset_period,
 )
-from proprium.metrics.query.query import Audience, Goal, Query
+from proprium.metrics.query.query import DEFAULT_LIMITS, Audience, Goal, Limits, Query
 
 Params = Mapping[str, Any] | Iterable[tuple[str, str]]
 """A framework's multi-dict, a dict of strings or lists of strings, or pairs."""
@@ -47,6 +47,8 @@ class PropertySettings(Protocol):
     timezone: str
     custom_cards: list[str]
     goals: list[dict[str, Any]]
+    session_gap_min: int
+    bounce_s: int
     live_min: int
 
 
@@ -60,7 +62,7 @@ class PropertyFacts:
     custom_cards: tuple[str, ...] = ()
     first_event: datetime | None = None  # the start of "all time"
     goals: tuple[Goal, ...] = ()
-    live_min: int = 5
+    limits: Limits = DEFAULT_LIMITS
     data_access: DataAccess = NO_KEY
 
 
@@ -73,7 +75,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         custom_cards=tuple(property_.custom_cards),
         first_event=first_event,
         goals=tuple(goal for goal in parse_goals(property_.goals) if data_access.counts_goal(goal.filters)),
-        live_min=property_.live_min,
+        limits=Limits(property_.session_gap_min, property_.bounce_s, property_.live_min),
         data_access=data_access,
     )
 
@@ -97,7 +99,7 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
         open_country=_parse_country(parameters.get("map")),
         custom_cards=tuple(property_facts.custom_cards),
         goals=property_facts.goals,
-        live_min=property_facts.live_min,
+        limits=property_facts.limits,
         goal=_check_goal(parameters.get("goal"), property_facts.goals),
         has_chosen_timezone=bool(chosen_timezone) and chosen_timezone != property_facts.timezone,
         data_access=property_facts.data_access,

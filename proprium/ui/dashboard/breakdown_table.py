@@ -191,7 +191,7 @@ class BreakdownTableDialog:
         remaining_count = page.distinct - len(rows)
         self._more_button.set_visibility(remaining_count > 0)
         self._more_label.set_text(f"Show {min(remaining_count, PAGE_SIZE):,} more of {remaining_count:,}")
-        row_count_text = wording.count_text(page.distinct, wording.row_noun(self._dimension_key))
+        row_count_text = wording.row_count_text(self._dimension_key, page.distinct)
         if remaining_count > 0:
             row_count_text = f"{len(rows):,} of {row_count_text}"
         unit = wording.column_title(count_metric, self._dimension_key).lower()

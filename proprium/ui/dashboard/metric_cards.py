@@ -13,9 +13,10 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from proprium.figures import numbers
+from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
-from proprium.metrics.definitions import DAILY_VISITORS_DEFINITION, DEFINITIONS
-from proprium.metrics.results import Dashboard, Metric, Totals
+from proprium.metrics.definitions import definition, title
+from proprium.metrics.results import Dashboard, Metric
 from proprium.ui import theme
 from proprium.ui.components.controls import icon
 from proprium.ui.components.text import span
@@ -23,9 +24,7 @@ from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 from proprium.ui.dashboard.state import CUSTOM_PREFIX
 from proprium.ui.dashboard.table_columns import count_text
 
-GOAL_CARD_KEYS = tuple(
-    metric.value for metric in numbers.card_metrics(has_goals=True) if metric in numbers.GOAL_METRICS
-)
+GOAL_CARD_KEYS = tuple(metric.value for metric in cards(has_goals=True) if metric.spec.needs_goals)
 
 
 # One listener for all cards: emits the pressed card, or the card to explain (info button or key I).
@@ -60,7 +59,7 @@ class MetricCards:
         self.box.on("click", self._on_press, js_handler=EMIT_CARD)
         self.box.on("keydown", self._on_press, js_handler=EMIT_KEY_I)
         with self.box:
-            for metric in numbers.card_metrics(has_goals=True):
+            for metric in cards(has_goals=True):
                 self._cards[metric.value] = _build_card(metric.value, numbers.METRIC_TITLES[metric])
 
     def set_custom_cards(self, event_names: tuple[str, ...], *, has_goals: bool) -> None:
@@ -85,19 +84,21 @@ class MetricCards:
 
     def show(self, dashboard: Dashboard) -> None:
         totals, previous = dashboard.totals, dashboard.previous
-        for metric in numbers.card_metrics(has_goals=True):
+        for metric in cards(has_goals=True):
             delta = change(totals.value(metric), previous.value(metric), metric) if previous else None
             value = numbers.format_metric(metric, totals.value(metric))
-            _draw_card(self._cards[metric.value], value, delta, _tooltip_text(metric, totals))
+            _draw_card(self._cards[metric.value], value, delta, _tooltip_text(metric, dashboard))
         for name, count in totals.custom.items():
             if card := self._cards.get(CUSTOM_PREFIX + name):
                 delta = change(count, previous.custom.get(name, 0), Metric.EVENTS) if previous else None
                 _draw_card(card, numbers.short(count), delta, f"{count_text(count, 'events')} named “{name}”")
         # Sums of daily visitors count people repeatedly, so they are labelled.
-        self._cards[Metric.VISITORS.value].label.set_text("Daily visitors" if totals.daily_visitors else "Visitors")
+        self._cards[Metric.VISITORS.value].label.set_text(title(Metric.VISITORS, totals))
         for key in GOAL_CARD_KEYS:
-            title = numbers.METRIC_TITLES[Metric(key)]
-            self._cards[key].label.set_text(f"{title}: {dashboard.query.goal}" if dashboard.query.goal else title)
+            goal_title = numbers.METRIC_TITLES[Metric(key)]
+            self._cards[key].label.set_text(
+                f"{goal_title}: {dashboard.query.goal}" if dashboard.query.goal else goal_title
+            )
 
     async def _on_press(self, event: GenericEventArguments) -> None:
         metric_key, explain_key = event.args
@@ -145,9 +146,9 @@ def _draw_card(card: _MetricCard, value: str, delta: Change | None, tooltip: str
         switch_class(card.delta, "down", delta.is_good is False)
 
 
-def _tooltip_text(metric: Metric, totals: Totals) -> str:
+def _tooltip_text(metric: Metric, dashboard: Dashboard) -> str:
+    totals = dashboard.totals
     exact_value = numbers.format_metric_exact(metric, totals.value(metric))
-    text = DAILY_VISITORS_DEFINITION if metric is Metric.VISITORS and totals.daily_visitors else DEFINITIONS[metric]
-    if metric is Metric.VISIT_DURATION and totals.visit_duration_mean is not None:
-        text += f" Mean: {numbers.duration(totals.visit_duration_mean)}."
-    return f"{exact_value} · {text}"
+    text = f"{exact_value} · {definition(metric, dashboard.query.limits, totals)}"
+    mean = totals.means.get(metric)
+    return text if mean is None else f"{text} Mean: {numbers.format_metric_exact(metric, mean)}."

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proprium.figures import numbers
-from proprium.metrics.breakdown_query import BOT_DIMENSIONS, PAGE_VIEW_DIMENSIONS, default_metric
+from proprium.metrics.breakdown_query import default_metric
+from proprium.metrics.catalog.dimensions import Scope, spec_of
+from proprium.metrics.catalog.metrics import by_group
 from proprium.metrics.data_keys import DataKey
-from proprium.metrics.query.filters import DATA_PREFIX, dimension_name
+from proprium.metrics.query.filters import DATA_PREFIX
 from proprium.metrics.results import Dimension as D
 from proprium.metrics.results import Metric as M
 
@@ -15,54 +17,18 @@ PAGE_COLUMNS = (M.PAGE_VIEWS, M.VISITORS, M.TIME_ON_PAGE, M.SCROLL_DEPTH, M.EXIT
 EVENT_COLUMNS = (M.EVENTS, M.VISITORS, M.SESSIONS)
 CLOCK_COLUMNS = (M.PAGE_VIEWS, M.VISITORS, M.SESSIONS, M.EVENTS)
 SESSION_COLUMNS = (M.VISITORS, M.SESSIONS, M.PAGE_VIEWS, M.VIEWS_PER_SESSION, M.BOUNCE_RATE, M.VISIT_DURATION)
-CLOCK_DIMENSIONS = frozenset({D.WEEKDAY, D.HOUR, D.WEEKDAY_HOUR})
-
-DIMENSION_TITLES = {
-    D.EVENT: "Custom event",
-    D.EVENT_NAME: "Event",
-    D.EVENT_PAGE: "Page (all events)",
-    D.SCREEN: "Screen size",
-    D.SCREEN_CLASS: "Screen class",
-    D.VISITOR_KIND: "New or returning",
-    D.BOT_CATEGORY: "Bot category",
-    D.BOT_PAGE: "Page (bots)",
-}
-"""Titles that differ from those of filters (`dimension_name`)."""
-ROW_NOUNS: dict[str, str] = {
-    D.PAGE: "pages",
-    D.ENTRY_PAGE: "entry pages",
-    D.EXIT_PAGE: "exit pages",
-    D.EVENT_PAGE: "pages",
-    D.BOT_PAGE: "pages",
-    D.CHANNEL: "channels",
-    D.REFERRER: "referrers",
-    D.SOURCE: "sources",
-    D.COUNTRY: "countries",
-    D.REGION: "regions",
-    D.CITY: "cities",
-    D.BROWSER: "browsers",
-    D.BROWSER_VERSION: "browser versions",
-    D.PLATFORM: "platforms",
-    D.PLATFORM_VERSION: "platform versions",
-    D.DEVICE: "devices",
-    D.LANGUAGE: "languages",
-    D.EVENT: "custom events",
-    D.EVENT_NAME: "event names",
-    D.BOT: "bots",
-    D.BOT_CATEGORY: "bot categories",
-}
-"""What the rows of a table are counted as; "rows" where missing."""
+CLOCK_DIMENSIONS = frozenset(dimension for dimension in D if dimension.spec.is_clock)
 
 
 def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
     """Returns the default columns: the dimension's own count first; conversions only with goals."""
-    if dimension in BOT_DIMENSIONS:
+    if spec_of(dimension).scope is Scope.BOT:
         return (M.EVENTS, M.PAGE_VIEWS)
     columns: tuple[M, ...] = (
         CLOCK_COLUMNS
         if dimension in CLOCK_DIMENSIONS
         else PAGE_COLUMNS
-        if dimension in PAGE_VIEW_DIMENSIONS
+        if default_metric(dimension) is M.PAGE_VIEWS
         else SESSION_COLUMNS
     )
     if default_metric(dimension) is M.EVENTS:
@@ -72,9 +38,9 @@ def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
 
 def possible_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
     """Returns all columns that can be chosen, in the order of the cards."""
-    if dimension in BOT_DIMENSIONS:
+    if spec_of(dimension).scope is Scope.BOT:
         return (M.EVENTS, M.PAGE_VIEWS)
-    return tuple(metric for metric in numbers.METRIC_TITLES if has_goals or metric not in numbers.GOAL_METRICS)
+    return by_group(has_goals=has_goals)
 
 
 def count_text(count: int, plural_noun: str) -> str:
@@ -86,17 +52,19 @@ def count_text(count: int, plural_noun: str) -> str:
 
 
 def column_title(metric: M, dimension: str) -> str:
-    return "Hits" if dimension in BOT_DIMENSIONS and metric is M.EVENTS else numbers.METRIC_TITLES[metric]
+    spec = spec_of(dimension)
+    return spec.count_title if metric is spec.default_metric else metric.spec.title
 
 
 def dimension_title(dimension: str) -> str:
     if dimension.startswith(DATA_PREFIX):
         return f"Data: {dimension.removeprefix(DATA_PREFIX)}"
-    return DIMENSION_TITLES.get(D(dimension)) or dimension_name(dimension)
+    return spec_of(dimension).title
 
 
-def row_noun(dimension: str) -> str:
-    return ROW_NOUNS.get(dimension, "rows")
+def row_count_text(dimension: str, count: int) -> str:
+    """Counts a table's rows: "1 page", "35 countries"."""
+    return spec_of(dimension).row_count_text(count)
 
 
 def dimension_choices(keys: Iterable[DataKey] = ()) -> dict[str, str]:
