@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Label
 
 from proprium.metrics.catalog import facts as catalog
-from proprium.metrics.catalog.dimensions import Dimension, DimensionSpec, Scope, spec_of
+from proprium.metrics.catalog.dimensions import Dimension, DimensionSpec, Scope
 from proprium.metrics.catalog.facts import Fact, Rows
 from proprium.metrics.catalog.metrics import Metric, facts_of
 from proprium.metrics.page_engagement import reported_views
@@ -62,7 +62,7 @@ DAILY_IDENTITY = 2  # event.identity: a cookieless visitor, recognised for one d
 class DimensionRows:
     """Groups by a dimension's values: one page of those that match `search`, sorted by a metric, ties by value."""
 
-    dimension: str  # a Dimension's value, or data.<key>
+    dimension: DimensionSpec
     sort: Metric
     is_ascending: bool = False
     search: str = ""
@@ -240,10 +240,10 @@ def dimension_statement(query: Query, facts: tuple[Fact, ...], group_by: Dimensi
 
     Lists values whose default metric is above 0, with its sum as `total` and their number as `distinct_values`.
     """
-    spec = spec_of(group_by.dimension)
-    parts = union_all(*_parts_by_value(query_for_dimension(query, group_by.dimension), facts, spec)).subquery("parts")
+    spec = group_by.dimension
+    parts = union_all(*_parts_by_value(query_for_dimension(query, spec), facts, spec)).subquery("parts")
     merged = (
-        select(parts.c.value, *(func.max(parts.c[fact.name]).label(fact.name) for fact in facts))
+        select(parts.c.value, *(Label(fact.name, func.max(parts.c[fact.name])) for fact in facts))
         .group_by(parts.c.value)
         .subquery("counted")
     )
@@ -266,20 +266,20 @@ def dimension_statement(query: Query, facts: tuple[Fact, ...], group_by: Dimensi
     return statement.where(cast(listed.c.value, Text).icontains(group_by.search, autoescape=True))
 
 
-def query_for_dimension(query: Query, dimension: str) -> Query:
+def query_for_dimension(query: Query, spec: DimensionSpec) -> Query:
     """Narrows a query for a dimension: bots for bot dimensions, the open country for regions and cities."""
-    spec = spec_of(dimension)
     if spec.scope is Scope.BOT:
         return replace(query, audience=Audience.BOTS)
     if spec.is_subdivision and query.open_country:
-        return query.with_filters(*query.filters, Filter(Dimension.COUNTRY, Operator.IS, (query.open_country,)))
+        is_in_country = Filter(Dimension.COUNTRY, Operator.IS, (query.open_country,))
+        return replace(query, filters=(*query.filters, is_in_country))
     return query
 
 
 def _parts_by_value(query: Query, facts: tuple[Fact, ...], spec: DimensionSpec) -> Iterator[Select[Any]]:
     """Builds a statement per kind of rows that the facts need, all with the same columns, as UNION ALL needs."""
     selection, needed_kinds = Selection(query), {fact.rows for fact in facts}
-    is_session, value = spec.scope is Scope.SESSION, column_of(spec.key, query)
+    is_session, value = spec.scope is Scope.SESSION, column_of(spec, query)
     key, is_counted = value.label("value"), true() if spec.condition is None else spec.condition
     # A hit dimension's visitors are those of its hits.
     hit_kinds = (Rows.HITS,) if is_session else (Rows.HITS, Rows.VISITORS)
@@ -287,7 +287,7 @@ def _parts_by_value(query: Query, facts: tuple[Fact, ...], spec: DimensionSpec) 
     def group(rows: Subquery, *kinds: Rows) -> Select[Any]:
         column_by_name = {column.name: cast(column.element, Double) for column in _columns(rows, facts, kinds)}
         no_value = cast(null(), Double)
-        columns = (column_by_name.get(fact.name, no_value).label(fact.name) for fact in facts)
+        columns = (Label(fact.name, column_by_name.get(fact.name, no_value)) for fact in facts)
         return select(cast(rows.c.value, String).label("value"), *columns).group_by(rows.c.value)
 
     if needed_kinds.intersection(hit_kinds):
@@ -315,4 +315,4 @@ def _parts_by_value(query: Query, facts: tuple[Fact, ...], spec: DimensionSpec) 
 
 def _columns(rows: Subquery, facts: tuple[Fact, ...], kinds: Collection[Rows]) -> list[Label[Any]]:
     """Returns the facts of these kinds of rows as labelled columns."""
-    return [fact.aggregate(rows.c).label(fact.name) for fact in facts if fact.rows in kinds]
+    return [Label(fact.name, fact.aggregate(rows.c)) for fact in facts if fact.rows in kinds]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proprium.metrics.breakdown_query import MAX_LIMIT, breakdown_table, default_metric, dimension_from
-from proprium.metrics.catalog.dimensions import TOP_ROWS, spec_of
-from proprium.metrics.labels import label_of
+from proprium.metrics.catalog.dimensions import TOP_ROWS, DimensionSpec, spec_of
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 
@@ -34,13 +33,12 @@ def breakdown(
     metric = default_metric(dimension_)
     result = breakdown_table(warehouse, query, dimension_, metrics=(metric,), search=search, limit=limit, offset=offset)
     counts = [(row.value, int(row.numbers[metric] or 0)) for row in result.rows]
-    return breakdown_of(dimension_, counts, result.total, result.distinct)
+    return breakdown_of(spec_of(dimension_), counts, result.total, result.distinct)
 
 
-def breakdown_of(dimension: str, counts: Sequence[tuple[str | None, int]], total: int, distinct: int) -> Breakdown:
+def breakdown_of(spec: DimensionSpec, counts: Sequence[tuple[str | None, int]], total: int, distinct: int) -> Breakdown:
     """Builds a Breakdown of counted values: adds labels, and shares of `total`."""
     rows = tuple(
-        BreakdownRow(value, label_of(dimension, value), count, 100 * count / total if total else 0.0)
-        for value, count in counts
+        BreakdownRow(value, spec.label(value), count, 100 * count / total if total else 0.0) for value, count in counts
     )
-    return Breakdown(str(dimension), spec_of(dimension).count_title.lower(), rows, total, distinct)
+    return Breakdown(spec.key, spec.count_title.lower(), rows, total, distinct)

@@ -16,7 +16,8 @@ from proprium.metrics.catalog.metrics import Metric, facts_of
 from proprium.metrics.labels import label_of
 from proprium.metrics.query.filters import UNSUPPORTED_DATA_KEYS, is_filterable
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import BreakdownTable, BreakdownTableRow, metric_values
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow
+from proprium.metrics.totals import metric_values
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
@@ -49,7 +50,7 @@ def breakdown_table(
     query.data_access.require(key)
     columns, sort = tuple(metrics) or tuple(Metric), sort or default_metric(key)
     facts = facts_of((*columns, sort, default_metric(key)))
-    page = DimensionRows(key, sort, ascending, search.strip(), max(1, min(limit, MAX_ROWS)), max(0, offset))
+    page = DimensionRows(spec_of(key), sort, ascending, search.strip(), max(1, min(limit, MAX_ROWS)), max(0, offset))
     with warehouse.read() as connection:
         counts_by_value = aggregate(connection, query, facts, page)
         first_rows = counts_by_value

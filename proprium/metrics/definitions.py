@@ -1,4 +1,4 @@
-"""Definitions of metrics as texts, with the session timeout and engagement threshold of the query's property.
+"""Metric definitions as texts, with the session timeout and engagement threshold of the query's property.
 
 tests/metrics/test_definitions.py tests what they say.
 """

@@ -12,7 +12,7 @@ from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.aggregate import WHOLE_PERIOD, time_statements
 from proprium.metrics.definitions import definition
-from proprium.metrics.query.query import Audience, Query, normalised_query
+from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.results import Metric
 from proprium.metrics.totals import query_totals
 from proprium.metrics.where import Selection
@@ -167,5 +167,5 @@ def _readable_statements(query: Query, metric: Metric) -> tuple[Select[Any], ...
     visible_goals = tuple(goal for goal in query.goals if query.data_access.allows_all(goal.filters))
     if metric.spec.needs_goals and visible_goals != query.goals:
         return ()
-    statements = time_statements(normalised_query(replace(query, goals=visible_goals)), metric.spec.facts, None)
+    statements = time_statements(replace(query, goals=visible_goals).normalised, metric.spec.facts, None)
     return (*statements.additive, *statements.others)

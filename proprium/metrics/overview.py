@@ -56,15 +56,14 @@ def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | Non
 
     Cached: every page reads it, and only an earlier event or a deletion changes it.
     """
-    query_cache, key = warehouse.query_cache, ("first event", property_number)
-    first_event: datetime | None = query_cache.get(key)
+    cache, key = warehouse.query_cache.for_property(property_number), ("first event", property_number)
+    first_event: datetime | None = cache.get(key)
     if first_event is None:
-        cache_version = query_cache.current_version()
         with warehouse.read() as connection:
             first_event = _to_utc(
                 connection.scalar(select(func.min(event.c.created_at)).where(event.c.property == property_number))
             )
-        query_cache.put(key, property_number, first_event, cache_version, first_event)
+        cache.put(key, first_event, first_event)
     return first_event
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from proprium.metrics.catalog.dimensions import Dimension
 from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric
-from proprium.metrics.query.query import Audience, Query
+from proprium.metrics.query.query import Query
 
 __all__ = [
     "DURATIONS",
@@ -24,8 +24,6 @@ __all__ = [
     "Metric",
     "Series",
     "Totals",
-    "metric_values",
-    "rows_read",
 ]
 
 
@@ -38,7 +36,8 @@ class Totals:
 
     values: Mapping[Metric, float | None]
     means: Mapping[Metric, float | None] = field(default_factory=dict)  # of the metrics that are medians
-    bots: int = 0  # bot hits, which no metric includes
+    bots: int = 0  # bot hits, which no metric of humans includes
+    rows_read: int = 0  # events of the period that the query read, bots included
     daily_visitors: bool = False  # True: several days with cookieless visitors: visitors are a sum of daily visitors
     custom: Mapping[str, int] = field(default_factory=dict)  # custom event → count, for the query's custom_cards
     goals: Mapping[str, int] = field(default_factory=dict)  # goal → sessions that reached it, for the query's goals
@@ -52,24 +51,6 @@ class Totals:
         if name not in values:
             raise AttributeError(name)
         return values[name]
-
-
-def metric_values(
-    query: Query, facts: Mapping[str, Any], metrics: Iterable[Metric] = Metric
-) -> dict[Metric, float | None]:
-    """Computes metrics of one row of facts. None: a rate without a denominator, or a metric that the query omits."""
-    return {
-        metric: None
-        if (metric.spec.needs_goals and not query.goals) or (metric.spec.needs_exits and not query.with_exits)
-        else metric.spec.formula.value(facts)
-        for metric in metrics
-    }
-
-
-def rows_read(query: Query, totals: Totals) -> int:
-    """Returns the number of events of the period that the query read, bots included."""
-    event_count = int(totals.value(Metric.EVENTS) or 0)
-    return event_count + totals.bots if query.audience is Audience.HUMANS else event_count
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from proprium.metrics.aggregate import query_for_dimension
 from proprium.metrics.breakdown import breakdown_of
 from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, TOP_ROWS, Dimension, Scope
 from proprium.metrics.catalog.metrics import Metric
-from proprium.metrics.query.query import MAX_CACHED_STATEMENTS, Audience, Query, normalised_query
+from proprium.metrics.query.query import MAX_CACHED_STATEMENTS, Audience, Query
 from proprium.metrics.results import Breakdown
 from proprium.metrics.where import Selection, column_of
 from proprium.warehouse import dialect
@@ -45,7 +45,7 @@ def top_lists(
 
     Where a country is open, regions and cities are of that country.
     """
-    query = normalised_query(query)
+    query = query.normalised
     by_session = [dimension for dimension in dimensions if dimension.spec.scope is Scope.SESSION]
     subdivisions = tuple(dimension for dimension in by_session if query.open_country and dimension.spec.is_subdivision)
     global_dimensions = tuple(dimension for dimension in by_session if dimension not in subdivisions)
@@ -63,7 +63,7 @@ def top_lists(
         for dimension in listed_dimensions:
             rows = rows_by_set.get(_grouping_set_id(listed_dimensions, dimension), [])
             total, distinct = (int(rows[0].n_total), int(rows[0].n_values)) if rows else (0, 0)
-            lists[dimension] = breakdown_of(dimension, [(row.value, row.n) for row in rows], total, distinct)
+            lists[dimension] = breakdown_of(dimension.spec, [(row.value, row.n) for row in rows], total, distinct)
     return lists
 
 
@@ -76,7 +76,7 @@ def session_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Select
     condition = Selection(query).active_sessions
     if query.open_country:
         condition = and_(condition, session.c.country == query.open_country)
-    columns = (column_of(dimension, query).label(dimension.value) for dimension in dimensions)
+    columns = (column_of(dimension.spec, query).label(dimension.value) for dimension in dimensions)
     rows = select(*columns, session.c.visitor).where(condition).subquery("rows")
     value_columns = [rows.c[dimension.value] for dimension in dimensions]
     # In each set, all other columns are NULL.
@@ -97,11 +97,11 @@ def hit_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any
     """Builds one UNION ALL of the dimensions: each part reads few columns, and most read few rows."""
     parts = []
     for dimension in dimensions:
-        spec, value = dimension.spec, column_of(dimension, query)
+        spec, value = dimension.spec, column_of(dimension.spec, query)
         is_counted = event.c.is_view if spec.default_metric is Metric.PAGE_VIEWS else true()
         set_id = literal(_grouping_set_id(dimensions, dimension)).label("grouping_set")
         counts = select(set_id, value.label("value"), func.count().label("n"))
-        is_chosen = Selection(query_for_dimension(query, dimension)).hits
+        is_chosen = Selection(query_for_dimension(query, spec)).hits
         is_valued = true() if spec.condition is None else spec.condition
         parts.append(counts.where(is_chosen, is_counted, is_valued).group_by(value))
     return _ranked(union_all(*parts).subquery("counted"), dimensions)

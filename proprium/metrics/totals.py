@@ -1,15 +1,16 @@
-"""Totals: all metrics of a period and of each of its time buckets, and the series of a chart."""
+"""Totals: all metrics of a period and of each of its time buckets, and the timelines of a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from proprium.metrics.aggregate import WHOLE_PERIOD, Counts, SumsByBucket, aggregate, total_facts
 from proprium.metrics.query.buckets import Buckets
-from proprium.metrics.query.query import Query, normalised_query
-from proprium.metrics.results import Metric, Series, Totals, metric_values
+from proprium.metrics.query.query import Audience, Query
+from proprium.metrics.results import Metric, Series, Totals
 
 TotalsByBucket = Mapping[int | None, Totals]
 """Totals by bucket key, those of the period under WHOLE_PERIOD; buckets without rows are missing."""
@@ -19,43 +20,50 @@ def query_totals(
     connection: Connection, query: Query, buckets: Buckets | None = None, sums: SumsByBucket | None = None
 ) -> TotalsByBucket:
     """Returns the totals of the period and of its buckets. `sums`: of `additive_sums`, where they are cached."""
-    query = normalised_query(query)
-    counts_by_bucket = aggregate(connection, query, total_facts(query), buckets, sums)
-    is_multi_day = query.period.day_count > 1
-    return {
-        key: totals_of(query, counts, is_multi_day=key is WHOLE_PERIOD and is_multi_day)
-        for key, counts in counts_by_bucket.items()
-    }
+    facts = total_facts(query.normalised)
+    counts_by_bucket = aggregate(connection, query.normalised, facts, buckets, sums)
+    return {key: totals_of(query, counts, is_period=key is WHOLE_PERIOD) for key, counts in counts_by_bucket.items()}
 
 
-def totals_of(query: Query, counts: Counts, *, is_multi_day: bool = False) -> Totals:
-    """Makes Totals of one row of facts; `is_multi_day` allows them to be labelled as daily visitors."""
+def totals_of(query: Query, counts: Counts, *, is_period: bool = False) -> Totals:
+    """Makes Totals of one row of facts; only a period of several days can have daily visitors."""
+    values = metric_values(query, counts, Metric)
+    bot_count = counts.get("bots", 0)
+    hit_count = int(counts.get("events") or 0)
     return Totals(
-        values=metric_values(query, counts),
+        values=values,
         means={metric: metric.spec.mean.value(counts) for metric in Metric if metric.spec.mean is not None},
-        bots=counts.get("bots", 0),
-        daily_visitors=is_multi_day and counts.get("daily", 0) > 0,
+        bots=bot_count,
+        rows_read=hit_count + bot_count if query.audience is Audience.HUMANS else hit_count,
+        daily_visitors=is_period and query.period.day_count > 1 and counts.get("daily", 0) > 0,
         custom={name: counts.get(f"custom_{index}", 0) for index, name in enumerate(query.custom_cards)},
         goals={goal.name: counts.get(f"reached_{index}", 0) for index, goal in enumerate(query.goals)},
     )
 
 
-def series_of(query: Query, buckets: Buckets, totals_by_bucket: TotalsByBucket) -> Mapping[Metric, Series]:
-    """Builds a series per metric; a bucket without rows has the totals of no rows."""
+def metric_values(query: Query, facts: Counts, metrics: Iterable[Metric]) -> dict[Metric, float | None]:
+    """Computes metrics of one row of facts. None: a rate without a denominator, or a metric that the query omits."""
+    return {
+        metric: None
+        if (metric.spec.needs_goals and not query.goals) or (metric.spec.needs_exits and not query.with_exits)
+        else metric.spec.formula.value(facts)
+        for metric in metrics
+    }
+
+
+class Timelines(NamedTuple):
+    """Series of one period, with a value per bucket."""
+
+    by_metric: Mapping[Metric, Series]
+    by_event: Mapping[str, Series]  # counts of the query's custom cards
+
+
+def timelines_of(query: Query, buckets: Buckets, totals_by_bucket: TotalsByBucket) -> Timelines:
+    """Builds the series of a chart; a bucket without rows has the totals of no rows."""
     empty_totals = totals_of(query, {})
-    bucket_totals = [totals_by_bucket.get(key, empty_totals) for key in buckets.keys]
-    return {
-        metric: Series(buckets.starts, tuple(totals.value(metric) for totals in bucket_totals), buckets.is_running)
-        for metric in Metric
-    }
-
-
-def custom_series_of(buckets: Buckets, totals_by_bucket: TotalsByBucket) -> Mapping[str, Series]:
-    """Builds a series of counts per custom card of the query."""
-    bucket_totals = [totals_by_bucket.get(key) for key in buckets.keys]
-    return {
-        name: Series(
-            buckets.starts, tuple(totals.custom[name] if totals else 0 for totals in bucket_totals), buckets.is_running
-        )
-        for name in totals_by_bucket[WHOLE_PERIOD].custom
-    }
+    parts = [totals_by_bucket.get(key, empty_totals) for key in buckets.keys]
+    starts, is_running = buckets.starts, buckets.is_running
+    return Timelines(
+        {metric: Series(starts, tuple(part.value(metric) for part in parts), is_running) for metric in Metric},
+        {name: Series(starts, tuple(part.custom[name] for part in parts), is_running) for name in query.custom_cards},
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
-from proprium.metrics.catalog.dimensions import DATA_PREFIX, spec_of
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, DimensionSpec, spec_of
 from proprium.metrics.catalog.expressions import data_column, public_data_column
 from proprium.metrics.query.buckets import local_clock
 from proprium.metrics.query.data_access import EVERY_KEY
@@ -121,7 +121,7 @@ class Selection:
             event.c.created_at < self.query.period.end_utc + MAX_SESSION_LENGTH,
             not_(event.c.is_bot),
             event.c.session.is_not(None),
-            *(_matches(column_of(filter_.dimension, as_defined), filter_) for filter_ in goal.filters),
+            *(_matches(column_of(spec_of(filter_.dimension), as_defined), filter_) for filter_ in goal.filters),
         )
 
     @cached_property
@@ -134,7 +134,7 @@ class Selection:
     @cached_property
     def _hit_conditions(self) -> list[Condition]:
         return [
-            _matches(column_of(filter_.dimension, self.query), filter_)
+            _matches(column_of(spec_of(filter_.dimension), self.query), filter_)
             for filter_ in self.query.filters
             if filter_.is_hit_filter
         ]
@@ -142,21 +142,20 @@ class Selection:
     @cached_property
     def _session_conditions(self) -> list[Condition]:
         return [
-            _matches(column_of(filter_.dimension, self.query), filter_)
+            _matches(column_of(spec_of(filter_.dimension), self.query), filter_)
             for filter_ in self.query.filters
             if not filter_.is_hit_filter
         ]
 
 
-def column_of(dimension: str, query: Query) -> ColumnElement[Any]:
+def column_of(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
     """Returns the expression of a dimension or of data.<key>, over hits or, of session dimensions, sessions.
 
     Weekday and hour are in the period's time zone. Without full data access, URLs in data have no query string.
     """
-    if dimension.startswith(DATA_PREFIX):
-        key = dimension.removeprefix(DATA_PREFIX)
+    if spec.key.startswith(DATA_PREFIX):
+        key = spec.key.removeprefix(DATA_PREFIX)
         return data_column(key) if query.data_access.is_full else public_data_column(key)
-    spec = spec_of(dimension)
     if spec.clock is not None:
         return spec.clock(local_clock(event.c.created_at, query.period))
     assert spec.column is not None

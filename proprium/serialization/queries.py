@@ -21,8 +21,8 @@ from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.query.url import Params, PropertyFacts, query_from
-from proprium.metrics.results import BreakdownTable, Metric, Series, Totals, rows_read
-from proprium.metrics.totals import query_totals, series_of
+from proprium.metrics.results import BreakdownTable, Metric, Series, Totals
+from proprium.metrics.totals import query_totals, timelines_of
 from proprium.metrics.where import Selection
 from proprium.storage.tables import Property
 from proprium.warehouse.schema import event
@@ -98,7 +98,7 @@ def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:
         period_totals = query_totals(connection, query)[WHOLE_PERIOD]
         comparison_totals = query_totals(connection, comparison_query)[WHOLE_PERIOD] if comparison_query else None
     return MeasuredTotals(
-        query, period_totals, comparison_totals, Cost(rows_read(query, period_totals), perf_counter() - started_s)
+        query, period_totals, comparison_totals, Cost(period_totals.rows_read, perf_counter() - started_s)
     )
 
 
@@ -109,8 +109,10 @@ def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
         buckets = calendar_buckets(query.period, query.interval, query.now)
         totals_by_bucket = query_totals(connection, query, buckets)
         comparison_series = _series(connection, comparison_query) if comparison_query else None
-    cost = Cost(rows_read(query, totals_by_bucket[WHOLE_PERIOD]), perf_counter() - started_s)
-    return MeasuredTimeline(query, _by_name(series_of(query, buckets, totals_by_bucket)), comparison_series, cost)
+    cost = Cost(totals_by_bucket[WHOLE_PERIOD].rows_read, perf_counter() - started_s)
+    return MeasuredTimeline(
+        query, _by_name(timelines_of(query, buckets, totals_by_bucket).by_metric), comparison_series, cost
+    )
 
 
 def breakdown(
@@ -129,7 +131,7 @@ def breakdown(
 
 def _series(connection: Connection, query: Query) -> Mapping[str, Series]:
     buckets = calendar_buckets(query.period, query.interval, query.now)
-    return _by_name(series_of(query, buckets, query_totals(connection, query, buckets)))
+    return _by_name(timelines_of(query, buckets, query_totals(connection, query, buckets)).by_metric)
 
 
 def _by_name(series: Mapping[Metric, Series]) -> dict[str, Series]:

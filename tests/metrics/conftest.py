@@ -22,7 +22,7 @@ from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Goal, Query
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimension, Metric, Series, Totals
-from proprium.metrics.totals import query_totals, series_of
+from proprium.metrics.totals import query_totals, timelines_of
 from proprium.storage.database import Database
 from proprium.warehouse.warehouse import Warehouse
 from tests.support.builders import moment
@@ -83,7 +83,7 @@ class Past:
         query = self.query(text, now)
         buckets = calendar_buckets(query.period, query.interval, query.now)
         with self.warehouse.read() as connection:
-            return series_of(query, buckets, query_totals(connection, query, buckets))
+            return timelines_of(query, buckets, query_totals(connection, query, buckets)).by_metric
 
     def top(self, dimension: Dimension | str, text: str = "period=today", *, limit: int = 10) -> list[tuple[str, int]]:
         """What a reader sees of a tile: labels and counts."""

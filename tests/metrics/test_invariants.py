@@ -122,7 +122,7 @@ def test_a_filter_on_hits_finds_whole_sessions_with_a_matching_hit(
     assert found.sessions == len(matching)
     if matching:
         assert found.bounce_rate == pytest.approx(100 * mean(one.is_bounce for one in matching))
-        assert found.visit_duration_mean == pytest.approx(mean(one.duration_s for one in matching))
+        assert found.means[Metric.VISIT_DURATION] == pytest.approx(mean(one.duration_s for one in matching))
 
 
 @EXAMPLES

@@ -5,6 +5,7 @@ An entry is all that tables, filters, CSV, API and reports need; a ranked tile n
 
 from __future__ import annotations
 
+from calendar import day_name
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -74,6 +75,20 @@ class DimensionSpec:
     def count_title(self) -> str:
         """Title of the column that rows are ranked by."""
         return N_("Hits") if self.scope is Scope.BOT else self.default_metric.spec.title
+
+    def label(self, value: str | None) -> str:
+        """Returns the label of a value; None is a missing value.
+
+        Of a clock dimension, "1" is "Monday", "09" is "09:00", "1-09" is "Monday 09:00".
+        """
+        if value is None:
+            return self.unset_label
+        if not self.is_clock:
+            return value
+        weekday, separator, hour = value.partition("-")
+        if separator:
+            return f"{day_name[int(weekday) - 1]} {hour}:00"
+        return f"{value}:00" if len(value) == 2 else day_name[int(value) - 1]
 
     def count_text(self, count: int) -> str:
         """Returns a count of what rows are ranked by: "1 visitor", "1,204 page views", "3 hits"."""

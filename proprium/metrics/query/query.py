@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -50,7 +51,7 @@ class Query:
     property_number: int  # the property's key in the warehouse
     timezone: ZoneInfo
     period: Period
-    now: datetime  # UTC, aware: defines "today" and "up to the same minute"; normalised_query removes it
+    now: datetime  # UTC, aware: defines "today" and "up to the same minute"; `normalised` removes it
     compare: Compare = Compare.PREVIOUS
     filters: tuple[Filter, ...] = ()
     interval: Interval = Interval.DAY
@@ -77,13 +78,15 @@ class Query:
         period = self.period.previous(self.now, self.compare)
         return replace(self, period=period, compare=Compare.NONE) if period else None
 
+    @cached_property
+    def normalised(self) -> Query:
+        """The query without the fields that results do not depend on once period and buckets are known, for cache keys.
 
-def normalised_query(query: Query) -> Query:
-    """Removes the fields that results do not depend on once period and buckets are known, for cache keys."""
-    # Editors and readers share cached results that depend on no data key.
-    has_data = any(filter_.data_key is not None for filter_ in query.filters)
-    data_access = query.data_access if has_data else NO_KEY
-    return replace(query, now=_FIXED_NOW, compare=Compare.NONE, has_chosen_timezone=False, data_access=data_access)
+        Editors and readers share cached results that depend on no data key.
+        """
+        has_data = any(filter_.data_key is not None for filter_ in self.filters)
+        data_access = self.data_access if has_data else NO_KEY
+        return replace(self, now=_FIXED_NOW, compare=Compare.NONE, has_chosen_timezone=False, data_access=data_access)
 
 
 _FIXED_NOW = datetime(1970, 1, 1, tzinfo=UTC)
