@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     FromClause,
-    Select,
     String,
     Subquery,
     and_,
@@ -55,22 +54,7 @@ def reported_views(selection: Selection, value: Column | None = None, *, of_sess
     ).where(event.c.read_ms.is_not(None), event.c.is_view, selection.hits)
     if of_sessions:
         views_by_id = views_by_id.select_from(_with_sessions(selection))
-    all_views = union_all(views_by_id, _views_by_path(selection, value, of_sessions)).subquery("each_view")
-    is_read = all_views.c.engaged_ms >= MIN_VIEW_MS
-    return (
-        select(
-            all_views.c.at,
-            all_views.c.value,
-            case((is_read, all_views.c.engaged_ms)).label("engaged_ms"),
-            all_views.c.depth,
-        )
-        .where(or_(is_read, all_views.c.depth.is_not(None)))
-        .subquery("views")
-    )
-
-
-def _views_by_path(selection: Selection, value: Column, of_sessions: bool) -> Select[Any]:
-    """Selects views without a view_id, with the sum of their reports (at most MAX_VIEW_MS)."""
+    # Views without a view_id have the sum of their reports.
     parts = _parts_by_path(selection, value, of_sessions)
     # LEAST skips NULL: without coalesce, a view that reported nothing would have 30 minutes of engaged time.
     engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), MAX_VIEW_MS, type_=BigInteger)
@@ -82,8 +66,20 @@ def _views_by_path(selection: Selection, value: Column, of_sessions: bool) -> Se
         engaged_ms.label("engaged_ms"),
         func.max(parts.c.depth).label("depth"),
     )
-    view_key = (parts.c.visitor, parts.c.page, parts.c.view)
-    return select(*columns).group_by(*view_key).having(started_at.is_not(None))  # NULL: the view is outside the query
+    views_by_path = select(*columns).group_by(parts.c.visitor, parts.c.page, parts.c.view)
+    is_in_query = started_at.is_not(None)
+    all_views = union_all(views_by_id, views_by_path.having(is_in_query)).subquery("each_view")
+    is_read = all_views.c.engaged_ms >= MIN_VIEW_MS
+    return (
+        select(
+            all_views.c.at,
+            all_views.c.value,
+            case((is_read, all_views.c.engaged_ms)).label("engaged_ms"),
+            all_views.c.depth,
+        )
+        .where(or_(is_read, all_views.c.depth.is_not(None)))
+        .subquery("views")
+    )
 
 
 def _parts_by_path(selection: Selection, value: Column, of_sessions: bool) -> Subquery:

@@ -35,6 +35,8 @@ def _lines(report: ReportModel) -> Iterator[str]:
         yield ""
     yield report.bots
     yield ""
+    yield from (f"- {title}: {text}" for title, text in report.definitions)
+    yield ""
     yield report.foot
 
 

@@ -16,6 +16,7 @@ from proprium.figures.timeline import timeline
 from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
 from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
+from proprium.metrics.definitions import definition
 from proprium.metrics.query.period import Compare
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric, Series
@@ -93,6 +94,7 @@ class ReportModel:
     tables: tuple[ReportTable, ...]
     empty: tuple[str, ...]  # titles of the tables without rows in this period
     bots: str
+    definitions: tuple[tuple[str, str], ...]  # (title, text): those that depend on the property's own limits
     foot: str
 
 
@@ -100,6 +102,10 @@ TABLES: tuple[tuple[str, Dimension], ...] = tuple(
     (dimension.spec.report_name, dimension) for dimension in REPORT_DIMENSIONS
 )
 """Tables of a report, by their names in JSON and in the file names of CSV, which programs rely on."""
+
+
+DEFINED_METRICS = tuple(metric for metric in Metric if "{" in metric.spec.definition)
+"""Metrics whose definitions state limits of the property."""
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
@@ -124,6 +130,9 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         tables=tuple(table for table in tables if table.rows),
         empty=tuple(table.title for table in tables if not table.rows),
         bots=_bots_text(dashboard.totals.bots),
+        definitions=tuple(
+            (metric.spec.title, definition(metric, dashboard.query.limits)) for metric in DEFINED_METRICS
+        ),
         foot=f"Based on {_count_text(dashboard.rows_read, 'event')}, including bots. {ATTRIBUTION}",
     )
 

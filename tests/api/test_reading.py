@@ -182,7 +182,7 @@ async def test_sessions_are_counted_where_they_are_asked_for(past: Past) -> None
 async def test_who_is_here_now(past: Past) -> None:
     told = await past.json("/live")
     live = page(past, "").live
-    assert told == {"now": live.now, "half_hour": live.half_hour, "asked_at": "2026-11-23T15:30:00Z"}
+    assert told == {"now": live.now, "half_hour": live.half_hour, "minutes": 5, "asked_at": "2026-11-23T15:30:00Z"}
 
 
 async def test_nothing_is_kept_by_a_cache_and_no_other_site_may_read(past: Past) -> None:

@@ -41,7 +41,7 @@ class Count:
         return (self.fact,)
 
     def sql(self, columns: Columns) -> Column:
-        return func.coalesce(columns[self.fact.name], 0)
+        return func.coalesce(columns[self.fact.name], 0.0)
 
     def value(self, row: Row) -> float | None:
         return int(row.get(self.fact.name) or 0)
@@ -77,7 +77,8 @@ class Ratio:
         return (self.part, self.whole)
 
     def sql(self, columns: Columns) -> Column:
-        return self.factor * func.coalesce(columns[self.part.name], 0) / func.nullif(columns[self.whole.name], 0)
+        part = func.coalesce(columns[self.part.name], 0.0)
+        return float(self.factor) * part / func.nullif(columns[self.whole.name], 0.0)
 
     def value(self, row: Row) -> float | None:
         whole = row.get(self.whole.name)
@@ -97,11 +98,11 @@ class Mean:
         return (self.total, self.number)
 
     def sql(self, columns: Columns) -> Column:
-        return columns[self.total.name] / func.nullif(columns[self.number.name], 0) / self.divisor
+        return columns[self.total.name] / func.nullif(columns[self.number.name], 0.0) / float(self.divisor)
 
     def value(self, row: Row) -> float | None:
-        number = row.get(self.number.name)
-        return row[self.total.name] / number / self.divisor if number else None
+        total, number = row.get(self.total.name), row.get(self.number.name)
+        return total / number / self.divisor if number and total is not None else None
 
 
 @dataclass(frozen=True)

@@ -40,19 +40,22 @@ class Buckets:
 
     def key(self, timestamp: ColumnElement[Any]) -> ColumnElement[int]:
         """Returns the bucket key of a timestamp; timestamps outside belong to the nearest bucket."""
-        key = self._key(dialect.epoch_us(timestamp))
-        return func.least(func.greatest(key, self.keys[0]), self.keys[-1], type_=BigInteger)
-
-    def _key(self, utc_us: ColumnElement[int]) -> ColumnElement[int]:
+        utc_us = dialect.epoch_us(timestamp)
         if self.interval is Interval.MINUTE:
-            return dialect.integer_divide(utc_us, MINUTE_US)
-        offset_us = _offset_expression(utc_us, self.offsets)
-        if self.interval is Interval.HOUR:
-            return dialect.integer_divide(utc_us + offset_us, HOUR_US) * HOUR_US - offset_us
-        if self.interval is Interval.MONTH:
-            return dialect.month_number(utc_us + offset_us)
-        day = dialect.integer_divide(utc_us + offset_us, DAY_US)
-        return day if self.interval is Interval.DAY else dialect.integer_divide(day + EPOCH_WEEKDAY, 7)
+            key = dialect.integer_divide(utc_us, MINUTE_US)
+        else:
+            offset_us = _offset_expression(utc_us, self.offsets)
+            day = dialect.integer_divide(utc_us + offset_us, DAY_US)
+            match self.interval:
+                case Interval.HOUR:
+                    key = dialect.integer_divide(utc_us + offset_us, HOUR_US) * HOUR_US - offset_us
+                case Interval.MONTH:
+                    key = dialect.month_number(utc_us + offset_us)
+                case Interval.WEEK:
+                    key = dialect.integer_divide(day + EPOCH_WEEKDAY, 7)
+                case _:
+                    key = day
+        return func.least(func.greatest(key, self.keys[0]), self.keys[-1], type_=BigInteger)
 
 
 def local_clock(timestamp: ColumnElement[Any], period: Period) -> ColumnElement[int]:

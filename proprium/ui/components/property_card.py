@@ -95,7 +95,7 @@ class PropertyCard:
         self._dot.classes(replace=f"{theme.DOT} {dot_class}")
 
 
-SUM_LABELS = {"events": "Events", "page_views": "Page views", "sessions": "Sessions"}
+SUM_LABELS = {metric.value: metric.spec.title for metric in (Metric.EVENTS, Metric.PAGE_VIEWS, Metric.SESSIONS)}
 
 
 def _build_sum(label: str) -> Any:
