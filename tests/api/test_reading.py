@@ -18,6 +18,7 @@ from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import query_from
 from proprium.metrics.results import Dashboard, Metric
+from proprium.properties.service import update_settings
 from proprium.reports.renderer import ReportFormat, ReportRenderer
 from proprium.reports.report_model import TABLES
 from tests.api.conftest import ATLAS, UNTIL, Api, Past
@@ -203,3 +204,16 @@ async def test_while_the_warehouse_is_filled_anew_it_says_how_far_that_is(api: A
     assert answer.json()["detail"].startswith("The warehouse is being rebuilt: 0 %.")
     warehouse.projector.rebuild()
     assert (await api.client.get(address, headers=headers)).status_code == 200
+
+
+async def test_responses_state_the_propertys_own_limits(past: Past) -> None:
+    own = {"session_timeout_min": 45, "engagement_threshold_s": 20, "live_window_min": 30}
+    update_settings(past.filled.database, past.property.id, session_gap_min=45, bounce_s=20, live_min=30)
+    try:
+        told, live = await past.json("/totals", "metric=sessions&metric=bounce_rate"), await past.json("/live")
+        assert told["query"]["limits"] == (await past.json("/timeline"))["query"]["limits"] == own
+        assert "after 45 minutes of inactivity" in told["definitions"]["sessions"]
+        assert "under 20 s of engagement" in told["definitions"]["bounce_rate"]
+        assert (live["minutes"], live["now"]) == (30, live["half_hour"])
+    finally:
+        update_settings(past.filled.database, past.property.id, session_gap_min=30, bounce_s=10, live_min=5)
