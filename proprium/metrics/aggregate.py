@@ -116,7 +116,7 @@ def additive_sums(
     """
     statements = time_statements(query, facts, buckets).additive
     rows = (dict(row) for statement in statements for row in connection.execute(statement).mappings())
-    return add_sums(*({row.pop("bucket", 0): row} for row in rows))
+    return add_sums(*({row.pop("bucket", WHOLE_PERIOD): row} for row in rows))
 
 
 def add_sums(*parts: SumsByBucket) -> SumsByBucket:
