@@ -197,9 +197,9 @@ def _visitor_statement(selection: Selection, buckets: Buckets | None) -> Select[
     ).subquery("seen")
     distinct_buckets = select(active_buckets.c.bucket, active_buckets.c.visitor).distinct().subquery("once")
     by_day = select(distinct_buckets.c.bucket, func.count().label("visitors")).group_by(distinct_buckets.c.bucket)
-    all_rows = union_all(by_day, whole_period.with_only_columns(null(), *whole_period.selected_columns)).subquery(
-        "found"
-    )
+    all_rows = union_all(
+        by_day, whole_period.with_only_columns(null().label("bucket"), *whole_period.selected_columns)
+    ).subquery("found")
     return select(all_rows.c.bucket, all_rows.c.visitors)
 
 
