@@ -17,13 +17,13 @@ from proprium.metrics.breakdown import breakdown
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, Dimension, Totals
-from proprium.metrics.totals import totals as totals_of
 from proprium.properties.service import create_property
 from proprium.storage.events import StoredEvent, read_events
 from proprium.storage.tables import Property
 from tests.adversarial.test_replay import FIRST, Replay
 from tests.collector.first_visit import Recorder, Sent, person, recorder
 from tests.collector.script_site import wait_for
+from tests.support.period_totals import period_totals
 from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -178,7 +178,7 @@ def query_of(property_: Property, text: str) -> Any:
 
 
 def totals(warehouse: FilledWarehouse, property_: Property, text: str) -> Totals:
-    return totals_of(warehouse.warehouse, query_of(property_, text))
+    return period_totals(warehouse.warehouse, query_of(property_, text))
 
 
 def shown(warehouse: FilledWarehouse, property_: Property, text: str, dimension: Dimension) -> list[tuple[Any, ...]]:

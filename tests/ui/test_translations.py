@@ -19,7 +19,7 @@ from nicegui.testing.user_interaction import UserInteraction
 from collector.errors import DropReason
 from collector.event import HitOutcome
 from proprium.clock import utc_now
-from proprium.metrics.results import Dimension, LiveVisitors
+from proprium.metrics.results import Dimension, LiveVisitors, Metric
 from proprium.properties import service
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
@@ -310,7 +310,7 @@ def test_reports_are_translated() -> None:
     found = a_dashboard(
         a_query(filters=(a_filter(),)),
         totals=replace(TOTALS, goals=goals),
-        previous=replace(TOTALS, goals=goals, sessions=0),
+        previous=replace(TOTALS, goals=goals, values={**TOTALS.values, Metric.SESSIONS: 0}),
         values={Dimension.WEEKDAY_HOUR: ("1-09", "7-23"), Dimension.BOT: ()},
     )
     names = {str(value) for values in VALUES.values() for value in values if value}
