@@ -46,7 +46,7 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
     else:
         size = 10.0 ** math.floor(math.log10(minimum_step))
         step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= minimum_step * (1 - 1e-9))
-        if metric is not Metric.VIEWS_PER_SESSION:
+        if metric.spec.unit is not Unit.RATIO:
             step = float(max(math.ceil(step), 1))
     quarter = step / 4
     end = max(math.ceil(highest / quarter) * quarter, step)

@@ -7,7 +7,7 @@ additive ones of closed days can be cached (`metrics.cached_reader`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -164,7 +164,7 @@ def time_statements(query: Query, facts: tuple[Fact, ...], buckets: Buckets | No
     others = group(sessions, Rows.SESSIONS, with_whole=True)
     if not _can_count_visitors_by_session(query, buckets):
         return TimeStatements(additive, (*others, *group(hits, Rows.HITS, Rows.VISITORS, with_whole=True)))
-    visitors = (_visitor_statement(selection, buckets),) if catalog.VISITORS in facts else ()
+    visitors = (_visitor_statement(selection, bucket if buckets else None),) if catalog.VISITORS in facts else ()
     return TimeStatements((*group(hits, Rows.HITS), *additive), (*others, *visitors))
 
 
@@ -178,16 +178,16 @@ def _can_count_visitors_by_session(query: Query, buckets: Buckets | None) -> boo
     return has_day_buckets and query.audience is Audience.HUMANS and not has_hit_filter
 
 
-def _visitor_statement(selection: Selection, buckets: Buckets | None) -> Select[Any]:
+def _visitor_statement(selection: Selection, bucket: Callable[[Column], Column] | None) -> Select[Any]:
     """Counts distinct visitors by session, in the buckets of its first and last hit.
 
     A session of at most 24 h touches a third day only where a clock change makes the day between shorter than that.
     """
     active = selection.active_sessions
     whole_period = select(func.count(session.c.visitor.distinct()).label("visitors")).where(active)
-    if buckets is None:
+    if bucket is None:
         return whole_period
-    first, last = buckets.key(session.c.started_at), buckets.key(session.c.ended_at)
+    first, last = bucket(session.c.started_at), bucket(session.c.ended_at)
     days = select(session.c.visitor, first.label("first"), last.label("last")).where(active).cte("days")
     first, last = days.c.first, days.c.last
     active_buckets = union_all(

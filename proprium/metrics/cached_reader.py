@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
@@ -19,11 +18,8 @@ from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dimension, Totals
 from proprium.metrics.top_lists import top_lists
 from proprium.metrics.totals import Timelines, TotalsByBucket, query_totals, timelines_of
-from proprium.warehouse.query_cache import INVALIDATION_REACH
+from proprium.warehouse.query_cache import INVALIDATION_REACH, PropertyCache
 from proprium.warehouse.schema import event, position
-
-if TYPE_CHECKING:
-    from proprium.warehouse.warehouse import Warehouse
 
 MAX_CUSTOM_EVENTS = 500
 
@@ -36,11 +32,11 @@ _UNAFFECTED_BY_EVENTS = datetime.min.replace(tzinfo=UTC)
 class CachedReader:
     """Reads through the query cache, for one property and one snapshot.
 
-    Create it before the connection is opened, so that what is read is at least as new as the cache version noted here.
+    The cache is taken before the connection is opened, so that what is read is at least as new as its version.
     """
 
-    def __init__(self, warehouse: Warehouse, property_number: int) -> None:
-        self._cache, self._property_number = warehouse.query_cache.for_property(property_number), property_number
+    def __init__(self, cache: PropertyCache, property_number: int) -> None:
+        self._cache, self._property_number = cache, property_number
 
     def period(self, connection: Connection, query: Query) -> tuple[Totals, Timelines]:
         """Returns the totals and timelines of the query's period, cached until it is invalidated."""

@@ -23,8 +23,9 @@ def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimensi
     Runs about ten statements on one snapshot, except for results that are cached.
     """
     started_s, comparison_query = perf_counter(), query.comparison_query()
-    reader = CachedReader(warehouse, query.property_number)
+    cache = warehouse.query_cache.for_property(query.property_number)  # before the snapshot: nothing newer is missed
     with warehouse.read() as connection:
+        reader = CachedReader(cache, query.property_number)
         totals, timelines = reader.period(connection, query)
         previous, previous_timelines = (
             reader.period(connection, comparison_query) if comparison_query else (None, Timelines({}, {}))

@@ -20,6 +20,7 @@ from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
 from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
 from proprium.metrics.definitions import definition
+from proprium.metrics.definitions import title as metric_title
 from proprium.metrics.query.period import Compare
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric
 
@@ -191,9 +192,8 @@ def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
     totals, previous = dashboard.totals, dashboard.previous
     for metric in cards(has_goals=bool(dashboard.query.goals)):
         change_ = change(totals.value(metric), previous.value(metric), metric) if previous else None
-        is_daily = metric is Metric.VISITORS and totals.daily_visitors
         yield ReportCard(
-            _("Daily visitors") if is_daily else _(metric.spec.title),
+            metric_title(metric, totals),
             numbers.format_metric_exact(metric, totals.value(metric)),
             change_,
         )
