@@ -148,7 +148,7 @@ def test_a_pasted_link_shows_the_same_page(page: Page, server: Server) -> None:
     expect(tile(page, "Devices").get_by_text("Platform", exact=True)).to_be_visible()
     expect(row(page, "Places", "Hesse")).to_be_visible()
     expect(tile(page, "Sources").locator("button[aria-pressed=true]")).to_have_text(["Campaigns", "Term"])
-    expect(page.locator(".maph")).to_have_attribute("aria-label", "Map of Germany: visitors by region")
+    expect(page.locator(".maph")).to_have_attribute("aria-label", "Map of Germany: Visitors by region")
 
 
 def test_a_country_on_the_map_opens_its_regions_and_the_world_comes_back(page: Page, server: Server) -> None:
