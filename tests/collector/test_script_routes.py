@@ -22,22 +22,22 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 VISIT = ["session_start", "page_view"]
 WITHOUT_NAVIGATION_API = "delete window.navigation"
-GO = """path => { history.pushState({}, '', path); document.title = path; }"""
+GO = "path => { history.pushState({}, '', path); document.title = path; }"
 
 
 @pytest.fixture(params=[True, False], ids=["navigation", "history"])
-def has_navigation(request: pytest.FixtureRequest, page: Page) -> bool:  # noqa: F811
+def has_navigation(request: pytest.FixtureRequest, page: Page) -> bool:
     """Whether the browser has the Navigation API: older ones have only window.history."""
     if not request.param:
         page.add_init_script(WITHOUT_NAVIGATION_API)
     return bool(request.param)
 
 
-def page_views(site: Site) -> list[tuple[str | None, str | None]]:  # noqa: F811
+def page_views(site: Site) -> list[tuple[str | None, str | None]]:
     return [(event.page, event.title) for event in site.events if event.event == "page_view"]
 
 
-def wait_for_page_views(site: Site, *expected: tuple[str, str]) -> None:  # noqa: F811
+def wait_for_page_views(site: Site, *expected: tuple[str, str]) -> None:
     wait_for(lambda: page_views(site) == list(expected), lambda: page_views(site))
 
 
@@ -150,7 +150,8 @@ SWAPS = {
         document.documentElement.replaceChild(body, document.body); }, 200)""",
     "astro": """history.pushState({index: 1}, '', '/next'); setTimeout(() => {
         document.head.querySelector('title').remove(); const title = document.createElement('title');
-        title.textContent = 'Next'; document.head.append(title); document.body.innerHTML = '<main>next</main>'; }, 50)""",
+        title.textContent = 'Next'; document.head.append(title);
+        document.body.innerHTML = '<main>next</main>'; }, 50)""",
     "htmx": """setTimeout(() => { document.body.innerHTML = '<main>next</main>'; document.title = 'Next';
         history.replaceState({htmx: true}, '', location.href); history.pushState({htmx: true}, '', '/next'); }, 200)""",
 }
@@ -160,7 +161,8 @@ SWAPS = {
 def test_libraries_that_swap_the_body_count_each_page_once(
     site: Site, page: Page, library: str, has_navigation: bool
 ) -> None:
-    rerun = """const rerun = () => { const old = document.querySelector('script[src]'), copy = document.createElement('script');
+    rerun = """const rerun = () => {
+        const old = document.querySelector('script[src]'), copy = document.createElement('script');
         for (const {name, value} of old.attributes) copy.setAttribute(name, value); return copy; }"""
     site.html = f"<head><title>First</title></head><body><script>{rerun}</script>{site.tag()}</body>"
     visit(page, f"{site.url}/first")
@@ -179,7 +181,8 @@ SHELLS = {
     "locked": SHELL,
     "body": "html{overflow:hidden}html,body{height:100%;margin:0}body{overflow:auto}p{margin:0;height:4000px}",
     "viewport": "body{margin:0}main{height:100vh;overflow-y:scroll}p{margin:0;height:4000px}",
-    "sidebar": f"{SHELL}nav{{position:fixed;left:0;top:0;width:90px;height:100%;overflow:auto}}b{{display:block;height:9000px}}",
+    "sidebar": SHELL
+    + "nav{position:fixed;left:0;top:0;width:90px;height:100%;overflow:auto}b{display:block;height:9000px}",
 }
 
 
@@ -188,7 +191,9 @@ SHELLS = {
 def test_a_page_that_scrolls_inside_an_element_has_that_elements_depth(
     site: Site, page: Page, shell: str, doctype: str
 ) -> None:
-    site.html = f"{doctype}<style>{SHELLS[shell]}</style><title>i</title>{site.tag()}<nav><b></b></nav><main><p>tall</p></main>"
+    site.html = (
+        f"{doctype}<style>{SHELLS[shell]}</style><title>i</title>{site.tag()}<nav><b></b></nav><main><p>tall</p></main>"
+    )
     visit(page, site.url)
     for x in (300, 310, 320):
         page.mouse.move(x, 300)

@@ -77,7 +77,10 @@ def test_options_may_stand_in_the_address_too(site: Site, page: Page) -> None:
     visit(page, f"{site.url}/a")
     page.click("html")
     page.evaluate("collectorQueue.push('end')")
-    assert [(event.event, event.page) for event in site.wait("page_view", "end")] == [("page_view", "/a"), ("end", "/a")]
+    assert [(event.event, event.page) for event in site.wait("page_view", "end")] == [
+        ("page_view", "/a"),
+        ("end", "/a"),
+    ]
     assert page.context.cookies() == []
 
 
@@ -213,7 +216,9 @@ def test_a_frame_that_has_no_address_sends_nothing(site: Site, page: Page, frame
 # Campaigns and click ids
 
 
-@pytest.mark.parametrize("name", ["gclid", "msclkid", "fbclid", "ttclid", "twclid", "yclid", "gbraid", "wbraid", "li_fat_id"])
+@pytest.mark.parametrize(
+    "name", ["gclid", "msclkid", "fbclid", "ttclid", "twclid", "yclid", "gbraid", "wbraid", "li_fat_id"]
+)
 def test_a_click_id_is_sent_by_name_only(site: Site, page: Page, name: str) -> None:
     visit(page, f"{site.url}/?a=1&{name}=abc123&b=%20x")
     view = site.wait(*VISIT)[1]
