@@ -50,7 +50,8 @@ async function chartBundle(format) {
 
 async function trackingScript() {
   const source = await readFile(script, "utf8");
-  return (await minify(source, { ecma: 2017, compress: { passes: 3 }, format: { comments: false } })).code;
+  const mangle = { properties: { regex: /^tries$/ } }; // a property of the script's own, never sent
+  return (await minify(source, { ecma: 2017, compress: { passes: 3 }, mangle, format: { comments: false } })).code;
 }
 
 async function keep(name, text) {

@@ -17,7 +17,7 @@ from collector.tracker_script import SOURCE
 PATH = "/blog/how-we-build-it"[:20]
 TITLE = "How we build our software: a short story"
 REFERRER = "https://news.example.com/"
-GOAL_REQUESTS, GOAL_BODY_BYTES, GOAL_SCRIPT_BYTES = 2, 700, 2_300
+GOAL_REQUESTS, GOAL_BODY_BYTES, GOAL_SCRIPT_BYTES = 2, 700, 2_500
 assert (len(PATH), len(TITLE), len(REFERRER)) == (20, 40, 25)
 
 

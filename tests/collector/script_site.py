@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from collector.asgi import collector_middleware
 from collector.counters import Counters
@@ -24,11 +26,13 @@ from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
 from collector.service import Collector
 from tests.collector.conftest import Directory, Salts, Sink, not_found
+from tests.support.servers import CHROMIUM_ARGS
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 ASSETS = Path(__file__).parents[2] / "assets/build"
+SETTLED_MS, TITLE_MS = 100, 1_000  # when a new visitor's first page view is sent, and a route's
 
 
 class Site:
@@ -119,3 +123,37 @@ def site(served: Site) -> Site:
     served.renew()
     served.html = f"<title>A page</title>{served.tag()}"
     return served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """The browser context of a new visitor."""
+    context = browser.new_context(viewport={"width": 800, "height": 600})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page whose clock stands until the test moves it; at the end it must have had no error."""
+    page = context.new_page()
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []
+
+
+def visit(page: Page, url: str) -> None:
+    """Opens a page and waits until the script has looked for another tab's cookie."""
+    page.goto(url)
+    page.clock.run_for(SETTLED_MS)

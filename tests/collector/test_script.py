@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from collector.ports import PropertyRules
 from collector.tracker_script import SOURCE
-from tests.collector.script_site import CHROMIUM, Site, served, site, wait_for  # noqa: F401  (fixtures)
+from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, served, site, wait_for  # noqa: F401  (fixtures)
 from tests.support.servers import CHROMIUM_ARGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -109,7 +109,7 @@ def test_routes_of_a_single_page_app_are_page_views(site: Site, page: Page) -> N
     page.clock.run_for(30)
     page.evaluate("history.back()")
     page.wait_for_url("**/a")
-    page.clock.run_for(30)
+    page.clock.run_for(30 + TITLE_MS)
     events = site.wait("session_start", "page_view", "page_leave", "page_view", "page_view")
     assert [event.page for event in events] == ["/a", "/a", "/a", "/b", "/a"]
     assert 4_000 <= (events[2].time_on_page or 0) < 4_500
@@ -254,7 +254,7 @@ def test_hash_routes_are_pages_where_asked_for(site: Site, page: Page) -> None:
     site.html = site.tag("data-hash")
     visit(page, f"{site.url}/app#/inbox")
     page.evaluate("location.hash = '#/settings?tab=1'")
-    page.clock.run_for(30)
+    page.clock.run_for(30 + TITLE_MS)
     events = site.wait("session_start", "page_view", "page_view")
     assert [event.page for event in events[1:]] == ["/app#/inbox", "/app#/settings"]
 

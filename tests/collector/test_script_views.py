@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playw
 
 from collector.ports import PropertyRules
 from collector.tracker_script import SOURCE
-from tests.collector.script_site import CHROMIUM, Site, served, site, wait_for  # noqa: F401  (fixtures)
+from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, served, site, wait_for  # noqa: F401  (fixtures)
 from tests.support.servers import CHROMIUM_ARGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -64,7 +64,7 @@ def go(page: Page, path: str) -> None:
     """As a single-page app does, after some time for the page before."""
     page.clock.run_for(3_000)
     page.evaluate("path => history.pushState({}, '', path)", path)
-    page.clock.run_for(30)
+    page.clock.run_for(30 + TITLE_MS)
 
 
 def test_two_tabs_that_open_at_once_are_one_new_visitor(site: Site, context: BrowserContext) -> None:

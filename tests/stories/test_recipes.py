@@ -131,6 +131,23 @@ def test_a_labelled_click_and_an_event_on_a_click(recipes: Recipes, site: Site, 
     assert "a#pricing-in-header" in clicks
 
 
+@pytest.mark.parametrize("is_cookieless", [False, True])
+def test_google_tag_manager(recipes: Recipes, site: Site, page: Page, is_cookieless: bool) -> None:
+    """It makes the script elements of a Custom HTML tag anew, without their data attributes."""
+    recipes.snippets.is_cookieless = is_cookieless
+    site.tag = ""
+    site.pages["/"] = f"""<template>{recipes.snippets.google_tag_manager()}</template><script>
+        const tag = document.querySelector("template").content.querySelector("script");
+        const made = document.createElement("script");
+        made.async = true;
+        made.src = tag.src;
+        document.head.append(made);
+    </script>"""
+    page.goto(site.url)
+    assert recipes.one("page_view").data["url"] == "/"
+    assert len(page.context.cookies()) == (0 if is_cookieless else 1)
+
+
 def test_a_custom_event_from_before_the_script_has_loaded(recipes: Recipes, site: Site, page: Page) -> None:
     site.tag = recipes.snippets.event_from_script() + recipes.snippets.tag()
     site.pages["/"] = "hello"

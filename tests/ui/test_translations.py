@@ -72,7 +72,7 @@ UNTRANSLATED = {
     "proprium/ui/http/socket_messages.py": {"Implicit handshake failed"},  # NiceGUI looks for these words
     "proprium/ui/http/static_files.py": {"Vary"},  # an HTTP header
     "proprium/ui/layout.py": {"Proprium", "{} · Proprium"},
-    "proprium/ui/pages/documentation.py": {"Python", "Node", "Caddy"},
+    "proprium/ui/pages/documentation.py": {"Python", "Node", "Caddy", "Google Tag Manager"},
     "proprium/ui/pages/install.py": {"Python"},
     "proprium/ui/pages/sql.py": {"Ctrl ↵"},  # keys
 }

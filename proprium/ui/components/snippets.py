@@ -24,6 +24,11 @@ class Snippets:
         attribute_text = "".join(f" {attribute}" for attribute in attributes)
         return f'<script defer src="{self.server}/collector.js" data-collector-id="{self.id}"{attribute_text}></script>'
 
+    def google_tag_manager(self) -> str:
+        """Returns a tag that needs no attributes, because tag managers remove them: id and options are in its URL."""
+        options = "&amp;cookieless" if self.is_cookieless else ""
+        return f'<script async src="{self.server}/collector.js?id={self.id}{options}"></script>'
+
     def wordpress(self) -> str:
         return f"""add_action('wp_head', function () {{
     if (is_user_logged_in()) return;  // exclude your own visits

@@ -28,6 +28,7 @@ DESCRIPTION = N_(
 API_REFERENCE = "/api/v1/docs"
 TAG_OPTIONS = (
     ("data-cookieless", N_("Sets no cookie: visitors are recognised for one day.")),
+    ('data-domain="example.com"', N_("Uses one visitor cookie for this domain and all its subdomains.")),
     ("data-hash", N_("Counts the part after # as part of the page path, for hash routers.")),
     ('data-exclude="/admin/*"', N_("Tracks nothing on these paths.")),
     ("data-no-clicks", N_("Does not track clicks.")),
@@ -82,6 +83,30 @@ RECIPES = (
             ),
             Code(N_("Tracking code"), Snippets.tag),
             Options(TAG_OPTIONS),
+            Paragraph(
+                N_(
+                    "A page can have one tag for each of several properties. Custom events then go to all of them, "
+                    "unless they name a collectorId."
+                )
+            ),
+        ),
+    ),
+    Recipe(
+        "Google Tag Manager",
+        (
+            Paragraph(
+                N_(
+                    "Create a Custom HTML tag with the trigger All Pages. Tag managers remove the attributes of "
+                    "scripts, so the property's id is in the address:"
+                )
+            ),
+            Code(N_("Tracking code for Google Tag Manager"), Snippets.google_tag_manager),
+            Paragraph(
+                N_(
+                    "Options are added to the address: &cookieless, &domain=example.com, &hash, &exclude=/admin/*, "
+                    "&noClicks, &noScroll, &noRoutes."
+                )
+            ),
         ),
     ),
     Recipe(
