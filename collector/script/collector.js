@@ -215,7 +215,7 @@
             show(1);
           }), 20);
         });
-        // A router may have taken pushState before this script. An address that is nobody's has no entries.
+        // A router may have taken pushState before this script. A page with an opaque origin has no entries.
         if (safely(() => navigation.currentEntry)()) on(navigation, 'currententrychange', later);
         else {
           extend(history, 'pushState', later);
