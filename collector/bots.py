@@ -37,7 +37,6 @@ _CATEGORY_BY_TAG = {
     "feed-reader": "feed",
     "http-library": "library",
 }
-_CATEGORY_ORDER = list(CATEGORY_LABELS)
 
 # HTTP libraries are server-side senders, not bots, though isbot lists most of them.
 _LIBRARY_PATTERN = re.compile(
@@ -107,12 +106,12 @@ def _crawler_patterns() -> list[tuple[re.Pattern[str], str]]:
 
     Compiled lazily, for the first bot: 1,500 patterns take 0.2 s.
     """
-    return [(re.compile(pattern), _category(tags)) for pattern, *tags in _read_data("crawlers.json")["crawlers"]]
-
-
-def _category(tags: list[str]) -> str:
-    categories = (_CATEGORY_BY_TAG.get(tag, tag) for tag in tags)
-    return min((tag for tag in categories if tag in CATEGORY_LABELS), key=_CATEGORY_ORDER.index, default="other")
+    patterns = []
+    for pattern, *tags in _read_data("crawlers.json")["crawlers"]:
+        categories = {_CATEGORY_BY_TAG.get(tag, tag) for tag in tags}
+        category = next((category for category in CATEGORY_LABELS if category in categories), "other")
+        patterns.append((re.compile(pattern), category))
+    return patterns
 
 
 def _read_data(name: str) -> Any:

@@ -39,13 +39,11 @@ def fetch(npm: str, package: str, folder: Path) -> dict[str, str]:
         [npm, "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
     )
     with tarfile.open(folder / npm_process.stdout.split()[-1]) as archive:
-        members = (member for member in archive.getmembers() if member.isfile())
-        return {member.name.removeprefix("package/"): _text(archive, member) for member in members}
-
-
-def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    content = archive.extractfile(member)
-    return content.read().decode("utf-8", "replace") if content else ""
+        files = {}
+        for member in archive.getmembers():
+            if member.isfile() and (content := archive.extractfile(member)):
+                files[member.name.removeprefix("package/")] = content.read().decode("utf-8", "replace")
+        return files
 
 
 def isbot(files: dict[str, str]) -> dict[str, Any]:
@@ -62,12 +60,12 @@ def isbot(files: dict[str, str]) -> dict[str, Any]:
 
 def to_python_pattern(pattern: str) -> str:
     """Converts a JavaScript pattern to Python: fixed-width look-behinds, no range that begins with a class."""
-    pattern = re.sub(r"\(\?<!([^()|]*(?:\|[^()|]*)+)\)", _split_look_behind, pattern)
+    pattern = re.sub(
+        r"\(\?<!([^()|]*(?:\|[^()|]*)+)\)",
+        lambda match: "".join(f"(?<!{choice})" for choice in match.group(1).split("|")),
+        pattern,
+    )
     return re.sub(r"(\\[dws])-(?=[^\]])", r"\1\\-", pattern)
-
-
-def _split_look_behind(match: re.Match[str]) -> str:
-    return "".join(f"(?<!{choice})" for choice in match.group(1).split("|"))
 
 
 def crawlers(files: dict[str, str]) -> dict[str, Any]:
@@ -87,12 +85,13 @@ def _metadata(files: dict[str, str], package: str) -> dict[str, Any]:
 def write(name: str, content: dict[str, Any]) -> None:
     """Writes JSON with one entry per line, so that an update reads as a diff."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    text = re.sub(r"\[\n   (.*?)\n  \]", _join_lines, text, flags=re.DOTALL)
+    text = re.sub(
+        r"\[\n   (.*?)\n  \]",
+        lambda match: "[" + re.sub(r"\n +", " ", match.group(1)) + "]",
+        text,
+        flags=re.DOTALL,
+    )
     (DATA / name).write_text(text + "\n", encoding="utf-8")
-
-
-def _join_lines(match: re.Match[str]) -> str:
-    return "[" + re.sub(r"\n +", " ", match.group(1)) + "]"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import user_agents
 
@@ -79,7 +78,15 @@ def _classify_cached(text: str) -> UserAgent:
     if bots.is_bot(text):
         name, category = bots.name_and_category(text)
         return replace(agent, is_bot=True, bot_name=name, bot_category=category)
-    return replace(agent, device=_device(parsed))
+    if _TV_PATTERN.search(parsed.ua_string):
+        device = "TV"
+    elif parsed.is_tablet:
+        device = "Tablet"
+    elif parsed.is_mobile:
+        device = "Mobile"
+    else:
+        device = "Desktop" if parsed.is_pc else ""
+    return replace(agent, device=device)
 
 
 def is_automated(agent: UserAgent, reports_automation: bool) -> bool:
@@ -96,13 +103,3 @@ def _name_or_empty(name: str) -> str:
 
 def _major_minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
-
-
-def _device(parsed: Any) -> str:
-    if _TV_PATTERN.search(parsed.ua_string):
-        return "TV"
-    if parsed.is_tablet:
-        return "Tablet"
-    if parsed.is_mobile:
-        return "Mobile"
-    return "Desktop" if parsed.is_pc else ""

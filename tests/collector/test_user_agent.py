@@ -1,4 +1,4 @@
-"""Browsers, platforms and devices of real User-Agents; bots by name and kind; and programs, which are neither."""
+"""Browsers, platforms and devices of real User-Agents; bots by name and category; HTTP libraries."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ LIBRARIES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), BROWSERS.items(), ids=BROWSERS.values())
-def test_a_real_browser_is_told_and_is_no_bot(text: str, expected: str) -> None:
+def test_a_real_browser_is_recognised_and_is_no_bot(text: str, expected: str) -> None:
     agent = classify(text)
     assert f"{agent.browser} {agent.platform} {agent.device}" == expected
     assert not agent.is_bot
@@ -117,7 +117,7 @@ def test_patterns_of_javascript_become_patterns_of_python() -> None:
 
 
 @pytest.mark.parametrize(("name", "licence"), [("isbot.json", "Unlicense"), ("crawlers.json", "MIT")])
-def test_the_lists_say_where_they_are_from(name: str, licence: str) -> None:
+def test_the_lists_name_their_source(name: str, licence: str) -> None:
     listed = json.loads((DATA / name).read_text(encoding="utf-8"))
     assert listed["licence"] == licence
     assert listed["source"].endswith(f"@{listed['version']}")
