@@ -10,12 +10,13 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 from collector.acquisition import host_of, is_spam, referrer_host
+from collector.client_hints import split_client_hints
 from collector.errors import DropReason, EventDropped
 from collector.event import Event, Hit, Identity
 from collector.geolocation import Location
 from collector.known_fields import MAX_CLICK_TEXT_LENGTH, page_and_host, put_fields
 from collector.ports import PropertyRules, VisitorKeySource
-from collector.user_agent import UserAgent, classify
+from collector.user_agent import UserAgent, classify, is_library_page_view
 from collector.visitor import daily_visitor, local_days, visitor_of
 
 
@@ -37,6 +38,7 @@ class PipelineContext:
 
 
 _UNKNOWN_AGENT = UserAgent()
+_CAMPAIGN_FIELDS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
 PipelineStep = Callable[[Event, PipelineContext], Event]
 
 
@@ -53,20 +55,19 @@ def put_location(event: Event, context: PipelineContext) -> Event:
 
 
 def put_user_agent(event: Event, context: PipelineContext) -> Event:
-    context.agent = classify(context.hit.user_agent)
+    agent = context.agent = classify(context.hit.user_agent)
     event.user_agent = context.hit.user_agent
-    if context.agent.is_bot and context.rules.discards_bots:
+    is_bot = agent.is_bot or is_library_page_view(agent, event.event, event.user_id)
+    if is_bot and context.rules.discards_bots:
         raise EventDropped(DropReason.BOT)
     return event
 
 
 def put_source(event: Event, context: PipelineContext) -> Event:
-    """Sets page, hostname, referrer and campaign; the warehouse derives the channel from them."""
+    """Sets page, hostname and referrer; the warehouse derives the channel from referrer and campaign."""
     url = event.data.get("url")
     if type(url) is str:
         event.page, url_host = page_and_host(url, context.rules.query_keys)
-        if "utm_" in url and event.utm_source is None:
-            _put_campaign(event, url)
     else:
         url_host = None
     hostname = event.data.get("hostname")
@@ -75,6 +76,17 @@ def put_source(event: Event, context: PipelineContext) -> Event:
     referrer = event.data.get("referrer")
     if type(referrer) is str and referrer:
         event.referrer = referrer_host(referrer, event.hostname)
+    return event
+
+
+def put_campaign(event: Event, context: PipelineContext) -> Event:
+    """Reads UTM parameters from the URL, for senders without our script."""
+    url = event.data.get("url")
+    if type(url) is str and "utm_" in url and event.utm_source is None:
+        query = url.partition("?")[2].partition("#")[0]
+        for key, value in parse_qsl(query[:4_096], max_num_fields=None):
+            if key in _CAMPAIGN_FIELDS and getattr(event, key) is None:
+                setattr(event, key, value.strip()[:255] or None)
     return event
 
 
@@ -104,7 +116,13 @@ def put_visitor(event: Event, context: PipelineContext) -> Event:
     if event.user_id is not None:
         event.identity, event.visitor = Identity.COOKIE, visitor_of(event.user_id)
     elif not is_server or "user_agent" in event.data:
-        _put_daily_visitor(event, context)
+        hit, number, visitor_keys = context.hit, context.rules.number, context.visitor_keys
+        today, yesterday = local_days(hit.received_at, context.rules.timezone)
+        user_agent, _ = split_client_hints(hit.user_agent)  # a browser sends hints with some requests only
+        event.identity = Identity.DAILY
+        event.visitor = daily_visitor(visitor_keys.key(number, today), hit.address, user_agent)
+        if yesterday:
+            event.previous_visitor = daily_visitor(visitor_keys.key(number, yesterday), hit.address, user_agent)
     return event
 
 
@@ -113,6 +131,7 @@ STEPS: list[PipelineStep] = [
     put_location,
     put_user_agent,
     put_source,
+    put_campaign,
     drop_excluded,
     drop_spam,
     put_visitor,
@@ -141,7 +160,10 @@ class Pipeline:
         event = Event(hit.id, rules.number, hit.event, hit.happened_at or hit.received_at, hit.data)
         put_fields(event, hit.data)
         if event.event == "click" and "text" in event.data:
-            _put_click_text(event, rules)
+            if not rules.keeps_click_text:
+                del event.data["text"]
+            elif type(event.data["text"]) is str:
+                event.data["text"] = event.data["text"][:MAX_CLICK_TEXT_LENGTH]
         try:
             for step in self._steps:
                 event = step(event, context)
@@ -149,25 +171,6 @@ class Pipeline:
             drop.event = event
             raise
         return event
-
-
-def _put_click_text(event: Event, rules: PropertyRules) -> None:
-    text = event.data["text"]
-    if not rules.keeps_click_text:
-        del event.data["text"]
-    elif type(text) is str:
-        event.data["text"] = text[:MAX_CLICK_TEXT_LENGTH]
-
-
-def _put_campaign(event: Event, url: str) -> None:
-    """Reads UTM parameters from the URL, for senders without our script."""
-    query = url.partition("?")[2].partition("#")[0]
-    for key, value in parse_qsl(query[:4_096], max_num_fields=None):
-        if key in _CAMPAIGN_FIELDS and getattr(event, key) is None:
-            setattr(event, key, value.strip()[:255] or None)
-
-
-_CAMPAIGN_FIELDS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
 
 
 @lru_cache(maxsize=4_096)
@@ -201,14 +204,3 @@ def _parse_networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, 
         except ValueError:
             continue
     return tuple(networks)
-
-
-def _put_daily_visitor(event: Event, context: PipelineContext) -> None:
-    hit, rules = context.hit, context.rules
-    today, yesterday = local_days(hit.received_at, rules.timezone)
-    event.identity = Identity.DAILY
-    event.visitor = daily_visitor(context.visitor_keys.key(rules.number, today), hit.address, hit.user_agent)
-    if yesterday:
-        event.previous_visitor = daily_visitor(
-            context.visitor_keys.key(rules.number, yesterday), hit.address, hit.user_agent
-        )

@@ -21,6 +21,7 @@ from collector.client_address import (
     is_prefetch,
     origin_host,
 )
+from collector.client_hints import user_agent_with_hints
 from collector.counters import Counters
 from collector.errors import DropReason, EventDropped, RateLimited, RequestRejected, StoreUnavailable, UnknownProperty
 from collector.event import Event, Hit, HitOutcome
@@ -31,7 +32,7 @@ from collector.ports import PropertyDirectory, PropertyRules
 from collector.rate_limit import UNKNOWN_CLIENTS_RATE_FACTOR, RateLimit, rate_limit_key
 from collector.request import Request, parse_hits
 from collector.responses import Response
-from collector.user_agent import classify, is_automated
+from collector.user_agent import classify, is_automated, is_library_page_view
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Collector:
         context = request.context = RequestContext(
             self._now(),
             self.client_addresses.resolve(request.peer, headers, request.all_headers),
-            headers.get(b"user-agent", b"").decode("latin-1"),
+            user_agent_with_hints(headers),
             origin_host(headers),
             is_prefetch(headers),
             has_privacy_signal(headers),
@@ -262,9 +263,10 @@ class Collector:
         if not (self._listener or (reason and self._on_rejected)):
             return
         agent = classify(hit.user_agent)
+        is_bot = agent.is_bot or is_library_page_view(agent, hit.event, event.user_id)
         outcome = HitOutcome(
             hit.received_at, hit.event, event.page, is_stored, is_duplicate, reason,
-            hit.address is not None, event.country, agent.browser, agent.is_bot, event.hostname,
+            hit.address is not None, event.country, agent.browser, is_bot, event.hostname,
             is_automated(agent, event.automated),
         )  # fmt: skip
         self._publish(hit.property_id, outcome)
