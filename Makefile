@@ -42,7 +42,7 @@ shots: setup-dev
 	$(BIN)/python -m tests.shots
 
 messages: setup-dev  # the texts of the interface, for translators; a test says when this is due
-	$(BIN)/pybabel --quiet extract --no-wrap --sort-by-file --no-location --omit-header --keyword=N_ --add-comments=TRANSLATORS: \
+	$(BIN)/pybabel --quiet extract --no-wrap --sort-by-file --no-location --omit-header --keyword=N_ --mapping-file=pyproject.toml --add-comments=TRANSLATORS: \
 		--output-file=proprium/locale/proprium.pot proprium
 
 maps: setup  # SOURCE=file.gpkg rebuilds from a file that is here already

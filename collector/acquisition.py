@@ -41,6 +41,11 @@ _COUNTRY_DOMAIN_PATTERN = re.compile(r"(?:(?:com?|org|net|gov|edu|ac)\.)?[a-z]{2
 _PAID_MEDIUM_PATTERN = re.compile(r".*cp.*|ppc|retargeting|paid.*")
 _SHOP_CAMPAIGN_PATTERN = re.compile(r".*(?:(?:[^a-df-z]|^)shop|shopping).*")
 _SOCIAL_MEDIA = {"social", "social-network", "social-media", "sm", "social network", "social media"}
+_SPAM_HOSTS = frozenset(
+    host
+    for line in (DATA / "spam.txt").read_text(encoding="utf-8").splitlines()
+    if (host := line.strip()) and not line.startswith("#")
+)
 _DISPLAY_MEDIA = {"display", "banner", "expandable", "interstitial", "cpm"}
 _EMAIL_MEDIA = {"email", "e-mail", "e_mail", "e mail", "newsletter"}
 
@@ -78,6 +83,7 @@ def referrer_host(raw: str, own_host: str | None) -> str | None:
     return None if host == own_bare_host else host
 
 
+@bounded_lru_cache(16_384)
 def source_and_channel(
     referrer: str | None, utm_source: str | None, utm_medium: str | None, utm_campaign: str | None = None
 ) -> tuple[str | None, str]:
@@ -85,20 +91,17 @@ def source_and_channel(
 
     `referrer` is a bare host from `referrer_host`. UTM parameters take precedence over the referrer.
     """
-    return _source_and_channel(referrer or "", utm_source or "", utm_medium or "", utm_campaign or "")
-
-
-@bounded_lru_cache(16_384)
-def _source_and_channel(referrer: str, utm_source: str, utm_medium: str, utm_campaign: str) -> tuple[str | None, str]:
-    matched_source = known_source(utm_source) if utm_source else known_source(referrer)
-    source = matched_source.name if matched_source else utm_source or referrer or None
-    kind = matched_source.kind if matched_source else ""
-    channel = _channel(kind, utm_source.lower(), utm_medium.lower().strip(), utm_campaign.lower())
-    if channel:
-        return source, channel
-    if referrer:
-        return source, REFERRAL
-    return source, "Unassigned" if utm_source or utm_medium or utm_campaign else DIRECT
+    source, medium, campaign = utm_source or "", utm_medium or "", utm_campaign or ""
+    listed_source = known_source(source or referrer or "")
+    name = listed_source.name if listed_source else source or referrer or None
+    kind = listed_source.kind if listed_source else ""
+    channel = _channel(kind, source.lower(), medium.lower().strip(), campaign.lower())
+    if channel is None:
+        if referrer:
+            channel = REFERRAL
+        else:
+            channel = "Unassigned" if source or medium or campaign else DIRECT
+    return name, channel
 
 
 def _channel(kind: str, source: str, medium: str, campaign: str) -> str | None:
@@ -118,10 +121,10 @@ def _channel(kind: str, source: str, medium: str, campaign: str) -> str | None:
         return "Display"
     if is_paid:
         return "Paid other"
-    return _organic_channel(kind, is_shop, source, medium)
+    return _unpaid_channel(kind, is_shop, source, medium)
 
 
-def _organic_channel(kind: str, is_shop: bool, source: str, medium: str) -> str | None:
+def _unpaid_channel(kind: str, is_shop: bool, source: str, medium: str) -> str | None:
     if medium in _EMAIL_MEDIA or source in _EMAIL_MEDIA:
         return "Email"
     if is_shop:
@@ -132,10 +135,6 @@ def _organic_channel(kind: str, is_shop: bool, source: str, medium: str) -> str 
         return _ORGANIC_CHANNELS[kind]
     if "video" in medium:
         return "Video"
-    return _channel_by_medium(source, medium)
-
-
-def _channel_by_medium(source: str, medium: str) -> str | None:
     if medium == "organic":
         return "Organic search"
     if medium in {"referral", "app", "link"}:
@@ -158,13 +157,13 @@ def known_source(host: str) -> KnownSource | None:
     sources = _sources_by_host()
     while host:
         rest = host.partition(".")[2]
-        if source := sources.get(host) or (sources.get(_wildcard_host(host)) if rest else None):
+        if source := sources.get(host) or (sources.get(wildcard_host(host)) if rest else None):
             return source
         host = rest if "." in rest else ""
     return None
 
 
-def _wildcard_host(host: str) -> str:
+def wildcard_host(host: str) -> str:
     """Replaces a country domain by `*`: `news.google.co.uk` → `news.google.*`; other hosts stay as they are."""
     labels = host.split(".")
     for label_count in (2, 1):
@@ -178,7 +177,7 @@ def _wildcard_host(host: str) -> str:
 def is_spam(host: str) -> bool:
     """Returns True for a known referrer-spam host and its subdomains."""
     labels = host.lower().split(".")
-    return any(".".join(labels[start:]) in _spam_hosts() for start in range(max(1, len(labels) - 1)))
+    return any(".".join(labels[start:]) in _SPAM_HOSTS for start in range(max(1, len(labels) - 1)))
 
 
 @cache
@@ -190,9 +189,3 @@ def _sources_by_host() -> dict[str, KnownSource]:
         for name, hosts in names.items()
         for host in hosts
     }
-
-
-@cache
-def _spam_hosts() -> frozenset[str]:
-    lines = (DATA / "spam.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))

@@ -50,7 +50,10 @@ async def _route_request(collector: Collector, script: ScriptFile, scope: Scope,
             )
         return _PIXEL_HEAD_RESPONSE if method == "HEAD" else _preflight_or_not_allowed(scope, "GET, HEAD, OPTIONS")
     if _SCRIPT_PATH.fullmatch(path):
-        return _script_response(script, scope, path, method)
+        if method not in {"GET", "HEAD"}:
+            return _preflight_or_not_allowed(scope, "GET, HEAD, OPTIONS")
+        response = responses.script(script, path, dict(scope["headers"]))
+        return response._replace(body=b"") if method == "HEAD" else response
     return _PASS_THROUGH
 
 
@@ -61,10 +64,10 @@ async def _handle_post(collector: Collector, request: Request, receive: Receive)
     except ClientDisconnected:
         return None
     except Exception as problem:
-        should_notify = collector.should_notify(problem)
-        if should_notify and request.body is None:
+        is_sampled = collector.sample(problem)
+        if is_sampled and request.body is None:
             request.body = await rejections.first_bytes(request, receive)
-        return collector.reject(request, problem, should_notify)
+        return collector.reject(request, problem, is_sampled)
     return await _handle(collector, request)
 
 
@@ -77,13 +80,6 @@ async def _handle(collector: Collector, request: Request) -> Response:
 
     collector.handle(request, on_response)
     return await response_future
-
-
-def _script_response(file: ScriptFile, scope: Scope, path: str, method: str) -> Response:
-    if method not in {"GET", "HEAD"}:
-        return _preflight_or_not_allowed(scope, "GET, HEAD, OPTIONS")
-    response = responses.script(file, path, dict(scope["headers"]))
-    return response._replace(body=b"") if method == "HEAD" else response
 
 
 def _preflight_or_not_allowed(scope: Scope, allowed: str) -> Response:

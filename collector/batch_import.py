@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,26 +68,29 @@ class BatchReader:
 
     def _parse_event(self, raw_event: Any, is_nul_free: bool) -> ParsedEvent:
         try:
-            return (
-                self._build_hit(raw_event, is_nul_free)
-                if isinstance(raw_event, dict)
-                else parse_hit(raw_event, RequestContext(self.now))
-            )
+            if not isinstance(raw_event, dict):
+                return parse_hit(raw_event, RequestContext(self.now))
+            if self.property_id and raw_event.get("collectorId") is None and raw_event.get("collector_id") is None:
+                raw_event = {**raw_event, "collectorId": str(self.property_id)}
+            agent, data = raw_event.get("user_agent"), raw_event.get("data")
+            if agent not in (None, "") and (data is None or isinstance(data, dict)):
+                if not isinstance(agent, str):
+                    raise InvalidPayload("user_agent is not a string; expected the browser's User-Agent, or null.")
+                raw_event = {**raw_event, "data": {"user_agent": agent, **(data or {})}}
+            raw_address = raw_event.get("ip")
+            address = canonical_ip(raw_address) if isinstance(raw_address, str) else None
+            if raw_address is not None and address is None:  # the value is not quoted: it may identify a visitor
+                raise InvalidPayload("ip is not an IP address; expected one like 192.0.2.7 or 2001:db8::7, or null.")
+            # The caller is a server: neither its own address nor its own User-Agent says anything about a visitor.
+            hit = parse_hit(raw_event, RequestContext(self.now, address), is_nul_free)
+            return hit._replace(happened_at=self._parse_timestamp(raw_event.get("timestamp")))
         except RequestRejected as problem:
             return problem
-
-    def _build_hit(self, raw_event: dict[str, Any], is_nul_free: bool) -> Hit:
-        if self.property_id and raw_event.get("collectorId") is None and raw_event.get("collector_id") is None:
-            raw_event = {**raw_event, "collectorId": str(self.property_id)}
-        raw_event = _with_user_agent(raw_event)
-        # The caller is a server: neither its own address nor its own User-Agent says anything about a visitor.
-        hit = parse_hit(raw_event, RequestContext(self.now, _parse_address(raw_event.get("ip"))), is_nul_free)
-        return hit._replace(happened_at=self._parse_timestamp(raw_event.get("timestamp")))
 
     def _parse_timestamp(self, raw_timestamp: Any) -> datetime | None:
         if raw_timestamp is None:
             return None
-        moment = _parse_time(raw_timestamp)
+        moment = parse_time(raw_timestamp)
         if moment is None:
             raise InvalidPayload(
                 f"timestamp is {str(raw_timestamp)[:40]!r}; expected ISO 8601 like 2026-01-31T09:00:00Z,"
@@ -103,26 +107,7 @@ class BatchReader:
         return min(moment, self.now)
 
 
-def _with_user_agent(raw_event: dict[str, Any]) -> dict[str, Any]:
-    """Moves a top-level `user_agent` into `data`, as parse_hit does with `user_id`."""
-    agent, data = raw_event.get("user_agent"), raw_event.get("data")
-    if agent in (None, "") or not (data is None or isinstance(data, dict)):
-        return raw_event
-    if not isinstance(agent, str):
-        raise InvalidPayload("user_agent is not a string; expected the browser's User-Agent, or null.")
-    return {**raw_event, "data": {"user_agent": agent, **(data or {})}}
-
-
-def _parse_address(raw_address: Any) -> str | None:
-    if raw_address is None:
-        return None
-    address = canonical_ip(raw_address) if isinstance(raw_address, str) else None
-    if address is None:  # the value is not quoted, because it may identify a visitor
-        raise InvalidPayload("ip is not an IP address; expected one like 192.0.2.7 or 2001:db8::7, or null.")
-    return address
-
-
-def _parse_time(raw_time: Any) -> datetime | None:
+def parse_time(raw_time: Any) -> datetime | None:
     """Parses ISO 8601 or epoch seconds or milliseconds; None when it is neither.
 
     ISO 8601 without a zone is UTC.
@@ -141,19 +126,19 @@ def _parse_time(raw_time: Any) -> datetime | None:
 async def store_events(collector: Collector, parsed_events: Sequence[ParsedEvent]) -> list[EventResult]:
     """Stores the accepted events in one commit and returns every event's result.
 
-    Results are in the order of the events. Counts every event, also when the commit fails.
+    Results are in the order of the events. Observers are notified of every event, also when the commit fails.
     Raises StoreUnavailable when nothing was stored; the sender may retry.
     """
-    counters = collector.counters
-    counters.received += len(parsed_events)
+    event_count = len(parsed_events)
+    collector.observers.on_received(event_count)
     try:
         return await _process_and_store(collector, parsed_events)
     except StoreUnavailable:
-        counters.rejected[StoreUnavailable.status] += len(parsed_events)
+        collector.observers.on_rejected(StoreUnavailable.status, event_count)
         raise
     except Exception as problem:
-        log.exception("batch import of %d events failed", len(parsed_events))
-        counters.rejected[StoreUnavailable.status] += len(parsed_events)
+        log.exception("batch import failed", extra={"events": event_count})
+        collector.observers.on_rejected(StoreUnavailable.status, event_count)
         raise StoreUnavailable("Something went wrong here. Try again in a moment.") from problem
 
 
@@ -177,6 +162,9 @@ async def _process_and_store(collector: Collector, parsed_events: Sequence[Parse
     flags = await collector.store(list(accepted_hits.values())) if accepted_hits else ()
     for (index, (hit, _)), is_new in zip(accepted_hits.items(), flags, strict=True):
         results[index] = EventResult("stored" if is_new else "duplicate", hit.id)
-    collector.count_dropped(dropped_hits)
-    collector.counters.rejected.update(result.problem.status for result in results.values() if result.problem)
+    if dropped_hits:
+        collector.observers.on_dropped(dropped_hits)
+    problems = [result.problem for result in results.values() if result.problem]
+    for status, event_count in Counter(problem.status for problem in problems).items():
+        collector.observers.on_rejected(status, event_count)
     return [results[index] for index in range(len(parsed_events))]

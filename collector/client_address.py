@@ -49,7 +49,12 @@ class ClientAddressResolver:
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted_networks = self._configured_networks = tuple(trusted)
         self.untrusted_proxy: str | None = None
-        self._is_trusted = lru_cache(1_024)(self._is_trusted_uncached)
+
+        def is_trusted(address: str) -> bool:
+            ip = ip_address(address)
+            return any(ip in network for network in self._trusted_networks)
+
+        self._is_trusted = lru_cache(1_024)(is_trusted)
 
     def trust(self, networks: Sequence[Network]) -> None:
         """Trusts `networks` in addition to the configured ones. May be called while requests arrive."""
@@ -71,7 +76,12 @@ class ClientAddressResolver:
             return self._forwarded_client(address, all_headers)
         if not is_private(address):
             return address  # forwarding headers of a public peer may be forged
-        self._report_untrusted_proxy(address)
+        if self.untrusted_proxy is None:
+            self.untrusted_proxy = address
+            log.warning(
+                "A proxy that is not trusted forwards requests, so visitors have no location."
+                " Trust it in the UI, or add it to PROPRIUM_TRUSTED_PROXIES."
+            )
         return None
 
     def _forwarded_client(self, proxy: str, headers: Headers) -> str | None:
@@ -83,18 +93,6 @@ class ClientAddressResolver:
             if client is None or not self._is_trusted(client):
                 return client
         return client
-
-    def _is_trusted_uncached(self, address: str) -> bool:
-        ip = ip_address(address)
-        return any(ip in network for network in self._trusted_networks)
-
-    def _report_untrusted_proxy(self, proxy: str) -> None:
-        if self.untrusted_proxy is None:
-            self.untrusted_proxy = proxy
-            log.warning(
-                "A proxy that is not trusted forwards requests, so visitors have no location."
-                " Trust it in the UI, or add it to PROPRIUM_TRUSTED_PROXIES."
-            )
 
 
 @bounded_lru_cache(8_192)

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from collector.ports import AcceptedHits, CollectorObserver, DroppedHits, StoredFlags
+
 
 @dataclass
-class Counters:
+class Counters(CollectorObserver):
     """Counts events by outcome since the process started. Used on the event loop only."""
 
     received: int = 0
@@ -21,6 +23,20 @@ class Counters:
     def outcome_count(self) -> int:
         """Events with an outcome; equals `received` while no request is in flight."""
         return self.stored + self.duplicate + self.dropped.total() + self.rejected.total()
+
+    def on_received(self, event_count: int) -> None:
+        self.received += event_count
+
+    def on_stored(self, hits: AcceptedHits, flags: StoredFlags) -> None:
+        stored_count = sum(flags)
+        self.stored += stored_count
+        self.duplicate += len(hits) - stored_count
+
+    def on_dropped(self, hits: DroppedHits) -> None:
+        self.dropped.update(drop.reason.value for _, drop in hits)
+
+    def on_rejected(self, status: int, event_count: int) -> None:
+        self.rejected[status] += event_count
 
     def prometheus(self) -> str:
         lines = [

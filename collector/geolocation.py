@@ -61,24 +61,28 @@ class GeoIPDatabase:
     def reload_if_changed(self) -> bool:
         """Reloads the file when it has changed; returns whether it did."""
         self._next_check_s = time.monotonic() + CHECK_INTERVAL_S
-        signature = _file_signature(self._path)
+        try:
+            file_stat = self._path.stat() if self._path else None
+        except OSError:
+            file_stat = None
+        signature = (file_stat.st_mtime_ns, file_stat.st_size, file_stat.st_ino) if file_stat else None
         if signature == self._signature:
             return False
         self._signature, self._has_logged_error = signature, False
-        self._open()
-        return True
-
-    def _open(self) -> None:
         self._lookup, self.is_ready = _unknown_location, False
-        if self._path is None or self._signature is None:
-            return
+        if self._path is None or signature is None:
+            return True
         try:
             with _private_copy(self._path) as private_copy:
                 lookup = self._lookup_for(private_copy)
         except Exception as problem:  # a broken file must not stop the collection
-            log.warning("GeoIP database %s cannot be read; visitors have no location: %s", self._path.name, problem)
-            return
-        self._lookup, self.is_ready = lru_cache(MAX_CACHED_ADDRESSES)(self._with_error_handling(lookup)), True
+            log.warning(
+                "GeoIP database cannot be read; visitors have no location",
+                extra={"file": self._path.name, "error": str(problem)},
+            )
+        else:
+            self._lookup, self.is_ready = lru_cache(MAX_CACHED_ADDRESSES)(self._with_error_handling(lookup)), True
+        return True
 
     def _lookup_for(self, path: Path) -> Lookup:
         """Opens the file: nested schemas with geoip2, flat ones with maxminddb.
@@ -98,7 +102,15 @@ class GeoIPDatabase:
             )
             return lambda address: self._from_nested(query(address))
         flat_reader = maxminddb.open_database(path)
-        return lambda address: self._from_flat(flat_reader.get(address))
+
+        def locate_flat(address: str) -> Location:
+            record = flat_reader.get(address)
+            if not isinstance(record, dict):
+                return UNKNOWN_LOCATION
+            country, city = _country_code(record.get("country_code")), _clean_name(record.get("city"))
+            return Location(country, self._region(country, record.get("state1"), None), city)
+
+        return locate_flat
 
     def _with_error_handling(self, lookup: Lookup) -> Lookup:
         def locate(address: str) -> Location:
@@ -109,7 +121,7 @@ class GeoIPDatabase:
             except Exception as problem:
                 if not self._has_logged_error:
                     self._has_logged_error = True
-                    log.warning("GeoIP lookup failed: %s", type(problem).__name__)
+                    log.warning("GeoIP lookup failed", extra={"error_type": type(problem).__name__})
                 return UNKNOWN_LOCATION
 
         return locate
@@ -124,12 +136,6 @@ class GeoIPDatabase:
             self._region(country, largest.name, largest.iso_code) if largest else None,
             _clean_name(city.name) if city else None,
         )
-
-    def _from_flat(self, record: Any) -> Location:
-        if not isinstance(record, dict):
-            return UNKNOWN_LOCATION
-        country = _country_code(record.get("country_code"))
-        return Location(country, self._region(country, record.get("state1"), None), _clean_name(record.get("city")))
 
     def _region(self, country: str | None, name: Any, code: Any) -> str | None:
         """Returns the region's id from the aliases, else its ISO code, else its name."""
@@ -173,14 +179,6 @@ def _copy_file(path: Path, folder: Path) -> Path | None:
     except OSError:
         Path(name).unlink()
         return None
-
-
-def _file_signature(path: Path | None) -> tuple[int, ...] | None:
-    try:
-        file_stat = path.stat() if path else None
-    except OSError:
-        return None
-    return (file_stat.st_mtime_ns, file_stat.st_size, file_stat.st_ino) if file_stat else None
 
 
 def _country_code(value: Any) -> str | None:

@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
-from collector.ports import EventSink
+from collector.ports import EventSink, StoredFlags
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,6 @@ MAX_BATCH = 500  # events in one commit
 MIN_BATCH = 32  # events that commit at once: from here their own cost exceeds the fixed 0.2 ms of a commit
 MAX_DELAY_S = 0.020  # between the starts of two commits, while fewer than MIN_BATCH events wait
 MAX_QUEUED_EVENTS = 10_000  # more are rejected with a 503, so that the sender retries
-
-StoredFlags = Sequence[bool]
-"""One bool per event: True stored, False a duplicate."""
 
 OnCommit = Callable[[Sequence[Event], StoredFlags], None]
 CommitCallback = Callable[[StoredFlags | StoreUnavailable], None]
@@ -84,7 +81,16 @@ class GroupCommit:
     async def append(self, events: Sequence[Event]) -> StoredFlags:
         """Enqueues events and waits for their commit. Raises StoreUnavailable when none was stored."""
         future: asyncio.Future[StoredFlags] = asyncio.get_running_loop().create_future()
-        self.enqueue(events, partial(_settle_future, future))
+
+        def settle(result: StoredFlags | StoreUnavailable) -> None:
+            if future.done():  # the caller was cancelled
+                return
+            if isinstance(result, StoreUnavailable):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self.enqueue(events, settle)
         return await future
 
     def enqueue(self, events: Sequence[Event], callback: CommitCallback) -> None:
@@ -116,19 +122,16 @@ class GroupCommit:
         Without queued events, the next enqueue starts the new thread.
         """
         try:
-            self._commit_until_stopped()
+            next_commit_s = 0.0
+            while batch := self._next_batch(next_commit_s):
+                next_commit_s = time.monotonic() + MAX_DELAY_S
+                self._commit(batch)
         except BaseException as problem:
-            log.critical("committer thread crashed, restarting: %s", type(problem).__name__)
+            log.critical("committer thread crashed, restarting", extra={"error_type": type(problem).__name__})
             self._reject_batch(self._in_flight, StoreUnavailable("The event could not be stored."))
             with self._condition:
                 if self._queued_count or not self._is_open:  # else the next enqueue starts it
                     self._start_thread()
-
-    def _commit_until_stopped(self) -> None:
-        next_commit_s = 0.0
-        while batch := self._next_batch(next_commit_s):
-            next_commit_s = time.monotonic() + MAX_DELAY_S
-            self._commit(batch)
 
     def _next_batch(self, not_before_s: float) -> list[PendingRequest]:
         """Waits for events, then until `not_before_s` or MIN_BATCH events; empty once closed and drained."""
@@ -141,16 +144,13 @@ class GroupCommit:
                 and (remaining_s := not_before_s - time.monotonic()) > 0
             ):
                 self._condition.wait(remaining_s)
-            return self._take_batch()
-
-    def _take_batch(self) -> list[PendingRequest]:
-        batch = self._in_flight = []
-        count = 0
-        while self._queue and (not batch or count + len(self._queue[0].events) <= MAX_BATCH):
-            batch.append(self._queue.popleft())
-            count += len(batch[-1].events)
-        self._queued_count -= count
-        return batch
+            batch = self._in_flight = []
+            event_count = 0
+            while self._queue and (not batch or event_count + len(self._queue[0].events) <= MAX_BATCH):
+                batch.append(self._queue.popleft())
+                event_count += len(batch[-1].events)
+            self._queued_count -= event_count
+            return batch
 
     def _commit(self, batch: list[PendingRequest]) -> None:
         events = [event for request in batch for event in request.events]
@@ -158,37 +158,24 @@ class GroupCommit:
             flags = self._sink.append(events)
         except StoreUnavailable as problem:
             self._reject_batch(batch, problem)
+            return
         except Exception as problem:
-            self._commit_one_by_one(batch, problem)
-        else:
-            self._notify_committed(events, flags)
-            self._resolve_batch(batch, flags)
-
-    def _commit_one_by_one(self, batch: list[PendingRequest], problem: Exception) -> None:
-        """Retries each request alone: one bad event must not fail its batch."""
-        log.error("commit of %d requests failed: %s", len(batch), type(problem).__name__, exc_info=problem)
-        if len(batch) == 1:
-            self._reject_batch(batch, StoreUnavailable("The event could not be stored."))
+            log.error("commit failed", exc_info=problem, extra={"requests": len(batch)})
+            if len(batch) == 1:
+                self._reject_batch(batch, StoreUnavailable("The event could not be stored."))
+                return
+            for request in batch:  # one bad event must not fail its batch
+                self._commit([request])
             return
-        for request in batch:
-            self._commit([request])
-
-    def _notify_committed(self, events: list[Event], flags: StoredFlags) -> None:
-        if self._on_commit is None:
-            return
-        try:
-            self._on_commit(events, flags)
-        except Exception:
-            log.exception("commit listener failed (events are stored)")
-
-    def _resolve_batch(self, batch: list[PendingRequest], flags: StoredFlags) -> None:
-        results: list[tuple[PendingRequest, StoredFlags | StoreUnavailable]] = []
-        start = 0
-        for request in batch:
-            end = start + len(request.events)
-            results.append((request, flags[start:end]))
-            start = end
-        _deliver_results(results)
+        if self._on_commit is not None:
+            try:
+                self._on_commit(events, flags)
+            except Exception:
+                log.exception("commit listener failed (events are stored)")
+        ends = accumulate(len(request.events) for request in batch)
+        _deliver_results(
+            [(request, flags[end - len(request.events) : end]) for request, end in zip(batch, ends, strict=True)]
+        )
 
     def _reject_batch(self, batch: list[PendingRequest], problem: StoreUnavailable) -> None:
         _deliver_results([(request, problem) for request in batch])
@@ -196,28 +183,19 @@ class GroupCommit:
 
 def _deliver_results(results: Sequence[tuple[PendingRequest, StoredFlags | StoreUnavailable]]) -> None:
     """Delivers results to their callbacks, with one call into each event loop."""
+
+    def run_callbacks(results: Sequence[tuple[PendingRequest, StoredFlags | StoreUnavailable]]) -> None:
+        for request, result in results:
+            try:
+                request.callback(result)
+            except Exception:  # the other requests of the batch still get theirs
+                log.exception("response could not be delivered (events are committed)")
+
     results_by_loop: dict[asyncio.AbstractEventLoop, list[tuple[PendingRequest, StoredFlags | StoreUnavailable]]] = {}
     for result in results:
         results_by_loop.setdefault(result[0].loop, []).append(result)
     for loop, loop_results in results_by_loop.items():
         try:
-            loop.call_soon_threadsafe(_run_callbacks, loop_results)
+            loop.call_soon_threadsafe(run_callbacks, loop_results)
         except RuntimeError:  # the loop is closed: no client waits
-            log.warning("%d requests ended before their commit was done", len(loop_results))
-
-
-def _run_callbacks(results: Sequence[tuple[PendingRequest, StoredFlags | StoreUnavailable]]) -> None:
-    for request, result in results:
-        try:
-            request.callback(result)
-        except Exception:  # the other requests of the batch still get theirs
-            log.exception("response could not be delivered (events are committed)")
-
-
-def _settle_future(future: asyncio.Future[StoredFlags], result: StoredFlags | StoreUnavailable) -> None:
-    if future.done():  # the caller was cancelled
-        return
-    if isinstance(result, StoreUnavailable):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+            log.warning("event loop closed before the commit was done", extra={"requests": len(loop_results)})

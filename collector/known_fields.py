@@ -101,15 +101,11 @@ def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | Non
     elif url.startswith("//"):
         host, rest = host_of(url), url[2:]
     else:
-        return (None if _is_opaque(url) else _page(url, query_keys)), None
+        scheme, colon, _ = url.partition(":")
+        is_opaque = not url or (bool(colon) and scheme.isalpha())  # about:blank, mailto:, javascript: and similar
+        return (None if is_opaque else _page(url, query_keys)), None
     path_start = next((index for index, character in enumerate(rest) if character in "/?#\\"), len(rest))
     return _page(rest[path_start:], query_keys), host
-
-
-def _is_opaque(url: str) -> bool:
-    """Returns True for an empty URL and for about:blank, mailto:, javascript: and similar schemes."""
-    scheme, colon, _ = url.partition(":")
-    return not url or (bool(colon) and scheme.isalpha())
 
 
 def _page(address: str, query_keys: tuple[str, ...]) -> str:

@@ -94,44 +94,34 @@ def _fill_missing_fields(raw_events: list[Any]) -> Iterator[Any]:
             continue
         collector_id = _collector_id(raw_event)
         if collector_id is None and property_id is not None:
-            yield {**raw_event, **_inherited_fields(raw_event, previous_event), "collectorId": property_id}
+            completed_event = {**raw_event, "collectorId": property_id}
+            if raw_event.get("data") is None and raw_event.get("user_id") is None:
+                data = previous_event.get("data")
+                # A copy, because the pipeline changes data in place.
+                completed_event["data"] = dict(data) if type(data) is dict else data
+                completed_event["user_id"] = previous_event.get("user_id")
+            yield completed_event
         else:
             property_id = collector_id
             yield raw_event
         previous_event = raw_event
 
 
-def _inherited_fields(raw_event: dict[str, Any], previous_event: dict[str, Any]) -> dict[str, Any]:
-    """Returns the inherited data and user_id.
-
-    The data is a copy, because the pipeline changes it in place.
-    """
-    if raw_event.get("data") is not None or raw_event.get("user_id") is not None:
-        return {}
-    data = previous_event.get("data")
-    return {"data": dict(data) if type(data) is dict else data, "user_id": previous_event.get("user_id")}
-
-
 def read_json(body: bytes) -> Any:
-    """Parses JSON and repairs the faults common in scripts. Raises InvalidPayload."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as problem:
-        return _read_repaired(body, problem)
-
-
-def _read_repaired(body: bytes, problem: orjson.JSONDecodeError) -> Any:
-    """Parses again without byte order mark and lone surrogates.
+    """Parses JSON, if need be without byte order mark and lone surrogates. Raises InvalidPayload.
 
     Scripts that truncate a title leave half an emoji, which is a lone surrogate.
     """
-    repaired_body = _ESCAPE_PATTERN.sub(
-        lambda match: rb"\ufffd" if match.group(1) else match.group(), body.removeprefix(_BOM)
-    )
     try:
-        return orjson.loads(repaired_body)
-    except orjson.JSONDecodeError:
-        raise InvalidPayload(f"The body is not JSON in UTF-8: {problem}.") from None
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as problem:
+        repaired_body = _ESCAPE_PATTERN.sub(
+            lambda match: rb"\ufffd" if match.group(1) else match.group(), body.removeprefix(_BOM)
+        )
+        try:
+            return orjson.loads(repaired_body)
+        except orjson.JSONDecodeError:
+            raise InvalidPayload(f"The body is not JSON in UTF-8: {problem}.") from None
 
 
 def parse_hit(raw_event: Any, context: RequestContext, is_nul_free: bool = False, message_prefix: str = "") -> Hit:
@@ -141,14 +131,23 @@ def parse_hit(raw_event: Any, context: RequestContext, is_nul_free: bool = False
     """
     if type(raw_event) is not dict:
         raise InvalidPayload(f"{message_prefix}An event is {_type_name(raw_event)}; expected an object.")
-    data = sanitise_data(_data(raw_event, message_prefix), is_nul_free)
+    raw_data = raw_event.get("data")
+    if raw_data is None:
+        raw_data = {}
+    elif type(raw_data) is not dict:
+        raise InvalidPayload(f"{message_prefix}data is {_type_name(raw_data)}; expected an object.")
+    data = sanitise_data(raw_data, is_nul_free)
     if (user_id := raw_event.get("user_id")) is not None and data.get("user_id") is None:
         data["user_id"] = sanitise(user_id, is_nul_free)
     agent = data.get("user_agent")
     if not (agent and type(agent) is str):
         agent = context.user_agent
+    raw_id = _collector_id(raw_event)
+    property_id = parse_uuid(raw_id) if type(raw_id) is str else None
+    if property_id is None:
+        raise InvalidPayload(f"{message_prefix}collectorId is {_format_value(raw_id)}; expected the property's UUID.")
     return Hit(
-        _property_id(raw_event, message_prefix),
+        property_id,
         _event_name(raw_event, message_prefix),
         data,
         _event_id(raw_event, message_prefix) or uuid7(),
@@ -160,14 +159,6 @@ def parse_hit(raw_event: Any, context: RequestContext, is_nul_free: bool = False
         None,
         context.has_privacy_signal,
     )
-
-
-def _property_id(raw_event: dict[str, Any], message_prefix: str) -> UUID:
-    raw = _collector_id(raw_event)
-    property_id = parse_uuid(raw) if type(raw) is str else None
-    if property_id is None:
-        raise InvalidPayload(f"{message_prefix}collectorId is {_format_value(raw)}; expected the property's UUID.")
-    return property_id
 
 
 def _collector_id(raw_event: dict[str, Any]) -> Any:
@@ -192,15 +183,6 @@ def _event_name(raw_event: dict[str, Any], message_prefix: str) -> str:
             f" {MAX_EVENT_NAME_LENGTH} characters."
         )
     return name
-
-
-def _data(raw_event: dict[str, Any], message_prefix: str) -> dict[str, Any]:
-    raw = raw_event.get("data")
-    if raw is None:
-        return {}
-    if type(raw) is not dict:
-        raise InvalidPayload(f"{message_prefix}data is {_type_name(raw)}; expected an object.")
-    return raw
 
 
 def _event_id(raw_event: dict[str, Any], message_prefix: str) -> UUID | None:
@@ -255,17 +237,13 @@ def sanitise(value: Any, is_nul_free: bool = False, depth: int = 1) -> Any:
     if value_type is not dict and value_type is not list:
         return value
     if depth >= MAX_DEPTH:
-        return _to_json_text(value)
+        try:
+            return _truncate(orjson.dumps(value).decode(), MAX_TEXT_LENGTH)
+        except TypeError:  # orjson parses 1,024 levels but serialises only 254
+            return "(nested too deeply)"
     if value_type is dict:
         return {_truncate(key, MAX_KEY_LENGTH): sanitise(item, is_nul_free, depth + 1) for key, item in value.items()}
     return [sanitise(item, is_nul_free, depth + 1) for item in value]
-
-
-def _to_json_text(value: Any) -> str:
-    try:
-        return _truncate(orjson.dumps(value).decode(), MAX_TEXT_LENGTH)
-    except TypeError:  # orjson parses 1,024 levels but serialises only 254
-        return "(nested too deeply)"
 
 
 def _truncate(text: str, max_length: int) -> str:

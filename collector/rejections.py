@@ -17,7 +17,7 @@ import orjson
 from collector.errors import RequestRejected
 from collector.event import HitOutcome
 from collector.known_fields import page_and_host
-from collector.parse import MAX_EVENT_NAME_LENGTH, MAX_EVENTS, RequestContext, parse_uuid
+from collector.parse import MAX_EVENT_NAME_LENGTH, MAX_EVENTS, parse_uuid
 from collector.request import Receive, Request
 from collector.user_agent import classify
 
@@ -61,14 +61,21 @@ class RejectionSampler:
         return self._count_by_status[status] <= MAX_SAMPLES_PER_SECOND
 
 
-def outcomes(request: Request, context: RequestContext, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
+def outcomes(request: Request, problem: RequestRejected) -> list[tuple[UUID, HitOutcome]]:
     """Returns an outcome for each property id in the request.
 
     The caller checks that the property exists.
     """
-    preview = _preview_body(request.body or b"") if request.query is None else _preview_query(request.query)
+    context = request.context
+    if request.query is None:
+        preview = _preview_body(request.body or b"")
+    else:
+        parameters = dict(parse_qsl(request.query[:MAX_QUERY_BYTES].decode("latin-1")))
+        preview = BodyPreview(
+            [parameters.get("id", "")], parameters.get("event", "page_view"), parameters.get("url", "")
+        )
     ids = list(dict.fromkeys(parsed_id for text in preview.property_ids if (parsed_id := parse_uuid(text))))
-    if not ids:
+    if not ids or context is None:
         return []
     page, host = page_and_host(preview.url) if preview.url else (None, None)
     count = request.event_count
@@ -95,11 +102,6 @@ def rejection_reason(problem: RequestRejected) -> str:
     """Returns "status: message", with IP addresses masked: the message may quote one from the payload."""
     sentence = _ADDRESS_PATTERN.sub("…", str(problem))
     return f"{problem.status}: {sentence}"
-
-
-def _preview_query(query: bytes) -> BodyPreview:
-    parameters = dict(parse_qsl(query[:MAX_QUERY_BYTES].decode("latin-1")))
-    return BodyPreview([parameters.get("id", "")], parameters.get("event", "page_view"), parameters.get("url", ""))
 
 
 def _preview_body(body: bytes) -> BodyPreview:

@@ -41,25 +41,20 @@ class Request:
 
 
 def parse_hits(request: Request, context: RequestContext) -> list[Hit]:
-    """Parses the hits of the body, or of the pixel's query. Raises InvalidPayload."""
+    """Parses the hits of the body, or the one of the pixel's query. Raises InvalidPayload.
+
+    In a query `id` is the property, `event` defaults to page_view, other parameters become data.
+    """
     if request.query is None:
         return parse_body(request.body or b"", context)
-    return [_parse_pixel_hit(request.query, request.headers, context)]
-
-
-def _parse_pixel_hit(query: bytes, headers: dict[bytes, bytes], context: RequestContext) -> Hit:
-    """Parses the hit of a pixel request.
-
-    `id` is the property, `event` defaults to page_view, other parameters become data.
-    """
     try:
-        parameters = dict(parse_qsl(query.decode("latin-1"), max_num_fields=_MAX_PIXEL_FIELDS))
+        parameters = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=_MAX_PIXEL_FIELDS))
     except ValueError:
         raise InvalidPayload(f"The URL has more than {_MAX_PIXEL_FIELDS} query parameters.") from None
     property_id, name = parameters.pop("id", None), parameters.pop("event", "page_view")
-    if "url" not in parameters and (referer := headers.get(b"referer")):
+    if "url" not in parameters and (referer := request.headers.get(b"referer")):
         parameters["url"] = referer.decode("latin-1")  # the page that shows the pixel
-    return parse_hit({"collectorId": property_id, "event": name, "data": parameters}, context)
+    return [parse_hit({"collectorId": property_id, "event": name, "data": parameters}, context)]
 
 
 async def read_body(request: Request, receive: Receive) -> None:

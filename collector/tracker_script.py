@@ -30,7 +30,12 @@ class ScriptFile:
     """
 
     def __init__(self, build_folder: Path | None = None) -> None:
-        script_bytes = (_minified_path(build_folder) or SOURCE).read_bytes()
+        script_path = SOURCE
+        if build_folder and (manifest := build_folder / "manifest.json").is_file():
+            entry = json.loads(manifest.read_text(encoding="utf-8")).get("collector.js")
+            if entry and (minified_path := build_folder / entry["file"]).is_file():
+                script_path = minified_path
+        script_bytes = script_path.read_bytes()
         digest = sha256(script_bytes).hexdigest()[:16]
         self.etag = f'"{digest}"'.encode()
         self.hashed_name = f"/collector.{digest[:12]}.js"
@@ -43,11 +48,3 @@ class ScriptFile:
         if b"br" in accept_encoding:
             return self.brotli
         return self.gzip if b"gzip" in accept_encoding else self.plain
-
-
-def _minified_path(build_folder: Path | None) -> Path | None:
-    if build_folder is None or not (manifest := build_folder / "manifest.json").is_file():
-        return None
-    entry = json.loads(manifest.read_text(encoding="utf-8")).get("collector.js")
-    script_path = build_folder / entry["file"] if entry else None
-    return script_path if script_path and script_path.is_file() else None

@@ -120,7 +120,8 @@ def _classify_cached(text: str) -> UserAgent:
 def _browser(text: str, parsed: Any) -> tuple[str, str]:
     """Returns name and version of the browser: of the app that contains it, else by ua-parser."""
     if match := _table("browsers").search(text):
-        return match[0], _version_after(match[1])
+        facebook_version = _FACEBOOK_VERSION_PATTERN.search(text)
+        return match[0], _version_after(match[1]) or (facebook_version.group(1) if facebook_version else "")
     family = parsed.family
     if family.startswith("Firefox ("):  # Minefield, Shiretoko: names of versions to come
         family = "Firefox"
@@ -150,7 +151,7 @@ def _device(text: str, platform: str, parsed: Any) -> str:
 
 
 def _version_after(match: re.Match[str]) -> str:
-    version = _VERSION_PATTERN.match(match.string, match.end()) or _FACEBOOK_VERSION_PATTERN.search(match.string)
+    version = _VERSION_PATTERN.match(match.string, match.end())
     return version.group(1) if version else ""
 
 

@@ -135,13 +135,12 @@ def country_points(coded: Iterable[CodedProvince]) -> dict[str, list[float]]:
         rings[coded_province.country] += [
             (ring_area(polygon[0]), polygon[0]) for polygon in coded_province.province.polygons
         ]
-    return {country: _country_point(parts) for country, parts in sorted(rings.items())}
-
-
-def _country_point(parts: list[tuple[float, Any]]) -> list[float]:
-    _, largest = max(parts, key=lambda part: part[0])
-    lon, lat = ring_centre(largest)
-    return [round(lon, 2), round(lat, 2), round(sum(area for area, _ in parts), 3)]
+    points = {}
+    for country, areas_and_rings in sorted(rings.items()):
+        _, largest = max(areas_and_rings, key=lambda area_and_ring: area_and_ring[0])
+        lon, lat = ring_centre(largest)
+        points[country] = [round(lon, 2), round(lat, 2), round(sum(area for area, _ in areas_and_rings), 3)]
+    return points
 
 
 def check_complete(folder: Path, coded: Iterable[CodedProvince]) -> None:

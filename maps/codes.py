@@ -6,7 +6,7 @@ import csv
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,11 +109,9 @@ def without_type_words(names: Mapping[str, str]) -> dict[str, str]:
     Only where the names stay unique: Kyiv and Kyiv Oblast differ.
     """
     short_names = {code: " ".join(TYPE_WORDS.sub(" ", name).split()) or name for code, name in names.items()}
-    return dict(_short_where_unique(names, short_names))
-
-
-def _short_where_unique(names: Mapping[str, str], short_names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    unique_names = {}
     for code, name in names.items():
         short_name = short_names[code]
         is_ambiguous = any(short_name in (short_names[other], names[other]) for other in names if other != code)
-        yield code, name if is_ambiguous else short_name
+        unique_names[code] = name if is_ambiguous else short_name
+    return unique_names

@@ -78,25 +78,19 @@ def extent_of(topology: Topology) -> Extent:
     )
     if not boxes:
         raise ValueError("The topology has no polygon")
-    (largest, main), *others = boxes
-    return _grow(main, [box for area, box in others if area >= largest * MIN_AREA_SHARE])
-
-
-def _grow(main: Extent, others: list[Extent]) -> Extent:
-    """Extends the box by nearby boxes until none is left within reach."""
-    while True:
+    (largest_area, main), *others = boxes
+    candidates = [box for area, box in others if area >= largest_area * MIN_AREA_SHARE]
+    while True:  # a grown box reaches further
         reach = max(MAX_GAP_SHARE * max(main.width, main.height), MIN_REACH_DEGREES)
-        nearby_boxes = [box for box in (_nearest_copy(main, other) for other in others) if main.gap(box) <= reach]
         grown = main
-        for box in nearby_boxes:
-            grown = grown.union(box)
+        for box in candidates:
+            # Of the three copies of a box around the globe, the nearest.
+            nearest_copy = min((box.shift(degrees) for degrees in (-360.0, 0.0, 360.0)), key=main.gap)
+            if main.gap(nearest_copy) <= reach:
+                grown = grown.union(nearest_copy)
         if grown == main:
             return main
         main = grown
-
-
-def _nearest_copy(main: Extent, box: Extent) -> Extent:
-    return min((box.shift(degrees) for degrees in (-360.0, 0.0, 360.0)), key=main.gap)
 
 
 def _box(ring: Ring) -> Extent:

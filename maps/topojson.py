@@ -32,7 +32,8 @@ class Topology:
     def polygons(self) -> Iterator[tuple[str, Polygon]]:
         """Yields (feature id, polygon) for every polygon."""
         for geometry in self._geometries():
-            for rings in _polygon_arcs(geometry):
+            polygon_arcs = {"Polygon": [geometry["arcs"]], "MultiPolygon": geometry["arcs"]}.get(geometry["type"], [])
+            for rings in polygon_arcs:
                 yield str(geometry["id"]), [self._ring(arcs) for arcs in rings]
 
     def features(self) -> dict[str, Any]:
@@ -41,9 +42,15 @@ class Topology:
         for id_, polygon in self.polygons():
             rounded = [[(round(lon, 3), round(lat, 3)) for lon, lat in ring] for ring in polygon]
             shapes.setdefault(id_, []).append(rounded)
-        features = [
-            {"type": "Feature", "id": id_, "geometry": _geojson_geometry(polygons)} for id_, polygons in shapes.items()
-        ]
+        features = []
+        for id_, polygons in shapes.items():
+            # A single polygon stays one: older plotly.js fails on a MultiPolygon without area (Tokelau at this scale).
+            is_single = len(polygons) == 1
+            geometry = {
+                "type": "Polygon" if is_single else "MultiPolygon",
+                "coordinates": polygons[0] if is_single else polygons,
+            }
+            features.append({"type": "Feature", "id": id_, "geometry": geometry})
         return {"type": "FeatureCollection", "features": features}
 
     def _geometries(self) -> Iterator[dict[str, Any]]:
@@ -55,22 +62,6 @@ class Topology:
             arc = self._arcs[index] if index >= 0 else self._arcs[~index][::-1]
             ring.extend(arc[1:] if ring else arc)  # consecutive arcs share a point
         return ring
-
-
-def _geojson_geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    # A single polygon stays a Polygon: older plotly.js fails on a MultiPolygon without area (Tokelau at this scale).
-    if len(polygons) == 1:
-        return {"type": "Polygon", "coordinates": polygons[0]}
-    return {"type": "MultiPolygon", "coordinates": polygons}
-
-
-def _polygon_arcs(geometry: dict[str, Any]) -> list[list[list[int]]]:
-    match geometry["type"]:
-        case "Polygon":
-            return [geometry["arcs"]]
-        case "MultiPolygon":
-            return list(geometry["arcs"])
-    return []
 
 
 def _decode_arc(arc: list[list[float]], transform: dict[str, Any] | None) -> Iterator[Point]:

@@ -179,13 +179,10 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as problem:
-        raise OperatorError(_first_error_message(problem)) from None
-
-
-def _first_error_message(problem: ValidationError) -> str:
-    error = problem.errors()[0]
-    if not error["loc"]:
-        return str(error["msg"]).removeprefix("Value error, ")
-    name = ENV_PREFIX + str(error["loc"][0]).upper()
-    value = "invalid" if name in SECRET_SETTINGS else repr(error["input"])
-    return f"{name} is {value}: {str(error['msg']).removeprefix('Value error, ')}."
+        error = problem.errors()[0]
+        message = str(error["msg"]).removeprefix("Value error, ")
+        if error["loc"]:
+            name = ENV_PREFIX + str(error["loc"][0]).upper()
+            value = "invalid" if name in SECRET_SETTINGS else repr(error["input"])
+            message = f"{name} is {value}: {message}."
+        raise OperatorError(message) from None

@@ -27,7 +27,7 @@ from tests.support.warehouse_fixture import FilledWarehouse
 MONDAY = date(2026, 11, 2)
 
 
-class Door:
+class CollectorProcess:
     """A collector's process: keys and rules of its own, storage that all share."""
 
     def __init__(self, database: Database, property_id: UUID) -> None:
@@ -62,7 +62,7 @@ def test_a_visitor_before_and_after_local_midnight_is_one_session(
     warehouse: FilledWarehouse, timezone: str, before: str, after: str
 ) -> None:
     update_settings(warehouse.database, warehouse.property.id, timezone=timezone, is_cookieless=True)
-    one, other = (Door(warehouse.database, warehouse.property.id) for _ in range(2))
+    one, other = (CollectorProcess(warehouse.database, warehouse.property.id) for _ in range(2))
     first, last = one.event(before, "/a"), other.event(after, "/b")
     assert first.visitor != last.visitor
     warehouse.append([first])
@@ -72,14 +72,14 @@ def test_a_visitor_before_and_after_local_midnight_is_one_session(
 
 def test_who_comes_back_after_the_gap_begins_another_session(warehouse: FilledWarehouse) -> None:
     update_settings(warehouse.database, warehouse.property.id, is_cookieless=True)
-    door = Door(warehouse.database, warehouse.property.id)
+    door = CollectorProcess(warehouse.database, warehouse.property.id)
     warehouse.append([door.event("2026-11-02 23:40", "/a"), door.event("2026-11-03 00:11", "/b")])
     assert sessions(warehouse) == [(1, "/a", "/a"), (1, "/b", "/b")]
 
 
 def test_two_collectors_that_meet_a_day_at_once_know_a_visitor_as_one(database: Database, warehouse) -> None:
     update_settings(database, warehouse.property.id, is_cookieless=True)
-    doors = [Door(database, warehouse.property.id) for _ in range(2)]
+    doors = [CollectorProcess(database, warehouse.property.id) for _ in range(2)]
     assert len({door.event("2026-11-02 09:00", "/").visitor for door in doors}) == 1
 
 

@@ -266,6 +266,31 @@ def test_event_data_is_never_html_or_a_notification_of_html():
     assert found <= {"proprium.ui.components.property_card"}  # its sparkline is a drawing of our own, made of numbers
 
 
+LOG_METHODS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
+
+
+@pytest.mark.parametrize("path", list(sources("collector")), ids=module_of)
+def test_a_log_call_of_the_collector_has_a_constant_message_and_its_values_in_fields(path: Path):
+    """A message with values cannot be searched for, and addresses slip in."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in LOG_METHODS
+        and ast.unparse(node.func.value) in {"log", "logging", "logger"}
+    ]
+    wrong = [
+        ast.unparse(call)
+        for call in calls
+        if len(call.args) != 1
+        or not isinstance(call.args[0], ast.Constant)
+        or "%" in str(call.args[0].value)
+        or {keyword.arg for keyword in call.keywords} - {"extra", "exc_info"}
+    ]
+    assert wrong == []
+
+
 # What the project is made of
 
 

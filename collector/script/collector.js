@@ -8,7 +8,7 @@
 (() => {
   // Taken at once: the page may redefine it later.
   const { document: page, location, history, navigator, fetch } = window;
-  const YEAR_S = 31536000, IDLE_MS = 3e4, LONGEST_MS = 18e5, KEPT = 20, TRIES = 3, SETTLED_MS = 100;
+  const YEAR_S = 31536000, IDLE_MS = 3e4, LONGEST_MS = 18e5, MAX_FAILED = 20, TRIES = 3, SETTLED_MS = 100;
 
   const safely = (run) => (...args) => {
     try {
@@ -82,10 +82,10 @@
     }))}]`; // one by one: old libraries give arrays a toJSON that makes a text of them
     const send = (parcels) => {
       const keep = safely(() => {
-        failed = failed.concat(parcels.filter((parcel) => ++parcel.tries < TRIES)).slice(-KEPT);
+        failed = failed.concat(parcels.filter((parcel) => ++parcel.tries < TRIES)).slice(-MAX_FAILED);
       });
       try {
-        // The Origin header names the host, but of a page whose origin is nobody's.
+        // The Origin header names the host, except for a page with an opaque origin.
         const body = written(parcels, self.origin == 'null' ? location.hostname : undefined);
         // Browsers refuse keepalive above 64 KiB, and a character has up to three bytes.
         fetch(server, { method: 'POST', body, keepalive: body.length < 2e4, credentials: 'omit' })
@@ -127,7 +127,7 @@
       path = route();
       view = random(10, 32);
       isExcluded = excluded.some((pattern) => pattern.test(location.pathname));
-      // Campaigns travel as fields of their own, and click ids are nobody's business.
+      // Campaigns travel as fields of their own, and click ids identify a person.
       const query = location.search.slice(1).split('&').filter((pair) => pair && !/^(utm_|\w*clid=)/.test(pair)).join('&');
       url = pushed.url || options.url || location.pathname + (query && '?' + query) + hash();
       engaged = sent = depth = milestone = 0;

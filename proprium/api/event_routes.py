@@ -86,8 +86,8 @@ def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
                 parsed_events.append(parsed_event)
         except (RequestRejected, UserFacingError) as problem:
             event_count = getattr(problem, "event_count", 1)  # of an array; an unreadable body counts as one event
-            collector.counters.received += event_count
-            collector.counters.rejected[problem.status] += event_count
+            collector.observers.on_received(event_count)
+            collector.observers.on_rejected(problem.status, event_count)
             raise
         return _results_response(await store_events(collector, parsed_events))
 

@@ -117,7 +117,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
     async def live_(request: Request) -> Response:
         def handle(property_: Property, _: Pairs, now: datetime, __: DataAccess) -> BaseModel:
             assert property_.number is not None
-            return serializers.serialize_live(live_visitors(warehouse, property_.number, now), now)
+            return serializers.serialize_live(live_visitors(warehouse, property_.number, now, property_.live_min), now)
 
         return await respond(request, PROPERTY_PARAMETERS, handle)
 

@@ -56,7 +56,7 @@ def install(api: FastAPI) -> None:
 
     @api.exception_handler(Exception)
     def internal_error(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("request failed", exc_info=error, extra={"method": request.method, "path": request.url.path})
         return problem_response(
             500, HTTPStatus(500).phrase, "The server could not handle the request. The server log has the details."
         )

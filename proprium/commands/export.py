@@ -45,9 +45,8 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
     from proprium.serialization import raw_events
 
     ending = file.suffix.removeprefix(".")
-    export_format = raw_events.ExportFormat(
-        {"json": "jsonl"}.get(name := _validate_format(kind or FORMAT_BY_ENDING.get(ending, ending)), name)
-    )
+    format_name = str(FORMATS.convert(kind or FORMAT_BY_ENDING.get(ending, ending), None, None))
+    export_format = raw_events.ExportFormat("jsonl" if format_name == "json" else format_name)
     with open_storage() as (_, database), progress_bar("Writing events") as progress:
         property_ = find_property(database, property_id)
         period = _period(property_, first and first.date(), last and last.date())
@@ -59,10 +58,6 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
             progress(written_count, total_count)
 
         _write(file, raw_events.stream(raw_events.events_of(database, property_, period), export_format, on_batch))
-
-
-def _validate_format(kind: str) -> str:
-    return str(FORMATS.convert(kind, None, None))
 
 
 def _period(property_: Property, first: date | None, last: date | None) -> Period | None:

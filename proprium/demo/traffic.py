@@ -136,4 +136,4 @@ class Traffic:
         try:
             await self._writer.append(events)
         except StoreUnavailable as problem:
-            log.info("sample traffic not stored", extra={"error": str(problem)})
+            log.info("sample traffic was not stored", extra={"error": str(problem)})

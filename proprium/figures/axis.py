@@ -11,8 +11,8 @@ from datetime import datetime
 
 from proprium.figures import numbers
 from proprium.i18n import N_
+from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric, Unit
 from proprium.metrics.query.period import Interval
-from proprium.metrics.results import DURATIONS, RATES, Metric
 
 MAX_LABELS = 6  # as many as fit on a phone
 _DURATION_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -46,7 +46,7 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
     else:
         size = 10.0 ** math.floor(math.log10(minimum_step))
         step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= minimum_step * (1 - 1e-9))
-        if metric is not Metric.VIEWS_PER_SESSION:
+        if metric.spec.unit is not Unit.RATIO:
             step = float(max(math.ceil(step), 1))
     quarter = step / 4
     end = max(math.ceil(highest / quarter) * quarter, step)
@@ -55,7 +55,7 @@ def value_ticks(highest: float, metric: Metric) -> tuple[list[float], float]:
 
 def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
     """Formats the ticks of a value axis in the unit of the metric."""
-    if metric is Metric.VIEWS_PER_SESSION:
+    if metric.spec.unit is Unit.RATIO:
         return [f"{tick:g}" for tick in ticks]
     if metric in RATES:
         return [f"{tick:g}%" for tick in ticks]

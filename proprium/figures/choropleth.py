@@ -11,7 +11,6 @@ from typing import Any
 
 from maps.atlas import Atlas
 from proprium.figures.template import Figure, Look, colour_scale, layout
-from proprium.figures.wording import count_text
 from proprium.metrics.results import Breakdown, BreakdownRow
 
 EDGE_SHARE = 0.03  # margin around a country, as a fraction of its longer side
@@ -24,7 +23,7 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
     rows = [row for row in countries.rows if row.value in atlas.codes]
     tiny_rows = [row for row in rows if row.value in atlas.points and atlas.points[row.value].area < MAX_DOT_AREA]
     lowest, highest = _colour_limits(rows)
-    data = [_choropleth_trace(rows, countries.unit, look)]
+    data = [_choropleth_trace(rows, countries, look)]
     if tiny_rows:
         points = [atlas.points[str(row.value)] for row in tiny_rows]
         marker = {
@@ -38,7 +37,7 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
         }
         coordinates = {"lon": [point.lon for point in points], "lat": [point.lat for point in points]}
         dots = {"type": "scattergeo", "mode": "markers", **coordinates, "marker": marker}
-        data.append({**dots, **_hover_data(tiny_rows, countries.unit)})
+        data.append({**dots, **_hover_data(tiny_rows, countries)})
     return {"data": data, "layout": _layout(look, "world", _WORLD_VIEW)}
 
 
@@ -46,7 +45,7 @@ def regions(breakdown: Breakdown, country: str, look: Look, atlas: Atlas) -> Fig
     """Draws the regions of one country. Raises KeyError if the atlas has none (`atlas.has_regions`)."""
     region_ids = set(atlas.regions(country).ids)
     rows = [row for row in breakdown.rows if row.value in region_ids]
-    data = [_choropleth_trace(rows, breakdown.unit, look)]
+    data = [_choropleth_trace(rows, breakdown, look)]
     return {"data": data, "layout": _layout(look, country, _country_view(country, atlas))}
 
 
@@ -55,7 +54,7 @@ def border(look: Look) -> dict[str, Any]:
     return {"color": look.value.card, "width": 0.6}
 
 
-def _choropleth_trace(rows: list[BreakdownRow], unit: str, look: Look) -> Figure:
+def _choropleth_trace(rows: list[BreakdownRow], breakdown: Breakdown, look: Look) -> Figure:
     lowest, highest = _colour_limits(rows)
     return {
         "type": "choropleth",
@@ -67,17 +66,17 @@ def _choropleth_trace(rows: list[BreakdownRow], unit: str, look: Look) -> Figure
         "colorscale": colour_scale(look),
         "showscale": False,
         "marker": {"line": border(look)},
-        **_hover_data(rows, unit),
+        **_hover_data(rows, breakdown),
     }
 
 
-def _hover_data(rows: list[BreakdownRow], unit: str) -> Figure:
+def _hover_data(rows: list[BreakdownRow], breakdown: Breakdown) -> Figure:
     """Returns code, name and count of each row, for clicks and tooltips.
 
     Names are escaped, since Plotly interprets HTML tags.
     """
     return {
-        "customdata": [[row.value, escape(row.label), count_text(row.count, unit)] for row in rows],
+        "customdata": [[row.value, escape(row.label), breakdown.count_text(row.count)] for row in rows],
         "hovertemplate": "<b>%{customdata[1]}</b><br>%{customdata[2]}<extra></extra>",
     }
 

@@ -6,7 +6,6 @@ import math
 from calendar import day_abbr
 
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis
-from proprium.figures.wording import count_text
 from proprium.i18n import gettext as _
 from proprium.metrics.labels import label_of
 from proprium.metrics.results import Breakdown, Dimension
@@ -40,7 +39,7 @@ def heatmap(cells: Breakdown, look: Look) -> Figure:
         # Filter value, label and count of each cell, for clicks and tooltips.
         "customdata": [
             [
-                [value, label_of(Dimension.WEEKDAY_HOUR, value), count_text(counts.get(value, 0), cells.unit)]
+                [value, label_of(Dimension.WEEKDAY_HOUR, value), cells.count_text(counts.get(value, 0))]
                 for value in (f"{day}-{hour}" for hour in HOURS)
             ]
             for day in WEEKDAYS
@@ -63,4 +62,4 @@ def busiest_hour_text(cells: Breakdown) -> str:
         return _("No data in this period")
     busiest_row = max(cells.rows, key=lambda row: row.count)
     hour = label_of(Dimension.WEEKDAY_HOUR, busiest_row.value)
-    return _("Busiest hour: {hour}, {count}", hour=hour, count=count_text(busiest_row.count, cells.unit))
+    return _("Busiest hour: {hour}, {count}", hour=hour, count=cells.count_text(busiest_row.count))

@@ -12,7 +12,7 @@ from proprium.i18n import gettext as _
 from proprium.metrics.results import Breakdown, BreakdownRow, BreakdownTableRow, Dimension
 
 NameLookup = Callable[[str, str], str]
-NAMED_DIMENSIONS = frozenset({Dimension.COUNTRY.value, Dimension.REGION.value, Dimension.BOT_CATEGORY.value})
+NAMED_DIMENSIONS = frozenset(dimension.value for dimension in Dimension if dimension.spec.codes is not None)
 """Dimensions whose values are codes in the warehouse; users read and search their display names."""
 
 R = TypeVar("R", BreakdownRow, BreakdownTableRow)

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from proprium.metrics.results import DURATIONS, RATES, Metric
+from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric, Unit, by_group
 
 NO_VALUE = "–"
 MINUS = "\u2212"
 
-METRIC_TITLES: dict[Metric, str] = {
-    Metric.VISITORS: "Visitors",
-    Metric.NEW_VISITORS: "New visitors",
-    Metric.SESSIONS: "Sessions",
-    Metric.PAGE_VIEWS: "Page views",
-    Metric.VIEWS_PER_SESSION: "Views per session",
-    Metric.BOUNCE_RATE: "Bounce rate",
-    Metric.ENGAGEMENT_RATE: "Engagement",
-    Metric.VISIT_DURATION: "Visit duration",
-    Metric.TIME_ON_PAGE: "Time on page",
-    Metric.SCROLL_DEPTH: "Scroll depth",
-    Metric.EXIT_RATE: "Exit rate",
-    Metric.CLICKS: "Clicks",
-    Metric.SCROLLS: "Scrolls",
-    Metric.EVENTS: "Events",
-    Metric.CONVERSIONS: "Conversions",
-    Metric.CONVERSION_RATE: "Conversion rate",
-}
-GOAL_METRICS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
-TABLE_METRICS = frozenset({Metric.EXIT_RATE})
-"""Metrics that are shown in tables only: they describe a page and say little about a whole site."""
-
-
-def card_metrics(*, has_goals: bool) -> tuple[Metric, ...]:
-    """Returns the metrics that dashboards and reports show on cards, in their order."""
-    hidden_metrics = TABLE_METRICS if has_goals else TABLE_METRICS | GOAL_METRICS
-    return tuple(metric for metric in METRIC_TITLES if metric not in hidden_metrics)
+METRIC_TITLES: dict[Metric, str] = {metric: metric.spec.title for metric in by_group(has_goals=True)}
+"""Titles from the catalog, in the order of the cards."""
 
 
 def format_metric(metric: Metric, value: float | None) -> str:
@@ -44,14 +19,14 @@ def format_metric(metric: Metric, value: float | None) -> str:
         return percent(value)
     if metric in DURATIONS:
         return duration(value)
-    if metric is Metric.VIEWS_PER_SESSION:
+    if metric.spec.unit is Unit.RATIO:
         return f"{value:.2f}"
     return short(value)
 
 
 def format_metric_exact(metric: Metric, value: float | None) -> str:
     """Formats a value for tooltips and tables, counts unrounded: "12,431"."""
-    if value is None or metric in RATES | DURATIONS or metric is Metric.VIEWS_PER_SESSION:
+    if value is None or metric in RATES | DURATIONS or metric.spec.unit is Unit.RATIO:
         return format_metric(metric, value)
     return exact(value)
 

@@ -1,11 +1,11 @@
-"""Wording of counts, changes, filters and periods, the same on the dashboard and in reports."""
+"""Wording of changes, filters and periods, the same on the dashboard and in reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from proprium.figures.names import NameLookup
-from proprium.i18n import N_, ngettext
+from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.comparison import Change, ChangeFormat
 from proprium.metrics.query.filters import Filter, Operator, dimension_name
@@ -18,20 +18,6 @@ BY_INTERVAL = {
     Interval.WEEK: N_("by week"),
     Interval.MONTH: N_("by month"),
 }
-
-
-def count_text(count: int, unit: str) -> str:
-    """Formats a count with its unit, one of `Breakdown.unit`: "1 visitor", "35 page views"."""
-    match unit:
-        case "visitors":
-            return ngettext("{count} visitor", "{count} visitors", count)
-        case "sessions":
-            return ngettext("{count} session", "{count} sessions", count)
-        case "page views":
-            return ngettext("{count} page view", "{count} page views", count)
-        case "hits":
-            return ngettext("{count} hit", "{count} hits", count)
-    return ngettext("{count} event", "{count} events", count)
 
 
 def change_text(change: Change) -> str:

@@ -55,8 +55,14 @@ class LiveQueries:
         watched_numbers = [
             property_number for property_number in property_numbers if property_number in topics_by_property
         ]
+
+        def schedule() -> None:
+            for property_number in watched_numbers:
+                for topic in self._topics_by_property.get(property_number, ()):
+                    topic.schedule()
+
         if watched_numbers and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._schedule, watched_numbers)
+            loop.call_soon_threadsafe(schedule)
 
     def subscribe(
         self,
@@ -79,7 +85,8 @@ class LiveQueries:
         self._loop = asyncio.get_running_loop()
         topic = self._topics.get((property_number, key))
         if topic is None:
-            topic = _Topic(self, property_number, key, compute, is_same or _is_equal, refresh_interval_s)
+            is_same = is_same or (lambda previous, current: bool(previous == current))
+            topic = _Topic(self, property_number, key, compute, is_same, refresh_interval_s)
             self._topics[property_number, key] = topic
             self._topics_by_property.setdefault(property_number, []).append(topic)
         subscription: Subscription[T] = Subscription(topic, callback, on_error)
@@ -106,12 +113,7 @@ class LiveQueries:
             topic.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _schedule(self, property_numbers: Iterable[int]) -> None:
-        for property_number in property_numbers:
-            for topic in self._topics_by_property.get(property_number, ()):
-                topic.schedule()
-
-    def _remove_topic(self, topic: _Topic) -> None:
+    def remove_topic(self, topic: _Topic) -> None:
         if self._topics.pop((topic.property_number, topic.key), None) is None:
             return
         remaining_topics = [
@@ -207,7 +209,8 @@ class _Topic:
 
         A stale result is delivered as well while it is younger than MAX_INTERVAL_S.
         """
-        self._is_stale = self._is_stale or self._is_refresh_due()
+        if self._refresh_interval_s is not None and self._loop.time() - self._started_s >= self._refresh_interval_s:
+            self._is_stale = True
         is_recent = self._loop.time() - self._result_started_s < MAX_INTERVAL_S
         if self._result is not NO_RESULT and (is_recent or not self._is_stale):
             subscription.deliver(self._result)
@@ -230,13 +233,10 @@ class _Topic:
         self._subscriptions.clear()
         self._deadline.cancel()
         self.cancel_timer_if_idle()
-        self._live_queries._remove_topic(self)
+        self._live_queries.remove_topic(self)
 
     def is_active(self) -> bool:
         return any(not subscription.is_paused for subscription in self._subscriptions)
-
-    def _is_refresh_due(self) -> bool:
-        return self._refresh_interval_s is not None and self._loop.time() - self._started_s >= self._refresh_interval_s
 
     def _set_timer(self) -> None:
         """Sets the timer to the time of the next computation.
@@ -249,16 +249,15 @@ class _Topic:
             self._timer.cancel()
             self._timer = None
         if self._is_stale:
-            due_s = max(self._started_s + self._interval_s(), self._loop.time())
+            total_cpu_s = self._live_queries.active_cpu_s
+            idle_s = max(IDLE_PER_CPU_SECOND * self.last_cpu_s, TOTAL_IDLE_PER_CPU_SECOND * total_cpu_s)
+            interval_s = max(self._live_queries.min_interval_s, min(MAX_INTERVAL_S, idle_s))
+            due_s = max(self._started_s + interval_s, self._loop.time())
         elif self._refresh_interval_s is not None:
             due_s = self._started_s + self._refresh_interval_s
         else:
             return
         self._timer = self._loop.call_at(due_s, self._start_computation)
-
-    def _interval_s(self) -> float:
-        idle_s = max(IDLE_PER_CPU_SECOND * self.last_cpu_s, TOTAL_IDLE_PER_CPU_SECOND * self._live_queries.active_cpu_s)
-        return max(self._live_queries.min_interval_s, min(MAX_INTERVAL_S, idle_s))
 
     def _start_computation(self) -> None:
         self._timer = None
@@ -288,7 +287,11 @@ class _Topic:
             self._is_stale = True
             self._task = None
             is_defect = not isinstance(problem, UserFacingError)
-            log.warning("live query of property %s failed: %s", self.property_number, problem, exc_info=is_defect)
+            log.warning(
+                "live query failed",
+                exc_info=is_defect,
+                extra={"property_number": self.property_number, "error": str(problem)},
+            )
             for subscription in self._active_subscriptions():
                 subscription.report_error(problem)
             return  # the next change retries; a retry loop would only repeat the error
@@ -321,7 +324,3 @@ def _compute_with_deadline(deadline: QueryDeadline, compute: Callable[[], T]) ->
     with with_deadline(deadline):
         deadline.check()
         return compute(), thread_time() - started_s
-
-
-def _is_equal(previous: Any, current: Any) -> bool:
-    return bool(previous == current)

@@ -8,21 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from proprium.metrics.query.buckets import Buckets
+from proprium.metrics.aggregate import WHOLE_PERIOD, SumsByBucket, add_sums, additive_sums, total_facts
+from proprium.metrics.query.buckets import Buckets, calendar_buckets
 from proprium.metrics.query.period import Interval
-from proprium.metrics.query.query import Query, normalised_query
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dimension, Totals
 from proprium.metrics.top_lists import top_lists
-from proprium.metrics.totals_query import SumsByBucket, add_sums, query_sums, query_totals
-from proprium.warehouse.query_cache import INVALIDATION_REACH
+from proprium.metrics.totals import Timelines, TotalsByBucket, query_totals, timelines_of
+from proprium.warehouse.query_cache import INVALIDATION_REACH, PropertyCache
 from proprium.warehouse.schema import event, position
-
-if TYPE_CHECKING:
-    from proprium.warehouse.warehouse import Warehouse
 
 MAX_CUSTOM_EVENTS = 500
 
@@ -35,94 +32,82 @@ _UNAFFECTED_BY_EVENTS = datetime.min.replace(tzinfo=UTC)
 class CachedReader:
     """Reads through the query cache, for one property and one snapshot.
 
-    Create it before the connection is opened, so that what is read is at least as new as the cache version noted here.
+    The cache is taken before the connection is opened, so that what is read is at least as new as its version.
     """
 
-    def __init__(self, warehouse: Warehouse, property_number: int) -> None:
-        self._query_cache, self._property_number = warehouse.query_cache, property_number
-        self._cache_version = self._query_cache.current_version()
+    def __init__(self, cache: PropertyCache, property_number: int) -> None:
+        self._cache, self._property_number = cache, property_number
 
-    def totals(self, connection: Connection, query: Query, buckets: Buckets) -> Mapping[int | None, Totals]:
-        """Returns `totals_query.query_totals`, cached until the period is invalidated."""
-        key = ("totals", normalised_query(query), buckets.keys[:1], buckets.keys[-1:])
+    def period(self, connection: Connection, query: Query) -> tuple[Totals, Timelines]:
+        """Returns the totals and timelines of the query's period, cached until it is invalidated."""
+        buckets = calendar_buckets(query.period, query.interval, query.now)
+        key = ("totals", query.normalised, buckets.keys[:1], buckets.keys[-1:])
 
-        def compute() -> Mapping[int | None, Totals]:
+        def compute() -> TotalsByBucket:
             return query_totals(connection, query, buckets, self._sums(connection, query, buckets))
 
-        return self._query_cache.get_or_compute(
-            key, self._property_number, query.period.end_utc, self._cache_version, compute
-        )
+        totals_by_bucket = self._cache.get_or_compute(key, query.period.end_utc, compute)
+        return totals_by_bucket[WHOLE_PERIOD], timelines_of(query, buckets, totals_by_bucket)
 
     def _sums(self, connection: Connection, query: Query, buckets: Buckets) -> SumsByBucket:
-        """Returns the additive counts, with those of closed days from the cache.
+        """Returns the additive facts, with those of closed days from the cache.
 
+        A day is closed when new events cannot change it: INVALIDATION_REACH + LATE_ARRIVAL_TOLERANCE after its end.
         Closed days are computed apart only from the second request on: a query that runs once is not split.
         """
-        closed_query, open_query = _split_closed_days(query)
-        if closed_query is None:
-            return query_sums(connection, query, buckets)
-        cache_key, covers_until = (normalised_query(closed_query), buckets.keys[:1]), closed_query.period.end_utc
-        if not self._query_cache.get(("sums requested", *cache_key)):
-            self._query_cache.put(
-                ("sums requested", *cache_key), self._property_number, covers_until, self._cache_version, True
-            )
-            return query_sums(connection, query, buckets)
-        closed_sums = self._query_cache.get_or_compute(
-            ("sums", *cache_key),
-            self._property_number,
-            covers_until,
-            self._cache_version,
-            lambda: query_sums(connection, closed_query, buckets),
-        )
-        return add_sums(closed_sums, query_sums(connection, open_query, buckets))
+        query, now = query.normalised, query.now
+        period, facts = query.period, total_facts(query)
+        closed_end = min(now - INVALIDATION_REACH - LATE_ARRIVAL_TOLERANCE, period.end_utc).astimezone(period.zone)
+        closed_end = datetime.combine(closed_end.date(), time(), period.zone)
+        closed_query = replace(query, period=replace(period, key="closed", end=closed_end, label=""))
+        covers_until = closed_query.period.end_utc
+        request_key = ("sums requested", closed_query, buckets.keys[:1])
+
+        def read(part: Query) -> SumsByBucket:
+            return additive_sums(connection, part, facts, buckets)
+
+        if closed_end.astimezone(UTC) <= period.start_utc:
+            return read(query)
+        if not self._cache.get(request_key):
+            self._cache.put(request_key, covers_until, True)
+            return read(query)
+        key = ("sums", closed_query, buckets.keys[:1])
+        closed_sums = self._cache.get_or_compute(key, covers_until, lambda: read(closed_query))
+        return add_sums(closed_sums, read(replace(query, period=replace(period, start=closed_end))))
 
     def top_lists(
         self, connection: Connection, query: Query, dimensions: Collection[Dimension]
     ) -> Mapping[Dimension, Breakdown]:
         """Returns the first rows of each dimension; those that are not cached are computed in one pass."""
-        cache_query = replace(normalised_query(query), interval=Interval.DAY, custom_cards=(), goals=(), goal="")
-        cached_lists = {name: self._query_cache.get(("top list", cache_query, name)) for name in dimensions}
+        query = replace(query.normalised, interval=Interval.DAY, custom_cards=(), goals=(), goal="")
+        cached_lists = {name: self._cache.get(("top list", query, name)) for name in dimensions}
         missing_dimensions = tuple(name for name, breakdown in cached_lists.items() if breakdown is None)
         if not missing_dimensions:
             return cached_lists
         covers_until = query.period.end_utc
-        computed_lists = self._query_cache.get_or_compute(
-            ("top lists", cache_query, missing_dimensions),
-            self._property_number,
+        computed_lists = self._cache.get_or_compute(
+            ("top lists", query, missing_dimensions),
             covers_until,
-            self._cache_version,
-            lambda: top_lists(connection, cache_query, missing_dimensions),
+            lambda: top_lists(connection, query, missing_dimensions),
         )
         for name, breakdown in computed_lists.items():
-            self._query_cache.put(
-                ("top list", cache_query, name), self._property_number, covers_until, self._cache_version, breakdown
-            )
+            key = ("top list", query, name)
+            self._cache.put(key, covers_until, breakdown)
         return {**cached_lists, **computed_lists}
 
     def custom_events(self, connection: Connection) -> tuple[str, ...]:
         """Returns the sorted names of all custom events; reads only events since the last call."""
         key = ("custom events", self._property_number)
-        last_seq, names = self._query_cache.get(key) or (0, frozenset())
+        last_seq, names = self._cache.get(key) or (0, frozenset())
         current_seq = connection.scalar(select(position.c.event_seq)) or 0
         new_names = select(event.c.event).where(
             event.c.property == self._property_number, event.c.is_custom, event.c.seq > last_seq
         )
         names |= set(connection.scalars(new_names.distinct().limit(MAX_CUSTOM_EVENTS)))
-        self._query_cache.put(
-            key, self._property_number, _UNAFFECTED_BY_EVENTS, self._cache_version, (current_seq, names)
-        )
+        self._cache.put(key, _UNAFFECTED_BY_EVENTS, (current_seq, names))
         return tuple(sorted(names)[:MAX_CUSTOM_EVENTS])
 
-
-def _split_closed_days(query: Query) -> tuple[Query | None, Query]:
-    """Splits a query into its closed days and the rest; the first is None where no day is closed.
-
-    A day is closed when new events cannot change it: INVALIDATION_REACH + LATE_ARRIVAL_TOLERANCE after its end.
-    """
-    period = query.period
-    closed_end = min(query.now - INVALIDATION_REACH - LATE_ARRIVAL_TOLERANCE, period.end_utc).astimezone(period.zone)
-    closed_end = datetime.combine(closed_end.date(), time(), period.zone)
-    if closed_end.astimezone(UTC) <= period.start_utc:
-        return None, query
-    closed_period = replace(period, key="closed", end=closed_end, label="")
-    return replace(query, period=closed_period), replace(query, period=replace(period, start=closed_end))
+    def has_events(self, connection: Connection) -> bool:
+        """Returns True where the property has an event in the warehouse, bots included."""
+        first_event = select(event.c.seq).where(event.c.property == self._property_number).limit(1)
+        return connection.execute(first_event).first() is not None

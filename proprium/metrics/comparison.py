@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from proprium.metrics.results import DURATIONS, RATES, Metric
+from proprium.metrics.catalog.metrics import Metric, Unit
 
 MIN_COUNT_FOR_PERCENT = 30
 """Where both counts are lower, a percentage would be noise: the difference is shown instead."""
-
-LOWER_IS_BETTER = frozenset({Metric.BOUNCE_RATE, Metric.EXIT_RATE})
-COUNT_METRICS = frozenset(Metric) - RATES - DURATIONS - {Metric.VIEWS_PER_SESSION}
 
 
 class ChangeFormat(StrEnum):
@@ -38,19 +35,22 @@ def change(current: float | None, previous: float | None, metric: Metric | None 
     """
     if current is None or previous is None or (current == 0 and previous == 0):
         return Change(ChangeFormat.NONE, "–", None)
-    if metric in RATES:
-        return _format_change(ChangeFormat.DIFFERENCE, current - previous, metric, " pp")
+    unit = Unit.COUNT if metric is None else metric.spec.unit
+    lower_is_better = metric is not None and metric.spec.lower_is_better
+    if unit is Unit.PERCENT:
+        return _format_change(ChangeFormat.DIFFERENCE, current - previous, " pp", lower_is_better=lower_is_better)
     if previous == 0:
-        return Change(ChangeFormat.NEW, "new", metric not in LOWER_IS_BETTER)
-    if (metric is None or metric in COUNT_METRICS) and max(current, previous) < MIN_COUNT_FOR_PERCENT:
-        return _format_change(ChangeFormat.DIFFERENCE, current - previous, metric)
-    return _format_change(ChangeFormat.PERCENT, 100 * (current - previous) / previous, metric, "%")
+        return Change(ChangeFormat.NEW, "new", not lower_is_better)
+    if unit is Unit.COUNT and max(current, previous) < MIN_COUNT_FOR_PERCENT:
+        return _format_change(ChangeFormat.DIFFERENCE, current - previous, lower_is_better=lower_is_better)
+    percent = 100 * (current - previous) / previous
+    return _format_change(ChangeFormat.PERCENT, percent, "%", lower_is_better=lower_is_better)
 
 
-def _format_change(kind: ChangeFormat, value: float, metric: Metric | None, unit: str = "") -> Change:
+def _format_change(kind: ChangeFormat, value: float, unit: str = "", *, lower_is_better: bool) -> Change:
     is_whole_number = (kind is ChangeFormat.DIFFERENCE and not unit) or abs(value) >= 1000
     digits = f"{abs(value):,.0f}" if is_whole_number else f"{abs(value):,.1f}"
     if not digits.strip("0."):
         return Change(kind, "0" + unit, None, 0.0)
-    is_good = (value > 0) != (metric in LOWER_IS_BETTER)
+    is_good = (value > 0) != lower_is_better
     return Change(kind, ("+" if value > 0 else "−") + digits + unit, is_good, value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from proprium.metrics.query.query import Query
-from proprium.metrics.where import chosen_hits
+from proprium.metrics.where import Selection
 from proprium.storage.public_keys import can_be_public
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event
@@ -34,7 +34,7 @@ def data_keys(warehouse: Warehouse, query: Query, *, limit: int = DEFAULT_LIMIT)
     if public is not None and not public:
         return ()
     keys_statement = select(dialect.json_keys(event.c.data).label("key")).where(
-        chosen_hits(query), event.c.data.is_not(None)
+        Selection(query).hits, event.c.data.is_not(None)
     )
     keys = keys_statement.subquery("sent")
     count_column = func.count().label("count")

@@ -1,34 +1,29 @@
-"""Metric definitions: the text that explains each metric on its card and in the explain panel.
+"""Metric definitions as texts, with the session timeout and engagement threshold of the query's property.
 
-tests/metrics/test_definitions.py tests them. Session timeout and engagement threshold are named with their
-defaults; a property may set its own.
+tests/metrics/test_definitions.py tests what they say.
 """
 
 from __future__ import annotations
 
-from proprium.metrics.results import Metric
+from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
+from proprium.metrics.catalog.metrics import DAILY_VISITORS_DEFINITION, DAILY_VISITORS_TITLE, Metric
+from proprium.metrics.query.query import Limits
+from proprium.metrics.results import Totals
 
-DEFINITIONS: dict[Metric, str] = {
-    Metric.VISITORS: "Unique visitors, as far as their browsers can be distinguished.",
-    Metric.NEW_VISITORS: "First-time visitors: session_start events.",
-    Metric.SESSIONS: "Visits. A visit ends after 30 minutes of inactivity (by default), or after 24 hours.",
-    Metric.PAGE_VIEWS: "Pages loaded, including route changes in single-page apps.",
-    Metric.VIEWS_PER_SESSION: "Page views divided by sessions.",
-    Metric.BOUNCE_RATE: (
-        "Bounced sessions divided by all sessions. A session bounces with one page view, under 10 s of engagement "
-        "(by default), no link click and no custom event."
-    ),
-    Metric.VISIT_DURATION: "Median time from the first hit of a session to its last activity.",
-    Metric.TIME_ON_PAGE: (
-        "Average time that a page was visible and its visitor active, over page views of at least 1 s."
-    ),
-    Metric.ENGAGEMENT_RATE: "Share of sessions that did not bounce.",
-    Metric.SCROLL_DEPTH: "How far pages were scrolled: average maximum depth of the page views that reported it.",
-    Metric.EXIT_RATE: "Share of page views that were the last of their session.",
-    Metric.CLICKS: "Clicks reported by the tracking script.",
-    Metric.SCROLLS: "Scroll events reported by the tracking script.",
-    Metric.EVENTS: "All events from humans; bots are excluded.",
-    Metric.CONVERSIONS: "Sessions that reached a goal, each counted once.",
-    Metric.CONVERSION_RATE: "Share of sessions that reached a goal, under the same filters.",
-}
-DAILY_VISITORS_DEFINITION = "Sum of daily unique visitors: without a cookie, a visitor is recognised for one day only."
+
+def definition(metric: Metric, limits: Limits, totals: Totals | None = None) -> str:
+    """Returns what a metric means under a property's limits; with `totals`, what that value of it means."""
+    if metric is Metric.VISITORS and totals is not None and totals.daily_visitors:
+        return _(DAILY_VISITORS_DEFINITION)
+    return _(
+        metric.spec.definition,
+        session_timeout=ngettext("{count} minute", "{count} minutes", limits.session_timeout_min),
+        engagement_threshold=f"{limits.engagement_threshold_s:,} s",
+    )
+
+
+def title(metric: Metric, totals: Totals) -> str:
+    """Returns a metric's title. Sums of daily visitors count people repeatedly, so they are titled as such."""
+    is_daily = metric is Metric.VISITORS and totals.daily_visitors
+    return _(DAILY_VISITORS_TITLE if is_daily else metric.spec.title)

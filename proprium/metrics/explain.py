@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
 
-from proprium.metrics import where
-from proprium.metrics.aggregates import COLUMNS_BY_METRIC
-from proprium.metrics.definitions import DEFINITIONS
+from proprium.i18n import N_
+from proprium.i18n import gettext as _
+from proprium.metrics.aggregate import WHOLE_PERIOD, time_statements
+from proprium.metrics.definitions import definition
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.results import Metric
-from proprium.metrics.totals_query import WHOLE_PERIOD, query_totals, statements_for
+from proprium.metrics.totals import query_totals
+from proprium.metrics.where import Selection
 from proprium.warehouse.schema import event, left_out, session
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
 NameOf = Callable[[str, str], str]
 
-GOAL_METRICS = frozenset({Metric.CONVERSIONS, Metric.CONVERSION_RATE})
-EXCLUSION_LABELS = {"country": "Excluded countries", "path": "Excluded paths", "user_agent": "Excluded User-Agents"}
+EXCLUSION_LABELS = {
+    "country": N_("Excluded countries"),
+    "path": N_("Excluded paths"),
+    "user_agent": N_("Excluded User-Agents"),
+}
 """Labels by warehouse.left_out.reason."""
 
 
@@ -70,76 +75,65 @@ def explain(
     `rejected_counts`: events of the period that the collector rejected, by reason, as far as they are stored.
     `name_of(dimension, value)` turns codes in filter labels into names.
     """
+    period, selection = query.period, Selection(query)
     with warehouse.read() as connection:
+        totals = query_totals(connection, query)[WHOLE_PERIOD]
         return Explanation(
             metric=metric,
-            definition=DEFINITIONS[metric],
-            value=query_totals(connection, query)[WHOLE_PERIOD].value(metric),
-            window=_window(query),
+            definition=definition(metric, query.limits, totals),
+            value=totals.value(metric),
+            window=(
+                (_("From"), f"{period.start:%Y-%m-%d %H:%M}"),
+                (_("Until"), f"{period.end:%Y-%m-%d %H:%M}"),
+                (_("Time zone"), query.timezone.key),
+                (_("In UTC"), f"{period.start_utc:%Y-%m-%d %H:%M} – {period.end_utc:%Y-%m-%d %H:%M}"),
+            ),
             steps=tuple(_funnel_steps(connection, query, name_of)),
-            left_out=tuple(_exclusions(connection, query, rejected_counts or {})),
-            sql=_sql(connection, query, metric),
+            left_out=tuple(
+                exclusion for exclusion in _exclusions(connection, selection, rejected_counts or {}) if exclusion.count
+            ),
+            sql=";\n\n".join(
+                str(statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+                for statement in _readable_statements(query, metric)
+            ),
         )
-
-
-def _window(query: Query) -> tuple[tuple[str, str], ...]:
-    period = query.period
-    return (
-        ("From", f"{period.start:%Y-%m-%d %H:%M}"),
-        ("Until", f"{period.end:%Y-%m-%d %H:%M}"),
-        ("Time zone", query.timezone.key),
-        ("In UTC", f"{period.start_utc:%Y-%m-%d %H:%M} – {period.end_utc:%Y-%m-%d %H:%M}"),
-    )
 
 
 def _funnel_steps(connection: Connection, query: Query, name_of: NameOf) -> Iterator[FunnelStep]:
-    unfiltered_query = query.with_filters()
-    session_count = _count_sessions(connection, unfiltered_query)
-    yield FunnelStep(
-        "All stored events",
-        _count_hits(connection, where.hits_in_period(query)),
-        session_count,
-    )
+    unfiltered = Selection(query.with_filters())
+    session_count = _count_sessions(connection, unfiltered)
+    yield FunnelStep(_("All stored events"), _count_hits(connection, unfiltered.hits_in_period), session_count)
     if query.audience is not Audience.ALL:
-        audience_hit_count = _count_hits(connection, where.chosen_hits(unfiltered_query))
-        yield FunnelStep(
-            "From humans" if query.audience is Audience.HUMANS else "From bots", audience_hit_count, session_count
-        )
+        label = _("From humans") if query.audience is Audience.HUMANS else _("From bots")
+        yield FunnelStep(label, _count_hits(connection, unfiltered.hits), session_count)
     for filter_count, filter_ in enumerate(query.filters, start=1):
-        narrowed_query = query.with_filters(*query.filters[:filter_count])
-        hit_count = _count_hits(connection, where.chosen_hits(narrowed_query))
-        yield FunnelStep(filter_.label(name_of), hit_count, _count_sessions(connection, narrowed_query))
+        narrowed = Selection(query.with_filters(*query.filters[:filter_count]))
+        hit_count = _count_hits(connection, narrowed.hits)
+        yield FunnelStep(filter_.label(name_of), hit_count, _count_sessions(connection, narrowed))
 
 
-def _exclusions(connection: Connection, query: Query, rejected_counts: Mapping[str, int]) -> Iterator[ExcludedHits]:
-    is_in_period = where.hits_in_period(query)
-    if query.audience is Audience.HUMANS and (bot_count := _count_hits(connection, and_(is_in_period, event.c.is_bot))):
+def _exclusions(
+    connection: Connection, selection: Selection, rejected_counts: Mapping[str, int]
+) -> Iterator[ExcludedHits]:
+    """Yields each reason with its number of hits, which may be 0."""
+    query, is_human = selection.query, and_(selection.hits_in_period, not_(event.c.is_bot))
+    if query.audience is Audience.HUMANS:
         yield ExcludedHits(
-            "Bots", bot_count, "Known crawlers, monitors and automated browsers are reported only under Bots."
+            _("Bots"),
+            _count_hits(connection, and_(selection.hits_in_period, event.c.is_bot)),
+            _("Known crawlers, monitors and automated browsers are reported only under Bots."),
         )
-    is_duplicate_view = and_(is_in_period, not_(event.c.is_bot), event.c.event == "page_view", not_(event.c.is_view))
-    if count := _count_hits(connection, is_duplicate_view):
-        yield ExcludedHits(
-            "Duplicate page views", count, "The same visitor on the same path again within 1 s, without a view_id."
-        )
-    if count := _count_hits(connection, and_(is_in_period, not_(event.c.is_bot), event.c.visitor.is_(None))):
-        yield ExcludedHits(
-            "Without a visitor",
-            count,
-            "Server-side events without a user_id count as events, not as visitors or sessions.",
-        )
-    for reason, count in _excluded_counts(connection, query):
-        yield ExcludedHits(EXCLUSION_LABELS[reason], count, "Excluded from every metric by the property's settings.")
-    for reason, count in rejected_counts.items():
-        yield ExcludedHits(
-            f"Rejected: {reason}",
-            count,
-            "Rejected by the collector, never counted. The newest are under Rejected events.",
-        )
-
-
-def _excluded_counts(connection: Connection, query: Query) -> list[tuple[str, int]]:
-    statement = (
+    yield ExcludedHits(
+        _("Duplicate page views"),
+        _count_hits(connection, and_(is_human, event.c.event == "page_view", not_(event.c.is_view))),
+        _("The same visitor on the same path again within 1 s, without a view_id."),
+    )
+    yield ExcludedHits(
+        _("Without a visitor"),
+        _count_hits(connection, and_(is_human, event.c.visitor.is_(None))),
+        _("Server-side events without a user_id count as events, not as visitors or sessions."),
+    )
+    excluded_counts = (
         select(left_out.c.reason, func.count())
         .where(
             left_out.c.property == query.property_number,
@@ -149,30 +143,29 @@ def _excluded_counts(connection: Connection, query: Query) -> list[tuple[str, in
         .group_by(left_out.c.reason)
         .order_by(left_out.c.reason)
     )
-    return [(row[0], row[1]) for row in connection.execute(statement)]
+    for reason, count in connection.execute(excluded_counts):
+        explanation = _("Excluded from every metric by the property's settings.")
+        yield ExcludedHits(_(EXCLUSION_LABELS[reason]), count, explanation)
+    for reason, count in rejected_counts.items():
+        explanation = _("Rejected by the collector, never counted. The newest are under Rejected events.")
+        yield ExcludedHits(_("Rejected: {reason}", reason=reason), count, explanation)
 
 
 def _count_hits(connection: Connection, condition: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(event).where(condition)) or 0
 
 
-def _count_sessions(connection: Connection, query: Query) -> int:
-    return connection.scalar(select(func.count()).select_from(session).where(where.chosen_sessions(query))) or 0
+def _count_sessions(connection: Connection, selection: Selection) -> int:
+    return connection.scalar(select(func.count()).select_from(session).where(selection.sessions)) or 0
 
 
-def _sql(connection: Connection, query: Query, metric: Metric) -> str:
-    """Returns the metric's statements with their values inlined, to read or to run at a SQL prompt.
+def _readable_statements(query: Query, metric: Metric) -> tuple[Select[Any], ...]:
+    """Returns the metric's statements, to read or to run at a SQL prompt.
 
-    Returns "" where the SQL would show the private values that a goal is defined by.
+    Returns none where the SQL would show the private values that a goal is defined by.
     """
     visible_goals = tuple(goal for goal in query.goals if query.data_access.allows_all(goal.filters))
-    if metric in GOAL_METRICS and visible_goals != query.goals:
-        return ""
-    query = replace(query, goals=visible_goals)
-    return ";\n\n".join(
-        _literal_sql(connection, statement) for statement in statements_for(query, COLUMNS_BY_METRIC[metric])
-    )
-
-
-def _literal_sql(connection: Connection, statement: Any) -> str:
-    return str(statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    if metric.spec.needs_goals and visible_goals != query.goals:
+        return ()
+    statements = time_statements(replace(query, goals=visible_goals).normalised, metric.spec.facts, None)
+    return (*statements.additive, *statements.others)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, case, func, not_, select
 
+from proprium.metrics.query.query import DEFAULT_LIMITS
 from proprium.metrics.results import LiveVisitors
 from proprium.warehouse.schema import event
 
 if TYPE_CHECKING:
     from proprium.warehouse.warehouse import Warehouse
 
-DEFAULT_LIVE_MINUTES = 5
+DEFAULT_LIVE_MINUTES = DEFAULT_LIMITS.live_window_min
 """The online-now window in minutes, unless the property sets another one."""
 HALF_HOUR = timedelta(minutes=30)  # the second window, shown in the tooltip
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, case, func, not_, select, tuple_
 
+from proprium.metrics.catalog.expressions import HOUR_US
 from proprium.metrics.live import DEFAULT_LIVE_MINUTES
-from proprium.metrics.query.buckets import HOUR_US
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -46,9 +46,7 @@ def overview(warehouse: Warehouse, property_numbers: Sequence[int], now: datetim
     if not property_numbers:
         return {}
     with warehouse.read() as connection:
-        overviews = _all_time(connection, property_numbers)
-        overviews = _with_sessions(connection, overviews)
-        return _with_last_hours(connection, overviews, now)
+        return _with_last_hours(connection, _all_time(connection, property_numbers), now)
 
 
 def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
@@ -56,15 +54,14 @@ def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | Non
 
     Cached: every page reads it, and only an earlier event or a deletion changes it.
     """
-    query_cache, key = warehouse.query_cache, ("first event", property_number)
-    first_event: datetime | None = query_cache.get(key)
+    cache, key = warehouse.query_cache.for_property(property_number), ("first event", property_number)
+    first_event: datetime | None = cache.get(key)
     if first_event is None:
-        cache_version = query_cache.current_version()
         with warehouse.read() as connection:
             first_event = _to_utc(
                 connection.scalar(select(func.min(event.c.created_at)).where(event.c.property == property_number))
             )
-        query_cache.put(key, property_number, first_event, cache_version, first_event)
+        cache.put(key, first_event, first_event)
     return first_event
 
 
@@ -80,9 +77,16 @@ def _all_time(connection: Connection, property_numbers: Sequence[int]) -> dict[i
         .where(event.c.property.in_(property_numbers), not_(event.c.is_bot))
         .group_by(event.c.property)
     )
-    overviews = dict.fromkeys(property_numbers, PropertyOverview())
+    session_statement = (
+        select(session.c.property, func.count())
+        .where(session.c.property.in_(property_numbers))
+        .group_by(session.c.property)
+    )
+    session_counts = {property_number: count for property_number, count in connection.execute(session_statement)}  # noqa: C416
+    overviews = {number: PropertyOverview(sessions=session_counts.get(number, 0)) for number in property_numbers}
     for row in connection.execute(statement):
-        overviews[row.property] = PropertyOverview(
+        overviews[row.property] = replace(
+            overviews[row.property],
             events=row.events,
             page_views=row.page_views,
             first_event_at=_to_utc(row.first),
@@ -91,22 +95,11 @@ def _all_time(connection: Connection, property_numbers: Sequence[int]) -> dict[i
     return overviews
 
 
-def _with_sessions(connection: Connection, overviews: Mapping[int, PropertyOverview]) -> dict[int, PropertyOverview]:
-    statement = (
-        select(session.c.property, func.count()).where(session.c.property.in_(overviews)).group_by(session.c.property)
-    )
-    counts = {property_number: count for property_number, count in connection.execute(statement)}  # noqa: C416
-    return {
-        property_number: replace(property_overview, sessions=counts.get(property_number, 0))
-        for property_number, property_overview in overviews.items()
-    }
-
-
 def _with_last_hours(
     connection: Connection, overviews: Mapping[int, PropertyOverview], now: datetime
 ) -> dict[int, PropertyOverview]:
     rows = connection.execute(_last_hours_statement(sorted(overviews), now)).all()
-    running_hour = _to_us(now) // HOUR_US
+    running_hour = int(now.timestamp() // 3600)
     visitors_by_hour = {(row.property, row.hour): row.visitors for row in rows if row.hour is not None}
     row_by_property = {row.property: row for row in rows if row.hour is None}
     return {
@@ -149,7 +142,3 @@ def _last_hours_statement(property_numbers: Sequence[int], now: datetime) -> Sel
 def _to_utc(moment: datetime | None) -> datetime | None:
     """Converts to datetime.UTC: database drivers return time zone objects of their own for it."""
     return moment.astimezone(UTC) if moment else None
-
-
-def _to_us(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     FromClause,
-    Select,
     String,
     Subquery,
     and_,
@@ -27,8 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from proprium.metrics import where
-from proprium.metrics.query.query import Query
+from proprium.metrics.where import Selection
 from proprium.warehouse import dialect
 from proprium.warehouse.projection.page_engagement import VIEW_WINDOW_US
 from proprium.warehouse.projection.view_updates import REPORT_EVENTS
@@ -42,15 +40,35 @@ NO_VALUE = literal(None, String)
 Column = ColumnElement[Any]
 
 
-def reported_views(query: Query, value: Column | None = None, *, of_sessions: bool = False) -> Subquery:
+def reported_views(selection: Selection, value: Column | None = None, *, of_sessions: bool = False) -> Subquery:
     """Selects the query's page views with engagement: at, value, engaged_ms (NULL: under 1 s), depth (percent).
 
     `value` is an expression over the view's hit, or over its session where `of_sessions`.
     """
     value = NO_VALUE if value is None else value
-    all_views = union_all(_views_by_id(query, value, of_sessions), _views_by_path(query, value, of_sessions)).subquery(
-        "each_view"
+    views_by_id = select(  # their engagement stands in their own row
+        event.c.created_at.label("at"),
+        value.label("value"),
+        event.c.read_ms.label("engaged_ms"),
+        event.c.read_depth.label("depth"),
+    ).where(event.c.read_ms.is_not(None), event.c.is_view, selection.hits)
+    if of_sessions:
+        views_by_id = views_by_id.select_from(_with_sessions(selection))
+    # Views without a view_id have the sum of their reports.
+    parts = _parts_by_path(selection, value, of_sessions)
+    # LEAST skips NULL: without coalesce, a view that reported nothing would have 30 minutes of engaged time.
+    engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), MAX_VIEW_MS, type_=BigInteger)
+    started_at = func.min(parts.c.at)
+    columns: tuple[Column, ...] = (
+        started_at.label("at"),
+        # MAX over only NULLs costs as much as over texts, so it is left out.
+        (value if value is NO_VALUE else func.max(parts.c.value)).label("value"),
+        engaged_ms.label("engaged_ms"),
+        func.max(parts.c.depth).label("depth"),
     )
+    views_by_path = select(*columns).group_by(parts.c.visitor, parts.c.page, parts.c.view)
+    is_in_query = started_at.is_not(None)
+    all_views = union_all(views_by_id, views_by_path.having(is_in_query)).subquery("each_view")
     is_read = all_views.c.engaged_ms >= MIN_VIEW_MS
     return (
         select(
@@ -64,35 +82,7 @@ def reported_views(query: Query, value: Column | None = None, *, of_sessions: bo
     )
 
 
-def _views_by_id(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
-    """Selects views with a view_id, whose engagement the projector stored in read_ms and read_depth."""
-    statement = select(
-        event.c.created_at.label("at"),
-        value.label("value"),
-        event.c.read_ms.label("engaged_ms"),
-        event.c.read_depth.label("depth"),
-    ).where(event.c.read_ms.is_not(None), event.c.is_view, where.chosen_hits(query))
-    return statement.select_from(_with_sessions(query)) if of_sessions else statement
-
-
-def _views_by_path(query: Query, value: Column, of_sessions: bool) -> Select[Any]:
-    """Selects views without a view_id, with the sum of their reports (at most MAX_VIEW_MS)."""
-    parts = _parts_by_path(query, value, of_sessions)
-    # LEAST skips NULL: without coalesce, a view that reported nothing would have 30 minutes of engaged time.
-    engaged_ms = func.least(func.coalesce(func.sum(parts.c.engaged_ms), 0), MAX_VIEW_MS, type_=BigInteger)
-    started_at = func.min(parts.c.at)
-    columns: tuple[Column, ...] = (
-        started_at.label("at"),
-        # MAX over only NULLs costs as much as over texts, so it is left out.
-        (value if value is NO_VALUE else func.max(parts.c.value)).label("value"),
-        engaged_ms.label("engaged_ms"),
-        func.max(parts.c.depth).label("depth"),
-    )
-    view_key = (parts.c.visitor, parts.c.page, parts.c.view)
-    return select(*columns).group_by(*view_key).having(started_at.is_not(None))  # NULL: the view is outside the query
-
-
-def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
+def _parts_by_path(selection: Selection, value: Column, of_sessions: bool) -> Subquery:
     """Selects views and reports without a view_id; `view` numbers a visitor's views of a path.
 
     A report has the number of the latest view before it.
@@ -105,9 +95,11 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
     view_number = func.count(case((event.c.is_view, 1))).over(**window)
     timestamp_us = dialect.epoch_us(event.c.created_at)
     view_start_us = func.max(case((event.c.is_view, timestamp_us))).over(**window)
-    is_chosen = and_(event.c.is_view, where.chosen_hits(query))
+    is_report = and_(event.c.event.in_(REPORT_EVENTS), not_(event.c.is_bot))
+    is_chosen = and_(event.c.is_view, selection.hits)
     if of_sessions:
         is_chosen = and_(is_chosen, session.c.session.is_not(None))
+    period = selection.query.period
     statement = select(
         event.c.visitor,
         event.c.page,
@@ -115,27 +107,22 @@ def _parts_by_path(query: Query, value: Column, of_sessions: bool) -> Subquery:
         (timestamp_us - view_start_us <= VIEW_WINDOW_US).label("is_in_window"),
         case((is_chosen, event.c.created_at)).label("at"),
         case((is_chosen, value)).label("value"),
-        case((_is_report(), event.c.engaged_ms)).label("engaged_ms"),
-        case((_is_report(), event.c.scroll_depth)).label("depth"),
+        case((is_report, event.c.engaged_ms)).label("engaged_ms"),
+        case((is_report, event.c.scroll_depth)).label("depth"),
     ).where(
         event.c.view_id.is_(None),
         event.c.visitor.is_not(None),
-        event.c.property == query.property_number,
-        event.c.created_at >= query.period.start_utc,
-        event.c.created_at < query.period.end_utc + timedelta(microseconds=VIEW_WINDOW_US),
-        or_(event.c.is_view, _is_report()),
+        event.c.property == selection.query.property_number,
+        event.c.created_at >= period.start_utc,
+        event.c.created_at < period.end_utc + timedelta(microseconds=VIEW_WINDOW_US),
+        or_(event.c.is_view, is_report),
     )
-    numbered_parts = (statement.select_from(_with_sessions(query, outer=True)) if of_sessions else statement).subquery(
-        "parts"
-    )
+    numbered_parts = (
+        statement.select_from(_with_sessions(selection, outer=True)) if of_sessions else statement
+    ).subquery("parts")
     return select(numbered_parts).where(numbered_parts.c.view > 0, numbered_parts.c.is_in_window).subquery("by_path")
 
 
-def _with_sessions(query: Query, *, outer: bool = False) -> FromClause:
+def _with_sessions(selection: Selection, *, outer: bool = False) -> FromClause:
     """Joins hits with their sessions, which may have begun before the period."""
-    is_same_session = and_(event.c.session == session.c.session, where.sessions_from(query, where.MAX_SESSION_LENGTH))
-    return event.join(session, is_same_session, isouter=outer)
-
-
-def _is_report() -> Column:
-    return and_(event.c.event.in_(REPORT_EVENTS), not_(event.c.is_bot))
+    return event.join(session, and_(event.c.session == session.c.session, selection.sessions_in_reach), isouter=outer)

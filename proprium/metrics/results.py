@@ -5,113 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from typing import Any
 
-from proprium.metrics.query.query import Audience, Query
+from proprium.metrics.catalog.dimensions import Dimension, spec_of
+from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric
+from proprium.metrics.query.query import Query
 
-
-class Metric(StrEnum):
-    """Metrics of cards, charts and breakdowns."""
-
-    VISITORS = "visitors"
-    NEW_VISITORS = "new_visitors"  # session_start events
-    SESSIONS = "sessions"
-    PAGE_VIEWS = "page_views"
-    VIEWS_PER_SESSION = "views_per_session"
-    BOUNCE_RATE = "bounce_rate"  # percent, 0..100
-    ENGAGEMENT_RATE = "engagement_rate"  # percent, 100 − bounce rate
-    VISIT_DURATION = "visit_duration"  # seconds, median
-    TIME_ON_PAGE = "time_on_page"  # seconds, mean over the page views that reported 1 s or more
-    CLICKS = "clicks"
-    SCROLLS = "scrolls"
-    EVENTS = "events"
-    SCROLL_DEPTH = "scroll_depth"  # percent of the page, mean of each page view's maximum
-    EXIT_RATE = "exit_rate"  # percent of page views that were the last of their session
-    CONVERSIONS = "conversions"  # sessions that reached the query's goal, or any goal; None without goals
-    CONVERSION_RATE = "conversion_rate"  # percent of all sessions
-
-
-RATES = frozenset(
-    {Metric.BOUNCE_RATE, Metric.ENGAGEMENT_RATE, Metric.SCROLL_DEPTH, Metric.EXIT_RATE, Metric.CONVERSION_RATE}
-)
-"""Percent, 0..100."""
-DURATIONS = frozenset({Metric.VISIT_DURATION, Metric.TIME_ON_PAGE})
-"""Seconds."""
-
-
-class Dimension(StrEnum):
-    """Dimensions of a breakdown; in addition, `data.<key>` is any custom key."""
-
-    PAGE = "page"  # counts page views
-    TITLE = "title"  # counts page views
-    SECTION = "section"  # the first folder of a path: "/blog/*"; counts page views
-    ENTRY_PAGE = "entry_page"
-    EXIT_PAGE = "exit_page"
-    EVENT_PAGE = "event_page"  # all events by page; counts events
-    REFERRER = "referrer"
-    SOURCE = "source"
-    CHANNEL = "channel"
-    UTM_SOURCE = "utm_source"
-    UTM_MEDIUM = "utm_medium"
-    UTM_CAMPAIGN = "utm_campaign"
-    UTM_TERM = "utm_term"
-    UTM_CONTENT = "utm_content"
-    COUNTRY = "country"
-    REGION = "region"
-    CITY = "city"
-    BROWSER = "browser"
-    BROWSER_VERSION = "browser_version"  # "Firefox 145"
-    PLATFORM = "platform"
-    PLATFORM_VERSION = "platform_version"  # "iOS 26.1"
-    DEVICE = "device"
-    SCREEN = "screen"
-    SCREEN_CLASS = "screen_class"  # by width: phone, tablet, laptop, desktop
-    LANGUAGE = "language"
-    VISITOR_KIND = "visitor_kind"  # "new" or "returning"; None: unknown, without a cookie
-    HOSTNAME = "hostname"
-    WEEKDAY = "weekday"  # "1" is Monday; counts page views, as do the next two
-    HOUR = "hour"  # "00" to "23" of the local clock
-    WEEKDAY_HOUR = "weekday_hour"  # "1-09"
-    EVENT = "event"  # custom events only; counts events
-    EVENT_NAME = "event_name"  # all events, including the tracking script's own; counts events
-    BOT = "bot"  # counts bot hits
-    BOT_CATEGORY = "bot_category"  # counts bot hits
-    BOT_PAGE = "bot_page"  # counts bot hits
+__all__ = [
+    "DURATIONS",
+    "RATES",
+    "Breakdown",
+    "BreakdownRow",
+    "BreakdownTable",
+    "BreakdownTableRow",
+    "Dashboard",
+    "Dimension",
+    "LiveVisitors",
+    "Metric",
+    "Series",
+    "Totals",
+]
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Metrics of one period or bucket. A rate without a denominator is None, never 0."""
+    """Metrics of one period or bucket. A rate without a denominator is None, never 0.
 
-    visitors: int
-    new_visitors: int
-    sessions: int
-    page_views: int
-    views_per_session: float | None
-    bounce_rate: float | None
-    engagement_rate: float | None
-    visit_duration: float | None
-    visit_duration_mean: float | None
-    time_on_page: float | None
-    clicks: int
-    scrolls: int
-    events: int
-    bots: int  # bot hits, which no other field includes
-    daily_visitors: bool  # True: several days with cookieless visitors, so that visitors are a sum of daily visitors
+    A metric's value is also an attribute of its key: `totals.visitors` is `totals.value(Metric.VISITORS)`.
+    """
+
+    values: Mapping[Metric, float | None]
+    means: Mapping[Metric, float | None] = field(default_factory=dict)  # of the metrics that are medians
+    bots: int = 0  # bot hits, which no metric of humans includes
+    rows_read: int = 0  # events of the period that the query read, bots included
+    daily_visitors: bool = False  # True: several days with cookieless visitors: visitors are a sum of daily visitors
     custom: Mapping[str, int] = field(default_factory=dict)  # custom event → count, for the query's custom_cards
-    scroll_depth: float | None = None
-    exit_rate: float | None = None
-    conversions: int | None = None
-    conversion_rate: float | None = None
     goals: Mapping[str, int] = field(default_factory=dict)  # goal → sessions that reached it, for the query's goals
 
     def value(self, metric: Metric) -> float | None:
-        return getattr(self, metric.value)  # type: ignore[no-any-return]
+        return self.values[metric]
 
-
-def rows_read(query: Query, totals: Totals) -> int:
-    """Returns the number of events of the period that the query read, bots included."""
-    return totals.events + totals.bots if query.audience is Audience.HUMANS else totals.events
+    def __getattr__(self, name: str) -> Any:
+        """Returns the value of the metric with this key."""
+        values: Mapping[str, float | None] = self.__dict__.get("values", {})
+        if name not in values:
+            raise AttributeError(name)
+        return values[name]
 
 
 @dataclass(frozen=True)
@@ -136,10 +75,18 @@ class Breakdown:
     """Rows of one dimension, highest count first, ties by value."""
 
     dimension: str  # a Dimension's value, or data.<key>
-    unit: str  # of the counts: "visitors", "page views", "events", "hits"
     rows: tuple[BreakdownRow, ...]
     total: int  # 100 % of the shares
     distinct: int  # number of values, listed here or not
+
+    @property
+    def count_title(self) -> str:
+        """Title of the column of counts, marked for translation: "Visitors", "Page views", "Hits"."""
+        return spec_of(self.dimension).count_title
+
+    def count_text(self, count: int) -> str:
+        """Returns a count with its noun: "1 visitor", "1,204 page views"."""
+        return spec_of(self.dimension).count_text(count)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
-from proprium.metrics.columns import hit_column, session_column
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, DimensionSpec, spec_of
+from proprium.metrics.catalog.expressions import data_column, public_data_column
+from proprium.metrics.query.buckets import local_clock
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Audience, Goal, Query
@@ -20,119 +23,143 @@ NO_LOOKBACK = timedelta()
 Condition = ColumnElement[bool]
 
 
-def hits_in_period(query: Query) -> Condition:
-    """Matches every hit of the property in the period, of humans and bots, regardless of filters."""
-    return and_(
-        event.c.property == query.property_number,
-        event.c.created_at >= query.period.start_utc,
-        event.c.created_at < query.period.end_utc,
-    )
+class Selection:
+    """The conditions of one query on the tables `event` and `session`, each built when it is first read."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+
+    @cached_property
+    def hits_in_period(self) -> Condition:
+        """Matches every hit of the property in the period, of humans and bots, regardless of filters."""
+        return and_(
+            event.c.property == self.query.property_number,
+            event.c.created_at >= self.query.period.start_utc,
+            event.c.created_at < self.query.period.end_utc,
+        )
+
+    @cached_property
+    def hits(self) -> Condition:
+        """Matches hits of the query's audience under its filters."""
+        match self.query.audience:
+            case Audience.HUMANS:
+                return self.human_hits
+            case Audience.BOTS:
+                return self.bot_hits
+            case Audience.ALL:
+                return self.all_hits
+
+    @cached_property
+    def human_hits(self) -> Condition:
+        """Matches hits that are not from bots, under all filters.
+
+        A hit's source, device and location are those of its session, so that session filters select by session.
+        """
+        conditions = [self.hits_in_period, not_(event.c.is_bot), *self._hit_conditions]
+        if self._session_conditions:
+            sessions = select(session.c.session).where(self.sessions_in_reach, *self._session_conditions)
+            conditions.append(event.c.session.in_(sessions))
+        return and_(*conditions)
+
+    @cached_property
+    def bot_hits(self) -> Condition:
+        """Matches bot hits. Of the filters, only those on page apply: bots have no session."""
+        page_filters = (filter_ for filter_ in self.query.filters if filter_.dimension == "page")
+        return and_(self.hits_in_period, event.c.is_bot, *(_matches(event.c.page, filter_) for filter_ in page_filters))
+
+    @cached_property
+    def all_hits(self) -> Condition:
+        """Matches hits of humans and bots, each under the filters that apply to them."""
+        return or_(self.human_hits, self.bot_hits) if self.query.filters else self.hits_in_period
+
+    @cached_property
+    def sessions(self) -> Condition:
+        """Matches sessions that start in the period; under a hit filter, those with a matching hit in it."""
+        if self.query.audience is Audience.BOTS:
+            return false()
+        if self._hit_conditions:
+            return self._has_matching_hit
+        return and_(self.sessions_from(NO_LOOKBACK), *self._session_conditions)
+
+    @cached_property
+    def active_sessions(self) -> Condition:
+        """Matches sessions with a hit in the period, under the filters; used to count the period's visitors."""
+        if self.query.audience is Audience.BOTS:
+            return false()
+        if self._hit_conditions:
+            return self._has_matching_hit
+        is_still_active = session.c.ended_at >= self.query.period.start_utc
+        return and_(self.sessions_from(MAX_SESSION_LENGTH), is_still_active, *self._session_conditions)
+
+    @cached_property
+    def sessions_in_reach(self) -> Condition:
+        """Matches the sessions that hits of the period can belong to."""
+        return self.sessions_from(MAX_SESSION_LENGTH)
+
+    @cached_property
+    def is_last_view(self) -> Condition:
+        """Matches hits that are the last page view of their session."""
+        return event.c.seq.in_(select(session.c.exit_view).where(self.sessions_in_reach))
+
+    def sessions_from(self, lookback: timedelta) -> Condition:
+        """Matches sessions of the property that start in the period or at most `lookback` before it."""
+        return and_(
+            session.c.property == self.query.property_number,
+            session.c.started_at >= self.query.period.start_utc - lookback,
+            session.c.started_at < self.query.period.end_utc,
+        )
+
+    def sessions_reaching_goal(self, goal: Goal) -> Select[Any]:
+        """Selects ids of sessions with a hit that reaches the goal, regardless of the query's filters.
+
+        Hits of the session before and after the period count as well.
+        """
+        as_defined = replace(self.query, data_access=EVERY_KEY)  # conversions are the same for owners and readers
+        return select(event.c.session).where(
+            event.c.property == self.query.property_number,
+            event.c.created_at >= self.query.period.start_utc - MAX_SESSION_LENGTH,
+            event.c.created_at < self.query.period.end_utc + MAX_SESSION_LENGTH,
+            not_(event.c.is_bot),
+            event.c.session.is_not(None),
+            *(_matches(column_of(spec_of(filter_.dimension), as_defined), filter_) for filter_ in goal.filters),
+        )
+
+    @cached_property
+    def _has_matching_hit(self) -> Condition:
+        matching_sessions = select(event.c.session).where(
+            self.hits_in_period, not_(event.c.is_bot), event.c.session.is_not(None), *self._hit_conditions
+        )
+        return and_(self.sessions_in_reach, *self._session_conditions, session.c.session.in_(matching_sessions))
+
+    @cached_property
+    def _hit_conditions(self) -> list[Condition]:
+        return [
+            _matches(column_of(spec_of(filter_.dimension), self.query), filter_)
+            for filter_ in self.query.filters
+            if filter_.is_hit_filter
+        ]
+
+    @cached_property
+    def _session_conditions(self) -> list[Condition]:
+        return [
+            _matches(column_of(spec_of(filter_.dimension), self.query), filter_)
+            for filter_ in self.query.filters
+            if not filter_.is_hit_filter
+        ]
 
 
-def chosen_hits(query: Query) -> Condition:
-    """Matches hits of the query's audience under its filters."""
-    if query.audience is Audience.BOTS:
-        return bot_hits(query)
-    if query.audience is Audience.ALL:
-        return all_hits(query)
-    return human_hits(query)
+def column_of(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
+    """Returns the expression of a dimension or of data.<key>, over hits or, of session dimensions, sessions.
 
-
-def human_hits(query: Query) -> Condition:
-    """Matches hits that are not from bots, under all filters."""
-    return and_(
-        hits_in_period(query), not_(event.c.is_bot), *_hit_conditions(query), *_session_conditions_on_hits(query)
-    )
-
-
-def bot_hits(query: Query) -> Condition:
-    """Matches bot hits. Of the filters, only those on page apply: bots have no session."""
-    page_conditions = (_matches(event.c.page, filter_) for filter_ in query.filters if filter_.dimension == "page")
-    return and_(hits_in_period(query), event.c.is_bot, *page_conditions)
-
-
-def all_hits(query: Query) -> Condition:
-    """Matches hits of humans and bots, each under the filters that apply to them."""
-    if not query.filters:
-        return hits_in_period(query)
-    return or_(human_hits(query), bot_hits(query))
-
-
-def chosen_sessions(query: Query) -> Condition:
-    """Matches sessions that start in the period; under a hit filter, those with a matching hit in it."""
-    if query.audience is Audience.BOTS:
-        return false()
-    if _hit_conditions(query):
-        return _has_matching_hit(query)
-    return and_(sessions_from(query, NO_LOOKBACK), *_session_conditions(query))
-
-
-def active_sessions(query: Query) -> Condition:
-    """Matches sessions with a hit in the period, under the filters; used to count the period's visitors."""
-    if query.audience is Audience.BOTS:
-        return false()
-    if _hit_conditions(query):
-        return _has_matching_hit(query)
-    is_still_active = session.c.ended_at >= query.period.start_utc
-    return and_(sessions_from(query, MAX_SESSION_LENGTH), is_still_active, *_session_conditions(query))
-
-
-def sessions_from(query: Query, lookback: timedelta) -> Condition:
-    """Matches sessions of the property that start in the period or at most `lookback` before it."""
-    return and_(
-        session.c.property == query.property_number,
-        session.c.started_at >= query.period.start_utc - lookback,
-        session.c.started_at < query.period.end_utc,
-    )
-
-
-def sessions_reaching_goal(query: Query, goal: Goal) -> Select[Any]:
-    """Selects ids of sessions with a hit that reaches the goal, regardless of the query's filters.
-
-    Hits of the session before and after the period count as well.
+    Weekday and hour are in the period's time zone. Without full data access, URLs in data have no query string.
     """
-    as_defined = replace(query, data_access=EVERY_KEY)  # conversions are the same for owners and readers
-    goal_conditions = (_matches(hit_column(filter_.dimension, as_defined), filter_) for filter_ in goal.filters)
-    return select(event.c.session).where(
-        event.c.property == query.property_number,
-        event.c.created_at >= query.period.start_utc - MAX_SESSION_LENGTH,
-        event.c.created_at < query.period.end_utc + MAX_SESSION_LENGTH,
-        not_(event.c.is_bot),
-        event.c.session.is_not(None),
-        *goal_conditions,
-    )
-
-
-def is_last_view(query: Query) -> Condition:
-    """Matches hits that are the last page view of their session."""
-    return event.c.seq.in_(select(session.c.exit_view).where(sessions_from(query, MAX_SESSION_LENGTH)))
-
-
-def _has_matching_hit(query: Query) -> Condition:
-    matching_sessions = select(event.c.session).where(
-        hits_in_period(query), not_(event.c.is_bot), event.c.session.is_not(None), *_hit_conditions(query)
-    )
-    return and_(
-        sessions_from(query, MAX_SESSION_LENGTH), *_session_conditions(query), session.c.session.in_(matching_sessions)
-    )
-
-
-def _hit_conditions(query: Query) -> list[Condition]:
-    hit_filters = (filter_ for filter_ in query.filters if filter_.is_hit_filter)
-    return [_matches(hit_column(filter_.dimension, query), filter_) for filter_ in hit_filters]
-
-
-def _session_conditions(query: Query) -> list[Condition]:
-    session_filters = (filter_ for filter_ in query.filters if not filter_.is_hit_filter)
-    return [_matches(session_column(filter_.dimension), filter_) for filter_ in session_filters]
-
-
-def _session_conditions_on_hits(query: Query) -> list[Condition]:
-    """Applies session filters to hits: a hit's source, device and location are those of its session."""
-    conditions = _session_conditions(query)
-    if not conditions:
-        return []
-    return [event.c.session.in_(select(session.c.session).where(sessions_from(query, MAX_SESSION_LENGTH), *conditions))]
+    if spec.key.startswith(DATA_PREFIX):
+        key = spec.key.removeprefix(DATA_PREFIX)
+        return data_column(key) if query.data_access.is_full else public_data_column(key)
+    if spec.clock is not None:
+        return spec.clock(local_clock(event.c.created_at, query.period))
+    assert spec.column is not None
+    return spec.column
 
 
 def _matches(column: ColumnElement[Any], filter_: Filter) -> Condition:
@@ -147,15 +174,10 @@ def _matches(column: ColumnElement[Any], filter_: Filter) -> Condition:
         case Operator.NOT_CONTAINS:
             return or_(column.is_(None), not_(column.icontains(value, autoescape=True)))
         case Operator.MATCHES:
-            return column.like(_like_pattern(value), escape="\\")
+            for character in "\\%_":  # special in LIKE
+                value = value.replace(character, "\\" + character)
+            return column.like(value.replace("*", "%"), escape="\\")
         case Operator.ONE_OF:
             return column.in_(filter_.values)
         case Operator.IS_SET:
             return column.is_not(None)
-
-
-def _like_pattern(value: str) -> str:
-    """Translates a pattern to LIKE: * becomes %, and LIKE's own special characters are escaped."""
-    for character in "\\%_":
-        value = value.replace(character, "\\" + character)
-    return value.replace("*", "%")

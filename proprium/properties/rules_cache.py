@@ -32,15 +32,16 @@ FAST_READ_S = 0.0025
 
 _property_table: Any = Property.__table__  # type: ignore[attr-defined]
 _RULE_COLUMNS = (
-    *(
-        _property_table.c.id,
-        _property_table.c.number,
-        _property_table.c.timezone,
-        _property_table.c.hostnames,
-        _property_table.c.is_cookieless,
-    ),
-    *(_property_table.c.discards_bots, _property_table.c.keeps_click_text, _property_table.c.query_keys),
-    *(_property_table.c.excluded_addresses, _property_table.c.counts_automated),
+    _property_table.c.id,
+    _property_table.c.number,
+    _property_table.c.timezone,
+    _property_table.c.hostnames,
+    _property_table.c.is_cookieless,
+    _property_table.c.discards_bots,
+    _property_table.c.keeps_click_text,
+    _property_table.c.query_keys,
+    _property_table.c.excluded_addresses,
+    _property_table.c.counts_automated,
 )
 
 
@@ -106,24 +107,23 @@ class PropertyRulesCache:
         started_s = self._clock()
         with self._database.engine.connect() as connection:
             rows = connection.execute(select(*_RULE_COLUMNS)).all()
-        rules = [_to_property_rules(row) for row in rows]
+        rules = [
+            PropertyRules(
+                id=row.id,
+                number=row.number,
+                timezone=row.timezone,
+                hostnames=tuple(row.hostnames),
+                is_cookieless=row.is_cookieless,
+                discards_bots=row.discards_bots,
+                keeps_click_text=row.keeps_click_text,
+                query_keys=tuple(row.query_keys),
+                excluded_addresses=tuple(row.excluded_addresses),
+            )
+            for row in rows
+        ]
         # New dicts replace the old ones as a whole, so that readers without the lock see a consistent state.
         self._by_id = {property_rules.id: property_rules for property_rules in rules}
         self._by_number = {property_rules.number: property_rules for property_rules in rules}
         self._counts_automated = {row.number: row.counts_automated for row in rows}
         self._checked_at_s = self._clock()
         self._unknown_check_interval_s = max(0.0, (self._checked_at_s - started_s - FAST_READ_S) / MAX_READ_SHARE)
-
-
-def _to_property_rules(row: Any) -> PropertyRules:
-    return PropertyRules(
-        id=row.id,
-        number=row.number,
-        timezone=row.timezone,
-        hostnames=tuple(row.hostnames),
-        is_cookieless=row.is_cookieless,
-        discards_bots=row.discards_bots,
-        keeps_click_text=row.keeps_click_text,
-        query_keys=tuple(row.query_keys),
-        excluded_addresses=tuple(row.excluded_addresses),
-    )

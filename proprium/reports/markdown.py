@@ -26,13 +26,13 @@ def _lines(report: ReportModel) -> Iterator[str]:
         yield f"| {escape_markdown(card.label)} | {card.value} | {change_text(card.change) if card.change else ''} |"
     if report.goals:
         yield from ("", f"## {_('Goals')}", "")
-        yield from _heading_row(_("Goal"), _("Conversions"), _("Conversion rate"), _("Change"))
+        yield from _heading_row(_("Goal"), *report.goal_titles, _("Change"))
         for goal in report.goals:
             change = change_text(goal.change) if goal.change else ""
             yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |"
     for table in report.tables:
         yield from ("", f"## {table.title}", "")
-        yield from _heading_row(table.title, table.unit[:1].upper() + table.unit[1:], _("Share"))
+        yield from _heading_row(table.title, table.count_title, _("Share"))
         yield from (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
         if table.more:
             yield from ("", table.more)
@@ -41,6 +41,8 @@ def _lines(report: ReportModel) -> Iterator[str]:
         yield report.empty
         yield ""
     yield report.bots
+    yield ""
+    yield from (f"- {title}: {text}" for title, text in report.definitions)
     yield ""
     yield report.foot
 

@@ -13,10 +13,14 @@ from proprium.figures.heatmap import heatmap
 from proprium.figures.names import name_lookup, with_labels
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
-from proprium.figures.wording import BY_INTERVAL, count_text, filter_text, period_text
-from proprium.i18n import N_, ngettext
+from proprium.figures.wording import BY_INTERVAL, filter_text, period_text
 from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
+from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
+from proprium.metrics.definitions import definition
+from proprium.metrics.definitions import title as metric_title
 from proprium.metrics.query.period import Compare
 from proprium.metrics.results import Breakdown, Dashboard, Dimension, Metric
 
@@ -54,7 +58,7 @@ class ReportCard:
 @dataclass(frozen=True)
 class ReportTable:
     title: str
-    unit: str
+    count_title: str
     rows: tuple[ReportTableRow, ...]
     more: str  # how many rows are not shown; "" if all are
 
@@ -88,64 +92,23 @@ class ReportModel:
     map: Figure
     country: str | None  # whose regions the map shows; None: the world
     goals: tuple[GoalRow, ...]
+    goal_titles: tuple[str, str]  # of the columns of conversions and their rate
     week: Figure | None  # weekday × hour; None: no page views, or not queried
     tables: tuple[ReportTable, ...]
     empty: str  # names the tables without rows in this period; "" if all have some
     bots: str
+    definitions: tuple[tuple[str, str], ...]  # (title, text): those that depend on the property's own limits
     foot: str
 
 
-TABLES: tuple[tuple[str, Dimension], ...] = (
-    ("Pages", Dimension.PAGE),
-    ("Entry pages", Dimension.ENTRY_PAGE),
-    ("Exit pages", Dimension.EXIT_PAGE),
-    ("All events by page", Dimension.EVENT_PAGE),
-    ("Channels", Dimension.CHANNEL),
-    ("Referrers", Dimension.REFERRER),
-    ("UTM sources", Dimension.UTM_SOURCE),
-    ("UTM media", Dimension.UTM_MEDIUM),
-    ("UTM campaigns", Dimension.UTM_CAMPAIGN),
-    ("UTM terms", Dimension.UTM_TERM),
-    ("UTM contents", Dimension.UTM_CONTENT),
-    ("Countries", Dimension.COUNTRY),
-    ("Regions", Dimension.REGION),
-    ("Cities", Dimension.CITY),
-    ("Devices", Dimension.DEVICE),
-    ("Browsers", Dimension.BROWSER),
-    ("Platforms", Dimension.PLATFORM),
-    ("Screens", Dimension.SCREEN),
-    ("Languages", Dimension.LANGUAGE),
-    ("Custom events", Dimension.EVENT),
-    ("Bots", Dimension.BOT),
-    ("Kinds of bots", Dimension.BOT_CATEGORY),
-    ("Pages that bots read", Dimension.BOT_PAGE),
+TABLES: tuple[tuple[str, Dimension], ...] = tuple(
+    (dimension.spec.report_name, dimension) for dimension in REPORT_DIMENSIONS
 )
 """Tables of a report, by their names in JSON and in the file names of CSV, which programs rely on."""
-TABLE_TITLES = {
-    Dimension.PAGE: N_("Pages"),
-    Dimension.ENTRY_PAGE: N_("Entry pages"),
-    Dimension.EXIT_PAGE: N_("Exit pages"),
-    Dimension.EVENT_PAGE: N_("Pages by events"),
-    Dimension.CHANNEL: N_("Channels"),
-    Dimension.REFERRER: N_("Referrers"),
-    Dimension.UTM_SOURCE: N_("UTM sources"),
-    Dimension.UTM_MEDIUM: N_("UTM mediums"),
-    Dimension.UTM_CAMPAIGN: N_("UTM campaigns"),
-    Dimension.UTM_TERM: N_("UTM terms"),
-    Dimension.UTM_CONTENT: N_("UTM contents"),
-    Dimension.COUNTRY: N_("Countries"),
-    Dimension.REGION: N_("Regions"),
-    Dimension.CITY: N_("Cities"),
-    Dimension.DEVICE: N_("Devices"),
-    Dimension.BROWSER: N_("Browsers"),
-    Dimension.PLATFORM: N_("Platforms"),
-    Dimension.SCREEN: N_("Screen sizes"),
-    Dimension.LANGUAGE: N_("Languages"),
-    Dimension.EVENT: N_("Custom events"),
-    Dimension.BOT: N_("Bots"),
-    Dimension.BOT_CATEGORY: N_("Bot categories"),
-    Dimension.BOT_PAGE: N_("Pages requested by bots"),
-}
+
+
+DEFINED_METRICS = tuple(metric for metric in Metric if "{" in metric.spec.definition)
+"""Metrics whose definitions state limits of the property."""
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
@@ -159,7 +122,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         metric, title, event_title = Metric.EVENTS, event, event
         series, previous = dashboard.custom_timelines[event], dashboard.previous_custom_timelines.get(event)
     else:
-        title, event_title = _(numbers.METRIC_TITLES[metric]), None
+        title, event_title = _(metric.spec.title), None
         series, previous = dashboard.timelines[metric], dashboard.previous_timelines.get(metric)
     comparison_query = query.comparison_query() if previous is not None else None
     legend = _(BY_INTERVAL[query.interval])
@@ -184,6 +147,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         ),
         country=country,
         goals=tuple(_goals(dashboard)),
+        goal_titles=(_(Metric.CONVERSIONS.spec.title), _(Metric.CONVERSION_RATE.spec.title)),
         week=heatmap(week_cells, Look.PRINT) if week_cells and week_cells.rows else None,
         tables=tuple(table for table in tables if table.rows),
         empty=_("No data in this period: {tables}.", tables=empty_titles) if empty_titles else "",
@@ -194,7 +158,10 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         ),
         foot=_(
             "Based on {events}, including bots. Places: IP Geolocation by DB-IP (db-ip.com). Maps: Natural Earth.",
-            events=count_text(dashboard.rows_read, "events"),
+            events=ngettext("{count} event", "{count} events", dashboard.rows_read),
+        ),
+        definitions=tuple(
+            (_(metric.spec.title), definition(metric, dashboard.query.limits)) for metric in DEFINED_METRICS
         ),
     )
 
@@ -223,11 +190,10 @@ def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:
 
 def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
     totals, previous = dashboard.totals, dashboard.previous
-    for metric in numbers.card_metrics(has_goals=bool(dashboard.query.goals)):
+    for metric in cards(has_goals=bool(dashboard.query.goals)):
         change_ = change(totals.value(metric), previous.value(metric), metric) if previous else None
-        is_daily = metric is Metric.VISITORS and totals.daily_visitors
         yield ReportCard(
-            _("Daily visitors") if is_daily else _(numbers.METRIC_TITLES[metric]),
+            metric_title(metric, totals),
             numbers.format_metric_exact(metric, totals.value(metric)),
             change_,
         )
@@ -259,4 +225,4 @@ def _table(breakdown: Breakdown) -> ReportTable:
     )
     more_count = max(0, breakdown.distinct - len(shown_rows))
     more = ngettext("and {count} more", "and {count} more", more_count) if more_count else ""
-    return ReportTable(_(TABLE_TITLES[Dimension(breakdown.dimension)]), _(breakdown.unit), tuple(rows), more)
+    return ReportTable(_(Dimension(breakdown.dimension).spec.list_title), _(breakdown.count_title), tuple(rows), more)

@@ -7,13 +7,14 @@ from typing import Any
 
 from proprium.figures import numbers
 from proprium.figures.names import NameLookup
+from proprium.metrics.catalog.dimensions import Codes
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension
 from proprium.serialization.csv_cells import csv_bytes
 
 CODED_DIMENSIONS = frozenset(
-    {Dimension.COUNTRY, Dimension.REGION, Dimension.WEEKDAY, Dimension.HOUR, Dimension.WEEKDAY_HOUR}
+    dimension for dimension in Dimension if dimension.spec.is_clock or dimension.spec.codes is Codes.PLACE
 )
 """Dimensions whose labels differ from their filter values: the CSV has a column for each."""
 

@@ -13,7 +13,7 @@ from time import perf_counter
 from sqlalchemy import func, select
 
 from proprium.figures.names import NAMED_DIMENSIONS, NameLookup, with_label
-from proprium.metrics import where
+from proprium.metrics.aggregate import WHOLE_PERIOD
 from proprium.metrics.breakdown_query import breakdown_table, default_metric, dimension_from
 from proprium.metrics.overview import first_event_at
 from proprium.metrics.query import url
@@ -21,9 +21,9 @@ from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.query.url import Params, PropertyFacts, query_from
-from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Metric, Series, Totals, rows_read
-from proprium.metrics.timeline import series_of
-from proprium.metrics.totals_query import WHOLE_PERIOD, query_totals
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Metric, Series, Totals
+from proprium.metrics.totals import query_totals, timelines_of
+from proprium.metrics.where import Selection
 from proprium.storage.tables import Property
 from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
@@ -98,7 +98,7 @@ def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:
         period_totals = query_totals(connection, query)[WHOLE_PERIOD]
         comparison_totals = query_totals(connection, comparison_query)[WHOLE_PERIOD] if comparison_query else None
     return MeasuredTotals(
-        query, period_totals, comparison_totals, Cost(rows_read(query, period_totals), perf_counter() - started_s)
+        query, period_totals, comparison_totals, Cost(period_totals.rows_read, perf_counter() - started_s)
     )
 
 
@@ -113,9 +113,13 @@ def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
             period = comparison_query.period
             comparison_buckets = calendar_buckets(period, comparison_query.interval, comparison_query.now)
             comparison_totals = query_totals(connection, comparison_query, comparison_buckets)
-            comparison_series = _by_name(series_of(comparison_query, comparison_buckets, comparison_totals))
-    cost = Cost(rows_read(query, totals_by_bucket[WHOLE_PERIOD]), perf_counter() - started_s)
-    return MeasuredTimeline(query, _by_name(series_of(query, buckets, totals_by_bucket)), comparison_series, cost)
+            comparison_series = _by_name(
+                timelines_of(comparison_query, comparison_buckets, comparison_totals).by_metric
+            )
+    cost = Cost(totals_by_bucket[WHOLE_PERIOD].rows_read, perf_counter() - started_s)
+    return MeasuredTimeline(
+        query, _by_name(timelines_of(query, buckets, totals_by_bucket).by_metric), comparison_series, cost
+    )
 
 
 def breakdown(
@@ -127,7 +131,8 @@ def breakdown(
         result_table = _search_by_name(warehouse, query, dimension, slice_, lookup_name)
     else:
         result_table = _with_labels(_read_table(warehouse, query, dimension, slice_), lookup_name)
-    condition = where.bot_hits(query) if query.audience is Audience.BOTS else where.all_hits(query)
+    selection = Selection(query)
+    condition = selection.bot_hits if query.audience is Audience.BOTS else selection.all_hits
     with warehouse.read() as connection:
         hit_count = int(connection.scalar(select(func.count()).select_from(event).where(condition)) or 0)
     return MeasuredTable(query, result_table, Cost(hit_count, perf_counter() - started_s))

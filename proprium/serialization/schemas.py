@@ -42,6 +42,16 @@ class Period(BaseModel):
     last_day: date = Field(description="Last day of the period, inclusive.")
 
 
+class Limits(BaseModel):
+    """The property's own limits, which sessions, bounces and current visitors depend on."""
+
+    session_timeout_min: int = Field(description="Minutes of inactivity after which a session ends.", examples=[30])
+    engagement_threshold_s: int = Field(
+        description="Seconds of engagement from which a session with one page view is not a bounce.", examples=[10]
+    )
+    live_window_min: int = Field(description="Minutes after a hit for which a visitor is online.", examples=[5])
+
+
 class Query(BaseModel):
     """The query as it was executed, with all defaults filled in."""
 
@@ -54,6 +64,7 @@ class Query(BaseModel):
     filters: list[str] = Field(
         description="Filters of the query; all of them must match.", examples=[["country:is:DE"]]
     )
+    limits: Limits
     asked_at: datetime = Field(description="Time of the query (UTC), to which today and now refer.")
 
 
@@ -89,6 +100,10 @@ class Totals(QueryResponse):
     """Metrics of a whole period, compared to another period."""
 
     metrics: dict[str, Number] = Field(description="Numbers by metric.")
+    definitions: dict[str, str] = Field(
+        description="Definitions by metric, with the property's own limits.",
+        examples=[{"sessions": "Visits. A visit ends after 30 minutes of inactivity, or after 24 hours."}],
+    )
     custom_events: dict[str, Number] = Field(description="Custom events with a card of their own, by name.")
     goals: dict[str, int] = Field(description="Converted sessions by goal.")
     bots: int = Field(description="Bot hits, which are excluded from all other metrics.")
@@ -142,8 +157,9 @@ class Breakdown(QueryResponse, Table):
 class Live(BaseModel):
     """Current visitors: distinct visitors with at least one hit, not filtered."""
 
-    now: int = Field(description="Visitors in the last 5 minutes.")
+    now: int = Field(description="Visitors in the last `minutes`.")
     half_hour: int = Field(description="Visitors in the last 30 minutes.")
+    minutes: int = Field(description="Minutes after a hit for which a visitor is online, as the property sets it.")
     asked_at: datetime = Field(description="Time of the query (UTC).")
 
 

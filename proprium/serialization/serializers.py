@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from proprium.metrics.breakdown_query import default_metric
-from proprium.metrics.comparison import COUNT_METRICS, change
+from proprium.metrics.catalog.metrics import Unit
+from proprium.metrics.comparison import change
+from proprium.metrics.definitions import definition
 from proprium.metrics.query.period import Period
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import RATES, BreakdownTable, LiveVisitors, Metric, Series
+from proprium.metrics.results import BreakdownTable, LiveVisitors, Metric, Series
 from proprium.serialization import schemas
 from proprium.serialization.queries import Cost, MeasuredTable, MeasuredTimeline, MeasuredTotals
 from proprium.storage.tables import Property
-
-Unit = Literal["count", "percent", "seconds", "ratio"]
-
-
-def unit_of(metric: Metric) -> Unit:
-    """Returns the unit of a metric's values, as written in JSON."""
-    if metric in RATES:
-        return "percent"
-    if metric is Metric.VIEWS_PER_SESSION:
-        return "ratio"
-    return "count" if metric in COUNT_METRICS else "seconds"
 
 
 def serialize_property(property_: Property) -> schemas.Property:
@@ -46,6 +38,7 @@ def serialize_query(query: Query) -> schemas.Query:
         timezone=query.timezone.key,
         interval=query.interval,
         audience=query.audience.value,
+        limits=schemas.Limits(**asdict(query.limits)),
         filters=[filter_.to_text() for filter_ in query.filters],
         asked_at=query.now.astimezone(UTC),
     )
@@ -58,14 +51,17 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
         metrics={
             metric.value: _number(
                 metric,
-                unit_of(metric),
+                metric.spec.unit,
                 measured_totals.totals.value(metric),
                 (previous.value(metric),) if previous else None,
             )
             for metric in metrics
         },
+        definitions={
+            metric.value: definition(metric, measured_totals.query.limits, measured_totals.totals) for metric in metrics
+        },
         custom_events={
-            name: _number(Metric.EVENTS, "count", count, (previous.custom.get(name, 0),) if previous else None)
+            name: _number(Metric.EVENTS, Unit.COUNT, count, (previous.custom.get(name, 0),) if previous else None)
             for name, count in measured_totals.totals.custom.items()
         },
         goals=dict(measured_totals.totals.goals),
@@ -111,7 +107,12 @@ def serialize_table(table: BreakdownTable) -> schemas.Table:
 
 
 def serialize_live(live_visitors: LiveVisitors, now: datetime) -> schemas.Live:
-    return schemas.Live(now=live_visitors.now, half_hour=live_visitors.half_hour, asked_at=now.astimezone(UTC))
+    return schemas.Live(
+        now=live_visitors.now,
+        half_hour=live_visitors.half_hour,
+        minutes=live_visitors.minutes,
+        asked_at=now.astimezone(UTC),
+    )
 
 
 def response_fields(query: Query, cost: Cost) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _number(
 ) -> schemas.Number:
     """Builds a number. `previous` holds the compared period's value; None: no comparison."""
     if previous is None:
-        return schemas.Number(value=value, unit=unit, previous=None, change=None)
+        return schemas.Number(value=value, unit=unit.value, previous=None, change=None)
     change_ = change(value, previous[0], metric)
     change_schema = schemas.Change.model_validate({**vars(change_), "kind": change_.kind.value})
-    return schemas.Number(value=value, unit=unit, previous=previous[0], change=change_schema)
+    return schemas.Number(value=value, unit=unit.value, previous=previous[0], change=change_schema)

@@ -39,7 +39,6 @@ from proprium.sql_console.snapshot import SnapshotCache
 from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.migrate import migrate
-from proprium.storage.tables import Property
 from proprium.ui import session
 from proprium.ui.app import mount, with_page_middleware
 from proprium.ui.http import socket_limits
@@ -104,14 +103,16 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
         projector=parts.projector,
         sql_runner=parts.sql_runner,
         own_property_id=own_property.id,
-        add_sample=partial(_add_sample, parts.database),
+        add_sample=partial(add_exemplar, parts.database),
         address_of=parts.collector_parts.address_of,
     )
     renderer = ReportRenderer(parts.warehouse, atlas, settings.chromium, services.report_queue)
     app = FastAPI(lifespan=_lifespan(settings, parts, renderer, demo), openapi_url=None)
     app.include_router(
         health_routes(
-            _health_checks(parts), partial(_prometheus_metrics, parts.collector_parts), settings.metrics_token
+            _health_checks(parts),
+            lambda: parts.collector_parts.metrics() + socket_limits.metrics(),
+            settings.metrics_token,
         )
     )
     app.include_router(http_routes.maps(atlas))
@@ -140,11 +141,6 @@ def _build_api(settings: Settings, parts: ServerParts, services: Services) -> Fa
     )
 
 
-def _prometheus_metrics(collector_parts: CollectorParts) -> str:
-    """Returns Prometheus text of the collector and of the pages' socket."""
-    return collector_parts.metrics() + socket_limits.metrics()
-
-
 def serve(settings: Settings, *, demo: bool = False) -> None:
     run_server(*build(settings, demo=demo), settings)
 
@@ -157,7 +153,7 @@ def _build_parts(settings: Settings, atlas: Atlas) -> tuple[ServerParts, HitFeed
     rules_source = stored_rules(database, counts_automated=settings.is_loopback)
     projector = Projector(change_feed, warehouse, rules_source, live_queries.invalidate)
     collector_parts = build_collector_parts(
-        settings, database, atlas, on_commit=lambda *_: change_feed.wake(), listener=hit_feed.publish
+        settings, database, atlas, on_commit=lambda *_: change_feed.wake(), on_outcome=hit_feed.publish
     )
     jobs = JobScheduler(
         standard_jobs(settings, database, collector_parts.visitor_keys, warehouse_erased_seq=projector.erased_to)
@@ -169,11 +165,17 @@ def _build_parts(settings: Settings, atlas: Atlas) -> tuple[ServerParts, HitFeed
 
 
 def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, demo: bool) -> Lifespan:
+    async def report(property_id: UUID, pairs: control_socket.Pairs, kind: str) -> ReportFile:
+        property_ = await asyncio.to_thread(find_any, parts.database, property_id)
+        return await renderer.render(property_, pairs, ReportFormat(kind), utc_now(), EVERY_KEY)
+
+    controls = control_socket.ServerControls(parts.projector.status, parts.projector.rebuild, report)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         parts.start()
         try:
-            async with control_socket.serve_control_socket(settings, _build_controls(parts, renderer)):
+            async with control_socket.serve_control_socket(settings, controls):
                 _print_urls(settings, parts.database)
                 demo_task = asyncio.create_task(_run_demo(settings, parts)) if demo else None
                 yield
@@ -199,6 +201,12 @@ async def _run_demo(settings: Settings, parts: ServerParts) -> None:
         exemplar = await asyncio.to_thread(make_exemplar, parts.database, None)
     await asyncio.to_thread(set_public, parts.database, exemplar.id, True)
     click.echo(f"Demo dashboard: {settings.public_url}/properties/{exemplar.id}")
+
+    def write_sample_history() -> None:
+        assert exemplar.number is not None
+        written_count = write_history(parts.database, exemplar.number, utc_now(), EVENT_COUNT)
+        log.info("sample history written", extra={"events": written_count})
+
     visitor_population = await asyncio.to_thread(population)
     collector_parts = parts.collector_parts
     tasks = [
@@ -211,26 +219,8 @@ async def _run_demo(settings: Settings, parts: ServerParts) -> None:
         ).run()
     ]
     if existing_exemplar is None:
-        tasks.append(asyncio.to_thread(_write_sample_history, parts.database, exemplar))
+        tasks.append(asyncio.to_thread(write_sample_history))
     await asyncio.gather(*tasks)
-
-
-def _write_sample_history(database: Database, exemplar: Property) -> None:
-    assert exemplar.number is not None
-    written_count = write_history(database, exemplar.number, utc_now(), EVENT_COUNT)
-    log.info("sample history written: %s events", f"{written_count:,}", extra={"events": written_count})
-
-
-def _add_sample(database: Database, owner_id: UUID) -> None:
-    add_exemplar(database, owner_id)
-
-
-def _build_controls(parts: ServerParts, renderer: ReportRenderer) -> control_socket.ServerControls:
-    async def report(property_id: UUID, pairs: control_socket.Pairs, kind: str) -> ReportFile:
-        property_ = await asyncio.to_thread(find_any, parts.database, property_id)
-        return await renderer.render(property_, pairs, ReportFormat(kind), utc_now(), EVERY_KEY)
-
-    return control_socket.ServerControls(parts.projector.status, parts.projector.rebuild, report)
 
 
 def _health_checks(parts: ServerParts) -> dict[str, HealthCheck]:

@@ -53,14 +53,14 @@ class _CountedRequest:
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         try:
-            await app(scope, self._receive_counted, self._send_unless_too_large)
+            await app(scope, self.receive, self.send)
         except ClientDisconnect:
             if not self._is_too_large:
                 raise
         if self._is_too_large and not self._has_started:
             await _too_large_response(self._max_bytes)(scope, self._receive, self._send)
 
-    async def _receive_counted(self) -> Message:
+    async def receive(self) -> Message:
         """Returns the next part of the body.
 
         When it is too long, the app sees a disconnected client.
@@ -74,7 +74,7 @@ class _CountedRequest:
             return {"type": "http.disconnect"}
         return message
 
-    async def _send_unless_too_large(self, message: Message) -> None:
+    async def send(self, message: Message) -> None:
         """Forwards the app's response, unless the body was too large and 413 is to be sent instead."""
         if self._is_too_large and not self._has_started:
             return

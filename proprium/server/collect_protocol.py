@@ -57,8 +57,12 @@ class CollectProtocol(HttpToolsProtocol):
         if self.url == b"/collect" and self.parser.get_method() == b"POST" and self._can_use_fast_path():
             self._fast_request = self.cycle = FastRequest(self.headers, self.parser.should_keep_alive())  # type: ignore[assignment]
         else:
+            # The slow path: ASGI's scope, created only now, has the URL and its own list of headers.
             self._fast_request = None
-            self._begin_slow_path()
+            url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.headers += headers
+            self.url, self.expect_100_continue = url, expects_100_continue
             super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -80,13 +84,6 @@ class CollectProtocol(HttpToolsProtocol):
             self._handle_fast_request(self._fast_request)
         else:
             super().on_message_complete()
-
-    def _begin_slow_path(self) -> None:
-        """Creates the ASGI scope, which the fast path skips, with the URL and headers received so far."""
-        url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.headers += headers  # the scope's own list
-        self.url, self.expect_100_continue = url, expects_100_continue
 
     def _can_use_fast_path(self) -> bool:
         """Returns True if no earlier request is pending here, and the body is short and of known length."""
@@ -114,16 +111,12 @@ class CollectProtocol(HttpToolsProtocol):
         fast_request.response_complete = True
         if self.transport.is_closing():
             return
-        self.transport.write(_serialize_response(response, fast_request.keep_alive, self.server_state.default_headers))
+        lines = [STATUS_LINE[response.status]]
+        for name, value in (*self.server_state.default_headers, *response.headers):
+            lines += (name, b": ", value, b"\r\n")
+        lines.append(b"\r\n" if fast_request.keep_alive else b"connection: close\r\n\r\n")
+        lines.append(response.body)
+        self.transport.write(b"".join(lines))
         if not fast_request.keep_alive:
             self.transport.close()
         self.on_response_complete()
-
-
-def _serialize_response(response: Response, keep_alive: bool, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-    lines = [STATUS_LINE[response.status]]
-    for name, value in (*default_headers, *response.headers):
-        lines += (name, b": ", value, b"\r\n")
-    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-    lines.append(response.body)
-    return b"".join(lines)

@@ -12,11 +12,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp
 
 from collector.asgi import App, collector_middleware
+from collector.counters import Counters
 from collector.event import Event
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
+from collector.outcome_reporter import OutcomeListener, OutcomeReporter
 from collector.pipeline import Pipeline
-from collector.service import Collector, OutcomeListener
+from collector.service import Collector
 from collector.tracker_script import ScriptFile
 from maps.atlas import Atlas
 from proprium.config import ASSETS, Settings
@@ -44,6 +46,7 @@ class CollectorParts:
     event_store: EventStore
     group_commit: GroupCommit
     collector: Collector
+    counters: Counters
     tracker_script: ScriptFile
     upkeep: CollectorUpkeep
 
@@ -69,28 +72,24 @@ class CollectorParts:
         return self.collector.client_addresses.resolve(peer, dict(raw_headers), raw_headers)
 
     def health_checks(self) -> dict[str, HealthCheck]:
-        return {"queue": self._queue_problem, "storage": self._storage_problem}
+        def queue() -> str | None:
+            queued_count, limit = self.group_commit.queued_count, self.group_commit.queue_limit
+            is_filling = queued_count > MAX_QUEUE_SHARE * limit
+            return f"{queued_count} events are queued; the limit is {limit}" if is_filling else None
+
+        def storage() -> None:
+            self.database.ping()
+
+        return {"queue": queue, "storage": storage}
 
     def metrics(self) -> str:
         """Returns Prometheus text: events by outcome, and the queue's length."""
         return (
-            f"{self.collector.counters.prometheus()}"
+            f"{self.counters.prometheus()}"
             "# HELP proprium_queue_events Events waiting to be committed.\n"
             "# TYPE proprium_queue_events gauge\n"
             f"proprium_queue_events {self.group_commit.queued_count}\n"
         )
-
-    def _queue_problem(self) -> str | None:
-        queued_count, queue_limit = self.group_commit.queued_count, self.group_commit.queue_limit
-        return (
-            f"{queued_count} events are queued; the limit is {queue_limit}"
-            if queued_count > MAX_QUEUE_SHARE * queue_limit
-            else None
-        )
-
-    def _storage_problem(self) -> str | None:
-        self.database.ping()
-        return None
 
 
 def build_collector_parts(
@@ -99,26 +98,32 @@ def build_collector_parts(
     atlas: Atlas,
     *,
     on_commit: Callable[[Sequence[Event], Sequence[bool]], None] | None = None,
-    listener: OutcomeListener | None = None,
+    on_outcome: OutcomeListener | None = None,
 ) -> CollectorParts:
+    """Builds the components. `on_commit` is called after each commit, `on_outcome` with the outcome of every hit."""
     rules_cache = PropertyRulesCache(database)
     visitor_keys = VisitorKeys(database)
     event_store = EventStore(database)
     group_commit = GroupCommit(event_store, on_commit)
     rejected_events = RejectedEventBuffer(database)
+    counters = Counters()
+    outcome_reporters = [OutcomeReporter(rules_cache, on_outcome)] if on_outcome else []
     collector = Collector(
         rules_cache,
         group_commit,
         Pipeline(GeoIPDatabase(settings.geoip_file, atlas.region_aliases), visitor_keys),
+        observers=[
+            counters,
+            *outcome_reporters,
+            OutcomeReporter(rules_cache, rejected_events.add, only_failures=True),
+        ],
         trusted_proxies=settings.trusted_proxies,
         collect_rate=settings.collect_rate,
-        listener=listener,
-        on_rejected=rejected_events.add,
     )
     upkeep = CollectorUpkeep(database, collector.client_addresses, rejected_events)
     tracker_script = ScriptFile(ASSETS / "build")
     return CollectorParts(
-        database, rules_cache, visitor_keys, event_store, group_commit, collector, tracker_script, upkeep
+        database, rules_cache, visitor_keys, event_store, group_commit, collector, counters, tracker_script, upkeep
     )
 
 

@@ -51,17 +51,14 @@ class CollectorUpkeep:
     def _run_once(self) -> None:
         try:
             self._rejected_events.flush()
-            self._report_untrusted_proxy()
+            address = self._client_addresses.untrusted_proxy
+            if address is not None and address != self._reported_proxy:
+                trusted_proxies.report_untrusted(self._database, address)
+                self._reported_proxy = address
             if self._commit_watcher.has_new_commits():
                 self._load_trusted_proxies()
         except Exception as problem:
-            log.warning("collector upkeep failed, will retry: %s", problem)
-
-    def _report_untrusted_proxy(self) -> None:
-        address = self._client_addresses.untrusted_proxy
-        if address is not None and address != self._reported_proxy:
-            trusted_proxies.report_untrusted(self._database, address)
-            self._reported_proxy = address
+            log.warning("collector upkeep failed, will retry", extra={"error": str(problem)})
 
     def _load_trusted_proxies(self) -> None:
         self._client_addresses.trust(trusted_proxies.trusted_networks(self._database))

@@ -114,7 +114,17 @@ class ConnectionRegistry:
             key = rate_limit_key(address)
             limit = self.limits.max_per_private_address if is_private(address) else self.limits.max_per_address
         if self.open_count >= self.limits.max_total or (key and self._count_by_key[key] >= limit):
-            self._warn(loop.time())
+            now_s = loop.time()
+            if now_s - self._warned_at_s >= WARNING_INTERVAL_S:
+                self._warned_at_s = now_s
+                log.warning(
+                    "connection limit reached, new connections are rejected",
+                    extra={
+                        "open_connections": self.open_count,
+                        "max_total": self.limits.max_total,
+                        "max_per_address": self.limits.max_per_address,
+                    },
+                )
             return None
         self.open_count += 1
         if key:
@@ -145,14 +155,3 @@ class ConnectionRegistry:
         self._sweep_timer = (
             loop.call_later(self.limits.sweep_interval_s, self._sweep, loop) if self._monitored else None
         )
-
-    def _warn(self, now_s: float) -> None:
-        if now_s - self._warned_at_s >= WARNING_INTERVAL_S:
-            self._warned_at_s = now_s
-            log.warning(
-                "connection limit reached, new connections are rejected: %s open, limit %s in total, %s per address",
-                self.open_count,
-                self.limits.max_total,
-                self.limits.max_per_address,
-                extra={"open": self.open_count},
-            )

@@ -126,7 +126,11 @@ class RunningServer:
     def _get(self, path: str, pairs: Pairs = ()) -> httpx.Response:
         response = self._client.get(path, params=tuple(pairs))
         if response.status_code != httpx.codes.OK:
-            raise OperatorError(_error_detail(response))
+            try:
+                detail = str(response.json()["detail"])
+            except (ValueError, KeyError, TypeError):
+                detail = f"The server answered {response.status_code}. See the server log for details."
+            raise OperatorError(detail)
         return response
 
 
@@ -137,7 +141,13 @@ def running_server(settings: Settings) -> Iterator[RunningServer | None]:
     Yields None when no server runs.
     """
     with _short_path(settings.socket_path) as path:
-        if not _is_listening(path):
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(path)
+            is_listening = True
+        except OSError:
+            is_listening = False
+        if not is_listening:
             yield None
             return
         transport = httpx.HTTPTransport(uds=path)
@@ -204,19 +214,3 @@ def _short_path(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder_descriptor}/{path.name}"
     finally:
         os.close(folder_descriptor)
-
-
-def _is_listening(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-    return True
-
-
-def _error_detail(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"The server answered {response.status_code}. See the server log for details."

@@ -63,12 +63,13 @@ def refresh(
         try:
             _fetch(url, target, timeout_s)
         except (httpx.HTTPError, httpx.InvalidURL, InvalidDatabase, OSError) as problem:
-            failures.append(f"{month}: {str(problem) or type(problem).__name__}")
-            log.info("GeoIP download failed: %s: %s", url, problem or type(problem).__name__, extra={"month": month})
+            error = str(problem) or type(problem).__name__
+            failures.append(f"{month}: {error}")
+            log.info("GeoIP download failed", extra={"month": month, "url": url, "error": error})
             if isinstance(problem, httpx.TransportError):
                 break  # the other months are on the same server
         else:
-            log.info("GeoIP database updated to %s", month, extra={"month": month})
+            log.info("GeoIP database updated", extra={"month": month})
             return target
     raise OperatorError(
         f"DB-IP City Lite could not be downloaded ({'; '.join(failures)}). The previous file, if any, stays in use."
@@ -94,7 +95,7 @@ def _is_fresh(file: Path, now: datetime) -> bool:
 def _fetch(url: str, target: Path, timeout_s: float) -> None:
     with _temp_file(target.parent) as temp_file:
         with temp_file.open("wb") as file:
-            for chunk in _decompress(_download(url, timeout_s)):
+            for chunk in _download(url, timeout_s):
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
@@ -121,28 +122,24 @@ def _temp_file(folder: Path) -> Iterator[Path]:
 
 
 def _download(url: str, timeout_s: float) -> Iterator[bytes]:
+    """Yields the unpacked bytes of a gzip file. Raises InvalidDatabase, httpx.HTTPError."""
     deadline_s = time.monotonic() + DOWNLOAD_TIMEOUT_S
+    decompressor = zlib.decompressobj(wbits=31)  # gzip only
+    total_bytes = 0
     with httpx.stream("GET", url, timeout=timeout_s, follow_redirects=True) as response:
         if response.status_code != httpx.codes.OK:
             raise InvalidDatabase(f"the server answered {response.status_code}")
         for chunk in response.iter_raw():
             if time.monotonic() > deadline_s:
                 raise httpx.ReadTimeout(f"not complete after {DOWNLOAD_TIMEOUT_S:.0f} s")
-            yield chunk
-
-
-def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    decompressor = zlib.decompressobj(wbits=31)  # gzip only
-    total_bytes = 0
-    for chunk in chunks:
-        try:
-            data = decompressor.decompress(chunk)
-        except zlib.error:
-            raise InvalidDatabase("the download is not a gzip file") from None
-        total_bytes += len(data)
-        if total_bytes > MAX_UNPACKED_BYTES:
-            raise InvalidDatabase("the download is too large for a GeoIP database")
-        yield data
+            try:
+                data = decompressor.decompress(chunk)
+            except zlib.error:
+                raise InvalidDatabase("the download is not a gzip file") from None
+            total_bytes += len(data)
+            if total_bytes > MAX_UNPACKED_BYTES:
+                raise InvalidDatabase("the download is too large for a GeoIP database")
+            yield data
     if not decompressor.eof:
         raise InvalidDatabase("the download is incomplete")
 

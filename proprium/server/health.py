@@ -28,7 +28,14 @@ def health_routes(checks: Mapping[str, HealthCheck], metrics: Callable[[], str],
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        failures = {name: message for name, check in checks.items() if (message := _run_check(check))}
+        failures = {}
+        for name, check in checks.items():
+            try:
+                message = check()
+            except Exception as problem:  # a check that cannot run is a failed check
+                message = f"{type(problem).__name__}: {problem}"
+            if message:
+                failures[name] = message
         body = {"ready": not failures, "wrong": failures}
         return JSONResponse(body, 503 if failures else 200, headers={"Cache-Control": "no-store"})
 
@@ -62,10 +69,3 @@ def is_private_client(request: Request) -> bool:
 def has_token(request: Request, token: str) -> bool:
     scheme, _, presented_token = request.headers.get("authorization", "").partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(presented_token.strip().encode(), token.encode())
-
-
-def _run_check(check: HealthCheck) -> str | None:
-    try:
-        return check()
-    except Exception as problem:  # a check that cannot run is a failed check
-        return f"{type(problem).__name__}: {problem}"

@@ -88,10 +88,16 @@ def reports(
 
     @routes.get("/properties/{property_id}/report.{kind}")
     async def report(request: Request, property_id: str, kind: str) -> Response:
-        report_format = _parse_format(kind)
-        property_, data_access, account_id = await asyncio.to_thread(
-            find_property, request, _parse_property_id(property_id)
-        )
+        try:
+            report_format = ReportFormat(kind)
+        except ValueError:
+            format_names = ", ".join(f"report.{format_}" for format_ in ReportFormat)
+            raise NotFound(f"There is no report.{kind[:10]}. Available: {format_names}.") from None
+        try:
+            parsed_id = UUID(property_id)
+        except ValueError:
+            raise PropertyNotFound(property_id[:40]) from None
+        property_, data_access, account_id = await asyncio.to_thread(find_property, request, parsed_id)
         requester = requester_of(account_id, address_of(request))
         rendering = renderer.render(
             property_, request.query_params.multi_items(), report_format, clock(), data_access, requester
@@ -116,18 +122,3 @@ def _geometry_response(request: Request, gzipped: bytes, version: str) -> Respon
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(gzipped, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
     return Response(gzip.decompress(gzipped), media_type="application/json", headers=headers)
-
-
-def _parse_format(kind: str) -> ReportFormat:
-    try:
-        return ReportFormat(kind)
-    except ValueError:
-        format_names = ", ".join(f"report.{format_}" for format_ in ReportFormat)
-        raise NotFound(f"There is no report.{kind[:10]}. Available: {format_names}.") from None
-
-
-def _parse_property_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise PropertyNotFound(text[:40]) from None

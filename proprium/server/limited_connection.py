@@ -73,7 +73,9 @@ class LimitedConnection(CollectProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_rejected:
-            self._discard(len(data))
+            self._received_bytes += len(data)
+            if self._received_bytes > self._limits.max_drain_bytes:
+                self.flow.pause_reading()
             return
         self._packet_bytes = len(data)
         self._completed_count = 0
@@ -92,10 +94,10 @@ class LimitedConnection(CollectProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if (
-            self._received_bytes + self._packet_bytes > self._max_head_bytes
-            and self._head_size() > self._max_head_bytes
-        ):
+        head_bytes = self._received_bytes + self._packet_bytes  # at most: the packet may hold more than the head
+        if head_bytes > self._max_head_bytes:
+            head_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if head_bytes > self._max_head_bytes:
             self._head_problem = self._head_too_large_message()
         elif len(self.headers) > self._max_headers:
             self._head_problem = self._too_many_headers_message()
@@ -196,9 +198,6 @@ class LimitedConnection(CollectProtocol):
         if self._received_bytes > limits.max_body_bytes:
             self._reject(413, f"The request body is too large; expected at most {limits.max_body_bytes >> 20} MiB.")
 
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
     def _head_too_large_message(self) -> str:
         return (
             f"The request head is larger than {self._limits.max_head_bytes >> 10} KB. Send less; cookies count as well."
@@ -206,11 +205,6 @@ class LimitedConnection(CollectProtocol):
 
     def _too_many_headers_message(self) -> str:
         return f"The request has more than {self._limits.max_headers} headers. Send fewer."
-
-    def _discard(self, size_bytes: int) -> None:
-        self._received_bytes += size_bytes
-        if self._received_bytes > self._limits.max_drain_bytes:
-            self.flow.pause_reading()
 
     def _reject(self, status: int, message: str) -> None:
         """Answers without the app, then closes the connection once the client had time to read the response."""
@@ -227,14 +221,12 @@ class LimitedConnection(CollectProtocol):
         if not can_answer:
             self._close(now_s)
             return
-        self.transport.write(self._serialize_rejection(status, message.encode()))
-        self.transport.write_eof()
-        self._deadline_s = now_s + self._limits.drain_timeout_s
-
-    def _serialize_rejection(self, status: int, body: bytes) -> bytes:
+        body = message.encode()
         headers = [*self.server_state.default_headers, (b"content-type", b"text/plain; charset=utf-8")]
         headers += [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         if self.url.startswith(b"/collect"):
             headers.append((b"access-control-allow-origin", b"*"))
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-        return b"%s%s\r\n%s" % (STATUS_LINE[status], lines, body)
+        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[status], lines, body))
+        self.transport.write_eof()
+        self._deadline_s = now_s + self._limits.drain_timeout_s

@@ -72,10 +72,10 @@ def run_once(job: Job) -> bool:
     try:
         job.run()
     except OperatorError as problem:
-        log.warning("job %s: %s", job.name, problem, extra={"job": job.name})
+        log.warning("scheduled job failed", extra={"job": job.name, "error": str(problem)})
         return False
     except Exception:
-        log.exception("job %s failed", job.name, extra={"job": job.name})
+        log.exception("scheduled job failed", extra={"job": job.name})
         return False
     return True
 

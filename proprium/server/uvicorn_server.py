@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from functools import partial
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,15 +33,15 @@ since each of 60,000 took 35 to 54 ms on a busy machine while twenty dashboards 
 
 TICK_S, HEAP_CHECK_S = 0.1, 0.2
 """The heap is checked often, so that a full collection hits the moment at which the last pages have just been freed."""
-WORTHWHILE_BLOCKS, MOST_BLOCKS = 50_000, 2_000_000
+MIN_ADDED_BLOCKS, MAX_ADDED_BLOCKS = 50_000, 2_000_000
 """Blocks of Python's memory, of which an open dashboard has 27,000: the fewest added since the last full collection to
 make one worthwhile, and the number added (180 MB) from which one runs in any case."""
-CHEAP_BLOCKS, AFFORDABLE_BLOCKS = 180_000, 300_000
+MAX_CHEAP_BLOCKS, MAX_AFFORDABLE_BLOCKS = 180_000, 300_000
 """The most blocks alive beyond the start for a full collection to be cheap (two dashboards open), and to be affordable
-(six open) once it has been worthwhile for LONGEST_DELAY_S: 60 and 115 ms on a busy machine. Caches are 130,000."""
-REST_PER_COLLECTION, LONGEST_DELAY_S, LONGEST_GROWTH_S = 100, 60.0, 300.0
-"""Full collections take at most 1 % of the time. Growth over MOST_BLOCKS is collected after five minutes only: pages
-that a crawler opened and left have been freed by then."""
+(six open) once it has been worthwhile for MAX_DELAY_S: 60 and 115 ms on a busy machine. Caches are 130,000."""
+IDLE_PER_COLLECTION_SECOND, MAX_DELAY_S, MAX_GROWTH_S = 100, 60.0, 300.0
+"""Full collections take at most 1 % of the time. Growth over MAX_ADDED_BLOCKS is collected after five minutes only:
+pages that a crawler opened and left have been freed by then."""
 
 THREAD_SWITCH_INTERVAL_S = 0.0005
 """How long a thread keeps Python's global lock when another thread waits for it. The event loop needs it once for every
@@ -67,9 +66,12 @@ def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
         proxy_headers=False,  # the collector evaluates them by its own rules
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    _configure_gc()
+    # Frozen: all objects loaded so far live until the end, and scanning them took an eighth of the CPU time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)
-    signal.signal(signal.SIGTERM, _exit_gracefully)  # uvicorn drains, then raises it again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn drains, then raises it again: no failure
     CollectingServer(config).run()
 
 
@@ -83,10 +85,10 @@ class FullCollections:
     """
 
     def __init__(self) -> None:
-        self._at_start = self._after_last = sys.getallocatedblocks()
-        self._ended_s, self._took_s = time.monotonic(), 0.0
-        self._idle_s = time.monotonic()  # when less than WORTHWHILE_BLOCKS had been added
-        self._small_s = time.monotonic()  # when less than MOST_BLOCKS had been added
+        self._blocks_at_start = self._blocks_after_last = sys.getallocatedblocks()
+        self._last_ended_s, self._last_duration_s = time.monotonic(), 0.0
+        self._last_modest_s = time.monotonic()  # when less than MIN_ADDED_BLOCKS had been added
+        self._last_small_s = time.monotonic()  # when less than MAX_ADDED_BLOCKS had been added
 
     def is_due(self) -> bool:
         """Returns True if a full collection should run now.
@@ -94,23 +96,23 @@ class FullCollections:
         Takes 0.2 ms; called five times a second.
         """
         blocks, now_s = sys.getallocatedblocks(), time.monotonic()
-        self._after_last = min(self._after_last, blocks)  # closed pages free themselves
-        added = blocks - self._after_last
-        if added < WORTHWHILE_BLOCKS:
-            self._idle_s = now_s
-        if added < MOST_BLOCKS:
-            self._small_s = now_s
-        is_rested = now_s - self._ended_s >= REST_PER_COLLECTION * self._took_s
-        is_delayed = now_s - self._idle_s >= LONGEST_DELAY_S
-        is_cheap = blocks - self._at_start < (AFFORDABLE_BLOCKS if is_delayed else CHEAP_BLOCKS)
-        is_overdue = now_s - self._small_s >= LONGEST_GROWTH_S
-        return is_rested and (is_overdue or (is_cheap and added >= WORTHWHILE_BLOCKS))
+        self._blocks_after_last = min(self._blocks_after_last, blocks)  # closed pages free themselves
+        added = blocks - self._blocks_after_last
+        if added < MIN_ADDED_BLOCKS:
+            self._last_modest_s = now_s
+        if added < MAX_ADDED_BLOCKS:
+            self._last_small_s = now_s
+        is_rested = now_s - self._last_ended_s >= IDLE_PER_COLLECTION_SECOND * self._last_duration_s
+        is_delayed = now_s - self._last_modest_s >= MAX_DELAY_S
+        is_cheap = blocks - self._blocks_at_start < (MAX_AFFORDABLE_BLOCKS if is_delayed else MAX_CHEAP_BLOCKS)
+        is_overdue = now_s - self._last_small_s >= MAX_GROWTH_S
+        return is_rested and (is_overdue or (is_cheap and added >= MIN_ADDED_BLOCKS))
 
     def collect(self) -> None:
-        began_s = time.thread_time()
+        started_s = time.thread_time()
         gc.collect()
-        self._took_s = time.thread_time() - began_s
-        self._ended_s, self._after_last = time.monotonic(), sys.getallocatedblocks()
+        self._last_duration_s = time.thread_time() - started_s
+        self._last_ended_s, self._blocks_after_last = time.monotonic(), sys.getallocatedblocks()
 
 
 class CollectingServer(uvicorn.Server):
@@ -124,15 +126,3 @@ class CollectingServer(uvicorn.Server):
         if counter % round(HEAP_CHECK_S / TICK_S) == 0 and self._collections.is_due():
             self._collections.collect()
         return await super().on_tick(counter)
-
-
-def _configure_gc() -> None:
-    """Freezes all objects loaded so far: they live until the end, and scanning them took an eighth of the CPU time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-
-
-def _exit_gracefully(_: int, __: FrameType | None) -> None:
-    """Exits with code 0 on SIGTERM, as a requested stop is no failure."""
-    sys.exit(0)

@@ -44,7 +44,7 @@ class Services:
     projector: Projector
     sql_runner: SqlRunner
     own_property_id: UUID | None = None  # the property that tracks our own pages; None: no tracking
-    add_sample: Callable[[UUID], None] | None = None  # creates the sample property "Exemplar" for a user id; slow
+    add_sample: Callable[[UUID], object] | None = None  # creates the sample property "Exemplar" for a user id; slow
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)

@@ -84,6 +84,10 @@ class QueryCache:
             self._entries.move_to_end(key)
             return entry.value
 
+    def for_property(self, property_number: int) -> PropertyCache:
+        """Returns the cache for results of one property; to be called before the warehouse is read."""
+        return PropertyCache(self, property_number)
+
     def current_version(self) -> int:
         """Returns the version for `put`; to be taken before the warehouse is read.
 
@@ -161,3 +165,23 @@ class QueryCache:
             and (since is None or entry.covers_until is None or since < entry.covers_until + INVALIDATION_REACH)
             for version, since in reversed(invalidation_log.entries)
         )
+
+
+class PropertyCache:
+    """The query cache for results of one property that are read after this object was made."""
+
+    def __init__(self, query_cache: QueryCache, property_number: int) -> None:
+        self._query_cache, self._property_number = query_cache, property_number
+        self._version = query_cache.current_version()
+
+    def get(self, key: Hashable) -> Any:
+        """Returns the cached value, or None when there is no valid entry."""
+        return self._query_cache.get(key)
+
+    def put(self, key: Hashable, covers_until: datetime | None, value: Any) -> None:
+        """Stores a value about a time before `covers_until` (UTC; None: open-ended)."""
+        self._query_cache.put(key, self._property_number, covers_until, self._version, value)
+
+    def get_or_compute(self, key: Hashable, covers_until: datetime | None, compute: Callable[[], T]) -> T:
+        """Returns the cached value, else computes and stores it, once for concurrent callers."""
+        return self._query_cache.get_or_compute(key, self._property_number, covers_until, self._version, compute)

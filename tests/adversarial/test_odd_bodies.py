@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from collector.parse import MAX_TEXT_LENGTH
 from tests.adversarial.odd_inputs import BROKEN_HTTP, GOOD, HEADERS, REFUSED, TAKEN, one
-from tests.collector.conftest import PROPERTY, Door, MakeDoor
+from tests.collector.conftest import PROPERTY, CollectorHarness, MakeHarness
 
 SENTENCES = {204, 400, 404, 413}
 
@@ -26,22 +26,22 @@ def test_the_corpus_is_large_and_about_our_property() -> None:
     assert str(PROPERTY).encode() in GOOD
 
 
-async def test_malformed_bodies_are_rejected_with_a_reason(door: Door) -> None:
+async def test_malformed_bodies_are_rejected_with_a_reason(harness: CollectorHarness) -> None:
     for body in REFUSED:
-        answer = await door.send(body)
+        answer = await harness.send(body)
         assert answer.status_code == 400, (body[:150], answer.text)
         assert answer.json()["detail"]
-    assert not door.sink.events
-    assert door.collector.counters.received == door.collector.counters.outcome_count
+    assert not harness.sink.events
+    assert harness.counters.received == harness.counters.outcome_count
 
 
-async def test_odd_bodies_are_accepted_and_harmless(door: Door) -> None:
+async def test_odd_bodies_are_accepted_and_harmless(harness: CollectorHarness) -> None:
     for start in range(0, len(TAKEN), 50):
         some = TAKEN[start : start + 50]
-        for body, answer in zip(some, await asyncio.gather(*map(door.send, some)), strict=True):
+        for body, answer in zip(some, await asyncio.gather(*map(harness.send, some)), strict=True):
             assert answer.status_code == 204, (body[:150], answer.text)
-        assert door.collector.counters.received == door.collector.counters.outcome_count
-    for event in door.sink.events:
+        assert harness.counters.received == harness.counters.outcome_count
+    for event in harness.sink.events:
         assert "\0" not in repr(event)
         orjson.dumps(event.data).decode()
         for name in event.__slots__:
@@ -54,22 +54,22 @@ async def test_odd_bodies_are_accepted_and_harmless(door: Door) -> None:
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "fe80::1%eth0", "testclient", "/run/proprium.sock", ""])
-async def test_odd_headers_are_never_a_500(make_door: MakeDoor, peer: str) -> None:
-    door = make_door(peer)
+async def test_odd_headers_are_never_a_500(make_harness: MakeHarness, peer: str) -> None:
+    harness = make_harness(peer)
     for headers in HEADERS:
         sent = {name: value.encode("latin-1") for name, value in headers.items()}
-        answer = await door.client.post("/collect", content=GOOD, headers=sent)
+        answer = await harness.client.post("/collect", content=GOOD, headers=sent)
         assert answer.status_code in {204, 413}, headers
         for path in ("/collect/pixel.gif", "/collector.js", "/collect"):
             for method in ("GET", "HEAD", "OPTIONS"):
-                answer = await door.client.request(method, f"{path}?id={PROPERTY}", headers=sent)
+                answer = await harness.client.request(method, f"{path}?id={PROPERTY}", headers=sent)
                 assert answer.status_code < 500, (method, path, headers)
 
 
 @contextlib.asynccontextmanager
-async def listening(door: Door) -> AsyncIterator[int]:
-    """The door behind the server that we run, on a port."""
-    config = uvicorn.Config(door.client._transport.app, port=0, lifespan="off", log_config=None)  # type: ignore[attr-defined]
+async def listening(harness: CollectorHarness) -> AsyncIterator[int]:
+    """The collector behind a real server, on a port."""
+    config = uvicorn.Config(harness.client._transport.app, port=0, lifespan="off", log_config=None)  # type: ignore[attr-defined]
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:
@@ -95,8 +95,8 @@ async def spoken(port: int, request: bytes, hangs_up: bool = False) -> bytes:
     return answer
 
 
-async def test_broken_http_leaves_no_500_and_the_next_one_is_served(door: Door) -> None:
-    async with listening(door) as port:
+async def test_broken_http_leaves_no_500_and_the_next_one_is_served(harness: CollectorHarness) -> None:
+    async with listening(harness) as port:
         answers = await asyncio.gather(*(spoken(port, request) for request in BROKEN_HTTP))
         for request, answer in zip(BROKEN_HTTP, answers, strict=True):
             statuses = {line.split(b" ")[1] for line in answer.splitlines() if line.startswith(b"HTTP/1.1 ")}
@@ -104,7 +104,7 @@ async def test_broken_http_leaves_no_500_and_the_next_one_is_served(door: Door) 
         await asyncio.gather(*(spoken(port, request, hangs_up=True) for request in BROKEN_HTTP))
         good = b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
         assert (await spoken(port, good)).startswith(b"HTTP/1.1 204")
-    assert door.collector.counters.received == door.collector.counters.outcome_count
+    assert harness.counters.received == harness.counters.outcome_count
 
 
 # Anything at all, and what looks like an event more often than chance would have it.
@@ -135,24 +135,24 @@ bodies = st.one_of(
 )
 
 
-async def test_every_generated_body_is_answered_and_counted(make_door: MakeDoor, fuzz: bool) -> None:
-    door = make_door()
+async def test_every_generated_body_is_answered_and_counted(make_harness: MakeHarness, fuzz: bool) -> None:
+    harness = make_harness()
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=5_000 if fuzz else 250, deadline=None, suppress_health_check=list(HealthCheck))
     @given(body=bodies, headers=st.sampled_from([{}, *HEADERS]))
     def send(body: bytes, headers: dict[str, str]) -> None:
         sent = {name: value.encode("latin-1") for name, value in headers.items()}
-        request: Any = door.client.post("/collect", content=body, headers=sent)
+        request: Any = harness.client.post("/collect", content=body, headers=sent)
         answer = asyncio.run_coroutine_threadsafe(request, loop).result(30)
         assert answer.status_code in SENTENCES, answer.text
-        assert door.collector.counters.received == door.collector.counters.outcome_count
+        assert harness.counters.received == harness.counters.outcome_count
 
     await asyncio.to_thread(send)
 
 
-async def test_a_text_of_any_length_is_truncated_and_stored(door: Door) -> None:
-    await door.send(one(data={"title": "x" * 100_000, "plan": "y" * 100_000}))
-    (event,) = door.sink.events
+async def test_a_text_of_any_length_is_truncated_and_stored(harness: CollectorHarness) -> None:
+    await harness.send(one(data={"title": "x" * 100_000, "plan": "y" * 100_000}))
+    (event,) = harness.sink.events
     assert len(event.title or "") == 1_000
     assert len(event.data["plan"]) == MAX_TEXT_LENGTH

@@ -67,7 +67,7 @@ async def poisoned(warehouse: FilledWarehouse, tmp_path: Path) -> AsyncIterator[
     async with httpx.AsyncClient(transport=transport, base_url="http://a", headers={"user-agent": CHROME}) as client:
         yield Poisoned(warehouse, doors, client)
     doors.stop()
-    counters = doors.collector.counters
+    counters = doors.counters
     assert counters.received == counters.outcome_count
     assert counters.stored == count_events(warehouse.database)
 

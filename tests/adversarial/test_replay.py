@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from collector.asgi import collector_middleware
+from collector.counters import Counters
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
@@ -101,8 +102,15 @@ class Replay:
         pipeline = Pipeline(GeoIPDatabase(None), VisitorKeys(filled.database))
         proxies = [ip_network("127.0.0.1/32")]
         self.at = FIRST
+        self.counters = Counters()
         self.collector = Collector(
-            self.directory, self.writer, pipeline, trusted_proxies=proxies, collect_rate=0, now=lambda: self.at
+            self.directory,
+            self.writer,
+            pipeline,
+            observers=[self.counters],
+            trusted_proxies=proxies,
+            collect_rate=0,
+            now=lambda: self.at,
         )
         self.app = collector_middleware(not_found, self.collector)
 
@@ -151,7 +159,7 @@ async def test_a_replay_counts_to_what_an_independent_script_counts(warehouse: F
     replay = Replay(warehouse)
     await replay.play(log)
 
-    counters = replay.collector.counters
+    counters = replay.counters
     fate = {"received": counters.received, "stored": counters.stored, "duplicate": counters.duplicate}
     fate |= counters.dropped | {str(status): count for status, count in counters.rejected.items()}
     assert fate == expected.fate

@@ -61,7 +61,7 @@ def collector_parts(database: Database, tmp_path: Path) -> Iterator[CollectorPar
     collector_parts.group_commit.start()
     yield collector_parts
     collector_parts.stop()
-    counters = collector_parts.collector.counters
+    counters = collector_parts.counters
     assert counters.received == counters.outcome_count, counters
     assert counters.stored == len(list(read_events(database)))
 

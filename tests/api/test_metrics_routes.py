@@ -18,13 +18,14 @@ from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import query_from
 from proprium.metrics.results import Dashboard, Metric
+from proprium.properties.service import update_settings
 from proprium.reports.renderer import ReportFormat, ReportRenderer
 from proprium.reports.report_model import TABLES
 from tests.api.conftest import ATLAS, UNTIL, Api, Past
 from tests.support.warehouse_fixture import FilledWarehouse
 
-COUNTED = {"page views": "page_views", "events": "events", "hits": "events", "visitors": "visitors"}
-"""What a tile says that it counts, and the metric's name."""
+COUNTED = {"Page views": "page_views", "Events": "events", "Hits": "events", "Visitors": "visitors"}
+"""The titles of what tiles count, and the metric's name."""
 QUESTIONS = (
     "",
     "period=7d&compare=year",
@@ -79,7 +80,7 @@ async def test_breakdowns_are_the_tiles_of_the_page(past: Past, query_string: st
     for dimension, tile in tiles.items():
         body = await past.json(f"/breakdown/{dimension}", f"{query_string}&limit={len(tile.rows) or 1}")
         [metric] = body["metrics"]
-        assert metric == COUNTED[tile.unit]
+        assert metric == COUNTED[tile.count_title]
         assert [(row["value"], row["label"], row["numbers"][metric], row["share_percent"]) for row in body["rows"]] == [
             (row.value, row.label, row.count, row.share_percent) for row in tile.rows
         ]
@@ -182,7 +183,7 @@ async def test_sessions_can_be_a_metric_of_a_breakdown(past: Past) -> None:
 async def test_live_visitors(past: Past) -> None:
     body = await past.json("/live")
     live = page(past, "").live
-    assert body == {"now": live.now, "half_hour": live.half_hour, "asked_at": "2026-11-23T15:30:00Z"}
+    assert body == {"now": live.now, "half_hour": live.half_hour, "minutes": 5, "asked_at": "2026-11-23T15:30:00Z"}
 
 
 async def test_responses_are_not_cached_and_other_sites_may_not_read_them(past: Past) -> None:
@@ -205,3 +206,16 @@ async def test_during_a_rebuild_of_the_warehouse_the_response_has_its_progress(
     assert answer.json()["detail"].startswith("The warehouse is being rebuilt: 0 %.")
     warehouse.projector.rebuild()
     assert (await api.client.get(address, headers=headers)).status_code == 200
+
+
+async def test_responses_state_the_propertys_own_limits(past: Past) -> None:
+    own = {"session_timeout_min": 45, "engagement_threshold_s": 20, "live_window_min": 30}
+    update_settings(past.filled.database, past.property.id, session_gap_min=45, bounce_s=20, live_min=30)
+    try:
+        told, live = await past.json("/totals", "metric=sessions&metric=bounce_rate"), await past.json("/live")
+        assert told["query"]["limits"] == (await past.json("/timeline"))["query"]["limits"] == own
+        assert "after 45 minutes of inactivity" in told["definitions"]["sessions"]
+        assert "under 20 s of engagement" in told["definitions"]["bounce_rate"]
+        assert (live["minutes"], live["now"]) == (30, live["half_hour"])
+    finally:
+        update_settings(past.filled.database, past.property.id, session_gap_min=30, bounce_s=10, live_min=5)

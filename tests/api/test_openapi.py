@@ -92,7 +92,7 @@ def test_responses_conform_to_the_schema(
         cases = operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE)
         quick(8 if operation.method == "get" else 40)(given(case=cases)(ask))()
     assert set(query_string) == READS | {"/events"}
-    assert collector_parts.collector.counters.received >= 40
+    assert collector_parts.counters.received >= 40
 
 
 def quick(count: int) -> settings:

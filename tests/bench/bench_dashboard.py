@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from proprium.live.subscriptions import IDLE_PER_CPU_SECOND, MAX_INTERVAL_S
 from proprium.metrics.breakdown_query import breakdown_table
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dashboard, Dimension
-from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS
 from proprium.ui.dashboard.state import state_from
 from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
@@ -50,7 +50,7 @@ def measure(size: str) -> list[str]:
         print(f"{size} events, the property with most of them", flush=True)
         found = {
             "28 days, compared": asked.cold("period=28d"),
-            "the same with every tab": asked.cold("period=28d", DASHBOARD_DIMENSIONS),
+            "the same with every tab": asked.cold("period=28d", REPORT_DIMENSIONS),
             "the same, filtered by country and browser": asked.cold(f"period=28d&{NARROW}"),
             "365 days, compared": asked.cold("from={year_ago}&to={today}", rounds=2),
             "a live refresh of 28 days": asked.refreshed("period=28d"),

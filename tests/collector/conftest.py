@@ -1,4 +1,4 @@
-"""The collector behind a real ASGI call, with fakes of its three ports; the books are checked after every test."""
+"""A collector behind real ASGI calls, with fakes of its ports; its counters are checked after every test."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import httpx
 import pytest
 
 from collector.asgi import Scope, Send, collector_middleware
+from collector.counters import Counters
 from collector.event import Event, HitOutcome
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
+from collector.outcome_reporter import OutcomeReporter
 from collector.pipeline import Pipeline
-from collector.ports import PropertyRules
+from collector.ports import CollectorObserver, PropertyRules
 from collector.request import Receive
 from collector.service import Collector
 from collector.tracker_script import ScriptFile
@@ -69,7 +71,7 @@ class Salts:
 
 
 @dataclass
-class Door:
+class CollectorHarness:
     """The collector, and what a test may look at behind it."""
 
     client: httpx.AsyncClient
@@ -77,7 +79,9 @@ class Door:
     script: ScriptFile
     directory: Directory
     sink: Sink
+    counters: Counters
     outcomes: list[HitOutcome]
+    notified: list[UUID]  # the property of each outcome
 
     async def send(self, body: Any, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else None
@@ -87,9 +91,9 @@ class Door:
         )
 
     async def hit(self, data: dict[str, Any] | None = None, event: str = "page_view", **headers: str) -> Event:
-        """Sends one event and returns it as it was kept."""
-        answer = await self.send({"collectorId": str(PROPERTY), "event": event, "data": data or {}}, **headers)
-        assert answer.status_code == 204, answer.text
+        """Sends one event and returns it as it was stored."""
+        response = await self.send({"collectorId": str(PROPERTY), "event": event, "data": data or {}}, **headers)
+        assert response.status_code == 204, response.text
         return self.sink.events[-1]
 
 
@@ -98,49 +102,63 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"the app behind"})
 
 
-MakeDoor = Callable[..., Door]
+MakeHarness = Callable[..., CollectorHarness]
 
 
 @pytest.fixture
-async def make_door() -> AsyncIterator[MakeDoor]:
+async def make_harness() -> AsyncIterator[MakeHarness]:
     """Doors with other settings than the default; checks the books of each in the end."""
-    made: list[tuple[Door, GroupCommit]] = []
+    harnesses: list[tuple[CollectorHarness, GroupCommit]] = []
 
     def make(
         peer: str = "203.0.113.9",
         geo: GeoIPDatabase | None = None,
         queue_limit: int = 10_000,
         script: ScriptFile = SCRIPT,
+        observers: Sequence[CollectorObserver] = (),
         **settings: Any,
-    ) -> Door:
-        directory, sink, outcomes = Directory(), Sink(), list[HitOutcome]()
+    ) -> CollectorHarness:
+        directory, sink, counters = Directory(), Sink(), Counters()
+        outcomes, notified = list[HitOutcome](), list[UUID]()
+
+        def listener(property_id: UUID, outcome: HitOutcome) -> None:
+            outcomes.append(outcome)
+            notified.append(property_id)
+
         writer = GroupCommit(sink, queue_limit=queue_limit)
         writer.start()
-        settings = {"listener": lambda _, outcome: outcomes.append(outcome), "collect_rate": 0, **settings}
-        collector = Collector(directory, writer, Pipeline(geo or GeoIPDatabase(None), Salts()), **settings)
+        collector = Collector(
+            directory,
+            writer,
+            Pipeline(geo or GeoIPDatabase(None), Salts()),
+            observers=[*observers, counters, OutcomeReporter(directory, listener)],
+            **{"collect_rate": 0, **settings},
+        )
         app = collector_middleware(not_found, collector, script)
         transport = httpx.ASGITransport(app, client=(peer, 50_000), raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://stats.example", headers={"user-agent": CHROME})
-        made.append((Door(client, collector, script, directory, sink, outcomes), writer))
-        return made[-1][0]
+        harnesses.append(
+            (CollectorHarness(client, collector, script, directory, sink, counters, outcomes, notified), writer)
+        )
+        return harnesses[-1][0]
 
     yield make
-    for door, writer in made:
+    for harness, writer in harnesses:
         writer.stop()
-        await door.client.aclose()
-        assert_books_balance(door)
+        await harness.client.aclose()
+        assert_books_balance(harness)
 
 
 @pytest.fixture
-async def door(make_door: MakeDoor) -> Door:
-    return make_door()
+async def harness(make_harness: MakeHarness) -> CollectorHarness:
+    return make_harness()
 
 
-def assert_books_balance(door: Door) -> None:
+def assert_books_balance(harness: CollectorHarness) -> None:
     """Received = stored + duplicate + dropped + rejected, and stored is what the sink holds."""
-    counters = door.collector.counters
+    counters = harness.counters
     assert counters.received == counters.outcome_count, counters
-    assert counters.stored == len(door.sink.events)
+    assert counters.stored == len(harness.sink.events)
 
 
 def at(text: str) -> datetime:

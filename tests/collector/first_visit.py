@@ -48,12 +48,12 @@ class Recorder:
 @contextmanager
 def recorder() -> Iterator[Recorder]:
     """Pages and collector on two ports, that is: of two origins. The pages' own server takes events as well."""
-    made = Recorder()
+    recording = Recorder()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             is_script = self.path.endswith("/collector.js")
-            self._answer(200, SOURCE.read_bytes() if is_script else made.html.encode())
+            self._answer(200, SOURCE.read_bytes() if is_script else recording.html.encode())
 
         def do_POST(self) -> None:
             self._keep()
@@ -63,13 +63,15 @@ def recorder() -> Iterator[Recorder]:
 
         def _keep(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"] or 0))
-            made.sent.append(Sent(self.command, {name.lower(): value for name, value in self.headers.items()}, body))
+            recording.sent.append(
+                Sent(self.command, {name.lower(): value for name, value in self.headers.items()}, body)
+            )
             self._answer(204)
 
         def _answer(self, status: int, body: bytes = b"") -> None:
             self.send_response(status)
             self.send_header("content-type", "text/html; charset=utf-8")
-            for name, value in {"access-control-allow-origin": "*", **made.headers}.items():
+            for name, value in {"access-control-allow-origin": "*", **recording.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -80,8 +82,8 @@ def recorder() -> Iterator[Recorder]:
     servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    made.site, made.stats = (f"http://127.0.0.1:{server.server_port}" for server in servers)
-    yield made
+    recording.site, recording.stats = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    yield recording
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -99,9 +101,9 @@ def requests_of_a_first_visit(browser: Browser) -> list[Sent]:
     """All that one page sends when a new visitor comes from elsewhere, reads for 45 s and goes."""
     page = person(browser)
     page.clock.install()
-    with recorder() as made:
-        made.html = f'<title>{TITLE}</title>{made.tag}<p style="height: 4000px">tall</p>'
-        page.goto(made.site + PATH, referer=REFERRER)
+    with recorder() as recording:
+        recording.html = f'<title>{TITLE}</title>{recording.tag}<p style="height: 4000px">tall</p>'
+        page.goto(recording.site + PATH, referer=REFERRER)
         page.wait_for_timeout(150)
         for at in (1, 2, 3):
             page.mouse.move(at, at)
@@ -109,4 +111,4 @@ def requests_of_a_first_visit(browser: Browser) -> list[Sent]:
         page.goto("about:blank")
         page.wait_for_timeout(150)
         page.context.close()
-        return made.sent
+        return recording.sent

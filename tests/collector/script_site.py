@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from collector.asgi import collector_middleware
+from collector.counters import Counters
 from collector.event import Event
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
@@ -37,7 +38,9 @@ class Site:
         self.directory, self.sink = Directory(), Sink()
         self.writer = GroupCommit(self.sink)
         self.writer.start()
-        self.collector = Collector(self.directory, self.writer, Pipeline(GeoIPDatabase(None), Salts()), collect_rate=0)
+        self.counters = Counters()
+        pipeline = Pipeline(GeoIPDatabase(None), Salts())
+        self.collector = Collector(self.directory, self.writer, pipeline, observers=[self.counters], collect_rate=0)
         self._serve_collector()
         self.number, self.html = 0, ""
         self.renew()
@@ -67,7 +70,7 @@ class Site:
         self.stats = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
 
     def renew(self) -> None:
-        """A property of its own for each test, so that no page of the one before is heard."""
+        """A property of its own for each test, so that events of the previous test's page do not count."""
         self.property, self.number = uuid4(), self.number + 1
         self.directory.rules = {self.property: PropertyRules(self.property, self.number)}
         self.sink.trouble = lambda events: None
@@ -97,10 +100,10 @@ class Site:
         return [event.event for event in self.events]
 
 
-def wait_for(condition: Callable[[], bool], told: Callable[[], object] = lambda: "") -> None:
+def wait_for(condition: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
     deadline = time.monotonic() + 20
     while not condition():
-        assert time.monotonic() < deadline, told()
+        assert time.monotonic() < deadline, describe()
         time.sleep(0.01)
 
 

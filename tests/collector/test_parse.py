@@ -1,4 +1,4 @@
-"""What arrives, what is mended, and what is refused with which words."""
+"""Parsing of collect requests: inherited fields, repaired and sanitised values, error messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def data_of(sent: Any) -> dict[str, Any]:
     return parse_body(body(data=sent), SENDER)[0].data
 
 
-def test_every_key_that_was_sent_is_kept_as_it_was_sent() -> None:
+def test_every_key_is_stored_as_it_was_sent() -> None:
     sent = {
         "plan": "pro",
         "n": 1,
@@ -61,15 +61,15 @@ def test_a_user_agent_in_data_wins_over_the_header() -> None:
     assert parse_body(body(data={"user_agent": 7}), SENDER)[0].user_agent == "Mozilla/5.0 header"
 
 
-def test_an_id_is_kept_or_made() -> None:
+def test_an_id_is_taken_over_or_generated() -> None:
     given_id = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"
     assert parse_body(body(id=given_id), SENDER)[0].id == UUID(given_id)
-    made = [parse_body(body(), SENDER)[0].id for _ in range(100)]
-    assert len(set(made)) == 100
-    assert {(one.version, one.variant) for one in made} == {(7, "specified in RFC 4122")}
+    ids = [parse_body(body(), SENDER)[0].id for _ in range(100)]
+    assert len(set(ids)) == 100
+    assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
 
 
-def test_made_ids_follow_the_clock() -> None:
+def test_generated_ids_follow_the_clock() -> None:
     assert abs((uuid7().int >> 80) - datetime.now(UTC).timestamp() * 1000) < 5_000
 
 
@@ -101,14 +101,14 @@ def test_made_ids_follow_the_clock() -> None:
         (body(id={}), "id is an object"),
     ],
 )
-def test_a_refusal_says_which_field_and_what_was_expected(sent: bytes, words: str) -> None:
+def test_an_error_names_the_field_and_what_was_expected(sent: bytes, words: str) -> None:
     with pytest.raises(InvalidPayload) as refused:
         parse_body(sent, SENDER)
     assert words in str(refused.value)
     assert refused.value.status == 400
 
 
-def test_a_refused_array_counts_all_its_events() -> None:
+def test_a_rejected_array_counts_all_its_events() -> None:
     with pytest.raises(InvalidPayload) as refused:
         parse_body(b"[" + body() + b"," + body(event="") + b"]", SENDER)
     assert refused.value.event_count == 2
@@ -125,7 +125,7 @@ def test_an_event_without_collector_id_belongs_to_the_property_of_the_one_before
     assert [hit.property_id for hit in hits] == [PROPERTY, PROPERTY, OTHER, OTHER]
 
 
-def test_an_event_with_nothing_but_its_name_says_what_the_one_before_it_said() -> None:
+def test_an_event_with_only_a_name_inherits_data_and_user() -> None:
     seen = {"url": "/a", "user_id": "ada", "tags": ["x"]}
     first, second, third = array({"event": "session_start", "data": seen}, {"event": "page_view"}, {"event": "like"})
     assert (second.event, second.data) == ("page_view", seen)
@@ -135,12 +135,12 @@ def test_an_event_with_nothing_but_its_name_says_what_the_one_before_it_said() -
     assert first.data == seen
 
 
-def test_what_an_event_says_itself_is_all_that_it_says() -> None:
-    said = {"event": "a", "user_id": 7, "data": {"url": "/a"}}
-    assert array(said, {"event": "b"})[1].data == {"url": "/a", "user_id": 7}
-    assert array(said, {"event": "b", "user_id": 8})[1].data == {"user_id": 8}
-    assert array(said, {"event": "b", "data": {}})[1].data == {}
-    assert array(said, {"event": "b", "collectorId": str(PROPERTY)})[1].data == {}
+def test_an_event_with_data_of_its_own_inherits_none() -> None:
+    message = {"event": "a", "user_id": 7, "data": {"url": "/a"}}
+    assert array(message, {"event": "b"})[1].data == {"url": "/a", "user_id": 7}
+    assert array(message, {"event": "b", "user_id": 8})[1].data == {"user_id": 8}
+    assert array(message, {"event": "b", "data": {}})[1].data == {}
+    assert array(message, {"event": "b", "collectorId": str(PROPERTY)})[1].data == {}
 
 
 @pytest.mark.parametrize("first", [{}, {"collectorId": None}, {"collectorId": "x"}, {"data": {}}])
@@ -162,13 +162,13 @@ def test_a_body_at_the_limit_is_read_and_one_above_is_not() -> None:
         parse_body(fitting + b" " * (MAX_BODY_BYTES - len(fitting) + 1), SENDER)
 
 
-def test_a_byte_order_mark_and_half_an_emoji_are_mended() -> None:
+def test_a_byte_order_mark_and_half_an_emoji_are_repaired() -> None:
     assert parse_body(b"\xef\xbb\xbf" + body(), SENDER)
     cut = body(data={"title": "X"}).replace(b'"X"', rb'"half \ud83d, whole \ud83d\ude00, text \\ud83d"')
     assert parse_body(cut, SENDER)[0].data["title"] == "half �, whole 😀, text \\ud83d"
 
 
-def test_poison_is_cleaned() -> None:
+def test_hostile_values_are_sanitised() -> None:
     deep: Any = "core"
     for _ in range(200):
         deep = [deep]
@@ -195,7 +195,7 @@ JSON = st.recursive(
 
 @settings(deadline=None, max_examples=60)
 @given(st.dictionaries(TEXT, JSON, max_size=6))
-def test_whatever_is_cleaned_can_be_stored_as_json_and_postgres_text(sent: dict[str, Any]) -> None:
+def test_sanitised_values_can_be_stored_as_json_and_postgres_text(sent: dict[str, Any]) -> None:
     text = orjson.dumps(sanitise_data(sent)).decode()
     assert "\\u0000" not in text or "\\\\u0000" in text
     assert sanitise_data(sanitise_data(sent)) == sanitise_data(sent)

@@ -1,4 +1,4 @@
-"""The rate limit of /collect: by events, by sender, and with bounded memory."""
+"""The rate limit of /collect: by events and client, with bounded memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from collector.rate_limit import RateLimit, rate_limit_key
-from tests.collector.conftest import PROPERTY, Door
+from tests.collector.conftest import PROPERTY, CollectorHarness
 
-MakeDoor = Callable[..., Door]
+MakeHarness = Callable[..., CollectorHarness]
 VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/"}}
 
 
@@ -32,67 +32,69 @@ def limit(clock: Clock, rate: float) -> RateLimit:
     return RateLimit(rate, monotonic=clock)
 
 
-async def statuses(door: Door, bodies: list[Any], **headers: str) -> list[int]:
-    return [(await door.send(body, **headers)).status_code for body in bodies]
+async def statuses(harness: CollectorHarness, bodies: list[Any], **headers: str) -> list[int]:
+    return [(await harness.send(body, **headers)).status_code for body in bodies]
 
 
-async def test_events_are_counted_not_requests(make_door: MakeDoor, clock: Clock) -> None:
+async def test_events_are_counted_not_requests(make_harness: MakeHarness, clock: Clock) -> None:
     """By default 100 a second with a burst of 200: two arrays of 100, then no more."""
-    door = make_door(collect_rate=100, monotonic=clock)
-    assert await statuses(door, [[VIEW] * 100] * 5) == [204, 204, 429, 429, 429]
-    assert len(door.sink.events) == 200
-    assert door.collector.counters.rejected[429] >= 3
+    harness = make_harness(collect_rate=100, monotonic=clock)
+    assert await statuses(harness, [[VIEW] * 100] * 5) == [204, 204, 429, 429, 429]
+    assert len(harness.sink.events) == 200
+    assert harness.counters.rejected[429] >= 3
     clock.now_s += 1.1
-    assert await statuses(door, [[VIEW] * 100] * 2) == [204, 429]
-    assert await statuses(door, [VIEW] * 5) == [204] * 5
+    assert await statuses(harness, [[VIEW] * 100] * 2) == [204, 429]
+    assert await statuses(harness, [VIEW] * 5) == [204] * 5
 
 
-async def test_an_array_is_taken_or_refused_as_a_whole(make_door: MakeDoor, clock: Clock) -> None:
-    door = make_door(collect_rate=100, monotonic=clock)
-    assert await statuses(door, [[VIEW] * 100, [VIEW] * 50, [VIEW] * 60]) == [204, 204, 429]
-    assert len(door.sink.events) == 150
-    counters = door.collector.counters
+async def test_an_array_is_accepted_or_rejected_as_a_whole(make_harness: MakeHarness, clock: Clock) -> None:
+    harness = make_harness(collect_rate=100, monotonic=clock)
+    assert await statuses(harness, [[VIEW] * 100, [VIEW] * 50, [VIEW] * 60]) == [204, 204, 429]
+    assert len(harness.sink.events) == 150
+    counters = harness.counters
     assert (counters.received, counters.stored, counters.rejected) == (210, 150, {429: 60})
-    assert door.outcomes[-1].event == "60 events"
-    assert await statuses(door, [[VIEW] * 40]) == [204]  # the refused array cost no more than a request
+    assert harness.outcomes[-1].event == "60 events"
+    assert await statuses(harness, [[VIEW] * 40]) == [204]  # the refused array cost no more than a request
 
 
-async def test_a_fresh_sender_may_send_a_whole_array_at_any_rate(make_door: MakeDoor, clock: Clock) -> None:
-    door = make_door(collect_rate=5, monotonic=clock)
-    assert await statuses(door, [[VIEW] * 100, VIEW]) == [204, 429]
+async def test_a_new_client_may_send_a_whole_array_at_any_rate(make_harness: MakeHarness, clock: Clock) -> None:
+    harness = make_harness(collect_rate=5, monotonic=clock)
+    assert await statuses(harness, [[VIEW] * 100, VIEW]) == [204, 429]
     clock.now_s += 18.3  # 100 events are 20 seconds at 5 a second, less the burst of 2 seconds
-    assert await statuses(door, [VIEW, [VIEW] * 100]) == [204, 429]
+    assert await statuses(harness, [VIEW, [VIEW] * 100]) == [204, 429]
     clock.now_s += 30
-    assert await statuses(door, [[VIEW] * 100]) == [204]
+    assert await statuses(harness, [[VIEW] * 100]) == [204]
 
 
-async def test_what_cannot_be_read_counts_as_one(make_door: MakeDoor, clock: Clock) -> None:
-    door = make_door(collect_rate=1, monotonic=clock)
-    assert await statuses(door, [b"{", b"{", b"{", VIEW]) == [400, 400, 429, 429]
+async def test_an_unreadable_body_counts_as_one_event(make_harness: MakeHarness, clock: Clock) -> None:
+    harness = make_harness(collect_rate=1, monotonic=clock)
+    assert await statuses(harness, [b"{", b"{", b"{", VIEW]) == [400, 400, 429, 429]
 
 
-async def test_the_networks_of_ipv6_are_one_sender_each(make_door: MakeDoor, clock: Clock) -> None:
-    door = make_door("2001:db8::1", collect_rate=1, monotonic=clock)
-    assert await statuses(door, [VIEW] * 3) == [204, 204, 429]
+async def test_an_ipv6_network_is_one_client(make_harness: MakeHarness, clock: Clock) -> None:
+    harness = make_harness("2001:db8::1", collect_rate=1, monotonic=clock)
+    assert await statuses(harness, [VIEW] * 3) == [204, 204, 429]
     assert rate_limit_key("2001:db8::1") == rate_limit_key("2001:db8:0:0:ffff::2") != rate_limit_key("2001:db8:0:1::1")
     assert rate_limit_key("203.0.113.9") == "203.0.113.9"
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.2", "172.17.0.1"])
 async def test_visitors_behind_a_proxy_that_is_not_trusted_share_ten_times_the_rate(
-    make_door: MakeDoor, clock: Clock, peer: str
+    make_harness: MakeHarness, clock: Clock, peer: str
 ) -> None:
-    door = make_door(peer, collect_rate=1, monotonic=clock)
-    sent = [(await door.send(VIEW, x_forwarded_for=f"198.51.100.{visitor}")).status_code for visitor in range(25)]
+    harness = make_harness(peer, collect_rate=1, monotonic=clock)
+    sent = [(await harness.send(VIEW, x_forwarded_for=f"198.51.100.{visitor}")).status_code for visitor in range(25)]
     assert sent == [204] * 20 + [429] * 5
-    assert {outcome.has_address for outcome in door.outcomes} == {False}
-    assert peer not in repr(door.outcomes) + repr(door.sink.events)
-    assert await statuses(door, [VIEW] * 3) == [204, 204, 429]  # itself it is a sender like any other
+    assert {outcome.has_address for outcome in harness.outcomes} == {False}
+    assert peer not in repr(harness.outcomes) + repr(harness.sink.events)
+    assert await statuses(harness, [VIEW] * 3) == [204, 204, 429]  # itself it is a sender like any other
 
 
-async def test_a_trusted_proxy_that_names_no_address_does_not_lift_the_limit(make_door: MakeDoor, clock: Clock) -> None:
-    door = make_door("10.0.0.2", collect_rate=1, monotonic=clock, trusted_proxies=[ip_network("10.0.0.0/8")])
-    assert (await statuses(door, [VIEW] * 25, x_forwarded_for="unknown"))[-1] == 429
+async def test_a_trusted_proxy_that_names_no_address_does_not_lift_the_limit(
+    make_harness: MakeHarness, clock: Clock
+) -> None:
+    harness = make_harness("10.0.0.2", collect_rate=1, monotonic=clock, trusted_proxies=[ip_network("10.0.0.0/8")])
+    assert (await statuses(harness, [VIEW] * 25, x_forwarded_for="unknown"))[-1] == 429
 
 
 def test_at_a_rate_of_0_nothing_is_limited(clock: Clock) -> None:
@@ -116,7 +118,7 @@ def test_many_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest
         assert len(limited._full_at) + len(limited._previous_full_at) <= 2_001
 
 
-def test_an_address_is_forgotten_within_seconds(clock: Clock) -> None:
+def test_a_client_key_expires_within_seconds(clock: Clock) -> None:
     limited = limit(clock, 100)
     limited.admits("203.0.113.9")
     for _ in range(3):

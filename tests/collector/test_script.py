@@ -78,7 +78,7 @@ def test_a_new_visitor_sends_session_start_and_page_view_in_one_request(site: Si
     assert 364 < (cookie["expires"] - page.evaluate("Date.now()") / 1000) / 86_400 < 366
 
 
-def test_who_returns_is_known(site: Site, page: Page) -> None:
+def test_a_returning_visitor_keeps_the_cookie(site: Site, page: Page) -> None:
     visit(page, site.url)
     visit(page, f"{site.url}/again")
     events = site.wait("session_start", "page_view", "page_view")
@@ -127,7 +127,7 @@ def test_a_page_that_is_left_reports_engaged_time_and_depth(site: Site, page: Pa
     page.evaluate("window.scrollTo(0, 1700)")
     page.wait_for_function("window.scrollY > 1600")
     page.clock.run_for(100)
-    page.clock.run_for(120_000)  # nobody moves: 30 s of it count
+    page.clock.run_for(120_000)  # without activity: 30 s of it count
     page.goto("about:blank")
     events = site.wait("session_start", "page_view", "scroll", "scroll", "page_leave")
     assert [event.scroll_depth for event in events[2:4]] == [25, 50]
@@ -186,7 +186,7 @@ def test_custom_events_may_be_pushed_before_and_after_the_script_has_loaded(site
     assert by_name["other"].property == 4711
 
 
-def test_nonsense_that_is_pushed_harms_nobody(site: Site, page: Page) -> None:
+def test_invalid_pushes_are_harmless(site: Site, page: Page) -> None:
     visit(page, site.url)
     page.evaluate(
         "const ring = {}; ring.ring = ring; collectorQueue.push(null, 7, {}, {event: 1}, {event: 'r', data: ring})"
@@ -216,7 +216,7 @@ def test_the_seeds_own_tag_works(site: Site, page: Page) -> None:
         "",
     ],
 )
-def test_who_wishes_no_cookie_gets_none(site: Site, page: Page, wish: str) -> None:
+def test_cookieless_mode_sets_no_cookie(site: Site, page: Page, wish: str) -> None:
     if not wish:
         site.html = site.tag("data-cookieless")
     page.add_init_script(wish)
@@ -227,7 +227,7 @@ def test_who_wishes_no_cookie_gets_none(site: Site, page: Page, wish: str) -> No
     assert page.context.cookies() == []
 
 
-def test_who_opts_out_sends_nothing(site: Site, page: Page) -> None:
+def test_an_opted_out_visitor_sends_nothing(site: Site, page: Page) -> None:
     page.add_init_script("localStorage.collector_optout = '1'")
     visit(page, site.url)
     page.evaluate("window.collectorQueue.push({event: 'x'})")
@@ -281,7 +281,7 @@ def test_a_prerendered_page_counts_when_it_is_shown(site: Site, page: Page) -> N
     site.wait("session_start", "page_view")
 
 
-def test_what_could_not_be_sent_is_sent_again_with_the_same_id(site: Site, page: Page) -> None:
+def test_a_failed_request_is_retried_with_the_same_id(site: Site, page: Page) -> None:
     tries: list[Any] = []
     page.on("request", lambda request: tries.append(request.post_data_json) if request.method == "POST" else None)
     site.sink.trouble = lambda events: OSError("the disk is away")
@@ -294,10 +294,10 @@ def test_what_could_not_be_sent_is_sent_again_with_the_same_id(site: Site, page:
     assert [UUID(sent["id"]) for sent in tries[0]] == [event.id for event in events[:2]]
 
 
-def test_it_gives_up_after_three_tries_and_at_once_when_refused(site: Site, page: Page) -> None:
+def test_it_retries_twice_but_not_after_a_rejection(site: Site, page: Page) -> None:
     tries: list[Any] = []
     page.on("request", lambda request: tries.append(request.post_data_json) if request.method == "POST" else None)
-    rejected = site.collector.counters.rejected
+    rejected = site.counters.rejected
     rejected.clear()
 
     def answered(status: int, events: int) -> None:
@@ -321,7 +321,7 @@ def test_it_gives_up_after_three_tries_and_at_once_when_refused(site: Site, page
     assert names == [start, [*start, "a"], [*start, "a", "b"], ["a", "b", "c"], ["d"]]
 
 
-def test_a_strange_page_never_sees_an_error(site: Site, context: BrowserContext) -> None:
+def test_an_unusual_page_never_sees_an_error(site: Site, context: BrowserContext) -> None:
     for trouble in (
         "window.fetch = () => { throw new Error('mine') }",
         "window.fetch = () => 42",

@@ -1,4 +1,4 @@
-"""What is one page view, one visitor and one page to the browser script, in a real Chromium."""
+"""Page views, visitors and pages of the tracker script in a real Chromium."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def test_two_tabs_that_open_at_once_are_one_new_visitor(site: Site, context: Bro
     assert {event.user_id for event in site.events} == {context.cookies()[0]["value"]}
 
 
-def test_whoever_goes_at_once_is_a_new_visitor_too(site: Site, page: Page) -> None:
+def test_a_visitor_who_leaves_at_once_is_new_too(site: Site, page: Page) -> None:
     page.goto(site.url)
     page.goto("about:blank")
     site.wait(*VISIT)
 
 
-def test_who_opts_out_on_an_open_page_sends_nothing_from_then_on(site: Site, page: Page) -> None:
+def test_opting_out_on_an_open_page_stops_sending(site: Site, page: Page) -> None:
     visit(page, site.url)
     site.wait(*VISIT)
     page.clock.run_for(3_000)
@@ -109,13 +109,15 @@ def test_an_excluded_route_of_an_app_leaves_no_trace(site: Site, page: Page) -> 
     assert events[2].time_on_page == 3_120  # of /open, though it was said when the visitor was at /admin already
 
 
-def test_a_router_of_the_sites_own_says_each_view_once(site: Site, page: Page) -> None:
+def test_a_client_side_router_counts_each_view_once(site: Site, page: Page) -> None:
     site.html = f"<title>App</title>{site.tag('data-no-routes')}"
     visit(page, f"{site.url}/a")
-    told = "path => { history.pushState({}, '', path); collectorQueue.push({event: 'page_view', data: {url: path}}) }"
-    page.evaluate(told, "/a")  # a router's first word: the script has said so already
+    navigate = (
+        "path => { history.pushState({}, '', path); collectorQueue.push({event: 'page_view', data: {url: path}}) }"
+    )
+    page.evaluate(navigate, "/a")  # the router's first page view: the script has sent it already
     page.clock.run_for(3_000)
-    page.evaluate(told, "/b")
+    page.evaluate(navigate, "/b")
     page.evaluate("collectorQueue.push('on-b')")
     events = site.wait(*VISIT, "page_leave", "page_view", "on-b")
     assert [event.page for event in events] == ["/a", "/a", "/a", "/b", "/b"]
@@ -170,12 +172,12 @@ def test_long_texts_of_other_scripts_arrive(site: Site, page: Page) -> None:
     assert site.wait(*VISIT, "essay")[2].data["text"] == "漢" * 10_000
 
 
-def test_another_propertys_trouble_is_its_own(site: Site, page: Page) -> None:
+def test_an_error_of_one_property_does_not_affect_another(site: Site, page: Page) -> None:
     """What is tried again travels by property as well: an array is taken or refused as a whole."""
     other = uuid4()
     site.directory.rules[other] = PropertyRules(other, 4_712)
     site.sink.trouble = lambda events: OSError("the disk is away")
-    rejected = site.collector.counters.rejected
+    rejected = site.counters.rejected
     before = rejected[503]
     visit(page, site.url)
     page.evaluate(f"collectorQueue.push({{event: 'theirs', collectorId: '{other}'}})")
@@ -211,7 +213,7 @@ def test_the_cookie_of_a_secure_site_is_secure(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("status", "tries"), [(429, 2), (500, 2), (503, 2), (204, 1), (400, 1), (413, 1)])
-def test_only_what_may_succeed_later_is_tried_again(page: Page, status: int, tries: int) -> None:
+def test_only_temporary_errors_are_retried(page: Page, status: int, tries: int) -> None:
     bodies = shop(page, status)
     page.wait_for_timeout(50)
     page.evaluate("collectorQueue.push('next')")

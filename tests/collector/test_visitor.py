@@ -1,4 +1,4 @@
-"""Who a visitor is: by cookie, or for one local day; and how a visit survives midnight."""
+"""Visitor ids: by cookie or for one local day, and sessions over midnight."""
 
 from __future__ import annotations
 

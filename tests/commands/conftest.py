@@ -1,4 +1,4 @@
-"""A command line on a storage of its own."""
+"""The command line with a storage of its own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from proprium.storage.tables import Property
 
 
 @dataclass(frozen=True)
-class Said:
+class Output:
     code: int
     out: str
     err: str
 
 
-Proprium = Callable[..., Said]
+Proprium = Callable[..., Output]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def proprium(
     monkeypatch.setenv("PROPRIUM_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PROPRIUM_DATABASE_URL", database.url)
 
-    def run(*args: str, stdin: str = "") -> Said:
+    def run(*args: str, stdin: str = "") -> Output:
         monkeypatch.setattr(sys, "argv", ["proprium", *args])
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         capfd.readouterr()
@@ -44,7 +44,7 @@ def proprium(
         except SystemExit as end:
             code = int(end.code or 0)
         out, err = capfd.readouterr()
-        return Said(code, out, err)
+        return Output(code, out, err)
 
     return run
 
@@ -55,5 +55,5 @@ def is_one_sentence(text: str) -> bool:
 
 def only_property(database: Database) -> Property:
     with database.session() as session:
-        (found,) = session.exec(select(Property)).all()
-    return found
+        (property_,) = session.exec(select(Property)).all()
+    return property_

@@ -12,7 +12,7 @@ from tests.support.dashboards import ATLAS, REGIONS, a_breakdown
 
 
 def countries(*rows: BreakdownRow) -> Breakdown:
-    return Breakdown("country", "visitors", rows, sum(row.count for row in rows), len(rows))
+    return Breakdown("country", rows, sum(row.count for row in rows), len(rows))
 
 
 def valid(figure: Figure) -> Figure:

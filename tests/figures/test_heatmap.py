@@ -13,7 +13,7 @@ from proprium.metrics.results import Breakdown, BreakdownRow
 def cells(**counts: int) -> Breakdown:
     """Keyword names are values with an underscore: mon 9 o'clock is c1_09."""
     rows = tuple(BreakdownRow(name[1:].replace("_", "-"), "", count, 0) for name, count in counts.items())
-    return Breakdown("weekday_hour", "page views", rows, sum(counts.values()), len(rows))
+    return Breakdown("weekday_hour", rows, sum(counts.values()), len(rows))
 
 
 @pytest.mark.parametrize("look", Look)

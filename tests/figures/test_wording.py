@@ -1,29 +1,13 @@
-"""Counts, changes and filters in words."""
+"""Changes and filters in words."""
 
 from __future__ import annotations
 
 import pytest
 
-from proprium.figures.wording import all_filters_text, change_text, count_text, filter_text
+from proprium.figures.wording import all_filters_text, change_text, filter_text
 from proprium.metrics.comparison import change
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.results import Metric
-
-
-@pytest.mark.parametrize(
-    ("count", "unit", "text"),
-    [
-        (1, "visitors", "1 visitor"),
-        (0, "visitors", "0 visitors"),
-        (1, "page views", "1 page view"),
-        (1, "hits", "1 hit"),
-        (1, "sessions", "1 session"),
-        (1, "events", "1 event"),
-        (12_431, "events", "12,431 events"),
-    ],
-)
-def test_a_count_has_its_unit_in_the_right_number(count: int, unit: str, text: str) -> None:
-    assert count_text(count, unit) == text
 
 
 @pytest.mark.parametrize(

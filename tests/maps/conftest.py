@@ -13,7 +13,7 @@ import pytest
 Square = list[tuple[float, float]]
 FIELDS = ("gu_a3", "name", "gn_name", "fips", "iso_a2", "iso_3166_2")
 
-# Two regions of Germany that the table knows, one of Norway that is a country of its own, one that nobody knows.
+# Two regions of Germany that the table knows, one of Norway that is a country of its own, an unknown one.
 PROVINCES: list[tuple[tuple[str | None, ...], float]] = [
     (("DEU", "Hessen", None, None, "DE", "DE-HE"), 8),
     (("DEU", "Bayern", None, None, "DE", "DE-BY"), 10),

@@ -28,7 +28,7 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("_mapshaper")
-def test_a_rebuild_makes_countries_and_regions_out_of_provinces(
+def test_a_rebuild_builds_countries_and_regions_from_provinces(
     geopackage: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert build.main(["--source", str(geopackage), "--out", str(out)]) == 0
@@ -44,7 +44,7 @@ def test_a_rebuild_makes_countries_and_regions_out_of_provinces(
 
 
 @pytest.mark.usefixtures("_mapshaper")
-def test_a_border_between_two_regions_is_kept_once(geojson: Path, out: Path) -> None:
+def test_a_border_between_two_regions_is_stored_once(geojson: Path, out: Path) -> None:
     build.main(["--source", str(geojson), "--out", str(out)])
     topology = json.loads((out / "regions" / "DE.json").read_text())
     arcs = [arc for shape in topology["objects"]["r"]["geometries"] for arc in _indexes(shape["arcs"])]
@@ -92,16 +92,14 @@ def test_source_or_download_is_required() -> None:
         build.main([])
 
 
-def test_a_download_is_fetched_from_its_address(tmp_path: Path) -> None:
+def test_a_download_uses_its_url(tmp_path: Path) -> None:
     (tmp_path / "ne.zip").write_bytes(b"PK provinces")
     with _served(tmp_path) as address:
         path = build.download(f"{address}/ne.zip", tmp_path)
     assert path.read_bytes() == b"PK provinces"
 
 
-def test_a_download_that_is_not_there_keeps_the_old_maps(
-    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_download_leaves_the_old_maps(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with _served(tmp_path) as address:
         assert build.main(["--download", "--url", f"{address}/gone.zip", "--out", str(out)]) == 1
     assert "404" in capsys.readouterr().err

@@ -29,9 +29,9 @@ def a_province(unit: str = "DEU", name: str = "Bayern", **fields: Any) -> Provin
     ],
 )
 def test_provinces_go_where_geoip_databases_put_them(unit: str, name: str, country: str, codes: Codes) -> None:
-    found = TABLE.lookup(a_province(unit, name, country=country))
-    assert found.country == codes.country
-    assert found.region == codes.region or name == "Northern Cyprus"
+    result = TABLE.lookup(a_province(unit, name, country=country))
+    assert result.country == codes.country
+    assert result.region == codes.region or name == "Northern Cyprus"
 
 
 def test_a_province_that_is_new_brings_its_own_code() -> None:

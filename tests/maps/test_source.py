@@ -9,11 +9,11 @@ from tests.maps.conftest import square
 
 
 def test_a_geopackage_is_read_in_both_byte_orders_and_both_shapes(geopackage: Path) -> None:
-    found = read_geopackage(geopackage)
-    assert [province.name for province in found] == ["Hessen", "Bayern", "Svalbard", "New Landia City"]
-    assert [province.polygons for province in found] == [([square(west)],) for west in (8, 10, 16, 12)]
-    assert found[0].unit == "DEU"
-    assert found[0].local_name == ""
+    provinces = read_geopackage(geopackage)
+    assert [province.name for province in provinces] == ["Hessen", "Bayern", "Svalbard", "New Landia City"]
+    assert [province.polygons for province in provinces] == [([square(west)],) for west in (8, 10, 16, 12)]
+    assert provinces[0].unit == "DEU"
+    assert provinces[0].local_name == ""
 
 
 def test_geojson_gives_the_same(geopackage: Path, geojson: Path) -> None:

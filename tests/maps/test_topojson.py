@@ -46,6 +46,6 @@ def test_geojson_has_one_feature_an_id() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{}, {"type": "FeatureCollection"}, {"type": "Topology", "objects": {}, "arcs": []}])
-def test_anything_else_is_refused(wrong: dict[str, object]) -> None:
+def test_anything_else_is_rejected(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="Not a TopoJSON file"):
         Topology(wrong)

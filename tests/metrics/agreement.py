@@ -91,7 +91,9 @@ def _of_comparison(board: Dashboard, history: History, asked: Asked) -> Iterator
 
 def _of_totals(name: str, found: Totals, expected: Mapping[str, Any]) -> Iterator[str]:
     for metric, value in expected.items():
-        yield from _same(f"{name}{metric}", getattr(found, metric), value)
+        is_mean = metric.endswith("_mean")
+        shown = found.means[Metric(metric.removesuffix("_mean"))] if is_mean else getattr(found, metric)
+        yield from _same(f"{name}{metric}", shown, value)
 
 
 def _of_lines(

@@ -22,12 +22,11 @@ from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Goal, Query
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimension, Metric, Series, Totals
-from proprium.metrics.timeline import series_of
-from proprium.metrics.totals import totals
-from proprium.metrics.totals_query import query_totals
+from proprium.metrics.totals import query_totals, timelines_of
 from proprium.storage.database import Database
 from proprium.warehouse.warehouse import Warehouse
 from tests.support.builders import moment
+from tests.support.period_totals import period_totals
 from tests.support.warehouse_fixture import FilledWarehouse
 
 EVENING = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
@@ -72,19 +71,19 @@ class Past:
         return query_from(pairs, facts, moment(now))
 
     def totals(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
-        return totals(self.warehouse, self.query(text, now))
+        return period_totals(self.warehouse, self.query(text, now))
 
     def before(self, text: str = "period=today", now: str | datetime = EVENING) -> Totals:
         """The period that it is compared with."""
         query = self.query(text, now).comparison_query()
         assert query is not None
-        return totals(self.warehouse, query)
+        return period_totals(self.warehouse, query)
 
     def timeline(self, text: str = "period=today", now: str | datetime = EVENING) -> Mapping[Metric, Series]:
         query = self.query(text, now)
         buckets = calendar_buckets(query.period, query.interval, query.now)
         with self.warehouse.read() as connection:
-            return series_of(query, buckets, query_totals(connection, query, buckets))
+            return timelines_of(query, buckets, query_totals(connection, query, buckets)).by_metric
 
     def top(self, dimension: Dimension | str, text: str = "period=today", *, limit: int = 10) -> list[tuple[str, int]]:
         """What a reader sees of a tile: labels and counts."""

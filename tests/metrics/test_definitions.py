@@ -149,7 +149,7 @@ def test_visit_duration_is_the_median_and_its_mean_stands_beside_it(past: Past) 
     for visitor, end in (("ada", "09:01"), ("bob", "09:02"), ("cem", "09:27")):
         past.append(an_event(visitor=visitor, at="09:00"), an_event(visitor=visitor, at=end, event="page_leave"))
     found = past.totals()
-    assert (found.visit_duration, found.visit_duration_mean) == (120.0, 600.0)
+    assert (found.visit_duration, found.means[Metric.VISIT_DURATION]) == (120.0, 600.0)
 
 
 def test_bots_stand_in_no_number_but_their_own(past: Past) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from proprium.metrics.breakdown_query import SESSION_METRICS
+from proprium.metrics.catalog.facts import Rows
 from proprium.metrics.explain import ExcludedHits, FunnelStep, explain
 from proprium.metrics.query.data_access import EVERY_KEY, NO_KEY
 from proprium.metrics.query.filters import parse_filter
-from proprium.metrics.query.query import Goal
+from proprium.metrics.query.query import Goal, Limits
 from proprium.metrics.results import Metric
 from tests.metrics.conftest import Past
 from tests.support.builders import GOOGLEBOT, an_event
@@ -45,7 +45,7 @@ def test_each_filter_reports_how_many_rows_it_leaves(past: Past) -> None:
 def test_the_sql_shows_a_reader_no_private_values_of_a_goal(past: Past, metric: Metric) -> None:
     past.goals = (Goal("Bought", (parse_filter("data.plan:is:secret-plan"),)),)
     past.append(an_event("ada", data={"plan": "secret-plan"}))
-    assert ("secret-plan" in explain(past.warehouse, past.query(), metric).sql) is (metric in SESSION_METRICS)
+    assert ("secret-plan" in explain(past.warehouse, past.query(), metric).sql) is (Rows.SESSIONS in metric.spec.scope)
     past.data_access = NO_KEY
     found = explain(past.warehouse, past.query(), metric)
     assert "secret-plan" not in found.sql
@@ -87,3 +87,11 @@ def test_the_sql_gives_the_number(past: Past, metric: Metric) -> None:
             rows.append(connection.execute(text(statement.replace(":", r"\:"))).one())
     if metric in {Metric.VISITORS, Metric.SESSIONS, Metric.PAGE_VIEWS, Metric.EVENTS}:
         assert rows == [(found.value,)]
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(45, "45 minutes"), (1, "1 minute"), (30, "30 minutes")])
+def test_the_definition_states_the_propertys_own_limits(past: Past, minutes: int, said: str) -> None:
+    query = replace(past.query(), limits=Limits(session_timeout_min=minutes, engagement_threshold_s=20))
+    sessions, bounces = (explain(past.warehouse, query, metric) for metric in (Metric.SESSIONS, Metric.BOUNCE_RATE))
+    assert sessions.definition == f"Visits. A visit ends after {said} of inactivity, or after 24 hours."
+    assert "under 20 s of engagement" in bounces.definition

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from collector.event import Event
 from proprium.metrics.results import Dimension, Metric
-from proprium.metrics.totals import totals
 from tests.metrics.conftest import Past, sum_of
 from tests.metrics.reference.asked import History
 from tests.metrics.reference.numbers import sessions_running_at
 from tests.support.builders import GOOGLEBOT, IPHONE, an_event
+from tests.support.period_totals import period_totals
 
 FIRST = datetime(2026, 10, 23, tzinfo=UTC)  # two days before Berlin's clock change
 NOW = "2026-11-20 12:00"
@@ -104,7 +104,7 @@ def test_visitors_are_no_more_than_sessions_and_those_that_run_over_the_start(
 ) -> None:
     told = History(begin(past, history, zone))
     query = past.query(f"from=2026-10-{23 + first}&to=2026-10-{23 + first + more}", NOW)
-    found = totals(past.warehouse, query)
+    found = period_totals(past.warehouse, query)
     assert found.visitors <= found.sessions + len(sessions_running_at(told, query.period.start_utc))
     whole = past.totals("from=2026-10-01&to=2026-10-31", NOW)
     assert whole.visitors <= whole.sessions <= whole.events
@@ -122,7 +122,7 @@ def test_a_filter_on_hits_finds_whole_sessions_with_a_matching_hit(
     assert found.sessions == len(matching)
     if matching:
         assert found.bounce_rate == pytest.approx(100 * mean(one.is_bounce for one in matching))
-        assert found.visit_duration_mean == pytest.approx(mean(one.duration_s for one in matching))
+        assert found.means[Metric.VISIT_DURATION] == pytest.approx(mean(one.duration_s for one in matching))
 
 
 @EXAMPLES

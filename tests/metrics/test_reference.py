@@ -16,8 +16,8 @@ from sqlalchemy import delete
 from proprium.metrics.breakdown_query import breakdown_table
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.live import live_visitors
-from proprium.metrics.results import LiveVisitors
-from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS, top_lists
+from proprium.metrics.results import Dimension, LiveVisitors
+from proprium.metrics.top_lists import top_lists
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
@@ -92,7 +92,7 @@ def check_tables(ground: FilledWarehouse, story: Story) -> None:
         query = query_of(made, asked)
         assert of_table(breakdown_table(ground.warehouse, query, story.dimension, limit=1000), history, asked) == []
         with ground.warehouse.read() as connection:
-            assert of_tiles(top_lists(connection, query, DASHBOARD_DIMENSIONS[story.tiles :: 3]), history, asked) == []
+            assert of_tiles(top_lists(connection, query, tuple(Dimension)[story.tiles :: 3]), history, asked) == []
 
 
 @pytest.mark.parametrize("is_shuffled", [False, True], ids=["in order", "in any order"])

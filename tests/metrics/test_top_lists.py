@@ -11,7 +11,6 @@ from collector.event import Event
 from proprium.errors import BadQuery
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
-from proprium.metrics.top_lists import DASHBOARD_DIMENSIONS, ON_DEMAND_DIMENSIONS
 from tests.metrics.conftest import Past
 from tests.support.builders import GOOGLEBOT, IPHONE, an_event
 
@@ -37,7 +36,7 @@ def test_rows_have_their_share_of_all(past: Past) -> None:
     past.append(*(an_event(f"v{i}", page="/a" if i else "/b") for i in range(4)))
     found = past.breakdown(Dimension.PAGE, limit=1)
     assert found.rows == (BreakdownRow("/a", "/a", 3, 75.0),)
-    assert (found.total, found.distinct, found.unit) == (4, 2, "page views")
+    assert (found.total, found.distinct, found.count_title) == (4, 2, "Page views")
 
 
 def test_missing_values_have_a_label(past: Past) -> None:
@@ -62,7 +61,7 @@ def test_the_values_of_a_custom_key_are_listed(past: Past) -> None:
     past.append(*(an_event(event="signup", data={"plan": plan}) for plan in ("pro", "pro", "free")), an_event())
     found = past.breakdown("data.plan")
     assert [(row.label, row.count) for row in found.rows] == [("pro", 2), ("free", 1)]
-    assert (found.dimension, found.unit) == ("data.plan", "events")
+    assert (found.dimension, found.count_text(3)) == ("data.plan", "3 events")
 
 
 def test_keys_that_storage_keeps_in_columns_are_listed_and_filtered_like_any_other(past: Past) -> None:
@@ -130,8 +129,8 @@ def test_the_map_shows_every_country(past: Past) -> None:
 @pytest.mark.parametrize("more", ["", "&filter=page:contains:1", "&filter=country:is:DE", "&map=DE"])
 def test_a_dashboards_tiles_are_its_breakdowns(past: Past, more: str) -> None:
     past.append(*a_busy_day())
-    board = dashboard(past.warehouse, past.query("period=today" + more), (*DASHBOARD_DIMENSIONS, *ON_DEMAND_DIMENSIONS))
-    assert set(board.breakdowns) == {*DASHBOARD_DIMENSIONS, *ON_DEMAND_DIMENSIONS}
+    board = dashboard(past.warehouse, past.query("period=today" + more), tuple(Dimension))
+    assert set(board.breakdowns) == set(Dimension)
     for dimension, tile in board.breakdowns.items():
         limit = 300 if dimension in {Dimension.COUNTRY, Dimension.REGION} else 10
         assert tile == past.breakdown(dimension, "period=today" + more, limit=limit), dimension

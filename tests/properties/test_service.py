@@ -1,4 +1,4 @@
-"""Who sees a property, and what may be done to it."""
+"""Permissions on properties, and changes of their settings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def names(properties: list[Property]) -> list[str]:
 
 def changes(database: Database) -> list[tuple[ChangeKind, int | None]]:
     tail = ChangeFeed(database)
-    told = [(change.kind, change.property) for change in tail.changes_after(0)]
+    changes = [(change.kind, change.property) for change in tail.changes_after(0)]
     tail.close()
-    return told
+    return changes
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def owner(database: Database) -> User:
     return a_user(database, "owner@example.com", Role.OWNER)
 
 
-def test_everybody_sees_their_own_and_public_ones_the_owner_all(
+def test_users_see_their_own_and_public_properties_the_owner_all(
     database: Database, ada: User, grace: User, owner: User
 ) -> None:
     a_property(database, "zebra", ada)
@@ -54,7 +54,7 @@ def test_everybody_sees_their_own_and_public_ones_the_owner_all(
     assert names(service.visible_properties(database, None)) == ["Public"]
 
 
-def test_somebody_elses_looks_like_one_that_does_not_exist(database: Database, ada: User, grace: User) -> None:
+def test_a_property_without_access_looks_like_a_missing_one(database: Database, ada: User, grace: User) -> None:
     theirs = a_property(database, owner=grace)
     with pytest.raises(PropertyNotFound) as foreign:
         service.find_visible(database, theirs.id, ada)
@@ -64,7 +64,7 @@ def test_somebody_elses_looks_like_one_that_does_not_exist(database: Database, a
     assert (str(foreign.value), foreign.value.status) == (str(missing.value), missing.value.status)
 
 
-def test_a_public_property_is_found_without_an_account_and_changed_by_nobody(database: Database, ada: User) -> None:
+def test_a_public_property_is_visible_without_an_account_and_not_editable(database: Database, ada: User) -> None:
     public = service.set_public(database, a_property(database, owner=ada).id, True)
     assert service.find_visible(database, public.id, None).id == public.id
     assert not service.may_edit(None, public)
@@ -72,24 +72,24 @@ def test_a_public_property_is_found_without_an_account_and_changed_by_nobody(dat
         service.find_editable(database, public.id, None)
 
 
-def test_its_maker_and_the_owner_may_change_it(database: Database, ada: User, grace: User, owner: User) -> None:
+def test_its_creator_and_the_owner_may_edit_it(database: Database, ada: User, grace: User, owner: User) -> None:
     known = a_property(database, owner=ada)
     assert [service.may_edit(user, known) for user in (ada, owner, grace)] == [True, True, False]
 
 
-def test_a_viewer_makes_and_changes_nothing(database: Database) -> None:
+def test_a_viewer_may_create_and_edit_nothing(database: Database) -> None:
     viewer = a_user(database, role=Role.VIEWER)
     assert not service.may_create(viewer)
     assert not service.may_edit(viewer, a_property(database, owner=viewer))
 
 
-def test_a_property_outlives_its_maker(database: Database, ada: User, owner: User) -> None:
+def test_a_property_outlives_its_creator(database: Database, ada: User, owner: User) -> None:
     known = a_property(database, owner=ada)
     remove(database, ada.email)
     assert service.find_visible(database, known.id, owner).owner_id is None
 
 
-def test_deleting_takes_its_events_along_and_tells_the_warehouse(database: Database) -> None:
+def test_deleting_removes_the_events_and_notifies_the_warehouse(database: Database) -> None:
     gone, stays = a_property(database, "gone"), a_property(database, "stays")
     EventStore(database).append([an_event(property=known.number or 0) for known in (gone, stays)])
     service.delete_property(database, gone.id)
@@ -114,7 +114,7 @@ def test_a_reset_keeps_the_property(database: Database) -> None:
     assert service.rename(database, known.id, "Still here").name == "Still here"
 
 
-def test_the_programs_own_property_is_made_once_and_cannot_be_deleted(database: Database) -> None:
+def test_the_own_property_is_created_once_and_cannot_be_deleted(database: Database) -> None:
     own = service.ensure_own_property(database)
     assert service.ensure_own_property(database).id == own.id
     assert (own.name, own.is_protected, own.is_cookieless) == ("Proprium", True, True)
@@ -123,7 +123,7 @@ def test_the_programs_own_property_is_made_once_and_cannot_be_deleted(database: 
     assert names(service.visible_properties(database, None)) == []
 
 
-def test_a_changed_rule_of_the_warehouse_is_told_to_it(database: Database) -> None:
+def test_a_changed_warehouse_rule_is_in_the_change_feed(database: Database) -> None:
     known = a_property(database)
     service.update_settings(database, known.id, counts_automated=True, timezone="Asia/Kolkata")
     service.update_settings(database, known.id, counts_automated=True, hostnames=["example.com"])
@@ -132,7 +132,7 @@ def test_a_changed_rule_of_the_warehouse_is_told_to_it(database: Database) -> No
     assert changes(database) == [(ChangeKind.RULES_CHANGED, known.number)] * 2
 
 
-def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
+def test_settings_read_back_as_they_were_normalised(database: Database) -> None:
     known = service.create_property(
         database, "  My \n shop ", None, hostnames=["https://Shop.Example.com:8443/x", "shop.example.com", ""]
     )
@@ -147,13 +147,13 @@ def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
         excluded_paths=["/admin/*", "*.pdf "],
         excluded_user_agents=["HomeMonitor", " "],
     )
-    found = service.find_visible(database, known.id, a_user(database, role=Role.OWNER))
-    assert (found.name, found.hostnames) == ("My shop", ["shop.example.com"])
-    assert found.excluded_addresses == ["192.0.2.7", "2001:db8::/48"]
-    assert (found.query_keys, found.custom_cards) == (["q"], ["signup", "sign up"])
-    assert (found.excluded_countries, found.excluded_paths) == (["DE", "FR"], ["/admin/*", "*.pdf"])
-    assert found.excluded_user_agents == ["HomeMonitor"]
-    assert found.created_at.tzinfo is not None
+    property_ = service.find_visible(database, known.id, a_user(database, role=Role.OWNER))
+    assert (property_.name, property_.hostnames) == ("My shop", ["shop.example.com"])
+    assert property_.excluded_addresses == ["192.0.2.7", "2001:db8::/48"]
+    assert (property_.query_keys, property_.custom_cards) == (["q"], ["signup", "sign up"])
+    assert (property_.excluded_countries, property_.excluded_paths) == (["DE", "FR"], ["/admin/*", "*.pdf"])
+    assert property_.excluded_user_agents == ["HomeMonitor"]
+    assert property_.created_at.tzinfo is not None
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_settings_read_back_as_they_were_cleaned(database: Database) -> None:
         ({"public_data_keys": [""]}, "1 to 255 characters; this one has 0"),
     ],
 )
-def test_a_value_that_will_not_do_is_refused_with_a_sentence(
+def test_an_invalid_value_is_rejected_with_a_message(
     database: Database, settings: dict[str, object], message: str
 ) -> None:
     known = a_property(database, "As it was")
@@ -187,7 +187,7 @@ def test_a_value_that_will_not_do_is_refused_with_a_sentence(
     assert names(service.visible_properties(database, a_user(database, role=Role.OWNER))) == ["As it was"]
 
 
-def test_a_page_with_an_older_list_publishes_no_key_again(database: Database) -> None:
+def test_a_page_with_an_outdated_list_publishes_no_key_again(database: Database) -> None:
     known = a_property(database)
     assert known.public_data_keys == []
     service.set_data_key_public(database, known.id, "email", True)
@@ -195,6 +195,6 @@ def test_a_page_with_an_older_list_publishes_no_key_again(database: Database) ->
     assert service.set_data_key_public(database, known.id, "plan", True).public_data_keys == ["plan"]
 
 
-def test_what_is_not_there_cannot_be_changed(database: Database) -> None:
+def test_a_missing_property_cannot_be_changed(database: Database) -> None:
     with pytest.raises(PropertyNotFound, match="may have been deleted"):
         service.rename(database, uuid4(), "Ghost")

@@ -133,7 +133,7 @@ def test_goals_and_the_week_are_on_the_page() -> None:
     assert "Weekday and hour" in text
     week = figures(page)["week"]
     assert isinstance(week, dict)
-    assert week["data"][0]["customdata"][0][9] == ["1-09", "Monday 09:00", "4,210 visitors"]
+    assert week["data"][0]["customdata"][0][9] == ["1-09", "Monday 09:00", "4,210 page views"]
 
 
 def test_without_goals_and_without_a_week_nothing_is_said_of_them() -> None:

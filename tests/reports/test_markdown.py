@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import markdown2
 
-from proprium.metrics.results import Dimension
+from proprium.metrics.query.query import Limits
+from proprium.metrics.results import Dimension, LiveVisitors
 from proprium.reports.html import html
 from proprium.reports.markdown import escape_markdown, markdown
 from proprium.reports.report_model import ReportOptions
@@ -45,3 +46,15 @@ def test_what_visitors_sent_cannot_become_markup() -> None:
 
 def test_one_text_is_one_line() -> None:
     assert escape_markdown("a\r\n\tb | c") == "a b \\| c"
+
+
+def test_it_states_the_propertys_own_limits() -> None:
+    query = a_query(limits=Limits(session_timeout_min=45, engagement_threshold_s=20, live_window_min=1))
+    dashboard = a_dashboard(query, live=LiveVisitors(now=7, half_hour=31, minutes=1))
+    for document in (
+        markdown(dashboard, ReportOptions("acme.dev"), ATLAS),
+        html(dashboard, ReportOptions("acme.dev"), ATLAS),
+    ):
+        assert "A visit ends after 45 minutes of inactivity, or after 24 hours." in document
+        assert "under 20 s of engagement" in document
+        assert "7 in the last minute (not filtered)" in document

@@ -21,24 +21,30 @@ NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 ATLAS = Atlas()
 
 TOTALS = Totals(
-    visitors=11_241,
-    new_visitors=8_930,
-    sessions=14_020,
-    page_views=26_641,
-    views_per_session=1.9,
-    bounce_rate=41.83,
-    engagement_rate=58.17,
-    visit_duration=134.0,
-    visit_duration_mean=201.4,
-    time_on_page=48.2,
-    clicks=5_120,
-    scrolls=9_400,
-    events=61_022,
+    values={
+        Metric.VISITORS: 11_241,
+        Metric.NEW_VISITORS: 8_930,
+        Metric.SESSIONS: 14_020,
+        Metric.PAGE_VIEWS: 26_641,
+        Metric.VIEWS_PER_SESSION: 1.9,
+        Metric.BOUNCE_RATE: 41.83,
+        Metric.ENGAGEMENT_RATE: 58.17,
+        Metric.VISIT_DURATION: 134.0,
+        Metric.TIME_ON_PAGE: 48.2,
+        Metric.CLICKS: 5_120,
+        Metric.SCROLLS: 9_400,
+        Metric.EVENTS: 61_022,
+        Metric.SCROLL_DEPTH: None,
+        Metric.EXIT_RATE: None,
+        Metric.CONVERSIONS: None,
+        Metric.CONVERSION_RATE: None,
+    },
+    means={Metric.VISIT_DURATION: 201.4},
     bots=1_377,
-    daily_visitors=False,
     custom={"sign_up": 37},
 )
-PREVIOUS = replace(TOTALS, visitors=10_000, bounce_rate=45.2, sessions=15_000, custom={"sign_up": 12})
+_EARLIER = {Metric.VISITORS: 10_000, Metric.BOUNCE_RATE: 45.2, Metric.SESSIONS: 15_000}
+PREVIOUS = replace(TOTALS, values={**TOTALS.values, **_EARLIER}, custom={"sign_up": 12})
 
 PAGES = (
     "/",
@@ -84,14 +90,6 @@ VALUES: dict[Dimension, Sequence[str | None]] = {
     Dimension.BOT_CATEGORY: ("search", "ai", "seo"),
     Dimension.BOT_PAGE: ("/", "/robots.txt", "/sitemap.xml"),
 }
-UNITS = {
-    Dimension.PAGE: "page views",
-    Dimension.EVENT_PAGE: "events",
-    Dimension.EVENT: "events",
-    Dimension.BOT: "hits",
-    Dimension.BOT_CATEGORY: "hits",
-    Dimension.BOT_PAGE: "hits",
-}
 
 
 def a_query(key: str = "28d", **changes: Any) -> Query:
@@ -106,9 +104,7 @@ def a_query(key: str = "28d", **changes: Any) -> Query:
     return replace(query_, **changes)
 
 
-def a_breakdown(
-    dimension: Dimension, values: Sequence[str | None], unit: str = "visitors", first: int = 4210
-) -> Breakdown:
+def a_breakdown(dimension: Dimension, values: Sequence[str | None], first: int = 4210) -> Breakdown:
     """Each value counts a good half of the one before."""
     counts = [max(1, int(first * 0.6**place)) for place in range(len(values))]
     total = sum(counts)
@@ -116,7 +112,7 @@ def a_breakdown(
         BreakdownRow(value, value if value is not None else "Unknown", count, 100 * count / total)
         for value, count in zip(values, counts, strict=True)
     )
-    return Breakdown(dimension.value, unit, rows, total, len(rows))
+    return Breakdown(dimension.value, rows, total, len(rows))
 
 
 def a_series(days: int = 28, seed: int = 0, *, running: bool = True) -> Series:
@@ -140,7 +136,7 @@ def a_dashboard(
         previous=PREVIOUS,
         timelines=dict.fromkeys(Metric, a_series()),
         previous_timelines=dict.fromkeys(Metric, a_series(seed=9, running=False)),
-        breakdowns={key: a_breakdown(key, listed, UNITS.get(key, "visitors")) for key, listed in known.items()},
+        breakdowns={key: a_breakdown(key, listed) for key, listed in known.items()},
         live=LiveVisitors(now=7, half_hour=31),
         custom_events=("sign_up", "download", "video_play"),
         is_empty=False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +19,7 @@ from nicegui.testing.user_interaction import UserInteraction
 from collector.errors import DropReason
 from collector.event import HitOutcome
 from proprium.clock import utc_now
-from proprium.metrics.results import Dimension, LiveVisitors
+from proprium.metrics.results import Dimension, LiveVisitors, Metric
 from proprium.properties import service
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
@@ -308,7 +310,7 @@ def test_reports_are_translated() -> None:
     found = a_dashboard(
         a_query(filters=(a_filter(),)),
         totals=replace(TOTALS, goals=goals),
-        previous=replace(TOTALS, goals=goals, sessions=0),
+        previous=replace(TOTALS, goals=goals, values={**TOTALS.values, Metric.SESSIONS: 0}),
         values={Dimension.WEEKDAY_HOUR: ("1-09", "7-23"), Dimension.BOT: ()},
     )
     names = {str(value) for values in VALUES.values() for value in values if value}
@@ -328,3 +330,11 @@ def test_a_report_of_one_event_says_so() -> None:
     assert "1 bot hit is excluded from all other metrics." in text
     assert "Based on 1 event, including bots." in text
     assert "1 in the last minute (not filtered)" in text
+
+
+def test_the_catalogue_for_translators_has_every_text(tmp_path: Path):
+    """`make messages` was run after the last change of a text."""
+    recipe = (ROOT / "Makefile").read_text().partition("$(BIN)/pybabel")[2].partition("\n\n")[0]
+    arguments = recipe.replace("\\\n", " ").replace("proprium/locale/proprium.pot", str(tmp_path / "new.pot")).split()
+    subprocess.run([sys.executable, "-m", "babel.messages.frontend", *arguments], cwd=ROOT, check=True)
+    assert (ROOT / "proprium/locale/proprium.pot").read_text() == (tmp_path / "new.pot").read_text()

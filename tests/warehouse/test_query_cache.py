@@ -138,3 +138,14 @@ def test_a_waiter_computes_the_result_when_the_first_query_failed() -> None:
     first.join(30)
     second.join(30)
     assert answers == [8]
+
+
+def test_the_cache_of_a_property_serves_nothing_that_was_read_before_a_change() -> None:
+    memo = QueryCache()
+    early = memo.for_property(1)
+    memo.invalidate(1, None)
+    early.put("question", None, 7)
+    assert early.get("question") is None
+    late = memo.for_property(1)
+    assert late.get_or_compute("question", None, lambda: 8) == 8
+    assert memo.for_property(1).get("question") == 8

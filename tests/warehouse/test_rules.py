@@ -14,10 +14,10 @@ from proprium.metrics.explain import explain
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dimension, Metric
-from proprium.metrics.totals import totals
 from proprium.properties.service import update_settings
 from proprium.warehouse import schema
 from tests.support.builders import IPHONE, an_event
+from tests.support.period_totals import period_totals
 from tests.support.warehouse_fixture import FilledWarehouse
 
 NOW = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)
@@ -47,11 +47,11 @@ def everything(warehouse: FilledWarehouse) -> list[Any]:
 def test_a_longer_pause_joins_visits_of_the_past_and_of_today(warehouse: FilledWarehouse) -> None:
     warehouse.append([an_event("ada", at) for at in ("09:00", "09:40", "11:00")])
     before = everything(warehouse)
-    assert totals(warehouse.warehouse, today(warehouse)).sessions == 3
+    assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 3
     decide(warehouse, session_gap_min=60)
-    assert totals(warehouse.warehouse, today(warehouse)).sessions == 2
+    assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 2
     warehouse.append([an_event("ada", "11:55"), an_event("ada", "10:20")])
-    assert totals(warehouse.warehouse, today(warehouse)).sessions == 1
+    assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 1
     kept = everything(warehouse)
     warehouse.projector.rebuild()
     assert everything(warehouse) == kept != before
@@ -63,14 +63,14 @@ def test_a_shorter_pause_is_known_after_a_restart(warehouse: FilledWarehouse) ->
     warehouse.warehouse.close()
     warehouse.open()
     warehouse.append([an_event("ada", "09:08"), an_event("ada", "09:14")])
-    assert totals(warehouse.warehouse, today(warehouse)).sessions == 2
+    assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 2
 
 
 def test_how_long_a_reader_must_read_is_the_propertys(warehouse: FilledWarehouse) -> None:
     warehouse.append([an_event("ada"), an_event("ada", "09:01", event="page_leave", time_on_page=12_000)])
-    assert totals(warehouse.warehouse, today(warehouse)).bounce_rate == 0
+    assert period_totals(warehouse.warehouse, today(warehouse)).bounce_rate == 0
     decide(warehouse, bounce_s=20)
-    assert totals(warehouse.warehouse, today(warehouse)).bounce_rate == 100
+    assert period_totals(warehouse.warehouse, today(warehouse)).bounce_rate == 100
 
 
 def test_pages_that_match_a_pattern_are_one_page_until_it_is_removed(warehouse: FilledWarehouse) -> None:

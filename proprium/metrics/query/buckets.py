@@ -18,15 +18,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, case, func, literal
 from sqlalchemy.sql.elements import ColumnElement
 
-from proprium.metrics.query.period import Interval, Period, add_months
+from proprium.metrics.catalog.expressions import DAY_US, EPOCH_WEEKDAY, HOUR_US
+from proprium.metrics.query.period import Interval, Period
 from proprium.warehouse import dialect
 
-MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
-"""Microseconds."""
+MINUTE_US = 60_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 @dataclass(frozen=True)
@@ -41,19 +40,22 @@ class Buckets:
 
     def key(self, timestamp: ColumnElement[Any]) -> ColumnElement[int]:
         """Returns the bucket key of a timestamp; timestamps outside belong to the nearest bucket."""
-        key = self._key(dialect.epoch_us(timestamp))
-        return func.least(func.greatest(key, self.keys[0]), self.keys[-1], type_=BigInteger)
-
-    def _key(self, utc_us: ColumnElement[int]) -> ColumnElement[int]:
+        utc_us = dialect.epoch_us(timestamp)
         if self.interval is Interval.MINUTE:
-            return dialect.integer_divide(utc_us, MINUTE_US)
-        offset_us = _offset_expression(utc_us, self.offsets)
-        if self.interval is Interval.HOUR:
-            return dialect.integer_divide(utc_us + offset_us, HOUR_US) * HOUR_US - offset_us
-        if self.interval is Interval.MONTH:
-            return dialect.month_number(utc_us + offset_us)
-        day = dialect.integer_divide(utc_us + offset_us, DAY_US)
-        return day if self.interval is Interval.DAY else dialect.integer_divide(day + EPOCH_WEEKDAY, 7)
+            key = dialect.integer_divide(utc_us, MINUTE_US)
+        else:
+            offset_us = _offset_expression(utc_us, self.offsets)
+            day = dialect.integer_divide(utc_us + offset_us, DAY_US)
+            match self.interval:
+                case Interval.HOUR:
+                    key = dialect.integer_divide(utc_us + offset_us, HOUR_US) * HOUR_US - offset_us
+                case Interval.MONTH:
+                    key = dialect.month_number(utc_us + offset_us)
+                case Interval.WEEK:
+                    key = dialect.integer_divide(day + EPOCH_WEEKDAY, 7)
+                case _:
+                    key = day
+        return func.least(func.greatest(key, self.keys[0]), self.keys[-1], type_=BigInteger)
 
 
 def local_clock(timestamp: ColumnElement[Any], period: Period) -> ColumnElement[int]:
@@ -73,9 +75,9 @@ def calendar_buckets(period: Period, interval: Interval, now: datetime) -> Bucke
     until = min(period.end_utc, now.astimezone(UTC) + timedelta(microseconds=1))
     # One day more on either side: the first week or month may start before the period.
     offsets = _offsets(period.zone, period.start_utc - timedelta(days=1), period.end_utc + timedelta(days=1))
-    starts_and_keys = [
-        (start, key) for start, key in _starts(period, interval, offsets) if start.astimezone(UTC) < until
-    ]
+    is_clock = interval in {Interval.MINUTE, Interval.HOUR}
+    all_starts = _clock_starts(period, interval, offsets) if is_clock else _calendar_starts(period, interval)
+    starts_and_keys = [(start, key) for start, key in all_starts if start.astimezone(UTC) < until]
     return Buckets(
         interval,
         tuple(start for start, _ in starts_and_keys),
@@ -83,12 +85,6 @@ def calendar_buckets(period: Period, interval: Interval, now: datetime) -> Bucke
         is_running=bool(starts_and_keys) and period.contains(now),
         offsets=offsets,
     )
-
-
-def _starts(period: Period, interval: Interval, offsets: tuple[tuple[int, int], ...]) -> Iterator[tuple[datetime, int]]:
-    if interval in {Interval.MINUTE, Interval.HOUR}:
-        return _clock_starts(period, interval, offsets)
-    return _calendar_starts(period, interval)
 
 
 def _clock_starts(
@@ -99,48 +95,37 @@ def _clock_starts(
     changes_us = [change_us for change_us, _ in offsets]
     while current_us < end_us:
         offset_us = next(offset_us for change_us, offset_us in reversed(offsets) if change_us <= current_us)
-        start = _from_us(current_us).astimezone(period.zone)
+        start = (_EPOCH + timedelta(microseconds=current_us)).astimezone(period.zone)
         if interval is Interval.MINUTE:
             yield start, current_us // MINUTE_US
             current_us = (current_us // MINUTE_US + 1) * MINUTE_US
         else:
             hour_number = (current_us + offset_us) // HOUR_US
             yield start, hour_number * HOUR_US - offset_us
-            current_us = min(
-                [
-                    (hour_number + 1) * HOUR_US - offset_us,
-                    *(change_us for change_us in changes_us if change_us > current_us),
-                ]
-            )
+            next_changes_us = (change_us for change_us in changes_us if change_us > current_us)
+            current_us = min([(hour_number + 1) * HOUR_US - offset_us, *next_changes_us])
 
 
 def _calendar_starts(period: Period, interval: Interval) -> Iterator[tuple[datetime, int]]:
-    day = _first_day(period.first_day, interval)
+    """Yields starts and keys by day, week or month of the local calendar."""
+    day = period.first_day
+    if interval is Interval.WEEK:
+        day -= timedelta(days=day.weekday())
+    elif interval is Interval.MONTH:
+        day = day.replace(day=1)
     while day <= period.last_day:
-        next_day = _next_day(day, interval)
+        day_number = day.toordinal() - _EPOCH_DAY
+        if interval is Interval.MONTH:
+            key = day.year * 12 + day.month - 1
+            next_day = (day + timedelta(days=31)).replace(day=1)
+        elif interval is Interval.WEEK:
+            key, next_day = (day_number + EPOCH_WEEKDAY) // 7, day + timedelta(days=7)
+        else:
+            key, next_day = day_number, day + timedelta(days=1)
         start, end = (datetime.combine(edge, time(), period.zone) for edge in (day, next_day))
         if start.astimezone(UTC) < end.astimezone(UTC):  # Samoa had no 30 December 2011
-            yield start, _calendar_key(day, interval)
+            yield start, key
         day = next_day
-
-
-def _first_day(day: date, interval: Interval) -> date:
-    if interval is Interval.MONTH:
-        return day.replace(day=1)
-    return day - timedelta(days=day.weekday()) if interval is Interval.WEEK else day
-
-
-def _next_day(day: date, interval: Interval) -> date:
-    if interval is Interval.MONTH:
-        return add_months(day, 1)
-    return day + timedelta(days=7 if interval is Interval.WEEK else 1)
-
-
-def _calendar_key(day: date, interval: Interval) -> int:
-    if interval is Interval.MONTH:
-        return day.year * 12 + day.month - 1
-    day_number = day.toordinal() - _EPOCH_DAY
-    return day_number if interval is Interval.DAY else (day_number + EPOCH_WEEKDAY) // 7
 
 
 @lru_cache(maxsize=256)
@@ -151,22 +136,17 @@ def _offsets(zone: ZoneInfo, start: datetime, end: datetime) -> tuple[tuple[int,
     while moment < end:
         next_moment = min(moment + timedelta(days=1), end)
         if _utc_offset_us(zone, next_moment) != offsets[-1][1]:
-            change = _find_change(zone, moment, next_moment)
+            earlier, later = moment, next_moment  # by bisection: the first second of the new offset
+            while later - earlier > timedelta(seconds=1):
+                middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
+                if _utc_offset_us(zone, middle) == offsets[-1][1]:
+                    earlier = middle
+                else:
+                    later = middle
+            change = later.replace(microsecond=0)
             offsets.append((_to_us(change), _utc_offset_us(zone, change)))
         moment = next_moment
     return tuple(offsets)
-
-
-def _find_change(zone: ZoneInfo, earlier: datetime, later: datetime) -> datetime:
-    """Finds the first second of the new offset between two times by bisection; `later` has the new offset."""
-    old_offset_us = _utc_offset_us(zone, earlier)
-    while later - earlier > timedelta(seconds=1):
-        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
-        if _utc_offset_us(zone, middle) == old_offset_us:
-            earlier = middle
-        else:
-            later = middle
-    return later.replace(microsecond=0)
 
 
 def _utc_offset_us(zone: ZoneInfo, moment: datetime) -> int:
@@ -175,7 +155,3 @@ def _utc_offset_us(zone: ZoneInfo, moment: datetime) -> int:
 
 def _to_us(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _from_us(utc_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=utc_us)

@@ -7,6 +7,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proprium.errors import BadQuery
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, HIT_DIMENSIONS, SESSION_DIMENSIONS, Dimension
+
+__all__ = [
+    "DATA_PREFIX",
+    "HIT_DIMENSIONS",
+    "MAX_FILTERS",
+    "MAX_KEY_CHARS",
+    "MAX_TOTAL_VALUES",
+    "MAX_VALUES",
+    "MAX_VALUE_CHARS",
+    "SESSION_DIMENSIONS",
+    "UNSUPPORTED_DATA_KEYS",
+    "Filter",
+    "Operator",
+    "dimension_name",
+    "filter_for",
+    "is_filterable",
+    "is_valid_text",
+    "parse_filter",
+    "parse_filters",
+]
 
 MAX_FILTERS = 50
 MAX_VALUES = 200
@@ -19,7 +40,6 @@ UNSUPPORTED_DATA_KEYS = {
     "user_agent": "Use browser, platform or device instead.",
 }
 """Keys of `data` that are in storage but not in the warehouse, with advice."""
-DATA_PREFIX = "data."
 
 
 class Operator(StrEnum):
@@ -32,53 +52,6 @@ class Operator(StrEnum):
     IS_SET = "is_set"
 
 
-HIT_DIMENSIONS = ("page", "section", "event", "title", "weekday", "hour", "weekday_hour")
-"""Filters on these, and on data.<key>, select hits; a session counts when one of its hits matches."""
-
-SESSION_DIMENSIONS = (
-    "entry_page",
-    "exit_page",
-    "referrer",
-    "source",
-    "channel",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_term",
-    "utm_content",
-    "country",
-    "region",
-    "city",
-    "browser",
-    "browser_version",
-    "platform",
-    "platform_version",
-    "device",
-    "screen",
-    "screen_class",
-    "language",
-    "visitor_kind",
-    "hostname",
-)
-"""Filters on these apply to the session, which takes them from its first hit."""
-
-DIMENSION_NAMES = {
-    "page": "Page",
-    "event": "Event",
-    "title": "Title",
-    "section": "Section",
-    "screen_class": "Screen size",
-    "visitor_kind": "Visitor",
-    "weekday_hour": "Weekday and hour",
-    "event_name": "Event",
-    "entry_page": "Entry page",
-    "exit_page": "Exit page",
-    "utm_source": "UTM source",
-    "utm_medium": "UTM medium",
-    "utm_campaign": "UTM campaign",
-    "utm_term": "UTM term",
-    "utm_content": "UTM content",
-}
 _OPERATOR_LABELS = {
     Operator.IS: "is",
     Operator.IS_NOT: "is not",
@@ -132,16 +105,28 @@ class Filter:
 def parse_filter(text: str) -> Filter:
     """Parses `country:is:DE`, split at the first two colons. Raises BadQuery with the correct form."""
     dimension, _, rest = text.partition(":")
-    operator, _, value = rest.partition(":")
-    filter_ = Filter(_unescape(dimension), _parse_operator(operator, text), ())
-    if (advice := UNSUPPORTED_DATA_KEYS.get(filter_.data_key or "")) is not None:
-        raise BadQuery(f"{filter_.dimension} cannot be filtered on. {advice}")
-    if not is_filterable(filter_.dimension):
-        dimension_names = ", ".join((*HIT_DIMENSIONS, *SESSION_DIMENSIONS))
+    operator_name, _, value = rest.partition(":")
+    dimension = _unescape(dimension)
+    try:
+        operator = Operator(operator_name)
+    except ValueError:
+        operator_names = ", ".join(Operator)
         raise BadQuery(
-            f"{_shorten(filter_.dimension)} cannot be filtered on. Choose one of {dimension_names}, or data.<key>."
-        )
-    return Filter(filter_.dimension, filter_.operator, _parse_values(filter_, value))
+            f"The filter {_shorten(text)} has no known operator."
+            f" Write it as country:is:DE with one of {operator_names}."
+        ) from None
+    if (advice := UNSUPPORTED_DATA_KEYS.get(Filter(dimension, operator).data_key or "")) is not None:
+        raise BadQuery(f"{dimension} cannot be filtered on. {advice}")
+    if not is_filterable(dimension):
+        dimension_names = ", ".join((*HIT_DIMENSIONS, *SESSION_DIMENSIONS))
+        raise BadQuery(f"{_shorten(dimension)} cannot be filtered on. Choose one of {dimension_names}, or data.<key>.")
+    values = value.split("|") if operator is Operator.ONE_OF else [value]
+    if operator is Operator.IS_SET:
+        values = []
+    if len(values) > MAX_VALUES:
+        raise BadQuery(f"The filter on {dimension} lists {len(values)} values; the maximum is {MAX_VALUES}.")
+    checked_values = (_check_value(dimension, operator, _unescape(value)) for value in values)
+    return Filter(dimension, operator, tuple(dict.fromkeys(checked_values)))
 
 
 def parse_filters(texts: list[str]) -> tuple[Filter, ...]:
@@ -166,15 +151,18 @@ def is_filterable(dimension: str) -> bool:
 
 def filter_for(dimension: str, value: str | None) -> Filter | None:
     """Returns the filter of a breakdown row; None where the dimension is not filterable (bots)."""
-    dimension = {"event_page": "page", "bot_page": "page", "event_name": "event"}.get(dimension, dimension)
+    if dimension in set(Dimension):
+        filter_key = Dimension(dimension).spec.filter_key
+        dimension = dimension if filter_key == "" else filter_key or ""
     return Filter(dimension, Operator.IS, (value or "",)) if is_filterable(dimension) else None
 
 
 def dimension_name(dimension: str) -> str:
-    """Returns the display name: "Country", "UTM source", or the custom key itself."""
+    """Returns the display name on chips and in CSV: "Country", "UTM source", or the custom key itself."""
     if dimension.startswith(DATA_PREFIX):
         return dimension.removeprefix(DATA_PREFIX)
-    return DIMENSION_NAMES.get(dimension) or dimension.replace("_", " ").capitalize()
+    spec = Dimension(dimension).spec
+    return spec.filter_title or spec.title
 
 
 def is_valid_text(text: str) -> bool:
@@ -182,38 +170,16 @@ def is_valid_text(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _parse_operator(name: str, text: str) -> Operator:
-    try:
-        return Operator(name)
-    except ValueError:
-        operator_names = ", ".join(Operator)
-        raise BadQuery(
-            f"The filter {_shorten(text)} has no known operator."
-            f" Write it as country:is:DE with one of {operator_names}."
-        ) from None
-
-
-def _parse_values(filter_: Filter, text: str) -> tuple[str, ...]:
-    if filter_.operator is Operator.IS_SET:
-        return ()
-    values = text.split("|") if filter_.operator is Operator.ONE_OF else [text]
-    if len(values) > MAX_VALUES:
-        raise BadQuery(f"The filter on {filter_.dimension} lists {len(values)} values; the maximum is {MAX_VALUES}.")
-    return tuple(dict.fromkeys(_check_value(filter_, _unescape(value)) for value in values))
-
-
-def _check_value(filter_: Filter, value: str) -> str:
+def _check_value(dimension: str, operator: Operator, value: str) -> str:
+    """Returns the value. Raises BadQuery for one that is too long, has invalid characters or is missing."""
     if len(value) > MAX_VALUE_CHARS:
         raise BadQuery(
-            f"A value of the filter on {filter_.dimension} has {len(value):,} characters;"
-            f" the maximum is {MAX_VALUE_CHARS:,}."
+            f"A value of the filter on {dimension} has {len(value):,} characters; the maximum is {MAX_VALUE_CHARS:,}."
         )
     if not is_valid_text(value):
-        raise BadQuery(f"The filter on {filter_.dimension} contains invalid characters. Remove them.")
-    if not value and filter_.operator not in {Operator.IS, Operator.IS_NOT}:
-        raise BadQuery(
-            f"The filter on {filter_.dimension} has no value. Write it as {filter_.dimension}:{filter_.operator}:value."
-        )
+        raise BadQuery(f"The filter on {dimension} contains invalid characters. Remove them.")
+    if not value and operator not in {Operator.IS, Operator.IS_NOT}:
+        raise BadQuery(f"The filter on {dimension} has no value. Write it as {dimension}:{operator}:value.")
     return value
 
 

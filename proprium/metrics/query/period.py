@@ -103,20 +103,17 @@ class Period:
         """Returns the compared period; None without one. Of a running period, it ends at the same minute."""
         if compare is Compare.NONE or self.key == "all":
             return None
+        shift = _comparison_shift(self, compare)
         try:
-            return self._comparison_period(now, compare)
+            end = _shift_end(shift, self.end)
+            if self.contains(now):
+                minute = now.astimezone(self.zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
+                end = _earliest(end, _shift_end(shift, minute))
+            if compare is Compare.PREVIOUS:
+                end = _earliest(end, self.start)  # the month before may have no 31st
+            start = shift(self.start)
         except (ValueError, OverflowError):  # before year 1
             return None
-
-    def _comparison_period(self, now: datetime, compare: Compare) -> Period:
-        shift = _year_earlier if compare is Compare.YEAR else _comparison_shift(self)
-        end = _shift_end(shift, self.end)
-        if self.contains(now):
-            minute = now.astimezone(self.zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
-            end = _earliest(end, _shift_end(shift, minute))
-        if compare is Compare.PREVIOUS:
-            end = _earliest(end, self.start)  # the month before may have no 31st
-        start = shift(self.start)
         return Period("custom", start, end, dates_text(start.date(), (end - _ONE_MICROSECOND).date()))
 
     def step(self, step_count: int) -> Period:
@@ -141,8 +138,10 @@ def preset_period(key: str, now: datetime, zone: ZoneInfo, first_event: datetime
     """Returns the preset `key`; `first_event` is the start of "all". Raises BadQuery for an unknown key."""
     today = now.astimezone(zone).date()
     tomorrow = today + timedelta(days=1)
-    if key == "24h":
-        return _last_24_hours(now, zone)
+    if key == "24h":  # the running hour and the 23 hours before it
+        hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0)
+        end = hour.astimezone(UTC) + timedelta(hours=1)
+        return Period(key, (end - timedelta(hours=24)).astimezone(zone), end.astimezone(zone), PRESET_LABELS[key])
     if key == "yesterday":
         return _whole_days(key, today - timedelta(days=1), today, zone)
     if key in _DAYS_BY_KEY:
@@ -240,18 +239,13 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _last_24_hours(now: datetime, zone: ZoneInfo) -> Period:
-    """Returns the running hour and the 23 hours before it."""
-    hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0)
-    end = hour.astimezone(UTC) + timedelta(hours=1)
-    return Period("24h", (end - timedelta(hours=24)).astimezone(zone), end.astimezone(zone), PRESET_LABELS["24h"])
-
-
 DateShift = Callable[[datetime], datetime]
 
 
-def _comparison_shift(period: Period) -> DateShift:
-    """Returns the shift to the compared period: by months for periods of whole months, else by days."""
+def _comparison_shift(period: Period, compare: Compare) -> DateShift:
+    """Returns the shift to the compared period: by a year, by months for periods of whole months, else by days."""
+    if compare is Compare.YEAR:
+        return lambda moment: _shift_date(moment, lambda day: add_months(day, -12))
     if period.key == "24h":
         return lambda moment: (moment.astimezone(UTC) - timedelta(hours=24)).astimezone(period.zone)
     month_count = _month_count(period)
@@ -270,10 +264,6 @@ def _month_count(period: Period) -> int:
     first_day, end = period.first_day, period.last_day + timedelta(days=1)
     is_whole_months = period.key == "custom" and first_day.day == end.day == 1
     return (end.year - first_day.year) * 12 + end.month - first_day.month if is_whole_months else 0
-
-
-def _year_earlier(moment: datetime) -> datetime:
-    return _shift_date(moment, lambda day: add_months(day, -12))
 
 
 def _shift_end(shift: DateShift, end: datetime) -> datetime:

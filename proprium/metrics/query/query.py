@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,18 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """A property's own limits, which its definitions, tooltips, reports and API responses state."""
+
+    session_timeout_min: int = 30
+    engagement_threshold_s: int = 10  # a session of one page with less is a bounce
+    live_window_min: int = 5  # of "online now"
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class Query:
     """The parameters of one query. Days, weeks and months begin in `timezone`."""
 
@@ -38,7 +51,7 @@ class Query:
     property_number: int  # the property's key in the warehouse
     timezone: ZoneInfo
     period: Period
-    now: datetime  # UTC, aware: defines "today" and "up to the same minute"; normalised_query removes it
+    now: datetime  # UTC, aware: defines "today" and "up to the same minute"; `normalised` removes it
     compare: Compare = Compare.PREVIOUS
     filters: tuple[Filter, ...] = ()
     interval: Interval = Interval.DAY
@@ -46,7 +59,7 @@ class Query:
     open_country: str | None = None  # alpha-2 code; the locations tile shows its regions and cities; not a filter
     custom_cards: tuple[str, ...] = ()  # names of custom events that Totals.custom counts
     goals: tuple[Goal, ...] = ()
-    live_min: int = 5  # the "online now" window in minutes
+    limits: Limits = DEFAULT_LIMITS
     with_exits: bool = True  # False: leaves out the exit rate, which is expensive
     goal: str = ""  # name of the goal that conversions count; "": any goal
     has_chosen_timezone: bool = False  # True: the request sets another zone than the property's
@@ -65,13 +78,15 @@ class Query:
         period = self.period.previous(self.now, self.compare)
         return replace(self, period=period, compare=Compare.NONE) if period else None
 
+    @cached_property
+    def normalised(self) -> Query:
+        """The query without the fields that results do not depend on once period and buckets are known, for cache keys.
 
-def normalised_query(query: Query) -> Query:
-    """Removes the fields that results do not depend on once period and buckets are known, for cache keys."""
-    # Editors and readers share cached results that depend on no data key.
-    has_data = any(filter_.data_key is not None for filter_ in query.filters)
-    data_access = query.data_access if has_data else NO_KEY
-    return replace(query, now=_FIXED_NOW, compare=Compare.NONE, has_chosen_timezone=False, data_access=data_access)
+        Editors and readers share cached results that depend on no data key.
+        """
+        has_data = any(filter_.data_key is not None for filter_ in self.filters)
+        data_access = self.data_access if has_data else NO_KEY
+        return replace(self, now=_FIXED_NOW, compare=Compare.NONE, has_chosen_timezone=False, data_access=data_access)
 
 
 _FIXED_NOW = datetime(1970, 1, 1, tzinfo=UTC)

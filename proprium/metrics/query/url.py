@@ -26,7 +26,7 @@ from proprium.metrics.query.period import (
     default_interval,
     preset_period,
 )
-from proprium.metrics.query.query import Audience, Goal, Query
+from proprium.metrics.query.query import DEFAULT_LIMITS, Audience, Goal, Limits, Query
 
 Params = Mapping[str, Any] | Iterable[tuple[str, str]]
 """A framework's multi-dict, a dict of strings or lists of strings, or pairs."""
@@ -47,6 +47,8 @@ class PropertySettings(Protocol):
     timezone: str
     custom_cards: list[str]
     goals: list[dict[str, Any]]
+    session_gap_min: int
+    bounce_s: int
     live_min: int
 
 
@@ -60,7 +62,7 @@ class PropertyFacts:
     custom_cards: tuple[str, ...] = ()
     first_event: datetime | None = None  # the start of "all time"
     goals: tuple[Goal, ...] = ()
-    live_min: int = 5
+    limits: Limits = DEFAULT_LIMITS
     data_access: DataAccess = NO_KEY
 
 
@@ -73,7 +75,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         custom_cards=tuple(property_.custom_cards),
         first_event=first_event,
         goals=tuple(goal for goal in parse_goals(property_.goals) if data_access.counts_goal(goal.filters)),
-        live_min=property_.live_min,
+        limits=Limits(property_.session_gap_min, property_.bounce_s, property_.live_min),
         data_access=data_access,
     )
 
@@ -82,8 +84,10 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
     """Builds a Query of URL parameters. Ignores unknown names; raises BadQuery for bad values, with the valid ones."""
     parameters = _UrlParameters(params)
     chosen_timezone = parameters.get("timezone")
-    zone = _parse_timezone(chosen_timezone or property_facts.timezone)
-    period = _parse_period(parameters, zone, now, property_facts.first_event)
+    zone = parameters.timezone(property_facts.timezone)
+    period = parameters.period(zone, now, property_facts.first_event)
+    interval = parameters.choice("interval", Interval, default_interval(period))
+    check_interval(interval, period)
     return Query(
         property_id=property_facts.id,
         property_number=property_facts.number,
@@ -91,14 +95,14 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
         period=period,
         now=now,
         compare=parameters.choice("compare", Compare, Compare.PREVIOUS),
-        filters=_parse_url_filters(parameters),
-        interval=_parse_interval(parameters, period),
+        filters=parameters.filters(),
+        interval=interval,
         audience=parameters.choice("audience", Audience, Audience.HUMANS),
-        open_country=_parse_country(parameters.get("map")),
+        open_country=parameters.country(),
         custom_cards=tuple(property_facts.custom_cards),
         goals=property_facts.goals,
-        live_min=property_facts.live_min,
-        goal=_check_goal(parameters.get("goal"), property_facts.goals),
+        limits=property_facts.limits,
+        goal=parameters.goal(property_facts.goals),
         has_chosen_timezone=bool(chosen_timezone) and chosen_timezone != property_facts.timezone,
         data_access=property_facts.data_access,
     )
@@ -106,7 +110,11 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
 
 def query_to_params(query: Query) -> list[tuple[str, str]]:
     """Returns the shortest URL parameters of a query; defaults are left out."""
-    pairs = _period_params(query.period)
+    pairs: list[tuple[str, str]] = []
+    if query.period.key == "custom":
+        pairs += [("from", query.period.first_day.isoformat()), ("to", query.period.last_day.isoformat())]
+    elif query.period.key != DEFAULT_KEY:
+        pairs.append(("period", query.period.key))
     if query.interval is not default_interval(query.period):
         pairs.append(("interval", query.interval))
     if query.compare is not Compare.PREVIOUS:
@@ -124,22 +132,29 @@ def query_to_params(query: Query) -> list[tuple[str, str]]:
 
 
 class _UrlParameters:
-    """URL parameters by name, from any of the types of Params."""
+    """URL parameters by name, from any of the types of Params, and their values. Bad ones raise BadQuery."""
 
     def __init__(self, params: Params) -> None:
+        multi_items = getattr(params, "multi_items", None)
+        pairs: Any = params
+        if multi_items:
+            pairs = multi_items()
+        elif isinstance(params, Mapping):
+            pairs = (
+                (name, value)
+                for name, values in params.items()
+                for value in (values if isinstance(values, list | tuple) else [values])
+            )
         self._values: dict[str, list[str]] = {}
-        for name, value in _pairs(params):
-            self._values.setdefault(name, []).append(value)
+        for name, value in pairs:
+            self._values.setdefault(str(name), []).append(str(value))
 
     def get(self, name: str) -> str:
         """Returns the last value, stripped; "" without one."""
         return self._values.get(name, [""])[-1].strip()
 
-    def get_all(self, name: str) -> list[str]:
-        return self._values.get(name, [])
-
     def choice(self, name: str, choices: type[Choice], default: Choice) -> Choice:
-        """Returns the value as one of `choices`, or the default. Raises BadQuery for another value."""
+        """Returns the value as one of `choices`, or the default."""
         text = self.get(name)
         try:
             return choices(text) if text else default
@@ -147,53 +162,65 @@ class _UrlParameters:
             choice_names = ", ".join(choices)
             raise BadQuery(f"{name}={_printable(text)} is not known. Choose one of {choice_names}.") from None
 
+    def timezone(self, default: str) -> ZoneInfo:
+        name = self.get("timezone") or default
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):  # OSError: the name of a folder, such as "Europe"
+            raise BadQuery(
+                f"The time zone {_printable(name)} is not known. Use an IANA name such as Europe/Berlin."
+            ) from None
 
-def _pairs(params: Params) -> Iterable[tuple[str, str]]:
-    multi_items = getattr(params, "multi_items", None)
-    if multi_items:
-        return ((str(name), str(value)) for name, value in multi_items())
-    if not isinstance(params, Mapping):
-        return params
-    return (
-        (name, str(value))
-        for name, values in params.items()
-        for value in (values if isinstance(values, list | tuple) else [values])
-    )
+    def period(self, zone: ZoneInfo, now: datetime, first_event: datetime | None) -> Period:
+        """Returns the period of two dates, of a preset, or of `date_range` (days up to today) of the original app."""
+        from_text, to_text = self.get("from") or self.get("date_start"), self.get("to") or self.get("date_end")
+        today = now.astimezone(zone).date()
+        if from_text:
+            return custom_period(_parse_date(from_text), _parse_date(to_text) if to_text else today, zone)
+        if to_text:
+            raise BadQuery(f"The period ends on {_printable(to_text)} but has no start. Add from=… with the first day.")
+        if self.get("period"):
+            return preset_period(self.get("period"), now, zone, first_event)
+        day_count_text = self.get("date_range")
+        if not day_count_text or day_count_text == "custom":
+            return preset_period(DEFAULT_KEY, now, zone)
+        if day_count_text in LEGACY_RANGES:
+            return preset_period(LEGACY_RANGES[day_count_text], now, zone)
+        if not (day_count_text.isascii() and day_count_text.isdigit() and 0 < int(day_count_text[:6]) <= 3660):
+            raise BadQuery(
+                f"date_range={_printable(day_count_text)} is not a number of days. Use 1 to 3660, or period=28d."
+            )
+        return custom_period(today - timedelta(days=int(day_count_text) - 1), today, zone)
 
+    def filters(self) -> tuple[Filter, ...]:
+        """Returns the filters, and that of `filter_url` of the original app's script: a path or a full URL."""
+        filters = parse_filters(self._values.get("filter", []))
+        url = self.get("filter_url")
+        if not url:
+            return filters
+        try:
+            url_parts = urlsplit(url)
+            path = url_parts.path or "/" if url_parts.scheme in {"http", "https"} else url
+        except ValueError:
+            path = url
+        page_filter = parse_filter(Filter("page", Operator.IS, (path,)).to_text())
+        return tuple(dict.fromkeys((*filters, page_filter)))
 
-def _parse_period(parameters: _UrlParameters, zone: ZoneInfo, now: datetime, first_event: datetime | None) -> Period:
-    from_text, to_text = (
-        parameters.get("from") or parameters.get("date_start"),
-        parameters.get("to") or parameters.get("date_end"),
-    )
-    today = now.astimezone(zone).date()
-    if from_text:
-        return custom_period(_parse_date(from_text), _parse_date(to_text) if to_text else today, zone)
-    if to_text:
-        raise BadQuery(f"The period ends on {_printable(to_text)} but has no start. Add from=… with the first day.")
-    if parameters.get("period"):
-        return preset_period(parameters.get("period"), now, zone, first_event)
-    return _legacy_period(parameters.get("date_range"), zone, now)
+    def goal(self, goals: tuple[Goal, ...]) -> str:
+        """Returns the name of one of `goals`, or ""."""
+        name = self.get("goal")
+        if name and name not in {goal.name for goal in goals}:
+            goal_names = ", ".join(goal.name for goal in goals) or "none yet"
+            raise BadQuery(f"There is no goal {_printable(name)}. The goals are: {goal_names}.")
+        return name
 
-
-def _legacy_period(day_count_text: str, zone: ZoneInfo, now: datetime) -> Period:
-    """Parses `date_range` of the original app's URLs: a number of days up to today."""
-    if not day_count_text or day_count_text == "custom":
-        return preset_period(DEFAULT_KEY, now, zone)
-    if day_count_text in LEGACY_RANGES:
-        return preset_period(LEGACY_RANGES[day_count_text], now, zone)
-    if not (day_count_text.isascii() and day_count_text.isdigit() and 0 < int(day_count_text[:6]) <= 3660):
-        raise BadQuery(
-            f"date_range={_printable(day_count_text)} is not a number of days. Use 1 to 3660, or period=28d."
-        )
-    today = now.astimezone(zone).date()
-    return custom_period(today - timedelta(days=int(day_count_text) - 1), today, zone)
-
-
-def _period_params(period: Period) -> list[tuple[str, str]]:
-    if period.key == "custom":
-        return [("from", period.first_day.isoformat()), ("to", period.last_day.isoformat())]
-    return [] if period.key == DEFAULT_KEY else [("period", period.key)]
+    def country(self) -> str | None:
+        """Returns the code of the country that is open on the map."""
+        code = self.get("map").upper()
+        if code and not (len(code) == 2 and code.isascii() and code.isalpha()):
+            text = _printable(self.get("map"))
+            raise BadQuery(f"map={text} is not a country code. Use its two letters, for example map=DE.")
+        return code or None
 
 
 def _parse_date(text: str) -> date:
@@ -203,55 +230,6 @@ def _parse_date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise BadQuery(f"{_printable(text)} is not a date. Write it as 2026-01-31.") from None
-
-
-def _parse_timezone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # OSError: the name of a folder, such as "Europe"
-        raise BadQuery(
-            f"The time zone {_printable(name)} is not known. Use an IANA name such as Europe/Berlin."
-        ) from None
-
-
-def _parse_interval(parameters: _UrlParameters, period: Period) -> Interval:
-    interval = parameters.choice("interval", Interval, default_interval(period))
-    check_interval(interval, period)
-    return interval
-
-
-def _parse_url_filters(parameters: _UrlParameters) -> tuple[Filter, ...]:
-    filters = parse_filters(parameters.get_all("filter"))
-    url = parameters.get("filter_url")
-    if not url:
-        return filters
-    page = Filter("page", Operator.IS, (_path_of_url(url),))
-    return tuple(dict.fromkeys((*filters, parse_filter(page.to_text()))))
-
-
-def _path_of_url(url: str) -> str:
-    """Returns the path of `filter_url`, which is a path or a full URL, as the original app's script sent it."""
-    try:
-        url_parts = urlsplit(url)
-        return url_parts.path or "/" if url_parts.scheme in {"http", "https"} else url
-    except ValueError:
-        return url
-
-
-def _check_goal(name: str, goals: tuple[Goal, ...]) -> str:
-    if name and name not in {goal.name for goal in goals}:
-        goal_names = ", ".join(goal.name for goal in goals) or "none yet"
-        raise BadQuery(f"There is no goal {_printable(name)}. The goals are: {goal_names}.")
-    return name
-
-
-def _parse_country(text: str) -> str | None:
-    if not text:
-        return None
-    code = text.upper()
-    if not (len(code) == 2 and code.isascii() and code.isalpha()):
-        raise BadQuery(f"map={_printable(text)} is not a country code. Use its two letters, for example map=DE.")
-    return code
 
 
 def _printable(text: str) -> str:

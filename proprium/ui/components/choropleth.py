@@ -25,19 +25,19 @@ class Choropleth(Element, component=ASSETS / "js" / "map.js"):
         super().__init__()
         self._update_method = "update"  # the method of map.js that NiceGUI calls after props change
         self._atlas = atlas
-        no_rows = Breakdown(dimension="country", unit="visitors", rows=(), total=0, distinct=0)
+        no_rows = Breakdown(dimension="country", rows=(), total=0, distinct=0)
         self._show(figures.world(no_rows, Look.LIGHT, atlas), world_url(atlas), None, _("Map of the world"))
         if on_pick is not None:
             self.on("pick", lambda event: on_pick(str(event.args["location"])))
 
     def show_world(self, countries: Breakdown, look: Look) -> None:
-        label = _("Map of the world: {unit} by country", unit=_(countries.unit))
+        label = _("Map of the world: {metric} by country", metric=_(countries.count_title))
         self._show(figures.world(countries, look, self._atlas), world_url(self._atlas), look, label)
 
     def show_regions(self, breakdown: Breakdown, country: str, look: Look) -> None:
         """Shows the regions of `country`, for which `atlas.has_regions` must be true."""
         country_name = self._atlas.name(country)
-        label = _("Map of {country}: {unit} by region", country=country_name, unit=_(breakdown.unit))
+        label = _("Map of {country}: {metric} by region", country=country_name, metric=_(breakdown.count_title))
         url = regions_url(self._atlas, country)
         self._show(figures.regions(breakdown, country, look, self._atlas), url, look, label)
 

@@ -13,8 +13,8 @@ from nicegui.elements.mixins.text_element import TextElement
 from proprium.figures import numbers
 from proprium.figures.sparkline import sparkline
 from proprium.figures.wording import change_text
-from proprium.i18n import N_, ngettext
 from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.metrics.comparison import change
 from proprium.metrics.overview import PropertyOverview
 from proprium.metrics.results import Metric
@@ -106,7 +106,7 @@ class PropertyCard:
         self._dot.classes(replace=f"{theme.DOT} {dot_class}")
 
 
-SUM_LABELS = {"events": N_("Events"), "page_views": N_("Page views"), "sessions": N_("Sessions")}
+SUM_LABELS = {metric.value: metric.spec.title for metric in (Metric.EVENTS, Metric.PAGE_VIEWS, Metric.SESSIONS)}
 
 
 def _build_menu(property_: Property, actions: PropertyActions, on_change: Callable[[], Any]) -> None:

@@ -11,10 +11,9 @@ from nicegui import ui
 from proprium.errors import UserFacingError
 from proprium.figures import numbers
 from proprium.figures.names import NameLookup, label_text
-from proprium.figures.wording import count_text
 from proprium.i18n import gettext as _
-from proprium.metrics.breakdown import unit_of
 from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.query.query import Query
@@ -195,11 +194,11 @@ class BreakdownTableDialog:
         self._more_button.set_visibility(remaining_count > 0)
         next_count, remaining = f"{min(remaining_count, PAGE_SIZE):,}", f"{remaining_count:,}"
         self._more_label.set_text(_("Show {count} more of {total}", count=next_count, total=remaining))
-        row_count = wording.row_count_text(page.distinct, self._dimension_key)
+        row_count = wording.row_count_text(self._dimension_key, page.distinct)
         if remaining_count > 0:
             shown = f"{len(rows):,}"
             row_count = _("{shown} of {rows}", shown=shown, rows=row_count)
-        total = count_text(page.total, unit_of(self._dimension_key))
+        total = spec_of(self._dimension_key).count_text(page.total)
         self._count_label.set_text(_("{rows}, {total}", rows=row_count, total=total))
 
     def _row_data(self, row: BreakdownTableRow, width_percent: float) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class DashboardController:
         property_number = self.state.facts.number
         live_subscription = self._services.live_queries.subscribe(
             property_number,
-            ("live", self.state.facts.live_min),
+            ("live", self.state.facts.limits.live_window_min),
             live_data.live_visitors_computation(self._services.warehouse, self.state.facts, self._services.clock),
             self._live_dot.show,
             refresh_interval_s=live_data.LIVE_REFRESH_INTERVAL_S,

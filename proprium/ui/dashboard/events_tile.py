@@ -8,6 +8,7 @@ from typing import Any
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.breakdown import breakdown, breakdown_of
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import DATA_PREFIX, Filter, Operator
 from proprium.metrics.query.query import Query
@@ -34,7 +35,7 @@ def event_breakdown(warehouse: Warehouse, query: Query, event: str, key: str) ->
         return breakdown(warehouse, event_query, DATA_PREFIX + key)
     counts = [(data_key.key, data_key.count) for data_key in data_keys(warehouse, event_query)]
     event_count = breakdown(warehouse, event_query, Dimension.EVENT_NAME, limit=1).total
-    return breakdown_of(DATA_KEYS_DIMENSION, "events", counts, event_count, len(counts))
+    return breakdown_of(spec_of(DATA_KEYS_DIMENSION), counts, event_count, len(counts))
 
 
 def event_filter(name: str) -> Filter:

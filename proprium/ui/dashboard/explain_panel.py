@@ -10,8 +10,9 @@ from nicegui import ui
 from proprium.errors import UserFacingError
 from proprium.figures import numbers
 from proprium.figures.names import NameLookup
-from proprium.figures.wording import count_text, filter_text
+from proprium.figures.wording import filter_text
 from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.metrics.explain import Explanation, explain
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Metric
@@ -97,7 +98,7 @@ class ExplainPanel:
                 with ui.element("li"):
                     with ui.element("div").classes(theme.LINE):
                         span(label, "grow")
-                        span(count_text(step.hits, "hits"), "num strong")
+                        span(ngettext("{count} hit", "{count} hits", step.hits), "num strong")
                     with ui.element("div").classes("track"):
                         ui.element("span").style(f"width: {100 * step.hits / max_hits:.1f}%")
-                    span(count_text(step.sessions, "sessions"), "mut small num")
+                    span(ngettext("{count} session", "{count} sessions", step.sessions), "mut small num")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from proprium.figures.wording import count_text
 from proprium.i18n import gettext as _
+from proprium.i18n import ngettext
 from proprium.metrics.results import Dashboard
 from proprium.ui.components.text import span
 
@@ -25,7 +25,7 @@ class Footer:
             _(
                 "Computed in {seconds} s from {events} · {timezone}",
                 seconds=seconds,
-                events=count_text(dashboard.rows_read, "events"),
+                events=ngettext("{count} event", "{count} events", dashboard.rows_read),
                 timezone=dashboard.query.timezone.key,
             )
         )

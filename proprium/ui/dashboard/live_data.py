@@ -34,7 +34,7 @@ def dashboard_computation(warehouse: Warehouse, state: DashboardState, clock: Cl
 
 def live_visitors_computation(warehouse: Warehouse, facts: PropertyFacts, clock: Clock) -> Callable[[], LiveVisitors]:
     """Returns the computation of the live visitor count, unfiltered."""
-    return lambda: live_visitors(warehouse, facts.number, clock(), facts.live_min)
+    return lambda: live_visitors(warehouse, facts.number, clock(), facts.limits.live_window_min)
 
 
 def is_same_dashboard(previous: Dashboard, current: Dashboard) -> bool:

@@ -16,8 +16,9 @@ from proprium.figures import numbers
 from proprium.figures.wording import change_text
 from proprium.i18n import gettext as _
 from proprium.i18n import ngettext
+from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
-from proprium.metrics.definitions import DAILY_VISITORS_DEFINITION, DEFINITIONS
+from proprium.metrics.definitions import definition, title
 from proprium.metrics.results import Dashboard, Metric
 from proprium.ui import theme
 from proprium.ui.components.controls import icon
@@ -25,9 +26,7 @@ from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 from proprium.ui.dashboard.state import CUSTOM_PREFIX
 
-GOAL_CARD_KEYS = tuple(
-    metric.value for metric in numbers.card_metrics(has_goals=True) if metric in numbers.GOAL_METRICS
-)
+GOAL_CARD_KEYS = tuple(metric.value for metric in cards(has_goals=True) if metric.spec.needs_goals)
 
 
 # One listener for all cards: emits the pressed card, or the card to explain (info button or key I).
@@ -63,8 +62,8 @@ class MetricCards:
         self.box.on("click", self._on_press, js_handler=EMIT_CARD)
         self.box.on("keydown", self._on_press, js_handler=EMIT_KEY_I)
         with self.box:
-            for metric in numbers.card_metrics(has_goals=True):
-                self._cards[metric.value] = _build_card(metric.value, _(numbers.METRIC_TITLES[metric]))
+            for metric in cards(has_goals=True):
+                self._cards[metric.value] = _build_card(metric.value, _(metric.spec.title))
 
     def set_custom_cards(self, event_names: tuple[str, ...], *, has_goals: bool) -> None:
         """Adds and removes custom cards; those that stay keep their place and value. Goal cards need goals."""
@@ -88,18 +87,17 @@ class MetricCards:
 
     def show(self, dashboard: Dashboard) -> None:
         totals, previous = dashboard.totals, dashboard.previous
-        for metric in numbers.card_metrics(has_goals=True):
+        for metric in cards(has_goals=True):
             delta = change(totals.value(metric), previous.value(metric), metric) if previous else None
             value = numbers.format_metric(metric, totals.value(metric))
-            is_daily = metric is Metric.VISITORS and totals.daily_visitors
             tooltip = _(
                 "{value} · {definition}",
                 value=numbers.format_metric_exact(metric, totals.value(metric)),
-                definition=_(DAILY_VISITORS_DEFINITION if is_daily else DEFINITIONS[metric]),
+                definition=definition(metric, dashboard.query.limits, totals),
             )
-            if metric is Metric.VISIT_DURATION and totals.visit_duration_mean is not None:
-                mean = numbers.duration(totals.visit_duration_mean)
-                tooltip = _("{definition} Mean: {mean}.", definition=tooltip, mean=mean)
+            if (mean := totals.means.get(metric)) is not None:
+                mean_text = numbers.format_metric_exact(metric, mean)
+                tooltip = _("{definition} Mean: {mean}.", definition=tooltip, mean=mean_text)
             _draw_card(self._cards[metric.value], value, delta, tooltip)
         for name, count in totals.custom.items():
             if card := self._cards.get(CUSTOM_PREFIX + name):
@@ -107,13 +105,12 @@ class MetricCards:
                 tooltip = ngettext("{count} event named “{name}”", "{count} events named “{name}”", count, name=name)
                 _draw_card(card, numbers.short(count), delta, tooltip)
         # Sums of daily visitors count people repeatedly, so they are labelled.
-        visitors_title = _("Daily visitors") if totals.daily_visitors else _(numbers.METRIC_TITLES[Metric.VISITORS])
-        self._cards[Metric.VISITORS.value].label.set_text(visitors_title)
+        self._cards[Metric.VISITORS.value].label.set_text(title(Metric.VISITORS, totals))
         for key in GOAL_CARD_KEYS:
-            title = _(numbers.METRIC_TITLES[Metric(key)])
+            goal_title = _(Metric(key).spec.title)
             if dashboard.query.goal:
-                title = _("{metric}: {goal}", metric=title, goal=dashboard.query.goal)
-            self._cards[key].label.set_text(title)
+                goal_title = _("{metric}: {goal}", metric=goal_title, goal=dashboard.query.goal)
+            self._cards[key].label.set_text(goal_title)
 
     async def _on_press(self, event: GenericEventArguments) -> None:
         metric_key, explain_key = event.args

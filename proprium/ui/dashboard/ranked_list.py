@@ -14,7 +14,6 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
-from proprium.figures.wording import count_text
 from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
@@ -81,7 +80,7 @@ class RankedList:
                 self._row_elements.append(elements)
         max_count = max((row.count for row in self._rows), default=1) or 1
         for elements, row in zip(self._row_elements, self._rows, strict=False):
-            self._draw_row(elements, row, breakdown.unit, 100 * row.count / max_count)
+            self._draw_row(elements, row, breakdown.count_text(row.count), 100 * row.count / max_count)
         for index, elements in enumerate(self._row_elements):
             elements.button.set_visibility(index < len(self._rows))
         self._show_message("" if self._rows else empty_text)
@@ -102,12 +101,12 @@ class RankedList:
             placeholder.delete()
         self._skeletons.clear()
 
-    def _draw_row(self, elements: _RowElements, row: BreakdownRow, unit: str, width_percent: float) -> None:
+    def _draw_row(self, elements: _RowElements, row: BreakdownRow, count_text: str, width_percent: float) -> None:
         elements.name.set_text(row.label)
         elements.count.set_text(numbers.short(row.count))
         elements.share.set_text(numbers.share(row.share_percent))
         set_style(elements.bar, "width", f"{max(1.5, width_percent):.1f}%")
-        set_prop(elements.button, "title", f"{row.label}\n{count_text(row.count, unit)}")
+        set_prop(elements.button, "title", f"{row.label}\n{count_text}")
         switch_class(elements.button, "still", self._on_row is None and self._filter_by(row) is None)
         if elements.flag is not None:
             image_url = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
@@ -167,7 +166,7 @@ class RankedTile:
         self.set_active_tab(tab)
         self.ranked_list.show(breakdown, tab.empty_message)
         has_space = len(self.tile.tabs) < 4
-        self._hint.set_text(count_text(breakdown.total, breakdown.unit) if has_space and breakdown.rows else "")
+        self._hint.set_text(breakdown.count_text(breakdown.total) if has_space and breakdown.rows else "")
 
     def set_active_tab(self, tab: Tab) -> None:
         """Marks the open tab; shows the members of its group as subtabs."""

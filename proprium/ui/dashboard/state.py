@@ -57,12 +57,19 @@ class DashboardState:
     @property
     def needs_exits(self) -> bool:
         """Whether to compute exit rates: only the chart can show them."""
-        return self.metric == Metric.EXIT_RATE
+        return self.custom_event is None and Metric(self.metric).spec.needs_exits
 
     @property
     def cache_key(self) -> tuple[object, ...]:
         """Cache key of the dashboard's result, shared by pages; without presentation and current time."""
-        return (*self.query_key, self.facts.custom_cards, self.facts.goals, self.dimensions, self.needs_exits)
+        return (
+            *self.query_key,
+            self.facts.custom_cards,
+            self.facts.goals,
+            self.facts.limits,
+            self.dimensions,
+            self.needs_exits,
+        )
 
     @property
     def query_key(self) -> tuple[object, ...]:

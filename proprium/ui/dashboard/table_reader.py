@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from proprium.figures.names import NameLookup
 from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table
+from proprium.metrics.catalog.dimensions import Codes
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import BreakdownTable, Dimension, Metric
 from proprium.ui.dashboard.table_columns import CLOCK_DIMENSIONS
 from proprium.warehouse.warehouse import Warehouse
 
-PLACE_DIMENSIONS = frozenset({Dimension.COUNTRY, Dimension.REGION})
+PLACE_DIMENSIONS = frozenset(dimension for dimension in Dimension if dimension.spec.codes is Codes.PLACE)
 LABELLED_DIMENSIONS = PLACE_DIMENSIONS | CLOCK_DIMENSIONS
 """The warehouse has only their codes, users search for labels. A few hundred values at most."""
 

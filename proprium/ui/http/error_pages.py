@@ -71,7 +71,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unexpected_error(request: Request, error: Exception) -> Response:
         # Without the query, which may contain what a person typed.
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("request failed", exc_info=error, extra={"method": request.method, "path": request.url.path})
         return standard_error(request, 500)
 
 

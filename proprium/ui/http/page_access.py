@@ -194,7 +194,8 @@ async def watch(services: Services) -> None:
         try:
             await end_pages(services)
         except Exception as problem:  # storage may be readable again in a second
-            log.warning("access check of open pages failed, will retry: %s", type(problem).__name__)
+            error_type = type(problem).__name__
+            log.warning("access check of open pages failed, will retry", extra={"error_type": error_type})
 
 
 def end(client: Client, *, signs_in: bool) -> None:

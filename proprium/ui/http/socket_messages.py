@@ -173,4 +173,5 @@ def log_failure(error: Exception) -> None:
     if len(_logged_s) >= MAX_FAILURES:
         _logged_s.clear()
     _logged_s[location] = now_s
-    log.error("page failed: %s", location, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
+    exc_info = error if log.isEnabledFor(logging.DEBUG) else None
+    log.error("page failed", exc_info=exc_info, extra={"location": location})
