@@ -89,10 +89,14 @@ def is_bot(user_agent: str) -> bool:
     """Returns True for a bot: listed, or not a person's and matched by a pattern of isbot."""
     if _own_bots().search(user_agent):
         return True
-    people_parts, people_whole = _people_patterns()
-    return (
-        people_whole.search(user_agent) is None and _bot_pattern().search(people_parts.sub(" ", user_agent)) is not None
-    )
+    if _people_patterns()[1].search(user_agent):
+        return False
+    return _bot_pattern().search(without_people_words(user_agent)) is not None
+
+
+def without_people_words(user_agent: str) -> str:
+    """Removes device models and other words of people's User-Agents that read like a bot's name."""
+    return _people_patterns()[0].sub(" ", user_agent)
 
 
 def name_and_category(user_agent: str) -> tuple[str, str]:

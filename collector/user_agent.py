@@ -65,6 +65,7 @@ _FROZEN_VERSIONS = {("Windows", "10"): "10 or 11", ("macOS", "10.15"): "10.15 or
 _DESKTOP_PLATFORMS = frozenset({"macOS", "Windows", "Linux", "ChromeOS", "FreeBSD", "OpenBSD", "NetBSD", "Solaris"})
 _TABLET_FAMILIES = frozenset({"iPad", "Kindle", "BlackBerry Playbook", "Galaxy Tab", "Xoom"})
 _VERSION_PATTERN = re.compile(r"\]?[/ :_]?v?(\d+(?:\.\d+)?)", re.ASCII)
+_BOT_WORD_PATTERN = re.compile(r"bot\b|spider|crawl", re.IGNORECASE)
 _FACEBOOK_VERSION_PATTERN = re.compile(r"\bFBAV/(\d+\.\d+)", re.ASCII)
 
 
@@ -114,7 +115,11 @@ def _classify_cached(text: str) -> UserAgent:
     if bots.is_bot(bot_text):
         name, category = bots.name_and_category(bot_text)
         return replace(agent, is_bot=True, bot_name=name, bot_category=category)
-    return replace(agent, device=_device(text, platform, parsed), **hints)
+    if _BOT_WORD_PATTERN.search(browser):  # the model of a phone, such as "M bot 54"
+        browser_family = user_agents.parse(bots.without_people_words(text)).browser
+        browser, browser_version = _browser(text, browser_family)
+        agent = replace(agent, browser=browser, browser_version=browser_version)
+    return replace(agent, **{"device": _device(text, platform, parsed), **hints})
 
 
 def _browser(text: str, parsed: Any) -> tuple[str, str]:
