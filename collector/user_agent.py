@@ -118,8 +118,14 @@ def _classify_cached(text: str) -> UserAgent:
     if _BOT_WORD_PATTERN.search(browser):  # the model of a phone, such as "M bot 54"
         browser_family = user_agents.parse(bots.without_people_words(text)).browser
         browser, browser_version = _browser(text, browser_family)
-        agent = replace(agent, browser=browser, browser_version=browser_version)
-    return replace(agent, **{"device": _device(text, platform, parsed), **hints})
+    return replace(
+        agent,
+        browser=hints.get("browser", browser),
+        browser_version=hints.get("browser_version", browser_version),
+        platform=hints.get("platform", agent.platform),
+        platform_version=hints.get("platform_version", agent.platform_version),
+        device=hints.get("device") or _device(text, platform, parsed),
+    )
 
 
 def _browser(text: str, parsed: Any) -> tuple[str, str]:

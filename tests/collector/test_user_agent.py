@@ -74,6 +74,8 @@ DEVICES = {
     "Mozilla/5.0 (Mobile; Nokia_8110_4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5": ("Firefox", "KaiOS", "Mobile"),
     "Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; Touch; Tablet PC 2.0; rv:11.0) like Gecko":
         ("Internet Explorer", "Windows", "Desktop"),
+    "Mozilla/5.0 (Linux; Android 14; AQUOS sense8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile"
+    " Safari/537.36": ("Chrome", "Android", "Mobile"),
     # E-readers
     "Mozilla/5.0 (X11; Linux armv7l like Android) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/107.0.0.0 Safari/537.36"
     " Kindle/5.17": ("Kindle", None, "Tablet"),
@@ -125,7 +127,7 @@ DEVICES = {
     f"{IPHONE_APP} Twitter for iPhone/10.50": ("X", "iOS", "Mobile"),
     f"{ANDROID_APP} [Pinterest/Android]": ("Pinterest", "Android", "Mobile"),
     # One row for each family of browsers
-    "Mozilla/5.0 (Linux; U; Android 13; zh-cn; 22041211AC Build/TP1A) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0"
+    "Mozilla/5.0 (Linux; U; Android 13; zh-cn; 22041211AC) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0"
     " Chrome/109.0.5414.86 MQQBrowser/14.6 Mobile Safari/537.36": ("QQ Browser", "Android", "Mobile"),
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
     " Vivaldi/7.6": ("Vivaldi", "Linux", "Desktop"),
