@@ -56,15 +56,15 @@ _LIBRARY_PATTERN = re.compile(
 )
 _TOKEN = re.compile(r"[\w.\-]*$", re.ASCII)
 _TOKEN_REST = re.compile(r"[\w.\-]*", re.ASCII)
-_COMPATIBLE_PATTERN = re.compile(r"compatible[;,]\s*([A-Za-z][\w.\-! ]{1,40})", re.ASCII)
-_PRODUCT_PATTERN = re.compile(r"(?<![\w.@/:%\-])([A-Za-z][\w.\-!]{1,40})(?=[/ ;:,)(]|$)", re.ASCII)
+_COMPATIBLE_PATTERN = re.compile(r"compatible[;,]\s*(\d*[A-Za-z][\w.\-! ]{1,40})", re.ASCII)
+_PRODUCT_PATTERN = re.compile(r"(?<![\w.@/:%\-])(\d*[A-Za-z][\w.\-!]{1,40})(?=[/ ;:,)(]|$)", re.ASCII)
 _COMMENT_PATTERN = re.compile(r"\([^()]*\)")
-_HOST_PATTERN = re.compile(r"https?://(?:www\.)?([\w.\-]+)", re.ASCII | re.IGNORECASE)
+_HOST_PATTERN = re.compile(r"(?:https?://(?:www\.)?|@)([\w.\-]+)", re.ASCII | re.IGNORECASE)
 # Products and platforms that bots copy from browsers: none of them is a bot's name.
 _COMMON_PRODUCTS = re.compile(
     r"(?:mozilla|applewebkit|webkit|khtml|like|gecko|geckotrail|chrome|chromium|safari|firefox|version|mobile|tablet|opera"
     r"|presto|opr|edge?|edg[ae]?|msie|trident|iemobile|netscape|seamonkey|crios|fxios|linux|x11|x86(?:_64)?|ubuntu|debian"
-    r"|fedora|windows|win(?:32|64|nt)?|wow64|nt|macintosh|intel|mac|os|iphone|ipad|ipod|cpu|android|build|u|compatible"
+    r"|fedora|windows|win(?:32|64|nt)?|x64|wow64|nt|macintosh|intel|mac|os|iphone|ipad|ipod|cpu|android|build|u|compatible"
     r"|unknown|en|en-us|en-gb|de|fr|zh-cn|i[3-6]86|amd64|arm\w*|aarch64|wv|mmb29p|nexus|pixel|desktop|darwin|cfnetwork"
     r"|net|clr|slcc\d|media|center|pc|\.net\w*|rv|r?v?[\d._]+\w?|the|an|and|for|by|from|user-agent|http|https|html|platform)",
     re.IGNORECASE | re.ASCII,

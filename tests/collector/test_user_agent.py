@@ -180,6 +180,8 @@ BOTS = {
     # Named by what no browser has: a product behind the browser's, one in a comment, else the host of the URL
     f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} AcmeRenderBot/2.1": ("AcmeRenderBot", "other"),
     f"Mozilla/5.0 (X11; Linux x86_64; AcmeCrawler) {CHROME}": ("AcmeCrawler", "other"),
+    "Mozilla/5.0 (compatible; 1001FirmsBot/1.0; +https://www.1001firms.com/bot.php)": ("1001FirmsBot", "other"),
+    "Mozilla/5.0 (crawl@acme.example)": ("acme.example", "other"),
     f"Mozilla/5.0 (X11; Linux x86_64; +https://www.acme.example/crawl.html) {CHROME}": ("acme.example", "other"),
 }  # fmt: skip
 
