@@ -10,7 +10,7 @@ from collector.errors import RequestRejected
 from collector.event import Event, Hit, HitOutcome
 from collector.ports import AcceptedHits, CollectorObserver, DroppedHits, PropertyDirectory, StoredFlags
 from collector.request import Request
-from collector.user_agent import classify, is_automated
+from collector.user_agent import classify, is_automated, is_library_page_view
 
 OutcomeListener = Callable[[UUID, HitOutcome], None]
 
@@ -51,9 +51,10 @@ class OutcomeReporter(CollectorObserver):
         self, hit: Hit, event: Event, *, is_stored: bool = False, is_duplicate: bool = False, reason: str | None = None
     ) -> None:
         agent = classify(hit.user_agent)
+        is_bot = agent.is_bot or is_library_page_view(agent, hit.event, event.user_id)
         outcome = HitOutcome(
             hit.received_at, hit.event, event.page, is_stored, is_duplicate, reason,
-            hit.address is not None, event.country, agent.browser, agent.is_bot, event.hostname,
+            hit.address is not None, event.country, agent.browser, is_bot, event.hostname,
             is_automated(agent, event.automated),
         )  # fmt: skip
         self._listener(hit.property_id, outcome)

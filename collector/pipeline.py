@@ -10,12 +10,13 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 from collector.acquisition import host_of, is_spam, referrer_host
+from collector.client_hints import split_client_hints
 from collector.errors import DropReason, EventDropped
 from collector.event import Event, Hit, Identity
 from collector.geolocation import Location
 from collector.known_fields import MAX_CLICK_TEXT_LENGTH, page_and_host, put_fields
 from collector.ports import PropertyRules, VisitorKeySource
-from collector.user_agent import UserAgent, classify
+from collector.user_agent import UserAgent, classify, is_library_page_view
 from collector.visitor import daily_visitor, local_days, visitor_of
 
 
@@ -54,9 +55,10 @@ def put_location(event: Event, context: PipelineContext) -> Event:
 
 
 def put_user_agent(event: Event, context: PipelineContext) -> Event:
-    context.agent = classify(context.hit.user_agent)
+    agent = context.agent = classify(context.hit.user_agent)
     event.user_agent = context.hit.user_agent
-    if context.agent.is_bot and context.rules.discards_bots:
+    is_bot = agent.is_bot or is_library_page_view(agent, event.event, event.user_id)
+    if is_bot and context.rules.discards_bots:
         raise EventDropped(DropReason.BOT)
     return event
 
@@ -116,10 +118,11 @@ def put_visitor(event: Event, context: PipelineContext) -> Event:
     elif not is_server or "user_agent" in event.data:
         hit, number, visitor_keys = context.hit, context.rules.number, context.visitor_keys
         today, yesterday = local_days(hit.received_at, context.rules.timezone)
+        user_agent, _ = split_client_hints(hit.user_agent)  # a browser sends hints with some requests only
         event.identity = Identity.DAILY
-        event.visitor = daily_visitor(visitor_keys.key(number, today), hit.address, hit.user_agent)
+        event.visitor = daily_visitor(visitor_keys.key(number, today), hit.address, user_agent)
         if yesterday:
-            event.previous_visitor = daily_visitor(visitor_keys.key(number, yesterday), hit.address, hit.user_agent)
+            event.previous_visitor = daily_visitor(visitor_keys.key(number, yesterday), hit.address, user_agent)
     return event
 
 

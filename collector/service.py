@@ -20,6 +20,7 @@ from collector.client_address import (
     is_prefetch,
     origin_host,
 )
+from collector.client_hints import user_agent_with_hints
 from collector.errors import DropReason, EventDropped, RateLimited, RequestRejected, StoreUnavailable, UnknownProperty
 from collector.event import Event, Hit
 from collector.group_commit import GroupCommit
@@ -99,7 +100,7 @@ class Collector:
         context = request.context = RequestContext(
             self._now(),
             self.client_addresses.resolve(request.peer, headers, request.all_headers),
-            headers.get(b"user-agent", b"").decode("latin-1"),
+            user_agent_with_hints(headers),
             origin_host(headers),
             is_prefetch(headers),
             has_privacy_signal(headers),

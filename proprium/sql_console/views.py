@@ -97,7 +97,7 @@ EVENTS = SqlView(
         SqlColumn("is_custom", "BOOLEAN", "Custom event"),
         SqlColumn("is_bot", "BOOLEAN", "Hit by a bot; exclude with WHERE NOT is_bot"),
         SqlColumn("bot_name", "VARCHAR", "Googlebot, GPTBot …"),
-        SqlColumn("bot_category", "VARCHAR", "search engine, AI crawler …"),
+        SqlColumn("bot_category", "VARCHAR", "search engine, AI crawler or agent, HTTP library …"),
         *_stored_columns(CONTEXT_COLUMNS),
         SqlColumn("engaged_s", "DOUBLE", "Engaged time in seconds, of a page_leave", _seconds(event.c.engaged_ms)),
         SqlColumn("scroll_depth", "SMALLINT", "Scroll depth in percent of the page"),

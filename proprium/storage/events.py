@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from collector.errors import StoreUnavailable
 from collector.event import Event
-from collector.user_agent import classify, is_automated
+from collector.user_agent import classify, is_automated, is_library_page_view
 from proprium.storage import event_codec
 from proprium.storage.database import Database, transaction
 from proprium.storage.tables import EventRow, Property, UserAgentRow
@@ -30,8 +30,8 @@ INSERT_BATCH_SIZES = (64, 32, 16, 8, 4, 2, 1)  # few different statements, so th
 _event: Any = EventRow.__table__  # type: ignore[attr-defined]
 _user_agent: Any = UserAgentRow.__table__  # type: ignore[attr-defined]
 _property: Any = Property.__table__  # type: ignore[attr-defined]
-_AUTOMATED_INDEX, _HOSTNAME_INDEX, _USER_AGENT_INDEX = map(
-    list(event_codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent")
+_AUTOMATED_INDEX, _HOSTNAME_INDEX, _USER_AGENT_INDEX, _USER_ID_INDEX = map(
+    list(event_codec.KNOWN_KEYS).index, ("automated", "hostname", "user_agent", "user_id")
 )
 
 
@@ -173,6 +173,9 @@ def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> Stored
         len(event_codec.KNOWN_KEYS) : -5
     ]
     browser, platform, device, is_bot, bot_name = row[-5:]
+    agent = classify(row[_USER_AGENT_INDEX])
+    if is_library_page_view(agent, event, row[_USER_ID_INDEX]):
+        is_bot, bot_name = True, agent.library_name
     return StoredEvent(
         seq,
         UUID(bytes=id_),
@@ -189,7 +192,7 @@ def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> Stored
         city or "",
         bool(is_bot or row[_AUTOMATED_INDEX]),
         bot_name or "",
-        is_automated(classify(row[_USER_AGENT_INDEX]), bool(row[_AUTOMATED_INDEX])),
+        is_automated(agent, bool(row[_AUTOMATED_INDEX])),
     )
 
 

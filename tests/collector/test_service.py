@@ -219,6 +219,32 @@ async def test_bots_are_stored_or_discarded_but_never_disclosed(harness: Collect
     assert harness.counters.dropped == {"bot": 2}
 
 
+async def test_a_page_view_of_a_library_is_discarded_like_a_bots_and_its_custom_event_is_stored(
+    harness: CollectorHarness,
+) -> None:
+    harness.directory.set(discards_bots=True)
+    await harness.send(VIEW, user_agent="curl/8.11.0")
+    assert harness.counters.dropped == {"bot": 1}
+    assert harness.outcomes[-1].is_bot
+    await harness.send(VIEW | {"data": {"url": "/", "user_id": "ada"}}, user_agent="curl/8.11.0")
+    await harness.send(VIEW | {"event": "order"}, user_agent="curl/8.11.0")
+    assert [event.event for event in harness.sink.events] == ["page_view", "order"]
+
+
+async def test_client_hints_complete_the_user_agent_but_not_the_daily_visitor(harness: CollectorHarness) -> None:
+    hints = {
+        "sec_ch_ua": '"Brave";v="141", "Not?A_Brand";v="8", "Chromium";v="141"',
+        "sec_ch_ua_platform": '"Linux"',
+        "sec_ch_ua_mobile": "?0",
+    }
+    await harness.send(VIEW)
+    await harness.send(VIEW, **hints)
+    plain, completed = harness.sink.events
+    assert (plain.user_agent, completed.user_agent) == (CHROME, f"{CHROME} [hints: browser=Brave/141]")
+    assert harness.outcomes[-1].browser == "Brave"
+    assert plain.visitor == completed.visitor is not None
+
+
 # ---- addresses ----
 
 

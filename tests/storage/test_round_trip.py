@@ -15,7 +15,7 @@ from collector.event import Event
 from proprium.storage.database import Database
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
-from tests.support.builders import CHROME, GOOGLEBOT, an_event, moment
+from tests.support.builders import CHROME, CURL, GOOGLEBOT, an_event, moment
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 NUMBER = st.integers() | st.integers(-3, 2000) | st.floats(allow_nan=False, allow_infinity=False)
@@ -108,6 +108,13 @@ def test_an_event_reads_back_with_its_enriched_fields(database: Database) -> Non
     assert (read.browser, read.platform, read.device, read.is_bot) == ("Chrome", "Linux", "Desktop", False)
     assert (read.country, read.region, read.city) == ("DE", "DE-HE", "Frankfurt am Main")
     assert (bot.is_bot, bot.bot_name) == (True, "Googlebot")
+
+
+def test_a_page_view_of_a_library_reads_back_as_a_bots_and_its_custom_event_does_not(database: Database) -> None:
+    sent = (an_event(visitor=None, user_agent=CURL), an_event(visitor=None, event="order", user_agent=CURL))
+    view, order = store_and_read(database, *sent)
+    assert (view.is_bot, view.bot_name) == (True, "curl")
+    assert (order.is_bot, order.bot_name) == (False, "")
 
 
 def test_a_user_agent_is_stored_once(database: Database) -> None:

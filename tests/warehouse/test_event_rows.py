@@ -63,6 +63,39 @@ def test_a_program_that_sends_a_custom_event_has_no_visitor_and_is_no_bot(wareho
     assert (row.is_bot, row.is_custom, row.visitor, row.session, row.device) == (False, True, None, None, None)
 
 
+@pytest.mark.parametrize("text", [CURL, ""])
+@pytest.mark.parametrize("counts_automated", [False, True])
+def test_a_page_view_of_a_program_without_a_visitor_is_a_bots(
+    warehouse: FilledWarehouse, text: str, counts_automated: bool
+):
+    update_settings(warehouse.database, warehouse.property.id, counts_automated=counts_automated)
+    warehouse.append([an_event(visitor=None, user_agent=text, automated=counts_automated)])
+    row = only_row(warehouse)
+    assert (row.is_bot, row.is_view, row.session, row.bot_category) == (True, False, None, "library")
+    assert row.bot_name == ("curl" if text else "No User-Agent")
+
+
+def test_only_the_page_views_of_a_program_are_a_bots_in_one_batch(warehouse: FilledWarehouse):
+    warehouse.append(
+        [
+            an_event(visitor=None, user_agent=CURL),
+            an_event(visitor=None, event="order", page=None, user_agent=CURL),
+            an_event("ada", user_agent=CURL),
+            an_event("bob"),
+        ]
+    )
+    with warehouse.warehouse.read() as connection:
+        rows = connection.execute(
+            select(event.c.event, event.c.is_bot, event.c.bot_name, event.c.is_view).order_by(event.c.seq)
+        ).all()
+    assert rows == [
+        ("page_view", True, "curl", False),
+        ("order", False, None, False),
+        ("page_view", False, None, True),
+        ("page_view", False, None, True),
+    ]
+
+
 def test_a_program_with_a_daily_identity_has_no_visitor(warehouse: FilledWarehouse):
     warehouse.append([an_event("by the day", event="signup", user_agent=CURL, identity=Identity.DAILY, user_id=None)])
     row = only_row(warehouse)

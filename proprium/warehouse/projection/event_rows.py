@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from collector.acquisition import source_and_channel
-from collector.bots import HEADLESS
+from collector.bots import HEADLESS, LIBRARY
 from collector.bounded_cache import bounded_lru_cache
 from collector.event import BUILT_IN_EVENTS, Identity
 from collector.user_agent import classify
@@ -38,7 +38,7 @@ UNCHANGED_COLUMNS = (
     *("seq", "property", "created_at", "event", "previous_visitor"),
     *(column.name for column in STORED_COLUMNS if column.scope is not None),
 )
-AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device", "bot_name", "bot_category")
+AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device")
 
 _KIND_BY_EVENT = {"page_view": VIEW, "session_start": SESSION_START}
 _LINK_PATTERN = re.compile(r"a(?![\w-])", re.IGNORECASE)  # `target` of a click on a link, such as "a#buy"
@@ -61,6 +61,7 @@ class AgentInfo(NamedTuple):
     bot_name: str | None
     bot_category: str | None
     is_library: bool
+    library_name: str | None
 
 
 def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
@@ -73,10 +74,12 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     )
     pages = rules.canonical_pages(batch["property"], batch["page"])
     visitors = _visitors(batch, agents)
+    bots = _bot_columns(batch, agents)
     return {
         **{name: batch[name] for name in UNCHANGED_COLUMNS},
         **_sender_columns(batch, agents),
-        **_event_columns(batch, agents),
+        **bots,
+        **_event_columns(batch, bots["is_bot"]),
         "page": pages,
         "visitor": visitors,
         # Storage's visitor where the row has none, so that erasing them finds the row.
@@ -108,14 +111,43 @@ def _sender_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows
     return {name: DictionaryColumn(batch.codes, values) for name, values in columns.items()}
 
 
-def _event_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
-    """Builds the columns that differ between the events of a visit, apart from page, visitor and data."""
+def _bot_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
+    """Builds is_bot, bot_name and bot_category.
+
+    A page view of an HTTP library without user_id is a bot's, while its custom events are a server's: such rows get
+    codes of their own behind those of the batch.
+    """
+    library_codes = {
+        code: len(agents) + index
+        for index, code in enumerate(
+            code
+            for code, (identity, agent) in enumerate(zip(batch.dictionaries["identity"], agents, strict=True))
+            if agent.is_library and identity != Identity.COOKIE
+        )
+    }
+    codes = batch.codes
+    if library_codes:
+        codes = [
+            library_codes.get(code, code) if event == "page_view" else code
+            for code, event in zip(batch.codes, batch["event"], strict=True)
+        ]
+    library_names = [agents[code].library_name for code in library_codes]
+    is_bot = [agent.is_bot for agent in agents] + [True] * len(library_names)
+    return {
+        "is_bot": list(map(is_bot.__getitem__, codes)),
+        "bot_name": DictionaryColumn(codes, [agent.bot_name for agent in agents] + library_names),
+        "bot_category": DictionaryColumn(
+            codes, [agent.bot_category for agent in agents] + [LIBRARY] * len(library_names)
+        ),
+    }
+
+
+def _event_columns(batch: EventBatch, is_bot: Sequence[bool]) -> EventRows:
+    """Builds the columns that differ between the events of a visit, apart from page, visitor, bot and data."""
     code_by_name = {name: code for code, name in enumerate(dict.fromkeys(batch["event"]))}
     event_names = DictionaryColumn(list(map(code_by_name.__getitem__, batch["event"])), list(code_by_name))
     is_custom_by_name = [name not in BUILT_IN_EVENTS for name in event_names.dictionary]
     is_view_by_name = [name == "page_view" for name in event_names.dictionary]
-    is_bot_by_agent = [agent.is_bot for agent in agents]
-    is_bot = list(map(is_bot_by_agent.__getitem__, batch.codes))
     hash_by_view_id = {
         text: int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
         if text
@@ -124,7 +156,6 @@ def _event_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
     }
     return {
         "event": event_names,
-        "is_bot": is_bot,
         "is_custom": list(map(is_custom_by_name.__getitem__, event_names.codes)),
         "is_view": [is_view_by_name[code] and not bot for code, bot in zip(event_names.codes, is_bot, strict=True)],
         "view_id": list(map(hash_by_view_id.__getitem__, batch["view_id"])),
@@ -216,6 +247,7 @@ def agent_info(user_agent: str) -> AgentInfo:
         bot_name=agent.bot_name or None,
         bot_category=agent.bot_category or None,
         is_library=agent.is_library,
+        library_name=agent.library_name or None,
     )
 
 

@@ -68,20 +68,30 @@ class Hit:
 
     @property
     def is_headless(self) -> bool:
-        return self.agent.bot_category == "headless" or (self.sent.automated and not self.agent.bot)
+        is_automated = self.sent.automated and not self.agent.bot and not self.is_library_page_view
+        return self.agent.bot_category == "headless" or is_automated
 
     @property
     def is_bot(self) -> bool:
         if self.is_headless:
             return not self.rules.counts_automated
-        return self.agent.bot is not None
+        return self.agent.bot is not None or self.is_library_page_view
+
+    @property
+    def is_library_page_view(self) -> bool:
+        """An HTTP library's page view is a bot's, unless it names its visitor by user_id."""
+        return self.agent.is_library and self.sent.event == "page_view" and self.sent.identity is not Identity.COOKIE
 
     @property
     def bot(self) -> str | None:
+        if self.is_library_page_view:
+            return self.sent.user_agent.split("/")[0] or "No User-Agent"
         return self.agent.bot or self.agent.browser
 
     @property
     def bot_category(self) -> str | None:
+        if self.is_library_page_view:
+            return "library"
         return "headless" if self.is_headless else self.agent.bot_category
 
     @property
