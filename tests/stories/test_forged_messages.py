@@ -50,7 +50,7 @@ async def raw_socket(server: Running, **query: str) -> AsyncIterator[aiohttp.Cli
 
 async def joined(server: Running, socket: aiohttp.ClientWebSocketResponse) -> None:
     await socket.send_str("40")
-    while not (await socket.receive(timeout=5)).data.startswith("40"):
+    while not (await socket.receive(timeout=20)).data.startswith("40"):
         pass
 
 
@@ -159,7 +159,7 @@ async def test_a_forged_handshake_joins_nothing(server: Running, change: dict[st
 
 async def answer_of(socket: aiohttp.ClientWebSocketResponse) -> str:
     while True:
-        text = (await socket.receive(timeout=5)).data
+        text = (await socket.receive(timeout=20)).data
         if text.startswith("44"):
             return "44"
         if text.startswith("43"):

@@ -305,11 +305,11 @@ def test_a_browser_is_sent_to_the_sign_in_page_or_a_404(
     settings.wait_for_function("window.did_handshake === true")
     dashboard.wait_for_function("window.did_handshake === true")
     case.lose("role changed")
-    expect(settings.locator("body")).to_contain_text("404", timeout=10_000)
-    expect(dashboard.get_by_role("group", name="Metrics")).to_be_visible(timeout=10_000)
+    expect(settings.locator("body")).to_contain_text("404", timeout=30_000)
+    expect(dashboard.get_by_role("group", name="Metrics")).to_be_visible(timeout=30_000)
     expect(dashboard.get_by_text("Settings", exact=True)).to_have_count(0)  # drawn for somebody who may only read
     case.lose("session ended")
-    dashboard.wait_for_url("**/login?next=*period*", timeout=10_000)
+    dashboard.wait_for_url("**/login?next=*period*", timeout=30_000)
     expect(dashboard.get_by_label("E-mail")).to_be_visible()
     stranger = browser.new_context()
     public = stranger.new_page()
@@ -317,7 +317,7 @@ def test_a_browser_is_sent_to_the_sign_in_page_or_a_404(
     public.goto(f"{server.url}/properties/{case.mine.id}")
     public.wait_for_function("window.did_handshake === true")
     set_public(database, case.mine.id, False)
-    expect(public.locator("body")).to_contain_text("404", timeout=10_000)
+    expect(public.locator("body")).to_contain_text("404", timeout=30_000)
     context.close()
     stranger.close()
     assert json.dumps(server.output()).count("page failed") == 0

@@ -31,16 +31,16 @@ class Server:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                return dict(httpx.get(f"{self.url}/test/facts", timeout=5).json())
+                return dict(httpx.get(f"{self.url}/test/facts", timeout=20).json())
             except httpx.TransportError:
                 time.sleep(0.1)
         raise RuntimeError(Path(self.log.name).read_text())
 
     def append(self, **event: Any) -> None:
-        httpx.post(f"{self.url}/test/append", json=event, timeout=10).raise_for_status()
+        httpx.post(f"{self.url}/test/append", json=event, timeout=20).raise_for_status()
 
     def looked_at(self) -> int:
-        return int(httpx.get(f"{self.url}/test/facts", timeout=5).json()["looked_at"])
+        return int(httpx.get(f"{self.url}/test/facts", timeout=20).json()["looked_at"])
 
 
 @pytest.fixture(scope="module")
