@@ -44,7 +44,13 @@ def stream(
 
     `on_batch` is called after each batch with its number of events.
     """
-    batches = _with_callback(batched(events, BATCH_SIZE), on_batch)
+
+    def read_batches() -> Iterator[list[StoredEvent]]:
+        for batch in batched(events, BATCH_SIZE):
+            yield batch
+            on_batch(len(batch))
+
+    batches = read_batches()
     match kind:
         case ExportFormat.CSV:
             row_groups = chain([[CSV_COLUMNS]], (map(_csv_row, batch) for batch in batches))
@@ -86,12 +92,6 @@ def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(values)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def _with_callback(batches: Iterable[list[StoredEvent]], on_batch: BatchCallback) -> Iterator[list[StoredEvent]]:
-    for batch in batches:
-        yield batch
-        on_batch(len(batch))
 
 
 _context_values = attrgetter(*CONTEXT_FIELDS)
