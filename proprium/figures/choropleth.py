@@ -42,11 +42,29 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
 
 
 def regions(breakdown: Breakdown, country: str, look: Look, atlas: Atlas) -> Figure:
-    """Draws the regions of one country. Raises KeyError if the atlas has none (`atlas.has_regions`)."""
+    """Draws the regions of one country, in its familiar shape and filling the card.
+
+    Raises KeyError if the atlas has none (`atlas.has_regions`).
+    """
     region_ids = set(atlas.regions(country).ids)
     rows = [row for row in breakdown.rows if row.value in region_ids]
-    data = [_choropleth_trace(rows, breakdown, look)]
-    return {"data": data, "layout": _layout(look, country, _country_view(country, atlas))}
+    if country == "US":
+        view: Figure = {"projection": {"type": "albers usa"}}
+    else:
+        extent = atlas.extent(country)
+        edge = EDGE_SHARE * max(extent.width, extent.height)
+        projection: Figure = {"type": "mercator", "rotation": {"lon": extent.lon}}
+        if extent.south * extent.north >= 0 and extent.width >= 12:
+            sixth = extent.height / 6
+            projection |= {"type": "conic equal area", "parallels": [extent.south + sixth, extent.north - sixth]}
+            # A conic projection bends the box of a very wide country (Russia); its corners are sea and may be cut off.
+            projection["scale"] = 1.2 if extent.width > 100 else 1
+        view = {
+            "projection": projection,
+            "lonaxis": {"range": [extent.west - edge, extent.east + edge]},
+            "lataxis": {"range": [max(extent.south - edge, -89), min(extent.north + edge, 89)]},
+        }
+    return {"data": [_choropleth_trace(rows, breakdown, look)], "layout": _layout(look, country, view)}
 
 
 def border(look: Look) -> dict[str, Any]:
@@ -104,22 +122,3 @@ _WORLD_VIEW: Figure = {
     "lonaxis": {"range": [-180, 180]},
     "lataxis": {"range": [-57, 84]},  # without Antarctica, which has no visitors and takes a fifth of the height
 }
-
-
-def _country_view(country: str, atlas: Atlas) -> Figure:
-    """Returns the projection that shows a country in its familiar shape, filling the card."""
-    if country == "US":
-        return {"projection": {"type": "albers usa"}}
-    extent = atlas.extent(country)
-    edge = EDGE_SHARE * max(extent.width, extent.height)
-    projection: Figure = {"type": "mercator", "rotation": {"lon": extent.lon}}
-    if extent.south * extent.north >= 0 and extent.width >= 12:
-        sixth = extent.height / 6
-        projection |= {"type": "conic equal area", "parallels": [extent.south + sixth, extent.north - sixth]}
-        # A conic projection bends the box of a very wide country (Russia); its corners are sea and may be cut off.
-        projection["scale"] = 1.2 if extent.width > 100 else 1
-    return {
-        "projection": projection,
-        "lonaxis": {"range": [extent.west - edge, extent.east + edge]},
-        "lataxis": {"range": [max(extent.south - edge, -89), min(extent.north + edge, 89)]},
-    }

@@ -162,20 +162,14 @@ def time_statements(query: Query, facts: tuple[Fact, ...], buckets: Buckets | No
     sessions = session_rows(selection, bucket(session.c.started_at)).where(selection.sessions).subquery("sessions")
     additive = (*group(bots, Rows.BOTS), *group(views, Rows.VIEWS))
     others = group(sessions, Rows.SESSIONS, with_whole=True)
-    if not _can_count_visitors_by_session(query, buckets):
+    # Where possible, visitors are counted from sessions instead of hits, which are five times as many. Not for buckets
+    # of a minute or an hour: a session can span one of those without a hit in it, but not a whole day.
+    has_day_buckets = buckets is None or buckets.interval not in {Interval.MINUTE, Interval.HOUR}
+    has_hit_filter = any(filter_.is_hit_filter for filter_ in query.filters)
+    if not has_day_buckets or query.audience is not Audience.HUMANS or has_hit_filter:
         return TimeStatements(additive, (*others, *group(hits, Rows.HITS, Rows.VISITORS, with_whole=True)))
     visitors = (_visitor_statement(selection, bucket if buckets else None),) if catalog.VISITORS in facts else ()
     return TimeStatements((*group(hits, Rows.HITS), *additive), (*others, *visitors))
-
-
-def _can_count_visitors_by_session(query: Query, buckets: Buckets | None) -> bool:
-    """Returns True where visitors can be counted from sessions instead of hits, which are five times as many.
-
-    Not for buckets of a minute or an hour: a session can span one of those without a hit in it, but not a whole day.
-    """
-    has_day_buckets = buckets is None or buckets.interval not in {Interval.MINUTE, Interval.HOUR}
-    has_hit_filter = any(filter_.is_hit_filter for filter_ in query.filters)
-    return has_day_buckets and query.audience is Audience.HUMANS and not has_hit_filter
 
 
 def _visitor_statement(selection: Selection, bucket: Callable[[Column], Column] | None) -> Select[Any]:

@@ -46,7 +46,24 @@ def overview(warehouse: Warehouse, property_numbers: Sequence[int], now: datetim
     if not property_numbers:
         return {}
     with warehouse.read() as connection:
-        return _with_last_hours(connection, _all_time(connection, property_numbers), now)
+        overviews = _all_time(connection, property_numbers)
+        rows = connection.execute(_last_hours_statement(sorted(overviews), now)).all()
+    running_hour = int(now.timestamp() // 3600)
+    visitors_by_hour = {(row.property, row.hour): row.visitors for row in rows if row.hour is not None}
+    row_by_property = {row.property: row for row in rows if row.hour is None}
+    return {
+        property_number: replace(
+            property_overview,
+            live=row_by_property[property_number].live if property_number in row_by_property else 0,
+            visitors_24h=row_by_property[property_number].last_day if property_number in row_by_property else 0,
+            previous_24h=row_by_property[property_number].day_before if property_number in row_by_property else 0,
+            sparkline=tuple(
+                visitors_by_hour.get((property_number, hour), 0)
+                for hour in range(running_hour - SPARKLINE_HOURS + 1, running_hour + 1)
+            ),
+        )
+        for property_number, property_overview in overviews.items()
+    }
 
 
 def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
@@ -93,28 +110,6 @@ def _all_time(connection: Connection, property_numbers: Sequence[int]) -> dict[i
             last_event_at=_to_utc(row.last),
         )
     return overviews
-
-
-def _with_last_hours(
-    connection: Connection, overviews: Mapping[int, PropertyOverview], now: datetime
-) -> dict[int, PropertyOverview]:
-    rows = connection.execute(_last_hours_statement(sorted(overviews), now)).all()
-    running_hour = int(now.timestamp() // 3600)
-    visitors_by_hour = {(row.property, row.hour): row.visitors for row in rows if row.hour is not None}
-    row_by_property = {row.property: row for row in rows if row.hour is None}
-    return {
-        property_number: replace(
-            property_overview,
-            live=row_by_property[property_number].live if property_number in row_by_property else 0,
-            visitors_24h=row_by_property[property_number].last_day if property_number in row_by_property else 0,
-            previous_24h=row_by_property[property_number].day_before if property_number in row_by_property else 0,
-            sparkline=tuple(
-                visitors_by_hour.get((property_number, hour), 0)
-                for hour in range(running_hour - SPARKLINE_HOURS + 1, running_hour + 1)
-            ),
-        )
-        for property_number, property_overview in overviews.items()
-    }
 
 
 def _last_hours_statement(property_numbers: Sequence[int], now: datetime) -> Select[Any]:

@@ -44,11 +44,6 @@ def timezone(text: str) -> str:
         ) from None
 
 
-def hostnames(texts: Iterable[str]) -> list[str]:
-    """Normalises host names to lower case, each once; of a URL only the host is kept."""
-    return _unique(_hostname(text) for text in texts if text.strip())
-
-
 def query_keys(texts: Iterable[str]) -> list[str]:
     length = N_("A query parameter needs 1 to {maximum} characters; this one has {count}.")
     return _unique(_single_line(text, length, MAX_NAME_LENGTH) for text in texts if text.strip())
@@ -58,31 +53,6 @@ def custom_cards(texts: Iterable[str]) -> list[str]:
     """Validates the names of custom events; their case is kept."""
     length = N_("An event name needs 1 to {maximum} characters; this one has {count}.")
     return _unique(_single_line(text, length, MAX_EVENT_NAME_LENGTH) for text in texts if text.strip())
-
-
-def public_data_keys(keys: Iterable[str]) -> list[str]:
-    """Validates keys of event data; white space and case matter, as keys are compared exactly."""
-    return _unique(_data_key(key) for key in keys)
-
-
-def excluded_addresses(texts: Iterable[str]) -> list[str]:
-    """Normalises IP addresses and CIDR blocks to their shortest form."""
-    return _unique(_network(text) for text in texts if text.strip())
-
-
-def excluded_countries(texts: Iterable[str]) -> list[str]:
-    """Normalises ISO codes and English names of countries to ISO codes, sorted."""
-    return sorted(_unique(_country(text) for text in texts if text.strip()))
-
-
-def excluded_paths(texts: Iterable[str]) -> list[str]:
-    """Validates path patterns, which match whole paths; * matches any text."""
-    return _unique(_path(text) for text in texts if text.strip())
-
-
-def excluded_user_agents(texts: Iterable[str]) -> list[str]:
-    """Validates User-Agent patterns: substrings, or with a * patterns for the whole text."""
-    return _unique(_user_agent(text) for text in texts if text.strip())
 
 
 def named_filters(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -119,32 +89,45 @@ def optional_bool(value: bool | None) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _hostname(text: str) -> str:
-    address = text.strip().lower()
-    try:
-        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
-    except ValueError:
-        host = ""
-    if not host or len(host) > 253 or any(not (character.isalnum() or character in "-._:*") for character in host):
-        raise UserFacingError(_("{value} is not a host name; expected one like www.example.com.", value=_quoted(text)))
-    return host
+def hostnames(texts: Iterable[str]) -> list[str]:
+    """Normalises host names to lower case, each once; of a URL only the host is kept."""
+    hosts: list[str] = []
+    for text in filter(str.strip, texts):
+        address = text.strip().lower()
+        try:
+            host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+        except ValueError:
+            host = ""
+        if not host or len(host) > 253 or any(not (character.isalnum() or character in "-._:*") for character in host):
+            raise UserFacingError(
+                _("{value} is not a host name; expected one like www.example.com.", value=_quoted(text))
+            )
+        hosts.append(host)
+    return _unique(hosts)
 
 
-def _network(text: str) -> str:
-    try:
-        network = ip_network(text.strip(), strict=False)
-    except ValueError:
-        raise UserFacingError(
-            _("{value} is not an IP address; expected one like 192.0.2.7 or 192.0.2.0/24.", value=_quoted(text))
-        ) from None
-    return str(network.network_address if network.num_addresses == 1 else network)
+def excluded_addresses(texts: Iterable[str]) -> list[str]:
+    """Normalises IP addresses and CIDR blocks to their shortest form."""
+    addresses: list[str] = []
+    for text in filter(str.strip, texts):
+        try:
+            network = ip_network(text.strip(), strict=False)
+        except ValueError:
+            raise UserFacingError(
+                _("{value} is not an IP address; expected one like 192.0.2.7 or 192.0.2.0/24.", value=_quoted(text))
+            ) from None
+        addresses.append(str(network.network_address if network.num_addresses == 1 else network))
+    return _unique(addresses)
 
 
-def _country(text: str) -> str:
-    name = text.strip()
-    if (code := _country_code_by_text().get(name.casefold())) is None:
-        raise UserFacingError(_("{value} is not a country; expected a code like DE.", value=_quoted(text)))
-    return code
+def excluded_countries(texts: Iterable[str]) -> list[str]:
+    """Normalises ISO codes and English names of countries to ISO codes, sorted."""
+    codes: list[str] = []
+    for text in filter(str.strip, texts):
+        if (code := _country_code_by_text().get(text.strip().casefold())) is None:
+            raise UserFacingError(_("{value} is not a country; expected a code like DE.", value=_quoted(text)))
+        codes.append(code)
+    return sorted(_unique(codes))
 
 
 @cache
@@ -154,43 +137,58 @@ def _country_code_by_text() -> dict[str, str]:
     return {country_text.casefold(): code for code in atlas.codes for country_text in (code, atlas.name(code))}
 
 
-def _path(text: str) -> str:
-    path = _single_line(text, N_("A path needs 1 to {maximum} characters; this one has {count}."), MAX_PATTERN_LENGTH)
-    if not path.startswith(("/", "*")):
-        raise UserFacingError(_("{value} is not a path; expected one like /admin/*.", value=_quoted(text)))
-    return path
+def excluded_paths(texts: Iterable[str]) -> list[str]:
+    """Validates path patterns, which match whole paths; * matches any text."""
+    length = N_("A path needs 1 to {maximum} characters; this one has {count}.")
+    paths: list[str] = []
+    for text in filter(str.strip, texts):
+        path = _single_line(text, length, MAX_PATTERN_LENGTH)
+        if not path.startswith(("/", "*")):
+            raise UserFacingError(_("{value} is not a path; expected one like /admin/*.", value=_quoted(text)))
+        paths.append(path)
+    return _unique(paths)
 
 
-def _user_agent(text: str) -> str:
-    pattern = _single_line(
-        text, N_("A User-Agent needs 1 to {maximum} characters; this one has {count}."), MAX_PATTERN_LENGTH
-    )
-    if len(pattern.replace("*", "").strip()) < MIN_USER_AGENT_LENGTH:
-        raise UserFacingError(
-            _("{value} would exclude nearly all visitors; expected a part like HomeMonitor.", value=_quoted(text))
-        )
-    return pattern
-
-
-def _data_key(key: str) -> str:
-    if not 1 <= len(key) <= MAX_EVENT_NAME_LENGTH or "\0" in key or any("\ud800" <= char <= "\udfff" for char in key):
-        raise UserFacingError(
-            _(
-                "A data key needs 1 to {maximum} characters; this one has {count}.",
-                maximum=MAX_EVENT_NAME_LENGTH,
-                count=len(key),
+def excluded_user_agents(texts: Iterable[str]) -> list[str]:
+    """Validates User-Agent patterns: substrings, or with a * patterns for the whole text."""
+    length = N_("A User-Agent needs 1 to {maximum} characters; this one has {count}.")
+    patterns: list[str] = []
+    for text in filter(str.strip, texts):
+        pattern = _single_line(text, length, MAX_PATTERN_LENGTH)
+        if len(pattern.replace("*", "").strip()) < MIN_USER_AGENT_LENGTH:
+            raise UserFacingError(
+                _("{value} would exclude nearly all visitors; expected a part like HomeMonitor.", value=_quoted(text))
             )
-        )
-    if not can_be_public(key):
-        raise UserFacingError(
-            _("{value} identifies individual visitors or page views and cannot be made public.", value=_quoted(key))
-        )
-    return key
+        patterns.append(pattern)
+    return _unique(patterns)
+
+
+def public_data_keys(keys: Iterable[str]) -> list[str]:
+    """Validates keys of event data; white space and case matter, as keys are compared exactly."""
+    valid_keys: list[str] = []
+    for key in keys:
+        has_valid_length = 1 <= len(key) <= MAX_EVENT_NAME_LENGTH
+        if not has_valid_length or "\0" in key or any("\ud800" <= char <= "\udfff" for char in key):
+            raise UserFacingError(
+                _(
+                    "A data key needs 1 to {maximum} characters; this one has {count}.",
+                    maximum=MAX_EVENT_NAME_LENGTH,
+                    count=len(key),
+                )
+            )
+        if not can_be_public(key):
+            raise UserFacingError(
+                _("{value} identifies individual visitors or page views and cannot be made public.", value=_quoted(key))
+            )
+        valid_keys.append(key)
+    return _unique(valid_keys)
 
 
 def _single_line(text: str, length: str, max_length: int) -> str:
     """Returns the text on one line. Raises `length`, a sentence with {maximum} and {count}, if it is too long."""
-    line = " ".join("".join(character if _is_printable(character) else " " for character in text).split())
+    unprintable = {"Cc", "Cs", "Cn", "Co"}  # Unicode categories
+    printable_text = "".join(" " if unicodedata.category(char) in unprintable else char for char in text)
+    line = " ".join(printable_text.split())
     if not 1 <= len(line) <= max_length:
         raise UserFacingError(_(length, maximum=max_length, count=len(line)))
     return line
@@ -200,10 +198,6 @@ def _check_range(value: int, minimum: int, maximum: int, sentence: str) -> int:
     if not minimum <= value <= maximum:
         raise UserFacingError(_(sentence, minimum=minimum, maximum=maximum, value=value))
     return int(value)
-
-
-def _is_printable(character: str) -> bool:
-    return unicodedata.category(character) not in {"Cc", "Cs", "Cn", "Co"}
 
 
 def _unique(values: Iterable[str]) -> list[str]:

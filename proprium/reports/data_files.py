@@ -60,25 +60,29 @@ def as_json(report: schemas.Report) -> bytes:
 
 def as_csv(report: schemas.Report) -> bytes:
     """Returns a zip archive of CSV files; their modification time is the time of the query."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, rows in _tables_by_file(report).items():
-            info = zipfile.ZipInfo(f"{name}.csv", report.query.asked_at.timetuple()[:6])
-            archive.writestr(info, csv_bytes(rows), zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-def _tables_by_file(report: schemas.Report) -> dict[str, Rows]:
-    """Returns the rows of each CSV file, by its name without the suffix."""
-    tables: dict[str, Rows] = {"query": _query_rows(report), "totals": _total_rows(report)}
-    tables["timeline"] = _bucket_rows(report.timeline.buckets)
-    if report.timeline.compared is not None:
-        tables["timeline-compared"] = _bucket_rows(report.timeline.compared)
+    totals, timeline = report.totals, report.timeline
+    rows_by_name: dict[str, Rows] = {
+        "query": _query_rows(report),
+        "totals": (
+            ("metric", "unit", "value", "previous", "change", "kind of change"),
+            *(_number_row(name, number) for name, number in totals.metrics.items()),
+            *(_number_row(CUSTOM_EVENT_PREFIX + name, number) for name, number in totals.custom_events.items()),
+            ("bots", "count", totals.bots),
+        ),
+        "timeline": _bucket_rows(timeline.buckets),
+    }
+    if timeline.compared is not None:
+        rows_by_name["timeline-compared"] = _bucket_rows(timeline.compared)
     for name, table in report.tables.items():
         head = ("value", "label", *table.metrics, "share_percent")
         rows = ((row.value, row.label, *map(row.numbers.get, table.metrics), row.share_percent) for row in table.rows)
-        tables[re.sub(r"[^a-z0-9]+", "-", name.lower())] = (head, *rows)
-    return tables
+        rows_by_name[re.sub(r"[^a-z0-9]+", "-", name.lower())] = (head, *rows)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, file_rows in rows_by_name.items():
+            info = zipfile.ZipInfo(f"{name}.csv", report.query.asked_at.timetuple()[:6])
+            archive.writestr(info, csv_bytes(file_rows), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def _query_rows(report: schemas.Report) -> Rows:
@@ -96,14 +100,6 @@ def _query_rows(report: schemas.Report) -> Rows:
     yield from (("filter", filter_text) for filter_text in query.filters)
     yield "asked at", query.asked_at.isoformat()
     yield "events read", report.rows_read
-
-
-def _total_rows(report: schemas.Report) -> Rows:
-    totals = report.totals
-    yield "metric", "unit", "value", "previous", "change", "kind of change"
-    yield from (_number_row(name, number) for name, number in totals.metrics.items())
-    yield from (_number_row(CUSTOM_EVENT_PREFIX + name, number) for name, number in totals.custom_events.items())
-    yield "bots", "count", totals.bots
 
 
 def _number_row(name: str, number: schemas.Number) -> Sequence[Any]:

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from maps.atlas import Atlas
 from proprium.figures.wording import change_text
 from proprium.i18n import gettext as _
 from proprium.metrics.results import Dashboard
-from proprium.reports.report_model import ReportModel, ReportOptions, build_report_model
+from proprium.reports.report_model import ReportOptions, build_report_model
 
 
 def markdown(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> str:
-    return "\n".join(_lines(build_report_model(dashboard, options, atlas))) + "\n"
-
-
-def _lines(report: ReportModel) -> Iterator[str]:
-    yield f"# {escape_markdown(report.property_name)}"
-    yield ""
-    yield from (f"- {label}: {escape_markdown(text)}" for label, text in report.head)
-    yield ""
-    yield from _heading_row(_("Metric"), _("Value"), _("Change"))
+    report = build_report_model(dashboard, options, atlas)
+    lines = [
+        f"# {escape_markdown(report.property_name)}",
+        "",
+        *(f"- {label}: {escape_markdown(text)}" for label, text in report.head),
+        "",
+        *_heading_row(_("Metric"), _("Value"), _("Change")),
+    ]
     for card in report.cards:
-        yield f"| {escape_markdown(card.label)} | {card.value} | {change_text(card.change) if card.change else ''} |"
+        change = change_text(card.change) if card.change else ""
+        lines.append(f"| {escape_markdown(card.label)} | {card.value} | {change} |")
     if report.goals:
-        yield from ("", f"## {_('Goals')}", "")
-        yield from _heading_row(_("Goal"), *report.goal_titles, _("Change"))
+        lines += ("", f"## {_('Goals')}", "", *_heading_row(_("Goal"), *report.goal_titles, _("Change")))
         for goal in report.goals:
             change = change_text(goal.change) if goal.change else ""
-            yield f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |"
+            lines.append(f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |")
     for table in report.tables:
-        yield from ("", f"## {table.title}", "")
-        yield from _heading_row(table.title, table.count_title, _("Share"))
-        yield from (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
-        if table.more:
-            yield from ("", table.more)
-    yield ""
-    if report.empty:
-        yield report.empty
-        yield ""
-    yield report.bots
-    yield ""
-    yield from (f"- {title}: {text}" for title, text in report.definitions)
-    yield ""
-    yield report.foot
+        lines += ("", f"## {table.title}", "", *_heading_row(table.title, table.count_title, _("Share")))
+        lines += (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
+        lines += ("", table.more) if table.more else ()
+    lines += ("", report.empty) if report.empty else ()
+    lines += ("", report.bots, "", *(f"- {title}: {text}" for title, text in report.definitions), "", report.foot)
+    return "\n".join(lines) + "\n"
 
 
 def _heading_row(label: str, *numbers: str) -> Sequence[str]:

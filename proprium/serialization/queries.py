@@ -128,7 +128,17 @@ def breakdown(
     """Reads a breakdown with labels. Places are searched by their names, all others in the warehouse."""
     started_s = perf_counter()
     if slice_.search and dimension in NAMED_DIMENSIONS:
-        result_table = _search_by_name(warehouse, query, dimension, slice_, lookup_name)
+        # Reads the whole table, as the warehouse has codes only, and selects the rows whose names match.
+        search_text = slice_.search.casefold()
+        matching_rows: list[BreakdownTableRow] = []
+        offset, distinct = 0, 1
+        while offset < distinct:
+            batch_slice = replace(slice_, search="", limit=TABLE_BATCH_SIZE, offset=offset)
+            batch = _with_labels(_read_table(warehouse, query, dimension, batch_slice), lookup_name)
+            matching_rows += (row for row in batch.rows if search_text in row.label.casefold())
+            offset, distinct = offset + TABLE_BATCH_SIZE, batch.distinct
+        rows = tuple(matching_rows[slice_.offset : slice_.offset + slice_.limit])
+        result_table = replace(batch, rows=rows, distinct=len(matching_rows))
     else:
         result_table = _with_labels(_read_table(warehouse, query, dimension, slice_), lookup_name)
     selection = Selection(query)
@@ -156,22 +166,6 @@ def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slic
         limit=slice_.limit,
         offset=slice_.offset,
     )
-
-
-def _search_by_name(
-    warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, lookup_name: NameLookup
-) -> BreakdownTable:
-    """Reads the whole table, as the warehouse has codes only, and selects the rows whose names match."""
-    search_text = slice_.search.casefold()
-    matching_rows: list[BreakdownTableRow] = []
-    offset, distinct = 0, 1
-    while offset < distinct:
-        batch_slice = replace(slice_, search="", limit=TABLE_BATCH_SIZE, offset=offset)
-        batch = _with_labels(_read_table(warehouse, query, dimension, batch_slice), lookup_name)
-        matching_rows += (row for row in batch.rows if search_text in row.label.casefold())
-        offset, distinct = offset + TABLE_BATCH_SIZE, batch.distinct
-    rows = tuple(matching_rows[slice_.offset : slice_.offset + slice_.limit])
-    return replace(batch, rows=rows, distinct=len(matching_rows))
 
 
 def _with_labels(table: BreakdownTable, lookup_name: NameLookup) -> BreakdownTable:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -44,10 +44,17 @@ def stream(
 
     `on_batch` is called after each batch with its number of events.
     """
-    batches = _with_callback(batched(events, BATCH_SIZE), on_batch)
+
+    def read_batches() -> Iterator[list[StoredEvent]]:
+        for batch in batched(events, BATCH_SIZE):
+            yield batch
+            on_batch(len(batch))
+
+    batches = read_batches()
     match kind:
         case ExportFormat.CSV:
-            return _csv_chunks(batches)
+            row_groups = chain([[CSV_COLUMNS]], (map(_csv_row, batch) for batch in batches))
+            return (csv_bytes(rows) for rows in row_groups)
         case ExportFormat.JSON_LINES:
             return (b"".join(map(_json_line, batch)) for batch in batches)
         case ExportFormat.PARQUET:
@@ -87,12 +94,6 @@ def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _with_callback(batches: Iterable[list[StoredEvent]], on_batch: BatchCallback) -> Iterator[list[StoredEvent]]:
-    for batch in batches:
-        yield batch
-        on_batch(len(batch))
-
-
 _context_values = attrgetter(*CONTEXT_FIELDS)
 
 # CSV
@@ -100,12 +101,6 @@ _context_values = attrgetter(*CONTEXT_FIELDS)
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 CSV_COLUMNS = ("id", "created_at", "event", *event_codec.KNOWN_KEYS, *CONTEXT_FIELDS, "data")
 """Each known key has its own column; `data` contains everything that was sent."""
-
-
-def _csv_chunks(batches: Iterable[list[StoredEvent]]) -> Iterator[bytes]:
-    yield csv_bytes([CSV_COLUMNS])
-    for batch in batches:
-        yield csv_bytes(map(_csv_row, batch))
 
 
 def _csv_row(event: StoredEvent) -> list[Any]:

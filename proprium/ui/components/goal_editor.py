@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from nicegui import ui
 
@@ -56,21 +57,18 @@ class GoalEditor:
     def _draw(self) -> None:
         self._list.clear()
         with self._list:
-            for goal in self._goals:
-                self._build_row(goal)
             if not self._goals:
                 help_text = _("Track a page (/thanks) or an event (sign_up) as a conversion.")
                 empty_state(_("No goals yet"), help_text, "target")
-
-    def _build_row(self, goal: Goal) -> None:
-        with ui.element("div").classes(f"{theme.LINE} goalline"):
-            with ui.element("div").classes("grow"):
-                span(goal.name, "strong cut")
-                span(all_filters_text(goal.filters), "mut small")
-            edit_button = button("", "pencil", kind=theme.BARE, name=_("Edit goal {name}", name=goal.name))
-            edit_button.on("click", lambda: self._open_dialog(goal))
-            remove_button = button("", "trash", kind=theme.BARE, name=_("Remove goal {name}", name=goal.name))
-            remove_button.on("click", lambda: self.remove(goal))
+            for goal in self._goals:
+                with ui.element("div").classes(f"{theme.LINE} goalline"):
+                    with ui.element("div").classes("grow"):
+                        span(goal.name, "strong cut")
+                        span(all_filters_text(goal.filters), "mut small")
+                    edit_button = button("", "pencil", kind=theme.BARE, name=_("Edit goal {name}", name=goal.name))
+                    edit_button.on("click", partial(self._open_dialog, goal))
+                    remove_button = button("", "trash", kind=theme.BARE, name=_("Remove goal {name}", name=goal.name))
+                    remove_button.on("click", partial(self.remove, goal))
 
     def _open_dialog(self, goal: Goal | None) -> None:
         async def save(edited_goal: Goal) -> bool:

@@ -48,7 +48,13 @@ class ProxyWatch:
             self._task = background_tasks.create(self._explain_missing_address(), name="proxy watch")
 
     async def _explain_missing_address(self) -> None:
-        address = await self._poll_pending_proxy()
+        for _poll in range(MAX_POLLS):
+            address = await run.io_bound(trusted_proxies.pending_proxy, self._services.database)
+            if address or self._latest_hit is None or self._latest_hit.has_address is not False:
+                break
+            await asyncio.sleep(POLL_INTERVAL_S)
+        else:
+            address = None  # no proxy awaits a decision
         if self._client.is_deleted or self._latest_hit is None or self._latest_hit.has_address:
             return
         with self._client:
@@ -59,12 +65,3 @@ class ProxyWatch:
                 self._note = _(UNKNOWN_PROXY_TEXT), None
             if self._note:
                 self._checklist.add_note(*self._note)
-
-    async def _poll_pending_proxy(self) -> str | None:
-        """Polls for the proxy that awaits a decision: up to MAX_POLLS times. None when there is none."""
-        for _poll in range(MAX_POLLS):
-            address = await run.io_bound(trusted_proxies.pending_proxy, self._services.database)
-            if address or self._latest_hit is None or self._latest_hit.has_address is not False:
-                return address
-            await asyncio.sleep(POLL_INTERVAL_S)
-        return None
