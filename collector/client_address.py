@@ -73,7 +73,15 @@ class ClientAddressResolver:
         if address is None or FORWARDING_HEADERS.isdisjoint(headers):
             return address
         if self._is_trusted(address):
-            return self._forwarded_client(address, all_headers)
+            # The right-most untrusted hop: everything left of it can be forged.
+            texts = (value for name, value in all_headers if name == b"x-forwarded-for")
+            hops = [hop.strip() for hop in b",".join(texts).decode("latin-1").split(",")]
+            client: str | None = address
+            for hop in reversed([hop for hop in hops if hop]):
+                client = canonical_ip(hop)
+                if client is None or not self._is_trusted(client):
+                    break
+            return client
         if not is_private(address):
             return address  # forwarding headers of a public peer may be forged
         if self.untrusted_proxy is None:
@@ -83,16 +91,6 @@ class ClientAddressResolver:
                 " Trust it in the UI, or add it to PROPRIUM_TRUSTED_PROXIES."
             )
         return None
-
-    def _forwarded_client(self, proxy: str, headers: Headers) -> str | None:
-        """Returns the right-most untrusted hop: everything left of it can be forged."""
-        hops = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
-        client: str | None = proxy
-        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
-            client = canonical_ip(hop)
-            if client is None or not self._is_trusted(client):
-                return client
-        return client
 
 
 @bounded_lru_cache(8_192)

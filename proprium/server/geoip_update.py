@@ -8,7 +8,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -55,8 +55,9 @@ def refresh(
             f" remove the setting to have DB-IP City Lite downloaded."
         )
     target = settings.geoip_file
-    if not force and _is_fresh(target, now):
-        return None
+    with suppress(FileNotFoundError):
+        if not force and now - datetime.fromtimestamp(target.stat().st_mtime, UTC) < MAX_AGE:
+            return None
     failures = []
     for month in months(now.date()):
         url = f"{base_url}/dbip-city-lite-{month}.mmdb.gz"
@@ -85,13 +86,6 @@ def months(today: date) -> list[str]:
     ]
 
 
-def _is_fresh(file: Path, now: datetime) -> bool:
-    try:
-        return now - datetime.fromtimestamp(file.stat().st_mtime, UTC) < MAX_AGE
-    except FileNotFoundError:
-        return False
-
-
 def _fetch(url: str, target: Path, timeout_s: float) -> None:
     with _temp_file(target.parent) as temp_file:
         with temp_file.open("wb") as file:
@@ -99,7 +93,13 @@ def _fetch(url: str, target: Path, timeout_s: float) -> None:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        _probe(temp_file)
+        try:  # to read some records, as the collector will
+            with maxminddb.open_database(temp_file, maxminddb.MODE_FILE) as reader:
+                records = [record for _, record in islice(reader, PROBED_RECORD_COUNT)]
+        except (maxminddb.InvalidDatabaseError, ValueError, OSError) as problem:
+            raise InvalidDatabase(f"the download is not a GeoIP database: {problem}") from None
+        if not any(isinstance(record, dict) and {"country", "country_code"} & record.keys() for record in records):
+            raise InvalidDatabase("the download has no location records")
         temp_file.replace(target)
 
 
@@ -142,14 +142,3 @@ def _download(url: str, timeout_s: float) -> Iterator[bytes]:
             yield data
     if not decompressor.eof:
         raise InvalidDatabase("the download is incomplete")
-
-
-def _probe(file: Path) -> None:
-    """Opens the file and reads some records, as the collector will. Raises InvalidDatabase."""
-    try:
-        with maxminddb.open_database(file, maxminddb.MODE_FILE) as reader:
-            records = [record for _, record in islice(reader, PROBED_RECORD_COUNT)]
-    except (maxminddb.InvalidDatabaseError, ValueError, OSError) as problem:
-        raise InvalidDatabase(f"the download is not a GeoIP database: {problem}") from None
-    if not any(isinstance(record, dict) and {"country", "country_code"} & record.keys() for record in records):
-        raise InvalidDatabase("the download has no location records")

@@ -112,9 +112,6 @@ class SqlRunner:
                 if process.returncode is None:
                     os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        return self._parse_output(output)
-
-    def _parse_output(self, output: bytes) -> Mapping[str, Any]:
         try:
             response: dict[str, Any] = json.loads(output)
         except ValueError:  # the child was killed before it had responded

@@ -35,8 +35,14 @@ class Database:
     """The storage database. Any number of processes and threads may each have one on the same file."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        self.url = url
-        self.path = _path_from_url(url)
+        try:
+            url_parts = make_url(url)
+        except ArgumentError:
+            raise OperatorError(f"PROPRIUM_DATABASE_URL is {url!r}: expected sqlite:///path/to/file.") from None
+        if url_parts.get_backend_name() != "sqlite" or not url_parts.database or url_parts.database == ":memory:":
+            redacted_url = url_parts.render_as_string(hide_password=True)
+            raise OperatorError(f"PROPRIUM_DATABASE_URL is {redacted_url}: expected sqlite:///path/to/file.")
+        self.url, self.path = url, Path(url_parts.database)
         self._busy_timeout_s = busy_timeout_s
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,14 +159,3 @@ def transaction(cursor: Any) -> Iterator[None]:
 def _begin(connection: Connection) -> None:
     takes_write_lock = connection.get_execution_options().get(WRITE_LOCK_OPTION)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_write_lock else "BEGIN")
-
-
-def _path_from_url(url: str) -> Path:
-    try:
-        parts = make_url(url)
-    except ArgumentError:
-        raise OperatorError(f"PROPRIUM_DATABASE_URL is {url!r}: expected sqlite:///path/to/file.") from None
-    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database == ":memory:":
-        redacted_url = parts.render_as_string(hide_password=True)
-        raise OperatorError(f"PROPRIUM_DATABASE_URL is {redacted_url}: expected sqlite:///path/to/file.")
-    return Path(parts.database)
