@@ -225,7 +225,8 @@ async def test_a_slow_query_is_refreshed_less_often(monkeypatch: pytest.MonkeyPa
 
 async def test_many_queries_together_are_refreshed_less_often_still(monkeypatch: pytest.MonkeyPatch) -> None:
     times = await times_of(10, monkeypatch, seconds=3)
-    assert shortest_gap_s(times) > 0.9, "twice what all of them took"
+    after_the_first = [computed[1:] for computed in times]  # what all of them take is known once each was computed
+    assert shortest_gap_s(after_the_first) > 0.9, "twice what all of them took"
 
 
 async def test_another_propertys_change_computes_nothing(live_queries: LiveQueries) -> None:

@@ -28,13 +28,13 @@ from tests.support.builders import an_event, moment
 from tests.support.dashboards import a_query
 from tests.support.memory_engine import MemoryEngine
 from tests.support.warehouse_fixture import FilledWarehouse
-from tests.warehouse import test_another_version, test_projector
+from tests.warehouse import test_projector, test_schema_mismatch
 from tests.warehouse.test_projector import a_week_of_events, assert_as_rebuilt, assert_same_books
 
 globals().update(
     {
         name: test
-        for module in (test_projector, test_another_version)
+        for module in (test_projector, test_schema_mismatch)
         for name, test in vars(module).items()
         if name.startswith("test_")
     }
