@@ -37,6 +37,12 @@ _PLATFORMS = {  # name in the hint → our name, and the word of the User-Agent 
     "Chrome OS": ("ChromeOS", "CrOS"),
     "Chromium OS": ("ChromeOS", "CrOS"),
 }
+_HINT_PATTERN = re.compile(
+    r'browser=[^"\[\];/=]{1,40}/\d{1,5}|device=Mobile'
+    rf"|platform=(?:{'|'.join(sorted({name for name, _ in _PLATFORMS.values()}))})(?:/\d{{1,4}}(?:\.\d{{1,4}})?)?",
+    re.ASCII,
+)
+"""A hint as `user_agent_with_hints` writes it."""
 _WINDOWS_11_MIN = 13  # Windows 11 says 13 or more, Windows 10 says 1 to 10: learn.microsoft.com, "Detect Windows 11"
 
 
@@ -85,13 +91,18 @@ def _platform_version(platform: str, hint: str) -> str:
 
 
 def split_client_hints(text: str) -> tuple[str, dict[str, str]]:
-    """Splits a completed User-Agent into the browser's own text and the values that its hints give to UserAgent."""
-    user_agent, has_hints, hints = text.partition(_PREFIX)
+    """Splits a completed User-Agent into the browser's own text and the values that its hints give to UserAgent.
+
+    A sender can write such an end too: one of another form than `user_agent_with_hints` makes is part of the text.
+    """
+    user_agent, has_hints, end = text.partition(_PREFIX)
+    hints = end.removesuffix("]").split("; ")
+    if not has_hints or not end.endswith("]") or not all(map(_HINT_PATTERN.fullmatch, hints)):
+        return text, {}
     values: dict[str, str] = {}
-    for hint in hints.removesuffix("]").split("; ") if has_hints else ():
+    for hint in hints:
         key, _, value = hint.partition("=")
-        if key in ("browser", "platform"):
-            values[key], _, values[f"{key}_version"] = value.partition("/")
-        elif key == "device":
-            values[key] = value
+        values[key], _, version = value.partition("/")
+        if key != "device":
+            values[f"{key}_version"] = version
     return user_agent, values

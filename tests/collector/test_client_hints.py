@@ -75,3 +75,21 @@ def test_the_browsers_own_text_is_recovered() -> None:
         {"browser": "Brave", "browser_version": "141", "platform": "Windows", "platform_version": "11"},
     )
     assert split_client_hints(WINDOWS) == (WINDOWS, {})
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "device=Cheap watches",
+        f"browser={'x' * 300}/1",
+        "browser=<b>bold</b>; platform=Nowhere/9",
+        "platform=Windows/11",  # but without its end
+    ],
+)
+def test_a_sender_cannot_write_hints_of_its_own_form(forged: str) -> None:
+    end = "" if forged == "platform=Windows/11" else "]"
+    text = f"{WINDOWS} [hints: {forged}{end}"
+    agent = classify(text)
+    assert (agent.browser, agent.platform, agent.platform_version) == ("Chrome", "Windows", "10 or 11")
+    assert agent.device == "Desktop"
+    assert split_client_hints(text) == (text, {})
