@@ -53,7 +53,7 @@ def test_a_wrong_password_and_an_unknown_address_look_the_same(database: Databas
     with pytest.raises(SignInRequired) as wrong:
         login_sessions.log_in(database, "ada@example.com", "wrong password", throttle=throttle)
     with pytest.raises(SignInRequired) as unknown:
-        login_sessions.log_in(database, "nobody@example.com", "wrong password", throttle=throttle)
+        login_sessions.log_in(database, "unknown@example.com", "wrong password", throttle=throttle)
     assert str(wrong.value) == str(unknown.value)
 
 

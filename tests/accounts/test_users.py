@@ -52,7 +52,7 @@ def test_only_the_correct_password_matches(database: Database) -> None:
     assert user is not None
     assert user.id == ada.id
     assert users.check_password(database, "ada@example.com", "correct horse ") is None
-    assert users.check_password(database, "nobody@example.com", "correct horse") is None
+    assert users.check_password(database, "unknown@example.com", "correct horse") is None
 
 
 def test_a_password_is_stored_as_an_argon2id_hash(database: Database) -> None:
@@ -79,7 +79,7 @@ def test_an_unknown_address_takes_the_time_of_a_hash_too(database: Database, mon
         return verify(passwords._hasher, password_hash, password)
 
     monkeypatch.setattr(passwords._hasher.__class__, "verify", counting)
-    assert users.check_password(database, "nobody@example.com", "whatever it is") is None
+    assert users.check_password(database, "unknown@example.com", "whatever it is") is None
     assert len(checked) == 1
     assert checked[0].startswith("$argon2id$")
 

@@ -149,7 +149,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], capture_output=True)
     if mounted.returncode:
-        pytest.skip("no file system may be mounted here: run as root")
+        pytest.skip("mounting a file system needs root")
     try:
         yield folder
     finally:
@@ -229,7 +229,7 @@ def test_the_bytes_are_on_the_disk_before_the_answer_leaves(tmp_path: Path, blog
         tracer.stderr.close()
     assert statuses == [204] * 5
     if not log.read_text().strip():
-        pytest.skip("this machine lets nobody trace")
+        pytest.skip("strace may not attach to processes on this machine")
     steps = "".join(step_of(line) for line in log.read_text().splitlines())
     assert re.fullmatch(r"(RS+A)+", re.sub(r"R+", "R", steps)), steps
 

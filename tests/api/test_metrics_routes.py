@@ -212,10 +212,10 @@ async def test_responses_state_the_propertys_own_limits(past: Past) -> None:
     own = {"session_timeout_min": 45, "engagement_threshold_s": 20, "live_window_min": 30}
     update_settings(past.filled.database, past.property.id, session_gap_min=45, bounce_s=20, live_min=30)
     try:
-        told, live = await past.json("/totals", "metric=sessions&metric=bounce_rate"), await past.json("/live")
-        assert told["query"]["limits"] == (await past.json("/timeline"))["query"]["limits"] == own
-        assert "after 45 minutes of inactivity" in told["definitions"]["sessions"]
-        assert "under 20 s of engagement" in told["definitions"]["bounce_rate"]
+        totals, live = await past.json("/totals", "metric=sessions&metric=bounce_rate"), await past.json("/live")
+        assert totals["query"]["limits"] == (await past.json("/timeline"))["query"]["limits"] == own
+        assert "after 45 minutes of inactivity" in totals["definitions"]["sessions"]
+        assert "under 20 s of engagement" in totals["definitions"]["bounce_rate"]
         assert (live["minutes"], live["now"]) == (30, live["half_hour"])
     finally:
         update_settings(past.filled.database, past.property.id, session_gap_min=30, bounce_s=10, live_min=5)

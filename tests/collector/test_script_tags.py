@@ -34,8 +34,8 @@ OFF = "Proprium is off: no id or no http page"
 
 
 @pytest.fixture
-def told(page: Page) -> list[tuple[str, str]]:
-    """What the console says: kind and text."""
+def console_messages(page: Page) -> list[tuple[str, str]]:
+    """Messages of the console: type and text."""
     messages: list[tuple[str, str]] = []
     page.on("console", lambda message: messages.append((message.type, message.text)))
     return messages
@@ -54,8 +54,8 @@ def of_second(site: Site) -> list[Event]:
 
 def as_a_tag_manager(address: str) -> str:
     """A tag whose attributes are lost: a tag manager creates the element and copies nothing but the address."""
-    return f"""<title>g</title><script>const made = document.createElement('script');
-        made.src = '{address}'; document.head.append(made);</script>"""
+    return f"""<title>g</title><script>const script = document.createElement('script');
+        script.src = '{address}'; document.head.append(script);</script>"""
 
 
 def test_the_id_may_stand_in_the_address(site: Site, page: Page) -> None:
@@ -159,21 +159,23 @@ def test_one_cookie_serves_all_subdomains_where_the_tag_says_so(page: Page, attr
 
 
 @pytest.mark.parametrize("id_", ["", "YOUR-PROPERTY-ID"])
-def test_a_tag_without_a_property_says_so_once(site: Site, page: Page, told: list[Any], id_: str) -> None:
+def test_a_tag_without_a_property_logs_one_message(
+    site: Site, page: Page, console_messages: list[Any], id_: str
+) -> None:
     tag = site.tag().replace(str(site.property), id_)
     site.html = tag + tag
     visit(page, site.url)
     page.evaluate("window.collectorQueue.push('x')")
     page.clock.run_for(6_000)
-    assert told == [("info", OFF)]
+    assert console_messages == [("info", OFF)]
     assert site.settled() == []
     assert page.context.cookies() == []
 
 
-def test_a_tag_whose_attributes_are_lost_says_so(site: Site, page: Page, told: list[Any]) -> None:
+def test_a_tag_whose_attributes_are_lost_logs_a_message(site: Site, page: Page, console_messages: list[Any]) -> None:
     site.html = as_a_tag_manager(f"{site.stats}/collector.js")
     visit(page, site.url)
-    wait_for(lambda: page.evaluate("1") == 1 and told == [("info", OFF)], lambda: told)
+    wait_for(lambda: page.evaluate("1") == 1 and console_messages == [("info", OFF)], lambda: console_messages)
 
 
 def test_a_page_without_a_console_notices_nothing(site: Site, page: Page) -> None:
@@ -182,13 +184,13 @@ def test_a_page_without_a_console_notices_nothing(site: Site, page: Page) -> Non
     assert site.settled() == []
 
 
-def test_a_usable_tag_says_nothing(site: Site, page: Page, told: list[Any]) -> None:
+def test_a_usable_tag_logs_nothing(site: Site, page: Page, console_messages: list[Any]) -> None:
     visit(page, site.url)
     site.wait(*VISIT)
-    assert told == []
+    assert console_messages == []
 
 
-def test_a_saved_page_sends_nothing(site: Site, page: Page, told: list[Any], tmp_path: Path) -> None:
+def test_a_saved_page_sends_nothing(site: Site, page: Page, console_messages: list[Any], tmp_path: Path) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url) if request.method == "POST" else None)
     (tmp_path / "saved.html").write_text(site.html)
@@ -197,7 +199,7 @@ def test_a_saved_page_sends_nothing(site: Site, page: Page, told: list[Any], tmp
     page.evaluate("window.collectorQueue && collectorQueue.push('x')")
     page.clock.run_for(6_000)
     page.goto("about:blank")
-    assert (site.settled(), requests, told) == ([], [], [("info", OFF)])
+    assert (site.settled(), requests, console_messages) == ([], [], [("info", OFF)])
 
 
 @pytest.mark.parametrize("frame", ["srcdoc", "blob"])

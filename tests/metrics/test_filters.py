@@ -76,7 +76,7 @@ def test_a_chip_shows_names_for_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("shoe:is:42", "'shoe' cannot be filtered on.*country"),
         ("bot:is:Googlebot", "'bot' cannot be filtered on"),
@@ -90,8 +90,8 @@ def test_a_chip_shows_names_for_codes() -> None:
         ("", "no known operator"),
     ],
 )
-def test_an_invalid_filter_is_rejected_with_the_way_out(text: str, told: str) -> None:
-    with pytest.raises(BadQuery, match=told):
+def test_an_invalid_filter_is_rejected_with_the_way_out(text: str, message: str) -> None:
+    with pytest.raises(BadQuery, match=message):
         parse_filter(text)
 
 

@@ -103,7 +103,7 @@ def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("period=soon", "'soon' is not known"),
         ("from=yesterday", "'yesterday' is not a date. Write it as 2026-01-31"),
@@ -132,8 +132,8 @@ def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
         ("&".join(f"filter=page:is:/{i}" for i in range(51)), "51 filters"),
     ],
 )
-def test_invalid_parameters_are_rejected_with_the_value_and_the_way_out(text: str, told: str) -> None:
-    with pytest.raises(BadQuery, match=told):
+def test_invalid_parameters_are_rejected_with_the_value_and_the_way_out(text: str, message: str) -> None:
+    with pytest.raises(BadQuery, match=message):
         asked(text)
 
 

@@ -34,8 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass
-class Asker:
-    """Somebody who may see one property, with files beside it that nobody may see."""
+class SqlUser:
+    """A user who may see one property, with other files beside it."""
 
     folder: Path
     filled: FilledWarehouse
@@ -43,20 +43,20 @@ class Asker:
     runner: SqlRunner
     user: UUID = field(default_factory=uuid4)
 
-    async def ask(self, sql: str, *chosen: SnapshotProperty, days: int | None = None) -> SqlResult:
-        return (await self.held(sql, *chosen, days=days))[0]
+    async def run(self, sql: str, *chosen: SnapshotProperty, days: int | None = None) -> SqlResult:
+        return (await self.run_with_snapshot_info(sql, *chosen, days=days))[0]
 
-    async def held(
+    async def run_with_snapshot_info(
         self, sql: str, *chosen: SnapshotProperty, days: int | None = None
     ) -> tuple[SqlResult, SnapshotInfo]:
         return await self.runner.run(uuid4(), sql, SnapshotScope(chosen or (OURS,), days))
 
     async def value(self, sql: str, *chosen: SnapshotProperty) -> object:
-        return (await self.ask(sql, *chosen)).rows[0][0]
+        return (await self.run(sql, *chosen)).rows[0][0]
 
 
 @pytest.fixture(scope="session")
-def asker(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+def sql_user(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlUser]:
     folder = tmp_path_factory.mktemp("sql")
     shutil.copyfile(_migrated_file, folder / "proprium.sqlite3")
     (folder / "secret.csv").write_text("word\nswordfish\n")
@@ -64,7 +64,7 @@ def asker(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     filled = FilledWarehouse(database, folder)
     filled.append(history())
     snapshots = SnapshotCache(filled.warehouse, folder / "sql.tmp", clock=lambda: EVENING)
-    yield Asker(folder, filled, snapshots, SqlRunner(snapshots, timeout_s=90))
+    yield SqlUser(folder, filled, snapshots, SqlRunner(snapshots, timeout_s=90))
     snapshots.close()
     filled.close()
     database.close()

@@ -54,9 +54,9 @@ def ask(
 
 
 def held(snapshots: SnapshotCache, days: int | None = None) -> SnapshotInfo:
-    file, told = snapshots.open(SnapshotScope((OURS,), days))
+    file, info = snapshots.open(SnapshotScope((OURS,), days))
     os.close(file)
-    return told
+    return info
 
 
 COUNT = "SELECT count(*) FROM events"
@@ -103,9 +103,9 @@ def test_the_newest_events_are_taken_when_not_all_fit_and_it_says_since_when(
 ) -> None:
     warehouse.append([an_event("ada", f"0{hour}:00", f"/{hour}") for hour in range(1, 6)])
     assert ask(snapshots, "SELECT page FROM events ORDER BY created_at") == [("/3",), ("/4",), ("/5",)]
-    told = held(snapshots)
-    assert told.since is not None
-    assert told.since_text == "2 November 2026, 03:00"
+    info = held(snapshots)
+    assert info.since is not None
+    assert info.since_text == "2 November 2026, 03:00"
 
 
 def test_a_period_begins_at_midnight_of_the_property(warehouse: FilledWarehouse, snapshots: SnapshotCache) -> None:

@@ -133,7 +133,7 @@ def test_a_labelled_click_and_an_event_on_a_click(recipes: Recipes, site: Site, 
 
 @pytest.mark.parametrize("is_cookieless", [False, True])
 def test_google_tag_manager(recipes: Recipes, site: Site, page: Page, is_cookieless: bool) -> None:
-    """It makes the script elements of a Custom HTML tag anew, without their data attributes."""
+    """It creates the script elements of a Custom HTML tag again, without their data attributes."""
     recipes.snippets.is_cookieless = is_cookieless
     site.tag = ""
     site.pages["/"] = f"""<template>{recipes.snippets.google_tag_manager()}</template><script>

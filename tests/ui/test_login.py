@@ -60,7 +60,7 @@ async def test_signing_in_ends_the_session_that_the_browser_had(site: Site) -> N
     assert login_sessions.user_of(site.services.database, before) is None
 
 
-@pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
+@pytest.mark.parametrize("email", ["ada@example.com", "unknown@example.com"])
 async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(site: Site, email: str) -> None:
     a_user(site.services.database)
     answer = await site.client().post("/auth/login", data={"email": email, "password": "not this one"})

@@ -17,11 +17,11 @@ from proprium.sql_console.downloads import as_json, table_of
 from proprium.sql_console.examples import EXAMPLES, Example
 from proprium.sql_console.results import ResultColumn, SqlResult
 from proprium.sql_console.snapshot import SnapshotScope
-from tests.sql.conftest import OURS, THEIRS, Asker
+from tests.sql.conftest import OURS, THEIRS, SqlUser
 
 
-async def test_values_of_every_kind_come_as_a_person_reads_them(asker: Asker) -> None:
-    result = await asker.ask("""
+async def test_values_of_every_kind_come_as_a_person_reads_them(sql_user: SqlUser) -> None:
+    result = await sql_user.run("""
         SELECT 1, 2::HUGEINT << 100, 1.50, 'NaN'::DOUBLE, true, NULL, 'ä', DATE '2026-11-02', TIME '09:00',
                TIMESTAMPTZ '2026-11-02 09:00:00+00', TIMESTAMP '2026-11-02 09:00', INTERVAL 36 HOUR,
                '6ba7b810-9dad-11d1-80b4-00c04fd430c8'::UUID, [1, NULL], {'a': DATE '2026-01-01'}, 'x'::BLOB,
@@ -38,10 +38,10 @@ async def test_values_of_every_kind_come_as_a_person_reads_them(asker: Asker) ->
     assert [column.is_time for column in result.columns[7:11]] == [True, False, True, True]
 
 
-async def test_days_are_those_of_the_property(asker: Asker) -> None:
+async def test_days_are_those_of_the_property(sql_user: SqlUser) -> None:
     days = "SELECT DISTINCT created_at::DATE::VARCHAR AS day FROM events ORDER BY day"
-    assert (await asker.ask(days)).rows == [["2026-11-01"], ["2026-11-02"]]  # 23:30 UTC is the next day in Berlin
-    assert (await asker.ask(days, OURS, THEIRS)).rows == [["2026-10-31"], ["2026-11-02"]]
+    assert (await sql_user.run(days)).rows == [["2026-11-01"], ["2026-11-02"]]  # 23:30 UTC is the next day in Berlin
+    assert (await sql_user.run(days, OURS, THEIRS)).rows == [["2026-10-31"], ["2026-11-02"]]
 
 
 @pytest.mark.parametrize(
@@ -57,26 +57,26 @@ def test_whatever_only_asks_is_a_question(sql: str) -> None:
         check_statement(engine, sql)
 
 
-async def test_questions_about_the_tables_are_answered(asker: Asker) -> None:
-    described = await asker.ask("DESCRIBE properties;")
+async def test_questions_about_the_tables_are_answered(sql_user: SqlUser) -> None:
+    described = await sql_user.run("DESCRIBE properties;")
     assert [row[:2] for row in described.rows][:2] == [["property", "VARCHAR"], ["id", "UUID"]]
 
 
-async def test_a_mistake_is_told_with_its_place(asker: Asker) -> None:
+async def test_a_mistake_is_told_with_its_place(sql_user: SqlUser) -> None:
     with pytest.raises(SqlRefused, match='Referenced column "pagee" not found') as refused:
-        await asker.ask("SELECT 'ä',\n  pagee\nFROM events")
+        await sql_user.run("SELECT 'ä',\n  pagee\nFROM events")
     assert (refused.value.line, refused.value.column) == (2, 3)
 
 
-async def test_the_answer_says_what_was_asked(asker: Asker) -> None:
-    _, held = await asker.held("SELECT 1")
+async def test_the_answer_says_what_was_asked(sql_user: SqlUser) -> None:
+    _, held = await sql_user.run_with_snapshot_info("SELECT 1")
     assert (held.event_count, held.session_count, held.timezone, held.since) == (5, 3, "Europe/Berlin", None)
     assert held.taken_text == "23:00:00"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
-def test_every_example_runs(example: Example, asker: Asker) -> None:
-    file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
+def test_every_example_runs(example: Example, sql_user: SqlUser) -> None:
+    file, _ = sql_user.snapshots.open(SnapshotScope((OURS,), None))
     with duckdb.connect(f"/dev/fd/{file}", read_only=True) as engine:
         check_statement(engine, example.sql)
         assert engine.execute(example.sql).description
@@ -107,5 +107,5 @@ def test_a_name_of_a_column_is_no_formula_either() -> None:
 
 
 def test_json_keeps_types_and_both_of_two_columns_with_one_name() -> None:
-    told = json.loads(as_json(a_result(("/", 3), (None, 1.5), names=("a", "a"))))
-    assert told == [{"a": "/", "a_2": 3}, {"a": None, "a_2": 1.5}]
+    json_rows = json.loads(as_json(a_result(("/", 3), (None, 1.5), names=("a", "a"))))
+    assert json_rows == [{"a": "/", "a_2": 3}, {"a": None, "a_2": 1.5}]

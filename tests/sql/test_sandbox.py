@@ -20,7 +20,7 @@ from proprium.sql_console import runner
 from proprium.sql_console.child import ONLY_SELECT
 from proprium.sql_console.runner import SqlRunner
 from proprium.sql_console.snapshot import SnapshotScope
-from tests.sql.conftest import OURS, Asker
+from tests.sql.conftest import OURS, SqlUser
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = "swordfish"
@@ -61,19 +61,19 @@ NOT_A_QUESTION = {
 
 
 @pytest.mark.parametrize("name", NOT_A_QUESTION)
-def test_what_is_no_question_is_not_run(name: str, asker: Asker) -> None:
+def test_what_is_no_question_is_not_run(name: str, sql_user: SqlUser) -> None:
     """Each before the engine sees it; in one process, since that decides by the text alone."""
     import duckdb
 
     from proprium.sql_console.child import StatementRefused, check_statement
 
     with duckdb.connect() as engine, pytest.raises(StatementRefused, match="Only read-only"):
-        check_statement(engine, NOT_A_QUESTION[name].format(folder=asker.folder))
+        check_statement(engine, NOT_A_QUESTION[name].format(folder=sql_user.folder))
 
 
-async def test_the_process_says_so_as_well(asker: Asker) -> None:
+async def test_the_process_says_so_as_well(sql_user: SqlUser) -> None:
     with pytest.raises(SqlRefused) as refused:
-        await asker.ask("COPY events TO '/tmp/stolen.csv'")
+        await sql_user.run("COPY events TO '/tmp/stolen.csv'")
     assert str(refused.value) == ONLY_SELECT
 
 
@@ -123,15 +123,15 @@ print(json.dumps(answers))
 
 
 @pytest.fixture(scope="module")
-def answers(asker: Asker) -> Iterator[dict[str, Any]]:
+def answers(sql_user: SqlUser) -> Iterator[dict[str, Any]]:
     """What the fenced process said to each of QUESTIONS."""
     with socket.socket() as door:  # at which nobody may knock
         door.bind(("127.0.0.1", 0))
         door.listen()
         door.setblocking(False)
         port = door.getsockname()[1]
-        file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
-        asked = {name: sql.format(folder=asker.folder, port=port) for name, sql in QUESTIONS.items()}
+        file, _ = sql_user.snapshots.open(SnapshotScope((OURS,), None))
+        asked = {name: sql.format(folder=sql_user.folder, port=port) for name, sql in QUESTIONS.items()}
         request = {"file": file, "timezone": "UTC", "sql": json.dumps(asked), "rows": 10, "bytes": 10_000}
         done = subprocess.run(
             [sys.executable, "-I", "-c", MANY, str(ROOT)], input=json.dumps(request).encode(),
@@ -145,54 +145,54 @@ def answers(asker: Asker) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_reaches_nothing_but_its_own_rows(name: str, asker: Asker, answers: dict[str, Any]) -> None:
-    told = answers[name]["error"]
-    assert told
-    assert FOREIGN not in told
-    assert "Traceback" not in told
-    assert "site-packages" not in told
-    assert not list(asker.folder.glob("stolen*"))
-    assert not (asker.folder / "log").exists()
+def test_a_question_reaches_nothing_but_its_own_rows(name: str, sql_user: SqlUser, answers: dict[str, Any]) -> None:
+    error = answers[name]["error"]
+    assert error
+    assert FOREIGN not in error
+    assert "Traceback" not in error
+    assert "site-packages" not in error
+    assert not list(sql_user.folder.glob("stolen*"))
+    assert not (sql_user.folder / "log").exists()
 
 
-async def test_a_refusal_reaches_the_person_with_its_place(asker: Asker) -> None:
+async def test_a_refusal_reaches_the_person_with_its_place(sql_user: SqlUser) -> None:
     with pytest.raises(SqlRefused, match="file system operations are disabled") as refused:
-        await asker.ask(f"SELECT *\nFROM read_csv('{asker.folder}/secret.csv')")
+        await sql_user.run(f"SELECT *\nFROM read_csv('{sql_user.folder}/secret.csv')")
     assert (refused.value.line, refused.value.column) == (2, 6)
 
 
 @pytest.mark.parametrize("sql", ["SELECT '\x00'", "SELECT 1" + " " * 60_000])
-async def test_a_text_that_cannot_be_a_statement_starts_no_process(sql: str, asker: Asker) -> None:
+async def test_a_text_that_cannot_be_a_statement_starts_no_process(sql: str, sql_user: SqlUser) -> None:
     with pytest.raises(SqlRefused, match=r"NUL|the maximum is"):
-        await asker.ask(sql)
+        await sql_user.run(sql)
 
 
-async def test_only_ones_own_rows_are_there(asker: Asker) -> None:
+async def test_only_ones_own_rows_are_there(sql_user: SqlUser) -> None:
     everything = "SELECT (SELECT list(events) FROM events)::VARCHAR || (SELECT list(sessions) FROM sessions)::VARCHAR"
-    assert FOREIGN not in str(await asker.value(everything))
-    assert (await asker.ask("SELECT DISTINCT property FROM events")).rows == [["ours.example"]]
-    assert await asker.value("SELECT count(*) FROM properties") == 1
+    assert FOREIGN not in str(await sql_user.value(everything))
+    assert (await sql_user.run("SELECT DISTINCT property FROM events")).rows == [["ours.example"]]
+    assert await sql_user.value("SELECT count(*) FROM properties") == 1
 
 
-async def test_there_is_no_other_table_and_no_other_database(asker: Asker) -> None:
-    tables = await asker.ask("SELECT table_name FROM duckdb_tables() ORDER BY ALL")
+async def test_there_is_no_other_table_and_no_other_database(sql_user: SqlUser) -> None:
+    tables = await sql_user.run("SELECT table_name FROM duckdb_tables() ORDER BY ALL")
     assert tables.rows == [["events"], ["properties"], ["sessions"]]
-    databases = await asker.ask("SELECT count(*) FROM duckdb_databases() WHERE NOT internal")
+    databases = await sql_user.run("SELECT count(*) FROM duckdb_databases() WHERE NOT internal")
     assert databases.rows == [[1]]
 
 
-async def test_the_settings_reveal_no_path_of_the_server(asker: Asker) -> None:
-    told = str((await asker.ask("SELECT name, value FROM duckdb_settings()")).rows)
-    told += str((await asker.ask("SELECT * FROM duckdb_databases()")).rows)
-    revealing = {str(asker.folder), str(ROOT), str(Path.home()), "site-packages", "proprium-sql"} - {"/"}
-    assert {word for word in revealing if word in told} == set()
+async def test_the_settings_reveal_no_path_of_the_server(sql_user: SqlUser) -> None:
+    revealed = str((await sql_user.run("SELECT name, value FROM duckdb_settings()")).rows)
+    revealed += str((await sql_user.run("SELECT * FROM duckdb_databases()")).rows)
+    revealing = {str(sql_user.folder), str(ROOT), str(Path.home()), "site-packages", "proprium-sql"} - {"/"}
+    assert {word for word in revealing if word in revealed} == set()
 
 
 # What costs too much
 
 
-def a_runner(asker: Asker, **limits: float) -> SqlRunner:
-    return SqlRunner(asker.snapshots, **limits)
+def a_runner(sql_user: SqlUser, **limits: float) -> SqlRunner:
+    return SqlRunner(sql_user.snapshots, **limits)
 
 
 ENDLESS = {
@@ -202,9 +202,9 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-async def test_what_does_not_end_is_ended(name: str, asker: Asker) -> None:
+async def test_what_does_not_end_is_ended(name: str, sql_user: SqlUser) -> None:
     with pytest.raises(SqlRefused, match=r"timed out after 2 seconds|memory"):
-        await a_runner(asker, timeout_s=2).run(uuid4(), ENDLESS[name], SnapshotScope((OURS,), None))
+        await a_runner(sql_user, timeout_s=2).run(uuid4(), ENDLESS[name], SnapshotScope((OURS,), None))
     assert children() == set()
 
 
@@ -215,25 +215,25 @@ MEMORY = {
 
 
 @pytest.mark.parametrize("name", MEMORY)
-async def test_what_takes_too_much_memory_is_ended_with_a_sentence(name: str, asker: Asker) -> None:
+async def test_what_takes_too_much_memory_is_ended_with_a_sentence(name: str, sql_user: SqlUser) -> None:
     with pytest.raises(SqlRefused, match="memory"):
-        await asker.ask(MEMORY[name])
+        await sql_user.run(MEMORY[name])
 
 
-async def test_a_long_answer_is_cut_and_says_so(asker: Asker) -> None:
-    many = await asker.ask("SELECT * FROM range(20000)")
+async def test_a_long_answer_is_cut_and_says_so(sql_user: SqlUser) -> None:
+    many = await sql_user.run("SELECT * FROM range(20000)")
     assert len(many.rows) == 10_000
     assert many.truncation_message == "Showing the first 10,000 rows only."
-    big = await asker.ask("SELECT repeat('x', 5000) FROM range(2000)")
+    big = await sql_user.run("SELECT repeat('x', 5000) FROM range(2000)")
     assert 1_500 < len(big.rows) < 1_700
     assert "8 MB" in big.truncation_message
-    wide = await asker.ask("SELECT repeat('x', 100000)")
+    wide = await sql_user.run("SELECT repeat('x', 100000)")
     assert len(wide.rows[0][0]) == 10_001
     assert wide.truncation_message == "Very long texts are truncated."
 
 
-async def test_a_person_runs_one_at_a_time_and_the_server_two(asker: Asker) -> None:
-    ours = a_runner(asker, queue_timeout_s=0.3)
+async def test_a_person_runs_one_at_a_time_and_the_server_two(sql_user: SqlUser) -> None:
+    ours = a_runner(sql_user, queue_timeout_s=0.3)
     ada, endless, scope = uuid4(), ENDLESS["numbers without end"], SnapshotScope((OURS,), None)
     running = [asyncio.create_task(ours.run(user, endless, scope)) for user in (ada, uuid4())]
     await asyncio.sleep(0.5)
@@ -303,35 +303,35 @@ print(json.dumps({
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the fence is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="the filter of system calls (seccomp) exists on Linux only")
 async def test_the_process_holds_nothing_of_ours_and_can_do_nothing(
-    asker: Asker, monkeypatch: pytest.MonkeyPatch
+    sql_user: SqlUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROPRIUM_SMTP_URL", "smtp://swordfish")
     monkeypatch.setattr(runner, "_CHILD_CODE", LOOK)
-    file, _ = asker.snapshots.open(SnapshotScope((OURS,), None))
+    file, _ = sql_user.snapshots.open(SnapshotScope((OURS,), None))
     process = await runner._start_child(file)
-    told = json.loads(await runner._communicate(process, json.dumps({"file": file}).encode()))
+    report = json.loads(await runner._communicate(process, json.dumps({"file": file}).encode()))
     await process.wait()
     os.close(file)
-    assert told["fenced"]
-    assert set(told["environment"]) <= {"LANG", "LC_CTYPE"}
-    assert told["folder"] == "/"
-    assert told["modules"] == [
+    assert report["fenced"]
+    assert set(report["environment"]) <= {"LANG", "LC_CTYPE"}
+    assert report["folder"] == "/"
+    assert report["modules"] == [
         "proprium",
         "proprium.sql_console",
         "proprium.sql_console.seccomp",
         "proprium.sql_console.child",
     ]
-    assert told["limits"] == [0, 0, 0]
-    assert set(told["attempts"].values()) == {1}  # EPERM
-    assert told["answer"] == [[5]]
-    ours = [target for target in told["files"] if not target.startswith(("socket:", "pipe:", "/dev/null", "/proc/"))]
+    assert report["limits"] == [0, 0, 0]
+    assert set(report["attempts"].values()) == {1}  # EPERM
+    assert report["answer"] == [[5]]
+    ours = [target for target in report["files"] if not target.startswith(("socket:", "pipe:", "/dev/null", "/proc/"))]
     assert len(ours) == 2  # the snapshot, as it was handed over and as the engine opened it
     assert all("snapshot" in target for target in ours)
 
 
-def test_a_statement_that_is_abandoned_ends_by_itself(asker: Asker) -> None:
+def test_a_statement_that_is_abandoned_ends_by_itself(sql_user: SqlUser) -> None:
     """Its parent may have been killed: the limit on computing time is the process's own."""
     code = "from proprium.sql_console import seccomp; seccomp.MAX_CPU_S = 1; seccomp.apply_limits()\nwhile True: pass"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
