@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from collector.parse import MAX_TEXT_LENGTH
 from tests.adversarial.odd_inputs import BROKEN_HTTP, GOOD, HEADERS, REFUSED, TAKEN, one
-from tests.collector.conftest import PROPERTY, CollectorHarness, MakeHarness
+from tests.collector.conftest import CollectorHarness, MakeHarness
+from tests.support.collector_ports import PROPERTY
 
 SENTENCES = {204, 400, 404, 413}
 

@@ -29,8 +29,8 @@ from proprium.reports.report_model import ReportOptions
 from proprium.server.collector_app import CollectorParts, build_collector_parts
 from proprium.storage.events import count_events, read_events
 from tests.adversarial.odd_inputs import MARKUP, PROPERTY, SCRIPT, TAKEN, in_every_place, one
-from tests.collector.conftest import not_found
 from tests.support.builders import CHROME
+from tests.support.collector_ports import not_found
 from tests.support.warehouse_fixture import FilledWarehouse
 
 ATLAS = Atlas()

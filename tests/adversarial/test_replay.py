@@ -24,8 +24,8 @@ from proprium.metrics.results import Dashboard, Dimension
 from proprium.properties import service
 from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.collector.conftest import not_found
 from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE
+from tests.support.collector_ports import not_found
 from tests.support.recount import Request, recount
 from tests.support.warehouse_fixture import FilledWarehouse
 

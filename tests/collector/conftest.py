@@ -3,71 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from hashlib import sha256
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from collector.asgi import Scope, Send, collector_middleware
+from collector.asgi import collector_middleware
 from collector.counters import Counters
 from collector.event import Event, HitOutcome
 from collector.geolocation import GeoIPDatabase
 from collector.group_commit import GroupCommit
 from collector.outcome_reporter import OutcomeReporter
 from collector.pipeline import Pipeline
-from collector.ports import CollectorObserver, PropertyRules
-from collector.request import Receive
+from collector.ports import CollectorObserver
 from collector.service import Collector
 from collector.tracker_script import ScriptFile
+from tests.collector.script_site import browser, context, page, served, site  # noqa: F401  (fixtures)
+from tests.support.collector_ports import CHROME, PROPERTY, Directory, Salts, Sink, not_found
 
 SCRIPT = ScriptFile()
-PROPERTY = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01")
-CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
-
-
-@dataclass
-class Directory:
-    """Properties in memory."""
-
-    rules: dict[UUID, PropertyRules] = field(default_factory=lambda: {PROPERTY: PropertyRules(PROPERTY, 7)})
-
-    def find(self, property_id: UUID) -> PropertyRules | None:
-        return self.rules.get(property_id)
-
-    def set(self, **rules: Any) -> None:
-        self.rules[PROPERTY] = PropertyRules(PROPERTY, 7, **rules)
-
-
-@dataclass
-class Sink:
-    """Keeps what is committed, once an id. `trouble` is raised instead while it is set."""
-
-    events: list[Event] = field(default_factory=list)
-    commits: list[int] = field(default_factory=list)
-    trouble: Callable[[Sequence[Event]], Exception | None] = lambda events: None
-
-    def append(self, events: Sequence[Event]) -> Sequence[bool]:
-        if problem := self.trouble(events):
-            raise problem
-        self.commits.append(len(events))
-        known = {(event.property, event.id) for event in self.events}
-        flags = []
-        for event in events:
-            flags.append((event.property, event.id) not in known)
-            known.add((event.property, event.id))
-        self.events += [event for event, is_new in zip(events, flags, strict=True) if is_new]
-        return flags
-
-
-class Salts:
-    """A key that depends on property and day only."""
-
-    def key(self, property_number: int, day: date) -> bytes:
-        return sha256(f"{property_number} {day}".encode()).digest()
 
 
 @dataclass
@@ -95,11 +52,6 @@ class CollectorHarness:
         response = await self.send({"collectorId": str(PROPERTY), "event": event, "data": data or {}}, **headers)
         assert response.status_code == 204, response.text
         return self.sink.events[-1]
-
-
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b"the app behind"})
 
 
 MakeHarness = Callable[..., CollectorHarness]

@@ -25,7 +25,7 @@ from collector.group_commit import GroupCommit
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
 from collector.service import Collector
-from tests.collector.conftest import Directory, Salts, Sink, not_found
+from tests.support.collector_ports import Directory, Salts, Sink, not_found
 from tests.support.servers import CHROMIUM_ARGS
 
 CHROMIUM = next(

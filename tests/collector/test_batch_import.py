@@ -13,7 +13,8 @@ from collector.batch_import import MAX_BATCH_EVENTS, BatchReader, EventResult, P
 from collector.errors import PayloadTooLarge, RequestRejected, StoreUnavailable
 from collector.event import Hit, Identity
 from collector.parse import InvalidPayload
-from tests.collector.conftest import CHROME, PROPERTY, CollectorHarness
+from tests.collector.conftest import CollectorHarness
+from tests.support.collector_ports import CHROME, PROPERTY
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 READER = BatchReader(NOW, oldest_allowed=NOW - timedelta(days=730), property_id=PROPERTY)

@@ -13,7 +13,8 @@ from collector.errors import StoreUnavailable
 from collector.event import Event
 from collector.group_commit import MAX_BATCH, GroupCommit
 from collector.parse import uuid7
-from tests.collector.conftest import Sink, at
+from tests.collector.conftest import at
+from tests.support.collector_ports import Sink
 
 
 def events(count: int = 1, name: str = "page_view") -> list[Event]:

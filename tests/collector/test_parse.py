@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from collector.errors import PayloadTooLarge
 from collector.event import Hit
 from collector.parse import MAX_BODY_BYTES, InvalidPayload, RequestContext, parse_body, sanitise_data, uuid7
-from tests.collector.conftest import PROPERTY
+from tests.support.collector_ports import PROPERTY
 
 OTHER = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a02")
 SENDER = RequestContext(datetime(2026, 11, 2, 9, tzinfo=UTC), "203.0.113.9", "Mozilla/5.0 header")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from collector.rate_limit import RateLimit, rate_limit_key
-from tests.collector.conftest import PROPERTY, CollectorHarness
+from tests.collector.conftest import CollectorHarness
+from tests.support.collector_ports import PROPERTY
 
 MakeHarness = Callable[..., CollectorHarness]
 VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/"}}

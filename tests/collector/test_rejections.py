@@ -16,7 +16,8 @@ from collector.asgi import Scope, Send
 from collector.parse import MAX_BODY_BYTES
 from collector.ports import PropertyRules
 from collector.request import Receive
-from tests.collector.conftest import CHROME, PROPERTY, CollectorHarness, MakeHarness
+from tests.collector.conftest import CollectorHarness, MakeHarness
+from tests.support.collector_ports import CHROME, PROPERTY
 
 VIEW: dict[str, Any] = {"collectorId": str(PROPERTY), "event": "signup", "data": {"url": "https://a.example/in?a=1"}}
 

@@ -10,25 +10,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from collector.ports import PropertyRules
 from collector.tracker_script import SOURCE
-from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, served, site, wait_for  # noqa: F401  (fixtures)
-from tests.support.servers import CHROMIUM_ARGS
+from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, wait_for
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 SETTLED_MS = 100
 TALL = '<p style="height: 4000px">tall</p>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from collector.event import Event
-from tests.collector.script_site import (  # noqa: F401  (fixtures)
-    CHROMIUM,
-    Site,
-    browser,
-    context,
-    page,
-    served,
-    site,
-    visit,
-    wait_for,
-)
+from tests.collector.script_site import CHROMIUM, Site, visit, wait_for
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

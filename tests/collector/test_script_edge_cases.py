@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
-from tests.collector.script_site import CHROMIUM, Site, served, site, wait_for  # noqa: F401  (fixtures)
+from tests.collector.script_site import CHROMIUM, Site, wait_for
 from tests.support.servers import CHROMIUM_ARGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")

@@ -5,18 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.collector.script_site import (  # noqa: F401  (fixtures)
-    CHROMIUM,
-    TITLE_MS,
-    Site,
-    browser,
-    context,
-    page,
-    served,
-    site,
-    visit,
-    wait_for,
-)
+from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, visit, wait_for
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from collector.tracker_script import SOURCE, ScriptFile
 from tests.collector.first_visit import (
@@ -19,17 +19,8 @@ from tests.collector.first_visit import (
     requests_of_a_first_visit,
 )
 from tests.collector.script_site import ASSETS, CHROMIUM, wait_for
-from tests.support.servers import CHROMIUM_ARGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,18 +13,7 @@ from playwright.sync_api import Page, Route
 from collector.event import Event
 from collector.ports import PropertyRules
 from collector.tracker_script import SOURCE
-from tests.collector.script_site import (  # noqa: F401  (fixtures)
-    CHROMIUM,
-    SETTLED_MS,
-    Site,
-    browser,
-    context,
-    page,
-    served,
-    site,
-    visit,
-    wait_for,
-)
+from tests.collector.script_site import CHROMIUM, SETTLED_MS, Site, visit, wait_for
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Route
 
 from collector.ports import PropertyRules
 from collector.tracker_script import SOURCE
-from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, served, site, wait_for  # noqa: F401  (fixtures)
-from tests.support.servers import CHROMIUM_ARGS
+from tests.collector.script_site import CHROMIUM, TITLE_MS, Site, wait_for
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -20,22 +19,6 @@ VISIT = ["session_start", "page_view"]
 SETTLED_MS = 100
 TAG = '<script defer src="/collector.js" data-collector-id="0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a01"></script>'
 TALL = '<p style="height: 4000px">tall</p>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A new visitor."""
-    context = browser.new_context(viewport={"width": 800, "height": 600})
-    yield context
-    context.close()
 
 
 def tab(context: BrowserContext) -> Page:

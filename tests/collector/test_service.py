@@ -13,7 +13,8 @@ from collector.errors import StoreUnavailable
 from collector.event import Identity
 from collector.ports import CollectorObserver
 from collector.tracker_script import ScriptFile
-from tests.collector.conftest import CHROME, PROPERTY, CollectorHarness, MakeHarness
+from tests.collector.conftest import CollectorHarness, MakeHarness
+from tests.support.collector_ports import CHROME, PROPERTY
 
 VIEW = {"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/pricing"}}
 

@@ -12,7 +12,8 @@ from collector.geolocation import GeoIPDatabase
 from collector.pipeline import Pipeline
 from collector.ports import PropertyRules
 from collector.visitor import anonymise_ip, daily_visitor, local_days, visitor_of
-from tests.collector.conftest import CHROME, PROPERTY, Salts, at
+from tests.collector.conftest import at
+from tests.support.collector_ports import CHROME, PROPERTY, Salts
 
 SALTS = Salts()
 

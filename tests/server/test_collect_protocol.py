@@ -23,7 +23,7 @@ from collector.parse import uuid7
 from collector.pipeline import Pipeline
 from collector.service import Collector
 from proprium.server.collect_protocol import CollectProtocol, FastRequest
-from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink, not_found
+from tests.support.collector_ports import CHROME, PROPERTY, Directory, Salts, Sink, not_found
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
 FAST_PATH, SLOW_PATH = "/collect", "/collect?"

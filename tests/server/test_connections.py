@@ -29,7 +29,7 @@ from collector.service import Collector
 from proprium.server.body_limit import BodyLimitMiddleware
 from proprium.server.connections import MAX_BACKLOG, ConnectionLimits, ConnectionRegistry, backlog_for, limits_for
 from proprium.server.limited_connection import LimitedConnection
-from tests.collector.conftest import CHROME, PROPERTY, Directory, Salts, Sink
+from tests.support.collector_ports import CHROME, PROPERTY, Directory, Salts, Sink
 
 HIT = json.dumps({"collectorId": str(PROPERTY), "event": "page_view", "data": {"url": "/a", "user_id": "1"}}).encode()
 SHORT = ConnectionLimits(
