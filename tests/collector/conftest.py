@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,9 +44,10 @@ class CollectorHarness:
     async def send(self, body: Any, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else None
         known = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.post(
-            "/collect", content=content, json=None if content is not None else body, headers=known
-        )
+        async with asyncio.timeout(30):  # an answer that never comes is a failure, not a hanging suite
+            return await self.client.post(
+                "/collect", content=content, json=None if content is not None else body, headers=known
+            )
 
     async def hit(self, data: dict[str, Any] | None = None, event: str = "page_view", **headers: str) -> Event:
         """Sends one event and returns it as it was stored."""
