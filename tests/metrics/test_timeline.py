@@ -42,6 +42,22 @@ def test_a_rate_of_an_empty_bucket_is_none(past: Past) -> None:
     assert series.values == (*[None] * 9, 100.0)
 
 
+@pytest.mark.parametrize(
+    ("interval", "times"),
+    [
+        ("hour", [f"{hour:02}:{minute}" for hour in (9, 10, 11, 12) for minute in ("05", "30", "55")]),  # one session
+        ("minute", ["09:00", "09:03", "09:05"]),
+    ],
+)
+def test_visitors_of_an_hour_or_minute_had_a_hit_in_it(past: Past, interval: str, times: list[str]) -> None:
+    """A session is in the hours between its first and its last only if it has hits there."""
+    past.append(*(an_event(at=time) for time in times))
+    query_string = f"period=today&interval={interval}"
+    visitors, views = (past.timeline(query_string)[metric] for metric in (Metric.VISITORS, Metric.PAGE_VIEWS))
+    assert sum(views.values) == len(times)
+    assert visitors.values == tuple(int(count > 0) for count in views.values)
+
+
 def test_a_future_period_has_no_bucket(past: Past) -> None:
     assert past.timeline("from=2026-12-01&to=2026-12-02", now="09:00")[Metric.VISITORS].starts == ()
 
