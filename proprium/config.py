@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     warehouse_url: str = ""
     geoip_path: Path | None = None
+    geoip_update: bool = True  # False: `serve` downloads no GeoIP database
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     chromium: str = ""
     collect_rate: float = Field(100, ge=0)  # rate limit in events per second, address and process; 0 = unlimited

@@ -103,9 +103,9 @@ def standard_jobs(
 
 
 def refresh_geoip(settings: Settings, clock: Clock = utc_now, base_url: str = geoip_update.BASE_URL) -> None:
-    """Updates the GeoIP database, unless PROPRIUM_GEOIP_PATH names the operator's own file.
+    """Updates the GeoIP database, unless PROPRIUM_GEOIP_UPDATE is off or PROPRIUM_GEOIP_PATH names another file.
 
     The collector notices a new file by itself.
     """
-    if settings.geoip_path is None:
+    if settings.geoip_update and settings.geoip_path is None:
         geoip_update.refresh(settings, clock(), base_url=base_url)

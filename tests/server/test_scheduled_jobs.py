@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
+
+import pytest
 
 from proprium.config import Settings
 from proprium.errors import OperatorError
@@ -102,6 +105,20 @@ def test_the_operators_own_geoip_database_is_not_updated(tmp_path: Path):
     own = tmp_path / "own.mmdb"
     refresh_geoip(Settings(geoip_path=own, data_dir=tmp_path), base_url="http://127.0.0.1:9")
     assert not own.exists()
+
+
+def test_no_geoip_database_is_downloaded_where_the_operator_turned_it_off(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as download_server:
+        download_server.settimeout(0.2)
+        base_url = f"http://127.0.0.1:{download_server.getsockname()[1]}"
+        refresh_geoip(Settings(geoip_update=False, data_dir=tmp_path), base_url=base_url)
+        with pytest.raises(TimeoutError):  # no connection came in
+            download_server.accept()
+
+
+def test_the_geoip_database_is_downloaded_otherwise(tmp_path: Path):
+    with pytest.raises(OperatorError, match="could not be downloaded"):
+        refresh_geoip(Settings(data_dir=tmp_path), base_url="http://127.0.0.1:9")
 
 
 def run_all(database: Database, tmp_path: Path, keys: VisitorKeys, clock: Callable[[], datetime]) -> None:

@@ -76,7 +76,9 @@ class Running:
 
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROPRIUM_")}
-        return inherited | {"PROPRIUM_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"} | self.env
+        # No download: a test neither reaches another server nor finds its failure in the log.
+        own = {"PROPRIUM_DATA_DIR": str(self.data_dir), "PROPRIUM_GEOIP_UPDATE": "off", "PYTHONUNBUFFERED": "1"}
+        return inherited | own | self.env
 
     def wait(self, timeout_s: float = 120) -> Running:
         deadline = time.monotonic() + timeout_s
