@@ -58,6 +58,13 @@ def test_visitors_of_an_hour_or_minute_had_a_hit_in_it(past: Past, interval: str
     assert visitors.values == tuple(int(count > 0) for count in views.values)
 
 
+def test_filtered_visitors_of_a_day_had_a_matching_hit_in_it(past: Past) -> None:
+    """A visit over midnight is on both days, but not on that of its other pages."""
+    past.append(an_event(at="2026-11-01 23:50", page="/pricing"), an_event(at="2026-11-02 00:10", page="/docs"))
+    series = past.timeline("from=2026-11-01&to=2026-11-02&interval=day&filter=page:is:/pricing")[Metric.VISITORS]
+    assert series.values == (1, 0)
+
+
 def test_a_future_period_has_no_bucket(past: Past) -> None:
     assert past.timeline("from=2026-12-01&to=2026-12-02", now="09:00")[Metric.VISITORS].starts == ()
 
