@@ -40,7 +40,7 @@ PRIVATE = {
 
 
 def main() -> None:
-    wanted = sys.argv[1:]
+    words = sys.argv[1:]
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), "demo") as server, opened() as browser:
         address = server.wait_for_line(r"Demo dashboard: (\S+)")
@@ -50,7 +50,7 @@ def main() -> None:
         server.wait_until_projected(10)
         for width in WIDTHS:
             for theme in THEMES:
-                shoot(browser, server, ids, width, theme, wanted)
+                shoot(browser, server, ids, width, theme, words)
         print_report(server, ids["id"])
 
 
@@ -62,7 +62,7 @@ def opened() -> Iterator[Browser]:
         browser.close()
 
 
-def shoot(browser: Browser, server: Running, ids: dict[str, str], width: str, theme: str, wanted: list[str]) -> None:
+def shoot(browser: Browser, server: Running, ids: dict[str, str], width: str, theme: str, words: list[str]) -> None:
     w, h = WIDTHS[width]
     context = browser.new_context(
         viewport={"width": w, "height": h}, color_scheme="dark" if theme == "dark" else "light", device_scale_factor=1
@@ -70,10 +70,10 @@ def shoot(browser: Browser, server: Running, ids: dict[str, str], width: str, th
     page = context.new_page()
     page.on("pageerror", lambda error: print(f"{width} {theme} {page.url}: {error}", file=sys.stderr))
     for name, path in PUBLIC.items():
-        take(page, server.url + path, f"{name}-{width}-{theme}", wanted)
+        take(page, server.url + path, f"{name}-{width}-{theme}", words)
     sign_in(page, server)
     for name, path in PRIVATE.items():
-        take(page, server.url + path.format(**ids), f"{name}-{width}-{theme}", wanted)
+        take(page, server.url + path.format(**ids), f"{name}-{width}-{theme}", words)
     context.close()
 
 
@@ -85,8 +85,8 @@ def sign_in(page: Page, server: Running) -> None:
     page.wait_for_url("**/properties")
 
 
-def take(page: Page, address: str, name: str, wanted: list[str]) -> None:
-    if wanted and not any(word in name for word in wanted):
+def take(page: Page, address: str, name: str, words: list[str]) -> None:
+    if words and not any(word in name for word in words):
         return
     page.goto(address)
     page.wait_for_timeout(2_500)

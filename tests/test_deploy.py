@@ -34,12 +34,12 @@ def test_every_setting_that_is_named_exists(name: str):
 
 
 def test_the_readme_knows_every_setting_that_does_something():
-    told = set(re.findall(rf"{ENV_PREFIX}([A-Z_]+[A-Z])", (ROOT / "README.md").read_text()))
+    documented = set(re.findall(rf"{ENV_PREFIX}([A-Z_]+[A-Z])", (ROOT / "README.md").read_text()))
     used = "\n".join(path.read_text() for path in (ROOT / "proprium").rglob("*.py") if path.name != "config.py")
     derived = {"database_url": "storage_url", "base_url": "public_url", "geoip_path": "geoip_file"}
     for name in Settings.model_fields:
         if re.search(rf"settings\.({name}|{derived.get(name, name)})\b", used):
-            assert name.upper() in told, f"{ENV_PREFIX}{name.upper()} is not in README.md"
+            assert name.upper() in documented, f"{ENV_PREFIX}{name.upper()} is not in README.md"
 
 
 def test_the_dockerfile_is_clean():
@@ -101,9 +101,9 @@ def answers(request: pytest.FixtureRequest) -> Iterator[tuple[int, Answers]]:
 
 def test_the_health_check_of_the_image_tells_a_good_server_from_a_bad_one(answers: tuple[int, Answers]):
     status, server = answers
-    found = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])\n", DOCKERFILE, re.DOTALL)
-    assert found
-    _, *rest = json.loads(found.group(1))
+    healthcheck = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])\n", DOCKERFILE, re.DOTALL)
+    assert healthcheck
+    _, *rest = json.loads(healthcheck.group(1))
     env = {"PROPRIUM_PORT": str(server.http.server_port), "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, *rest], env=env, capture_output=True, timeout=30, check=False)
     assert server.asked == ["/healthz"]
@@ -168,9 +168,9 @@ def test_a_complete_system_is_left_alone(tmp_path: Path):
 
 def test_root_on_debian_gets_what_is_missing(tmp_path: Path):
     done = set_up(tmp_path, {name: text for name, text in COMPLETE.items() if name not in {"chromium", "pdftotext"}})
-    asked = (tmp_path / "log").read_text()
+    commands = (tmp_path / "log").read_text()
     assert done.returncode == 0
-    assert "install -y --no-install-recommends chromium fonts-noto-core poppler-utils" in asked
+    assert "install -y --no-install-recommends chromium fonts-noto-core poppler-utils" in commands
 
 
 def test_everybody_else_is_told_what_would_help_and_goes_on(tmp_path: Path):
@@ -199,7 +199,7 @@ def test_the_build_finds_the_node_that_pypi_brought():
     folder = Path(done.stdout.strip())
     for name in ("node", "npm", "npx"):
         version = [folder / name, "--version"]
-        asked = subprocess.run(
+        version_output = subprocess.run(
             version, env={"PATH": f"{folder}:/bin:/usr/bin"}, capture_output=True, timeout=60, check=True
         )
-        assert re.match(rb"v?\d+\.\d+", asked.stdout)
+        assert re.match(rb"v?\d+\.\d+", version_output.stdout)

@@ -64,13 +64,13 @@ def sources(*folders: str) -> Iterator[Path]:
 @cache
 def imports(path: Path) -> frozenset[str]:
     """Full names of the modules that a file imports, also inside functions, but not for type checkers only."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in _run_nodes(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(found)
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(modules)
 
 
 def _run_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -216,14 +216,14 @@ def test_no_file_names_a_registry_or_a_folder_of_somebodys_machine():
         "/ro" + "ot/",
         "/wo" + "rk/",
     )
-    found = {(name, text) for name in tracked() for text in names if text.encode() in (ROOT / name).read_bytes()}
-    assert found == set()
+    matches = {(name, text) for name in tracked() for text in names if text.encode() in (ROOT / name).read_bytes()}
+    assert matches == set()
 
 
 def test_there_is_no_unfinished_business():
     marks = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|NotImplemented" + r"Error)\b")
-    found = [name for name in tracked() if name.endswith((".py", ".js", ".mjs", ".css")) and marks.search(_text(name))]
-    assert found == []
+    names = [name for name in tracked() if name.endswith((".py", ".js", ".mjs", ".css")) and marks.search(_text(name))]
+    assert names == []
 
 
 # Who may do what
@@ -236,8 +236,8 @@ def test_only_the_doors_open_a_database():
         "proprium.sql_console.snapshot",
         "proprium.sql_console.child",
     }  # a copy for one person, which only its process opens
-    found = {module_of(path) for path in sources() if opens.search(path.read_text())}
-    assert {name for name in found if not name.startswith("proprium.warehouse.engines.")} <= doors
+    modules = {module_of(path) for path in sources() if opens.search(path.read_text())}
+    assert {name for name in modules if not name.startswith("proprium.warehouse.engines.")} <= doors
 
 
 def test_figures_draw_what_was_asked_and_do_not_ask():
@@ -250,20 +250,20 @@ def test_figures_draw_what_was_asked_and_do_not_ask():
 
 def test_only_settings_are_read_from_the_environment():
     reads = re.compile(r"\bos\.(environ|getenv)\b")
-    found = {module_of(path) for path in sources() if reads.search(path.read_text())}
-    assert found <= {"proprium.config", "proprium.reports.chromium"}  # Chromium is given an environment, not asked
+    modules = {module_of(path) for path in sources() if reads.search(path.read_text())}
+    assert modules <= {"proprium.config", "proprium.reports.chromium"}  # Chromium is given an environment, not asked
 
 
 def test_only_the_clock_asks_for_the_time():
     asks = re.compile(r"\bdatetime\.(now|utcnow|today)\(|\bdate\.today\(")
-    found = {module_of(path) for path in sources("proprium") if asks.search(path.read_text())}
-    assert found <= {"proprium.clock"}
+    modules = {module_of(path) for path in sources("proprium") if asks.search(path.read_text())}
+    assert modules <= {"proprium.clock"}
 
 
 def test_event_data_is_never_html_or_a_notification_of_html():
     risky = re.compile(r"sanitize=False|notify\([^)]*html=True")
-    found = {module_of(path) for path in sources("proprium/ui") if risky.search(path.read_text())}
-    assert found <= {"proprium.ui.components.property_card"}  # its sparkline is a drawing of our own, made of numbers
+    modules = {module_of(path) for path in sources("proprium/ui") if risky.search(path.read_text())}
+    assert modules <= {"proprium.ui.components.property_card"}  # its sparkline is a drawing of our own, made of numbers
 
 
 LOG_METHODS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
@@ -300,7 +300,7 @@ def project() -> dict[str, object]:
 
 
 def dependencies() -> list[str]:
-    return [re.split(r"[\[<>=~! ]", told)[0] for told in project()["project"]["dependencies"]]  # type: ignore[index]
+    return [re.split(r"[\[<>=~! ]", requirement)[0] for requirement in project()["project"]["dependencies"]]  # type: ignore[index]
 
 
 def test_each_dependency_is_imported_or_said_to_be_needed_unseen():
@@ -329,9 +329,9 @@ def test_every_locked_package_has_a_version_and_hashes(lock: str):
 def test_the_locks_hold_what_the_project_asks_for():
     runtime = set(re.findall(r"^([a-z0-9-]+)==", _text("requirements.lock"), re.MULTILINE))
     groups = project()["dependency-groups"]
-    wanted = {re.split(r"[<>=]", told)[0] for told in groups["dev"] if isinstance(told, str)}  # type: ignore[index]
+    names = {re.split(r"[<>=]", requirement)[0] for requirement in groups["dev"] if isinstance(requirement, str)}  # type: ignore[index]
     assert set(dependencies()) <= runtime
-    assert wanted <= set(re.findall(r"^([a-z0-9-]+)==", _text("requirements-dev.lock"), re.MULTILINE))
+    assert names <= set(re.findall(r"^([a-z0-9-]+)==", _text("requirements-dev.lock"), re.MULTILINE))
 
 
 def test_both_locks_agree_on_every_version():

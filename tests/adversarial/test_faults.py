@@ -198,10 +198,10 @@ def test_a_file_that_may_not_grow_is_503(tmp_path: Path, blog: str) -> None:
         status, refused = send(server, blog)
         assert status == 503
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
-        status, taken = send(server, blog)
+        status, accepted = send(server, blog)
         assert status == 204
         event_ids = stored(tmp_path)
-        assert taken in event_ids
+        assert accepted in event_ids
         assert refused not in event_ids
         assert_books_balance(server)
 

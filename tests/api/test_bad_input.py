@@ -86,11 +86,11 @@ WRONG = [
 async def test_invalid_parameters_are_rejected_with_the_value_and_the_way_out(past: Past) -> None:
     for path, what, query_string in WRONG:
         answer = await past.get(path, query_string)
-        told = f"{path[:40]}: {what}: {answer.status_code} {answer.text[:300]}"
-        assert answer.status_code == 400, told
-        assert answer.headers["content-type"] == "application/problem+json", told
-        assert answer.json()["status"] == 400, told
-        assert 20 < len(answer.json()["detail"]) < 600, told
+        message = f"{path[:40]}: {what}: {answer.status_code} {answer.text[:300]}"
+        assert answer.status_code == 400, message
+        assert answer.headers["content-type"] == "application/problem+json", message
+        assert answer.json()["status"] == 400, message
+        assert 20 < len(answer.json()["detail"]) < 600, message
 
 
 async def test_problems_are_the_same_in_every_language_of_the_interface(past: Past) -> None:
@@ -132,8 +132,8 @@ async def test_sql_in_any_parameter_is_treated_as_text(past: Past, attempt: str)
     for answer in answers:
         assert answer.status_code in {200, 400, 401, 404}, answer.text
         assert answer.status_code == 200 or answer.headers["content-type"] == "application/problem+json"
-    told = ("query", "metrics", "custom_events", "bots")
-    assert [(await past.json("/totals", "period=12mo"))[name] for name in told] == [before[name] for name in told]
+    names = ("query", "metrics", "custom_events", "bots")
+    assert [(await past.json("/totals", "period=12mo"))[name] for name in names] == [before[name] for name in names]
     assert tables(past) == TABLES
 
 
@@ -143,8 +143,8 @@ TABLES = {"event", "session", "position", "left_out", "compaction"}
 def tables(past: Past) -> set[str]:
     """Returns the warehouse's tables, and checks that storage has no canary either."""
     with past.filled.database.engine.connect() as storage:
-        found = set(storage.scalars(text("SELECT name FROM sqlite_master")))
-    assert {"event", "property", "api_key"} <= found
-    assert not any(CANARY in name for name in found)
+        tables_left = set(storage.scalars(text("SELECT name FROM sqlite_master")))
+    assert {"event", "property", "api_key"} <= tables_left
+    assert not any(CANARY in name for name in tables_left)
     with past.filled.warehouse.read() as connection:
         return set(connection.scalars(text("SELECT table_name FROM information_schema.tables")))

@@ -169,8 +169,8 @@ async def test_places_are_found_by_their_names(past: Past) -> None:
 async def test_a_custom_data_key_is_a_dimension(past: Past) -> None:
     body = await past.json("/breakdown/data.plan", "period=12mo")
     assert body["dimension"] == "data.plan"
-    found = breakdown(past.filled.warehouse, query_from({"period": "12mo"}, past.facts, UNTIL), "data.plan", limit=100)
-    assert [row["value"] for row in body["rows"]] == [row.value for row in found.rows]
+    table = breakdown(past.filled.warehouse, query_from({"period": "12mo"}, past.facts, UNTIL), "data.plan", limit=100)
+    assert [row["value"] for row in body["rows"]] == [row.value for row in table.rows]
     assert (await past.json("/breakdown/data.a%2Fb.c%3Fd"))["dimension"] == "data.a/b.c?d"
 
 

@@ -73,22 +73,22 @@ def test_responses_conform_to_the_schema(
 
     Valid events beside an invalid one are stored.
     """
-    made = warehouse.property
-    key = api_keys.create(database, "schemathesis", property_id=made.id, may_write=True)
+    property_ = warehouse.property
+    key = api_keys.create(database, "schemathesis", property_id=property_.id, may_write=True)
     app = app_of(warehouse, collector_parts, NOW, reads_per_minute=100_000)
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
     query_string: Counter[str] = Counter()
 
     def ask(case: schemathesis.Case) -> None:
         if is_an_id(case.path_parameters.get("property_id")):
-            case.path_parameters["property_id"] = str(made.id)
+            case.path_parameters["property_id"] = str(property_.id)
         query_string[case.path] += 1
         rest = (
             [positive_data_acceptance] if case.method == "GET" else [positive_data_acceptance, negative_data_rejection]
         )
         case.call_and_validate(headers={"Authorization": f"Bearer {key}"}, excluded_checks=rest)
 
-    for operation in (found.ok() for found in schema.get_all_operations()):
+    for operation in (result.ok() for result in schema.get_all_operations()):
         cases = operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE)
         quick(8 if operation.method == "get" else 40)(given(case=cases)(ask))()
     assert set(query_string) == READS | {"/events"}

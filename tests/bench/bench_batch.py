@@ -16,7 +16,7 @@ from proprium.storage.event_columns import EventBatch
 from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.rules import stored_rules
 from proprium.warehouse.warehouse import open_warehouse
-from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
+from tests.bench.filled import SIZES, progress_printer, projected, requested_sizes, storage_of
 
 GOAL_CPU_S = 0.06
 EVENTS = 500
@@ -24,7 +24,7 @@ ROUNDS = 20
 
 
 def main() -> None:
-    missed = [size for size in asked_sizes(__doc__, ["1m", "10m"]) if batch(size) > GOAL_CPU_S]
+    missed = [size for size in requested_sizes(__doc__, ["1m", "10m"]) if batch(size) > GOAL_CPU_S]
     if missed:
         sys.exit(f"Not reached at {', '.join(missed)}: {GOAL_CPU_S} CPU seconds.")
 
@@ -33,7 +33,7 @@ def batch(size: str) -> float:
     """Prints a line and returns the CPU seconds of the median batch: read, projected and committed."""
     folder = storage_of(SIZES[size])
     with projected(folder) as (_, projector):
-        projector.catch_up(told("projected"))
+        projector.catch_up(progress_printer("projected"))
     with tempfile.TemporaryDirectory() as scratch:
         copy = shutil.copy(Settings(data_dir=folder).warehouse_path, scratch)
         times = sorted(project(folder, Path(copy)))

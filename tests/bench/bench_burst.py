@@ -75,18 +75,18 @@ class Burst:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=PACE_PER_S * TIMES)
-    asked = options.parse_args()
+    arguments = options.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Path(folder), env={"PROPRIUM_COLLECT_RATE": "0"}) as server,
     ):
         property_id = server.proprium("property", "add", "Blog")
-        burst = Burst(server.port, property_id).run(asked.events)
+        burst = Burst(server.port, property_id).run(arguments.events)
         sent_s = time.monotonic() - burst.began
         over_s, shown_s = seconds_until_calm(server, property_id)
         lost = len(burst.acknowledged - stored(Path(folder)))
         print(
-            f"{asked.events:,} events at once, answered in {sent_s:.1f} s: {dict(burst.statuses)}; slowest answer"
+            f"{arguments.events:,} events at once, answered in {sent_s:.1f} s: {dict(burst.statuses)}; slowest answer"
             f" {burst.slowest_s:.1f} s; the door is calm {over_s:.1f} s later   goal: {GOAL_S}; the warehouse has all"
             f" after {shown_s:.1f} s; {lost} acknowledged events lost; {server.rss_mb():.0f} MB RSS"
         )

@@ -29,7 +29,7 @@ UNLIMITED = {"PROPRIUM_COLLECT_RATE": "0"}  # one address sends everything here
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=40_000)
-    asked = options.parse_args()
+    arguments = options.parse_args()
     failures = []
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), env=UNLIMITED) as serve:
         time.sleep(SETTLE_S)
@@ -40,9 +40,9 @@ def main() -> None:
         property_id = serve.proprium("property", "add", "Blog")
         with running(Path(folder), "collect", env=UNLIMITED) as collect:
             for server in (serve, collect):
-                if measure(server, property_id, asked.events) < GOALS[server.command]:
+                if measure(server, property_id, arguments.events) < GOALS[server.command]:
                     failures.append(f"events per CPU second of {server.command}")
-        p99_ms = measure_watched(serve, property_id, asked.events // 2)
+        p99_ms = measure_watched(serve, property_id, arguments.events // 2)
         print(f"serve, a dashboard open   {p99_ms:6.0f} ms p99         goal: {GOAL_P99_MS}")
         if p99_ms > GOAL_P99_MS:
             failures.append("time to an answer while a dashboard is open")

@@ -40,11 +40,11 @@ IS_COMPLETE = """() => document.querySelectorAll('.dashboard .kpi').length > 8
 READ = """() => {
     const board = document.querySelector('.dashboard'), own = (element) =>
         [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join('');
-    const said = [...board.querySelectorAll('.v, .n, .c, .p')]
+    const texts = [...board.querySelectorAll('.v, .n, .c, .p')]
         .filter((element) => !element.closest('.hidden, .js-plotly-plot')).map(own).filter((text) => text);
     const figures = [...board.querySelectorAll('.js-plotly-plot')]
         .map((plot) => plot.data.filter((trace) => trace.customdata).map((trace) => trace.customdata));
-    return {said, figures};
+    return {texts, figures};
 }"""
 
 
@@ -65,22 +65,22 @@ def main() -> None:
         os.sync()  # else the server's commits wait for the copy to reach the disk
         with running(data, env={"PROPRIUM_COLLECT_RATE": "0"}) as server:
             try:
-                found = measure(server)
+                figures = measure(server)
             except ProblemShown:
                 print(server.output()[-4_000:])
                 raise
-    latencies_ms = sorted(found.latencies_ms)
-    pages_s, p99_ms = max(found.pages_s), latencies_ms[int(len(latencies_ms) * 0.99)]
+    latencies_ms = sorted(figures.latencies_ms)
+    pages_s, p99_ms = max(figures.pages_s), latencies_ms[int(len(latencies_ms) * 0.99)]
     pace = len(latencies_ms) / pages_s
     print(
         f"{size}: eight dashboards complete within {pages_s:.1f} s (goal {GOAL_PAGES_S:.0f}), the first after"
-        f" {min(found.pages_s):.1f}; {found.server_cpu_s:.1f} CPU seconds of the server; meanwhile {pace:.0f} events/s,"
-        f" an answer of /collect p50 {latencies_ms[len(latencies_ms) // 2]:.0f} ms, p99 {p99_ms:.0f} ms"
-        f" (goal {GOAL_P99_MS:.0f}); {found.rss_mb:.0f} MB RSS (goal {GOAL_RSS_MB:.0f})"
+        f" {min(figures.pages_s):.1f}; {figures.server_cpu_s:.1f} CPU seconds of the server;"
+        f" meanwhile {pace:.0f} events/s, an answer of /collect p50 {latencies_ms[len(latencies_ms) // 2]:.0f} ms,"
+        f" p99 {p99_ms:.0f} ms (goal {GOAL_P99_MS:.0f}); {figures.rss_mb:.0f} MB RSS (goal {GOAL_RSS_MB:.0f})"
     )
     if pace < 0.9 * EVENTS_PER_S:
         sys.exit("The pace of events was not reached.")
-    if pages_s > GOAL_PAGES_S or p99_ms > GOAL_P99_MS or found.rss_mb > GOAL_RSS_MB:
+    if pages_s > GOAL_PAGES_S or p99_ms > GOAL_P99_MS or figures.rss_mb > GOAL_RSS_MB:
         sys.exit("Not reached.")
 
 
@@ -93,7 +93,7 @@ def measure(server: Running) -> Measured:
         sending = other.submit(load.run, seconds=LOAD_S)
         time.sleep(BEFORE_S)
         began, before_s = time.monotonic(), server.cpu_s()
-        pages = [LightPage(f"{server.url}/properties/{crowded}{asked}", files) for asked in ASKED]
+        pages = [LightPage(f"{server.url}/properties/{crowded}{query}", files) for query in ASKED]
         pages_s = asyncio.run(all_of(pages))
         server_cpu_s, rss_mb = server.cpu_s() - before_s, server.rss_mb()
         sent = sending.result()
@@ -119,25 +119,25 @@ def property_of(server: Running, number: int) -> str:
     """Its id; everybody may see it from now on."""
     database = Database(f"sqlite:///{server.data_dir / 'proprium.sqlite3'}")
     with database.session() as session:
-        found = str(session.scalars(select(Property.id).where(col(Property.number) == number)).one())
+        property_id = str(session.scalars(select(Property.id).where(col(Property.number) == number)).one())
     database.close()
-    server.publish(found)
-    return found
+    server.publish(property_id)
+    return property_id
 
 
 def proven(address: str) -> list[str]:
     """What a browser fetches for a page; raises where a light page does not say what the browser's does."""
-    files, said = seen_by_browser(address)
+    files, texts = seen_by_browser(address)
     page = LightPage(address, files)
     asyncio.run(all_of([page]))
     light = content_of(page.elements)
-    if said != {name: light[name] for name in said}:
-        raise RuntimeError(f"A light page is not what a browser shows: {light} instead of {said}")
+    if texts != {name: light[name] for name in texts}:
+        raise RuntimeError(f"A light page is not what a browser shows: {light} instead of {texts}")
     return files
 
 
 def seen_by_browser(address: str) -> tuple[list[str], Content]:
-    """Paths of the files that it fetched, without flags, which follow the numbers; and what the page said."""
+    """Paths of the files that it fetched, without flags, which follow the numbers; and the page's texts."""
     root, fetched = address.split("/properties/")[0], list[str]()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, f"--user-agent={CHROME}"])

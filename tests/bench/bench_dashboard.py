@@ -21,7 +21,7 @@ from proprium.metrics.results import Dashboard, Dimension
 from proprium.ui.dashboard.state import state_from
 from proprium.warehouse.schema import event
 from proprium.warehouse.warehouse import Warehouse
-from tests.bench.filled import CARDS, SIZES, asked_sizes, projected, storage_of, told
+from tests.bench.filled import CARDS, SIZES, progress_printer, projected, requested_sizes, storage_of
 
 ROUNDS = 8
 BUSY = PropertyFacts(UUID(int=1), 1, "Europe/Berlin", tuple(CARDS), data_access=EVERY_KEY)
@@ -37,7 +37,7 @@ GOALS: dict[tuple[str, str], float] = {
 
 
 def main() -> None:
-    missed = [line for size in asked_sizes(__doc__, ["1m", "10m"]) for line in measure(size)]
+    missed = [line for size in requested_sizes(__doc__, ["1m", "10m"]) for line in measure(size)]
     if missed:
         sys.exit("Over the goal: " + ", ".join(missed))
 
@@ -45,22 +45,22 @@ def main() -> None:
 def measure(size: str) -> list[str]:
     """Prints a line for each question; those that missed their goal."""
     with projected(storage_of(SIZES[size])) as (warehouse, projector):
-        projector.catch_up(told("projected"))
-        asked = Asked(warehouse)
+        projector.catch_up(progress_printer("projected"))
+        queries = TimedQueries(warehouse)
         print(f"{size} events, the property with most of them", flush=True)
-        found = {
-            "28 days, compared": asked.cold("period=28d"),
-            "the same with every tab": asked.cold("period=28d", REPORT_DIMENSIONS),
-            "the same, filtered by country and browser": asked.cold(f"period=28d&{NARROW}"),
-            "365 days, compared": asked.cold("from={year_ago}&to={today}", rounds=2),
-            "a live refresh of 28 days": asked.refreshed("period=28d"),
-            "a table of pages with every metric": asked.listed("period=28d"),
+        cpu_seconds = {
+            "28 days, compared": queries.cold("period=28d"),
+            "the same with every tab": queries.cold("period=28d", REPORT_DIMENSIONS),
+            "the same, filtered by country and browser": queries.cold(f"period=28d&{NARROW}"),
+            "365 days, compared": queries.cold("from={year_ago}&to={today}", rounds=2),
+            "a live refresh of 28 days": queries.refreshed("period=28d"),
+            "a table of pages with every metric": queries.listed("period=28d"),
         }
-    return [f"{size}: {name}" for name, cpu_s in found.items() if cpu_s > GOALS.get((size, name), cpu_s)]
+    return [f"{size}: {name}" for name, cpu_s in cpu_seconds.items() if cpu_s > GOALS.get((size, name), cpu_s)]
 
 
-class Asked:
-    """Questions as a page asks them, at the moment of the last event."""
+class TimedQueries:
+    """Queries as a page runs them, at the moment of the last event; each returns its CPU seconds."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
@@ -70,11 +70,11 @@ class Asked:
         self._now = newest.astimezone(UTC)
 
     def cold(self, text: str, dimensions: tuple[Dimension, ...] | None = None, rounds: int = ROUNDS) -> float:
-        """Nothing is remembered: what the first page after a restart costs."""
+        """Nothing is cached: the first page after a restart."""
         return self._best(text, text, self._warehouse.query_cache.clear, dimensions, rounds)
 
     def refreshed(self, text: str) -> float:
-        """An event has come: what is about the past is remembered."""
+        """An event came in: results about the past are still cached."""
         number = BUSY.number
         cpu_s = self._best(
             "live", text, lambda: self._warehouse.query_cache.invalidate(number, self._now), None, ROUNDS
@@ -100,10 +100,10 @@ class Asked:
         rounds: int,
     ) -> float:
         view = state_from(_pairs(text, self._now), BUSY, self._now)
-        wanted = view.dimensions if dimensions is None else dimensions
+        chosen_dimensions = view.dimensions if dimensions is None else dimensions
         label = name + (", every tab" if dimensions else "")
-        cpu_s, found = _best(label, lambda: dashboard(self._warehouse, view.query, wanted), before, rounds)
-        assert isinstance(found, Dashboard)
+        cpu_s, answer = _best(label, lambda: dashboard(self._warehouse, view.query, chosen_dimensions), before, rounds)
+        assert isinstance(answer, Dashboard)
         return cpu_s
 
 
@@ -113,11 +113,11 @@ def _best(name: str, ask: Callable[[], Any], before: Callable[[], None], rounds:
     for _ in range(rounds):
         before()
         cpu, wall = process_time(), perf_counter()
-        found = ask()
+        answer = ask()
         times.append((process_time() - cpu, perf_counter() - wall))
     cpu_s, wall_s = min(times)
     print(f"    {name:60} {cpu_s:.3f} CPU s  {wall_s:.3f} s", flush=True)
-    return cpu_s, found
+    return cpu_s, answer
 
 
 def _pairs(text: str, now: datetime) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ Sample = tuple[float, int, int]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=30)
-    asked = options.parse_args()
+    arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), env={"PROPRIUM_COLLECT_RATE": "0"}) as serve:
         property_id = serve.proprium("property", "add", "Blog")
         ended, samples = threading.Event(), list[Sample]()
@@ -38,18 +38,18 @@ def main() -> None:
         watching.start()
         time.sleep(WARM_UP_S)
         before_s = serve.cpu_s()
-        sent = send_steadily(serve, property_id, asked.seconds)
+        sent = send_steadily(serve, property_id, arguments.seconds)
         cpu_s = serve.cpu_s() - before_s
         ended.set()
         watching.join()
     waits = lags(samples)
     longest = max(waits)
     print(
-        f"{sent / asked.seconds:,.0f} events/s for {asked.seconds:.0f} s, {cpu_s / asked.seconds:.0%} of a CPU;"
-        f" an event waits for the warehouse p50 {waits[len(waits) // 2]:.2f} s,"
+        f"{sent / arguments.seconds:,.0f} events/s for {arguments.seconds:.0f} s, {cpu_s / arguments.seconds:.0%}"
+        f" of a CPU; an event waits for the warehouse p50 {waits[len(waits) // 2]:.2f} s,"
         f" p99 {waits[int(len(waits) * 0.99)]:.2f} s, at most {longest:.2f} s         goal: {GOAL_S:.0f}"
     )
-    if sent < 0.95 * EVENTS_PER_S * asked.seconds:
+    if sent < 0.95 * EVENTS_PER_S * arguments.seconds:
         sys.exit(f"The pace was not reached: {sent:,} events.")
     if longest > GOAL_S:
         sys.exit("Not reached: the lag of the warehouse.")
@@ -80,7 +80,7 @@ def watch(data_dir: Path, ended: threading.Event, samples: list[Sample]) -> None
 def lags(samples: list[Sample]) -> list[float]:
     """At each look how long ago storage last held no more than the warehouse does now; shortest first."""
     times, stored = [at for at, _, _ in samples], [count for _, count, _ in samples]
-    return sorted(at - times[bisect_right(stored, seen) - 1] for at, count, seen in samples if seen < count)
+    return sorted(at - times[bisect_right(stored, shown) - 1] for at, count, shown in samples if shown < count)
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ def main() -> None:
     options.add_argument("--events", type=int, default=EVENTS, help="a multiple of 2,000")
     options.add_argument("--pages", type=int, default=PAGES, help="a multiple of 20")
     options.add_argument("--only", choices=[*GOALS_MB, "pages"], help="one of the parts")
-    asked = options.parse_args()
+    arguments = options.parse_args()
     missed = []
-    if asked.only in {None, "pages"}:
-        missed += measure_pages(asked.pages).missed()
-    if asked.only != "pages":
-        missed += missed_with_events(asked.only, asked.events)
+    if arguments.only in {None, "pages"}:
+        missed += measure_pages(arguments.pages).missed()
+    if arguments.only != "pages":
+        missed += missed_with_events(arguments.only, arguments.events)
     if missed:
         sys.exit(f"Not reached: {', '.join(missed)}.")
 

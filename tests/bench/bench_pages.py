@@ -63,11 +63,11 @@ def event_to_text(context: BrowserContext, server: Running) -> list[float]:
     page = context.new_page()
     page.goto(f"{server.url}/properties/{property_id}")
     page.wait_for_function("window.did_handshake")
-    found = []
+    delays = []
     for number in range(1, ROUNDS + 1):
         page.wait_for_timeout(700 + 97 * number)
-        found.append(seconds_until_shown(page, server, property_id, number))
-    return found
+        delays.append(seconds_until_shown(page, server, property_id, number))
+    return delays
 
 
 def seconds_until_shown(page: Page, server: Running, property_id: str, number: int) -> float:

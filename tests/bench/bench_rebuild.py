@@ -15,14 +15,14 @@ from sqlalchemy import func, select
 from proprium.warehouse import schema
 from proprium.warehouse.warehouse import Warehouse
 from tests.bench import bare
-from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
+from tests.bench.filled import SIZES, progress_printer, projected, requested_sizes, storage_of
 
 GOAL_CPU_US = 36.0
 LOOK_S = 1.0
 
 
 def main() -> None:
-    missed = [size for size in asked_sizes(__doc__, ["1m", "10m"]) if rebuild(size) > GOAL_CPU_US]
+    missed = [size for size in requested_sizes(__doc__, ["1m", "10m"]) if rebuild(size) > GOAL_CPU_US]
     if missed:
         sys.exit(f"Not reached at {', '.join(missed)}: {GOAL_CPU_US:.0f} CPU µs an event.")
 
@@ -31,7 +31,7 @@ def rebuild(size: str) -> float:
     """Prints a line and returns the CPU µs of an event on the machine of the goals, of all threads, those that ask
     meanwhile included."""
     with projected(storage_of(SIZES[size])) as (warehouse, projector), bare.machine() as machine:
-        projector.catch_up(told("projected"))  # one that another version filled would not answer
+        projector.catch_up(progress_printer("projected"))  # one that another version filled would not answer
         ended, answers = threading.Event(), list[int]()
         asking = threading.Thread(target=ask, args=(warehouse, ended, answers))
         asking.start()
@@ -57,7 +57,7 @@ class AskingTheMachine:
     """Progress: tells it, and each time has the machine measured. `cpu_s` is what that took in this process."""
 
     def __init__(self, machine: bare.Machine) -> None:
-        self._machine, self._tell = machine, told("projected")
+        self._machine, self._tell = machine, progress_printer("projected")
         self.cpu_s = 0.0
 
     def __call__(self, done: int, of: int) -> None:

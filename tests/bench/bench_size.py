@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.bench.filled import SIZES, asked_sizes, projected, storage_of, told
+from tests.bench.filled import SIZES, progress_printer, projected, requested_sizes, storage_of
 
 GOAL_STORAGE, GOAL_WAREHOUSE = 340, 80
 GOAL_EVENTS = 10_000_000
-"""Smaller warehouses are told of only: the engine's blocks of 256 KB are half empty there."""
+"""Smaller warehouses are printed but not judged: the engine's blocks of 256 KB are half empty there."""
 
 
 def main() -> None:
-    missed = [size for size in asked_sizes(__doc__, ["1m", "10m"]) if not fits(size)]
+    missed = [size for size in requested_sizes(__doc__, ["1m", "10m"]) if not fits(size)]
     if missed:
         sys.exit(f"Too large at {', '.join(missed)}.")
 
@@ -22,7 +22,7 @@ def fits(size: str) -> bool:
     """Prints a line; True when the goals are reached, or do not hold for this size."""
     folder = storage_of(SIZES[size])
     with projected(folder) as (opened, projector):
-        projector.catch_up(told("projected"))
+        projector.catch_up(progress_printer("projected"))
         events, warehouse_path = projector.status().storage_events, opened.path
     storage, warehouse = (on_disk(path) / events for path in (folder / "proprium.sqlite3", warehouse_path))
     print(

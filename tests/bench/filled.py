@@ -42,13 +42,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("size", choices=SIZES, nargs="+")
     options.add_argument("--folder", type=Path, help="where they are made; the default is where benchmarks look")
-    asked = options.parse_args()
-    for size in asked.size:
+    arguments = options.parse_args()
+    for size in arguments.size:
         began = process_time()
-        folder = storage_of(SIZES[size], asked.folder and asked.folder / size)
+        folder = storage_of(SIZES[size], arguments.folder and arguments.folder / size)
         print(f"{folder}: storage after {process_time() - began:.0f} CPU seconds", flush=True)
         with projected(folder) as (_, projector):
-            projector.catch_up(told("projected"))
+            projector.catch_up(progress_printer("projected"))
         print(f"{folder}: warehouse after {process_time() - began:.0f} CPU seconds", flush=True)
 
 
@@ -59,7 +59,7 @@ def storage_of(count: int, folder: Path | None = None) -> Path:
         unfinished = folder.with_name(f"{folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         database = Database(Settings(data_dir=unfinished).storage_url)
-        write(database, count, told("generated"))
+        write(database, count, progress_printer("generated"))
         database.close()
         unfinished.rename(folder)
     return folder
@@ -80,7 +80,7 @@ def projected(folder: Path) -> Iterator[tuple[Warehouse, Projector]]:
         database.close()
 
 
-def asked_sizes(about: str | None, default: list[str]) -> list[str]:
+def requested_sizes(about: str | None, default: list[str]) -> list[str]:
     """What the command line says; smaller ones first, so that the process's peak of memory is each one's own."""
     options = argparse.ArgumentParser(description=about)
     options.add_argument("--sizes", nargs="+", choices=SIZES, default=default)
@@ -103,7 +103,7 @@ def write(database: Database, count: int, progress: Progress | None = None) -> i
     return written
 
 
-def told(done: str) -> Progress:
+def progress_printer(done: str) -> Progress:
     """Says each tenth that is reached."""
     tenths = [0]
 
@@ -116,11 +116,11 @@ def told(done: str) -> Progress:
 
 
 def _properties(database: Database) -> list[int]:
-    made = [
+    properties = [
         create_property(database, f"Site {place}", None, is_cookieless=place == history.COOKIELESS)
         for place in range(len(history.SITES))
     ]
-    return [each.number for each in made if each.number]
+    return [each.number for each in properties if each.number]
 
 
 def _be_careless(connection: Any, _: Any) -> None:

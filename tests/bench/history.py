@@ -219,8 +219,8 @@ class Visit:
 
     def show(self, at: int, page: Page, came_by: CameBy, name: str = "page_view") -> None:
         """With all that the script says of the page and the browser."""
-        told = (page.title, self._site.hostname, came_by.host, *self._visitor.browser, *came_by.utm, *NOTHING_DONE)
-        self._add(at, name, OF_A_PAGE | came_by.sent, told, came_by.rest)
+        values = (page.title, self._site.hostname, came_by.host, *self._visitor.browser, *came_by.utm, *NOTHING_DONE)
+        self._add(at, name, OF_A_PAGE | came_by.sent, values, came_by.rest)
 
     def tell(self, at: int, name: str, rest: str | None = None) -> None:
         """With nothing but its own details."""
@@ -230,7 +230,7 @@ class Visit:
         sent = OF_A_SCROLL if time_on_page is None else OF_A_LEAVE
         self._add(at, name, sent, (None, self._site.hostname, *NO_PAGE, time_on_page, depth, False), None)
 
-    def _add(self, at: int, name: str, sent: int, told: tuple[Any, ...], rest: str | None) -> None:
+    def _add(self, at: int, name: str, sent: int, values: tuple[Any, ...], rest: str | None) -> None:
         self.hits += 1
         visitor, site = self._visitor, self._site
         if site.is_cookieless:
@@ -240,7 +240,7 @@ class Visit:
             who = visitor.who
         id_ = _uuid7(self._chance, at)
         self._rows.append(
-            (id_, site.number, name, at, *who, visitor.agent, sent, *self._view, *told, *visitor.place, rest)
+            (id_, site.number, name, at, *who, visitor.agent, sent, *self._view, *values, *visitor.place, rest)
         )
 
     def _look_at(self, at: int, page: Page) -> int:

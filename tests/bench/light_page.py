@@ -1,4 +1,4 @@
-"""A page without a browser: everything a browser fetches and is told, nothing drawn.
+"""A page without a browser: receives everything that a browser receives, and draws nothing.
 
 What a page costs the server is the same. A real browser that draws it takes 5 CPU seconds more: of eight on the
 server's own two cores, nine tenths of what is measured would be the browsers. `bench_crowd` holds a light page against
@@ -142,7 +142,7 @@ class LightPage:
 
 def content_of(elements: dict[str, Element]) -> Content:
     """What its cards, lists and figures say, in the page's order, and how many of its parts still wait."""
-    said, figures, waiting, problems, cards, lists = list[str](), list[Any](), 0, list[str](), 0, 0
+    texts, figures, waiting, problems, cards, lists = list[str](), list[Any](), 0, list[str](), 0, 0
     for element in shown(elements, board_of(elements)):
         classes = set(element.get("class", ()))
         if element["tag"] in FIGURES:
@@ -154,8 +154,15 @@ def content_of(elements: dict[str, Element]) -> Content:
         if "missing" in classes:
             problems.append(element.get("text", ""))
         elif classes & SPOKEN and element.get("text"):
-            said.append(element["text"])
-    return {"said": said, "figures": figures, "waiting": waiting, "problems": problems, "cards": cards, "lists": lists}
+            texts.append(element["text"])
+    return {
+        "texts": texts,
+        "figures": figures,
+        "waiting": waiting,
+        "problems": problems,
+        "cards": cards,
+        "lists": lists,
+    }
 
 
 def is_complete(content: Content) -> bool:

@@ -29,8 +29,8 @@ class Page:
 
     def click(self, chance: Random) -> str:
         """What the script sends of a click, as storage keeps it."""
-        told = {"target": chance.choice(CLICKED), "x": int(1400 * chance.random()), "y": int(2400 * chance.random())}
-        return json_of(told if chance.random() < 0.8 else {**told, "href": chance.choice(LINKED)})
+        data = {"target": chance.choice(CLICKED), "x": int(1400 * chance.random()), "y": int(2400 * chance.random())}
+        return json_of(data if chance.random() < 0.8 else {**data, "href": chance.choice(LINKED)})
 
 
 def pages(site: int) -> list[Page]:

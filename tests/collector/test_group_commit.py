@@ -134,9 +134,9 @@ async def test_a_cancelled_request_affects_no_other() -> None:
     sink = Gate()
     writer = GroupCommit(sink)
     writer.start()
-    gone, staying = asyncio.create_task(writer.append(events())), asyncio.create_task(writer.append(events()))
+    cancelled, staying = asyncio.create_task(writer.append(events())), asyncio.create_task(writer.append(events()))
     await asyncio.to_thread(sink.entered.wait, 10)
-    gone.cancel()
+    cancelled.cancel()
     sink.opened.set()
     assert list(await staying) == [True]
     writer.stop()

@@ -126,13 +126,13 @@ def test_an_event_without_collector_id_belongs_to_the_property_of_the_one_before
 
 
 def test_an_event_with_only_a_name_inherits_data_and_user() -> None:
-    seen = {"url": "/a", "user_id": "ada", "tags": ["x"]}
-    first, second, third = array({"event": "session_start", "data": seen}, {"event": "page_view"}, {"event": "like"})
-    assert (second.event, second.data) == ("page_view", seen)
+    data = {"url": "/a", "user_id": "ada", "tags": ["x"]}
+    first, second, third = array({"event": "session_start", "data": data}, {"event": "page_view"}, {"event": "like"})
+    assert (second.event, second.data) == ("page_view", data)
     assert second.id != first.id
     assert third.data == {}  # the second one said nothing itself: a request cannot grow at every event
     second.data.pop("user_id")  # as the pipeline does
-    assert first.data == seen
+    assert first.data == data
 
 
 def test_an_event_with_data_of_its_own_inherits_none() -> None:

@@ -104,11 +104,11 @@ def test_at_a_rate_of_0_nothing_is_limited(clock: Clock) -> None:
 
 
 def test_the_average_is_the_rate_whatever_is_sent(clock: Clock) -> None:
-    limited, taken = limit(clock, 10), 0
+    limited, admitted = limit(clock, 10), 0
     for _ in range(10_000):
         clock.now_s += 0.01
-        taken += sum(size for size in (1, 7, 30) if limited.admits("a", size))
-    assert 1_000 <= taken <= 1_000 + 20 + 30
+        admitted += sum(size for size in (1, 7, 30) if limited.admits("a", size))
+    assert 1_000 <= admitted <= 1_000 + 20 + 30
 
 
 def test_many_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,9 @@ def clicks(site: Site, page: Page, count: int) -> list[dict[str, Any]]:
     """Waits for this number of clicks; the next request takes them along."""
     page.evaluate("collectorQueue.push('end')")
     wait_for(lambda: bool(site.events) and site.events[-1].event == "end")
-    found: list[Event] = [event for event in site.events if event.event == "click"]
-    assert len(found) == count, [event.data for event in found]
-    return [event.data for event in found]
+    clicks: list[Event] = [event for event in site.events if event.event == "click"]
+    assert len(clicks) == count, [event.data for event in clicks]
+    return [event.data for event in clicks]
 
 
 def targets(site: Site, page: Page, count: int) -> list[tuple[str, str | None]]:
@@ -55,9 +55,9 @@ def test_the_keyboard_opens_links(site: Site, page: Page) -> None:
         page.focus(link)
         page.keyboard.press(keys)
         page.clock.run_for(400)
-    found = targets(site, page, 3)
-    assert [target for target, _ in found] == ["a#out", "a#file", "a#out"]
-    assert found[0][1] == "other.example"
+    clicks = targets(site, page, 3)
+    assert [target for target, _ in clicks] == ["a#out", "a#file", "a#out"]
+    assert clicks[0][1] == "other.example"
 
 
 def test_links_in_shadow_roots_are_links(site: Site, page: Page) -> None:

@@ -267,17 +267,17 @@ async def test_client_hints_complete_the_user_agent_but_not_the_daily_visitor(ha
 async def test_the_client_is_the_right_most_hop_that_is_not_trusted(
     make_harness: MakeHarness, peer: str, trusted: list[str], forwarded: str | None, expected: str | None
 ) -> None:
-    seen: list[str | None] = []
+    addresses: list[str | None] = []
     harness = make_harness(peer, trusted_proxies=[ip_network(network) for network in trusted])
     client = harness.collector.client_addresses.resolve
 
     def seeing(*request: object) -> str | None:
-        seen.append(client(*request))  # type: ignore[arg-type]
-        return seen[-1]
+        addresses.append(client(*request))  # type: ignore[arg-type]
+        return addresses[-1]
 
     harness.collector.client_addresses.resolve = seeing  # type: ignore[method-assign]
     await harness.send(VIEW, **({"x_forwarded_for": forwarded} if forwarded else {}))
-    assert seen == [expected]
+    assert addresses == [expected]
     assert harness.outcomes[0].has_address == (expected is not None)
 
 

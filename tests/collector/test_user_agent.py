@@ -211,7 +211,11 @@ def test_a_device_of_any_kind_is_recognised_and_is_a_person(
     agent = classify(text)
     values = (agent.browser, agent.platform, agent.device)
     assert (
-        tuple(value if wanted is not None else None for value, wanted in zip(values, expected, strict=True)) == expected
+        tuple(
+            value if expected_value is not None else None
+            for value, expected_value in zip(values, expected, strict=True)
+        )
+        == expected
     )
     assert not agent.is_bot
     assert not agent.is_library

@@ -90,13 +90,13 @@ def test_a_property_outlives_its_creator(database: Database, ada: User, owner: U
 
 
 def test_deleting_removes_the_events_and_notifies_the_warehouse(database: Database) -> None:
-    gone, stays = a_property(database, "gone"), a_property(database, "stays")
-    EventStore(database).append([an_event(property=known.number or 0) for known in (gone, stays)])
-    service.delete_property(database, gone.id)
-    assert (count_events(database, gone.number), count_events(database, stays.number)) == (0, 1)
-    assert changes(database) == [(ChangeKind.PROPERTY_DELETED, gone.number)]
+    deleted, stays = a_property(database, "gone"), a_property(database, "stays")
+    EventStore(database).append([an_event(property=known.number or 0) for known in (deleted, stays)])
+    service.delete_property(database, deleted.id)
+    assert (count_events(database, deleted.number), count_events(database, stays.number)) == (0, 1)
+    assert changes(database) == [(ChangeKind.PROPERTY_DELETED, deleted.number)]
     with pytest.raises(PropertyNotFound):
-        service.delete_property(database, gone.id)
+        service.delete_property(database, deleted.id)
 
 
 def test_a_number_is_never_given_out_twice(database: Database) -> None:

@@ -240,12 +240,12 @@ async def test_pipelined_requests_are_answered_in_order(collect_server: CollectS
 
 async def test_a_client_that_disconnects_is_counted_and_affects_no_other(collect_server: CollectServer) -> None:
     collect_server.sink.is_open.clear()
-    _, gone = await asyncio.open_connection("127.0.0.1", collect_server.port)
-    gone.write(request())
-    await gone.drain()
+    _, closed_writer = await asyncio.open_connection("127.0.0.1", collect_server.port)
+    closed_writer.write(request())
+    await closed_writer.drain()
     while not collect_server.fast_requests:
         await asyncio.sleep(0.01)
-    gone.transport.abort()
+    closed_writer.transport.abort()
     staying = asyncio.create_task(collect_server.exchange(request()))
     while len(collect_server.fast_requests) < 2:
         await asyncio.sleep(0.01)

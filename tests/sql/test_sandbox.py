@@ -131,8 +131,8 @@ def answers(sql_user: SqlUser) -> Iterator[dict[str, Any]]:
         door.setblocking(False)
         port = door.getsockname()[1]
         file, _ = sql_user.snapshots.open(SnapshotScope((OURS,), None))
-        asked = {name: sql.format(folder=sql_user.folder, port=port) for name, sql in QUESTIONS.items()}
-        request = {"file": file, "timezone": "UTC", "sql": json.dumps(asked), "rows": 10, "bytes": 10_000}
+        statements = {name: sql.format(folder=sql_user.folder, port=port) for name, sql in QUESTIONS.items()}
+        request = {"file": file, "timezone": "UTC", "sql": json.dumps(statements), "rows": 10, "bytes": 10_000}
         done = subprocess.run(
             [sys.executable, "-I", "-c", MANY, str(ROOT)], input=json.dumps(request).encode(),
             pass_fds=(file,), env={}, cwd="/", capture_output=True, timeout=120, check=False,
@@ -252,15 +252,15 @@ async def test_a_person_runs_one_at_a_time_and_the_server_two(sql_user: SqlUser)
 
 def children() -> set[int]:
     """Processes of statements that are still there."""
-    found = set()
+    processes = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
             if int(parent) == os.getpid() and b"proprium.sql_console.child" in (folder / "cmdline").read_bytes():
-                found.add(int(folder.name))
+                processes.add(int(folder.name))
         except OSError:
             continue  # it has just ended
-    return found
+    return processes
 
 
 # The process itself

@@ -18,11 +18,11 @@ def names(database: Database, user: object) -> list[str]:
 
 def test_a_query_is_kept_renamed_and_deleted(database: Database) -> None:
     ada = a_user(database)
-    kept = saved_queries.save(database, ada.id, "  Top   pages ", "SELECT 1")
+    query = saved_queries.save(database, ada.id, "  Top   pages ", "SELECT 1")
     assert names(database, ada) == ["Top pages"]
-    saved_queries.rename(database, ada.id, kept.id, "Pages")
+    saved_queries.rename(database, ada.id, query.id, "Pages")
     assert names(database, ada) == ["Pages"]
-    saved_queries.delete(database, ada.id, kept.id)
+    saved_queries.delete(database, ada.id, query.id)
     assert names(database, ada) == []
 
 
@@ -35,12 +35,12 @@ def test_a_name_that_is_there_gets_the_new_statement(database: Database) -> None
 
 def test_nobody_sees_or_touches_somebody_elses(database: Database) -> None:
     ada, bob = a_user(database), a_user(database, "bob@example.com", Role.OWNER)
-    kept = saved_queries.save(database, ada.id, "Pages", "SELECT 1")
+    query = saved_queries.save(database, ada.id, "Pages", "SELECT 1")
     assert names(database, bob) == []
     with pytest.raises(NotFound):
-        saved_queries.rename(database, bob.id, kept.id, "Mine")
+        saved_queries.rename(database, bob.id, query.id, "Mine")
     with pytest.raises(NotFound):
-        saved_queries.delete(database, bob.id, kept.id)
+        saved_queries.delete(database, bob.id, query.id)
     saved_queries.save(database, bob.id, "Pages", "SELECT 2")  # one name each
     assert [query.sql for query in saved_queries.list_saved(database, ada.id)] == ["SELECT 1"]
 

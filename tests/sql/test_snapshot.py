@@ -37,9 +37,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def snapshots(warehouse: FilledWarehouse, clock: Clock, tmp_path: Path) -> Iterator[SnapshotCache]:
-    made = SnapshotCache(warehouse.warehouse, tmp_path / "sql.tmp", max_events=3, clock=clock)
-    yield made
-    made.close()
+    cache = SnapshotCache(warehouse.warehouse, tmp_path / "sql.tmp", max_events=3, clock=clock)
+    yield cache
+    cache.close()
 
 
 def ask(
@@ -69,9 +69,9 @@ def test_it_has_the_tables_that_are_described_column_by_column(
     described = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
     described += " ORDER BY table_name, column_index"
     short = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
-    found = [(table, name, short.get(str(kind), kind)) for table, name, kind in ask(snapshots, described)]
+    columns = [(table, name, short.get(str(kind), kind)) for table, name, kind in ask(snapshots, described)]
     ordered = sorted(VIEWS, key=lambda view: view.name)
-    assert found == [(view.name, field.name, field.type) for view in ordered for field in view.columns]
+    assert columns == [(view.name, field.name, field.type) for view in ordered for field in view.columns]
 
 
 def test_only_the_chosen_properties_are_in_it(warehouse: FilledWarehouse, snapshots: SnapshotCache) -> None:
@@ -150,10 +150,10 @@ def test_a_right_that_was_lost_holds_at_once(warehouse: FilledWarehouse, snapsho
 def test_what_was_deleted_is_gone_from_the_next_one(
     warehouse: FilledWarehouse, snapshots: SnapshotCache, clock: Clock
 ) -> None:
-    found: Property = warehouse.property
+    property_: Property = warehouse.property
     warehouse.append([an_event()])
     assert ask(snapshots, COUNT) == [(1,)]
-    service.reset_property(warehouse.database, found.id)
+    service.reset_property(warehouse.database, property_.id)
     warehouse.projector.catch_up()
     clock.now += ALWAYS_FRESH_FOR
     assert ask(snapshots, COUNT) == [(0,)]

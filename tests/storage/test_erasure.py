@@ -53,8 +53,8 @@ def traces(folder: Path, *marks: str) -> list[str]:
 def delete(database: Database, number: int, kind: str) -> None:
     if kind in {"delete", "reset"}:
         with database.session() as session:
-            found = session.get_one(Property, number)
-        (delete_property if kind == "delete" else reset_property)(database, found.id)
+            property_ = session.get_one(Property, number)
+        (delete_property if kind == "delete" else reset_property)(database, property_.id)
     elif kind == "prune":
         prune(database, moment("2025-06-01"))
     else:

@@ -30,9 +30,9 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """The tables of a small history."""
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('generated') / 'proprium.sqlite3'}")
     filled.write(database, 2_000)
-    found = tables(database)
+    contents = tables(database)
     database.close()
-    return found
+    return contents
 
 
 def test_the_generated_rows_are_what_the_event_store_would_write(generated: list[Any], tmp_path: Path):

@@ -65,9 +65,9 @@ def test_the_file_is_copied_before_a_migration(database: Database, tmp_path: Pat
     EventStore(database).append([an_event()])
     migrate(database, tmp_path)
     [copy] = list_backups(database.path, tmp_path)
-    with closing(sqlite3.connect(copy)) as kept:
-        assert kept.execute("SELECT count(*) FROM event").fetchone() == (1,)
-        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
+    with closing(sqlite3.connect(copy)) as backup:
+        assert backup.execute("SELECT count(*) FROM event").fetchone() == (1,)
+        assert backup.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM later").scalar_one() == 0
 
@@ -105,9 +105,9 @@ def test_an_unsupported_database_url_is_rejected_with_a_message(url: str) -> Non
 
 
 def test_only_the_newest_backups_are_kept(database: Database, tmp_path: Path) -> None:
-    made = [create_backup(database, tmp_path, "test") for _ in range(MAX_BACKUPS + 2)]
-    assert list_backups(database.path, tmp_path) == made[-MAX_BACKUPS:]
-    assert all(copy.stat().st_mode & 0o077 == 0 for copy in made[-MAX_BACKUPS:])
+    backups = [create_backup(database, tmp_path, "test") for _ in range(MAX_BACKUPS + 2)]
+    assert list_backups(database.path, tmp_path) == backups[-MAX_BACKUPS:]
+    assert all(copy.stat().st_mode & 0o077 == 0 for copy in backups[-MAX_BACKUPS:])
 
 
 def test_a_copy_holds_no_visitor_key(database: Database, tmp_path: Path) -> None:

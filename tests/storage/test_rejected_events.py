@@ -22,31 +22,31 @@ def pages(database: Database, number: int | None) -> list[str | None]:
 
 
 def test_a_rejected_event_is_listed_with_its_reason(database: Database) -> None:
-    found = create_property(database, "Blog", None)
+    property_ = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
-    refusals.add(found.id, an_outcome(page="/pricing"))
+    refusals.add(property_.id, an_outcome(page="/pricing"))
     assert refusals.flush() == 1
-    (row,) = rejected_events.newest(database, found.number or 0)
+    (row,) = rejected_events.newest(database, property_.number or 0)
     assert (row.reason, row.event, row.page, row.hostname) == ("hostname", "page_view", "/pricing", "x.example")
     assert row.at == moment("09:00", DAY)
 
 
 def test_stored_events_are_not_listed(database: Database) -> None:
-    found = create_property(database, "Blog", None)
+    property_ = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
-    refusals.add(found.id, an_outcome(reason=None))
+    refusals.add(property_.id, an_outcome(reason=None))
     assert refusals.flush() == 0
-    assert pages(database, found.number) == []
+    assert pages(database, property_.number) == []
 
 
 def test_of_many_rejected_events_the_newest_are_stored(database: Database) -> None:
-    found = create_property(database, "Blog", None)
+    property_ = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
     for number in range(500):
-        refusals.add(found.id, an_outcome(page=f"/{number}"))
+        refusals.add(property_.id, an_outcome(page=f"/{number}"))
     assert refusals.flush() == WRITE_BATCH_SIZE
-    assert pages(database, found.number)[0] == "/499"
-    assert len(pages(database, found.number)) == WRITE_BATCH_SIZE
+    assert pages(database, property_.number)[0] == "/499"
+    assert len(pages(database, property_.number)) == WRITE_BATCH_SIZE
 
 
 def test_only_the_newest_of_each_property_are_kept(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -73,10 +73,10 @@ def test_the_list_is_deleted_with_its_property_and_can_be_cleared(database: Data
 
 
 def test_a_rejected_event_of_a_deleted_property_is_skipped(database: Database) -> None:
-    found = create_property(database, "Blog", None)
+    property_ = create_property(database, "Blog", None)
     refusals = RejectedEventBuffer(database)
-    refusals.add(found.id, an_outcome())
-    delete_property(database, found.id)
+    refusals.add(property_.id, an_outcome())
+    delete_property(database, property_.id)
     assert refusals.flush() == 0
 
 

@@ -117,6 +117,6 @@ def test_a_change_stores_its_detail(database: Database) -> None:
     with database.write_transaction() as session:
         session.add(StorageChange(kind=ChangeKind.VISITOR_ERASED, property=1, detail={"visitor": -(2**63)}))
     with database.session() as session:
-        found = session.get(StorageChange, 1)
-    assert found is not None
-    assert found.detail == {"visitor": -(2**63)}
+        change = session.get(StorageChange, 1)
+    assert change is not None
+    assert change.detail == {"visitor": -(2**63)}

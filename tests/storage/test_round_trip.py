@@ -43,8 +43,8 @@ def is_usable(value: Any, column: str) -> bool:
 
 
 def vars_of(event: Event) -> dict[str, Any]:
-    kept = ("id", "property", "event", "created_at", "identity", "visitor")
-    return {name: getattr(event, name) for name in kept}
+    names = ("id", "property", "event", "created_at", "identity", "visitor")
+    return {name: getattr(event, name) for name in names}
 
 
 def store_and_read(database: Database, *events: Event) -> list[StoredEvent]:

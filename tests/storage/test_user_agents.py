@@ -48,9 +48,9 @@ def test_a_user_agent_that_returns_during_its_deletion_stays(database: Database,
     retention.delete_property_events(database, 2)
 
     def look_and_store(searched: Database) -> tuple[int, list[int]]:
-        found = look(searched)
+        ids = look(searched)
         store.append([an_event(user_agent="rare")])
-        return found
+        return ids
 
     monkeypatch.setattr(user_agents, "_find_unused_ids", look_and_store)
     assert delete_unused_user_agents(database) == 0

@@ -38,17 +38,17 @@ class Nowhere:
 
 def collect(database: Database, *bodies: bytes) -> list[StoredEvent]:
     """Sends each body to one property and reads what became of all of them."""
-    made = a_property(database)
-    pipeline, rules = Pipeline(Nowhere(), VisitorKeys(database)), PropertyRules(made.id, made.number or 0)
+    property_ = a_property(database)
+    pipeline, rules = Pipeline(Nowhere(), VisitorKeys(database)), PropertyRules(property_.id, property_.number or 0)
     sender = RequestContext(
         received_at=moment("09:00"), address="192.0.2.7", user_agent=CHROME, origin_host="example.com"
     )
-    own = b'"collectorId": "%s"' % str(made.id).encode()
+    own = b'"collectorId": "%s"' % str(property_.id).encode()
     hits = [hit for body in bodies for hit in parse_body(body.replace(b'"collectorId": "ID"', own), sender)]
     store = EventStore(database)
     assert all(store.append([pipeline.run(hit, rules) for hit in hits]))
     store.close()
-    return list(read_events(database, made.number))
+    return list(read_events(database, property_.number))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)

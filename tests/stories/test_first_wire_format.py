@@ -52,12 +52,12 @@ def test_the_seeds_tag_and_wire_format_are_stored_and_counted(browser: Browser, 
 
 def as_the_seed_sent(property_id: str) -> list[dict[str, Any]]:
     """No id, no hostname, no view_id; the text of clicks; a user that is a number first and a text later."""
-    seen = {"url": "/shop", "title": "Shop", "referrer": "", "screen_width": 1280, "screen_height": 800}
+    page = {"url": "/shop", "title": "Shop", "referrer": "", "screen_width": 1280, "screen_height": 800}
     events: list[tuple[str, dict[str, Any] | None]] = [
-        ("session_start", {**seen, "user_id": 42, "utm_source": "undefined"}),
-        ("page_view", {**seen, "user_id": 42}),
+        ("session_start", {**page, "user_id": 42, "utm_source": "undefined"}),
+        ("page_view", {**page, "user_id": 42}),
         ("click", {"user_id": 42, "url": "/shop", "text": "Buy now", "x": 1, "y": 2}),
-        ("page_view", {**seen, "user_id": "42", "url": "/basket"}),
+        ("page_view", {**page, "user_id": "42", "url": "/basket"}),
         ("page_leave", {"user_id": "42", "url": "/basket", "time_on_page": 5_000}),
     ]
     known = [{"collectorId": property_id, "event": name, "data": data} for name, data in events]

@@ -102,8 +102,8 @@ def test_a_large_body_is_refused_and_an_import_is_not(server: Running, proxy: in
     key = server.proprium("key", "add", "shop", "--property", property_id, "--write")
     event = {"collectorId": property_id, "event": "order", "data": {"note": "x" * 3_800}}
     with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
-        taken = client.post(f"{url}/api/v1/events", content=json.dumps([event] * 1_000))
-        assert (taken.status_code, taken.json()["stored"]) == (200, 1_000)
+        response = client.post(f"{url}/api/v1/events", content=json.dumps([event] * 1_000))
+        assert (response.status_code, response.json()["stored"]) == (200, 1_000)
         assert client.post(f"{url}/api/v1/events", content=b"a" * 6_000_000).status_code in TOO_LARGE
         assert client.post(f"{url}/auth/login", content=b"a" * 2_000_000).status_code in TOO_LARGE
 

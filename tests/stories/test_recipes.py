@@ -176,8 +176,8 @@ def test_a_single_page_app_reports_its_routes_by_itself_or_from_its_router(
 def test_a_picture_counts_a_page_view(recipes: Recipes, site: Site, page: Page) -> None:
     site.pages["/"] = recipes.snippets.pixel()
     page.goto(site.url)
-    seen = recipes.one("page_view")
-    assert (seen.data["url"], seen.country) == ("/newsletter/may", "DE")
+    view = recipes.one("page_view")
+    assert (view.data["url"], view.country) == ("/newsletter/may", "DE")
 
 
 def test_the_lines_for_a_policy_let_script_event_and_picture_through(recipes: Recipes, site: Site, page: Page) -> None:

@@ -133,16 +133,16 @@ def erase_visitors(database: Database, victim: Victim) -> None:
 def test_while_a_server_runs_and_after_its_restart(stored: Database) -> None:
     folder = stored.path.parent
     stays = a_victim(stored, "Stays")
-    gone = [a_victim(stored, "Deleted"), a_victim(stored, "Reset"), a_victim(stored, "Erased", people=8)]
-    gone.append(a_victim(stored, "Pruned", "2024-05-01"))
-    deleted, reset, erased, _ = gone
+    victims = [a_victim(stored, "Deleted"), a_victim(stored, "Reset"), a_victim(stored, "Erased", people=8)]
+    victims.append(a_victim(stored, "Pruned", "2024-05-01"))
+    deleted, reset, erased, _ = victims
     erased.refused = secrets.token_urlsafe(24)  # nobody is named by what was refused, so that it stays
     create_backup(stored, folder, "before-test")
     env = {"TMPDIR": str(folder / "tmp")}
     Running(folder, env=env).proprium("warehouse", "rebuild")  # else all of it stands in the warehouse's log alone
     with running(folder, env=env) as server:
         wait_until_counted(server)
-        before = traces(folder, gone)
+        before = traces(folder, victims)
         assert {"proprium.sqlite3", "warehouse.duckdb"} <= before.keys(), before
         assert any(name.endswith(".bak") for name in before), before
 
@@ -151,13 +151,13 @@ def test_while_a_server_runs_and_after_its_restart(stored: Database) -> None:
         erase_visitors(stored, erased)
         prune(stored, moment("2025-01-01"))
 
-        assert gone_within(folder, gone, WITHIN_S) == {}
+        assert gone_within(folder, victims, WITHIN_S) == {}
         assert count_events(stored, stays.number) == PEOPLE
         assert wait_until_counted(server) == (2 * PEOPLE // 3, PEOPLE // 3)
     with running(folder, env=env) as server:
         assert wait_until_counted(server) == (2 * PEOPLE // 3, PEOPLE // 3)
-        assert traces(folder, gone) == {}
-    assert traces(folder, gone) == {}
+        assert traces(folder, victims) == {}
+    assert traces(folder, victims) == {}
     assert all(name in traces(folder, [stays]) for name in ("proprium.sqlite3", "warehouse.duckdb"))
     [copy] = list_backups(stored.path, folder)
     assert traces(folder, [stays])[copy.name] >= PEOPLE
