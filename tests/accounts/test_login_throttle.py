@@ -107,8 +107,8 @@ def test_checking_the_limit_does_not_count_as_an_attempt(throttle: LoginThrottle
         throttle.check(ADA, "192.0.2.7")
 
 
-def test_memory_is_bounded_with_a_hundred_thousand_addresses(throttle: LoginThrottle) -> None:
-    for number in range(100_000):
+def test_memory_is_bounded_with_more_addresses_than_counters(throttle: LoginThrottle) -> None:
+    for number in range(25_000):
         throttle.count_attempt(f"user{number}@example.com", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1")
     assert throttle.counter_count <= 3 * 20_000
 
@@ -135,9 +135,9 @@ def test_a_revoked_key_is_limited_like_an_unknown_one() -> None:
     throttle.check("key", "192.0.2.8")
 
 
-def test_memory_is_bounded_with_a_hundred_thousand_unknown_keys() -> None:
+def test_memory_is_bounded_with_more_unknown_keys_than_counters() -> None:
     throttle = ApiKeyThrottle()
-    for number in range(100_000):
+    for number in range(25_000):
         throttle.record_failure("key", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1")
         throttle.record_success(f"key {number}")
     assert throttle.counter_count <= 20_000 + MAX_VALID_KEYS

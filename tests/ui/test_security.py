@@ -86,13 +86,13 @@ async def test_ipv6_networks_and_spellings_share_a_rate_limit(addresses: list[st
         assert (await client.get("/")).status_code == 200
 
 
-async def test_memory_is_bounded_with_a_hundred_thousand_clients() -> None:
+async def test_memory_is_bounded_with_more_clients_than_counters() -> None:
     async def nothing(*_: object) -> None:
         pass
 
-    networks = (f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1" for number in range(100_000))
+    networks = (f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1" for number in range(25_000))
     app = PageRateLimit(nothing, address_of=lambda _: next(networks))
-    for _ in range(100_000):
+    for _ in range(25_000):
         await app({"type": "http", "method": "GET", "path": "/"}, nothing, nothing)  # type: ignore[arg-type]
     assert len(app.limiter.storage) <= 20_000  # type: ignore[arg-type]
 
