@@ -52,13 +52,12 @@ async def test_each_request_gets_its_own_flags() -> None:
     sink = Sink()
     writer = GroupCommit(sink)
     writer.start()
-    first, second = events(2), events(1)
-    assert list(await writer.append(first)) == [True, True]
-    answers = await asyncio.gather(
-        writer.append([first[0], second[0]]), writer.append([first[1]]), writer.append(second)
-    )
+    old, new = events(2), events(3)
+    assert list(await writer.append(old)) == [True, True]
+    requests = ([old[0], new[0]], [old[1]], [new[1], old[0]], [new[2]])  # no two expect the same flags
+    answers = await asyncio.gather(*(writer.append(request) for request in requests))
     writer.stop()
-    assert [list(answer) for answer in answers] == [[False, True], [False], [False]]
+    assert [list(answer) for answer in answers] == [[False, True], [False], [True, False], [True]]
 
 
 async def test_no_request_is_answered_before_the_commit() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.period import Interval, custom_period
-from proprium.metrics.results import Metric
+from proprium.metrics.results import Dimension, Metric
 from tests.metrics.conftest import Past
 from tests.support.builders import an_event
 
@@ -94,6 +94,29 @@ def test_a_day_has_a_bucket_for_each_hour_of_its_clock(past: Past, zone: str, da
     assert list(series.values) == [
         sum(start <= at < end for at in inside) for start, end in zip(starts, ends, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [
+        ("Pacific/Auckland", "2026-11-01 11:00"),  # 2 November there
+        ("America/Los_Angeles", "2026-11-02 08:00"),
+        ("Asia/Kolkata", "2026-11-01 18:30"),
+    ],
+)
+def test_two_hits_around_local_midnight_are_on_two_days(past: Past, zone: str, midnight: str) -> None:
+    """Wherever days are told apart; in UTC both hits are on one day."""
+    past.timezone = zone
+    at = datetime.fromisoformat(midnight).replace(tzinfo=UTC)
+    past.append(an_event("ada", at=at - timedelta(minutes=10)), an_event("bob", at=at + timedelta(minutes=10)))
+    both_days, second_day = "from=2026-11-01&to=2026-11-02&interval=day", "from=2026-11-02&to=2026-11-02"
+    series = past.timeline(both_days, LATER)
+    assert [series[metric].values for metric in (Metric.PAGE_VIEWS, Metric.VISITORS, Metric.SESSIONS)] == [(1, 1)] * 3
+    assert past.totals(second_day, LATER).value(Metric.VISITORS) == 1
+    weekdays = past.table(Dimension.WEEKDAY, both_days, LATER)
+    assert {row.label: row.numbers[Metric.PAGE_VIEWS] for row in weekdays.rows} == {"Sunday": 1, "Monday": 1}
+    hours = past.table(Dimension.WEEKDAY_HOUR, both_days, LATER)
+    assert {row.label for row in hours.rows} == {"Sunday 23:00", "Monday 00:00"}
 
 
 def test_the_hour_that_the_clock_shows_twice_is_two_buckets(past: Past) -> None:

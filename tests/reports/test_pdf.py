@@ -92,7 +92,8 @@ async def test_a_browser_that_hangs_is_ended_with_all_its_children(tmp_path: Pat
     pids = tmp_path / "pids"
     hanging = a_browser(tmp_path, f"sleep 600 & echo $! > {pids}; echo $$ >> {pids}; wait")
     with pytest.raises(PrintFailed, match=r"within 0\.5 seconds"):
-        await print_html("<p>", hanging, timeout_s=0.5)
+        async with asyncio.timeout(30):  # without a deadline of its own it would hang here, and the whole run with it
+            await print_html("<p>", hanging, timeout_s=0.5)
     for pid in pids.read_text().split():
         assert await has_ended(int(pid))
 

@@ -75,6 +75,18 @@ def opened_connections(database: Database) -> list[sqlite3.Connection]:
     return connections
 
 
+def test_every_connection_syncs_each_commit_to_the_disk(database: Database) -> None:
+    """FULL (2): with NORMAL, a power cut takes back what was acknowledged since the last checkpoint."""
+    store, connections = EventStore(database), opened_connections(database)
+    store.append([an_event()])
+    with database.write_transaction() as session:
+        connections.append(session.connection().connection.driver_connection)  # type: ignore[arg-type]
+    assert len(connections) >= 2
+    for connection in connections:
+        pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")]
+        assert pragmas == [2, "wal"]
+
+
 def test_a_full_disk_takes_nothing_and_recovers(database: Database) -> None:
     store, connections = EventStore(database), opened_connections(database)
     store.append([an_event()])
