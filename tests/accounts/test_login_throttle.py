@@ -99,6 +99,25 @@ def test_a_known_browser_has_a_limit_too(throttle: LoginThrottle) -> None:
     throttle.count_attempt(ADA, "203.0.113.1")  # and it has not used up the limit of the account
 
 
+def test_a_right_password_does_not_reset_the_limit_of_the_address_or_of_the_account(throttle: LoginThrottle) -> None:
+    """Else an attacker signs in with an account of their own now and then, and guesses without end."""
+    for number in range(50):
+        throttle.count_attempt(f"user{number}@example.com", "192.0.2.7")
+    throttle.record_success("attacker@example.com", "192.0.2.7")
+    with pytest.raises(TooManyAttempts):
+        throttle.count_attempt("one.more@example.com", "192.0.2.7")
+    exhaust(throttle)
+    throttle.record_success(ADA, "203.0.113.1")
+    with pytest.raises(TooManyAttempts):
+        throttle.count_attempt(ADA, "203.0.113.2")
+
+
+def test_a_right_password_resets_the_limit_of_its_account_at_that_address(throttle: LoginThrottle) -> None:
+    assert guess(throttle, 9) == 0
+    throttle.record_success(ADA, "192.0.2.7")
+    assert guess(throttle, 10) == 0
+
+
 def test_checking_the_limit_does_not_count_as_an_attempt(throttle: LoginThrottle) -> None:
     for _ in range(1_000):
         throttle.check(ADA, "192.0.2.7")

@@ -50,6 +50,17 @@ async def until(happened: object, timeout_s: float = 5) -> None:
             await asyncio.sleep(0.005)
 
 
+def test_the_projector_may_outlive_the_event_loop() -> None:
+    async def open_page() -> LiveQueries:
+        live_queries = LiveQueries(min_interval_s=GAP_S)
+        live_queries.subscribe(7, "visitors", Question(1), lambda _: None)
+        return live_queries
+
+    live_queries = asyncio.run(open_page())
+    live_queries.invalidate([7])
+    live_queries.close()
+
+
 async def test_a_page_gets_the_first_and_each_new_result(live_queries: LiveQueries) -> None:
     question, results = Question(1), []
     live_queries.subscribe(7, "visitors", question, results.append)

@@ -62,6 +62,18 @@ def test_every_metric_sorts_and_what_is_not_known_comes_last(past: Past) -> None
             assert all(row.numbers[metric] is None for row in found.rows[len(known) :])
 
 
+@pytest.mark.parametrize("ascending", [False, True])
+def test_values_without_the_metric_come_last_in_either_order(past: Past, ascending: bool) -> None:
+    past.append(
+        an_event("ada", page="/unmeasured"),
+        *(an_event("bob", page=page, view_id=page) for page in ("/short", "/long")),
+        an_event("bob", page="/short", view_id="/short", event="page_leave", time_on_page=5_000, at="09:01"),
+        an_event("bob", page="/long", view_id="/long", event="page_leave", time_on_page=9_000, at="09:02"),
+    )
+    table = past.table(Dimension.PAGE, metrics=[Metric.TIME_ON_PAGE], sort=Metric.TIME_ON_PAGE, ascending=ascending)
+    assert values(table) == [*(("/short", "/long") if ascending else ("/long", "/short")), "/unmeasured"]
+
+
 def test_only_the_requested_metrics_are_returned(past: Past) -> None:
     past.append(an_event())
     found = past.table(Dimension.PAGE, metrics=[Metric.BOUNCE_RATE, Metric.VISITORS])
