@@ -63,6 +63,14 @@ async def test_thirty_at_once_from_one_address_are_four_reports_and_26_refusals(
     assert desk.queue.in_progress == 0
 
 
+async def test_addresses_whose_reports_have_ended_leave_nothing_in_memory() -> None:
+    queue = ReportQueue()
+    for number in range(50):
+        async with queue.turn(anonymous(f"203.0.113.{number}")):
+            pass
+    assert len(queue._in_progress) == 0  # a Counter keeps entries of 0
+
+
 async def test_a_refusal_says_when_to_try_again() -> None:
     desk = Desk()
     tasks = desk.ask(anonymous("203.0.113.7"), 4)
