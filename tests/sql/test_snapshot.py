@@ -115,9 +115,13 @@ def test_a_period_begins_at_midnight_of_the_property(warehouse: FilledWarehouse,
     assert len(ask(snapshots, "SELECT page FROM events", days=2)) == 2
 
 
-def test_properties_of_several_zones_are_asked_in_utc() -> None:
-    assert SnapshotScope((OURS,)).timezone == "Europe/Berlin"
-    assert SnapshotScope((OURS, THEIRS)).timezone == "UTC"
+@pytest.mark.parametrize("zones", [("Europe/Berlin", "Asia/Tokyo"), ("Asia/Tokyo", "Europe/Berlin")])
+def test_properties_of_different_time_zones_are_read_in_utc(zones: tuple[str, str]) -> None:
+    properties = tuple(replace(OURS, timezone=zone) for zone in zones)
+    scope = SnapshotScope(properties, days=1)
+    assert scope.timezone == "UTC"
+    assert scope.start(datetime(2026, 11, 2, 23, 30, tzinfo=UTC)) == datetime(2026, 11, 2, tzinfo=UTC)
+    assert SnapshotScope(properties[:1]).timezone == zones[0]
 
 
 def test_it_is_taken_again_while_nothing_happens_but_not_for_long(
