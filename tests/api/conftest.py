@@ -74,10 +74,10 @@ def app(collector_parts: CollectorParts, warehouse: FilledWarehouse) -> FastAPI:
 def app_of(filled: FilledWarehouse, collector_parts: CollectorParts, now: datetime, **options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
     known = {"clock": lambda: now, **options}
-    property_ = api_app.build(
+    api = api_app.build(
         filled.database, collector_parts.collector, filled.warehouse, name_lookup(ATLAS), SERVER, **known
     )
-    app.mount(api_app.PREFIX, property_)
+    app.mount(api_app.PREFIX, api)
     problems.install(app)  # as the pages' app answers: a mounted app does not see a path with a line break
     return app
 

@@ -96,6 +96,12 @@ def test_the_bounce_rate_is_the_share_of_bounces_and_engagement_the_rest(past: P
     assert (found.bounce_rate, found.engagement_rate) == (75.0, 25.0)
 
 
+@pytest.mark.parametrize(("engaged_ms", "bounce_rate"), [(9_999, 100.0), (10_000, 0.0)])
+def test_a_visit_engaged_for_the_whole_threshold_is_no_bounce(past: Past, engaged_ms: int, bounce_rate: float) -> None:
+    past.append(an_event(), an_event(at="09:01", event="page_leave", time_on_page=engaged_ms))
+    assert past.totals().bounce_rate == bounce_rate
+
+
 def test_visit_duration_runs_to_the_last_activity_and_a_leave_is_activity(past: Past) -> None:
     past.append(an_event(at="09:00"), an_event(at="09:04", event="page_leave", time_on_page=5_000))
     assert past.totals().visit_duration == 240.0

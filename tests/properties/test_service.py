@@ -195,6 +195,12 @@ def test_a_page_with_an_outdated_list_publishes_no_key_again(database: Database)
     assert service.set_data_key_public(database, known.id, "plan", True).public_data_keys == ["plan"]
 
 
+def test_publishing_or_hiding_a_data_key_leaves_the_others_as_they_are(database: Database) -> None:
+    known = service.update_settings(database, a_property(database).id, public_data_keys=["coupon", "plan"])
+    assert service.set_data_key_public(database, known.id, "size", True).public_data_keys == ["coupon", "plan", "size"]
+    assert service.set_data_key_public(database, known.id, "plan", False).public_data_keys == ["coupon", "size"]
+
+
 def test_a_missing_property_cannot_be_changed(database: Database) -> None:
     with pytest.raises(PropertyNotFound, match="may have been deleted"):
         service.rename(database, uuid4(), "Ghost")
