@@ -25,6 +25,18 @@ async def test_a_subscriber_gets_the_hits_of_its_property_only() -> None:
     assert outcomes == ["stored"]
 
 
+def test_the_collector_may_outlive_the_event_loop_of_a_subscriber() -> None:
+    feed: HitFeed[str] = HitFeed()
+    property_id = uuid4()
+
+    async def open_page() -> None:
+        feed.subscribe(property_id, lambda _: None)
+
+    asyncio.run(open_page())
+    feed.publish(property_id, "stored")
+    assert feed.recent(property_id) == ["stored"]
+
+
 @pytest.mark.parametrize(("sent", "expected_count"), [(3, 3), (50, 20)])
 async def test_a_late_subscriber_sees_the_latest_hits(sent: int, expected_count: int) -> None:
     feed: HitFeed[int] = HitFeed(max_hits_per_property=20)

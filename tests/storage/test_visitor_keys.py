@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+
+from sqlmodel import Session
 
 from proprium.properties.service import delete_property
 from proprium.storage.database import Database
@@ -17,6 +21,21 @@ def test_every_process_has_the_same_key(database: Database) -> None:
     first, second = VisitorKeys(database), VisitorKeys(Database(database.url))
     assert first.key(1, MONDAY) == second.key(1, MONDAY)
     assert len(first.key(1, MONDAY)) == 32
+
+
+def test_processes_that_create_a_key_at_once_have_the_same(database: Database) -> None:
+    """The second finds no key before the first has stored one, and waits for the write lock."""
+    first, late = VisitorKeys(database), VisitorKeys(Database(database.url))
+    created: list[bytes] = []
+
+    @contextmanager
+    def first_creates_it_meanwhile() -> Iterator[Session]:
+        created.append(first.key(1, MONDAY))
+        with Database(database.url).write_transaction() as session:
+            yield session
+
+    late._database.write_transaction = first_creates_it_meanwhile  # type: ignore[method-assign]
+    assert late.key(1, MONDAY) == created[0]
 
 
 def test_properties_and_days_have_keys_of_their_own(database: Database) -> None:
@@ -34,6 +53,7 @@ def test_a_key_lives_until_the_next_local_day_ends(database: Database) -> None:
     assert keys.key(number, MONDAY) == monday
     assert keys.destroy_expired(moment("2026-11-03 11:00")) == 1
     assert VisitorKeys(database).key(number, MONDAY) != monday
+    assert keys.key(number, MONDAY) != monday, "it stayed in memory"
 
 
 def test_a_destroyed_key_is_nowhere_on_disk(database: Database) -> None:

@@ -149,3 +149,12 @@ def test_the_cache_of_a_property_serves_nothing_that_was_read_before_a_change() 
     late = memo.for_property(1)
     assert late.get_or_compute("question", None, lambda: 8) == 8
     assert memo.for_property(1).get("question") == 8
+
+
+def test_the_results_that_were_read_last_stay() -> None:
+    cache = QueryCache()
+    for number in range(MAX_CACHED_RESULTS):
+        cache.put(number, 1, LAST_WEEK, cache.current_version(), f"result {number}")
+    assert cache.get(0) == "result 0"
+    cache.put("one more", 1, LAST_WEEK, cache.current_version(), "result")
+    assert (cache.get(0), cache.get(1)) == ("result 0", None)
