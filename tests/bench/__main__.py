@@ -11,7 +11,7 @@ BENCHMARKS = (
     "bench_lag",
     "bench_burst",
     "bench_pages",
-    "bench_first_paint",
+    "bench_paint",
     "bench_script",
     "bench_size",
     "bench_rebuild",

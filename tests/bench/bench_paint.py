@@ -1,4 +1,4 @@
-"""How soon a slow browser shows something, and whether it moves: `python -m tests.bench.bench_first_paint`.
+"""How soon a slow browser shows something, and whether it moves: `python -m tests.bench.bench_paint`.
 
 Chromium's throttle: 300 KB/s, 100 ms of latency, the processor four times slower, an empty cache.
 """
