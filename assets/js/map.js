@@ -95,7 +95,7 @@ export default {
       const coloured = this.data.map((trace) => (trace.type === "choropleth" ? { ...trace, geojson } : trace));
       const layers = [landLayer(geojson, ...this.colours()), ...coloured];
       await Plotly.react(this.$el, layers, JSON.parse(JSON.stringify(this.layout)), CONFIG); // Plotly writes into it
-      if (!this.drawn) this.$el.on("plotly_click", (event) => this.pick(event.points[0]));
+      if (!this.drawn) this.$el.on("plotly_click", (event) => this.pick(event.points[0], event.event));
       this.drawn = Plotly;
       this.$el.dataset.drawn = this.topology; // for tests: what is on the screen
     },
@@ -104,9 +104,21 @@ export default {
       const own = getComputedStyle(this.$el); // before the server knows whether the page is dark
       return [own.getPropertyValue("--soft").trim(), { ...this.border, color: own.getPropertyValue("--card").trim() }];
     },
-    pick(point) {
+    pick(point, cause) {
       const location = point?.customdata?.[0];
-      if (location) this.$emit("pick", { location });
+      if (!location || !this.isSecondTap(location, cause)) return;
+      this.drawn.Fx.unhover(this.$el); // or the tooltip of the country stays over the map of its regions
+      this.$emit("pick", { location });
+    },
+    // The first touch of a place only shows its tooltip. Plotly reports a touch twice: as a touch and as a click.
+    isSecondTap(location, cause = {}) {
+      const isTouch = cause.pointerType === "touch" || cause.sourceCapabilities?.firesTouchEvents
+        || cause.type?.startsWith("touch") || matchMedia("(hover: none)").matches;
+      if (!isTouch) return true;
+      const now = performance.now(), last = this.tap ?? {};
+      if (last.location === location && now - last.at < 400) return false;
+      this.tap = last.location === location ? {} : { location, at: now };
+      return last.location === location;
     },
   },
 };

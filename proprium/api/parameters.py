@@ -65,9 +65,14 @@ DIMENSION = _path_parameter(
 
 _DATE_SCHEMA = {"type": "string", "format": "date"}
 FROM = _query_parameter(
-    "from", "First day, instead of period; in the time zone of the query.", "2026-01-01", **_DATE_SCHEMA
+    "from",
+    "First day, or a time such as 2026-01-01T14:00, instead of period; in the time zone of the query.",
+    "2026-01-01",
+    **_DATE_SCHEMA,
 )
-TO = _query_parameter("to", "Last day, inclusive. Defaults to today.", "2026-01-31", **_DATE_SCHEMA)
+TO = _query_parameter(
+    "to", "Last day, inclusive, or a time, exclusive. Defaults to today.", "2026-01-31", **_DATE_SCHEMA
+)
 TIMEZONE = _query_parameter(
     "timezone", "Time zone in which days begin. Defaults to the property's.", "Europe/Berlin", type="string"
 )

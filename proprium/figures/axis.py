@@ -8,19 +8,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from proprium.figures import numbers
 from proprium.i18n import N_
 from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric, Unit
 from proprium.metrics.query.period import Interval
 
-MAX_LABELS = 6  # as many as fit on a phone
+MAX_LABELS = 13
+MAX_LABELS_IN_PRINT = 9
+MAX_LABELS_ON_PHONE = 7
 _DURATION_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _STEPS_BY_INTERVAL: dict[Interval, tuple[int, ...]] = {
     Interval.MINUTE: (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440),
     Interval.HOUR: (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168),
-    Interval.DAY: (1, 2, 3, 7, 14, 28, 56, 91, 182),
-    Interval.WEEK: (1, 2, 4, 8, 13, 26, 52),
+    Interval.DAY: (1, 2, 3, 4, 7, 14, 28),
+    Interval.WEEK: (1, 2),
     Interval.MONTH: (1, 2, 3, 4, 6, 12, 24, 60),
 }
 HOVER_FORMATS: dict[Interval, str] = {
@@ -69,23 +72,33 @@ def value_labels(ticks: Sequence[float], metric: Metric) -> list[str]:
     return [numbers.short(tick) if tick >= 10_000 else numbers.exact(tick) for tick in ticks]
 
 
-def time_ticks(starts: Sequence[datetime], interval: Interval) -> list[datetime]:
-    """Returns the buckets with a label: regular, at most MAX_LABELS, on round hours, months and quarters."""
+def time_ticks(starts: Sequence[datetime], interval: Interval, max_labels: int = MAX_LABELS) -> list[datetime]:
+    """Returns the buckets with a label: regular, at most `max_labels`, on round hours, months and quarters."""
     match interval:
         case Interval.MINUTE:
             bucket_numbers = [start.hour * 60 + start.minute for start in starts]
         case Interval.HOUR:
             bucket_numbers = [start.date().toordinal() * 24 + start.hour for start in starts]
         case Interval.MONTH:
-            bucket_numbers = [start.year * 12 + start.month - 1 for start in starts]
-        case _:  # days and weeks, counted from the second bucket on, so that the first label is not cut at the edge
-            bucket_numbers = list(range(-1, len(starts) - 1))
+            bucket_numbers = [_month_number(start) for start in starts]
+        case _:
+            bucket_numbers = list(range(len(starts)))
     for step in _STEPS_BY_INTERVAL[interval]:
         ticks = [start for start, number in zip(starts, bucket_numbers, strict=True) if number % step == 0]
-        if len(ticks) <= MAX_LABELS:
+        if len(ticks) <= max_labels:
             return ticks
-    stride = math.ceil(len(starts) / MAX_LABELS)
+    if interval in {Interval.DAY, Interval.WEEK}:  # too long to be counted in days: the first bucket of a month
+        firsts = [later for earlier, later in pairwise(starts) if _month_number(earlier) != _month_number(later)]
+        for step in _STEPS_BY_INTERVAL[Interval.MONTH]:
+            ticks = [start for start in firsts if _month_number(start) % step == 0]
+            if 0 < len(ticks) <= max_labels:
+                return ticks
+    stride = math.ceil(len(starts) / max_labels)
     return list(starts[::stride])
+
+
+def _month_number(moment: datetime) -> int:
+    return moment.year * 12 + moment.month - 1
 
 
 def time_labels(ticks: Sequence[datetime], interval: Interval) -> list[str]:

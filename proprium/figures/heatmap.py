@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from calendar import day_abbr
+from html import escape
 
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis
 from proprium.i18n import gettext as _
@@ -15,10 +16,11 @@ HOURS = tuple(f"{hour:02d}" for hour in range(24))
 WEEKDAYS = tuple(str(day) for day in range(1, 8))  # Monday first
 
 
-def heatmap(cells: Breakdown, look: Look) -> Figure:
+def heatmap(cells: Breakdown, look: Look, *, hint: str = "") -> Figure:
     """Draws a breakdown by Dimension.WEEKDAY_HOUR; hours without a row are empty.
 
-    The colour follows the square root of the count, so that one busy hour does not hide the differences of the others.
+    `hint` is the last line of every tooltip. The colour follows the square root of the count, so that one busy hour
+    does not hide the differences of the others.
     """
     counts = {row.value: row.count for row in cells.rows}
     colours = look.value
@@ -44,7 +46,9 @@ def heatmap(cells: Breakdown, look: Look) -> Figure:
             ]
             for day in WEEKDAYS
         ],
-        "hovertemplate": "<b>%{customdata[1]}</b><br>%{customdata[2]}<extra></extra>",
+        "hovertemplate": "<b>%{customdata[1]}</b><br>%{customdata[2]}"
+        + (f"<br><i>{escape(hint)}</i>" if hint else "")
+        + "<extra></extra>",
     }
     figure_layout = layout(
         look,

@@ -80,9 +80,10 @@ def _styles(look: Look) -> tuple[Figure, Figure, Figure]:
     tick_font = {"color": colours.muted, "size": 11.5}
     layout = go.Layout(
         paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        # The card's own colour: Plotly draws a hover line's edge in it, and a transparent one as white.
+        plot_bgcolor=colours.card,
         font={"family": FONT, "size": 12, "color": colours.muted},
-        margin={"l": 44, "r": 12, "t": 10, "b": 28, "pad": 4},
+        margin={"l": 44, "r": 24, "t": 10, "b": 28, "pad": 4},
         hoverlabel={
             "bgcolor": colours.card,
             "bordercolor": colours.line,
@@ -95,7 +96,16 @@ def _styles(look: Look) -> tuple[Figure, Figure, Figure]:
         colorway=[colours.accent, colours.muted],
     )
     x_axis = go.layout.XAxis(
-        showgrid=False, zeroline=False, fixedrange=True, automargin=False, ticks="", showline=False
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        automargin=False,
+        ticks="",
+        showline=False,
+        spikecolor=colours.muted,
+        spikethickness=1,
+        spikedash="solid",
+        spikemode="across",
     )
     y_axis = go.layout.YAxis(
         gridcolor=colours.grid,

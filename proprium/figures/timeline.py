@@ -1,6 +1,7 @@
-"""Time series chart of the dashboard: a smooth line with a gradient fill.
+"""Time series chart of the dashboard: a line with a gradient fill.
 
-The compared period is dotted, the bucket that is still running is dashed.
+Lines between the counts are straight: a curve would show numbers that never were. The compared period is dotted, the
+bucket that is still running is dashed. One invisible trace has the tooltips, so that they look the same in every theme.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from itertools import zip_longest
 
 from proprium.figures import axis, numbers
 from proprium.figures.template import CONFIG, Figure, Look, layout, time_axis, value_axis
+from proprium.figures.wording import change_text
 from proprium.i18n import gettext as _
+from proprium.metrics.comparison import ChangeFormat, change
 from proprium.metrics.query.period import Interval
 from proprium.metrics.results import Metric, Series
 
 HEIGHT = 280
-MAX_SMOOTH_BUCKETS = 200  # with more buckets a spline takes time without a visible difference
-MIN_SMOOTH_SHARE = 0.1  # of the highest value; with lower values a spline would swing below zero
 
 _Values = Sequence[float | None]
 
@@ -30,39 +32,44 @@ def timeline(
     interval: Interval,
     *,
     title: str | None = None,
+    starts: Sequence[datetime] = (),
+    max_labels: int = axis.MAX_LABELS_IN_PRINT,
+    hint: str = "",
 ) -> Figure:
     """Draws one metric over the period.
 
     `previous` is overlaid bucket by bucket, regardless of its dates. `title` replaces the name of the metric, for a
-    custom event.
+    custom event. `starts` are all buckets of the period, where it goes on after the series: the rest of today. `hint`
+    is the last line of every tooltip.
     """
     name = title if title is not None else _(numbers.METRIC_TITLES[metric])
-    times = [_wall_clock(start) for start in series.starts]
-    data = _current_traces(times, series, metric, escape(name), look)
+    starts = starts if len(starts) > len(series.starts) else series.starts
+    times = [_wall_clock(start) for start in starts]
+    data = _current_traces(times[: len(series.values)], series, look)
     if previous is not None:
-        count = min(len(times), len(previous.values))
-        values = previous.values[:count]
-        dotted = {**_line_shape(values), "dash": "dot"}
+        values = previous.values[: len(times)]
         previous_trace = {
-            **_line_trace(times[:count], values, dotted, look.value.muted, 1.4),
+            **_line_trace(times[: len(values)], values, look.value.muted, 1.4, dash="dot"),
             "opacity": 0.65,
             "name": _("Compared period"),
-            "customdata": [numbers.format_metric_exact(metric, value) for value in values],
-            "hovertemplate": _("Compared period: {value}", value="%{customdata}") + "<extra></extra>",
+            "hoverinfo": "skip",
         }
         data = [previous_trace, *data]
-    return {"data": data, "layout": _layout(series, previous, metric, look, interval), "config": CONFIG}
+    data.append(_hover_trace(times, series, previous, metric, escape(name), interval, hint))
+    return {
+        "data": data,
+        "layout": _layout(starts, series, previous, metric, look, interval, max_labels),
+        "config": CONFIG,
+    }
 
 
-def _current_traces(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
+def _current_traces(times: list[str], series: Series, look: Look) -> list[Figure]:
     """Returns the traces of the current period.
 
-    The first has fill and tooltips of all buckets; above it lies the line, whose last segment is dashed while its
-    bucket is running.
+    The first has the fill; above it lies the line, whose last segment is dashed while its bucket is running.
     """
     solid_count = len(times) - 1 if series.is_running else len(times)
     solid_values = series.values[:solid_count]
-    shape = _line_shape(solid_values)
     # A value without neighbours becomes a dot, since its line would have no length.
     padded = [None, *solid_values, None]
     dot_sizes = [
@@ -71,16 +78,14 @@ def _current_traces(times: list[str], series: Series, metric: Metric, name: str,
     ]
     traces = [
         {
-            **_line_trace(times, series.values, shape, look.value.accent, 0),
+            **_line_trace(times, series.values, look.value.accent, 0),
             "fill": "tozeroy",
             "fillcolor": look.value.fill_bottom,
             "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
-            "name": name,
-            "customdata": [numbers.format_metric_exact(metric, value) for value in series.values],
-            "hovertemplate": f"{name}: <b>%{{customdata}}</b><extra></extra>",
+            "hoverinfo": "skip",
         },
         {
-            **_line_trace(times[:solid_count], solid_values, shape, look.value.accent, 2.4),
+            **_line_trace(times[:solid_count], solid_values, look.value.accent, 2.4),
             "mode": "lines+markers",
             "marker": {"color": look.value.accent, "size": dot_sizes, "opacity": 1},
             "hoverinfo": "skip",
@@ -89,10 +94,51 @@ def _current_traces(times: list[str], series: Series, metric: Metric, name: str,
     return traces + (_running_traces(times, series, look) if series.is_running else [])
 
 
+def _hover_trace(
+    times: list[str],
+    series: Series,
+    previous: Series | None,
+    metric: Metric,
+    name: str,
+    interval: Interval,
+    hint: str,
+) -> Figure:
+    """Returns the trace of the tooltips: the value, the change, then date and value of the compared bucket."""
+    date_format = _(axis.HOVER_FORMATS[interval])
+    heights, texts = [], []
+    previous_points = list(zip(previous.starts, previous.values, strict=True)) if previous is not None else []
+    last_index = len(series.values) - 1
+    for index, (_time, value, point) in enumerate(zip_longest(times, series.values, previous_points[: len(times)])):
+        lines = []
+        before = point[1] if point else None
+        if index <= last_index:
+            line = f"{name}: <b>{numbers.format_metric_exact(metric, value)}</b>"
+            is_running = series.is_running and index == last_index
+            delta = change(value, before, metric)
+            if point and not is_running and delta.kind is not ChangeFormat.NONE:  # a running bucket is not comparable
+                line += f" ({change_text(delta)})"
+            lines.append(line)
+        if point:
+            lines.append(f"{point[0].strftime(date_format)}: {numbers.format_metric_exact(metric, before)}")
+        texts.append("<br>".join(lines))
+        heights.append(value if value is not None else before if before is not None else 0)
+    template = f"<b>%{{x|{date_format}}}</b><br>%{{customdata}}" + (f"<br><i>{escape(hint)}</i>" if hint else "")
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": times,
+        "y": heights,
+        "line": {"width": 0},
+        "name": name,
+        "customdata": texts,
+        "hoverinfo": "text",  # with x in it, Plotly would write the date at the axis too
+        "hovertemplate": template + "<extra></extra>",
+    }
+
+
 def _running_traces(times: list[str], series: Series, look: Look) -> list[Figure]:
     """Returns the dashed segment to the running bucket, if there is one before it, and the running bucket's dot."""
-    dashed = {"dash": "3px 4px", "shape": "linear"}
-    segment = _line_trace(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
+    segment = _line_trace(times[-2:], series.values[-2:], look.value.accent, 2.4, dash="3px 4px")
     dot = {
         "type": "scatter",
         "mode": "markers",
@@ -105,35 +151,33 @@ def _running_traces(times: list[str], series: Series, look: Look) -> list[Figure
     return [{**segment, "hoverinfo": "skip"}, dot] if len(times) > 1 else [dot]
 
 
-def _line_trace(times: Sequence[str], values: _Values, shape: Figure, colour: str, width: float) -> Figure:
+def _line_trace(times: Sequence[str], values: _Values, colour: str, width: float, **line: str) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",
         "x": list(times),
         "y": list(values),
-        "line": {"color": colour, "width": width, **shape},
+        "line": {"color": colour, "width": width, "shape": "linear", **line},
     }
 
 
-def _line_shape(values: _Values) -> Figure:
-    """Returns a spline where it does not overshoot the values, otherwise straight lines."""
-    known_values = [value for value in values if value is not None]
-    is_even = min(known_values, default=0) > MIN_SMOOTH_SHARE * max(known_values, default=0)
-    return (
-        {"shape": "spline", "smoothing": 0.6} if is_even and len(values) <= MAX_SMOOTH_BUCKETS else {"shape": "linear"}
-    )
-
-
-def _layout(series: Series, previous: Series | None, metric: Metric, look: Look, interval: Interval) -> Figure:
-    shown_values = [*series.values, *(previous.values[: len(series.values)] if previous else ())]
+def _layout(
+    starts: Sequence[datetime],
+    series: Series,
+    previous: Series | None,
+    metric: Metric,
+    look: Look,
+    interval: Interval,
+    max_labels: int,
+) -> Figure:
+    shown_values = [*series.values, *(previous.values[: len(starts)] if previous else ())]
     ticks, end = axis.value_ticks(max((value for value in shown_values if value is not None), default=0), metric)
-    labelled_starts = axis.time_ticks(series.starts, interval)
-    hover_format = _(axis.HOVER_FORMATS[interval])
-    edges = [_wall_clock(start) for start in (series.starts[0], series.starts[-1])] if len(series.starts) > 1 else None
+    labelled_starts = axis.time_ticks(starts, interval, max_labels)
+    edges = [_wall_clock(start) for start in (starts[0], starts[-1])] if len(starts) > 1 else None
     return layout(
         look,
         height=HEIGHT,
-        hovermode="x unified",
+        hovermode="x",
         uirevision="timeline",
         xaxis=time_axis(
             look,
@@ -142,8 +186,8 @@ def _layout(series: Series, previous: Series | None, metric: Metric, look: Look,
             tickvals=[_wall_clock(start) for start in labelled_starts],
             ticktext=axis.time_labels(labelled_starts, interval),
             tickangle=0,
-            hoverformat=hover_format,
-            unifiedhovertitle={"text": f"%{{x|{hover_format}}}"},
+            showspikes=True,
+            spikesnap="hovered data",
         ),
         yaxis=value_axis(
             look,

@@ -12,7 +12,7 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import nicegui_patches, page_memory
+from proprium.ui import first_paint, nicegui_patches, page_memory
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import auth_routes, error_pages, page_access, plain_routes, socket_messages
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
@@ -78,6 +78,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
         page.register(services)
     install_chart_bundle()
     nicegui_patches.install()
+    first_paint.install()
     socket_messages.install()
     nicegui.app.on_startup(partial(page_access.watch, services))
     page_memory.install(services.render_queue)

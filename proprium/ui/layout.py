@@ -81,6 +81,7 @@ def layout(
     that the page requires: the page is ended when its reader loses them.
     """
     page_access.register(services, access)
+    _replace_main_element()
     _add_head_html(services, request, title, description or _(DEFAULT_DESCRIPTION), is_tracked=is_tracked)
     ui.link(_("Skip to content"), "#main").classes("skip")
     with ui.element("header").classes("top"), ui.element("div"):
@@ -106,6 +107,13 @@ def layout(
         ui.link(_("Changelog"), "/changelog")
     with main:
         yield Layout(toolbar=toolbar, actions=actions, main=main, footer=footer)
+
+
+def _replace_main_element() -> None:
+    """Makes NiceGUI's page element a <div>: it is a <main> around header and footer, and a page has one <main>."""
+    page_slot = ui.context.client.content.parent_slot
+    assert page_slot is not None
+    page_slot.parent.tag = "div"
 
 
 def _add_head_html(services: Services, request: Request, title: str, description: str, *, is_tracked: bool) -> None:

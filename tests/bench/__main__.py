@@ -11,6 +11,7 @@ BENCHMARKS = (
     "bench_lag",
     "bench_burst",
     "bench_pages",
+    "bench_paint",
     "bench_script",
     "bench_size",
     "bench_rebuild",

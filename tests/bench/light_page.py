@@ -136,7 +136,7 @@ class LightPage:
     async def _answer(self, message: dict[str, Any]) -> None:
         """As a light theme with a mouse that looks at the page."""
         if number := message.get("request_id"):
-            answer = {"request_id": number, "client_id": self._client_id, "result": [False, True, True]}
+            answer = {"request_id": number, "client_id": self._client_id, "result": [False, True, True, False]}
             await self._socket.emit("javascript_response", answer)
 
 

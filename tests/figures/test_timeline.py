@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import plotly.graph_objects as go
 import pytest
 
-from proprium.figures.axis import HOVER_FORMATS
+from proprium.figures.axis import HOVER_FORMATS, MAX_LABELS, MAX_LABELS_ON_PHONE
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
 from proprium.metrics.query.period import Interval
@@ -79,20 +79,63 @@ def test_an_empty_period_is_drawn_as_zeros() -> None:
     assert drawn(nothing)["layout"]["yaxis"]["ticktext"] == ["0", "1"]
 
 
-def test_a_line_does_not_swing_below_zero_beside_an_empty_day() -> None:
-    def shapes(values: tuple[float | None, ...]) -> set[str]:
-        series = replace(a_series(5, running=False), values=values)
-        return {trace["line"]["shape"] for trace in drawn(series, series)["data"]}
-
-    assert shapes((0, 0, 9, 0, 1)) == {"linear"}
-    assert shapes((400, 380, 9, 420, 300)) == {"linear"}
-    assert shapes((400, 380, None, 420, 300)) == {"spline"}
+@pytest.mark.parametrize("values", [(0, 0, 9, 0, 1), (400, 380, 9, 420, 300), (400, 380, None, 420, 300)])
+def test_lines_between_counts_are_straight(values: tuple[float | None, ...]) -> None:
+    series = replace(a_series(5), values=values)
+    lines = [trace["line"] for trace in drawn(series, series)["data"] if trace["mode"] != "markers"]
+    assert {line.get("shape", "linear") for line in lines} == {"linear"}
+    assert not any("smoothing" in line for line in lines)
 
 
-def test_the_hover_s_title_is_a_date_that_people_write() -> None:
-    for interval in Interval:
-        title = drawn(a_series(), interval=interval)["layout"]["xaxis"]["unifiedhovertitle"]["text"]
-        assert title == f"%{{x|{HOVER_FORMATS[interval]}}}"
+def tooltips(figure: Figure) -> list[str]:
+    """The texts of the one trace that has tooltips."""
+    (trace,) = [trace for trace in figure["data"] if trace.get("hoverinfo") != "skip"]
+    assert "%{customdata}" in trace["hovertemplate"]
+    return list(trace["customdata"])
+
+
+def test_a_tooltip_has_both_values_the_change_and_the_other_date() -> None:
+    series = replace(a_series(3, running=False), values=(60, 0, 90))
+    before = Series(tuple(start - timedelta(days=28) for start in series.starts), (80, 0, 0))
+    assert tooltips(drawn(series, before)) == [
+        "Visitors: <b>60</b> (−25.0%)<br>Saturday, 24 Oct 2026: 80",
+        "Visitors: <b>0</b><br>Sunday, 25 Oct 2026: 0",
+        "Visitors: <b>90</b> (new)<br>Monday, 26 Oct 2026: 0",
+    ]
+
+
+def test_a_running_bucket_is_not_said_to_have_fallen() -> None:
+    series = replace(a_series(2, running=True), values=(60, 3))
+    assert "%" in tooltips(drawn(series, replace(series, values=(80, 80))))[0]
+    assert "%" not in tooltips(drawn(series, replace(series, values=(80, 80))))[1]
+
+
+@pytest.mark.parametrize("look", Look)
+def test_the_hover_line_has_the_theme_s_colour_and_no_edge(look: Look) -> None:
+    layout = drawn(a_series(), look=look)["layout"]
+    assert layout["xaxis"]["spikecolor"] == look.value.muted
+    assert (layout["xaxis"]["spikethickness"], layout["xaxis"]["spikedash"]) == (1, "solid")
+    assert layout["plot_bgcolor"] == look.value.card
+
+
+def test_the_rest_of_today_is_on_the_axis_with_what_was_there_before() -> None:
+    so_far = replace(by_the_hour(10), is_running=True)
+    day = by_the_hour(24)
+    figure = drawn(so_far, day, interval=Interval.HOUR, starts=day.starts)
+    assert figure["layout"]["xaxis"]["range"] == ["2026-11-23T00:00", "2026-11-23T23:00"]
+    assert len(figure["data"][0]["x"]) == 24
+    assert len(figure["data"][1]["x"]) == 10
+    texts = tooltips(figure)
+    assert texts[9].startswith("Visitors: <b>1</b>")
+    assert texts[20] == "Mon 23 Nov 2026, 20:00: 1"
+
+
+@pytest.mark.parametrize("interval", Interval)
+def test_a_tooltip_begins_with_the_date_as_people_write_it(interval: Interval) -> None:
+    (template,) = [
+        trace["hovertemplate"] for trace in drawn(a_series(), interval=interval)["data"] if "customdata" in trace
+    ]
+    assert template.startswith(f"<b>%{{x|{HOVER_FORMATS[interval]}}}</b><br>%{{customdata}}")
 
 
 def test_one_more_visitor_does_not_move_the_axis() -> None:
@@ -121,21 +164,39 @@ def by_the_hour(count: int) -> Series:
     return Series(tuple(first + timedelta(hours=hour) for hour in range(count)), (1,) * count)
 
 
-def test_hours_are_labelled_on_round_hours_and_days_a_week_apart() -> None:
-    day = drawn(by_the_hour(24), interval=Interval.HOUR)["layout"]["xaxis"]["ticktext"]
-    assert day == ["23 Nov", "04:00", "08:00", "12:00", "16:00", "20:00"]
-    assert drawn(a_series(28))["layout"]["xaxis"]["ticktext"] == ["28 Oct", "4 Nov", "11 Nov", "18 Nov"]
+def labels(series: Series, interval: Interval = Interval.DAY, max_labels: int = MAX_LABELS) -> list[str]:
+    return list(drawn(series, interval=interval, max_labels=max_labels)["layout"]["xaxis"]["ticktext"])
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 14, 28, 30, 90, 365, 1200])
-def test_labels_fit_on_a_phone(count: int) -> None:
-    assert 1 <= len(drawn(a_series(count))["layout"]["xaxis"]["ticktext"]) <= 6
+def by_the_week(count: int) -> Series:
+    first = datetime(2025, 12, 1, tzinfo=BERLIN)
+    return Series(tuple(first + timedelta(weeks=week) for week in range(count)), (1,) * count)
+
+
+def test_every_day_of_a_week_and_every_month_of_a_year_is_labelled() -> None:
+    assert labels(a_series(3)) == ["21 Nov", "22 Nov", "23 Nov"]
+    assert len(labels(a_series(7))) == len(labels(a_series(7), max_labels=MAX_LABELS_ON_PHONE)) == 7
+    year = labels(by_the_week(52), Interval.WEEK)
+    assert year[:3] == ["5 Jan", "2 Feb", "2 Mar"]
+    assert len(year) == 11
+
+
+def test_hours_are_labelled_on_round_hours() -> None:
+    assert labels(by_the_hour(24), Interval.HOUR) == ["23 Nov", *(f"{hour:02}:00" for hour in range(2, 24, 2))]
+    on_a_phone = labels(by_the_hour(24), Interval.HOUR, MAX_LABELS_ON_PHONE)
+    assert on_a_phone == ["23 Nov", "04:00", "08:00", "12:00", "16:00", "20:00"]
+
+
+@pytest.mark.parametrize("max_labels", [MAX_LABELS, MAX_LABELS_ON_PHONE])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 14, 28, 30, 90, 100, 365, 1200])
+def test_labels_fit_and_are_not_too_few(count: int, max_labels: int) -> None:
+    assert min(count, max_labels / 2) <= len(labels(a_series(count), max_labels=max_labels)) <= max_labels
 
 
 def test_the_name_of_a_custom_event_stays_text() -> None:
     figure = drawn(a_series(), title="<b>x</b><a href='https://evil.example'>y</a>")
     assert "<b>x" not in json.dumps(figure)
-    assert "&lt;b&gt;x" in figure["data"][0]["hovertemplate"]
+    assert "&lt;b&gt;x" in tooltips(figure)[0]
 
 
 def test_an_update_is_a_few_kilobytes() -> None:

@@ -101,7 +101,7 @@ class OpenPage:
             if "location" in message["code"] and "request_id" not in message:
                 self.left_by.append(message["code"])
             elif number := message.get("request_id"):
-                answer = {"request_id": number, "client_id": self.client_id, "result": [False, True, True]}
+                answer = {"request_id": number, "client_id": self.client_id, "result": [False, True, True, False]}
                 await self.emit("javascript_response", answer)
 
 

@@ -30,6 +30,10 @@ def a_view(*params: tuple[str, str]) -> DashboardState:
     return state_from(params, FACTS, NOW)
 
 
+def local(*numbers: int) -> datetime:
+    return datetime(*numbers)  # type: ignore[arg-type]  # noqa: DTZ001  by the property's clock
+
+
 def reopened(view: DashboardState) -> DashboardState:
     return state_from(view.params(), FACTS, NOW)
 
@@ -61,7 +65,7 @@ CHANGES = st.one_of(
     st.sampled_from(Compare).map(lambda compare: lambda view: view.with_compare(compare)),
     st.sampled_from(Metric).map(lambda metric: lambda view: view.with_metric(metric.value)),
     st.sampled_from([None, "DE", "US"]).map(lambda country: lambda view: view.with_country(country)),
-    st.integers(-3, 3).map(lambda count: lambda view: view.with_period_step(count)),
+    st.integers(-3, 3).map(lambda count: lambda view: view.with_period_step(count, NOW)),
     st.sampled_from([(tile, tab.key) for tile in TILES for tab in tile.tabs]).map(
         lambda pair: lambda view: view.with_tab(*pair)
     ),
@@ -146,8 +150,71 @@ def test_the_period_moves_with_the_clock_but_chosen_days_stay() -> None:
 
 def test_stepping_back_and_forth_ends_on_the_preset_again() -> None:
     week = a_view(("period", "7d"))
-    assert week.with_period_step(-1).query.period.key == "custom"
-    assert week.with_period_step(-1).with_period_step(1).query.period.key == "7d"
+    assert week.with_period_step(-1, NOW).query.period.key == "custom"
+    assert week.with_period_step(-1, NOW).with_period_step(1, NOW).query.period.key == "7d"
+
+
+@pytest.mark.parametrize("key", [*PRESET_KEYS, "hours"])
+def test_stepping_never_walks_into_the_future_or_before_the_first_event(key: str) -> None:
+    day = local(2026, 11, 23)
+    start = a_view().with_hours(day, day + timedelta(hours=6)) if key == "hours" else a_view().with_period(key, NOW)
+    for step in (1, -1):
+        view, periods = start, set()
+        while view.query.period not in periods:
+            periods.add(view.query.period)
+            view = view.with_period_step(step, NOW)
+        assert all(period.start_utc <= NOW and period.end_utc > FACTS.first_event for period in periods)
+        assert len(periods) < 2_000
+        if step < 0 and key != "all":
+            assert view.query.period.contains(FACTS.first_event)
+
+
+def test_part_of_a_day_is_a_period_of_the_address() -> None:
+    day = local(2026, 11, 22)
+    view = a_view().with_hours(day + timedelta(hours=7), day + timedelta(hours=14))
+    assert view.url().endswith("?from=2026-11-22T07%3A00&to=2026-11-22T14%3A00")
+    assert reopened(view) == view
+    period = view.query.period
+    assert (period.dates, period.day_count) == ("22 Nov 2026, 07:00 – 14:00", 1)
+    assert view.query.interval is Interval.HOUR
+    assert view.with_hours(day, day + timedelta(hours=1)).query.interval is Interval.MINUTE
+    before = view.query.comparison_query()
+    assert before is not None
+    assert before.period.dates == "21 Nov 2026, 07:00 – 14:00"
+    assert view.with_period_step(-1, NOW).query.period.dates == "22 Nov 2026, 00:00 – 07:00"
+    assert view.with_hours(day, day + timedelta(days=1)).query.period.label == "22 Nov 2026"
+
+
+def test_a_night_is_compared_with_the_same_hours() -> None:
+    night = a_view().with_hours(local(2026, 11, 20, 22), local(2026, 11, 21, 6)).query
+    before = night.comparison_query()
+    assert before is not None
+    assert before.period.dates == "19 Nov 2026, 22:00 – 20 Nov 2026, 06:00"
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-11-22T14:00", "2026-11-22T07:00"),
+        ("2026-11-22T14:00", "2026-11-22T14:00"),
+        ("2026-11-22T24:30", "2026-11-23T07:00"),
+        ("2026-11-22T07:00", "tomorrow"),
+        ("", "2026-11-22T07:00"),
+        ("1800-01-01T07:00", "2026-11-22T07:00"),
+    ],
+)
+def test_hours_that_make_no_period_are_told(first: str, last: str) -> None:
+    with pytest.raises(BadQuery):
+        a_view(("from", first), ("to", last))
+
+
+def test_a_time_and_a_date_make_a_period() -> None:
+    assert a_view(("from", "2026-11-20"), ("to", "2026-11-21T12:00")).query.period.dates == (
+        "20 Nov 2026, 00:00 – 21 Nov 2026, 12:00"
+    )
+    assert a_view(("from", "2026-11-20T12:00"), ("to", "2026-11-21")).query.period.dates == (
+        "20 Nov 2026, 12:00 – 21 Nov 2026, 24:00"
+    )
 
 
 def test_dates_chosen_the_wrong_way_round_are_exchanged() -> None:

@@ -64,7 +64,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def opened(shop: Shop, user: User | None, query: str = "") -> Browser:
     browser = shop.site.browser(user)
-    browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True]
+    browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True, False]
     await browser.open(f"/properties/{shop.public.id}{query}")
     await until(lambda: re.search("/orders|visible only to users", everything(browser.client)) is not None)
     return browser

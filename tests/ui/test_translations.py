@@ -186,7 +186,7 @@ FRAME |= {"Theme: automatic, light, dark"}
 
 async def opened(browser: Browser, url: str) -> Client:
     """Opens a page in a browser that is light, has a mouse, and shows it; waits for the dashboard's first result."""
-    browser.javascript_rules[re.compile(r"\[propriumTheme.*")] = lambda match: [False, True, True]
+    browser.javascript_rules[re.compile(r"\[propriumTheme.*")] = lambda match: [False, True, True, False]
     page = await browser.open(url)
     await shows(page, "⟦Computed in ")
     await asyncio.sleep(0.3)  # the heat map and the opened event have queries of their own

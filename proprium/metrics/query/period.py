@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -52,6 +53,7 @@ PRESET_LABELS = dict(PRESETS)
 DEFAULT_KEY = "28d"
 
 _ONE_MICROSECOND = timedelta(microseconds=1)
+_MAX_BY_MINUTE = timedelta(hours=2)
 _DAYS_BY_KEY = {"today": 1, "yesterday": 1, "7d": 7, "14d": 14, "28d": 28, "30d": 30, "90d": 90}
 _MONTHS_BY_KEY = {"3mo": 3, "6mo": 6, "12mo": 12}
 
@@ -64,6 +66,7 @@ class Period:
     start: datetime
     end: datetime
     label: str
+    has_hours: bool = False  # True: chosen to the minute, such as a part of a day; shown and stepped as such
 
     @property
     def start_utc(self) -> datetime:
@@ -93,8 +96,8 @@ class Period:
 
     @property
     def dates(self) -> str:
-        """The dates for display: "27 Oct – 23 Nov 2026"."""
-        return dates_text(self.first_day, self.last_day)
+        """The dates for display: "27 Oct – 23 Nov 2026"; with the times if they were chosen."""
+        return hours_text(self.start, self.end) if self.has_hours else dates_text(self.first_day, self.last_day)
 
     def contains(self, moment: datetime) -> bool:
         return self.start_utc <= moment.astimezone(UTC) < self.end_utc
@@ -114,7 +117,8 @@ class Period:
             start = shift(self.start)
         except (ValueError, OverflowError):  # before year 1
             return None
-        return Period("custom", start, end, dates_text(start.date(), (end - _ONE_MICROSECOND).date()))
+        label = dates_text(start.date(), (end - _ONE_MICROSECOND).date())
+        return Period("custom", start, end, label, self.has_hours)
 
     def step(self, step_count: int) -> Period:
         """Returns the period `step_count` lengths later (negative: earlier).
@@ -124,6 +128,10 @@ class Period:
         month_count = _month_count(self)
         if self.key == "all":
             return self
+        if self.has_hours:
+            shift = (self.end_utc - self.start_utc) * step_count
+            start, end = ((edge + shift).astimezone(self.zone) for edge in (self.start_utc, self.end_utc))
+            return hours_period(start.replace(tzinfo=None), end.replace(tzinfo=None), self.zone)
         if month_count:
             first_day = add_months(self.first_day, month_count * step_count)
             last_day = add_months(first_day, month_count) - timedelta(days=1)
@@ -175,8 +183,22 @@ def custom_period(from_: date, to: date, zone: ZoneInfo) -> Period:
     return _whole_days("custom", from_, to + timedelta(days=1), zone, dates_text(from_, to))
 
 
+def hours_period(start: datetime, end: datetime, zone: ZoneInfo) -> Period:
+    """Returns the period between two local times, the end excluded. Raises BadQuery if reversed or out of range."""
+    last_day = (end - _ONE_MICROSECOND).date() if end > start else end.date()
+    whole_days = custom_period(start.date(), max(last_day, start.date()), zone)  # checks the years
+    if end <= start:
+        raise BadQuery(f"The period ends at {end:%Y-%m-%dT%H:%M}, not after its start at {start:%Y-%m-%dT%H:%M}.")
+    if start.time() == end.time() == time():
+        return whole_days
+    period = Period("custom", start.replace(tzinfo=zone), end.replace(tzinfo=zone), "", has_hours=True)
+    return replace(period, label=period.dates)
+
+
 def default_interval(period: Period) -> Interval:
-    """Returns hours up to 2 days, days up to 100, weeks up to 400, then months."""
+    """Returns minutes up to 2 hours, hours up to 2 days, days up to 100, weeks up to 400, then months."""
+    if period.has_hours and period.end_utc - period.start_utc <= _MAX_BY_MINUTE:
+        return Interval.MINUTE
     if period.day_count <= 2:
         return Interval.HOUR
     if period.day_count <= 100:
@@ -224,6 +246,16 @@ def dates_text(first: date, last: date) -> str:
     return f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}"
 
 
+def hours_text(start: datetime, end: datetime) -> str:
+    """Formats a range of times: "3 Nov 2026, 07:00 – 14:00"; an end at midnight is 24:00 of the day before."""
+    last_day, last_time = end.date(), f"{end:%H:%M}"
+    if end.time() == time():
+        last_day, last_time = last_day - timedelta(days=1), "24:00"
+    if start.date() == last_day:
+        return f"{start.day} {start:%b %Y}, {start:%H:%M} – {last_time}"
+    return f"{start.day} {start:%b %Y}, {start:%H:%M} – {last_day.day} {last_day:%b %Y}, {last_time}"
+
+
 def add_months(day: date, months: int) -> date:
     """Returns the same day of another month, or that month's last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
@@ -252,6 +284,8 @@ def _comparison_shift(period: Period, compare: Compare) -> DateShift:
     if month_count:
         return lambda moment: _shift_date(moment, lambda day: add_months(day, -month_count))
     days = timedelta(days=period.day_count)
+    if period.has_hours:  # the same hours of an earlier day, also of a night that touches two
+        days = timedelta(days=math.ceil((period.end_utc - period.start_utc) / timedelta(days=1)))
     return lambda moment: _shift_date(moment, lambda day: day - days)
 
 
@@ -262,7 +296,7 @@ def _month_count(period: Period) -> int:
     if period.key in {"mtd", "ytd"}:
         return 1 if period.key == "mtd" else 12
     first_day, end = period.first_day, period.last_day + timedelta(days=1)
-    is_whole_months = period.key == "custom" and first_day.day == end.day == 1
+    is_whole_months = period.key == "custom" and not period.has_hours and first_day.day == end.day == 1
     return (end.year - first_day.year) * 12 + end.month - first_day.month if is_whole_months else 0
 
 

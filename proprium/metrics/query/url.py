@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from proprium.metrics.query.period import (
     check_interval,
     custom_period,
     default_interval,
+    hours_period,
     preset_period,
 )
 from proprium.metrics.query.query import DEFAULT_LIMITS, Audience, Goal, Limits, Query
@@ -31,6 +32,7 @@ from proprium.metrics.query.query import DEFAULT_LIMITS, Audience, Goal, Limits,
 Params = Mapping[str, Any] | Iterable[tuple[str, str]]
 """A framework's multi-dict, a dict of strings or lists of strings, or pairs."""
 
+_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
 _DATE_PATTERN = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -112,7 +114,7 @@ def query_to_params(query: Query) -> list[tuple[str, str]]:
     """Returns the shortest URL parameters of a query; defaults are left out."""
     pairs: list[tuple[str, str]] = []
     if query.period.key == "custom":
-        pairs += [("from", query.period.first_day.isoformat()), ("to", query.period.last_day.isoformat())]
+        pairs += list(zip(("from", "to"), _period_edges(query.period), strict=True))
     elif query.period.key != DEFAULT_KEY:
         pairs.append(("period", query.period.key))
     if query.interval is not default_interval(query.period):
@@ -129,6 +131,13 @@ def query_to_params(query: Query) -> list[tuple[str, str]]:
     if query.has_chosen_timezone:
         pairs.append(("timezone", query.timezone.key))
     return [(name, str(value)) for name, value in pairs]
+
+
+def _period_edges(period: Period) -> tuple[str, str]:
+    """Returns first and last day, or start and end of a period that was chosen to the minute."""
+    if period.has_hours:
+        return f"{period.start:%Y-%m-%dT%H:%M}", f"{period.end:%Y-%m-%dT%H:%M}"
+    return period.first_day.isoformat(), period.last_day.isoformat()
 
 
 class _UrlParameters:
@@ -172,9 +181,14 @@ class _UrlParameters:
             ) from None
 
     def period(self, zone: ZoneInfo, now: datetime, first_event: datetime | None) -> Period:
-        """Returns the period of two dates, of a preset, or of `date_range` (days up to today) of the original app."""
+        """Returns the period of two dates or times, a preset, or `date_range` (days up to today) of the original app.
+
+        A time in `to` is the end, which is excluded; a date there is the last day.
+        """
         from_text, to_text = self.get("from") or self.get("date_start"), self.get("to") or self.get("date_end")
         today = now.astimezone(zone).date()
+        if _TIME_PATTERN.fullmatch(from_text) or _TIME_PATTERN.fullmatch(to_text):
+            return hours_period(_parse_time(from_text), _parse_time(to_text, is_end=True), zone)
         if from_text:
             return custom_period(_parse_date(from_text), _parse_date(to_text) if to_text else today, zone)
         if to_text:
@@ -221,6 +235,16 @@ class _UrlParameters:
             text = _printable(self.get("map"))
             raise BadQuery(f"map={text} is not a country code. Use its two letters, for example map=DE.")
         return code or None
+
+
+def _parse_time(text: str, *, is_end: bool = False) -> datetime:
+    """Parses a local time, or a date: its start, or as an end the start of the next day."""
+    if not _TIME_PATTERN.fullmatch(text):
+        return datetime.combine(_parse_date(text) + timedelta(days=is_end), time())
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise BadQuery(f"{_printable(text)} is not a time. Write it as 2026-01-31T14:00.") from None
 
 
 def _parse_date(text: str) -> date:

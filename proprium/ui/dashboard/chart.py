@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from nicegui import ui
 
 from proprium.figures import numbers
+from proprium.figures.axis import MAX_LABELS, MAX_LABELS_ON_PHONE
 from proprium.figures.template import Look
 from proprium.figures.timeline import timeline
 from proprium.figures.wording import BY_INTERVAL
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
-from proprium.metrics.query.period import Interval, add_months, intervals_for
+from proprium.metrics.query.buckets import calendar_buckets
+from proprium.metrics.query.period import Interval, Period, add_months, intervals_for
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Metric, Series
 from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.text import span
-from proprium.ui.dashboard.dom import set_prop
+from proprium.ui.dashboard.dom import SECOND_TAP, set_prop
 from proprium.ui.dashboard.ranked_list import TabRow
 from proprium.ui.dashboard.state import DashboardState
 
@@ -37,7 +39,10 @@ INTERVAL_LABELS = {
 MAX_BUCKETS = 750  # intervals with more buckets are not offered: the chart would be unreadable
 
 # Sends only the dates to the server: Plotly's own events carry whole traces.
-EMIT_BUCKET = "(event) => { const point = event.points?.find((p) => p.x); if (point) emit(String(point.x)); }"
+EMIT_BUCKET = f"""(event) => {{
+    const point = event.points?.find((p) => p.x);
+    if (point && ({SECOND_TAP})(event, String(point.x))) emit(String(point.x));
+}}"""
 EMIT_ZOOM = """(event) => {
     const from = event['xaxis.range[0]'], to = event['xaxis.range[1]'];
     if (from && to) emit([String(from), String(to)]);
@@ -55,9 +60,18 @@ class ChartData:
 
 
 class Chart:
-    def __init__(self, on_interval: Callable[[Interval], None], on_dates: Callable[[date, date], None]) -> None:
-        self._on_dates = on_dates
+    def __init__(
+        self,
+        on_interval: Callable[[Interval], None],
+        on_dates: Callable[[date, date], None],
+        on_hours: Callable[[datetime, datetime], None],
+    ) -> None:
+        """`on_dates` is called with first and last day, `on_hours` with local times, the second one excluded."""
+        self._on_dates, self._on_hours = on_dates, on_hours
         self._interval = Interval.DAY
+        self._period: Period | None = None
+        self._now: datetime | None = None
+        self._zoom_resets = 0
         self._figure: dict[str, Any] | None = None
         with ui.element("div").classes("charthead"):
             self._legend = span("", "mut small cut grow")
@@ -75,6 +89,7 @@ class Chart:
     def apply_state(self, state: DashboardState) -> None:
         """Offers the intervals that suit the period, and marks the active one."""
         self._interval = state.query.interval
+        self._period = state.query.period
         buckets_per_day = {Interval.MINUTE: 1440, Interval.HOUR: 24}
         drawable_intervals = [
             interval
@@ -89,15 +104,26 @@ class Chart:
         self._interval_tabs.set_options(options if len(options) > 1 else [])
         self._interval_tabs.set_active(self._interval.value)
 
-    def show(self, chart_data: ChartData, query: Query, look: Look, *, can_zoom: bool) -> None:
+    def show(self, chart_data: ChartData, query: Query, look: Look, *, can_zoom: bool, is_narrow: bool) -> None:
         """Draws the chart. `query` is that of the result: its period may have moved on since the page was opened."""
-        figure = timeline(chart_data.series, chart_data.previous, chart_data.metric, look, query.interval)
+        self._now = query.now
+        figure = timeline(
+            chart_data.series,
+            chart_data.previous,
+            chart_data.metric,
+            look,
+            query.interval,
+            title=chart_data.title,
+            starts=calendar_buckets(query.period, query.interval, query.period.end).starts,
+            max_labels=MAX_LABELS_ON_PHONE if is_narrow else MAX_LABELS,
+            hint="" if can_zoom else _("Tap again to open"),
+        )
         if can_zoom:
             figure["layout"]["dragmode"] = "zoom"
             figure["layout"]["xaxis"]["fixedrange"] = False
         figure["layout"]["hoverdistance"] = -1  # the nearest bucket, however far apart they are
         # The browser keeps the user's zoom until the period or interval changes.
-        figure["layout"]["uirevision"] = f"{query.period.start} {query.period.end} {query.interval}"
+        figure["layout"]["uirevision"] = f"{query.period.start} {query.period.end} {query.interval} {self._zoom_resets}"
         legend = f"{chart_data.title} — {query.period.dates}"
         if chart_data.previous and (comparison_query := query.comparison_query()):
             legend = _("{period} ┈┈ vs {dates}", period=legend, dates=comparison_query.period.dates)
@@ -118,11 +144,15 @@ class Chart:
             self._plot.classes(remove="wait")
 
     def show_bucket(self, event: Any) -> None:
-        """Sets the period to a clicked bucket."""
-        first = _parse_day(event.args)
-        if first is None:
+        """Sets the period to a clicked bucket: an hour of a single day, else whole days. Nothing has happened later."""
+        start = _parse_time(event.args)
+        if start is None or self._period is None or self._is_future(start):
             return
-        last = first
+        hour = start.replace(minute=0, second=0, microsecond=0)
+        if self._is_within_a_day and self._interval in {Interval.MINUTE, Interval.HOUR}:
+            self._on_hours(hour, hour + timedelta(hours=1))
+            return
+        first = last = start.date()
         if self._interval is Interval.WEEK:
             first -= timedelta(days=first.weekday())
             last = first + timedelta(days=6)
@@ -132,10 +162,39 @@ class Chart:
         self._on_dates(first, last)
 
     def show_range(self, event: Any) -> None:
-        """Sets the period to a range that was zoomed to."""
-        first, last = (_parse_day(text) for text in event.args)
-        if first and last:
-            self._on_dates(first, last)
+        """Sets the period to a range that was zoomed to: whole buckets; hours and minutes within two days."""
+        first, last = (_parse_time(text) for text in event.args)
+        if first is None or last is None or self._period is None:
+            return
+        first, last = min(first, last), max(first, last)
+        is_by_clock = self._interval in {Interval.MINUTE, Interval.HOUR} and last - first < timedelta(days=2)
+        if not is_by_clock:
+            edges = datetime.combine(first, time()), datetime.combine(last, time()) + timedelta(days=1)
+        else:
+            bucket = timedelta(minutes=1) if self._interval is Interval.MINUTE else timedelta(hours=1)
+            edges = _floor(first, bucket), _floor(last, bucket) + bucket
+        if edges == (self._period.start.replace(tzinfo=None), self._period.end.replace(tzinfo=None)):
+            self._reset_zoom()
+        elif is_by_clock:
+            self._on_hours(*edges)
+        else:
+            self._on_dates(first.date(), last.date())
+
+    def _reset_zoom(self) -> None:
+        """Shows all of the period again: it already is what was zoomed to."""
+        self._zoom_resets += 1
+        if self._figure is not None:
+            layout = {**self._figure["layout"], "uirevision": f"reset {self._zoom_resets}"}
+            self._figure = {**self._figure, "layout": layout}
+            self._plot.update_figure(self._figure)
+
+    @property
+    def _is_within_a_day(self) -> bool:
+        return self._period is not None and self._period.end_utc - self._period.start_utc <= timedelta(hours=25)
+
+    def _is_future(self, start: datetime) -> bool:
+        assert self._period is not None
+        return self._now is not None and start.replace(tzinfo=self._period.zone) > self._now
 
 
 def _aria_label(chart_data: ChartData, query: Query) -> str:
@@ -158,9 +217,14 @@ def _aria_label(chart_data: ChartData, query: Query) -> str:
     )
 
 
-def _parse_day(text: Any) -> date | None:
-    """Parses the date of Plotly's "2026-11-23", "2026-11-23 14:00" or "2026-11-23 14:00:12.3456"."""
+def _floor(moment: datetime, bucket: timedelta) -> datetime:
+    midnight = datetime.combine(moment, time())
+    return midnight + (moment - midnight) // bucket * bucket
+
+
+def _parse_time(text: Any) -> datetime | None:
+    """Parses the local time of Plotly's "2026-11-23", "2026-11-23 14:00" or "2026-11-23 14:00:12.3456"."""
     try:
-        return datetime.strptime(str(text)[:10], "%Y-%m-%d").date()  # noqa: DTZ007  a day of the property's calendar
+        return datetime.fromisoformat(str(text)[:19])
     except ValueError:
         return None

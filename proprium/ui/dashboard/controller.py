@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from weakref import proxy
 
@@ -37,8 +37,12 @@ from proprium.ui.layout import Layout
 from proprium.ui.page_memory import weak_method
 from proprium.ui.services import Services
 
-# One round trip for: dark theme, mouse (touch must scroll the page over the chart, not zoom), visibility of the tab.
-BROWSER_STATE_SCRIPT = "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden]"
+# One round trip for: dark theme, mouse (touch must scroll the page over the chart, not zoom), visibility of the tab,
+# and whether the chart has space for few labels only.
+BROWSER_STATE_SCRIPT = (
+    "[propriumTheme.isDark(), matchMedia('(pointer: fine)').matches, !document.hidden,"
+    f" matchMedia('{keyboard.NARROW_QUERY}').matches]"
+)
 
 
 class DashboardController:
@@ -59,7 +63,7 @@ class DashboardController:
         self._weak_self: DashboardController = proxy(self)  # for parts held by self: avoids reference cycles
         self.segments = SegmentsMenu(services, self._weak_self, segments, can_edit=can_edit)
         self._client: Client = ui.context.client
-        self.look, self._can_zoom, self._is_visible = Look.LIGHT, False, True
+        self.look, self._can_zoom, self._is_visible, self._is_narrow = Look.LIGHT, False, True, False
         self._subscriptions: list[Subscription[Any]] = []
         self._can_edit = can_edit
         self._explain_panel = ExplainPanel(services, state.facts.number, self.name_of, can_edit=can_edit)
@@ -90,7 +94,7 @@ class DashboardController:
         self._grid = Grid(self._services, self._weak_self)
         await self._grid.build(can_edit=self._can_edit)
         self._draw_controls()
-        keyboard.listen(self.on_key, self.on_url_change, self._set_visible)
+        keyboard.listen(self.on_key, self.on_url_change, self._set_visible, self._set_narrow)
 
     def build_footer(self, layout: Layout) -> None:
         with layout.footer:
@@ -107,11 +111,11 @@ class DashboardController:
         try:
             browser_state = await ui.run_javascript(BROWSER_STATE_SCRIPT, timeout=10)
         except TimeoutError:  # closed or very slow browser: continue with defaults (light, no zoom, visible)
-            browser_state = [False, False, True]
+            browser_state = [False, False, True, False]
         await self._services.render_queue.wait_for_turn()  # a result that other pages show is drawn at once
         if self._client.is_deleted:
             return
-        is_dark, self._can_zoom, self._is_visible = browser_state
+        is_dark, self._can_zoom, self._is_visible, self._is_narrow = browser_state
         self.look = Look.DARK if is_dark else Look.LIGHT
         self._subscribe()
         property_number = self.state.facts.number
@@ -164,7 +168,7 @@ class DashboardController:
     def _draw(self) -> None:
         if self.dashboard is None:
             return
-        self._grid.show(self.dashboard, self.look, can_zoom=self._can_zoom)
+        self._grid.show(self.dashboard, self.look, can_zoom=self._can_zoom, is_narrow=self._is_narrow)
         self._footer.show(self.dashboard)
         if self.dashboard.is_empty and not self._notice.visible:
             text = _("No data yet. Add the tracking code; visits appear here within a second.")
@@ -224,6 +228,10 @@ class DashboardController:
         """Navigates to a custom period, both dates included."""
         self.navigate(lambda state: state.with_dates(first, last))
 
+    def show_hours(self, start: datetime, end: datetime) -> None:
+        """Navigates to a period between two local times, the end excluded."""
+        self.navigate(lambda state: state.with_hours(start, end))
+
     def choose_period(self, key: str) -> None:
         self.navigate(lambda state: state.with_period(key, self._services.clock()))
 
@@ -280,6 +288,10 @@ class DashboardController:
         self._is_visible = is_visible
         self._pause_or_resume()
 
+    def _set_narrow(self, is_narrow: bool) -> None:
+        self._is_narrow = is_narrow
+        self._draw()
+
     @property
     def _is_active(self) -> bool:
         """True while the tab is visible and connected.
@@ -306,7 +318,8 @@ class DashboardController:
             is_compared = self.state.query.compare is not Compare.NONE
             self.choose_compare(Compare.NONE if is_compared else Compare.PREVIOUS)
         elif key in {"ArrowLeft", "ArrowRight"}:
-            self.navigate(lambda state: state.with_period_step(1 if key == "ArrowRight" else -1))
+            now = self._services.clock()
+            self.navigate(lambda state: state.with_period_step(1 if key == "ArrowRight" else -1, now))
         elif key == "Escape":
             self.navigate(lambda state: state.with_filters())
         elif key == "/":

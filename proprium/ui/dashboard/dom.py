@@ -10,6 +10,19 @@ EMIT_PRESSED_ROW = """(event) => {
     if (row) emit(row.dataset.value);
 }"""
 
+# Function of a Plotly event and a key: True for a mouse, and for a touch of what was touched before. The first touch
+# only shows the tooltip: without a mouse there is no other way to read a value. Plotly reports one touch twice, as a
+# touch and as the click that browsers make of it.
+SECOND_TAP = """(event, key) => {
+    const cause = event.event ?? {}, last = window.propriumTap ?? {}, now = performance.now();
+    const isTouch = cause.pointerType === 'touch' || cause.sourceCapabilities?.firesTouchEvents
+        || cause.type?.startsWith('touch') || matchMedia('(hover: none)').matches;
+    if (!isTouch) return true;
+    if (last.key === key && now - last.at < 400) return false;
+    window.propriumTap = last.key === key ? {} : {key, at: now};
+    return last.key === key;
+}"""
+
 
 def switch_class(element: Element, name: str, is_on: bool) -> None:
     """Adds or removes a CSS class."""

@@ -50,6 +50,7 @@ class Grid:
         self._services, self._controller = services, controller
         self._state = controller.state
         self._draw_task: asyncio.Task[None] | None = None
+        self._week_hint = ""
 
     async def build(self, *, can_edit: bool) -> None:
         """Builds all cards; yields to the event loop every few milliseconds."""
@@ -136,7 +137,7 @@ class Grid:
             key, lambda: event_breakdown(warehouse, state.query_at(clock()), state.event, state.event_key)
         )
 
-    def show(self, dashboard: Dashboard, look: Look, *, can_zoom: bool) -> None:
+    def show(self, dashboard: Dashboard, look: Look, *, can_zoom: bool, is_narrow: bool) -> None:
         """Draws a result in place, ranked lists one by one. A card that fails shows an error; the others are drawn."""
         breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
         self.set_stale(False)
@@ -144,10 +145,15 @@ class Grid:
         if self._custom_cards_menu:
             self._custom_cards_menu.set_events(dashboard.custom_events, self._state.facts.custom_cards)
         chart_data = live_data.chart_data_from(dashboard, self._state)
-        _draw_safely(self._chart, lambda: self._chart.show(chart_data, dashboard.query, look, can_zoom=can_zoom))
+        _draw_safely(
+            self._chart,
+            lambda: self._chart.show(chart_data, dashboard.query, look, can_zoom=can_zoom, is_narrow=is_narrow),
+        )
         _draw_safely(self._places_tile, lambda: self._places_tile.show(breakdowns, self._state, look))
         _draw_safely(self._goals_tile, lambda: self._goals_tile.show(dashboard))
-        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, self._state.query.timezone.key))
+        self._week_hint = "" if can_zoom else _("Tap again to filter")
+        timezone = self._state.query.timezone.key
+        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, timezone, self._week_hint))
         self._cancel_drawing()
         self._draw_task = asyncio.create_task(self._draw_lists(breakdowns))
 
@@ -198,6 +204,7 @@ class Grid:
             self._chart = Chart(
                 on_interval=lambda interval: controller.navigate(lambda state: state.with_interval(interval)),
                 on_dates=weak_method(controller.show_dates),
+                on_hours=weak_method(controller.show_hours),
             )
             self._custom_cards_menu: CustomCardsMenu | None = None
             if can_edit:
@@ -215,7 +222,9 @@ class Grid:
     def _show_week(self, cells: Breakdown) -> None:
         _draw_safely(
             self._week_heatmap,
-            lambda: self._week_heatmap.show(cells, self._controller.look, self._state.query.timezone.key),
+            lambda: self._week_heatmap.show(
+                cells, self._controller.look, self._state.query.timezone.key, self._week_hint
+            ),
         )
 
     def _show_event(self, breakdown: Breakdown) -> None:

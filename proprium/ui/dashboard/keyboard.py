@@ -25,6 +25,8 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("1 – 9", N_("Switch property")),
     ("?", N_("Show shortcuts")),
 )
+NARROW_QUERY = "(max-width: 900px)"
+"""Media query of a screen on which the chart has space for few labels."""
 PERIOD_BY_KEY = {"d": "today", "w": "7d", "m": "30d", "y": "12mo"}
 
 # Ignores keys in text fields, and while a menu or a dialog is open: these handle keys themselves.
@@ -33,6 +35,7 @@ LISTENER_SCRIPT = """<script>
   const keys = /^([dwmyx/?1-9]|Escape|ArrowLeft|ArrowRight)$/i;
   addEventListener('popstate', () => emitEvent('address', location.search));
   document.addEventListener('visibilitychange', () => emitEvent('visible', !document.hidden));
+  matchMedia('NARROW_QUERY').addEventListener('change', (event) => emitEvent('narrow', event.matches));
   addEventListener('keydown', (event) => {
     if (!keys.test(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.closest?.('input, textarea, select') || document.querySelector('.q-menu, .q-dialog')) return;
@@ -40,15 +43,21 @@ LISTENER_SCRIPT = """<script>
     emitEvent('shortcut', event.key);
   });
 })();
-</script>"""
+</script>""".replace("NARROW_QUERY", NARROW_QUERY)
 
 
-def listen(on_key: Callable[[str], Any], on_url: Callable[[str], Any], on_visible: Callable[[bool], Any]) -> None:
+def listen(
+    on_key: Callable[[str], Any],
+    on_url: Callable[[str], Any],
+    on_visible: Callable[[bool], Any],
+    on_narrow: Callable[[bool], Any],
+) -> None:
     """Registers the callbacks of browser events. Call while the page is being built."""
     ui.add_body_html(LISTENER_SCRIPT)
     ui.on("shortcut", lambda event: on_key(str(event.args)))
     ui.on("address", lambda event: on_url(str(event.args)))
     ui.on("visible", lambda event: on_visible(bool(event.args)))
+    ui.on("narrow", lambda event: on_narrow(bool(event.args)))
 
 
 def show_shortcuts() -> None:

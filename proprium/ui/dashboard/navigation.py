@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from proprium.figures.names import NameLookup
@@ -26,6 +26,8 @@ class DashboardNavigation(Protocol):
     def add_filters(self, *filters: Filter) -> None: ...
 
     def show_dates(self, first: date, last: date) -> None: ...
+
+    def show_hours(self, start: datetime, end: datetime) -> None: ...
 
     def choose_metric(self, key: str) -> None: ...
 

@@ -16,6 +16,7 @@ from proprium.metrics.query.period import (
     Period,
     custom_period,
     default_interval,
+    hours_period,
     intervals_for,
     preset_period,
 )
@@ -115,12 +116,21 @@ class DashboardState:
         """Sets a custom period, both dates included; swaps them if reversed."""
         return self._with_new_period(custom_period(min(first, last), max(first, last), self.query.timezone))
 
-    def with_period_step(self, step_count: int) -> DashboardState:
-        """Moves by a number of periods; negative is earlier.
+    def with_hours(self, start: datetime, end: datetime) -> DashboardState:
+        """Sets a period between two local times, the end excluded."""
+        return self._with_new_period(hours_period(start, end, self.query.timezone))
+
+    def with_period_step(self, step_count: int, now: datetime) -> DashboardState:
+        """Moves by a number of periods; negative is earlier. Never walks into the future or before the first event.
 
         Where the days match a preset, the period is that preset again.
         """
         new_period = self.query.period.step(step_count)
+        first_event = self.facts.first_event
+        if new_period.start_utc > now or first_event is None or new_period.end_utc <= first_event:
+            return self
+        if new_period.has_hours:
+            return self._with_new_period(new_period)
         for key in ("today", "yesterday", "7d", "14d", "28d", "30d", "90d", "3mo", "6mo", "12mo", "mtd"):
             preset = preset_period(key, self.query.now, self.query.timezone)
             if (preset.first_day, preset.last_day) == (new_period.first_day, new_period.last_day):

@@ -20,7 +20,7 @@ from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
-from proprium.ui.dashboard.dom import set_prop, switch_class
+from proprium.ui.dashboard.dom import SECOND_TAP, set_prop, switch_class
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.warehouse.warehouse import Warehouse
 
@@ -30,7 +30,10 @@ WEEK_TILE = Tile(
     (Tab("week", N_("Hours"), Dimension.WEEKDAY_HOUR, N_("No page views in this period.")),),
 )
 CELL_COUNT = 7 * 24
-EMIT_CELL = "(event) => { const cell = event.points?.[0]?.customdata; if (cell) emit(String(cell[0])); }"
+EMIT_CELL = f"""(event) => {{
+    const cell = event.points?.[0]?.customdata;
+    if (cell && ({SECOND_TAP})(event, String(cell[0]))) emit(String(cell[0]));
+}}"""
 
 
 def week_breakdown(warehouse: Warehouse, query: Query) -> Breakdown:
@@ -42,7 +45,7 @@ class WeekHeatmap:
     """Draws the heat map. A click on a cell filters the dashboard by that hour; a button opens the table."""
 
     def __init__(self, on_filter: Callable[[Filter], None], on_expand: Callable[[Tile], Any]) -> None:
-        self._drawn_state: tuple[Breakdown, Look] | None = None
+        self._drawn_state: tuple[Breakdown, Look, str] | None = None
         self._cells: Breakdown | None = None
         title = _(WEEK_TILE.title)
         with panel(title, body_classes="weekbox") as box:
@@ -62,20 +65,21 @@ class WeekHeatmap:
                 "click", lambda: on_expand(WEEK_TILE)
             )
 
-    def show(self, cells: Breakdown, look: Look, timezone: str) -> None:
+    def show(self, cells: Breakdown, look: Look, timezone: str, hint: str = "") -> None:
+        """Draws the cells; `hint` is the last line of each tooltip."""
         self._cells = cells
         self._hint.set_text(_("page views · {timezone}", timezone=timezone))
         self._show_message("" if cells.rows else _("No page views in this period."))
         set_prop(
             self._plot, "aria-label", _("Page views by weekday and hour. {busiest}", busiest=busiest_hour_text(cells))
         )
-        if self._drawn_state != (cells, look):
-            self._drawn_state = (cells, look)
-            self._plot.update_figure(heatmap(cells, look))
+        if self._drawn_state != (cells, look, hint):
+            self._drawn_state = (cells, look, hint)
+            self._plot.update_figure(heatmap(cells, look, hint=hint))
 
-    def recolour(self, look: Look, timezone: str) -> None:
+    def recolour(self, look: Look, timezone: str, hint: str) -> None:
         if self._cells:
-            self.show(self._cells, look, timezone)
+            self.show(self._cells, look, timezone, hint)
 
     def fail(self, message: str) -> None:
         self._show_message(message)

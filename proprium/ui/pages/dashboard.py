@@ -31,7 +31,8 @@ from proprium.ui.dashboard.export_menu import ExportMenu
 from proprium.ui.dashboard.keyboard import show_shortcuts
 from proprium.ui.dashboard.state import DashboardState, state_from
 from proprium.ui.dashboard.toolbar import SEPARATOR, MenuEntry, MoreMenu, PdfButton, PropertySwitcher
-from proprium.ui.http.asset_urls import asset_url, preload_html
+from proprium.ui.http.asset_urls import preload_html
+from proprium.ui.http.html_head import stylesheet_html
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import Layout, layout, wait_until_connected
 from proprium.ui.render_queue import yield_to_loop
@@ -66,7 +67,7 @@ def register(services: Services) -> None:
             access = PageAccess.of(request, user, subject=property_, listed=others)
             with layout(services, request, property_.name, user, access=access, has_navigation=False) as page_layout:
                 ui.add_head_html(preload_html(services.atlas))
-                ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/dashboard.css")}">')
+                ui.add_head_html(stylesheet_html("dashboard"))
                 try:
                     state = state_from(request.query_params, facts, services.clock())
                 except (BadQuery, Forbidden) as error:

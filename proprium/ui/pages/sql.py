@@ -24,7 +24,7 @@ from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import empty_state
 from proprium.ui.components.fields import select
 from proprium.ui.components.text import span, title
-from proprium.ui.http.asset_urls import asset_url
+from proprium.ui.http.html_head import stylesheet_html
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import Layout, layout, wait_until_connected
 from proprium.ui.page_memory import weak_method
@@ -59,7 +59,7 @@ def register(services: Services) -> None:
             raise PropertyNotFound(property[:40])  # as for an unknown one
         access = PageAccess.of(request, user, listed=visible_properties)
         with layout(services, request, "SQL", user, access=access) as page_layout:
-            ui.add_head_html(f'<link rel="stylesheet" href="{asset_url("css/sql.css")}">')
+            ui.add_head_html(stylesheet_html("sql"))
             if not visible_properties:
                 title("SQL")
                 empty_state(
