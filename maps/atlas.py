@@ -61,6 +61,10 @@ class Atlas:
         return frozenset(self._names)
 
     @cached_property
+    def region_codes(self) -> frozenset[str]:
+        return frozenset(self._region_names)
+
+    @cached_property
     def points(self) -> dict[str, CountryPoint]:
         return {code: CountryPoint(*values) for code, values in self._json("country_points.json").items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from proprium.figures.names import NameLookup
+from proprium.figures.names import NameLookup, clock_name
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.comparison import Change, ChangeFormat
@@ -30,8 +30,11 @@ def period_text(period: Period) -> str:
     return period.dates if period.key == "custom" else _(period.label)
 
 
-def filter_text(filter_: Filter, name_of: NameLookup = lambda dimension, value: value) -> str:
-    """Returns the sentence of a filter: "Country is Germany"; `name_of` turns codes into names."""
+def filter_text(filter_: Filter, name_of: NameLookup = clock_name) -> str:
+    """Returns the sentence of a filter: "Country is Germany"; `name_of` turns codes into names.
+
+    The default names weekdays and hours, the only codes in the filters of goals.
+    """
     name = filter_.data_key or _(dimension_name(filter_.dimension))
     value = ", ".join(name_of(filter_.dimension, value) for value in filter_.values)
     is_blank = filter_.operator in {Operator.IS, Operator.IS_NOT} and not filter_.value

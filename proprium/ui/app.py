@@ -12,7 +12,7 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import first_paint, nicegui_patches, page_memory
+from proprium.ui import first_paint, nicegui_patches, page_memory, session
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import auth_routes, error_pages, page_access, plain_routes, socket_messages
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
@@ -73,7 +73,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     for fastapi_app in (app, nicegui.app):
-        error_pages.install(fastapi_app)
+        error_pages.install(fastapi_app, lambda request: session.user_of(services, request) is not None)
     for page in PAGES:
         page.register(services)
     install_chart_bundle()

@@ -44,8 +44,13 @@ def require_user(services: Services, request: HTTPConnection) -> User:
     """
     if user := user_of(services, request):
         return user
+    raise HTTPException(303, headers={"Location": sign_in_url(request)})
+
+
+def sign_in_url(request: HTTPConnection) -> str:
+    """Returns the URL of the sign-in page, which leads back to the page of `request`."""
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    raise HTTPException(303, headers={"Location": f"/login?next={quote(target, safe='/')}"})
+    return f"/login?next={quote(target, safe='/')}"
 
 
 def current_user(services: Services) -> User | None:

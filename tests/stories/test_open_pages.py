@@ -317,7 +317,7 @@ def test_a_browser_is_sent_to_the_sign_in_page_or_a_404(
     public.goto(f"{server.url}/properties/{case.mine.id}")
     public.wait_for_function("window.did_handshake === true")
     set_public(database, case.mine.id, False)
-    expect(public.locator("body")).to_contain_text("404", timeout=30_000)
+    public.wait_for_url("**/login?next=*", timeout=30_000)
     context.close()
     stranger.close()
     assert json.dumps(server.output()).count("page failed") == 0

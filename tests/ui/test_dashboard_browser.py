@@ -14,6 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from proprium.config import Settings
 from tests.support.servers import CHROMIUM_ARGS, ROOT, free_port
 
 pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="
 class Server:
     def __init__(self, folder: Path) -> None:
         self.url = f"http://localhost:{(port := free_port())}"
+        self.public_url = Settings(port=port, _env_file=None).public_url  # type: ignore[call-arg]
         self.log = (folder / "server.log").open("wb")
         command = [sys.executable, "-m", "tests.ui.dashboard_server", str(folder), str(port)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)

@@ -127,6 +127,13 @@ def test_filters_of_different_kinds_stand_beside_each_other_and_go_one_by_one() 
     assert both.without_filter(GERMANY).query.filters == (Filter("page", Operator.IS, ("/",)),)
 
 
+def test_two_countries_that_are_not_the_visitors_hold_together() -> None:
+    not_germany, not_france = (Filter("country", Operator.IS_NOT, (code,)) for code in ("DE", "FR"))
+    view = a_view().with_filter(not_germany).with_filter(not_france).with_filter(not_germany)
+    assert set(view.query.filters) == {not_germany, not_france}
+    assert len(view.query.filters) == 2
+
+
 def test_people_who_see_the_same_share_one_computation_whatever_the_chart_draws() -> None:
     one = a_view().with_tab(SOURCES, "utm_medium").with_metric("sessions")
     assert one.cache_key == a_view().with_tab(SOURCES, "utm_medium").cache_key

@@ -97,6 +97,17 @@ def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None 
     return element
 
 
+def menu_link(label: str, href: str, icon_name: str = "", *, kind: str = "") -> Element:
+    """Builds an entry of a ui.menu() that is a link: it can be opened in another tab, and its address copied."""
+    element = ui.menu_item().classes(kind)
+    element.props["href"] = href
+    with element:
+        if icon_name:
+            icon(icon_name)
+        span(label)
+    return element
+
+
 def tabs(options: Sequence[tuple[str, str]], active: str, on_change: Callable[[str], Any], *, name: str) -> Element:
     """Builds tabs for a card's head from `options` (key, label).
 

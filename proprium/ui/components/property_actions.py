@@ -5,6 +5,7 @@ Each action checks the user's rights again when it runs: a page may have been op
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any, TypeVar
@@ -13,8 +14,8 @@ from uuid import UUID
 from nicegui import run, ui
 
 from proprium.errors import NotFound, UserFacingError
+from proprium.i18n import N_, ngettext
 from proprium.i18n import gettext as _
-from proprium.i18n import ngettext
 from proprium.properties import service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
@@ -27,6 +28,14 @@ from proprium.ui.components.snippets import Snippets
 from proprium.ui.http import page_access
 from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
+
+PUBLIC_TEXT = N_(
+    "Anyone who has the link will see the dashboard without an account: all its numbers, pages, sources, locations,"
+    " devices and events. Search engines can find it. Readers can download it as a report."
+)
+NOT_PUBLIC_TEXT = N_(
+    "Settings, raw events, SQL and the data of events stay private, except data keys that you publish."
+)
 
 T = TypeVar("T")
 OnDone = Callable[[Property], Any]
@@ -84,9 +93,48 @@ class PropertyActions:
         box.open()
 
     async def set_public(self, property_: Property, is_public: bool, on_done: OnDone) -> None:
+        """Makes the dashboard public, after a confirmation, or private."""
+        if is_public and not await self.confirm_public(property_):
+            return
         if updated_property := await self.update(property_.id, is_public=is_public):
-            toast(_("Anyone with the link can view it now.") if is_public else _("The dashboard is private now."))
             await _call_on_done(on_done, updated_property)
+            if not is_public:
+                toast(_("The dashboard of {name} is private now.", name=property_.name))
+                return
+            toast(_("The dashboard of {name} is public now.", name=property_.name))
+            with self._client, dialog(_("{name} is public", name=property_.name)) as box:
+                ui.label(_("Anyone with this link can view the dashboard:"))
+                code(self.dashboard_url(property_), name=_("Link to the dashboard"))
+                with ui.element("div").classes("ft"):
+                    button(_("Done"), kind=theme.PRIMARY, on_click=box.close)
+            box.open()
+
+    async def confirm_public(self, property_: Property) -> bool:
+        """Asks before the dashboard is made public: says what readers will see, and shows the link."""
+        is_confirmed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def answer(is_public: bool) -> None:
+            if not is_confirmed.done():
+                is_confirmed.set_result(is_public)
+
+        def confirm() -> None:
+            answer(True)
+            box.close()
+
+        with self._client, dialog(_("Make {name} public?", name=property_.name)) as box:
+            ui.label(_(PUBLIC_TEXT))
+            ui.label(_(NOT_PUBLIC_TEXT)).classes(theme.MUTED)
+            code(self.dashboard_url(property_), name=_("Link to the dashboard"))
+            with ui.element("div").classes("ft"):
+                button(_("Cancel"), on_click=box.close)
+                button(_("Make public"), "globe", kind=theme.PRIMARY, on_click=confirm)
+        box.on("hide", lambda: answer(False))
+        self._client.on_delete(lambda: answer(False))
+        box.open()
+        return await is_confirmed
+
+    def dashboard_url(self, property_: Property) -> str:
+        return f"{self._services.settings.public_url}/properties/{property_.id}"
 
     def show_tag(self, property_: Property) -> None:
         track(self._services, "see_site_tag")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import reduce
 from typing import Any
 from weakref import proxy
 
@@ -260,12 +261,7 @@ class DashboardController:
                 await self._explain_panel.open(self.state.query_at(self._services.clock()), Metric(metric))
 
     def add_filters(self, *filters: Filter) -> None:
-        def with_added_filters(state: DashboardState) -> DashboardState:
-            for filter_ in filters:
-                state = state.with_filter(filter_)
-            return state
-
-        self.navigate(with_added_filters)
+        self.navigate(lambda state: reduce(DashboardState.with_filter, filters, state))
 
     def remove_filter(self, filter_: Filter) -> None:
         self.navigate(lambda state: state.without_filter(filter_))
@@ -273,14 +269,16 @@ class DashboardController:
     async def open_filter_dialog(self, old_filter: Filter | None = None) -> None:
         """Opens the dialog for a new filter, or to edit `old_filter`."""
 
-        def apply_filter(new_filter: Filter) -> None:
-            self.navigate(
-                lambda state: (state.without_filter(old_filter) if old_filter else state).with_filter(new_filter)
-            )
+        def apply_filters(*new_filters: Filter) -> None:
+            def with_new_filters(state: DashboardState) -> DashboardState:
+                state = state.without_filter(old_filter) if old_filter else state
+                return reduce(DashboardState.with_filter, new_filters, state)
+
+            self.navigate(with_new_filters)
 
         query = self.state.query_at(self._services.clock())
         with self._client:
-            await FilterDialog(self._services, query, self.name_of, apply_filter, self.segments).open(old_filter)
+            await FilterDialog(self._services, query, self.name_of, apply_filters, self.segments).open(old_filter)
 
     # ---- browser events ---------------------------------------------------------------------------------------
 

@@ -10,10 +10,8 @@ from nicegui import ui
 from proprium.figures.names import NameLookup
 from proprium.figures.wording import filter_text
 from proprium.i18n import gettext as _
-from proprium.metrics.labels import label_of
 from proprium.metrics.query.filters import Filter
 from proprium.ui.components.chips import chip
-from proprium.ui.dashboard.table_columns import CLOCK_DIMENSIONS
 
 
 class FilterChips:
@@ -38,18 +36,8 @@ class FilterChips:
         with self._chip_box:
             for filter_ in filters:
                 chip(
-                    filter_text(filter_, lambda dimension, value: value_label(self._name_of, dimension, value)),
+                    filter_text(filter_, self._name_of),
                     on_click=lambda filter_=filter_: self._on_edit(filter_),
                     on_remove=lambda filter_=filter_: self._on_remove(filter_),
                 )
         self.box.set_visibility(bool(filters))
-
-
-def value_label(name_of: NameLookup, dimension: str, value: str) -> str:
-    """Returns the label of a filter value: "DE" → "Germany", "1-09" → "Monday 09:00". Unknown codes stay unchanged."""
-    if dimension not in CLOCK_DIMENSIONS:
-        return name_of(dimension, value)
-    try:
-        return label_of(dimension, value)
-    except (ValueError, IndexError):
-        return value

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from proprium.errors import BadQuery
 from proprium.i18n import gettext as _
-from proprium.metrics.query.filters import DATA_PREFIX, MAX_KEY_CHARS, Filter, is_valid_text
+from proprium.metrics.query.filters import DATA_PREFIX, MAX_KEY_CHARS, Filter, Operator, is_valid_text
 from proprium.metrics.query.period import (
     Compare,
     Interval,
@@ -25,6 +25,8 @@ from proprium.metrics.query.url import Params, PropertyFacts, query_from, query_
 from proprium.metrics.results import Dimension, Metric
 from proprium.ui.dashboard.tiles import PLACES, TILES, Tab, Tile
 
+JOINT_OPERATORS = frozenset({Operator.IS_NOT, Operator.NOT_CONTAINS})
+"""Operators of which one dimension can have several filters."""
 CUSTOM_PREFIX = "event:"  # of a chart metric that is a custom event, followed by its name
 
 
@@ -144,14 +146,18 @@ class DashboardState:
         return replace(self, query=replace(self.query, interval=interval))
 
     def with_filter(self, filter_: Filter) -> DashboardState:
-        """Adds a filter; replaces one of the same dimension and operator.
+        """Adds a filter; replaces one of the same dimension and operator, unless both can hold.
 
-        Two would match nothing: a visitor is in one country only.
+        Two countries match nothing, since a visitor is in one only; two countries that are not the visitor's do.
         """
         other_filters = [
             other
             for other in self.query.filters
-            if (other.dimension, other.operator) != (filter_.dimension, filter_.operator)
+            if other != filter_
+            and (
+                filter_.operator in JOINT_OPERATORS
+                or (other.dimension, other.operator) != (filter_.dimension, filter_.operator)
+            )
         ]
         return self.with_filters(*other_filters, filter_)
 

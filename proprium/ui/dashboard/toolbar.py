@@ -17,7 +17,7 @@ from proprium.metrics.query.period import PRESETS, Compare
 from proprium.metrics.results import LiveVisitors
 from proprium.storage.tables import Property
 from proprium.ui import theme
-from proprium.ui.components.controls import button, icon, menu_item
+from proprium.ui.components.controls import button, icon, menu_item, menu_link
 from proprium.ui.components.text import span, text
 from proprium.ui.dashboard.dom import set_prop, switch_class
 from proprium.ui.dashboard.state import DashboardState
@@ -56,15 +56,13 @@ class PropertySwitcher:
             icon("down", "small")
             with ui.menu():
                 for position, other in enumerate(others[:MAX_LISTED_PROPERTIES], start=1):
-                    _menu_link(
-                        other.name,
-                        f"/properties/{other.id}",
-                        str(position) if position < 10 else "",
-                        other.id == current.id,
-                    )
+                    entry = menu_link(other.name, f"/properties/{other.id}", kind=theme.ON if other == current else "")
+                    if position < 10:
+                        with entry:
+                            text("kbd", str(position), "end hide-m").props('aria-hidden="true"')
                 if is_signed_in:
                     ui.separator()
-                    _menu_link(_("All properties"), "/properties")
+                    menu_link(_("All properties"), "/properties")
 
 
 class LiveDot:
@@ -81,15 +79,15 @@ class LiveDot:
     def show(self, live: LiveVisitors) -> None:
         self._count.set_text(f"{live.now:,}")
         switch_class(self._dot, theme.ON, live.now > 0)
-        text = ngettext(
+        tooltip_text = ngettext(
             "{count} visitor in the last {minutes}, {half_hour} in the last 30 minutes. Filters do not apply.",
             "{count} visitors in the last {minutes}, {half_hour} in the last 30 minutes. Filters do not apply.",
             live.now,
             minutes=ngettext("{count} minute", "{count} minutes", live.minutes),
             half_hour=f"{live.half_hour:,}",
         )
-        self._tooltip.set_text(text)
-        set_prop(self._box, "aria-label", text)
+        self._tooltip.set_text(tooltip_text)
+        set_prop(self._box, "aria-label", tooltip_text)
 
 
 class PeriodPicker:
@@ -148,9 +146,9 @@ class PeriodPicker:
         set_prop(self._last_input, "value", period.last_day.isoformat())
 
     def _build_date_field(self, label: str, index: int) -> Element:
-        def set_date(text: Any) -> None:
+        def set_date(value: Any) -> None:
             with suppress(ValueError):  # incomplete date
-                self._dates[index] = date.fromisoformat(str(text))
+                self._dates[index] = date.fromisoformat(str(value))
 
         with ui.element("label").classes("daterow"):
             span(label)
@@ -186,17 +184,18 @@ class MoreMenu:
     """The More menu (⋮) of actions and links."""
 
     def __init__(self, entries: Sequence[MenuEntry]) -> None:
-        with button("", "dots", name=_("More")), ui.menu().props(RIGHT_ALIGNED):
+        with button("", "dots", name=_("More")), ui.menu().props(RIGHT_ALIGNED) as self._menu:
+            pass
+        self.show(entries)
+
+    def show(self, entries: Sequence[MenuEntry]) -> None:
+        """Replaces the entries."""
+        self._menu.clear()
+        with self._menu:
             for label, icon_name, target, classes in entries:
                 if not label:
                     ui.separator()
                 elif isinstance(target, str):
-                    menu_item(label, icon_name, on_click=lambda target=target: ui.navigate.to(target), kind=classes)
+                    menu_link(label, target, icon_name, kind=classes)
                 else:
                     menu_item(label, icon_name, on_click=target, kind=classes)
-
-
-def _menu_link(label: str, url: str, key: str = "", is_current: bool = False) -> None:
-    with menu_item(label, on_click=lambda: ui.navigate.to(url), kind=theme.ON if is_current else ""):
-        if key:
-            text("kbd", key, "end hide-m").props('aria-hidden="true"')

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -10,11 +12,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from proprium.errors import UserFacingError
 from proprium.i18n import N_, gettext, ngettext
 from proprium.i18n import gettext as _
+from proprium.ui import session
 from proprium.ui.http.html_head import head_html
 
 log = logging.getLogger(__name__)
@@ -39,11 +42,20 @@ DETAIL_BY_STATUS = {
 }
 
 
-def install(app: FastAPI) -> None:
+SIGN_IN_STATUSES = frozenset({401, 403, 404})
+"""Statuses that somebody who signs in may not get."""
+PRIVATE_PATHS = "/properties/"
+"""Prefix of the pages and files of a property."""
+
+
+def install(app: FastAPI, is_signed_in: Callable[[Request], bool] = lambda request: True) -> None:
     """Adds the error handlers.
 
-    Call it for our own app and for NiceGUI's (`nicegui.app`): each serves some paths.
+    Call it for our own app and for NiceGUI's (`nicegui.app`): each serves some paths. A missing page of a property
+    leads anyone who is not signed in to the sign-in page, as an existing private one does: the answer does not tell
+    whether the property exists.
     """
+    app.state.is_signed_in = is_signed_in
 
     @app.exception_handler(UserFacingError)
     def user_facing_error(request: Request, error: UserFacingError) -> Response:
@@ -93,11 +105,22 @@ def error_response(
         problem_json = {"type": "about:blank", "title": title, "detail": detail, "status": status}
         return JSONResponse(problem_json, status, headers, media_type="application/problem+json")
     is_page = request.method in {"GET", "HEAD"}  # a refresh after a form post would GET it, and lose its input
+    sign_in_url = session.sign_in_url(request) if status in SIGN_IN_STATUSES and _is_signed_out(request) else ""
+    if sign_in_url and is_page and status == 404 and request.url.path.startswith(PRIVATE_PATHS):
+        return RedirectResponse(sign_in_url, 303)
     page = PAGE_TEMPLATE.render(
         status=status,
         title=title,
         detail=detail,
         retry_after_s=headers.get("Retry-After") if headers and status == 503 and is_page else None,
         head_html=head_html(),
+        sign_in_url=sign_in_url,
     )
     return HTMLResponse(page, status, headers)
+
+
+def _is_signed_out(request: Request) -> bool:
+    """Returns True if certainly nobody is signed in; storage may be what failed."""
+    with suppress(Exception):
+        return not request.app.state.is_signed_in(request)
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from functools import partial
 from uuid import UUID
 
@@ -130,39 +131,44 @@ def _build_menu(
     """Builds the ⋮ menu: exports for every reader, property actions only for users who can edit it."""
     actions = PropertyActions(services)
 
-    async def switch_visibility() -> None:
-        await actions.set_public(property_, not property_.is_public, lambda updated: ui.navigate.reload())
-
-    entries: list[MenuEntry] = [
-        (_("Filter …"), "filter", controller.open_filter_dialog, ""),
-        (_("Export PDF"), "print", export_menu.download_pdf, ""),
-        (_("Export Markdown"), "file", export_menu.download_markdown, ""),
-        (_("Export CSV (zip)"), "table", partial(export_menu.download_data, "csv"), ""),
-        (_("Export JSON"), "code", partial(export_menu.download_data, "json"), ""),
-        (_("Keyboard shortcuts"), "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
-    ]
-    if service.may_edit(user, property_):
-        entries += [
-            SEPARATOR,
-            (_("Tracking code"), "code", lambda: actions.show_tag(property_), ""),
-            (_("Install"), "bolt", f"/properties/{property_.id}/install", ""),
-            (_("Settings"), "settings", f"/properties/{property_.id}/settings", ""),
-            ("SQL", "table", f"/sql?property={property_.id}", ""),
-            (_("Make private"), "lock", switch_visibility, "")
-            if property_.is_public
-            else (_("Make public"), "globe", switch_visibility, ""),
+    def entries_for(property_: Property) -> list[MenuEntry]:
+        entries: list[MenuEntry] = [
+            (_("Filter …"), "filter", controller.open_filter_dialog, ""),
+            (_("Export PDF"), "print", export_menu.download_pdf, ""),
+            (_("Export Markdown"), "file", export_menu.download_markdown, ""),
+            (_("Export CSV (zip)"), "table", partial(export_menu.download_data, "csv"), ""),
+            (_("Export JSON"), "code", partial(export_menu.download_data, "json"), ""),
+            (_("Keyboard shortcuts"), "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
         ]
-        if rejected_events.newest(services.database, property_.number or 0, 1):
-            entries.append((_("Rejected events"), "warn", f"/properties/{property_.id}/refused", ""))
+        if service.may_edit(user, property_):
+            entries += [SEPARATOR, *editor_entries(property_)]
+        entries.append(SEPARATOR)
+        entries.append((_("Account"), "user", "/account", "") if user else (_("Sign in"), "user", "/login", ""))
+        return entries
+
+    def editor_entries(property_: Property) -> Iterator[MenuEntry]:
+        async def switch_visibility() -> None:
+            await actions.set_public(
+                property_, not property_.is_public, lambda updated: menu.show(entries_for(updated))
+            )
+
+        def delete() -> None:
+            actions.delete(property_, lambda deleted: ui.navigate.to("/properties"))
+
+        property_url = f"/properties/{property_.id}"
+        yield _("Tracking code"), "code", lambda: actions.show_tag(property_), ""
+        yield _("Install"), "bolt", f"{property_url}/install", ""
+        yield _("Settings"), "settings", f"{property_url}/settings", ""
+        yield "SQL", "table", f"/sql?property={property_.id}", ""
+        visibility = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
+        yield *visibility, switch_visibility, ""
+        if has_rejected_events:
+            yield _("Rejected events"), "warn", f"{property_url}/refused", ""
         if not property_.is_protected:
+            yield _("Delete …"), "trash", delete, theme.DANGER
 
-            def delete() -> None:
-                actions.delete(property_, lambda deleted: ui.navigate.to("/properties"))
-
-            entries.append((_("Delete …"), "trash", delete, theme.DANGER))
-    entries.append(SEPARATOR)
-    entries.append((_("Account"), "user", "/account", "") if user else (_("Sign in"), "user", "/login", ""))
-    MoreMenu(entries)
+    has_rejected_events = bool(rejected_events.newest(services.database, property_.number or 0, 1))
+    menu = MoreMenu(entries_for(property_))
 
 
 def _report_url(request: Request, property_id: UUID) -> str:
