@@ -132,6 +132,7 @@ def build_collector_parts(
             OutcomeReporter(rules_cache, rejected_events.add, only_failures=True),
         ],
         trusted_proxies=settings.trusted_proxies,
+        client_ip_header=settings.client_ip_header,
         collect_rate=settings.collect_rate,
     )
     upkeep = CollectorUpkeep(database, collector.client_addresses, rejected_events)
