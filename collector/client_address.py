@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -15,6 +16,21 @@ log = logging.getLogger(__name__)
 Headers = Iterable[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
 FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+"""Headers that are read from trusted proxies."""
+NAMED_HEADERS = frozenset(
+    {
+        b"cf-connecting-ip", b"fly-client-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip",
+        b"fastly-client-ip", b"do-connecting-ip", b"x-appengine-user-ip", b"x-azure-clientip",
+        b"x-nf-client-connection-ip", b"x-envoy-external-address", b"x-original-forwarded-for",
+        b"x-vercel-forwarded-for", b"cf-connecting-ipv6",
+    }
+)  # fmt: skip
+"""Headers in which CDNs and platforms send the client's address; one is read where the owner names it."""
+_ADDRESS_HEADERS = FORWARDING_HEADERS | NAMED_HEADERS
+UNREAD_REQUESTS = 3
+"""As many trusted requests in a row must have a header that is not read before the owner is asked: visitors can send
+it too, but not with every request."""
+_FORWARDED_PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^",;]*)\s*(;|,|$)')
 _PREFETCH_HEADERS = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 _PRIVACY_SIGNALS = frozenset({b"sec-gpc", b"dnt"})
 _PRIVATE_NETWORKS = [
@@ -43,12 +59,18 @@ class ClientAddressResolver:
     """Resolves the client's address: the peer's, or the one forwarded by a trusted proxy.
 
     Addresses are never logged. `untrusted_proxy` is a private peer that forwards without being trusted: the UI asks
-    the owner to trust it.
+    the owner to trust it. `unread_header` names a header with another address that trusted proxies send: the UI asks
+    the owner whether to read it. `header` is the one header to read, in lower case; "" reads FORWARDING_HEADERS.
     """
 
-    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+    def __init__(self, trusted: Sequence[Network] = (), header: str = "") -> None:
         self._trusted_networks = self._configured_networks = tuple(trusted)
+        self._configured_header = header.lower().encode()
+        self._header = self._configured_header
+        self._address_headers = _ADDRESS_HEADERS | {self._header}
+        self._unread_counts: dict[bytes, int] = {}
         self.untrusted_proxy: str | None = None
+        self.unread_header: str | None = None
 
         def is_trusted(address: str) -> bool:
             ip = ip_address(address)
@@ -63,6 +85,13 @@ class ClientAddressResolver:
         if self.untrusted_proxy and self._is_trusted(self.untrusted_proxy):
             self.untrusted_proxy = None  # so that a second untrusted proxy is reported as well
 
+    def use_header(self, header: str) -> None:
+        """Reads this header, unless one is configured; "" reads FORWARDING_HEADERS."""
+        name = self._configured_header or header.lower().encode()
+        if name != self._header:
+            self._header, self._address_headers = name, _ADDRESS_HEADERS | {name}
+            self._unread_counts, self.unread_header = {}, None
+
     def is_trusted(self, address: str) -> bool:
         """Returns True when a canonical address belongs to a trusted proxy."""
         return self._is_trusted(address)
@@ -70,17 +99,16 @@ class ClientAddressResolver:
     def resolve(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """Returns the client's address, or None when only an untrusted proxy knows it."""
         address = canonical_ip(peer) if peer else None
-        if address is None or FORWARDING_HEADERS.isdisjoint(headers):
-            return address
+        if address is None:
+            return None
+        if self._address_headers.isdisjoint(headers):
+            # A trusted proxy that forwards no address: its own is not its visitors'. Without a sign of a proxy the
+            # request is this machine's own.
+            return None if self._is_trusted(address) and is_proxied(headers) else address
         if self._is_trusted(address):
-            # The right-most untrusted hop: everything left of it can be forged.
-            texts = (value for name, value in all_headers if name == b"x-forwarded-for")
-            hops = [hop.strip() for hop in b",".join(texts).decode("latin-1").split(",")]
-            client: str | None = address
-            for hop in reversed([hop for hop in hops if hop]):
-                client = canonical_ip(hop)
-                if client is None or not self._is_trusted(client):
-                    break
+            client = self._forwarded_client(address, headers, all_headers)
+            if not NAMED_HEADERS.isdisjoint(headers) or self._unread_counts:
+                self._note_unread_headers(client, headers)
             return client
         if not is_private(address):
             return address  # forwarding headers of a public peer may be forged
@@ -91,6 +119,66 @@ class ClientAddressResolver:
                 " Trust it in the UI, or add it to PROPRIUM_TRUSTED_PROXIES."
             )
         return None
+
+    def _forwarded_client(self, peer: str, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
+        """Returns the client that a trusted peer names: in the chosen header where it sends that, else as usual.
+
+        None: it names none that can be read.
+        """
+        for header in (self._header, b"x-forwarded-for", b"forwarded", b"x-real-ip"):
+            if header in headers:
+                text = b",".join(value for name, value in all_headers if name == header).decode("latin-1")
+                hops = forwarded_hops(text) if header == b"forwarded" else text.split(",")
+                if hops := [hop.strip() for hop in hops if hop.strip()]:
+                    return self._rightmost_untrusted(hops)
+        # An empty header, or only one that is not read.
+        return peer if NAMED_HEADERS.isdisjoint(headers) else None
+
+    def _rightmost_untrusted(self, hops: Sequence[str]) -> str | None:
+        """Returns the right-most untrusted hop: everything left of it can be forged. None: it is not an address."""
+        client = None
+        for hop in reversed(hops):
+            client = canonical_ip(hop)
+            if client is None or not self._is_trusted(client):
+                break
+        return client
+
+    def _note_unread_headers(self, client: str | None, headers: dict[bytes, bytes]) -> None:
+        """Counts the requests in a row that have another address in a header that is not read."""
+        counts = {}
+        for name in NAMED_HEADERS & headers.keys():
+            address = canonical_ip(headers[name].decode("latin-1"))
+            if name != self._header and address is not None and address != client:
+                counts[name] = self._unread_counts.get(name, 0) + 1
+                if counts[name] >= UNREAD_REQUESTS and self.unread_header is None and not self._configured_header:
+                    self.unread_header = name.decode()
+                    log.warning(
+                        "The trusted proxy sends visitors' addresses in a header that is not read."
+                        " Choose it in the UI, or name it in PROPRIUM_CLIENT_IP_HEADER.",
+                        extra={"header": self.unread_header},
+                    )
+        self._unread_counts = counts
+
+
+def forwarded_hops(text: str) -> list[str]:
+    """Returns the `for` of each hop of a Forwarded header (RFC 7239); "unknown" where a hop has none.
+
+    A header with a syntax error is one unknown hop: which of its addresses a proxy has written cannot be told.
+    """
+    hops: list[str] = []
+    position, hop = 0, "unknown"
+    while position < len(text):
+        if (match := _FORWARDED_PAIR.match(text, position)) is None:
+            return ["unknown"]
+        if match[1].lower() == "for":
+            hop = re.sub(r"\\(.)", r"\1", match[2].strip('"')) if match[2].startswith('"') else match[2].strip()
+        if match[3] != ";":
+            hops.append(hop or "unknown")
+            hop = "unknown"
+        if match.end() == position:
+            break
+        position = match.end()
+    return hops
 
 
 @bounded_lru_cache(8_192)

@@ -63,6 +63,7 @@ class Collector:
         *,
         observers: Sequence[CollectorObserver] = (),
         trusted_proxies: Sequence[Network] = (),
+        client_ip_header: str = "",
         collect_rate: float = 100,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
@@ -76,7 +77,7 @@ class Collector:
             collect_rate * UNKNOWN_CLIENTS_RATE_FACTOR, max_events_per_call=MAX_EVENTS, monotonic=monotonic
         )
         self._rejection_sampler = RejectionSampler()
-        self.client_addresses = ClientAddressResolver(trusted_proxies)
+        self.client_addresses = ClientAddressResolver(trusted_proxies, client_ip_header)
         self.observers = ObserverGroup(observers)
 
     def handle(self, request: Request, on_response: ResponseCallback) -> None:

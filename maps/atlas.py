@@ -75,6 +75,11 @@ class Atlas:
         return aliases
 
     @cached_property
+    def region_ids(self) -> frozenset[str]:
+        """Ids of all regions on the maps."""
+        return frozenset(self._region_names)
+
+    @cached_property
     def version(self) -> str:
         """Hash of all map files, for cache busting: browsers may cache a version for ever."""
         digest = hashlib.sha256()

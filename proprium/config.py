@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     geoip_path: Path | None = None
     geoip_update: bool = True  # False: `serve` downloads no GeoIP database
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    client_ip_header: str = ""  # the one header in which trusted proxies send the client's address
     chromium: str = ""
     collect_rate: float = Field(100, ge=0)  # rate limit in events per second, address and process; 0 = unlimited
     metrics_token: str = ""  # bearer token for /metrics; empty: only this machine and its private network are allowed
@@ -103,6 +105,13 @@ class Settings(BaseSettings):
             raise ValueError("expected printable ASCII characters without spaces")
         return value
 
+    @field_validator("client_ip_header")
+    @classmethod
+    def _validate_client_ip_header(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]*", value):
+            raise ValueError("expected the name of a header like CF-Connecting-IP")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _validate_log_level(cls, value: str) -> str:
@@ -116,6 +125,11 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("expected a URL like https://stats.example.com")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError(
+                "expected a URL without a path, like https://stats.example.com: Proprium needs a host name or a port of"
+                " its own"
+            )
         return value.rstrip("/")
 
     @model_validator(mode="after")

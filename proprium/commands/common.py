@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def open_storage() -> Iterator[tuple[Settings, Database]]:
     """Opens storage and yields it with the settings. Creates a missing database, but leaves migration to `serve`.
 
-    Raises OperatorError when the database has another schema version.
+    Raises OperatorError when the database has another schema version, and for errors of the database in the block.
     """
     from proprium.storage.database import Database
     from proprium.storage.migrate import current_revision, migrate, newest_revision
@@ -31,13 +31,14 @@ def open_storage() -> Iterator[tuple[Settings, Database]]:
     settings = load_settings()
     database = Database(settings.storage_url)
     try:
-        if (revision := current_revision(database)) is None:
-            migrate(database, settings.data_dir)
-        elif revision != newest_revision():
-            raise OperatorError(
-                f"{database.name} has the schema of another version. Start `proprium serve` once to migrate it."
-            )
-        yield settings, database
+        with database.operator_errors():
+            if (revision := current_revision(database)) is None:
+                migrate(database, settings.data_dir)
+            elif revision != newest_revision():
+                raise OperatorError(
+                    f"{database.name} has the schema of another version. Start `proprium serve` once to migrate it."
+                )
+            yield settings, database
     finally:
         database.close()
 

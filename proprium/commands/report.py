@@ -11,6 +11,7 @@ import click
 from proprium.commands.common import find_property, progress_bar, user_umask
 from proprium.commands.open_warehouse import open_local_warehouse
 from proprium.config import load_settings
+from proprium.errors import WarehouseRebuilding
 from proprium.reports.renderer import ReportFormat
 from proprium.server.control_socket import running_server
 
@@ -50,4 +51,12 @@ def _render_locally(property_id: UUID, pairs: list[tuple[str, str]], kind: Repor
         property_ = find_property(database, property_id)
         projector.catch_up(progress)
         renderer = ReportRenderer(warehouse, Atlas(), load_settings().chromium)
-        return asyncio.run(renderer.render(property_, pairs, kind, utc_now(), EVERY_KEY)).content
+
+        def render() -> bytes:
+            return asyncio.run(renderer.render(property_, pairs, kind, utc_now(), EVERY_KEY)).content
+
+        try:
+            return render()
+        except WarehouseRebuilding:  # its file turned out to be damaged
+            projector.catch_up(progress)
+            return render()

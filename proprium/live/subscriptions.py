@@ -157,6 +157,7 @@ class Subscription(Generic[T]):
 
     def report_error(self, problem: Exception) -> None:
         if self._on_error is not None:
+            self._shown_result = NO_RESULT  # the page shows the error now: the same result must replace it
             self._run_callback(self._on_error, problem)
 
     @staticmethod

@@ -1,8 +1,7 @@
 """CSV writing with protection against formula injection (CSV injection) in spreadsheets.
 
-All CSV files of the product are written here: RFC 4180 with commas, UTF-8, no byte order mark, because programs would
-read it as part of the first column's name. Only results of the SQL console have one (`has_bom`): they are opened in
-spreadsheets, and Excel would assume another encoding without it.
+All CSV files of the product are written here: RFC 4180 with commas, UTF-8 with a byte order mark, because Excel would
+assume another encoding without it. Programs read them as "utf-8-sig".
 
 Round trip: an apostrophe is inserted before text that a spreadsheet would evaluate, wherever a parser may split a cell:
 at its beginning, and after `;`, `|`, tab and line breaks. `re.sub(r"(^|[;|\\t\\r\\n])'", r"\\1", cell)` removes them
@@ -42,8 +41,11 @@ def escape_formulas(text: str) -> str:
     return _FORMULA_AFTER_SEPARATOR.sub(r"\g<0>'", text)
 
 
-def csv_bytes(rows: Iterable[Sequence[Any]], *, has_bom: bool = False) -> bytes:
-    """Returns the rows as CSV with formulas escaped; None is empty, True is `true`. Holds all rows in memory."""
+def csv_bytes(rows: Iterable[Sequence[Any]], *, continues_file: bool = False) -> bytes:
+    """Returns the rows as CSV with formulas escaped; None is empty, True is `true`. Holds all rows in memory.
+
+    `continues_file`: the rows follow earlier ones of a file that is written in parts, so no byte order mark is added.
+    """
     rows = list(rows)
     # Fast path: most cells are texts that a look at the first character clears; the joined text is then searched once
     # for formulas after separators, and only if one is found are all cells escaped one by one.
@@ -56,7 +58,7 @@ def csv_bytes(rows: Iterable[Sequence[Any]], *, has_bom: bool = False) -> bytes:
     )
     if any(formula.search(text) for formula in _FORMULA_AFTER_EACH_SEPARATOR):
         text = _to_csv_text([_csv_cell(cell) for cell in row] for row in rows)
-    return text.encode("utf-8-sig" if has_bom else "utf-8", "replace")
+    return text.encode("utf-8" if continues_file else "utf-8-sig", "replace")
 
 
 def _to_csv_text(rows: Iterable[Iterable[Any]]) -> str:

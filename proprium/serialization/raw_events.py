@@ -53,8 +53,8 @@ def stream(
     batches = read_batches()
     match kind:
         case ExportFormat.CSV:
-            row_groups = chain([[CSV_COLUMNS]], (map(_csv_row, batch) for batch in batches))
-            return (csv_bytes(rows) for rows in row_groups)
+            parts = (csv_bytes(map(_csv_row, batch), continues_file=True) for batch in batches)
+            return chain([csv_bytes([CSV_COLUMNS])], parts)
         case ExportFormat.JSON_LINES:
             return (b"".join(map(_json_line, batch)) for batch in batches)
         case ExportFormat.PARQUET:

@@ -31,7 +31,7 @@ from proprium.properties.service import ensure_own_property, find_any, set_publi
 from proprium.reports.renderer import ReportFile, ReportFormat, ReportRenderer
 from proprium.server import control_socket, http_routes
 from proprium.server.collector_app import CollectorParts, build_collector_parts
-from proprium.server.health import HealthCheck, health_routes
+from proprium.server.health import HealthCheck, ServerNumbers, file_bytes, health_routes, warehouse_problem
 from proprium.server.scheduled_jobs import JobScheduler, standard_jobs
 from proprium.server.uvicorn_server import run_server
 from proprium.sql_console.runner import SqlRunner
@@ -50,7 +50,6 @@ from proprium.warehouse.warehouse import Warehouse, open_warehouse
 
 log = logging.getLogger(__name__)
 
-MAX_WAREHOUSE_LAG_S = 60.0
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -105,14 +104,17 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
         own_property_id=own_property.id,
         add_sample=partial(add_exemplar, parts.database),
         address_of=parts.collector_parts.address_of,
+        geoip_state=parts.collector_parts.geoip.current_state,
     )
     renderer = ReportRenderer(parts.warehouse, atlas, settings.chromium, services.report_queue)
     app = FastAPI(lifespan=_lifespan(settings, parts, renderer, demo), openapi_url=None)
     app.include_router(
         health_routes(
             _health_checks(parts),
-            lambda: parts.collector_parts.metrics() + socket_limits.metrics(),
+            lambda: parts.collector_parts.metrics() + socket_limits.metrics() + _numbers(parts).as_prometheus(),
             settings.metrics_token,
+            {"geoip": parts.collector_parts.geoip_problem},
+            lambda: _numbers(parts).as_details(),
         )
     )
     app.include_router(http_routes.maps(atlas))
@@ -219,9 +221,17 @@ async def _run_demo(settings: Settings, parts: ServerParts) -> None:
     await asyncio.gather(*tasks)
 
 
-def _health_checks(parts: ServerParts) -> dict[str, HealthCheck]:
-    def warehouse() -> str | None:
-        lag_s = parts.projector.lag_s()
-        return f"it is {lag_s:.0f} s behind storage" if lag_s > MAX_WAREHOUSE_LAG_S else None
+def _numbers(parts: ServerParts) -> ServerNumbers:
+    return ServerNumbers(
+        parts.projector.lag_s(),
+        parts.warehouse.rebuild_percent() is not None,
+        file_bytes(parts.database.path),
+        parts.warehouse.engine.size_bytes(),
+        dict(parts.jobs.status_by_name),
+    )
 
-    return parts.collector_parts.health_checks() | {"warehouse": warehouse}
+
+def _health_checks(parts: ServerParts) -> dict[str, HealthCheck]:
+    return parts.collector_parts.health_checks() | {
+        "warehouse": partial(warehouse_problem, parts.warehouse, parts.projector)
+    }

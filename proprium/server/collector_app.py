@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp
 from collector.asgi import App, collector_middleware
 from collector.counters import Counters
 from collector.event import Event
-from collector.geolocation import GeoIPDatabase
+from collector.geolocation import GeoIPDatabase, GeoIPState
 from collector.group_commit import GroupCommit
 from collector.outcome_reporter import OutcomeListener, OutcomeReporter
 from collector.pipeline import Pipeline
@@ -33,6 +34,8 @@ from proprium.storage.migrate import wait_for_schema
 from proprium.storage.rejected_events import RejectedEventBuffer
 from proprium.storage.visitor_keys import VisitorKeys
 
+log = logging.getLogger(__name__)
+
 MAX_QUEUE_SHARE = 0.8  # of the queue limit; above, /readyz fails
 
 
@@ -49,8 +52,11 @@ class CollectorParts:
     counters: Counters
     tracker_script: ScriptFile
     upkeep: CollectorUpkeep
+    geoip: GeoIPDatabase
 
     def start(self) -> None:
+        if (problem := self.geoip_problem()) is not None:
+            log.warning("visitors have no location", extra={"cause": problem})
         self.group_commit.start()
         self.upkeep.start()
 
@@ -77,10 +83,17 @@ class CollectorParts:
             is_filling = queued_count > MAX_QUEUE_SHARE * limit
             return f"{queued_count} events are queued; the limit is {limit}" if is_filling else None
 
-        def storage() -> None:
+        def storage() -> str | None:
             self.database.ping()
+            damage = self.database.damage
+            return f"{self.database.path.name} is damaged: {damage}. See the server log" if damage else None
 
         return {"queue": queue, "storage": storage}
+
+    def geoip_problem(self) -> str | None:
+        """Returns why visitors have no location, with the file; None when they have one."""
+        state = self.geoip.current_state()
+        return None if state is GeoIPState.READY else f"{state.value} ({self.geoip.path})"
 
     def metrics(self) -> str:
         """Returns Prometheus text: events by outcome, and the queue's length."""
@@ -107,23 +120,34 @@ def build_collector_parts(
     group_commit = GroupCommit(event_store, on_commit)
     rejected_events = RejectedEventBuffer(database)
     counters = Counters()
+    geoip = GeoIPDatabase(settings.geoip_file, atlas.region_aliases, atlas.region_ids)
     outcome_reporters = [OutcomeReporter(rules_cache, on_outcome)] if on_outcome else []
     collector = Collector(
         rules_cache,
         group_commit,
-        Pipeline(GeoIPDatabase(settings.geoip_file, atlas.region_aliases), visitor_keys),
+        Pipeline(geoip, visitor_keys),
         observers=[
             counters,
             *outcome_reporters,
             OutcomeReporter(rules_cache, rejected_events.add, only_failures=True),
         ],
         trusted_proxies=settings.trusted_proxies,
+        client_ip_header=settings.client_ip_header,
         collect_rate=settings.collect_rate,
     )
     upkeep = CollectorUpkeep(database, collector.client_addresses, rejected_events)
     tracker_script = ScriptFile(ASSETS / "build")
     return CollectorParts(
-        database, rules_cache, visitor_keys, event_store, group_commit, collector, counters, tracker_script, upkeep
+        database,
+        rules_cache,
+        visitor_keys,
+        event_store,
+        group_commit,
+        collector,
+        counters,
+        tracker_script,
+        upkeep,
+        geoip,
     )
 
 
@@ -144,7 +168,14 @@ def build(settings: Settings) -> tuple[ASGIApp, Collector]:
         database.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
-    app.include_router(health_routes(collector_parts.health_checks(), collector_parts.metrics, settings.metrics_token))
+    app.include_router(
+        health_routes(
+            collector_parts.health_checks(),
+            collector_parts.metrics,
+            settings.metrics_token,
+            {"geoip": collector_parts.geoip_problem},
+        )
+    )
     return collector_parts.wrap(app), collector_parts.collector
 
 

@@ -29,6 +29,7 @@ class CollectorUpkeep:
         self._rejected_events = rejected_events
         self._commit_watcher = database.watch_commits()
         self._reported_proxy: str | None = None
+        self._reported_header: str | None = None
         self._stop_event = threading.Event()
         self._thread: threading.Thread | None = None
         self._load_trusted_proxies()
@@ -55,6 +56,10 @@ class CollectorUpkeep:
             if address is not None and address != self._reported_proxy:
                 trusted_proxies.report_untrusted(self._database, address)
                 self._reported_proxy = address
+            header = self._client_addresses.unread_header
+            if header is not None and header != self._reported_header:
+                trusted_proxies.report_unread_header(self._database, header)
+            self._reported_header = header
             if self._commit_watcher.has_new_commits():
                 self._load_trusted_proxies()
         except Exception as problem:
@@ -62,3 +67,4 @@ class CollectorUpkeep:
 
     def _load_trusted_proxies(self) -> None:
         self._client_addresses.trust(trusted_proxies.trusted_networks(self._database))
+        self._client_addresses.use_header(trusted_proxies.client_ip_header(self._database))

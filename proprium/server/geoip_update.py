@@ -35,6 +35,10 @@ class InvalidDatabase(Exception):
     """The download is not a usable GeoIP database."""
 
 
+class DownloadFailed(OperatorError):
+    """No file could be downloaded; a previous one stays in use."""
+
+
 def refresh(
     settings: Settings,
     now: datetime,
@@ -45,9 +49,9 @@ def refresh(
 ) -> Path | None:
     """Downloads DB-IP City Lite into the data folder and returns its path.
 
-    Returns None when the file there is under 30 days old (and not `force`). Raises OperatorError when the download
-    fails, or when PROPRIUM_GEOIP_PATH names a file of the operator's own. The old file stays readable until a complete
-    and checked new one replaces it.
+    Returns None when the file there is under 30 days old (and not `force`). Raises DownloadFailed, or OperatorError
+    when PROPRIUM_GEOIP_PATH names a file of the operator's own. The old file stays readable until a complete and
+    checked new one replaces it.
     """
     if settings.geoip_path:
         raise OperatorError(
@@ -72,8 +76,9 @@ def refresh(
         else:
             log.info("GeoIP database updated", extra={"month": month})
             return target
-    raise OperatorError(
-        f"DB-IP City Lite could not be downloaded ({'; '.join(failures)}). The previous file, if any, stays in use."
+    raise DownloadFailed(
+        f"DB-IP City Lite could not be downloaded ({'; '.join(failures)}). "
+        + ("The previous file stays in use." if target.is_file() else "There is no previous file.")
     )
 
 

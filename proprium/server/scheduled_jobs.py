@@ -12,6 +12,7 @@ from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.errors import OperatorError
 from proprium.server import geoip_update
+from proprium.server.health import JobStatus
 from proprium.storage.database import Database
 from proprium.storage.erasure import finish_deletions
 from proprium.storage.retention import delete_orphaned_events
@@ -38,8 +39,11 @@ class Job:
 class JobScheduler:
     """Runs jobs in daemon threads until it is stopped."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[Job], clock: Clock = utc_now) -> None:
         self._jobs = tuple(jobs)
+        self._clock = clock
+        self.status_by_name: dict[str, JobStatus] = {}
+        """Of the jobs that have ended at least once."""
         self._stop_event = Event()
         self._threads: list[Thread] = []
 
@@ -60,7 +64,12 @@ class JobScheduler:
 
     def _run_repeatedly(self, job: Job) -> None:
         while not self._stop_event.is_set():
-            run_once(job)
+            started_at = self._clock()
+            has_failed = not run_once(job)
+            ended_at, previous = self._clock(), self.status_by_name.get(job.name)
+            failure_count = (previous.failure_count if previous else 0) + has_failed
+            duration_s = (ended_at - started_at).total_seconds()
+            self.status_by_name[job.name] = JobStatus(ended_at, duration_s, has_failed, failure_count)
             self._stop_event.wait(job.interval.total_seconds())
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from functools import partial
 
+import click
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -72,7 +73,14 @@ def run_server(app: ASGIApp, collector: Collector, settings: Settings) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn drains, then raises it again: no failure
-    CollectingServer(config).run()
+    try:
+        CollectingServer(config).run()
+    except KeyboardInterrupt:
+        pass  # uvicorn has drained, and raises the signal again
+    finally:
+        click.echo("Proprium has stopped.")
+        # Frozen objects are not freed at the end of the process either, and DuckDB's binding lists those as leaks.
+        gc.unfreeze()
 
 
 class FullCollections:

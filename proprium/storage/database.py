@@ -5,7 +5,9 @@ Only this module and the few that use its cursor depend on SQLite.
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session
 
 from proprium.errors import OperatorError
+
+log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5.0
 """Lock timeout: how long a writer waits for the transaction of another one."""
@@ -26,6 +30,9 @@ WAL_CHECKPOINT_PAGES = 4_000
 
 MAX_IDLE_WAL_BYTES = 64 * 1024 * 1024
 """Size to which the WAL is truncated after a checkpoint; a long deletion makes it larger."""
+
+MAX_CHECKED_BYTES = 256 * 1024 * 1024
+"""Largest file that is checked as a whole at the start: half a second."""
 
 WRITE_LOCK_OPTION = "proprium_takes_write_lock"
 """Execution option of connections whose transactions take the write lock at their start."""
@@ -44,6 +51,9 @@ class Database:
             raise OperatorError(f"PROPRIUM_DATABASE_URL is {redacted_url}: expected sqlite:///path/to/file.")
         self.url, self.path = url, Path(url_parts.database)
         self._busy_timeout_s = busy_timeout_s
+        self.damage: str | None = None
+        """SQLite's words for damage that a statement met since the start; None: none did."""
+        self._raises_damage = False  # inside of `operator_errors`, where the damage is told by the exception
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Mode 0600, as the file holds accounts and keys; SQLite gives the WAL the same mode.
@@ -53,6 +63,7 @@ class Database:
         self.engine: Engine = create_engine(url, pool_size=10, max_overflow=20)
         event.listen(self.engine, "connect", self._configure_connection)
         event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "handle_error", lambda context: self.note_error(context.original_exception))
         # A transaction that reads first and writes later fails at once if another process committed in between,
         # regardless of the timeout. Every writer therefore takes the lock at its start.
         self.write_engine: Engine = self.engine.execution_options(**{WRITE_LOCK_OPTION: True})
@@ -99,6 +110,57 @@ class Database:
         """Reads one row. Raises the driver's error if the file cannot be read."""
         with self.engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1 FROM property LIMIT 1")
+
+    def note_error(self, error: BaseException) -> None:
+        """Notes the damage that an error of the driver shows, for readiness, and logs the first one with the way out.
+
+        Statements of SQLAlchemy note theirs by themselves.
+        """
+        if self.damage is None and is_damage(error):
+            self.damage = str(error)
+            if not self._raises_damage:
+                log.error("storage is damaged", extra={"error": self.damage_message(error)})
+
+    @contextmanager
+    def noted_errors(self) -> Iterator[None]:
+        """Lets errors of the driver's own cursor pass, after noting the damage that they show."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self.note_error(error)
+            raise
+
+    def damage_message(self, error: BaseException) -> str:
+        """Returns a sentence for operators: what is damaged, and the way out."""
+        return (
+            f"{self.name} is damaged: {error}. Stop the server and keep a copy of the file; then put the newest backup"
+            f" ({self.path.name}.….bak) in its place, or save what can be read with"
+            f" `sqlite3 {self.path.name} .recover | sqlite3 recovered.sqlite3`."
+        )
+
+    @contextmanager
+    def operator_errors(self) -> Iterator[None]:
+        """Turns errors of the driver in the block into OperatorError, for the start of a server and for commands."""
+        self._raises_damage = True
+        try:
+            yield
+        except (DatabaseError, sqlite3.DatabaseError) as problem:
+            cause = problem.orig if isinstance(problem, DatabaseError) else problem
+            if not isinstance(cause, sqlite3.Error):
+                raise
+            message = self.damage_message(cause) if is_damage(cause) else f"{self.name} cannot be used: {cause}."
+            raise OperatorError(message) from problem
+        finally:
+            self._raises_damage = False
+
+    def check(self, max_bytes: int = MAX_CHECKED_BYTES) -> None:
+        """Checks the structure of the whole file, unless it is larger; 0.2 s for 100 MB. Raises OperatorError."""
+        if self.path.stat().st_size > max_bytes:
+            return
+        with self.operator_errors(), self.engine.connect() as connection:
+            finding = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if finding != "ok":
+            raise OperatorError(self.damage_message(sqlite3.DatabaseError(" ".join(str(finding).split()))))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -154,6 +216,12 @@ def transaction(cursor: Any) -> Iterator[None]:
     except BaseException:
         cursor.connection.rollback()  # does nothing if SQLite has rolled back itself, as on a full disk
         raise
+
+
+def is_damage(error: BaseException) -> bool:
+    """Returns whether an error of the driver comes from a damaged file, or from one that is no database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes have the cause in the higher bits
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _begin(connection: Connection) -> None:

@@ -81,6 +81,7 @@ class EventStore:
                 self._user_agents.on_rollback()
                 stored_flags = self._commit([event_codec.make_storable(event) for event in events])
         except self._storage_errors as problem:
+            self._database.note_error(problem)
             self._user_agents.on_rollback()
             self.close()
             log.warning("events could not be stored", extra={"events": len(events), "error": str(problem)})

@@ -12,7 +12,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
-from sqlalchemy.exc import DatabaseError
 
 from proprium.errors import OperatorError
 from proprium.storage import backups, instance_settings
@@ -26,9 +25,10 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
     """Runs pending migrations, after a backup if the file has tables.
 
     `data_dir` is the folder of the backup; None means the folder of the file. Raises OperatorError if the file was
-    written by a newer version or cannot be read.
+    written by a newer version, is damaged or cannot be read.
     """
-    try:
+    database.check()
+    with database.operator_errors():
         old_revision = current_revision(database)
         if old_revision != newest_revision():
             _reject_unknown_revision(database, old_revision)
@@ -38,8 +38,6 @@ def migrate(database: Database, data_dir: Path | None = None) -> None:
             schemas = {"old_schema": old_revision or "none", "new_schema": newest_revision()}
             log.info("migrated storage to a newer schema", extra=schemas)
         instance_settings.generation(database)
-    except DatabaseError as problem:
-        raise OperatorError(f"{database.name} cannot be used: {problem.orig}.") from problem
 
 
 def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_s: float = 0.5) -> None:
@@ -49,7 +47,7 @@ def wait_for_schema(database: Database, *, timeout_s: float | None = None, poll_
     """
     started_s = time.monotonic()
     has_logged = False
-    while (revision := current_revision(database)) != newest_revision():
+    while (revision := _readable_revision(database)) != newest_revision():
         _reject_unknown_revision(database, revision)
         if timeout_s is not None and time.monotonic() - started_s >= timeout_s:
             raise OperatorError(f"{database.name} has no tables yet. Start `proprium serve` once to create them.")
@@ -63,6 +61,11 @@ def current_revision(database: Database) -> str | None:
     """Returns the schema revision of the file, None if it is empty."""
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def _readable_revision(database: Database) -> str | None:
+    with database.operator_errors():
+        return current_revision(database)
 
 
 def newest_revision() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from collector.geolocation import GeoIPState
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.accounts.passwords import PasswordHashingPool
 from proprium.clock import Clock, utc_now
@@ -51,3 +52,4 @@ class Services:
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
+    geoip_state: Callable[[], GeoIPState] = lambda: GeoIPState.READY  # of the database from which visitors get a place

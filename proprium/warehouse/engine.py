@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from enum import Enum, auto
 from typing import Any, Protocol, Self, cast
 
 from sqlalchemy import Connection, Select, Table
@@ -20,6 +21,15 @@ ENGINE_OPTION = "proprium_engine"
 
 class WarehouseUnreadable(Exception):
     """The database cannot be read by this version; the warehouse erases and rebuilds it."""
+
+
+class Damage(Enum):
+    """What an error tells of the state of the database's contents."""
+
+    CERTAIN = auto()
+    """They cannot be read: only a rebuild helps."""
+    POSSIBLE = auto()
+    """An internal error or a failed read: reading all rows (`verify`) shows whether they are damaged."""
 
 
 class Engine(Protocol):
@@ -54,7 +64,10 @@ class Engine(Protocol):
         """Closes all connections; committed rows are durable."""
 
     def erase(self) -> None:
-        """Deletes the closed database with all of its contents."""
+        """Deletes the closed database with all of its contents, whatever state it is in.
+
+        Raises OperatorError when something stands in its place that cannot be removed.
+        """
 
     def read(self) -> AbstractContextManager[Connection]:
         """Opens a connection with a consistent snapshot.
@@ -105,6 +118,12 @@ class Engine(Protocol):
 
     def free_bytes(self) -> int:
         """Returns the free space for a rebuild target or a copy."""
+
+    def damage(self, error: BaseException) -> Damage | None:
+        """Tells damaged contents from other causes of an error; None: the contents are not to blame."""
+
+    def verify(self, tables: Sequence[Table]) -> None:
+        """Reads every value of these tables. Raises one of `statement_errors` when that fails."""
 
     def user_facing_error(self, error: Exception) -> UserFacingError | None:
         """Maps an error of a query to a user-facing one; None for a defect, which is logged."""

@@ -113,7 +113,9 @@ async def test_report_json_and_every_csv_hold_the_numbers_of_the_page(past: Past
 def unzipped(packed: bytes) -> dict[str, list[dict[str, str]]]:
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         return {
-            name.removesuffix(".csv"): list(csv.DictReader(io.StringIO(archive.read(name).decode(), newline="")))
+            name.removesuffix(".csv"): list(
+                csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"), newline=""))
+            )
             for name in archive.namelist()
         }
 

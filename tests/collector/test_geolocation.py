@@ -12,7 +12,8 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from collector.geolocation import UNKNOWN_LOCATION, GeoIPDatabase, Location
+from collector.geolocation import UNKNOWN_LOCATION, GeoIPDatabase, GeoIPState, Location
+from maps.atlas import Atlas
 from tests.collector.conftest import MakeHarness
 
 ALIASES = {"DE": {"Hesse": "DE-HE", "Hessen": "DE-HE"}, "US": {"California": "US-CA"}}
@@ -73,6 +74,88 @@ def test_a_flat_database_gives_the_same(tmp_path: Path) -> None:
     assert geo.locate("2001:db8::1") == UNKNOWN_LOCATION
 
 
+MAPS = Atlas()
+
+
+@pytest.mark.parametrize(
+    ("country", "code", "name", "region", "shown"),
+    [
+        ("EC", "N", "Napo", "EC-N", "Napo"),  # the aliases have a neighbour for each of these four
+        ("TW", "TPE", "Taipei", "TW-TPE", "Taipei"),
+        ("LS", "B", "Butha-Buthe", "LS-B", "Butha-Buthe"),
+        ("CR", "C", "Cartago", "CR-C", "Cartago"),
+        ("CZ", "10", "Hlavní město Praha", "Hlavní město Praha", "Hlavní město Praha"),  # not on our maps
+        ("US", "PR", "Puerto Rico", "Puerto Rico", "Puerto Rico"),
+        ("UA", "43", "Crimea", "Crimea", "Crimea"),
+        ("CZ", "10", "Prague", "CZ-xprague", "Prague"),  # on our maps, without a code there
+        ("US", "PR", None, "US-PR", "US-PR"),
+        ("EC", None, "Azuay", "EC-A", "Azuay"),  # DB-IP Lite has names only
+        ("EC", "?!", "Azuay", "EC-A", "Azuay"),
+        ("DE", "BY", "Bavaria", "DE-BY", "Bavaria"),
+        ("DE", "by", "Bavaria", "DE-BY", "Bavaria"),
+    ],
+)
+def test_the_databases_own_code_outranks_the_aliases(
+    tmp_path: Path, country: str, code: str | None, name: str | None, region: str, shown: str
+) -> None:
+    part = {key: value for key, value in (("iso_code", code), ("names", name and {"en": name})) if value}
+    path = write(tmp_path / "city.mmdb", "GeoLite2-City", {"198.51.100.0/24": nested(country, part, None)})
+    location = GeoIPDatabase(path, MAPS.region_aliases, MAPS.region_ids).locate("198.51.100.7")
+    assert location.region == region
+    assert MAPS.region_name(location.region or "") == shown
+
+
+def test_every_region_of_our_maps_is_found_by_its_own_code(tmp_path: Path) -> None:
+    """Whatever name the database gives it, and whatever the aliases say of that name."""
+    geo = GeoIPDatabase(None, MAPS.region_aliases, MAPS.region_ids)
+    for country, aliases in MAPS.region_aliases.items():
+        for name in aliases:
+            for region_id in (id_ for id_ in MAPS.region_ids if id_.startswith(f"{country}-") and "-x" not in id_):
+                assert geo._region(country, [(name, region_id.partition("-")[2])]) == region_id
+                break
+
+
+def test_a_smaller_part_that_our_maps_show_is_preferred_to_a_larger_one_that_they_do_not(tmp_path: Path) -> None:
+    record = nested("FR", {"iso_code": "IDF", "names": {"en": "Île-de-France"}}, None)
+    record["subdivisions"][1] = {"iso_code": "75", "names": {"en": "Paris"}}
+    path = write(tmp_path / "city.mmdb", "GeoLite2-City", {"198.51.100.0/24": record})
+    assert GeoIPDatabase(path, {}, {"FR-75"}).locate("198.51.100.7").region == "FR-75"
+    assert GeoIPDatabase(path, {}, {"FR-75", "FR-IDF"}).locate("198.51.100.7").region == "FR-IDF"
+
+
+def test_a_flat_database_with_codes_of_regions(tmp_path: Path) -> None:
+    flat = {"country": "EC", "region": "Napo", "region_code": "N", "city": "Tena"}
+    path = write(tmp_path / "flat.mmdb", "ipinfo standard_location.mmdb", {"198.51.100.0/24": flat})
+    geo = GeoIPDatabase(path, MAPS.region_aliases, MAPS.region_ids)
+    assert geo.locate("198.51.100.7") == Location("EC", "EC-N", "Tena")
+
+
+@pytest.mark.parametrize(
+    ("kind", "record"),
+    [
+        ("GeoLite2-ASN", {"autonomous_system_number": 64500, "autonomous_system_organization": "Example"}),
+        ("GeoIP2-Anonymous-IP", {"is_anonymous": True}),
+        ("DBIP-City-Lite", {"asn": 64500}),  # whatever it calls itself
+    ],
+)
+def test_a_database_without_places_is_told(
+    tmp_path: Path, kind: str, record: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    geo = GeoIPDatabase(write(tmp_path / "db.mmdb", kind, {"198.51.100.0/24": record}))
+    with caplog.at_level(logging.WARNING):
+        assert {geo.locate(f"198.51.100.{number}") for number in range(9)} == {UNKNOWN_LOCATION}
+    assert geo.current_state() is GeoIPState.NO_PLACES
+    assert [entry.message for entry in caplog.records] == ["GeoIP database has no places; visitors have no location"]
+
+
+def test_the_state_follows_the_file(tmp_path: Path, city: Path) -> None:
+    geo = GeoIPDatabase(tmp_path / "later.mmdb")
+    assert geo.current_state() is GeoIPState.MISSING
+    city.rename(tmp_path / "later.mmdb")
+    geo.reload_if_changed()
+    assert geo.current_state() is GeoIPState.READY
+
+
 def test_a_country_database_gives_countries(tmp_path: Path) -> None:
     path = write(tmp_path / "country.mmdb", "GeoLite2-Country", {"198.51.100.0/24": nested("DE", None, None)})
     assert GeoIPDatabase(path).locate("198.51.100.7") == Location("DE")
@@ -98,7 +181,7 @@ def test_a_missing_or_broken_file_gives_no_location_and_one_warning(
     with caplog.at_level(logging.WARNING):
         assert {geo.locate(f"198.51.100.{n}") for n in range(9)} == {UNKNOWN_LOCATION}
     assert len(caplog.records) == (0 if content is None else 1)
-    assert not geo.is_ready
+    assert geo.current_state() is (GeoIPState.MISSING if content is None else GeoIPState.UNREADABLE)
 
 
 def test_a_damaged_file_gives_one_warning_without_address(city: Path, caplog: pytest.LogCaptureFixture) -> None:

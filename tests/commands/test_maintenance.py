@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from proprium.clock import utc_now
@@ -26,6 +28,29 @@ def test_a_fresh_geoip_database_is_left_alone_and_printed(proprium: Proprium, tm
     (tmp_path / "db.mmdb").write_bytes(b"fetched today")
     assert proprium("geoip", "refresh") == Output(0, f"{tmp_path / 'db.mmdb'}\n", "")
     assert (tmp_path / "db.mmdb").read_bytes() == b"fetched today"
+
+
+def test_a_download_that_fails_is_a_warning_where_a_file_is_there(
+    proprium: Proprium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Cron and service files call it before the server: an outage of the download must not keep that from starting."""
+    monkeypatch.setattr(httpx, "stream", unreachable)
+    nothing_there = proprium("geoip", "refresh")
+    assert (nothing_there.code, nothing_there.out) == (1, "")
+    assert "There is no previous file." in nothing_there.err
+    file = tmp_path / "db.mmdb"
+    file.write_bytes(b"fetched long ago")
+    os.utime(file, (0, 0))
+    for arguments in ((), ("--force",)):
+        output = proprium("geoip", "refresh", *arguments)
+        assert (output.code, output.out) == (0, f"{file}\n")
+        assert output.err.startswith("Warning: DB-IP City Lite could not be downloaded")
+        assert is_one_sentence(output.err.replace(". The", "; the"))
+    assert file.read_bytes() == b"fetched long ago"
+
+
+def unreachable(*_: object, **__: object) -> None:
+    raise httpx.ConnectError("no route to host")
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ def a_table(*rows: tuple[str | None, str], dimension: str = "page") -> Breakdown
 
 
 def test_every_row_is_a_line_with_its_numbers_as_they_are() -> None:
-    lines = list(csv_format.reader(to_csv(a_table(("/", "/"), (FORMULA, FORMULA))).decode().splitlines()))
+    lines = list(csv_format.reader(to_csv(a_table(("/", "/"), (FORMULA, FORMULA))).decode("utf-8-sig").splitlines()))
     assert lines[0] == ["Page", "Visitors", "Bounce rate (%)", "Visit duration (s)"]
     assert lines[1] == ["/", "1234", "33.3333", ""]
     assert lines[2][0] == "'" + FORMULA
 
 
 def test_places_have_their_code_beside_their_name() -> None:
-    lines = to_csv(a_table(("DE", "Germany"), dimension="country")).decode().splitlines()
+    lines = to_csv(a_table(("DE", "Germany"), dimension="country")).decode("utf-8-sig").splitlines()
     assert lines[:2] == ["Country,Code,Visitors,Bounce rate (%),Visit duration (s)", "Germany,DE,1234,33.3333,"]
 
 

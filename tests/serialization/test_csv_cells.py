@@ -68,7 +68,7 @@ def test_numbers_and_harmless_texts_are_unchanged(text: str) -> None:
 
 
 def test_numbers_booleans_and_none() -> None:
-    assert csv_bytes([[-1, 2.5, True, False, None, ""]]) == b"-1,2.5,true,false,,\r\n"
+    assert csv_bytes([[-1, 2.5, True, False, None, ""]]) == b"\xef\xbb\xbf-1,2.5,true,false,,\r\n"
 
 
 def restored(cell: str) -> str:
@@ -89,7 +89,7 @@ NASTY = st.text(st.sampled_from(list("=+-@＝;|\t\r\n\"', 5eax\u00a0")), max_siz
 @given(st.lists(st.lists(NASTY | st.integers() | st.none(), min_size=3, max_size=3), min_size=1, max_size=3))
 @settings(max_examples=500)
 def test_no_parser_finds_a_formula_whatever_it_splits_at(rows: list[list[str | int | None]]) -> None:
-    text = csv_bytes([["x", *row] for row in rows]).decode()
+    text = csv_bytes([["x", *row] for row in rows]).decode("utf-8-sig")
     for separator in (",", ";", "|", "\t"):
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
             for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting):
@@ -115,9 +115,9 @@ def test_every_text_can_be_restored(row: list[str]) -> None:
     assert [restored(cell) for cell in back[1:]] == row
 
 
-def test_only_a_file_that_asks_for_it_has_a_byte_order_mark() -> None:
-    assert csv_bytes([["é"]]) == b"\xc3\xa9\r\n"
-    assert csv_bytes([["é"]], has_bom=True) == b"\xef\xbb\xbf\xc3\xa9\r\n"
+def test_every_file_begins_with_one_byte_order_mark() -> None:
+    assert csv_bytes([["é"]]) == b"\xef\xbb\xbf\xc3\xa9\r\n"
+    assert csv_bytes([["é"]], continues_file=True) == b"\xc3\xa9\r\n"
 
 
 def test_every_csv_of_the_product_is_written_by_the_one_function() -> None:
@@ -130,4 +130,4 @@ def test_every_csv_of_the_product_is_written_by_the_one_function() -> None:
 
 
 def read(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))

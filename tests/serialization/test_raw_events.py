@@ -82,7 +82,9 @@ def test_json_lines_are_the_events(database: Database, property_: Property, stor
 def test_csv_has_a_column_for_each_known_key_and_all_of_the_data(
     database: Database, property_: Property, stored: list[StoredEvent]
 ) -> None:
-    text = file_of(database, property_, ExportFormat.CSV).decode()
+    content = file_of(database, property_, ExportFormat.CSV)
+    assert content.count(b"\xef\xbb\xbf") == 1  # one byte order mark, however many parts
+    text = content.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert set(rows[0]) == {"id", "created_at", "event", *KNOWN_KEYS, *CONTEXT_FIELDS, "data"}
     assert [json.loads(row["data"]) for row in rows] == [event.data for event in stored]
@@ -105,7 +107,7 @@ def test_no_cell_of_the_csv_begins_a_formula(database: Database, property_: Prop
         "ada", event="+x", property=property_.number or 0, data=names, country="=X", city="-x", region="@x"
     )
     append(database, [event], property_)
-    _, row = csv.reader(io.StringIO(file_of(database, property_, ExportFormat.CSV).decode(), newline=""))
+    _, row = csv.reader(io.StringIO(file_of(database, property_, ExportFormat.CSV).decode("utf-8-sig"), newline=""))
     assert [cell for cell in row if cell[:1] in {"=", "+", "-", "@"}] == []
 
 

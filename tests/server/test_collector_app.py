@@ -138,6 +138,23 @@ async def test_a_rejected_request_is_logged_with_status_and_message(
     assert ADDRESS not in repr(rejected_events.newest(database, property_.number or 0))
 
 
+@pytest.mark.parametrize("content", [None, b"<html>404</html>"])
+def test_a_geoip_database_that_is_missing_or_broken_is_told_at_the_start(
+    database: Database, tmp_path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "own.mmdb"
+    if content is not None:
+        file.write_bytes(content)
+    settings = Settings(data_dir=tmp_path, geoip_path=file, _env_file=None)  # type: ignore[call-arg]
+    parts = build_collector_parts(settings, database, Atlas())
+    with caplog.at_level("WARNING"):
+        parts.start()
+        parts.stop()
+    [record] = [record for record in caplog.records if record.message == "visitors have no location"]
+    assert str(file) in record.cause  # type: ignore[attr-defined]
+    assert parts.geoip_problem() == record.cause  # type: ignore[attr-defined]
+
+
 def trusts_proxy(parts: CollectorParts) -> bool:
     headers = [(b"x-forwarded-for", ADDRESS.encode())]
     return parts.collector.client_addresses.resolve(PROXY, dict(headers), headers) == ADDRESS

@@ -44,6 +44,21 @@ def test_an_untrusted_proxy_is_reported_and_used_once_trusted(database: Database
         upkeep.stop()
 
 
+def test_an_unread_header_is_reported_and_read_once_chosen(database: Database) -> None:
+    addresses = ClientAddressResolver([ip_network(PROXY)])
+    upkeep = CollectorUpkeep(database, addresses, RejectedEventBuffer(database))
+    headers = [(b"cf-connecting-ip", b"198.51.100.7"), *HEADERS]
+    upkeep.start()
+    try:
+        assert [addresses.resolve(PROXY, dict(headers), headers) for _ in range(3)] == ["203.0.113.9"] * 3
+        assert wait_until(lambda: trusted_proxies.pending_header(database) == "cf-connecting-ip")
+        trusted_proxies.use_header(database, "cf-connecting-ip")
+        assert wait_until(lambda: addresses.resolve(PROXY, dict(headers), headers) == "198.51.100.7")
+        assert trusted_proxies.pending_header(database) is None
+    finally:
+        upkeep.stop()
+
+
 def test_after_one_proxy_is_trusted_the_next_one_is_reported() -> None:
     addresses = ClientAddressResolver()
     assert client(addresses) is None

@@ -48,6 +48,13 @@ async def test_readyz_succeeds_when_every_check_does():
     assert (response.status_code, response.json()) == (200, {"ready": True, "wrong": {}})
 
 
+async def test_readyz_tells_what_is_degraded_and_stays_ready():
+    degraded_checks = {"geoip": lambda: "there is no GeoIP database", "fine": lambda: None}
+    response = await client_of(health_routes({}, str, degraded_checks=degraded_checks)).get("/readyz")
+    assert (response.status_code, response.json()["ready"]) == (200, True)
+    assert response.json()["degraded"] == {"geoip": "there is no GeoIP database"}
+
+
 async def test_readyz_names_failed_checks_even_when_one_raises():
     def broken() -> str:
         raise OSError("no such file")
@@ -222,5 +229,8 @@ async def test_a_report_of_tables_is_a_zip_with_a_name_that_says_so(warehouse: F
     assert response.headers["content-type"] == "application/zip"
     assert response.headers["content-disposition"].endswith(f"{DAY}.csv.zip")
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
-        assert archive.read("pages.csv") == b"value,label,page_views,share_percent\r\n/pricing,/pricing,2,100.0\r\n"
+        assert (
+            archive.read("pages.csv")
+            == b"\xef\xbb\xbfvalue,label,page_views,share_percent\r\n/pricing,/pricing,2,100.0\r\n"
+        )
         assert {"query.csv", "totals.csv", "timeline.csv", "countries.csv"} <= set(archive.namelist())

@@ -89,7 +89,7 @@ def a_result(*rows: tuple[object, ...], names: tuple[str, ...] = ("page", "views
 
 def as_csv(result: SqlResult) -> bytes:
     """As the page writes it."""
-    return csv_bytes(table_of(result), has_bom=True)
+    return csv_bytes(table_of(result))
 
 
 def test_a_spreadsheet_computes_nothing_of_a_csv() -> None:

@@ -94,7 +94,7 @@ def test_a_file_of_a_newer_version_is_rejected_with_a_message(database: Database
 def test_a_file_that_is_no_database_is_rejected_with_a_message(tmp_path: Path) -> None:
     path = tmp_path / "proprium.sqlite3"
     path.write_text("certainly not a database, but long enough to be taken for one" * 20)
-    with pytest.raises(OperatorError, match=r"proprium\.sqlite3 cannot be used"):
+    with pytest.raises(OperatorError, match=r"proprium\.sqlite3 is damaged: file is not a database"):
         migrate(Database(f"sqlite:///{path}"))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateTable
 
 from proprium.errors import UserFacingError, WarehouseBusy
-from proprium.warehouse.engine import ENGINE_OPTION
+from proprium.warehouse.engine import ENGINE_OPTION, Damage
 from proprium.warehouse.engines.duckdb import arrow_batches, native_connection, stage_arrow
 from proprium.warehouse.query_timeout import check_current_deadline
 
@@ -99,6 +99,14 @@ class MemoryEngine:
 
     def free_bytes(self) -> int:
         return 1 << 40
+
+    def damage(self, error: BaseException) -> Damage | None:
+        """No disk, no damage."""
+        return None
+
+    def verify(self, tables: Sequence[Table]) -> None:
+        for table in tables:
+            self._server.sql(f'SELECT * FROM "{table.name}"').fetchall()
 
     def user_facing_error(self, error: Exception) -> UserFacingError | None:
         cause = error.orig if isinstance(error, DBAPIError) else error

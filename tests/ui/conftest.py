@@ -136,6 +136,9 @@ def _empty(site: Site) -> None:
             trusted_proxies.TRUSTED_SETTING,
             trusted_proxies.PENDING_SETTING,
             trusted_proxies.DISMISSED_SETTING,
+            trusted_proxies.HEADER_SETTING,
+            trusted_proxies.PENDING_HEADER_SETTING,
+            trusted_proxies.DISMISSED_HEADERS_SETTING,
         ):
             instance_settings.erase(session_, decided)
     site.filled.projector.catch_up()

@@ -80,7 +80,7 @@ def test_the_whole_list_is_sorted_broken_down_and_taken_away(page: Page, server:
     expect(found.locator("tbody tr", has_text="Germany")).to_be_visible()
     with page.expect_download() as waiting:
         found.get_by_label("Download this table as CSV").click()
-    lines = list(csv.reader(Path(waiting.value.path()).read_text().splitlines()))
+    lines = list(csv.reader(Path(waiting.value.path()).read_text("utf-8-sig").splitlines()))
     assert lines[0][:3] == ["Country", "Code", "Visitors"]
     assert ["Germany", "DE", "7"] in [line[:3] for line in lines]
     with page.expect_download() as waiting:

@@ -172,6 +172,20 @@ async def test_the_owner_trusts_a_proxy_where_an_address_is_missed(site: Site) -
     await browser.should_not_see("10.0.0.7 that this server does not trust")
 
 
+async def test_the_owner_chooses_the_header_of_a_cdn_where_a_hit_arrives(site: Site) -> None:
+    owner = a_user(site.services.database, role=Role.OWNER)
+    mine = a_property(site.services.database, "Mine", owner)
+    trusted_proxies.report_unread_header(site.services.database, "cf-connecting-ip")
+    browser = site.browser(owner)
+    await browser.open(f"/properties/{mine.id}/install")
+    await asyncio.sleep(0.1)
+    site.services.hit_feed.publish(mine.id, HIT)  # it has an address: the CDN's
+    await has(browser, "in the header cf-connecting-ip, which is not read")
+    press(browser, "Use cf-connecting-ip")
+    await has(browser, "cf-connecting-ip is used now")
+    assert trusted_proxies.client_ip_header(site.services.database) == "cf-connecting-ip"
+
+
 async def test_who_does_not_own_the_server_is_told_who_can_trust_a_proxy_and_not_which(site: Site) -> None:
     ada = a_user(site.services.database)
     mine = a_property(site.services.database, "Mine", ada)

@@ -107,6 +107,25 @@ async def test_the_owner_is_asked_about_a_proxy_once_and_one_click_trusts_it(sit
     assert trusted_proxies.pending_proxy(site.services.database) is None
 
 
+async def test_the_owner_is_asked_about_a_header_that_is_not_read(site: Site) -> None:
+    owner, database = a_user(site.services.database, role=Role.OWNER), site.services.database
+    trusted_proxies.report_unread_header(database, "cf-connecting-ip")
+    browser = site.browser(owner)
+    await browser.open("/properties")
+    await has(browser, "in the header cf-connecting-ip, which is not read")
+    press(browser, "Use cf-connecting-ip")
+    await has(browser, "cf-connecting-ip is used now")
+    assert trusted_proxies.client_ip_header(database) == "cf-connecting-ip"
+    assert trusted_proxies.pending_header(database) is None
+    trusted_proxies.report_unread_header(database, "fly-client-ip")
+    await browser.open("/properties")
+    press(browser, "Ignore it")
+    await has(browser, "fly-client-ip stays unread")
+    trusted_proxies.report_unread_header(database, "fly-client-ip")
+    assert trusted_proxies.pending_header(database) is None
+    assert trusted_proxies.client_ip_header(database) == "cf-connecting-ip"
+
+
 async def test_only_owners_are_asked_about_proxies(site: Site) -> None:
     trusted_proxies.report_untrusted(site.services.database, "10.0.0.6")
     editor = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)

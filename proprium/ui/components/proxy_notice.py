@@ -1,8 +1,13 @@
-"""Notice for the server's owner about an untrusted reverse proxy, with one click to trust or ignore it."""
+"""Notices for the server's owner about an untrusted reverse proxy, and about an unread header of a trusted one.
+
+One click mends each, another one ignores it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from nicegui import run, ui
 
@@ -22,25 +27,55 @@ UNTRUSTED_PROXY_TEXT = N_(
 )
 
 
+UNREAD_HEADER_TEXT = N_(
+    "The proxy in front of this server sends visitors' IP addresses in the header {header}, which is not read: visitors"
+    " may have the CDN's location, or share one. Use the header if your CDN or platform sets it on every request;"
+    " otherwise visitors could forge their address."
+)
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """A click of a notice: its label, what it does with the value in question, and the toast."""
+
+    label: str
+    action: Callable[[Database, str], None]
+    message: str
+
+
 def proxy_notice(services: Services) -> None:
-    """Shows the notice; draws nothing when no proxy awaits a decision."""
-    if (address := trusted_proxies.pending_proxy(services.database)) is None:
-        return
+    """Shows the notices; draws nothing when neither a proxy nor a header awaits a decision."""
+    if (address := trusted_proxies.pending_proxy(services.database)) is not None:
+        _notice(
+            services,
+            _(UNTRUSTED_PROXY_TEXT, address=address),
+            address,
+            _Decision(_("Trust this proxy"), trusted_proxies.trust, _("{address} is trusted now.", address=address)),
+            _Decision(_("Not mine"), trusted_proxies.dismiss, _("{address} stays untrusted.", address=address)),
+        )
+    if (header := trusted_proxies.pending_header(services.database)) is not None:
+        _notice(
+            services,
+            _(UNREAD_HEADER_TEXT, header=header),
+            header,
+            _Decision(
+                _("Use {header}", header=header), trusted_proxies.use_header, _("{header} is used now.", header=header)
+            ),
+            _Decision(_("Ignore it"), trusted_proxies.dismiss_header, _("{header} stays unread.", header=header)),
+        )
+
+
+def _notice(services: Services, text: str, value: str, *decisions: _Decision) -> None:
     with ui.element("div").classes(f"{theme.LINE} wraps wide") as box:
-        warning = note(_(UNTRUSTED_PROXY_TEXT, address=address), "warn")
+        warning = note(text, "warn")
         warning.style("flex: 1 1 320px")  # on a phone the buttons go below
 
-        async def decide(action: Callable[[Database, str], None], message: str) -> None:
+        async def decide(decision: _Decision) -> None:
             if not session.is_owner(session.current_user(services)):
                 raise NotFound(_("Only the owner of this server can trust proxies."))
-            await run.io_bound(action, services.database, address)
+            await run.io_bound(decision.action, services.database, value)
             box.delete()
-            toast(message)
+            toast(decision.message)
 
-        button(
-            _("Trust this proxy"),
-            kind=theme.PRIMARY,
-            on_click=lambda: decide(trusted_proxies.trust, _("{address} is trusted now.", address=address)),
-        )
-        dismissal = _("{address} stays untrusted.", address=address)
-        button(_("Not mine"), on_click=lambda: decide(trusted_proxies.dismiss, dismissal))
+        for index, decision in enumerate(decisions):
+            button(decision.label, kind="" if index else theme.PRIMARY, on_click=partial(decide, decision))

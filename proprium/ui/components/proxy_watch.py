@@ -10,7 +10,7 @@ from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.storage import trusted_proxies
 from proprium.ui.components.install_checklist import HitReport, InstallChecklist
-from proprium.ui.components.proxy_notice import UNTRUSTED_PROXY_TEXT
+from proprium.ui.components.proxy_notice import UNREAD_HEADER_TEXT, UNTRUSTED_PROXY_TEXT
 from proprium.ui.components.rejection_fixes import RejectionFixes
 from proprium.ui.components.rejection_messages import Fix
 from proprium.ui.services import Services
@@ -44,13 +44,24 @@ class ProxyWatch:
             self._note = None
         elif self._note:
             self._checklist.add_note(*self._note)
-        elif self._task is None or self._task.done():
-            self._task = background_tasks.create(self._explain_missing_address(), name="proxy watch")
+        if self._note is None and (self._task is None or self._task.done()):
+            explain = self._offer_unread_header if hit_report.has_address else self._explain_missing_address
+            self._task = background_tasks.create(explain(), name="proxy watch")
+
+    async def _offer_unread_header(self) -> None:
+        """Adds a note where a trusted proxy sends a better address in a header that is not read."""
+        header = await run.io_bound(trusted_proxies.pending_header, self._services.database)
+        if header is None or self._client.is_deleted:
+            return
+        with self._client:
+            if fix := self._fixes.fix_for_header(header):
+                self._checklist.add_note(_(UNREAD_HEADER_TEXT, header=header), fix)
 
     async def _explain_missing_address(self) -> None:
         for _poll in range(MAX_POLLS):
             address = await run.io_bound(trusted_proxies.pending_proxy, self._services.database)
-            if address or self._latest_hit is None or self._latest_hit.has_address is not False:
+            header = await run.io_bound(trusted_proxies.pending_header, self._services.database)
+            if address or header or self._latest_hit is None or self._latest_hit.has_address is not False:
                 break
             await asyncio.sleep(POLL_INTERVAL_S)
         else:
@@ -61,6 +72,8 @@ class ProxyWatch:
             if address is not None:
                 fix = self._fixes.fix_for_proxy(address)
                 self._note = _(UNTRUSTED_PROXY_TEXT, address=address) if fix else _(OWNER_ONLY_TEXT), fix
+            elif header and (fix := self._fixes.fix_for_header(header)):
+                self._note = _(UNREAD_HEADER_TEXT, header=header), fix
             elif self._latest_hit.has_address is False:
                 self._note = _(UNKNOWN_PROXY_TEXT), None
             if self._note:

@@ -46,6 +46,12 @@ class RejectionFixes:
             return None
         return _("Trust this proxy"), partial(self.trust_proxy, address)
 
+    def fix_for_header(self, header: str) -> Fix | None:
+        """Returns the fix that reads a header of trusted proxies; None unless the user owns the server."""
+        if not session.is_owner(session.current_user(self._services)):
+            return None
+        return _("Use {header}", header=header), partial(self.use_header, header)
+
     @property
     def counts_automated(self) -> bool:
         setting = self._property.counts_automated
@@ -61,6 +67,13 @@ class RejectionFixes:
             return
         await run.io_bound(trusted_proxies.trust, self._services.database, address)
         toast(_("{address} is trusted now. The next event will have an IP address.", address=address))
+
+    async def use_header(self, header: str) -> None:
+        if not session.is_owner(session.current_user(self._services)):
+            toast(_("Only the owner of this server can trust proxies."), "bad")
+            return
+        await run.io_bound(trusted_proxies.use_header, self._services.database, header)
+        toast(_("{header} is used now.", header=header))
 
     async def _update(self, toast_text: str, **values: Any) -> None:
         """Changes the property's settings; confirms that with `toast_text`."""

@@ -69,6 +69,7 @@ class Grid:
                 on_filter=weak_method(controller.add_filters),
                 on_region=lambda region: controller.add_filters(Filter("region", Operator.IS, (region,))),
                 on_expand=weak_method(controller.open_breakdown),
+                geoip_state=services.geoip_state,
             )
             await yield_to_loop()
             with ui.element("div").classes(theme.GRID_MAP):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import run, ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from proprium.errors import WarehouseRebuilding
 from proprium.figures import numbers
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
@@ -76,10 +78,14 @@ class _PropertiesPage:
     async def load_numbers(self) -> None:
         """Fetches all overviews in one query, then subscribes to the changes of each property."""
         self._unsubscribe_all()
-        if not await self._rebuild_notice.wait():
-            return
         property_numbers = [property_.number for property_ in self._properties if property_.number is not None]
-        overviews = await run.io_bound(overview, self._services.warehouse, property_numbers, self._services.clock())
+        while await self._rebuild_notice.wait():
+            with suppress(WarehouseRebuilding):  # raised where this query is the first to find the damage
+                now = self._services.clock()
+                overviews = await run.io_bound(overview, self._services.warehouse, property_numbers, now)
+                break
+        else:
+            return
         if self._client.is_deleted:  # closed meanwhile: the subscriptions would never be closed
             return
         self._overviews = dict(overviews or {})

@@ -108,7 +108,7 @@ class ResultView:
         if self._result is None:
             return
         if extension == "csv":
-            ui.download.content(csv_bytes(table_of(self._result), has_bom=True), "result.csv", "text/csv")
+            ui.download.content(csv_bytes(table_of(self._result)), "result.csv", "text/csv")
         else:
             ui.download.content(as_json(self._result), "result.json", "application/json")
 

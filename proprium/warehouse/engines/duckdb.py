@@ -5,10 +5,12 @@ Implements `engine.Engine`, whose docstrings hold here.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Integer, SmallInteger
 
 from proprium.errors import BadQuery, OperatorError, QueryTooLarge, UserFacingError, WarehouseBusy
-from proprium.warehouse.engine import ENGINE_OPTION, WarehouseUnreadable
+from proprium.warehouse.engine import ENGINE_OPTION, Damage, WarehouseUnreadable
 from proprium.warehouse.query_timeout import check_current_deadline
+
+log = logging.getLogger(__name__)
 
 MAX_READERS = 32
 MAX_IDLE_READERS = 4
@@ -30,6 +34,18 @@ COPY_ROWS = 122_880
 """Most rows that a copy writes in one statement: a row group of the engine, some 0.6 s on two busy cores."""
 
 _FULL_DISK = ("no space", "disk", "could not write", "failed to create")
+_LOCKED = ("could not set lock", "conflicting lock")
+"""Parts of the error of a file that another process has open. "lock" alone is also in "block" and in folders' names."""
+_DAMAGE = (
+    "corrupt", "checksum", "not a valid duckdb", "could not read enough bytes", "failed to deserialize",
+    "deserialization error", "serialization error", "failed to load metadata", "failure while replaying wal",
+)  # fmt: skip
+_DAMAGE_ERRORS = (
+    duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException,
+    duckdb.InvalidInputException,
+)  # fmt: skip
+"""Errors that never quote values of rows, so that no sender's text can look like damage. Some kinds of damage have no
+class of their own and are plain `duckdb.Error`."""
 
 
 class DuckDBEngine:
@@ -83,23 +99,36 @@ class DuckDBEngine:
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
+        for path in _files_of(self.path):
+            if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+                raise WarehouseUnreadable(f"{path} is not a file")
         try:
-            root_connection = duckdb.connect(str(self.path), config=options)
-        except duckdb.Error as problem:
-            if "lock" in str(problem).lower():
+            self._root_connection = duckdb.connect(str(self.path), config=options)
+        except Exception as problem:  # a damaged file raises many types of errors
+            if any(part in str(problem).lower() for part in _LOCKED):
                 raise OperatorError(
                     f"{self.path} is open in another process: only one `proprium serve` can run on a data folder."
                     " Stop the other process first."
                 ) from None
             raise WarehouseUnreadable(f"{self.path}: {problem}") from problem
+        try:
+            self._configure()
+        except BaseException as problem:
+            self._root_connection.close()
+            if isinstance(problem, duckdb.Error):
+                raise WarehouseUnreadable(f"{self.path}: {problem}") from problem
+            raise
+
+    def _configure(self) -> None:
+        """Locks the open database down, and deletes what a killed process left."""
         os.chmod(self.path, 0o600)
-        shutil.rmtree(f"{self.path}.tmp", ignore_errors=True)  # left by a process that was killed
-        root_connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        _delete(Path(f"{self.path}.tmp"))
+        self._root_connection.execute("SET GLOBAL TimeZone = 'UTC'")
         copies = ", ".join(f"'{_quoted(name)}'" for name in _files_of(self.rebuild_path))
-        root_connection.execute(f"SET allowed_paths = [{copies}]")
-        root_connection.execute("SET enable_external_access = false")  # no other file can be read or written by SQL
-        root_connection.execute("SET lock_configuration = true")
-        self._root_connection = root_connection
+        self._root_connection.execute(f"SET allowed_paths = [{copies}]")
+        # No other file can be read or written by SQL.
+        self._root_connection.execute("SET enable_external_access = false")
+        self._root_connection.execute("SET lock_configuration = true")
         # Left by a rebuild that was killed. Only after the file's lock is held: another process may be writing it.
         _delete_files(self.rebuild_path)
 
@@ -165,10 +194,28 @@ class DuckDBEngine:
         os.replace(target.path, self.path)
 
     def size_bytes(self) -> int:
-        return self.path.stat().st_size
+        return sum(file.stat().st_size for file in _files_of(self.path) if file.is_file())
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.path.parent).free
+
+    def damage(self, error: BaseException) -> Damage | None:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        text = str(cause).lower()
+        has_damage_class = isinstance(cause, _DAMAGE_ERRORS) or type(cause) in {duckdb.Error, duckdb.DatabaseError}
+        if isinstance(cause, duckdb.HTTPException) or not has_damage_class or "temporary file" in text:
+            return None
+        if any(part in text for part in _DAMAGE):
+            return Damage.CERTAIN
+        is_doubtful = isinstance(cause, duckdb.IOException | duckdb.InternalException | duckdb.FatalException)
+        return Damage.POSSIBLE if is_doubtful and not any(part in text for part in _FULL_DISK) else None
+
+    def verify(self, tables: Sequence[Table]) -> None:
+        with self._root_connection.cursor() as cursor:
+            for table in tables:
+                # The hash needs the values; a count or a maximum would be answered from statistics.
+                columns = ", ".join(f'"{column.name}"' for column in table.columns)
+                cursor.execute(f'SELECT bit_xor(hash({columns})) FROM "{table.name}"').fetchall()
 
     def user_facing_error(self, error: Exception) -> UserFacingError | None:
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -205,8 +252,31 @@ def _quoted(path: Path) -> str:
 def _delete_files(path: Path) -> None:
     """Deletes a database file, its write-ahead logs and its temporary folder, where they exist."""
     for file in reversed(_files_of(path)):
-        file.unlink(missing_ok=True)
-    shutil.rmtree(f"{path}.tmp", ignore_errors=True)
+        _delete(file)
+    _delete(Path(f"{path}.tmp"))
+
+
+def _delete(path: Path) -> None:
+    """Deletes a file, a link or a folder, whatever it is; a folder that is not empty is renamed.
+
+    Only the engine's own folder of temporary files is deleted with its contents. Raises OperatorError.
+    """
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        elif path.suffix == ".tmp":
+            shutil.rmtree(path, ignore_errors=True)
+        elif any(path.iterdir()):
+            names = (path.with_name(f"{path.name}.moved-{number}") for number in count(1))
+            aside = next(name for name in names if not name.exists())
+            path.rename(aside)
+            log.warning("a folder in the place of the warehouse was renamed", extra={"path": str(aside)})
+        else:
+            path.rmdir()
+    except OSError as problem:
+        raise OperatorError(
+            f"{path} cannot be replaced: {problem.strerror}. Delete it: the warehouse is rebuilt from storage."
+        ) from problem
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -241,8 +311,11 @@ def stage_arrow(connection: Connection, table: Table, columns: Mapping[str, Any]
     duckdb_connection.register(table.name, arrow_table)
     try:
         yield
-    finally:
-        duckdb_connection.unregister(table.name)
+    except BaseException:
+        with suppress(duckdb.Error):  # an aborted transaction refuses it: the block's own error is to be seen
+            duckdb_connection.unregister(table.name)
+        raise
+    duckdb_connection.unregister(table.name)
 
 
 def arrow_batches(connection: Connection, statement: Select[Any]) -> Any:

@@ -10,13 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import func, select
 
 from proprium.clock import Clock, utc_now
-from proprium.errors import OperatorError
+from proprium.errors import OperatorError, WarehouseRebuilding
 from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.event_codec import from_timestamp_us
 from proprium.warehouse import schema
@@ -24,7 +25,7 @@ from proprium.warehouse.compaction import SPARE_DISK_BYTES, CompactionSchedule, 
 from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.progress import ProgressCallback, ProgressReporter
 from proprium.warehouse.projection.rules import RulesSource
-from proprium.warehouse.warehouse import Warehouse
+from proprium.warehouse.warehouse import MISSING_ROWS, Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ POLL_INTERVAL_S = 5.0
 """How often storage is polled when it sends no wake-up, and how often compatibility with it is checked."""
 RETRY_DELAY_S = 2.0
 MAX_FAILURES_BEFORE_REOPEN = 2
+VERIFY_INTERVAL_S = 600.0
+"""Shortest time between two checks of all rows: a query that hits a defect of the engine must not keep it busy."""
 BACKFILL_THRESHOLD_EVENTS = 50_000
 """A lag of more events than this is applied by backfill, in larger batches."""
 
@@ -79,8 +82,11 @@ class Projector:
         self._lock = threading.RLock()
         self._stop_event = threading.Event()
         self._thread: threading.Thread | None = None
-        self._sync = IncrementalSync(change_feed, warehouse, rules_source)
-        self._checked_at_s = float("-inf")
+        warehouse.on_damage = change_feed.wake
+        self._sync = self._open_sync()
+        self._checked_at_s = self._verified_at_s = float("-inf")
+        self.failure: str | None = None
+        """Why the last round in the background thread failed; None: it did not."""
         self._caught_up_at_s: float | None = None
         self._is_rebuilding = False
         self._compactions = CompactionSchedule()
@@ -102,15 +108,25 @@ class Projector:
     def catch_up(self, on_progress: ProgressCallback | None = None) -> frozenset[int]:
         """Applies everything that is pending and returns the numbers of the changed properties.
 
-        Rebuilds instead where the warehouse is not compatible with storage. Raises ProjectorStopped.
+        Rebuilds instead where the warehouse is damaged or not compatible with storage. Raises ProjectorStopped.
         """
         with self._lock:
+            if self._warehouse.is_suspect:
+                self._verify()
             now_s = time.monotonic()
-            if now_s - self._checked_at_s >= POLL_INTERVAL_S:  # the check costs as much as a small projection
+            # The check costs as much as a small projection.
+            if now_s - self._checked_at_s >= POLL_INTERVAL_S or self._warehouse.damage is not None:
                 self._checked_at_s = now_s
                 if not self._sync.is_compatible():
                     return self.rebuild(on_progress)
-            changed_properties = self._sync_all(self._sync, on_progress)
+            try:
+                changed_properties = self._sync_all(self._sync, on_progress)
+            except ProjectorStopped:
+                raise
+            except Exception:
+                if self._warehouse.damage is None:
+                    raise
+                return self.rebuild(on_progress)
         self._notify(changed_properties)
         return changed_properties
 
@@ -123,6 +139,10 @@ class Projector:
             engine = self._warehouse.engine
             event_count = sum(self._change_feed.event_counts().values())
             needed_bytes, free_bytes = event_count * engine.bytes_per_event + SPARE_DISK_BYTES, engine.free_bytes()
+            if free_bytes < needed_bytes and self._warehouse.damage is not None:
+                self._warehouse.erase_damaged()
+                self._sync = self._open_sync()
+                free_bytes = engine.free_bytes()
             if free_bytes < needed_bytes:
                 raise OperatorError(
                     f"The warehouse cannot be rebuilt: {needed_bytes >> 20} MB are needed in {engine.location},"
@@ -131,7 +151,8 @@ class Projector:
             self._is_rebuilding = True
             try:
                 log.info("rebuilding the warehouse from storage")
-                self._sync_and_swap(self._warehouse.create_rebuild_target(), on_progress)
+                end_seq = self._change_feed.last_event_seq()
+                self._sync_and_swap(self._warehouse.create_rebuild_target(end_seq), on_progress)
             finally:
                 self._is_rebuilding = False
             changed_properties = self._sync.property_numbers()
@@ -162,8 +183,9 @@ class Projector:
         return 0 if sync.needs_compaction else sync.position.change_seq
 
     def status(self) -> WarehouseStatus:
-        """Counts the events of storage and warehouse; slow where there are many."""
-        with self._warehouse.read(allow_outdated=True) as connection:
+        """Counts the events of storage and warehouse, of a damaged one none; slow where there are many."""
+        event_count = excluded_count = 0
+        with suppress(WarehouseRebuilding), self._warehouse.read(allow_outdated=True) as connection:
             event_count = cast(int, connection.scalar(select(func.count()).select_from(schema.event)))
             excluded_count = cast(int, connection.scalar(select(func.count()).select_from(schema.left_out)))
         stored_count = sum(self._change_feed.event_counts().values())
@@ -184,12 +206,13 @@ class Projector:
             started_s = time.monotonic()
             try:
                 self.catch_up()
-                failure_count = 0
+                failure_count, self.failure = 0, None
                 self._compact_when_due()
             except ProjectorStopped:
                 return
-            except Exception:
+            except Exception as problem:
                 failure_count += 1
+                self.failure = str(problem).partition("\n")[0]
                 log.exception("warehouse sync failed; retrying", extra={"failures": failure_count})
                 self._stop_event.wait(RETRY_DELAY_S)
                 self._change_feed.wake()
@@ -228,9 +251,34 @@ class Projector:
         try:
             with self._lock:
                 self._warehouse.reopen()
-                self._sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
+                self._sync = self._open_sync()
         except Exception:
             log.exception("the warehouse could not be reopened")
+
+    def _open_sync(self) -> IncrementalSync:
+        """Reads the warehouse's position; without rows, many events are rebuilt beside it, for whole numbers only."""
+        try:
+            sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
+        except Exception as problem:
+            if self._warehouse.damage is None:
+                raise
+            log.warning("the warehouse has no readable position", extra={"error": str(problem)})
+            self._warehouse.erase_damaged()
+            sync = IncrementalSync(self._change_feed, self._warehouse, self._rules_source)
+        if sync.position.event_seq == 0 and self._change_feed.last_event_seq() > BACKFILL_THRESHOLD_EVENTS:
+            self._warehouse.mark_damaged(MISSING_ROWS)
+        return sync
+
+    def _verify(self) -> None:
+        """Reopens the engine, which may refuse everything after an internal error, and has all rows read."""
+        self._warehouse.reopen()
+        self._sync = self._open_sync()
+        now_s = time.monotonic()
+        if now_s - self._verified_at_s < VERIFY_INTERVAL_S:
+            self._warehouse.is_suspect = False
+        else:
+            self._verified_at_s = now_s
+            self._warehouse.verify()
 
     def _sync_all(
         self, sync: IncrementalSync, on_progress: ProgressCallback | None, *, live_sync: IncrementalSync | None = None
@@ -258,8 +306,12 @@ class Projector:
         """Applies pending events to `live_sync` between two batches. Raises ProjectorStopped."""
         if self._stop_event.is_set():
             raise ProjectorStopped
-        if live_sync is not None:
-            self._notify(live_sync.apply_next())
+        if live_sync is not None and self._warehouse.damage is None:
+            try:
+                self._notify(live_sync.apply_next())
+            except Exception:
+                if self._warehouse.damage is None:
+                    raise  # else the rebuild goes on: it mends what this found
 
     def _sync_and_swap(self, rebuild_target: Warehouse, on_progress: ProgressCallback | None) -> None:
         """Brings the rebuild target up to date, then swaps it in; discards it on any error."""
