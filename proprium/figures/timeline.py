@@ -1,6 +1,6 @@
 """Time series chart of the dashboard: a smooth line with a gradient fill.
 
-The compared period is dotted, the bucket that is still running is dashed.
+The compared period is dotted; a bucket that still runs, or that the period cuts, is dashed.
 """
 
 from __future__ import annotations
@@ -57,11 +57,12 @@ def timeline(
 def _current_traces(times: list[str], series: Series, metric: Metric, name: str, look: Look) -> list[Figure]:
     """Returns the traces of the current period.
 
-    The first has fill and tooltips of all buckets; above it lies the line, whose last segment is dashed while its
-    bucket is running.
+    The first has fill and tooltips of all buckets; above it lies the line, whose first and last segment are dashed
+    where their bucket is partial.
     """
-    solid_count = len(times) - 1 if series.is_running else len(times)
-    solid_values = series.values[:solid_count]
+    partial_indexes = [index for index in range(len(times)) if series.is_partial(index)]
+    solid = slice(int(0 in partial_indexes), len(times) - int(len(times) - 1 in partial_indexes))
+    solid_values = series.values[solid]
     shape = _line_shape(solid_values)
     # A value without neighbours becomes a dot, since its line would have no length.
     padded = [None, *solid_values, None]
@@ -76,28 +77,35 @@ def _current_traces(times: list[str], series: Series, metric: Metric, name: str,
             "fillcolor": look.value.fill_bottom,
             "fillgradient": {"type": "vertical", "colorscale": [[0, look.value.fill_bottom], [1, look.value.fill_top]]},
             "name": name,
-            "customdata": [numbers.format_metric_exact(metric, value) for value in series.values],
+            "customdata": [_value_text(series, metric, index) for index in range(len(times))],
             "hovertemplate": f"{name}: <b>%{{customdata}}</b><extra></extra>",
         },
         {
-            **_line_trace(times[:solid_count], solid_values, shape, look.value.accent, 2.4),
+            **_line_trace(times[solid], solid_values, shape, look.value.accent, 2.4),
             "mode": "lines+markers",
             "marker": {"color": look.value.accent, "size": dot_sizes, "opacity": 1},
             "hoverinfo": "skip",
         },
     ]
-    return traces + (_running_traces(times, series, look) if series.is_running else [])
+    return traces + [trace for index in partial_indexes for trace in _partial_traces(times, series, look, index)]
 
 
-def _running_traces(times: list[str], series: Series, look: Look) -> list[Figure]:
-    """Returns the dashed segment to the running bucket, if there is one before it, and the running bucket's dot."""
+def _value_text(series: Series, metric: Metric, index: int) -> str:
+    """Returns the value of a bucket for its tooltip: "43", "12 (incomplete)"."""
+    text = numbers.format_metric_exact(metric, series.values[index])
+    return _("{value} (incomplete)", value=text) if series.is_partial(index) else text
+
+
+def _partial_traces(times: list[str], series: Series, look: Look, index: int) -> list[Figure]:
+    """Returns the dashed segment between a partial bucket and its neighbour, if it has one, and the bucket's dot."""
     dashed = {"dash": "3px 4px", "shape": "linear"}
-    segment = _line_trace(times[-2:], series.values[-2:], dashed, look.value.accent, 2.4)
+    pair = slice(0, 2) if index == 0 else slice(index - 1, index + 1)
+    segment = _line_trace(times[pair], series.values[pair], dashed, look.value.accent, 2.4)
     dot = {
         "type": "scatter",
         "mode": "markers",
-        "x": times[-1:],
-        "y": list(series.values[-1:]),
+        "x": [times[index]],
+        "y": [series.values[index]],
         "marker": {"color": look.value.card, "size": 7, "line": {"color": look.value.accent, "width": 2}},
         "cliponaxis": False,
         "hoverinfo": "skip",
