@@ -1,7 +1,8 @@
 """Time series chart of the dashboard: a line with a gradient fill.
 
-Lines between the counts are straight: a curve would show numbers that never were. The compared period is dotted, the
-bucket that is still running is dashed. One invisible trace has the tooltips, so that they look the same in every theme.
+Lines between the counts are straight: a curve would show numbers that never were. The compared period is dotted; a
+bucket that still runs, or that the period cuts, is dashed. One invisible trace has the tooltips, so that they look the
+same in every theme.
 """
 
 from __future__ import annotations
@@ -66,10 +67,12 @@ def timeline(
 def _current_traces(times: list[str], series: Series, look: Look) -> list[Figure]:
     """Returns the traces of the current period.
 
-    The first has the fill; above it lies the line, whose last segment is dashed while its bucket is running.
+    The first has the fill; above it lies the line, whose first and last segment are dashed where their bucket is
+    partial.
     """
-    solid_count = len(times) - 1 if series.is_running else len(times)
-    solid_values = series.values[:solid_count]
+    partial_indexes = [index for index in range(len(times)) if series.is_partial(index)]
+    solid = slice(int(0 in partial_indexes), len(times) - int(len(times) - 1 in partial_indexes))
+    solid_values = series.values[solid]
     # A value without neighbours becomes a dot, since its line would have no length.
     padded = [None, *solid_values, None]
     dot_sizes = [
@@ -85,13 +88,13 @@ def _current_traces(times: list[str], series: Series, look: Look) -> list[Figure
             "hoverinfo": "skip",
         },
         {
-            **_line_trace(times[:solid_count], solid_values, look.value.accent, 2.4),
+            **_line_trace(times[solid], solid_values, look.value.accent, 2.4),
             "mode": "lines+markers",
             "marker": {"color": look.value.accent, "size": dot_sizes, "opacity": 1},
             "hoverinfo": "skip",
         },
     ]
-    return traces + (_running_traces(times, series, look) if series.is_running else [])
+    return traces + [trace for index in partial_indexes for trace in _partial_traces(times, series, look, index)]
 
 
 def _hover_trace(
@@ -112,10 +115,9 @@ def _hover_trace(
         lines = []
         before = point[1] if point else None
         if index <= last_index:
-            line = f"{name}: <b>{numbers.format_metric_exact(metric, value)}</b>"
-            is_running = series.is_running and index == last_index
+            line = f"{name}: <b>{_value_text(series, metric, index)}</b>"
             delta = change(value, before, metric)
-            if point and not is_running and delta.kind is not ChangeFormat.NONE:  # a running bucket is not comparable
+            if point and not series.is_partial(index) and delta.kind is not ChangeFormat.NONE:
                 line += f" ({change_text(delta)})"
             lines.append(line)
         if point:
@@ -136,14 +138,21 @@ def _hover_trace(
     }
 
 
-def _running_traces(times: list[str], series: Series, look: Look) -> list[Figure]:
-    """Returns the dashed segment to the running bucket, if there is one before it, and the running bucket's dot."""
-    segment = _line_trace(times[-2:], series.values[-2:], look.value.accent, 2.4, dash="3px 4px")
+def _value_text(series: Series, metric: Metric, index: int) -> str:
+    """Returns the value of a bucket for its tooltip: "43", "12 (incomplete)"."""
+    text = numbers.format_metric_exact(metric, series.values[index])
+    return _("{value} (incomplete)", value=text) if series.is_partial(index) else text
+
+
+def _partial_traces(times: list[str], series: Series, look: Look, index: int) -> list[Figure]:
+    """Returns the dashed segment between a partial bucket and its neighbour, if it has one, and the bucket's dot."""
+    pair = slice(0, 2) if index == 0 else slice(index - 1, index + 1)
+    segment = _line_trace(times[pair], series.values[pair], look.value.accent, 2.4, dash="3px 4px")
     dot = {
         "type": "scatter",
         "mode": "markers",
-        "x": times[-1:],
-        "y": list(series.values[-1:]),
+        "x": [times[index]],
+        "y": [series.values[index]],
         "marker": {"color": look.value.card, "size": 7, "line": {"color": look.value.accent, "width": 2}},
         "cliponaxis": False,
         "hoverinfo": "skip",

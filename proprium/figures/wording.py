@@ -10,6 +10,8 @@ from proprium.i18n import gettext as _
 from proprium.metrics.comparison import Change, ChangeFormat
 from proprium.metrics.query.filters import Filter, Operator, dimension_name
 from proprium.metrics.query.period import Interval, Period
+from proprium.metrics.query.query import Query
+from proprium.metrics.results import Series
 
 BY_INTERVAL = {
     Interval.MINUTE: N_("by minute"),
@@ -23,6 +25,26 @@ BY_INTERVAL = {
 def change_text(change: Change) -> str:
     """Returns the text of a change: "+12.4%", "new"."""
     return _("new") if change.kind is ChangeFormat.NEW else change.text
+
+
+def change_tooltip(change: Change, previous: str | None) -> str:
+    """Returns what a change is from: the formatted value of the compared period, or that there is none."""
+    if previous is None:
+        return ""
+    if change.kind is ChangeFormat.NEW and change.is_good is None:
+        return _("Previous: {value}. The compared period begins before the first event.", value=previous)
+    return _("Previous: {value}", value=previous)
+
+
+def has_partial_bucket(series: Series) -> bool:
+    """Returns True where a chart has a dashed part: a bucket that still runs, or that the period cuts."""
+    return any(series.is_partial(index) for index in range(len(series.starts)))
+
+
+def unfiltered_bots_text(query: Query) -> str:
+    """Returns which filters do not apply to bots: "Not filtered by Source."; "" if all do."""
+    names = dict.fromkeys(_(dimension_name(filter_.dimension)) for filter_ in query.filters_not_for_bots)
+    return _("Not filtered by {dimensions}.", dimensions=", ".join(names)) if names else ""
 
 
 def period_text(period: Period) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Subquery,
     Text,
     and_,
+    case,
     cast,
     false,
     func,
@@ -43,7 +44,7 @@ from proprium.metrics.query.buckets import Buckets
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.period import Interval
 from proprium.metrics.query.query import MAX_CACHED_STATEMENTS, Audience, Query
-from proprium.metrics.where import Selection, column_of
+from proprium.metrics.where import Selection, column_of, counts_viewers
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
@@ -60,12 +61,13 @@ DAILY_IDENTITY = 2  # event.identity: a cookieless visitor, recognised for one d
 
 @dataclass(frozen=True)
 class DimensionRows:
-    """Groups by a dimension's values: one page of those that match `search`, sorted by a metric, ties by value."""
+    """Groups by a dimension's values: one page of those that match the search, sorted by a metric, ties by value."""
 
     dimension: DimensionSpec
     sort: Metric
     is_ascending: bool = False
     search: str = ""
+    values: tuple[str | None, ...] | None = None  # searched for by their names instead; None: all
     limit: int = 100
     offset: int = 0
 
@@ -90,9 +92,8 @@ def aggregate(
 ) -> dict[Any, Counts]:
     """Returns facts by key: of the whole period (WHOLE_PERIOD) and its buckets, or of a dimension's values.
 
-    Buckets without rows are missing. Rows of a dimension are in their order, each with `total` (of the dimension's
-    default metric) and `distinct_values`. `sums`: the result of `additive_sums`, where it is cached. Over time, `query`
-    is normalised, so that its statements are shared.
+    Buckets without rows are missing. Rows of a dimension are in their order, each with `distinct_values`. `sums`: the
+    result of `additive_sums`, where it is cached. Over time, `query` is normalised, so that its statements are shared.
     """
     if isinstance(group_by, DimensionRows):
         rows = connection.execute(dimension_statement(query, facts, group_by)).mappings()
@@ -197,14 +198,20 @@ def _visitor_statement(selection: Selection, bucket: Callable[[Column], Column] 
     return select(all_rows.c.bucket, all_rows.c.visitors)
 
 
-def hit_rows(selection: Selection, facts: tuple[Fact, ...], key: Column) -> Select[Any]:
-    """Selects the query's hits with the columns of Rows.HITS."""
+def hit_rows(
+    selection: Selection, facts: tuple[Fact, ...], key: Column, dimension: DimensionSpec | None = None
+) -> Select[Any]:
+    """Selects the query's hits with the columns of Rows.HITS and Rows.VISITORS; `dimension` is that of the key."""
+    dimensions = () if dimension is None else (dimension.key,)
+    visitor: Column = event.c.visitor
+    if counts_viewers(selection.query, *dimensions):
+        visitor = case((or_(event.c.is_view, event.c.is_bot), visitor)).label("visitor")
     is_exit: Column = false()
     if selection.query.with_exits and catalog.EXITS in facts:  # costs as much as all other columns of hits together
         is_exit = and_(event.c.is_view, selection.is_last_view)
     return select(
         key,
-        event.c.visitor,
+        visitor,
         event.c.event,
         event.c.is_view,
         (event.c.identity == DAILY_IDENTITY).label("is_daily"),
@@ -232,7 +239,7 @@ def session_rows(selection: Selection, key: Column) -> Select[Any]:
 def dimension_statement(query: Query, facts: tuple[Fact, ...], group_by: DimensionRows) -> Select[Any]:
     """Builds the statement of a page of a dimension's values: parts by kind of rows, merged by UNION ALL.
 
-    Lists values whose default metric is above 0, with its sum as `total` and their number as `distinct_values`.
+    Lists values whose default metric is above 0, with the number of those that match the search as `distinct_values`.
     """
     spec = group_by.dimension
     parts = union_all(*_parts_by_value(query_for_dimension(query, spec), facts, spec)).subquery("parts")
@@ -243,8 +250,7 @@ def dimension_statement(query: Query, facts: tuple[Fact, ...], group_by: Dimensi
     )
     default_count = spec.default_metric.spec.formula.sql(dict(merged.c))
     is_listed = and_(default_count > 0, merged.c.value.is_not(None)) if spec.hides_unset else default_count > 0
-    total = func.sum(default_count).over().label("total")
-    listed = select(merged, total).where(is_listed).subquery("listed")
+    listed = select(merged).where(is_listed).subquery("listed")
     sort_by = group_by.sort.spec.formula.sql(dict(listed.c))
     statement = (
         select(listed, func.count().over().label("distinct_values"))
@@ -255,9 +261,39 @@ def dimension_statement(query: Query, facts: tuple[Fact, ...], group_by: Dimensi
         .limit(group_by.limit)
         .offset(group_by.offset)
     )
-    if not group_by.search:
-        return statement
-    return statement.where(cast(listed.c.value, Text).icontains(group_by.search, autoescape=True))
+    return statement.where(*_matching(listed.c.value, group_by))
+
+
+def dimension_total(connection: Connection, query: Query, dimension: DimensionSpec) -> int:
+    """Returns what the card of a dimension's default metric says, of which its rows have shares."""
+    metric = dimension.default_metric
+    narrowed = query_for_dimension(query, dimension).normalised
+    return int(metric.spec.formula.value(aggregate(connection, narrowed, metric.spec.facts)[WHOLE_PERIOD]) or 0)
+
+
+def matching_total(connection: Connection, query: Query, group_by: DimensionRows) -> int:
+    """Returns the default metric over the listed values that match the search, each visitor once."""
+    spec = group_by.dimension
+    query = query_for_dimension(query, spec)
+    selection, value = Selection(query), column_of(spec, query)
+    is_listed: list[Column] = [value.is_not(None)] if spec.hides_unset else []
+    is_listed += [] if spec.condition is None else [spec.condition]
+    if spec.scope is Scope.SESSION:
+        rows = select(func.count(session.c.visitor.distinct())).where(selection.active_sessions)
+    else:
+        rows = select(func.count()).select_from(event).where(selection.hits)
+        is_listed += [event.c.is_view] if spec.default_metric is Metric.PAGE_VIEWS else []
+    return connection.scalar(rows.where(*is_listed, *_matching(cast(value, String), group_by))) or 0
+
+
+def _matching(value: Column, group_by: DimensionRows) -> Iterator[Column]:
+    """Yields the conditions of the search."""
+    if group_by.search:
+        yield cast(value, Text).icontains(group_by.search, autoescape=True)
+    if group_by.values is not None:
+        known_values = [text for text in group_by.values if text is not None]
+        is_unset = value.is_(None) if None in group_by.values else false()
+        yield or_(value.in_(known_values), is_unset)
 
 
 def query_for_dimension(query: Query, spec: DimensionSpec) -> Query:
@@ -285,7 +321,7 @@ def _parts_by_value(query: Query, facts: tuple[Fact, ...], spec: DimensionSpec) 
         return select(cast(rows.c.value, String).label("value"), *columns).group_by(rows.c.value)
 
     if needed_kinds.intersection(hit_kinds):
-        hits = hit_rows(selection, facts, key).where(is_counted)
+        hits = hit_rows(selection, facts, key, spec).where(is_counted)
         if is_session:
             is_same_session = and_(event.c.session == session.c.session, selection.sessions_in_reach)
             hits = hits.select_from(event.join(session, is_same_session))

@@ -5,12 +5,12 @@ A row has the same numbers as the cards under a filter on its value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proprium.errors import BadQuery
-from proprium.metrics.aggregate import DimensionRows, aggregate
+from proprium.metrics.aggregate import DimensionRows, aggregate, dimension_total, matching_total
 from proprium.metrics.catalog.dimensions import DATA_PREFIX, Dimension, spec_of
 from proprium.metrics.catalog.metrics import Metric, facts_of
 from proprium.metrics.labels import label_of
@@ -37,31 +37,38 @@ def breakdown_table(
     sort: Metric | None = None,
     ascending: bool = False,
     search: str = "",
+    values: Collection[str | None] | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> BreakdownTable:
     """Returns one page of a dimension's values with metrics, sorted by `sort`.
 
     Lists values whose default metric is above 0. Rows without a number come last, ties are by value. `metrics` defaults
-    to all, `sort` to the default metric. Raises BadQuery for a dimension that does not exist, and DataKeyNotPublic for
+    to all, `sort` to the default metric. `values` narrows the rows as a search does: where users search for names that
+    the warehouse does not have. Raises BadQuery for a dimension that does not exist, and DataKeyNotPublic for
     a data key that the query's principal may not see.
     """
     key = dimension_from(dimension)
     query.data_access.require(key)
     columns, sort = tuple(metrics) or tuple(Metric), sort or default_metric(key)
-    facts = facts_of((*columns, sort, default_metric(key)))
-    page = DimensionRows(spec_of(key), sort, ascending, search.strip(), max(1, min(limit, MAX_ROWS)), max(0, offset))
+    spec, facts = spec_of(key), facts_of((*columns, sort, default_metric(key)))
+    searched_values = None if values is None else tuple(values)
+    page_limit, page_offset = max(1, min(limit, MAX_ROWS)), max(0, offset)
+    page = DimensionRows(spec, sort, ascending, search.strip(), searched_values, page_limit, page_offset)
+    is_selective = page.search or values is not None or spec.hides_unset or spec.condition is not None
     with warehouse.read() as connection:
         counts_by_value = aggregate(connection, query, facts, page)
         first_rows = counts_by_value
-        if not counts_by_value and offset:  # past the last row: total and distinct are still needed
+        if not counts_by_value and offset:  # past the last row: the number of values is still needed
             first_rows = aggregate(connection, query, facts, replace(page, limit=1, offset=0))
-    first_row = next(iter(first_rows.values()), {"total": 0, "distinct_values": 0})
+        total = dimension_total(connection, query, spec)
+        matching = matching_total(connection, query, page) if is_selective else total
+    distinct = next(iter(first_rows.values()), {"distinct_values": 0})["distinct_values"]
     rows = tuple(
         BreakdownTableRow(value, label_of(key, value), metric_values(query, counts, columns))
         for value, counts in counts_by_value.items()
     )
-    return BreakdownTable(str(key), columns, sort, rows, int(first_row["total"]), first_row["distinct_values"])
+    return BreakdownTable(str(key), columns, sort, rows, total, matching, distinct)
 
 
 def dimension_from(name: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from proprium.metrics.aggregate import WHOLE_PERIOD, SumsByBucket, add_sums, additive_sums, total_facts
 from proprium.metrics.query.buckets import Buckets, calendar_buckets
@@ -20,6 +21,9 @@ from proprium.metrics.top_lists import top_lists
 from proprium.metrics.totals import Timelines, TotalsByBucket, query_totals, timelines_of
 from proprium.warehouse.query_cache import INVALIDATION_REACH, PropertyCache
 from proprium.warehouse.schema import event, position
+
+if TYPE_CHECKING:
+    from proprium.warehouse.warehouse import Warehouse
 
 MAX_CUSTOM_EVENTS = 500
 
@@ -49,6 +53,14 @@ class CachedReader:
         totals_by_bucket = self._cache.get_or_compute(key, query.period.end_utc, compute)
         return totals_by_bucket[WHOLE_PERIOD], timelines_of(query, buckets, totals_by_bucket)
 
+    def totals(self, connection: Connection, query: Query) -> Totals:
+        """Returns the totals of the query's period alone, cached until they are invalidated."""
+        query = replace(query.normalised, interval=Interval.DAY)
+        totals = self._cache.get_or_compute(
+            ("period totals", query), query.period.end_utc, lambda: query_totals(connection, query)
+        )
+        return totals[WHOLE_PERIOD]
+
     def _sums(self, connection: Connection, query: Query, buckets: Buckets) -> SumsByBucket:
         """Returns the additive facts, with those of closed days from the cache.
 
@@ -76,9 +88,12 @@ class CachedReader:
         return add_sums(closed_sums, read(replace(query, period=replace(period, start=closed_end))))
 
     def top_lists(
-        self, connection: Connection, query: Query, dimensions: Collection[Dimension]
+        self, connection: Connection, query: Query, totals: Totals, dimensions: Collection[Dimension]
     ) -> Mapping[Dimension, Breakdown]:
-        """Returns the first rows of each dimension; those that are not cached are computed in one pass."""
+        """Returns the first rows of each dimension; those that are not cached are computed in one pass.
+
+        `totals`: of the same query, which the shares are of.
+        """
         query = replace(query.normalised, interval=Interval.DAY, custom_cards=(), goals=(), goal="")
         cached_lists = {name: self._cache.get(("top list", query, name)) for name in dimensions}
         missing_dimensions = tuple(name for name, breakdown in cached_lists.items() if breakdown is None)
@@ -88,7 +103,7 @@ class CachedReader:
         computed_lists = self._cache.get_or_compute(
             ("top lists", query, missing_dimensions),
             covers_until,
-            lambda: top_lists(connection, query, missing_dimensions),
+            lambda: top_lists(connection, query, totals, missing_dimensions),
         )
         for name, breakdown in computed_lists.items():
             key = ("top list", query, name)
@@ -111,3 +126,21 @@ class CachedReader:
         """Returns True where the property has an event in the warehouse, bots included."""
         first_event = select(event.c.seq).where(event.c.property == self._property_number).limit(1)
         return connection.execute(first_event).first() is not None
+
+
+def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
+    """Returns the time of the first event, where "all time" begins; None without events.
+
+    Cached: every page reads it, and only an earlier event or a deletion changes it.
+    """
+    cache, key = warehouse.query_cache.for_property(property_number), ("first event", property_number)
+    first_event: datetime | None = cache.get(key)
+    if first_event is None:
+        with warehouse.read() as connection:
+            first_event = connection.scalar(
+                select(func.min(event.c.created_at)).where(event.c.property == property_number)
+            )
+        if first_event is not None:
+            first_event = first_event.astimezone(UTC)  # drivers have time zone objects of their own
+        cache.put(key, first_event, first_event)
+    return first_event

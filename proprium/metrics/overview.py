@@ -36,6 +36,10 @@ class PropertyOverview:
     first_event_at: datetime | None = None  # UTC
     last_event_at: datetime | None = None  # UTC; bots do not count
 
+    def is_comparable(self, now: datetime) -> bool:
+        """Returns False where the 24 hours before the last 24 began before the first event."""
+        return self.first_event_at is not None and self.first_event_at <= now - 2 * ONE_DAY
+
     def is_quiet(self, now: datetime) -> bool:
         """Returns True without an event in the last 7 days."""
         return self.last_event_at is None or now - self.last_event_at > QUIET_AFTER
@@ -64,22 +68,6 @@ def overview(warehouse: Warehouse, property_numbers: Sequence[int], now: datetim
         )
         for property_number, property_overview in overviews.items()
     }
-
-
-def first_event_at(warehouse: Warehouse, property_number: int) -> datetime | None:
-    """Returns the time of the first event, where "all time" begins; None without events.
-
-    Cached: every page reads it, and only an earlier event or a deletion changes it.
-    """
-    cache, key = warehouse.query_cache.for_property(property_number), ("first event", property_number)
-    first_event: datetime | None = cache.get(key)
-    if first_event is None:
-        with warehouse.read() as connection:
-            first_event = _to_utc(
-                connection.scalar(select(func.min(event.c.created_at)).where(event.c.property == property_number))
-            )
-        cache.put(key, first_event, first_event)
-    return first_event
 
 
 def _all_time(connection: Connection, property_numbers: Sequence[int]) -> dict[int, PropertyOverview]:

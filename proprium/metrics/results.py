@@ -60,6 +60,13 @@ class Series:
     starts: tuple[datetime, ...]  # of the buckets: aware, in the query's time zone
     values: tuple[float | None, ...]
     is_running: bool = False  # True: the last bucket has not ended yet
+    is_start_cut: bool = False  # True: the first bucket begins before the period
+    is_end_cut: bool = False  # True: the last bucket ends after the period
+
+    def is_partial(self, index: int) -> bool:
+        """Returns True for a bucket that has not ended yet, or that the period covers in part."""
+        is_last = index == len(self.starts) - 1
+        return (self.is_start_cut and index == 0) or (is_last and (self.is_running or self.is_end_cut))
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class BreakdownRow:
     value: str | None  # as in a filter; None: not set
     label: str  # for display ("Germany", "Direct")
     count: int
-    share_percent: float  # of the breakdown's total
+    share_percent: float  # of the breakdown's total; of visitors, who may be in several rows, up to 100 each
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Breakdown:
 
     dimension: str  # a Dimension's value, or data.<key>
     rows: tuple[BreakdownRow, ...]
-    total: int  # 100 % of the shares
+    total: int  # 100 % of the shares: what the card of the counted metric says under the same filters
     distinct: int  # number of values, listed here or not
 
     @property
@@ -104,8 +111,14 @@ class BreakdownTable:
     metrics: tuple[Metric, ...]  # the columns
     sort: Metric
     rows: tuple[BreakdownTableRow, ...]
-    total: int  # 100 % of the shares: sum of the dimension's default metric over all values, whatever the search
+    total: int  # 100 % of the shares: the card of the dimension's default metric, whatever the search
+    matching_total: int  # the same metric over the values that match the search; a visitor of several counts once
     distinct: int  # number of values that match the search, on this page or not
+
+    def share_percent(self, row: BreakdownTableRow) -> float:
+        """Returns a row's share of the total, which needs the dimension's default metric among the columns."""
+        count = row.numbers[spec_of(self.dimension).default_metric] or 0
+        return 100 * count / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,7 @@ class Dashboard:
     totals: Totals
     previous: Totals | None
     timelines: Mapping[Metric, Series]
-    previous_timelines: Mapping[Metric, Series]  # empty without a comparison
+    previous_timelines: Mapping[Metric, Series]  # of whole buckets; empty without a comparison
     breakdowns: Mapping[Dimension, Breakdown]
     live: LiveVisitors
     custom_events: tuple[str, ...]  # names of all custom events ever stored, for the "Custom cards" menu
@@ -134,3 +147,4 @@ class Dashboard:
     computed_s: float  # wall-clock seconds that the queries took
     custom_timelines: Mapping[str, Series] = field(default_factory=dict)  # of the query's custom_cards
     previous_custom_timelines: Mapping[str, Series] = field(default_factory=dict)
+    is_comparable: bool = True  # False: the compared period begins before the property's first event

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     Row,
     Select,
@@ -27,21 +26,21 @@ from sqlalchemy import (
     union_all,
 )
 
-from proprium.metrics.aggregate import query_for_dimension
+from proprium.metrics.aggregate import dimension_total, query_for_dimension
 from proprium.metrics.breakdown import breakdown_of
 from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, TOP_ROWS, Dimension, Scope
 from proprium.metrics.catalog.metrics import Metric
 from proprium.metrics.query.query import MAX_CACHED_STATEMENTS, Audience, Query
-from proprium.metrics.results import Breakdown
+from proprium.metrics.results import Breakdown, Totals
 from proprium.metrics.where import Selection, column_of
 from proprium.warehouse import dialect
 from proprium.warehouse.schema import event, session
 
 
 def top_lists(
-    connection: Connection, query: Query, dimensions: Collection[Dimension] = REPORT_DIMENSIONS
+    connection: Connection, query: Query, totals: Totals, dimensions: Collection[Dimension] = REPORT_DIMENSIONS
 ) -> Mapping[Dimension, Breakdown]:
-    """Returns the first `top_rows` of each dimension.
+    """Returns the first `top_rows` of each dimension. `totals`: of the same query, which the shares are of.
 
     Where a country is open, regions and cities are of that country.
     """
@@ -62,7 +61,13 @@ def top_lists(
             rows_by_set.setdefault(row.grouping_set, []).append(row)
         for dimension in listed_dimensions:
             rows = rows_by_set.get(_grouping_set_id(listed_dimensions, dimension), [])
-            total, distinct = (int(rows[0].n_total), int(rows[0].n_values)) if rows else (0, 0)
+            distinct = int(rows[0].n_values) if rows else 0
+            if dimension in subdivisions:
+                total = dimension_total(connection, query, dimension.spec)
+            elif dimension.spec.scope is Scope.BOT:
+                total = totals.bots
+            else:
+                total = int(totals.value(dimension.spec.default_metric) or 0)
             lists[dimension] = breakdown_of(dimension.spec, [(row.value, row.n) for row in rows], total, distinct)
     return lists
 
@@ -108,7 +113,7 @@ def hit_statement(query: Query, dimensions: tuple[Dimension, ...]) -> Select[Any
 
 
 def _ranked(counts: Subquery, dimensions: tuple[Dimension, ...]) -> Select[Any]:
-    """Selects the first rows of each grouping set, highest count first, with its total and number of values."""
+    """Selects the first rows of each grouping set, highest count first, with its number of values."""
     # Most sessions have no campaign: such lists have no row for "(not set)".
     sets_without_unset = [_grouping_set_id(dimensions, each) for each in dimensions if each.spec.hides_unset]
     if sets_without_unset:
@@ -119,7 +124,6 @@ def _ranked(counts: Subquery, dimensions: tuple[Dimension, ...]) -> Select[Any]:
     ranked = select(
         counts,
         func.row_number().over(partition_by=grouping_set, order_by=order).label("n_rank"),
-        func.sum(counts.c.n, type_=BigInteger).over(partition_by=grouping_set).label("n_total"),
         func.count().over(partition_by=grouping_set).label("n_values"),
     ).subquery("ranked")
     long_lists = [

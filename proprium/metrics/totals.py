@@ -62,8 +62,12 @@ def timelines_of(query: Query, buckets: Buckets, totals_by_bucket: TotalsByBucke
     """Builds the series of a chart; a bucket without rows has the totals of no rows."""
     empty_totals = totals_of(query, {})
     parts = [totals_by_bucket.get(key, empty_totals) for key in buckets.keys]
-    starts, is_running = buckets.starts, buckets.is_running
+
+    def series(values: Iterable[float | None]) -> Series:
+        edges = buckets.is_running, buckets.is_start_cut, buckets.is_end_cut
+        return Series(buckets.starts, tuple(values), *edges)
+
     return Timelines(
-        {metric: Series(starts, tuple(part.value(metric) for part in parts), is_running) for metric in Metric},
-        {name: Series(starts, tuple(part.custom[name] for part in parts), is_running) for name in query.custom_cards},
+        {metric: series(part.value(metric) for part in parts) for metric in Metric},
+        {name: series(part.custom[name] for part in parts) for name in query.custom_cards},
     )

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
 from proprium.metrics.catalog.dimensions import DATA_PREFIX, DimensionSpec, spec_of
 from proprium.metrics.catalog.expressions import data_column, public_data_column
+from proprium.metrics.catalog.metrics import Metric
 from proprium.metrics.query.buckets import local_clock
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.filters import Filter, Operator
@@ -63,9 +64,13 @@ class Selection:
 
     @cached_property
     def bot_hits(self) -> Condition:
-        """Matches bot hits. Of the filters, only those on page apply: bots have no session."""
-        page_filters = (filter_ for filter_ in self.query.filters if filter_.dimension == "page")
-        return and_(self.hits_in_period, event.c.is_bot, *(_matches(event.c.page, filter_) for filter_ in page_filters))
+        """Matches bot hits, under the filters that a hit can have: bots have no session."""
+        conditions = (
+            _matches(_bot_column(spec_of(filter_.dimension), self.query), filter_)
+            for filter_ in self.query.filters
+            if filter_.applies_to_bots
+        )
+        return and_(self.hits_in_period, event.c.is_bot, *conditions)
 
     @cached_property
     def all_hits(self) -> Condition:
@@ -78,16 +83,19 @@ class Selection:
         if self.query.audience is Audience.BOTS:
             return false()
         if self._hit_conditions:
-            return self._has_matching_hit
+            return self._has_matching_hit()
         return and_(self.sessions_from(NO_LOOKBACK), *self._session_conditions)
 
     @cached_property
     def active_sessions(self) -> Condition:
-        """Matches sessions with a hit in the period, under the filters; used to count the period's visitors."""
+        """Matches sessions with a hit in the period, under the filters; used to count the period's visitors.
+
+        Under a filter on pages, they are those that viewed one (`counts_viewers`).
+        """
         if self.query.audience is Audience.BOTS:
             return false()
         if self._hit_conditions:
-            return self._has_matching_hit
+            return self._has_matching_hit(event.c.is_view) if counts_viewers(self.query) else self._has_matching_hit()
         is_still_active = session.c.ended_at >= self.query.period.start_utc
         return and_(self.sessions_from(MAX_SESSION_LENGTH), is_still_active, *self._session_conditions)
 
@@ -124,10 +132,9 @@ class Selection:
             *(_matches(column_of(spec_of(filter_.dimension), as_defined), filter_) for filter_ in goal.filters),
         )
 
-    @cached_property
-    def _has_matching_hit(self) -> Condition:
+    def _has_matching_hit(self, *conditions: Condition) -> Condition:
         matching_sessions = select(event.c.session).where(
-            self.hits_in_period, not_(event.c.is_bot), event.c.session.is_not(None), *self._hit_conditions
+            self.hits_in_period, not_(event.c.is_bot), event.c.session.is_not(None), *self._hit_conditions, *conditions
         )
         return and_(self.sessions_in_reach, *self._session_conditions, session.c.session.in_(matching_sessions))
 
@@ -148,6 +155,17 @@ class Selection:
         ]
 
 
+def counts_viewers(query: Query, *dimensions: str) -> bool:
+    """Returns True where visitors are those who viewed a page: the query, or a row's dimension, is about pages.
+
+    Anything else that happened there, such as leaving a page that was opened the day before, makes no visitor of it.
+    A condition on events or their data selects these instead, whatever page they are on.
+    """
+    specs = [spec_of(dimension) for dimension in (*(filter_.dimension for filter_ in query.filters), *dimensions)]
+    is_about_events = any(spec.default_metric is Metric.EVENTS and not spec.is_page for spec in specs)
+    return any(spec.is_page for spec in specs) and not is_about_events
+
+
 def column_of(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
     """Returns the expression of a dimension or of data.<key>, over hits or, of session dimensions, sessions.
 
@@ -160,6 +178,11 @@ def column_of(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
         return spec.clock(local_clock(event.c.created_at, query.period))
     assert spec.column is not None
     return spec.column
+
+
+def _bot_column(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
+    """Returns the expression of a dimension over a bot's hit."""
+    return column_of(spec, query) if spec.bot_column is None else spec.bot_column
 
 
 def _matches(column: ColumnElement[Any], filter_: Filter) -> Condition:

@@ -32,7 +32,7 @@ def build_report(
     timeline = MeasuredTimeline(dashboard.query, series, previous_series if dashboard.previous else None, cost)
     tables = {
         name: serializers.serialize_table(
-            queries.breakdown(warehouse, dashboard.query, dimension, FIRST_ROWS, lookup_name).table
+            queries.breakdown(warehouse, dashboard.query, dimension, FIRST_ROWS, lookup_name)
         )
         for name, dimension in TABLES
     }
@@ -40,7 +40,8 @@ def build_report(
         **serializers.response_fields(dashboard.query, cost),
         property=serializers.serialize_property(property_),
         totals=serializers.serialize_totals(
-            MeasuredTotals(dashboard.query, dashboard.totals, dashboard.previous, cost), tuple(Metric)
+            MeasuredTotals(dashboard.query, dashboard.totals, dashboard.previous, cost, dashboard.is_comparable),
+            tuple(Metric),
         ),
         timeline=serializers.serialize_timeline(timeline, tuple(timeline.series)),
         tables=tables,
@@ -98,6 +99,7 @@ def _query_rows(report: schemas.Report) -> Rows:
     yield "interval", query.interval
     yield "audience", query.audience
     yield from (("filter", filter_text) for filter_text in query.filters)
+    yield from (("filter that does not apply to bots", filter_text) for filter_text in query.filters_not_for_bots)
     yield "asked at", query.asked_at.isoformat()
     yield "events read", report.rows_read
 
@@ -109,5 +111,5 @@ def _number_row(name: str, number: schemas.Number) -> Sequence[Any]:
 
 def _bucket_rows(buckets: list[schemas.Bucket]) -> Rows:
     names = list(buckets[0].values) if buckets else []
-    yield "start", *names
-    yield from ((bucket.start.isoformat(), *bucket.values.values()) for bucket in buckets)
+    yield "start", *names, "is_partial"
+    yield from ((bucket.start.isoformat(), *bucket.values.values(), bucket.is_partial) for bucket in buckets)

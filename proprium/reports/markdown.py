@@ -30,9 +30,10 @@ def markdown(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> str:
             change = change_text(goal.change) if goal.change else ""
             lines.append(f"| {escape_markdown(goal.name)} | {goal.conversions} | {goal.rate} | {change} |")
     for table in report.tables:
-        lines += ("", f"## {table.title}", "", *_heading_row(table.title, table.count_title, _("Share")))
+        lines += ("", f"## {table.title}", "", *_heading_row(table.title, table.count_title, table.share_title))
         lines += (f"| {escape_markdown(row.label)} | {row.count} | {row.share} |" for row in table.rows)
         lines += ("", table.more) if table.more else ()
+        lines += ("", escape_markdown(table.note)) if table.note else ()
     lines += ("", report.empty) if report.empty else ()
     lines += ("", report.bots, "", *(f"- {title}: {text}" for title, text in report.definitions), "", report.foot)
     return "\n".join(lines) + "\n"

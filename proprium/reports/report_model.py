@@ -13,10 +13,16 @@ from proprium.figures.heatmap import heatmap
 from proprium.figures.names import name_lookup, with_labels
 from proprium.figures.template import Figure, Look
 from proprium.figures.timeline import timeline
-from proprium.figures.wording import BY_INTERVAL, filter_text, period_text
+from proprium.figures.wording import (
+    BY_INTERVAL,
+    filter_text,
+    has_partial_bucket,
+    period_text,
+    unfiltered_bots_text,
+)
 from proprium.i18n import gettext as _
 from proprium.i18n import ngettext
-from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, Scope
 from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
 from proprium.metrics.definitions import definition
@@ -59,8 +65,10 @@ class ReportCard:
 class ReportTable:
     title: str
     count_title: str
+    share_title: str  # "Share of 2,328": what the shares are of
     rows: tuple[ReportTableRow, ...]
     more: str  # how many rows are not shown; "" if all are
+    note: str = ""  # of bots: which filters the numbers do not follow; "": they follow all
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,12 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
     """Formats the dashboard's numbers and draws its figures for print. Raises KeyError without the chart's series."""
     query = dashboard.query
     breakdowns = with_labels(dashboard.breakdowns, name_lookup(atlas))
-    tables = [_table(breakdowns[dimension]) for _name, dimension in TABLES if dimension in breakdowns]
+    unfiltered_bots = unfiltered_bots_text(query)
+    tables = [
+        _table(breakdowns[dimension], unfiltered_bots if dimension.spec.scope is Scope.BOT else "")
+        for _name, dimension in TABLES
+        if dimension in breakdowns
+    ]
     empty_titles = ", ".join(table.title for table in tables if not table.rows)
     event, metric = options.custom_event, options.metric
     if event is not None and event in dashboard.custom_timelines:
@@ -128,6 +141,8 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
     legend = _(BY_INTERVAL[query.interval])
     if comparison_query:
         legend = _("{by_interval} · vs {dates} (dotted)", by_interval=legend, dates=comparison_query.period.dates)
+    if has_partial_bucket(series):
+        legend = _("{legend} · dashed: incomplete", legend=legend)
     country = query.open_country if query.open_country and atlas.has_regions(query.open_country) else None
     week_cells = breakdowns.get(Dimension.WEEKDAY_HOUR)
     return ReportModel(
@@ -151,10 +166,17 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         week=heatmap(week_cells, Look.PRINT) if week_cells and week_cells.rows else None,
         tables=tuple(table for table in tables if table.rows),
         empty=_("No data in this period: {tables}.", tables=empty_titles) if empty_titles else "",
-        bots=ngettext(
-            "{count} bot hit is excluded from all other metrics.",
-            "{count} bot hits are excluded from all other metrics.",
-            dashboard.totals.bots,
+        bots=" ".join(
+            part
+            for part in (
+                ngettext(
+                    "{count} bot hit is excluded from all other metrics.",
+                    "{count} bot hits are excluded from all other metrics.",
+                    dashboard.totals.bots,
+                ),
+                unfiltered_bots,
+            )
+            if part
         ),
         foot=_(
             "Based on {events}, including bots. Places: IP Geolocation by DB-IP (db-ip.com). Maps: Natural Earth.",
@@ -191,14 +213,18 @@ def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:
 def _cards(dashboard: Dashboard) -> Iterator[ReportCard]:
     totals, previous = dashboard.totals, dashboard.previous
     for metric in cards(has_goals=bool(dashboard.query.goals)):
-        change_ = change(totals.value(metric), previous.value(metric), metric) if previous else None
+        value, is_comparable = totals.value(metric), dashboard.is_comparable
+        change_ = change(value, previous.value(metric), metric, is_comparable=is_comparable) if previous else None
         yield ReportCard(
             metric_title(metric, totals),
-            numbers.format_metric_exact(metric, totals.value(metric)),
+            numbers.format_metric_exact(metric, value),
             change_,
         )
     for event, count in totals.custom.items():
-        change_ = change(count, previous.custom.get(event, 0), Metric.EVENTS) if previous else None
+        previous_count = previous.custom.get(event, 0) if previous else None
+        change_ = (
+            change(count, previous_count, Metric.EVENTS, is_comparable=dashboard.is_comparable) if previous else None
+        )
         yield ReportCard(event, numbers.exact(count), change_)
 
 
@@ -206,11 +232,15 @@ def _goals(dashboard: Dashboard) -> Iterator[GoalRow]:
     sessions, previous = dashboard.totals.sessions, dashboard.previous
     for name, session_count in dashboard.totals.goals.items():
         rate = numbers.format_metric(Metric.CONVERSION_RATE, 100 * session_count / sessions if sessions else None)
-        change_ = change(session_count, previous.goals.get(name), Metric.CONVERSIONS) if previous else None
+        previous_count = previous.goals.get(name) if previous else None
+        is_comparable = dashboard.is_comparable
+        change_ = (
+            change(session_count, previous_count, Metric.CONVERSIONS, is_comparable=is_comparable) if previous else None
+        )
         yield GoalRow(name, numbers.exact(session_count), rate, change_)
 
 
-def _table(breakdown: Breakdown) -> ReportTable:
+def _table(breakdown: Breakdown, note: str) -> ReportTable:
     shown_rows = breakdown.rows[:MAX_TABLE_ROWS]
     largest_count = max((row.count for row in shown_rows), default=0) or 1
     rows = (
@@ -225,4 +255,11 @@ def _table(breakdown: Breakdown) -> ReportTable:
     )
     more_count = max(0, breakdown.distinct - len(shown_rows))
     more = ngettext("and {count} more", "and {count} more", more_count) if more_count else ""
-    return ReportTable(_(Dimension(breakdown.dimension).spec.list_title), _(breakdown.count_title), tuple(rows), more)
+    return ReportTable(
+        title=_(Dimension(breakdown.dimension).spec.list_title),
+        count_title=_(breakdown.count_title),
+        share_title=_("Share of {total}", total=numbers.exact(breakdown.total)),
+        rows=tuple(rows),
+        more=more,
+        note=note,
+    )

@@ -7,10 +7,10 @@ from typing import Any
 
 from proprium.figures import numbers
 from proprium.figures.names import NameLookup
-from proprium.metrics.catalog.dimensions import Codes
+from proprium.metrics.catalog.dimensions import Codes, spec_of
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension
+from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension, Metric
 from proprium.serialization.csv_cells import csv_bytes
 
 CODED_DIMENSIONS = frozenset(
@@ -20,17 +20,27 @@ CODED_DIMENSIONS = frozenset(
 
 
 def to_csv(table: BreakdownTable) -> bytes:
-    """Returns CSV with a header line; durations in seconds, rates in percent, unknown numbers empty."""
+    """Returns CSV with a header line; durations in seconds, rates in percent, unknown numbers empty.
+
+    The share, of what the card says, stands behind the first metric, which rows are ranked by.
+    """
     has_codes = table.dimension in CODED_DIMENSIONS
-    titles = (
-        numbers.METRIC_TITLES[metric] + (" (%)" if metric in RATES else " (s)" if metric in DURATIONS else "")
-        for metric in table.metrics
-    )
+    titles = [_column_title(table, metric) for metric in table.metrics]
+    titles.insert(1, "Share (%)")
     rows: list[list[Any]] = [[dimension_name(table.dimension), *(["Code"] if has_codes else []), *titles]]
     for row in table.rows:
         code = [row.value or ""] if has_codes else []
-        rows.append([row.label, *code, *(_round(row.numbers[metric]) for metric in table.metrics)])
+        values = [_round(row.numbers[metric]) for metric in table.metrics]
+        values.insert(1, _round(table.share_percent(row)))
+        rows.append([row.label, *code, *values])
     return csv_bytes(rows)
+
+
+def _column_title(table: BreakdownTable, metric: Metric) -> str:
+    """Returns the title of a column with its unit; of the first one, what the rows of bots count are hits."""
+    spec = spec_of(table.dimension)
+    title = spec.count_title if metric is spec.default_metric else numbers.METRIC_TITLES[metric]
+    return title + (" (%)" if metric in RATES else " (s)" if metric in DURATIONS else "")
 
 
 def to_json(table: BreakdownTable, query: Query, lookup_name: NameLookup) -> str:
@@ -40,6 +50,7 @@ def to_json(table: BreakdownTable, query: Query, lookup_name: NameLookup) -> str
         {
             "value": row.value,
             "label": row.label,
+            "share_percent": _round(table.share_percent(row)),
             **{metric.value: _round(row.numbers[metric]) for metric in table.metrics},
         }
         for row in table.rows
@@ -49,7 +60,10 @@ def to_json(table: BreakdownTable, query: Query, lookup_name: NameLookup) -> str
         "period": {"from": period.start.isoformat(), "to": period.end.isoformat(), "timezone": query.timezone.key},
         "filters": [filter_.to_text() for filter_ in query.filters],
         "filters_in_words": [filter_.label(lookup_name) for filter_ in query.filters],
+        "filters_not_for_bots": [filter_.to_text() for filter_ in query.filters_not_for_bots],
         "sort": table.sort,
+        "total": table.total,
+        "matching_total": table.matching_total,
         "rows": rows,
     }
     return json_format.dumps(document, ensure_ascii=False, indent=1)

@@ -14,14 +14,15 @@ from sqlalchemy import func, select
 
 from proprium.figures.names import NAMED_DIMENSIONS, NameLookup, with_label
 from proprium.metrics.aggregate import WHOLE_PERIOD
-from proprium.metrics.breakdown_query import breakdown_table, default_metric, dimension_from
-from proprium.metrics.overview import first_event_at
+from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table, default_metric, dimension_from
+from proprium.metrics.cached_reader import first_event_at
+from proprium.metrics.comparison import compared_line_query, is_comparable
 from proprium.metrics.query import url
 from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.query import Audience, Query
 from proprium.metrics.query.url import Params, PropertyFacts, query_from
-from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Metric, Series, Totals
+from proprium.metrics.results import BreakdownTable, Metric, Series, Totals
 from proprium.metrics.totals import query_totals, timelines_of
 from proprium.metrics.where import Selection
 from proprium.storage.tables import Property
@@ -46,6 +47,7 @@ class MeasuredTotals:
     totals: Totals
     previous: Totals | None
     cost: Cost
+    is_comparable: bool = True  # False: the compared period begins before the property's first event
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,17 @@ def query_of(
 def totals(warehouse: Warehouse, query: Query) -> MeasuredTotals:
     """Reads the totals of the period and of the compared period."""
     started_s, comparison_query = perf_counter(), query.comparison_query()
+    has_earlier_data = is_comparable(query, first_event_at(warehouse, query.property_number))
     with warehouse.read() as connection:
         period_totals = query_totals(connection, query)[WHOLE_PERIOD]
         comparison_totals = query_totals(connection, comparison_query)[WHOLE_PERIOD] if comparison_query else None
-    return MeasuredTotals(
-        query, period_totals, comparison_totals, Cost(period_totals.rows_read, perf_counter() - started_s)
-    )
+    cost = Cost(period_totals.rows_read, perf_counter() - started_s)
+    return MeasuredTotals(query, period_totals, comparison_totals, cost, has_earlier_data)
 
 
 def timeline(warehouse: Warehouse, query: Query) -> MeasuredTimeline:
-    """Reads the series of every metric, for the period and for the compared period."""
-    started_s, comparison_query = perf_counter(), query.comparison_query()
+    """Reads the series of every metric, for the period and, in whole buckets, for the compared period."""
+    started_s, comparison_query = perf_counter(), compared_line_query(query)
     with warehouse.read() as connection:
         buckets = calendar_buckets(query.period, query.interval, query.now)
         totals_by_bucket = query_totals(connection, query, buckets)
@@ -127,20 +129,13 @@ def breakdown(
 ) -> MeasuredTable:
     """Reads a breakdown with labels. Places are searched by their names, all others in the warehouse."""
     started_s = perf_counter()
-    if slice_.search and dimension in NAMED_DIMENSIONS:
-        # Reads the whole table, as the warehouse has codes only, and selects the rows whose names match.
+    values = None
+    if slice_.search and dimension in NAMED_DIMENSIONS:  # the warehouse has codes only
+        every_row = _with_labels(_read_table(warehouse, query, dimension, Slice(limit=MAX_ROWS)), lookup_name).rows
         search_text = slice_.search.casefold()
-        matching_rows: list[BreakdownTableRow] = []
-        offset, distinct = 0, 1
-        while offset < distinct:
-            batch_slice = replace(slice_, search="", limit=TABLE_BATCH_SIZE, offset=offset)
-            batch = _with_labels(_read_table(warehouse, query, dimension, batch_slice), lookup_name)
-            matching_rows += (row for row in batch.rows if search_text in row.label.casefold())
-            offset, distinct = offset + TABLE_BATCH_SIZE, batch.distinct
-        rows = tuple(matching_rows[slice_.offset : slice_.offset + slice_.limit])
-        result_table = replace(batch, rows=rows, distinct=len(matching_rows))
-    else:
-        result_table = _with_labels(_read_table(warehouse, query, dimension, slice_), lookup_name)
+        values = tuple(row.value for row in every_row if search_text in row.label.casefold())
+        slice_ = replace(slice_, search="")
+    result_table = _with_labels(_read_table(warehouse, query, dimension, slice_, values), lookup_name)
     selection = Selection(query)
     condition = selection.bot_hits if query.audience is Audience.BOTS else selection.all_hits
     with warehouse.read() as connection:
@@ -152,8 +147,13 @@ def _by_name(series: Mapping[Metric, Series]) -> dict[str, Series]:
     return {metric.value: metric_series for metric, metric_series in series.items()}
 
 
-def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slice) -> BreakdownTable:
-    """Reads rows from the warehouse; always includes the dimension's default metric, on which shares are based."""
+def _read_table(
+    warehouse: Warehouse, query: Query, dimension: str, slice_: Slice, values: tuple[str | None, ...] | None = None
+) -> BreakdownTable:
+    """Reads rows from the warehouse; always includes the dimension's default metric, on which shares are based.
+
+    `values` narrows the rows to those; None: all.
+    """
     share_metric = default_metric(dimension_from(dimension))
     return breakdown_table(
         warehouse,
@@ -163,6 +163,7 @@ def _read_table(warehouse: Warehouse, query: Query, dimension: str, slice_: Slic
         sort=slice_.sort,
         ascending=slice_.is_ascending,
         search=slice_.search,
+        values=values,
         limit=slice_.limit,
         offset=slice_.offset,
     )

@@ -57,12 +57,19 @@ class Query(BaseModel):
 
     property: UUID
     period: Period
-    compared: Period | None = Field(description="The compared period; null without comparison.")
+    compared: Period | None = Field(
+        description="The compared period, up to the same minute where the period still runs; null without comparison."
+    )
     timezone: str = Field(description="Time zone of days and hours.", examples=["Europe/Berlin"])
     interval: str = Field(description="Width of a timeline's buckets.", examples=["day"])
     audience: Literal["humans", "bots", "all"]
     filters: list[str] = Field(
         description="Filters of the query; all of them must match.", examples=[["country:is:DE"]]
+    )
+    filters_not_for_bots: list[str] = Field(
+        description="Those filters that bots cannot have, such as the source of a session: bots are counted regardless"
+        " of them.",
+        examples=[["source:is:Google"]],
     )
     limits: Limits
     asked_at: datetime = Field(description="Time of the query (UTC), to which today and now refer.")
@@ -80,10 +87,11 @@ class Change(BaseModel):
     """Change from the compared period: a percentage; for rates and for counts under 30, the difference."""
 
     kind: Literal["none", "new", "difference", "percent"] = Field(
-        description="none: nothing to compare; new: the compared value is 0."
+        description="none: nothing to compare; new: the compared value is 0, or the compared period begins before the"
+        " property's first event."
     )
     value: float = Field(description="Percentage, or difference (of rates: in percentage points).")
-    text: str = Field(description="The change as the dashboard shows it.", examples=["+12.4%"])
+    text: str = Field(description="The change as the dashboard shows it.", examples=["+12.4%", ">999 %"])
     is_good: bool | None = Field(description="Whether the change is an improvement; null: neutral.")
 
 
@@ -107,6 +115,10 @@ class Totals(QueryResponse):
     custom_events: dict[str, Number] = Field(description="Custom events with a card of their own, by name.")
     goals: dict[str, int] = Field(description="Converted sessions by goal.")
     bots: int = Field(description="Bot hits, which are excluded from all other metrics.")
+    bots_note: str | None = Field(
+        description="Which filters the bot hits do not follow; null: they follow all.",
+        examples=["Not filtered by Source."],
+    )
     daily_visitors: bool = Field(
         description="True: some visitors are identified for one day only, so visitors are the sum of daily visitors."
     )
@@ -117,6 +129,9 @@ class Bucket(BaseModel):
 
     start: datetime = Field(examples=["2026-01-31T00:00:00+01:00"])
     values: dict[str, Numeric] = Field(description="Values by metric.", examples=[{"visitors": 43}])
+    is_partial: bool = Field(
+        description="True: not a whole interval; it has not ended yet, or the period begins or ends within it."
+    )
 
 
 class Timeline(QueryResponse):
@@ -124,7 +139,10 @@ class Timeline(QueryResponse):
 
     buckets: list[Bucket] = Field(description="Buckets from the period's start to its end, or to now.")
     is_running: bool = Field(description="True: the last bucket is not complete yet.")
-    compared: list[Bucket] | None = Field(description="Buckets of the compared period; null without comparison.")
+    compared: list[Bucket] | None = Field(
+        description="Buckets of the compared period, which are whole: the first and the last may reach beyond it. null"
+        " without comparison."
+    )
 
 
 class Row(BaseModel):
@@ -134,7 +152,8 @@ class Row(BaseModel):
     label: str = Field(description="Display name.", examples=["Germany"])
     numbers: dict[str, Numeric] = Field(description="Values by metric.", examples=[{"visitors": 120}])
     share_percent: float = Field(
-        description="Share of the total of the dimension's default metric, in percent.", examples=[34.2]
+        description="Share of `total`, in percent. Visitors may be in several rows, so that shares add up to over 100.",
+        examples=[34.2],
     )
 
 
@@ -146,7 +165,14 @@ class Table(BaseModel):
     rows: list[Row]
     distinct: int = Field(description="Total number of rows, or of rows that match the search.")
     total: dict[str, Numeric] = Field(
-        description="Sum of the dimension's default metric over all rows, on which shares are based."
+        description="The dimension's default metric under the same filters, as in `totals`: 100 % of the shares."
+    )
+    matching_total: dict[str, Numeric] = Field(
+        description="The same metric of all rows, or of those that match the search; a visitor in several counts once."
+    )
+    note: str | None = Field(
+        description="Of bots: which filters the numbers do not follow; null: they follow all.",
+        examples=["Not filtered by Source."],
     )
 
 

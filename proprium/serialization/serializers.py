@@ -7,13 +7,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from proprium.figures.wording import unfiltered_bots_text
 from proprium.metrics.breakdown_query import default_metric
+from proprium.metrics.catalog.dimensions import Scope, spec_of
 from proprium.metrics.catalog.metrics import Unit
 from proprium.metrics.comparison import change
 from proprium.metrics.definitions import definition
 from proprium.metrics.query.period import Period
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import BreakdownTable, LiveVisitors, Metric, Series
+from proprium.metrics.results import LiveVisitors, Metric, Series
 from proprium.serialization import schemas
 from proprium.serialization.queries import Cost, MeasuredTable, MeasuredTimeline, MeasuredTotals
 from proprium.storage.tables import Property
@@ -40,6 +42,7 @@ def serialize_query(query: Query) -> schemas.Query:
         audience=query.audience.value,
         limits=schemas.Limits(**asdict(query.limits)),
         filters=[filter_.to_text() for filter_ in query.filters],
+        filters_not_for_bots=[filter_.to_text() for filter_ in query.filters_not_for_bots],
         asked_at=query.now.astimezone(UTC),
     )
 
@@ -54,6 +57,7 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
                 metric.spec.unit,
                 measured_totals.totals.value(metric),
                 (previous.value(metric),) if previous else None,
+                is_comparable=measured_totals.is_comparable,
             )
             for metric in metrics
         },
@@ -61,11 +65,18 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
             metric.value: definition(metric, measured_totals.query.limits, measured_totals.totals) for metric in metrics
         },
         custom_events={
-            name: _number(Metric.EVENTS, Unit.COUNT, count, (previous.custom.get(name, 0),) if previous else None)
+            name: _number(
+                Metric.EVENTS,
+                Unit.COUNT,
+                count,
+                (previous.custom.get(name, 0),) if previous else None,
+                is_comparable=measured_totals.is_comparable,
+            )
             for name, count in measured_totals.totals.custom.items()
         },
         goals=dict(measured_totals.totals.goals),
         bots=measured_totals.totals.bots,
+        bots_note=unfiltered_bots_text(measured_totals.query) or None,
         daily_visitors=measured_totals.totals.daily_visitors,
     )
 
@@ -82,18 +93,20 @@ def serialize_timeline(measured_timeline: MeasuredTimeline, names: Sequence[str]
 
 def serialize_breakdown(measured_table: MeasuredTable) -> schemas.Breakdown:
     return schemas.Breakdown(
-        **response_fields(measured_table.query, measured_table.cost), **dict(serialize_table(measured_table.table))
+        **response_fields(measured_table.query, measured_table.cost), **dict(serialize_table(measured_table))
     )
 
 
-def serialize_table(table: BreakdownTable) -> schemas.Table:
+def serialize_table(measured_table: MeasuredTable) -> schemas.Table:
+    table = measured_table.table
     share_metric = default_metric(table.dimension)
+    is_of_bots = spec_of(table.dimension).scope is Scope.BOT
     rows = [
         schemas.Row(
             value=row.value,
             label=row.label,
             numbers={metric.value: number for metric, number in row.numbers.items()},
-            share_percent=100 * (row.numbers[share_metric] or 0) / table.total if table.total else 0.0,
+            share_percent=table.share_percent(row),
         )
         for row in table.rows
     ]
@@ -103,6 +116,8 @@ def serialize_table(table: BreakdownTable) -> schemas.Table:
         rows=rows,
         distinct=table.distinct,
         total={share_metric.value: table.total},
+        matching_total={share_metric.value: table.matching_total},
+        note=(unfiltered_bots_text(measured_table.query) or None) if is_of_bots else None,
     )
 
 
@@ -121,10 +136,14 @@ def response_fields(query: Query, cost: Cost) -> dict[str, Any]:
 
 
 def _buckets(series: Mapping[str, Series], names: Sequence[str]) -> list[schemas.Bucket]:
-    starts = next(iter(series.values())).starts
+    first_series = next(iter(series.values()))
     return [
-        schemas.Bucket(start=start, values={str(name): series[name].values[index] for name in names})
-        for index, start in enumerate(starts)
+        schemas.Bucket(
+            start=start,
+            values={str(name): series[name].values[index] for name in names},
+            is_partial=first_series.is_partial(index),
+        )
+        for index, start in enumerate(first_series.starts)
     ]
 
 
@@ -139,11 +158,16 @@ def _period(period: Period) -> schemas.Period:
 
 
 def _number(
-    metric: Metric, unit: Unit, value: schemas.Numeric, previous: tuple[schemas.Numeric] | None
+    metric: Metric,
+    unit: Unit,
+    value: schemas.Numeric,
+    previous: tuple[schemas.Numeric] | None,
+    *,
+    is_comparable: bool,
 ) -> schemas.Number:
     """Builds a number. `previous` holds the compared period's value; None: no comparison."""
     if previous is None:
         return schemas.Number(value=value, unit=unit.value, previous=None, change=None)
-    change_ = change(value, previous[0], metric)
+    change_ = change(value, previous[0], metric, is_comparable=is_comparable)
     change_schema = schemas.Change.model_validate({**vars(change_), "kind": change_.kind.value})
     return schemas.Number(value=value, unit=unit.value, previous=previous[0], change=change_schema)

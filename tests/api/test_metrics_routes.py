@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -85,6 +85,65 @@ async def test_breakdowns_are_the_tiles_of_the_page(past: Past, query_string: st
             (row.value, row.label, row.count, row.share_percent) for row in tile.rows
         ]
         assert (body["distinct"], body["total"][metric]) == (tile.distinct, tile.total)
+        assert body["note"] is None
+
+
+@pytest.mark.parametrize("query_string", QUESTIONS[:-1])
+async def test_shares_are_of_the_number_that_totals_say(past: Past, query_string: str) -> None:
+    """Whatever the dimension: the same 100 %, and a visitor of two rows once in it."""
+    totals = (await past.json("/totals", query_string))["metrics"]
+    for dimension in ("country", "source", "entry_page", "utm_campaign", "page", "hour", "event", "data.plan"):
+        body = await past.json(f"/breakdown/{dimension}", f"{query_string}&metric=visitors")
+        metric = body["metrics"][0]
+        assert body["total"] == {metric: totals[metric]["value"]}
+        assert all(
+            row["share_percent"] == pytest.approx(100 * row["numbers"][metric] / body["total"][metric])
+            for row in body["rows"]
+        )
+
+
+async def test_a_search_counts_the_rows_that_it_leaves(past: Past) -> None:
+    found = await past.json("/breakdown/country", "period=12mo&search=e")
+    values = "%7C".join(row["value"] for row in found["rows"] if row["value"])
+    cards = (await past.json("/totals", f"period=12mo&filter=country:one_of:{values}"))["metrics"]
+    assert found["matching_total"] == {"visitors": cards["visitors"]["value"]}
+    assert found["matching_total"]["visitors"] < found["total"]["visitors"]
+
+
+async def test_what_bots_do_not_follow_is_named_where_they_are_shown(past: Past) -> None:
+    query_string = "period=12mo&filter=source:is:Google&filter=page:contains:blog"
+    body, bots = await past.json("/totals", query_string), await past.json("/breakdown/bot", query_string)
+    assert body["query"]["filters_not_for_bots"] == ["source:is:Google"]
+    assert body["bots_note"] == bots["note"] == "Not filtered by Source."
+    assert body["bots"] == bots["total"]["events"] > 0
+    assert (await past.json("/breakdown/page", query_string))["note"] is None
+    files = unzipped(await report(past, query_string, ReportFormat.CSV))
+    assert {"what": "filter that does not apply to bots", "value": "source:is:Google"} in files["query"]
+    for kind in (ReportFormat.MARKDOWN, ReportFormat.HTML):
+        text_ = (await report(past, query_string, kind)).decode()
+        assert "are excluded from all other metrics. Not filtered by Source." in text_.replace("\\", "")
+
+
+async def test_buckets_that_are_no_whole_interval_are_marked(past: Past) -> None:
+    """The first week that the period cuts, the running one, and neither of the compared period's."""
+    query_string = "from=2026-10-01&to=2026-11-02&interval=week"  # a Thursday and a Monday, which still runs
+    body = await past.json("/timeline", query_string)
+    assert [bucket["is_partial"] for bucket in body["buckets"]] == [True, False, False, False, False, True]
+    assert not any(bucket["is_partial"] for bucket in body["compared"])
+    files = unzipped(await report(past, query_string, ReportFormat.CSV))
+    assert [row["is_partial"] for row in files["timeline"]] == ["true", *["false"] * 4, "true"]
+
+
+async def test_what_is_compared_with_days_before_the_first_event_is_new(past: Past) -> None:
+    first = past.facts.first_event
+    assert first is not None
+    until = first.date() + timedelta(days=20)
+    day = first.date() + timedelta(days=15)
+    body = await past.json("/totals", f"from={day}&to={until + timedelta(days=14)}")
+    kinds = {number["change"]["kind"] for number in body["metrics"].values()}
+    assert kinds <= {"new", "none"}
+    later = await past.json("/totals", "period=28d")
+    assert {number["change"]["kind"] for number in later["metrics"].values()} >= {"percent", "difference"}
 
 
 @pytest.mark.parametrize("query_string", [QUESTIONS[1], QUESTIONS[3]])

@@ -44,6 +44,42 @@ def test_the_bucket_that_still_runs_is_dashed_and_the_line_before_it_is_not() ->
     assert not any("dash" in trace["line"] for trace in ended)
 
 
+def dashes(series: Series) -> list[list[str]]:
+    """The days of each dashed part."""
+    return [
+        [x[8:10] for x in trace["x"]]
+        for trace in drawn(series)["data"]
+        if "px" in trace.get("line", {}).get("dash", "")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected", "solid"),
+    [
+        ({}, [], 5),
+        ({"is_start_cut": True}, [["19", "20"]], 4),
+        ({"is_end_cut": True}, [["22", "23"]], 4),
+        ({"is_running": True}, [["22", "23"]], 4),
+        ({"is_start_cut": True, "is_end_cut": True, "is_running": True}, [["19", "20"], ["22", "23"]], 3),
+    ],
+)
+def test_a_bucket_that_the_period_cuts_is_dashed_like_the_running_one(
+    cut: dict[str, bool], expected: list[list[str]], solid: int
+) -> None:
+    series = replace(a_series(5, running=False), **cut)
+    data = drawn(series)["data"]
+    assert dashes(series) == expected
+    assert len(data[1]["x"]) == solid
+    marked = ["(incomplete)" in text for text in data[0]["customdata"]]
+    assert marked == [series.is_partial(index) for index in range(5)]
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_a_short_period_of_partial_buckets_is_drawn(days: int) -> None:
+    data = drawn(replace(a_series(days), is_start_cut=True))["data"]
+    assert [trace["x"] for trace in data if trace["mode"] == "markers"] == [[x] for x in data[0]["x"]]
+
+
 def test_the_compared_period_is_dotted_and_lies_over_the_same_days() -> None:
     figure = drawn(a_series(10, running=False), a_series(12, seed=4, running=False))
     before, now = figure["data"][0], figure["data"][1]

@@ -14,7 +14,7 @@ from proprium.metrics.results import Breakdown, BreakdownTable, Dashboard, Dimen
 from proprium.storage.tables import Property
 from tests.metrics.reference.asked import Asked, History
 from tests.metrics.reference.numbers import Lines, lines, totals
-from tests.metrics.reference.spans import Span
+from tests.metrics.reference.spans import Span, whole
 from tests.metrics.reference.tiles import Tile, table, tile
 
 PLACES_SHOWN = 300
@@ -60,6 +60,7 @@ def of_table(found: BreakdownTable, history: History, asked: Asked) -> list[str]
             list(rows),
             [value for value, _ in tile(history, asked, asked.span, found.dimension).rows],
         ),
+        *_same(f"{found.dimension} total", found.total, tile(history, asked, asked.span, found.dimension).total),
         *(
             difference
             for value, numbers in rows.items()
@@ -84,9 +85,11 @@ def _of_comparison(board: Dashboard, history: History, asked: Asked) -> Iterator
     shown = before and Span(before.period.start_utc, before.period.end_utc)
     yield from _same("compared period", shown, span)
     if span and board.previous:
+        has_earlier = any(hit.at <= span.start for hit in history.hits)
+        yield from _same("comparable", board.is_comparable, has_earlier)
         yield from _of_totals("compared ", board.previous, totals(history, asked, span))
         series = board.previous_timelines, board.previous_custom_timelines
-        yield from _of_lines("compared ", series, history, asked, span)
+        yield from _of_lines("compared ", series, history, asked, whole(span, asked.interval, asked.zone))
 
 
 def _of_totals(name: str, found: Totals, expected: Mapping[str, Any]) -> Iterator[str]:
@@ -113,6 +116,8 @@ def _of_line(name: str, found: Series, expected: Lines, values: list[Any]) -> It
     yield from _same(
         f"{name}: buckets", (starts, found.is_running), (expected.buckets.starts, expected.buckets.is_running)
     )
+    partial = tuple(found.is_partial(index) for index in range(len(starts)))
+    yield from _same(f"{name}: partial buckets", partial, expected.buckets.are_partial)
     if len(starts) == len(values):
         for start, one, other in zip(starts, found.values, values, strict=True):
             yield from _same(f"{name} at {start}", one, other)

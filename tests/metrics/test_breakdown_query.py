@@ -85,8 +85,42 @@ def test_a_table_is_searched_and_paged_and_keeps_its_total(past: Past) -> None:
     past.append(*(an_event(f"v{i}", page=f"/page/{i:02}") for i in range(25)))
     found = past.table(Dimension.PAGE, search="PAGE/1", limit=3, offset=2)
     assert (values(found), found.distinct, found.total) == (["/page/12", "/page/13", "/page/14"], 10, 25)
+    assert found.matching_total == 10
     beyond = past.table(Dimension.PAGE, offset=99)
     assert (beyond.rows, beyond.distinct, beyond.total) == ((), 25, 25)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "search", "total", "matching"),
+    [
+        (Dimension.ENTRY_PAGE, "/DOCS", 3, 2),  # ada entered on two of them
+        (Dimension.PAGE, "/docs", 5, 4),
+        (Dimension.SECTION, "docs", 5, 4),
+        (Dimension.EVENT_PAGE, "/docs", 6, 5),
+        (Dimension.EVENT, "sign", 6, 1),
+        (Dimension.EVENT, "", 6, 1),
+        (Dimension.UTM_SOURCE, "mail", 3, 1),
+        (Dimension.UTM_SOURCE, "", 3, 2),
+        ("data.plan", "", 6, 1),
+        (Dimension.BOT, "google", 2, 1),
+        (Dimension.PAGE, "100%", 5, 0),
+    ],
+)
+def test_a_search_counts_what_is_in_the_rows_that_it_leaves(
+    past: Past, dimension: Dimension | str, search: str, total: int, matching: int
+) -> None:
+    past.append(
+        an_event("ada", page="/docs/a", utm_source="mail"),
+        an_event("ada", page="/docs/b", at="12:00", utm_source="newsmail"),
+        an_event("bob", page="/docs/a", utm_source="ad"),
+        an_event("bob", page="/docs/b", at="09:05"),
+        an_event("bob", page="/docs/b", at="09:06", event="signup", data={"plan": "pro"}),
+        an_event("cem", page="/"),
+        an_event(None, user_agent="Googlebot/2.1"),
+        an_event(None, user_agent="curl/8.0"),
+    )
+    found = past.table(dimension, search=search)
+    assert (found.total, found.matching_total) == (total, matching)
 
 
 def test_the_exit_rate_of_a_page_is_its_exits_by_its_views(past: Past) -> None:

@@ -70,6 +70,6 @@ def test_a_refresh_counts_the_hits_of_the_last_days_only(past: Past) -> None:
         past.append(an_event("now", NOW))
         shown(past)
     remove(engine, "before_cursor_execute", note)
-    week, week_before, closed_days, open_days, *refreshed = since
-    assert week_before < week == closed_days
+    week, line_before, week_before, closed_days, open_days, *refreshed = since
+    assert line_before == week_before < week == closed_days
     assert refreshed == [open_days] == [moment("2026-10-30 00:00")]  # their sessions may have begun a day earlier

@@ -15,8 +15,14 @@ from proprium.metrics.results import Metric
         (88, 100, Metric.VISITORS, "−12.0%", False),
         (100, 100, Metric.VISITORS, "0%", None),
         (100_004, 100_000, Metric.VISITORS, "0%", None),
-        (5_000, 100, Metric.VISITORS, "+4,900%", True),
+        (1_099, 100, Metric.VISITORS, "+999.0%", True),
+        (1_100, 100, Metric.VISITORS, ">999 %", True),
+        (2_615_430, 300, Metric.EVENTS, ">999 %", True),
+        (3_600.0, 2.0, Metric.VISIT_DURATION, ">999 %", True),
         (3, 0, Metric.VISITORS, "new", True),
+        (40, 0, Metric.VISITORS, "new", True),
+        (30.0, 0.0, Metric.VISIT_DURATION, "new", True),
+        (40.0, 0.0, Metric.BOUNCE_RATE, "+40.0 pp", False),
         (0, 0, Metric.VISITORS, "–", None),
         (0, 40, Metric.VISITORS, "−100.0%", False),
         (29, 12, Metric.VISITORS, "+17", True),
@@ -42,3 +48,14 @@ def test_a_change_is_shown_so(
 
 def test_the_number_behind_the_text_is_there() -> None:
     assert change(112, 100, Metric.VISITORS) == Change(ChangeFormat.PERCENT, "+12.0%", True, 12.0)
+    assert change(1_200, 100, Metric.VISITORS) == Change(ChangeFormat.PERCENT, ">999 %", True, 1_100.0)
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_what_began_after_the_compared_period_did_is_new_in_every_metric(metric: Metric) -> None:
+    """Half a week of data before a whole week says when tracking began, whatever the numbers are."""
+    for before in (0, 12, 100, 100_000, None):
+        found = change(40, before, metric, is_comparable=False)
+        assert (found.text, found.kind, found.is_good) == ("new", ChangeFormat.NEW, None)
+    for nothing in (0, None):
+        assert change(nothing, 12, metric, is_comparable=False).text == "–"

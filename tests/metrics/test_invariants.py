@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Event
+from proprium.metrics.catalog.dimensions import Scope
 from proprium.metrics.results import Dimension, Metric
 from tests.metrics.conftest import Past, sum_of
 from tests.metrics.reference.asked import History
@@ -148,8 +149,28 @@ def test_a_second_run_on_unchanged_data_gives_the_same_answer(
 
 @EXAMPLES
 @given(histories, ZONES, FILTERS)
-def test_shares_are_of_the_whole(past: Past, history: list[dict[str, Any]], zone: str, filters: str) -> None:
+def test_shares_are_of_what_the_card_says(past: Past, history: list[dict[str, Any]], zone: str, filters: str) -> None:
     begin(past, history, zone)
-    for dimension, tile in past.dashboard(f"from=2026-10-24&to=2026-10-27{filters}", NOW).breakdowns.items():
-        assert sum(row.count for row in tile.rows) == tile.total, dimension  # few enough values to be all there
-        assert sum(row.share_percent for row in tile.rows) == pytest.approx(100 if tile.total else 0)
+    board = past.dashboard(f"from=2026-10-24&to=2026-10-27{filters}", NOW)
+    for dimension, tile in board.breakdowns.items():
+        spec = dimension.spec
+        card = board.totals.bots if spec.scope is Scope.BOT else board.totals.value(spec.default_metric)
+        assert tile.total == card, dimension
+        assert [row.share_percent for row in tile.rows] == [
+            pytest.approx(100 * row.count / tile.total) for row in tile.rows
+        ]
+        assert all(0 < row.share_percent <= 100 for row in tile.rows), dimension
+        if spec.default_metric is Metric.PAGE_VIEWS:  # few enough values to be all there
+            assert sum(row.count for row in tile.rows) == tile.total, dimension
+
+
+@EXAMPLES
+@given(histories, ZONES, FILTERS)
+def test_a_page_has_no_more_visitors_than_views(
+    past: Past, history: list[dict[str, Any]], zone: str, filters: str
+) -> None:
+    begin(past, history, zone)
+    text = f"from=2026-10-24&to=2026-10-27{filters}"
+    for dimension in (Dimension.PAGE, Dimension.TITLE, Dimension.SECTION):
+        for row in past.table(dimension, text, NOW, metrics=(Metric.PAGE_VIEWS, Metric.VISITORS)).rows:
+            assert (row.numbers[Metric.VISITORS] or 0) <= (row.numbers[Metric.PAGE_VIEWS] or 0), (dimension, row)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from proprium.metrics.cached_reader import first_event_at
 from proprium.metrics.live import live_visitors
-from proprium.metrics.overview import PropertyOverview, first_event_at, overview
+from proprium.metrics.overview import PropertyOverview, overview
 from proprium.metrics.results import LiveVisitors, Metric
 from tests.metrics.conftest import Past, sum_of
 from tests.support.builders import GOOGLEBOT, an_event, moment

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import delete
 
+from proprium.metrics.aggregate import WHOLE_PERIOD
 from proprium.metrics.breakdown_query import breakdown_table
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.live import live_visitors
 from proprium.metrics.results import Dimension, LiveVisitors
 from proprium.metrics.top_lists import top_lists
+from proprium.metrics.totals import query_totals
 from proprium.properties.service import create_property, update_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
@@ -92,7 +94,9 @@ def check_tables(ground: FilledWarehouse, story: Story) -> None:
         query = query_of(made, asked)
         assert of_table(breakdown_table(ground.warehouse, query, story.dimension, limit=1000), history, asked) == []
         with ground.warehouse.read() as connection:
-            assert of_tiles(top_lists(connection, query, tuple(Dimension)[story.tiles :: 3]), history, asked) == []
+            totals = query_totals(connection, query)[WHOLE_PERIOD]
+            tiles = top_lists(connection, query, totals, tuple(Dimension)[story.tiles :: 3])
+        assert of_tiles(tiles, history, asked) == []
 
 
 @pytest.mark.parametrize("is_shuffled", [False, True], ids=["in order", "in any order"])

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proprium.metrics.query.buckets import calendar_buckets
+from proprium.metrics.query.buckets import calendar_buckets, whole_buckets
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
+from proprium.metrics.results import Series
 from tests.metrics.questions import PERIODS
 from tests.metrics.reference.asked import Asked
-from tests.metrics.reference.spans import Span, buckets_of, first_moment
+from tests.metrics.reference.spans import Span, buckets_of, first_moment, whole
 
 ZONES = (
     *("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"),
@@ -53,6 +54,10 @@ def check(asked: Asked) -> None:
     expected = buckets_of(asked.span, asked.interval, asked.zone, asked.now)
     assert tuple(start.astimezone(UTC) for start in found.starts) == expected.starts
     assert found.is_running == expected.is_running
+    series = Series(found.starts, (0,) * len(found.starts), found.is_running, found.is_start_cut, found.is_end_cut)
+    assert tuple(map(series.is_partial, range(len(found.starts)))) == expected.are_partial
+    widened = whole_buckets(query.period, query.interval)
+    assert Span(widened.start_utc, widened.end_utc) == whole(asked.span, asked.interval, asked.zone)
 
 
 def test_periods_and_buckets_are_those_of_a_clock_in_the_zone(fuzz: bool) -> None:

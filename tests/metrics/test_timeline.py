@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proprium.metrics.comparison import compared_line_query
 from proprium.metrics.query.buckets import calendar_buckets
 from proprium.metrics.query.period import Interval, custom_period
-from proprium.metrics.results import Dimension, Metric
-from tests.metrics.conftest import Past
+from proprium.metrics.results import Dimension, Metric, Series
+from tests.metrics.conftest import Past, sum_of
 from tests.support.builders import an_event
 
 UNHURRIED = settings(deadline=None)  # a busy machine is no failure
@@ -158,6 +159,36 @@ def test_a_visitor_of_two_days_stands_in_both_buckets_and_once_in_the_card(past:
     past.append(an_event(at="2026-11-01 09:00"), an_event(at="09:00"))
     assert past.timeline("period=7d")[Metric.VISITORS].values[-2:] == (1, 1)
     assert past.totals("period=7d").visitors == 1
+
+
+def compared_lines(past: Past, text: str, now: str) -> Series:
+    return past.dashboard(text, now).previous_timelines[Metric.PAGE_VIEWS]
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "last"),
+    [
+        ("period=7d", "12:00", "2026-10-26"),  # the same day of the week before, all of it
+        ("period=today&interval=hour", "12:20", "2026-11-01"),
+        ("period=28d&interval=week", "12:00", "2026-10-05"),  # begins on a Tuesday and ends on a Monday
+        ("period=mtd&interval=month", "12:00", "2026-10-02"),
+        ("from=2026-10-10&to=2026-10-20&interval=month", "12:00", "2026-10-09"),
+    ],
+)
+def test_the_compared_line_goes_on_to_the_end_of_its_last_bucket(past: Past, text: str, now: str, last: str) -> None:
+    """Cards compare up to the same minute; on a line a part of a day would be a fall that never was."""
+    past.append(*(an_event(f"v{hour}", f"{last} {hour:02}:30") for hour in range(24)))
+    series = compared_lines(past, text, now)
+    before = past.before(text, now).page_views
+    assert not any(series.is_partial(index) for index in range(len(series.starts)))
+    assert sum_of(series) >= before
+    expected = 1 if "hour" in text else 24
+    assert series.values[-1] == expected
+
+
+def test_a_compared_period_of_whole_buckets_is_asked_for_once(past: Past) -> None:
+    query = past.query("from=2026-10-12&to=2026-10-18&interval=week")
+    assert compared_line_query(query) == query.comparison_query()
 
 
 def test_a_timeline_by_minute(past: Past) -> None:

@@ -49,18 +49,65 @@ def test_missing_values_have_a_label(past: Past) -> None:
 def test_campaigns_list_only_what_was_tagged(past: Past) -> None:
     past.append(an_event("ada"), an_event("bob", utm_source="mail", utm_medium="email"))
     found = past.breakdown(Dimension.UTM_SOURCE)
-    assert [(row.label, row.share_percent) for row in found.rows] == [("mail", 100.0)]
+    assert [(row.label, row.share_percent) for row in found.rows] == [("mail", 50.0)]  # of all visitors
+    assert (found.total, past.dashboard().breakdowns[Dimension.UTM_SOURCE].total) == (2, 2)
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+TRAVELLER = [("DE", "/a", "09:00"), ("FR", "/b", "12:00"), ("US", "/c", "15:00")]
+
+
+@pytest.mark.parametrize(
+    "dimension", [Dimension.COUNTRY, Dimension.ENTRY_PAGE, Dimension.EXIT_PAGE, Dimension.BROWSER, Dimension.REFERRER]
+)
+def test_a_visitor_in_three_rows_is_one_in_the_total(past: Past, dimension: Dimension) -> None:
+    """In the tile, in the list of all rows, and under a search."""
+    agents = {"DE": IPHONE, "FR": FIREFOX, "US": an_event().user_agent}
+    past.append(
+        *(
+            an_event(
+                "ada", at=at, page=page, country=country, user_agent=agents[country], referrer=f"{country}.example"
+            )
+            for country, page, at in TRAVELLER
+        )
+    )
+    past.append(an_event("bob", country="DE", page="/a", user_agent=IPHONE, referrer="DE.example"))
+    tile = past.dashboard().breakdowns[dimension]
+    assert [row.count for row in tile.rows] == [2, 1, 1]
+    assert [row.share_percent for row in tile.rows] == [100.0, 50.0, 50.0]
+    assert tile.total == past.totals().visitors == 2
+    table = past.table(dimension)
+    assert (table.total, table.matching_total) == (2, 2)
+    assert [table.share_percent(row) for row in table.rows] == [100.0, 50.0, 50.0]
+    names = {row.value for row in tile.rows if row.count == 1}
+    assert past.table(dimension, values=tuple(names)).matching_total == 1
+
+
+def test_an_open_countrys_regions_are_shares_of_that_countrys_visitors(past: Past) -> None:
+    past.append(
+        an_event("ada", country="DE", region="DE-HE"),
+        an_event("ada", at="15:00", country="DE", region="DE-BE"),
+        an_event("bob", country="DE", region="DE-BE"),
+        an_event("cem", country="FR"),
+    )
+    tile = past.dashboard("period=today&map=DE").breakdowns[Dimension.REGION]
+    assert [(row.value, row.share_percent) for row in tile.rows] == [("DE-BE", 100.0), ("DE-HE", 50.0)]
+    assert tile.total == past.totals("period=today&filter=country:is:DE").visitors == 2
 
 
 def test_custom_events_are_listed_without_the_built_in_ones(past: Past) -> None:
     past.append(an_event(), an_event(event="signup"), an_event(event="scroll"), an_event(event="signup"))
     assert past.top(Dimension.EVENT) == [("signup", 2)]
+    tile = past.dashboard().breakdowns[Dimension.EVENT]
+    assert (tile.total, tile.rows[0].share_percent) == (past.totals().events, 50.0)
 
 
 def test_the_values_of_a_custom_key_are_listed(past: Past) -> None:
     past.append(*(an_event(event="signup", data={"plan": plan}) for plan in ("pro", "pro", "free")), an_event())
     found = past.breakdown("data.plan")
     assert [(row.label, row.count) for row in found.rows] == [("pro", 2), ("free", 1)]
+    assert [row.share_percent for row in found.rows] == [50.0, 25.0]  # of all events
+    assert past.breakdown("data.plan", "period=today&filter=event:is:signup").total == 3
     assert (found.dimension, found.count_text(3)) == ("data.plan", "3 events")
 
 

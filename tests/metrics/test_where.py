@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from collector.event import Event
+from proprium.metrics.query.filters import HIT_DIMENSIONS, SESSION_DIMENSIONS
 from proprium.metrics.results import Dimension, Metric
 from tests.metrics.conftest import Past, sum_of
 from tests.support.builders import GOOGLEBOT, IPHONE, an_event
@@ -105,10 +109,109 @@ def test_an_event_filter_leaves_that_event_and_its_visits(past: Past) -> None:
     assert (found.visitors, found.sessions, found.events, found.page_views) == (1, 1, 1, 0)
 
 
-def test_bots_follow_a_page_filter_and_no_other(past: Past) -> None:
-    past.append(an_event(None, page="/a", user_agent=GOOGLEBOT), an_event(None, page="/b", user_agent=GOOGLEBOT))
-    assert past.totals("period=today&filter=page:is:/a").bots == 1
-    assert past.totals("period=today&filter=country:is:DE").bots == 2
+BOT_FILTERS = {
+    "page": "/docs/a",
+    "title": "Docs",
+    "section": "/docs/*",
+    "event": "signup",
+    "weekday": "1",
+    "hour": "11",
+    "weekday_hour": "1-11",
+    "data.plan": "pro",
+    "country": "DE",
+    "region": "DE-HE",
+    "city": "Frankfurt",
+    "hostname": "docs.example.com",
+    "device": "Desktop",
+    "browser": "Chrome",
+    "browser_version": "Chrome 140",
+    "platform": "Linux",
+    "platform_version": "Linux",
+    "screen": "1920×1080",
+    "screen_class": "Desktop",
+    "language": "de",
+}
+"""What the hit of a bot has, with the value of the one in the tests below."""
+VISIT_FILTERS = {
+    *("source", "channel", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
+    *("entry_page", "exit_page", "visitor_kind"),
+}
+"""What only a visit has; bots make none."""
+
+
+def test_every_filter_is_one_of_bots_or_one_of_visits() -> None:
+    assert {*HIT_DIMENSIONS, *SESSION_DIMENSIONS} - {"event_name"} == {*BOT_FILTERS, *VISIT_FILTERS} - {"data.plan"}
+
+
+def a_bot(**changes: Any) -> Event:
+    return an_event(None, automated=True, at="11:00", **changes)
+
+
+@pytest.mark.parametrize("dimension", BOT_FILTERS)
+def test_bots_follow_each_filter_that_their_hits_have(past: Past, dimension: str) -> None:
+    matching = a_bot(
+        page="/docs/a",
+        title="Docs",
+        event="signup",
+        data={"plan": "pro"},
+        country="DE",
+        region="DE-HE",
+        city="Frankfurt",
+        hostname="docs.example.com",
+        screen_width=1920,
+        screen_height=1080,
+        language="de",
+    )
+    past.append(matching, an_event(None, at="2026-11-01 10:00", page="/b", user_agent=GOOGLEBOT), an_event("ada"))
+    text = f"period=7d&filter={dimension}:is:{BOT_FILTERS[dimension]}"
+    assert past.query(text).filters_not_for_bots == ()
+    assert past.totals(text).bots == 1
+    assert sum(row.count for row in past.dashboard(text).breakdowns[Dimension.BOT].rows) == 1
+    assert past.breakdown(Dimension.BOT_PAGE, text).total == 1
+    assert past.totals(f"{text}&audience=bots").events == 1
+    assert past.totals(f"period=7d&filter={dimension}:is:nothing").bots == 0
+
+
+@pytest.mark.parametrize("dimension", sorted(VISIT_FILTERS))
+def test_a_filter_of_visits_does_not_filter_bots_and_is_named(past: Past, dimension: str) -> None:
+    past.append(a_bot(page="/a"), a_bot(page="/b"))
+    query = past.query(f"period=today&filter={dimension}:is:x&filter=page:is:/a")
+    assert [filter_.dimension for filter_ in query.filters_not_for_bots] == [dimension]
+    assert past.totals(f"period=today&filter={dimension}:is:x&filter=page:is:/a").bots == 1
+
+
+PAGE_FILTERS = ("page:is:/a", "page:contains:/a", "section:is:/a", "title:is:A")
+
+
+@pytest.mark.parametrize("filter_text", PAGE_FILTERS)
+def test_the_visitors_of_a_page_are_those_who_viewed_it(past: Past, filter_text: str) -> None:
+    """On the cards, on the lines and in every tile: not who left, scrolled or clicked there without viewing it."""
+    on_page = {"page": "/a", "title": "A"}
+    past.append(
+        an_event("ada", **on_page),
+        an_event("bob", at="2026-11-01 23:59", **on_page),
+        an_event("bob", at="00:01", event="page_leave", **on_page),
+        an_event("cem", at="10:00", event="click", country="FR", **on_page),
+        an_event("dan", at="10:00", event="signup", **on_page),
+    )
+    text = f"period=today&filter={filter_text}"
+    totals, board = past.totals(text), past.dashboard(text)
+    assert (totals.visitors, totals.page_views, totals.events) == (1, 1, 4)
+    assert sum_of(past.timeline(text)[Metric.VISITORS]) == 1
+    assert [row.count for row in board.breakdowns[Dimension.COUNTRY].rows] == [1]
+    assert board.breakdowns[Dimension.COUNTRY].total == 1
+    assert past.totals(f"{text}&filter=event:is:signup").visitors == 1
+    assert past.totals(f"{text}&filter=event:is:click").visitors == 1
+
+
+@pytest.mark.parametrize("dimension", [Dimension.PAGE, Dimension.SECTION, Dimension.TITLE, Dimension.EVENT_PAGE])
+def test_a_row_of_pages_has_no_more_visitors_than_views(past: Past, dimension: Dimension) -> None:
+    past.append(
+        an_event("ada", page="/a", title="/a"),
+        *(an_event(f"v{i}", page="/a", title="/a", event="scroll", at="10:00") for i in range(3)),
+    )
+    (row,) = past.table(dimension, metrics=[Metric.PAGE_VIEWS, Metric.VISITORS, Metric.EVENTS]).rows
+    assert row.numbers == {Metric.PAGE_VIEWS: 1, Metric.VISITORS: 1, Metric.EVENTS: 4}
 
 
 def test_a_query_for_bots_counts_bots_only(past: Past) -> None:

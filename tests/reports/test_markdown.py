@@ -34,6 +34,16 @@ def test_its_tables_are_tables() -> None:
     assert "<td>Germany</td>" in page
 
 
+def test_each_table_says_what_it_counts_and_what_its_shares_are_of() -> None:
+    dashboard = a_dashboard()
+    text, page = (print_(dashboard, ReportOptions("acme.dev"), ATLAS) for print_ in (markdown, html))
+    for breakdown in dashboard.breakdowns.values():
+        if breakdown.rows:
+            share = f"Share of {breakdown.total:,}"
+            assert f"| {breakdown.count_title} | {share} |" in text
+            assert f"<small>{breakdown.count_title} · {share}</small>" in page
+
+
 def test_what_visitors_sent_cannot_become_markup() -> None:
     hostile = "<script>x</script> | [a](javascript:b) `c` **d**\n# e"
     text = markdown(a_dashboard(values={Dimension.PAGE: (hostile,)}), ReportOptions("acme.dev"), ATLAS)

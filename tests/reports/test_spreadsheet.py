@@ -5,31 +5,38 @@ from __future__ import annotations
 import csv as csv_format
 import json as json_format
 
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Metric
 from proprium.reports.table_files import to_csv, to_json
 from tests.support.dashboards import a_query
 
 FORMULA = "=cmd|' /C calc'!A0"
-SHOWN = (Metric.VISITORS, Metric.BOUNCE_RATE, Metric.VISIT_DURATION)
+SHOWN = (Metric.BOUNCE_RATE, Metric.VISIT_DURATION)
 
 
 def a_table(*rows: tuple[str | None, str], dimension: str = "page") -> BreakdownTable:
-    numbers = {Metric.VISITORS: 1234.0, Metric.BOUNCE_RATE: 33.333333, Metric.VISIT_DURATION: None}
+    count = spec_of(dimension).default_metric
+    numbers = {count: 1234.0, Metric.BOUNCE_RATE: 33.333333, Metric.VISIT_DURATION: None}
     listed = tuple(BreakdownTableRow(value, label, numbers) for value, label in rows)
-    return BreakdownTable(dimension, SHOWN, Metric.VISITORS, listed, 1234, len(rows))
+    return BreakdownTable(dimension, (count, *SHOWN), count, listed, 2_468, 1_234, len(rows))
 
 
 def test_every_row_is_a_line_with_its_numbers_as_they_are() -> None:
     lines = list(csv_format.reader(to_csv(a_table(("/", "/"), (FORMULA, FORMULA))).decode("utf-8-sig").splitlines()))
-    assert lines[0] == ["Page", "Visitors", "Bounce rate (%)", "Visit duration (s)"]
-    assert lines[1] == ["/", "1234", "33.3333", ""]
+    assert lines[0] == ["Page", "Page views", "Share (%)", "Bounce rate (%)", "Visit duration (s)"]
+    assert lines[1] == ["/", "1234", "50", "33.3333", ""]
     assert lines[2][0] == "'" + FORMULA
 
 
 def test_places_have_their_code_beside_their_name() -> None:
     lines = to_csv(a_table(("DE", "Germany"), dimension="country")).decode("utf-8-sig").splitlines()
-    assert lines[:2] == ["Country,Code,Visitors,Bounce rate (%),Visit duration (s)", "Germany,DE,1234,33.3333,"]
+    assert lines[0] == "Country,Code,Visitors,Share (%),Bounce rate (%),Visit duration (s)"
+    assert lines[1] == "Germany,DE,1234,50,33.3333,"
+
+
+def test_the_hits_of_bots_are_no_events_by_name() -> None:
+    assert to_csv(a_table(("Googlebot", "Googlebot"), dimension="bot")).startswith(b"\xef\xbb\xbfBot,Hits,Share (%),")
 
 
 def test_json_tells_what_was_asked_beside_the_rows() -> None:
@@ -39,10 +46,12 @@ def test_json_tells_what_was_asked_beside_the_rows() -> None:
     )
     assert told["filters"] == ["country:is:DE"]
     assert told["period"]["timezone"] == "Europe/Berlin"
+    assert (told["total"], told["matching_total"]) == (2_468, 1_234)
     assert told["rows"] == [
         {
             "value": None,
             "label": "Direct / none",
+            "share_percent": 50,
             "visitors": 1234,
             "bounce_rate": 33.3333,
             "visit_duration": None,

@@ -93,6 +93,64 @@ def test_the_whole_list_is_sorted_broken_down_and_taken_away(page: Page, server:
     expect(page.get_by_text("Country is Germany")).to_be_visible()
 
 
+LIST_HEADS = {
+    "Pages": ["Page", "Page views", "%"],
+    "Sources": ["Channel", "Visitors", "%"],
+    "Places": ["Country", "Visitors", "%"],
+    "Devices": ["Browser", "Visitors", "%"],
+    "Events": ["Custom event", "Events", "%"],
+    "Bots": ["Bot", "Hits", "%"],
+    "Goals": ["Goal", "Conversions", "Rate"],
+}
+
+
+def test_each_list_says_what_it_lists_what_it_counts_and_of_what(page: Page, server: Server) -> None:
+    shown(page, server, "?filter=source:is:")
+    for name, heads in LIST_HEADS.items():
+        head = tile(page, name).locator(".colhead")
+        expect(head.locator("span")).to_have_text(heads)
+    visitors = number(page, "visitors")
+    share = tile(page, "Sources").locator(".colhead .p")
+    expect(share).to_have_attribute("title", f"Share of {visitors} visitors")
+    expect(tile(page, "Bots").locator(".listnote")).to_have_text("Not filtered by Source.")
+    expect(tile(page, "Pages").locator(".listnote")).to_be_hidden()
+    tile(page, "Pages").get_by_role("button", name="All events", exact=True).click()
+    expect(tile(page, "Pages").locator(".colhead span")).to_have_text(["Page (all events)", "Events", "%"])
+
+
+def test_a_whole_list_says_what_its_rows_are_of_and_what_was_found(page: Page, server: Server) -> None:
+    shown(page, server, "?filter=source:is:")
+    page.get_by_label("Places: show all").click()
+    found = page.get_by_role("dialog")
+    visitors = number(page, "visitors")
+    expect(found.locator("thead th")).to_contain_text(["Country", "Visitors", "Share"])
+    expect(found.locator(".mut.small.num")).to_have_text(f"2 countries, {visitors} visitors")
+    found.get_by_label("Search this table").fill("germ")
+    expect(found.locator(".mut.small.num")).to_have_text(f"1 country, 7 of {visitors} visitors")
+    page.keyboard.press("Escape")
+    page.get_by_label("Bots: show all").click()
+    expect(found.locator("thead th")).to_contain_text(["Bot", "Hits", "Share"])
+    expect(found.locator("thead th", has_text="Page views")).to_have_count(0)
+    expect(found.locator(".mut.small.num")).to_have_text("1 bot, 1 hit · Not filtered by Source.")
+    expect(found.get_by_role("button", name="Columns")).to_be_hidden()
+
+
+def test_a_card_tells_its_previous_value_to_the_mouse_and_to_the_keyboard(page: Page, server: Server) -> None:
+    shown(page, server)
+    tooltip = page.locator(".q-tooltip")
+    card(page, "visitors").hover()
+    expect(tooltip).to_contain_text("Previous: 0. The compared period begins before the first event.")
+    page.mouse.move(5, 500)
+    expect(tooltip).to_have_count(0)
+    card(page, "visitors").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(tooltip).to_contain_text("Previous: 0")
+    page.keyboard.press("Tab")
+    expect(tooltip.filter(has_text="recognised")).to_have_count(0)
+    expect(card(page, "visitors").locator(".delta")).to_have_text("new")
+
+
 def test_an_event_opens_its_keys_their_values_and_a_value_filters(page: Page, server: Server) -> None:
     shown(page, server)
     row(page, "Events", "sign_up").click()

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.sql import visitors
 
 from proprium.i18n import N_, ngettext
 from proprium.metrics.catalog import expressions
@@ -65,11 +66,25 @@ class DimensionSpec:
     hides_unset: bool = False  # True: no row for a missing value, which would dwarf the others
     codes: Codes | None = None
     is_subdivision: bool = False  # True: within the country that is open on the map
+    is_page: bool = False  # True: its visitors are those who viewed it, not those with any event on it
+    is_on_hits: bool = False  # of sessions, True: hits have it as well, so that it filters bots, which have no session
     top_rows: int = TOP_ROWS
 
     @property
     def is_clock(self) -> bool:
         return self.clock is not None
+
+    @property
+    def can_filter_bots(self) -> bool:
+        """Whether a bot's hit has the dimension; what only a session has does not filter bots."""
+        return self.scope is not Scope.SESSION or self.is_on_hits
+
+    @property
+    def bot_column(self) -> Column | None:
+        """The column over the table `event`, where the dimension is of sessions: both name their columns alike."""
+        if self.column is None or self.scope is not Scope.SESSION:
+            return self.column
+        return visitors.replacement_traverse(self.column, {}, _event_column_instead)
 
     @property
     def count_title(self) -> str:
@@ -98,6 +113,11 @@ class DimensionSpec:
         return f"{count:,}" if text is None else text(count)
 
 
+def _event_column_instead(element: Any, **kw: Any) -> Any:
+    """Returns the column of `event` for the one of `session` with the same name; None for other elements."""
+    return event.c[element.name] if getattr(element, "table", None) is session else None
+
+
 class Dimension(StrEnum):
     """All dimensions, in the order of selects and reports; in addition, `data.<key>` is any custom key.
 
@@ -123,6 +143,7 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} page", "{count} pages", count),
         list_title=N_("Pages"),
         report_name="Pages",
+        is_page=True,
     )
     TITLE = DimensionSpec(
         key="title",
@@ -130,6 +151,7 @@ class Dimension(StrEnum):
         scope=Scope.HIT,
         default_metric=Metric.PAGE_VIEWS,
         column=event.c.title,
+        is_page=True,
     )
     SECTION = DimensionSpec(
         key="section",
@@ -137,6 +159,7 @@ class Dimension(StrEnum):
         scope=Scope.HIT,
         default_metric=Metric.PAGE_VIEWS,
         column=expressions.SECTION,
+        is_page=True,
     )
     ENTRY_PAGE = DimensionSpec(
         key="entry_page",
@@ -169,6 +192,7 @@ class Dimension(StrEnum):
         list_title=N_("Pages by events"),
         report_name="All events by page",
         filter_key="page",
+        is_page=True,
     )
     CHANNEL = DimensionSpec(
         key="channel",
@@ -262,6 +286,7 @@ class Dimension(StrEnum):
         unset_label=N_("Unknown"),
         codes=Codes.PLACE,
         top_rows=MAX_MAP_ROWS,
+        is_on_hits=True,
     )
     REGION = DimensionSpec(
         key="region",
@@ -276,6 +301,7 @@ class Dimension(StrEnum):
         codes=Codes.PLACE,
         top_rows=MAX_MAP_ROWS,
         is_subdivision=True,
+        is_on_hits=True,
     )
     CITY = DimensionSpec(
         key="city",
@@ -288,6 +314,7 @@ class Dimension(StrEnum):
         report_name="Cities",
         unset_label=N_("Unknown"),
         is_subdivision=True,
+        is_on_hits=True,
     )
     DEVICE = DimensionSpec(
         key="device",
@@ -298,6 +325,7 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} device", "{count} devices", count),
         list_title=N_("Devices"),
         report_name="Devices",
+        is_on_hits=True,
     )
     BROWSER = DimensionSpec(
         key="browser",
@@ -308,6 +336,7 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} browser", "{count} browsers", count),
         list_title=N_("Browsers"),
         report_name="Browsers",
+        is_on_hits=True,
     )
     BROWSER_VERSION = DimensionSpec(
         key="browser_version",
@@ -318,6 +347,7 @@ class Dimension(StrEnum):
             session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)
         ),  # "Firefox 145"
         row_count_text=lambda count: ngettext("{count} browser version", "{count} browser versions", count),
+        is_on_hits=True,
     )
     PLATFORM = DimensionSpec(
         key="platform",
@@ -328,6 +358,7 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} platform", "{count} platforms", count),
         list_title=N_("Platforms"),
         report_name="Platforms",
+        is_on_hits=True,
     )
     PLATFORM_VERSION = DimensionSpec(
         key="platform_version",
@@ -336,6 +367,7 @@ class Dimension(StrEnum):
         default_metric=Metric.VISITORS,
         column=expressions.name_with_version(session.c.platform, session.c.platform_version),  # "iOS 26.1"
         row_count_text=lambda count: ngettext("{count} platform version", "{count} platform versions", count),
+        is_on_hits=True,
     )
     SCREEN = DimensionSpec(
         key="screen",
@@ -346,6 +378,7 @@ class Dimension(StrEnum):
         column=session.c.screen,
         list_title=N_("Screen sizes"),
         report_name="Screens",
+        is_on_hits=True,
     )
     SCREEN_CLASS = DimensionSpec(
         key="screen_class",
@@ -354,6 +387,7 @@ class Dimension(StrEnum):
         scope=Scope.SESSION,
         default_metric=Metric.VISITORS,
         column=expressions.SCREEN_CLASS,
+        is_on_hits=True,
     )
     LANGUAGE = DimensionSpec(
         key="language",
@@ -364,6 +398,7 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} language", "{count} languages", count),
         list_title=N_("Languages"),
         report_name="Languages",
+        is_on_hits=True,
     )
     VISITOR_KIND = DimensionSpec(
         key="visitor_kind",
@@ -380,6 +415,7 @@ class Dimension(StrEnum):
         scope=Scope.SESSION,
         default_metric=Metric.VISITORS,
         column=session.c.hostname,
+        is_on_hits=True,
     )
     WEEKDAY = DimensionSpec(
         key="weekday",

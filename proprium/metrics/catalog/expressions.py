@@ -31,7 +31,8 @@ SCREEN_CLASSES = ((576, "Phone"), (992, "Tablet"), (1440, "Laptop"))
 LARGEST_SCREEN_CLASS = "Desktop"
 _width = cast(dialect.text_part(session.c.screen, "×", 1), BigInteger)
 SCREEN_CLASS = case(
-    (session.c.screen.is_(None), literal(None, Text)),
+    # Not a constant NULL: DuckDB 2.0 fails on a CASE of constants that is compared with a text which is none of them.
+    (session.c.screen.is_(None), cast(session.c.screen, Text)),
     *((_width < limit_px, literal(name)) for limit_px, name in SCREEN_CLASSES),
     else_=literal(LARGEST_SCREEN_CLASS),
 )

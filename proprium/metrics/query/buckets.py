@@ -8,11 +8,11 @@ change of half an hour makes one bucket of 30 minutes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, case, func, literal
@@ -28,6 +28,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
+class _Bucket(NamedTuple):
+    """One bucket; its edges are those of the calendar, where the period cuts it as well."""
+
+    start: datetime  # as shown
+    key: int
+    whole_start_us: int  # UTC
+    whole_end_us: int
+
+
 @dataclass(frozen=True)
 class Buckets:
     """Start times and SQL keys of a period's buckets, in ascending order; none in the future."""
@@ -36,6 +45,8 @@ class Buckets:
     starts: tuple[datetime, ...]  # aware, in the period's time zone
     keys: tuple[int, ...]  # as computed in SQL by `key()`
     is_running: bool  # the last bucket has not ended yet
+    is_start_cut: bool  # the first bucket begins before the period
+    is_end_cut: bool  # the last bucket ends after the period
     offsets: tuple[tuple[int, int], ...]  # (UTC µs from which it holds, offset of the local clock in µs)
 
     def key(self, timestamp: ColumnElement[Any]) -> ColumnElement[int]:
@@ -73,41 +84,57 @@ def _offset_expression(utc_us: ColumnElement[int], offsets: tuple[tuple[int, int
 def calendar_buckets(period: Period, interval: Interval, now: datetime) -> Buckets:
     """Returns all buckets from the period's start to the running one or the period's end, without gaps."""
     until = min(period.end_utc, now.astimezone(UTC) + timedelta(microseconds=1))
-    # One day more on either side: the first week or month may start before the period.
-    offsets = _offsets(period.zone, period.start_utc - timedelta(days=1), period.end_utc + timedelta(days=1))
-    is_clock = interval in {Interval.MINUTE, Interval.HOUR}
-    all_starts = _clock_starts(period, interval, offsets) if is_clock else _calendar_starts(period, interval)
-    starts_and_keys = [(start, key) for start, key in all_starts if start.astimezone(UTC) < until]
+    offsets = _offsets_around(period)
+    buckets = [bucket for bucket in _buckets(period, interval, offsets) if bucket.start.astimezone(UTC) < until]
     return Buckets(
         interval,
-        tuple(start for start, _ in starts_and_keys),
-        tuple(key for _, key in starts_and_keys),
-        is_running=bool(starts_and_keys) and period.contains(now),
+        tuple(bucket.start for bucket in buckets),
+        tuple(bucket.key for bucket in buckets),
+        is_running=bool(buckets) and period.contains(now),
+        is_start_cut=bool(buckets) and buckets[0].whole_start_us < _to_us(period.start_utc),
+        is_end_cut=bool(buckets) and buckets[-1].whole_end_us > _to_us(period.end_utc),
         offsets=offsets,
     )
 
 
-def _clock_starts(
-    period: Period, interval: Interval, offsets: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[datetime, int]]:
-    """Yields starts and keys by minute, or by hour of the local clock and at each clock change."""
+@lru_cache(maxsize=256)
+def whole_buckets(period: Period, interval: Interval) -> Period:
+    """Returns the period extended to the edges of the buckets that it cuts; itself where it cuts none."""
+    buckets = tuple(_buckets(period, interval, _offsets_around(period)))
+    if not buckets:
+        return period
+    start_us, end_us = buckets[0].whole_start_us, buckets[-1].whole_end_us
+    if start_us >= _to_us(period.start_utc) and end_us <= _to_us(period.end_utc):
+        return period
+    return replace(period, key="custom", start=_from_us(start_us, period.zone), end=_from_us(end_us, period.zone))
+
+
+def _buckets(period: Period, interval: Interval, offsets: tuple[tuple[int, int], ...]) -> Iterator[_Bucket]:
+    """Yields the buckets of a period, future ones included."""
+    if interval in {Interval.MINUTE, Interval.HOUR}:
+        return _clock_buckets(period, interval, offsets)
+    return _date_buckets(period, interval)
+
+
+def _clock_buckets(period: Period, interval: Interval, offsets: tuple[tuple[int, int], ...]) -> Iterator[_Bucket]:
+    """Yields buckets by minute, or by hour of the local clock and at each clock change; the first starts the period."""
     current_us, end_us = _to_us(period.start_utc), _to_us(period.end_utc)
     changes_us = [change_us for change_us, _ in offsets]
     while current_us < end_us:
-        offset_us = next(offset_us for change_us, offset_us in reversed(offsets) if change_us <= current_us)
-        start = (_EPOCH + timedelta(microseconds=current_us)).astimezone(period.zone)
         if interval is Interval.MINUTE:
-            yield start, current_us // MINUTE_US
-            current_us = (current_us // MINUTE_US + 1) * MINUTE_US
+            key = current_us // MINUTE_US
+            whole_start_us, whole_end_us = key * MINUTE_US, (key + 1) * MINUTE_US
         else:
-            hour_number = (current_us + offset_us) // HOUR_US
-            yield start, hour_number * HOUR_US - offset_us
+            change_us, offset_us = next(change for change in reversed(offsets) if change[0] <= current_us)
+            key = (current_us + offset_us) // HOUR_US * HOUR_US - offset_us
             next_changes_us = (change_us for change_us in changes_us if change_us > current_us)
-            current_us = min([(hour_number + 1) * HOUR_US - offset_us, *next_changes_us])
+            whole_start_us, whole_end_us = max(key, change_us), min([key + HOUR_US, *next_changes_us])
+        yield _Bucket(_from_us(current_us, period.zone), key, whole_start_us, whole_end_us)
+        current_us = whole_end_us
 
 
-def _calendar_starts(period: Period, interval: Interval) -> Iterator[tuple[datetime, int]]:
-    """Yields starts and keys by day, week or month of the local calendar."""
+def _date_buckets(period: Period, interval: Interval) -> Iterator[_Bucket]:
+    """Yields buckets by day, week or month of the local calendar; the first may start before the period."""
     day = period.first_day
     if interval is Interval.WEEK:
         day -= timedelta(days=day.weekday())
@@ -124,8 +151,13 @@ def _calendar_starts(period: Period, interval: Interval) -> Iterator[tuple[datet
             key, next_day = day_number, day + timedelta(days=1)
         start, end = (datetime.combine(edge, time(), period.zone) for edge in (day, next_day))
         if start.astimezone(UTC) < end.astimezone(UTC):  # Samoa had no 30 December 2011
-            yield start, key
+            yield _Bucket(start, key, _to_us(start), _to_us(end))
         day = next_day
+
+
+def _offsets_around(period: Period) -> tuple[tuple[int, int], ...]:
+    """Returns the UTC offsets from a day before the period, where its first bucket may start, to a day after it."""
+    return _offsets(period.zone, period.start_utc - timedelta(days=1), period.end_utc + timedelta(days=1))
 
 
 @lru_cache(maxsize=256)
@@ -155,3 +187,7 @@ def _utc_offset_us(zone: ZoneInfo, moment: datetime) -> int:
 
 def _to_us(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _from_us(utc_us: int, zone: ZoneInfo) -> datetime:
+    return (_EPOCH + timedelta(microseconds=utc_us)).astimezone(zone)

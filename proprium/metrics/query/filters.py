@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proprium.errors import BadQuery
-from proprium.metrics.catalog.dimensions import DATA_PREFIX, HIT_DIMENSIONS, SESSION_DIMENSIONS, Dimension
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, HIT_DIMENSIONS, SESSION_DIMENSIONS, Dimension, spec_of
 
 __all__ = [
     "DATA_PREFIX",
@@ -82,6 +82,11 @@ class Filter:
     @property
     def is_hit_filter(self) -> bool:
         return self.dimension in HIT_DIMENSIONS or self.data_key is not None
+
+    @property
+    def applies_to_bots(self) -> bool:
+        """False for a dimension that only sessions have, such as the source: bots have none."""
+        return spec_of(self.dimension).can_filter_bots
 
     def label(self, name_of: Callable[[str, str], str] = lambda dimension, value: value) -> str:
         """Returns the text of a filter chip: "Country is Germany".

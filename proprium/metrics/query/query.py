@@ -73,6 +73,11 @@ class Query:
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)
 
+    @property
+    def filters_not_for_bots(self) -> tuple[Filter, ...]:
+        """The filters that do not apply to bots, which are counted regardless of them."""
+        return tuple(filter_ for filter_ in self.filters if not filter_.applies_to_bots)
+
     def comparison_query(self) -> Query | None:
         """Returns the same query for the compared period; None without one."""
         period = self.period.previous(self.now, self.compare)

@@ -15,7 +15,7 @@ _HEADER_SLOT = """
 <tr>
   <th v-for="col in props.cols" :key="col.name" scope="col" :class="col.name === 'label' ? 'first' : 'r'"
       :aria-sort="col.order">
-    <span v-if="col.name === 'label'">{{ col.label }}</span>
+    <span v-if="col.order === null">{{ col.label }}</span>
     <button v-else type="button" :class="{on: col.order !== 'none'}" @click="() => $parent.$emit('sorted', col.name)">
       <i class="icon small" :class="col.order === 'ascending' ? 'i-up' : 'i-down'" aria-hidden="true"></i>
       {{ col.label }}
@@ -48,6 +48,7 @@ _BODY_SLOT = """
 class TableColumn:
     key: str
     title: str
+    is_sortable: bool = True
 
 
 class DataTable:
@@ -83,7 +84,8 @@ class DataTable:
         headers = [{"name": "label", "label": label_title, "field": "label", "order": None, "explain": _("Explain")}]
         for column in columns:
             order = ("ascending" if is_ascending else "descending") if column.key == sort else "none"
-            headers.append({"name": column.key, "label": column.title, "field": column.key, "order": order})
+            header_order = order if column.is_sortable else None
+            headers.append({"name": column.key, "label": column.title, "field": column.key, "order": header_order})
         with self.element.props.suspend_updates():
             self.element.props["columns"] = headers
             self.element.props["rows"] = [

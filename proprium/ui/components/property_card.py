@@ -12,7 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.figures.sparkline import sparkline
-from proprium.figures.wording import change_text
+from proprium.figures.wording import change_text, change_tooltip
 from proprium.i18n import gettext as _
 from proprium.i18n import ngettext
 from proprium.metrics.comparison import change
@@ -56,8 +56,10 @@ class PropertyCard:
         self._show_status(overview, now)
         self._visitors.set_text(numbers.short(overview.visitors_24h))
         self._visitors.props["title"] = numbers.exact(overview.visitors_24h)
-        delta = change(overview.visitors_24h, overview.previous_24h, Metric.VISITORS)
+        is_comparable = overview.is_comparable(now)
+        delta = change(overview.visitors_24h, overview.previous_24h, Metric.VISITORS, is_comparable=is_comparable)
         self._delta.set_text(change_text(delta))
+        self._delta.props["title"] = change_tooltip(delta, numbers.exact(overview.previous_24h))
         self._delta.classes(replace=f"{theme.DELTA} {DELTA_CLASSES[delta.is_good]}")
         self._delta.set_visibility(bool(overview.visitors_24h or overview.previous_24h))
         for key, label in self._sum_elements.items():

@@ -11,9 +11,10 @@ from nicegui import ui
 from proprium.errors import UserFacingError
 from proprium.figures import numbers
 from proprium.figures.names import NameLookup, label_text
+from proprium.figures.wording import unfiltered_bots_text
 from proprium.i18n import gettext as _
 from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
-from proprium.metrics.catalog.dimensions import spec_of
+from proprium.metrics.catalog.dimensions import Scope, spec_of
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.query.query import Query
@@ -33,6 +34,8 @@ from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.http.asset_urls import flag_url
 from proprium.ui.services import Services
 
+SHARE = "share"
+"""Key of the column of shares, which is no metric."""
 PAGE_SIZE = 200
 """Rows per page; "Show more" adds a page, and the search covers all rows."""
 
@@ -68,8 +71,8 @@ class BreakdownTableDialog:
                     self._dimension_select = compact_select(
                         _("Break down by"), wording.dimension_choices(), tab.dimension
                     )
-                columns_button = button(_("Columns"), "table", name=_("Columns")).props('aria-haspopup="menu"')
-                with columns_button, ui.menu().props(RIGHT_ALIGNED):
+                self._columns_button = button(_("Columns"), "table", name=_("Columns"))
+                with self._columns_button.props('aria-haspopup="menu"'), ui.menu().props(RIGHT_ALIGNED):
                     self._column_switches = ui.element("div").classes("cardlist stack tight")
                 button("CSV", "file", name=_("Download this table as CSV"), on_click=lambda: self._download("csv"))
                 button("JSON", "file", name=_("Download this table as JSON"), on_click=lambda: self._download("json"))
@@ -156,6 +159,7 @@ class BreakdownTableDialog:
         has_goals = bool(self._query.goals)
         self._metrics = wording.default_columns(self._dimension_key, has_goals=has_goals)
         self._possible_metrics = wording.possible_columns(self._dimension_key, has_goals=has_goals)
+        self._columns_button.set_visibility(len(self._possible_metrics) > 1)
         self._column_switches.clear()
         with self._column_switches:
             for metric in self._possible_metrics:
@@ -186,6 +190,7 @@ class BreakdownTableDialog:
         columns = [
             TableColumn(metric.value, wording.column_title(metric, self._dimension_key)) for metric in page.metrics
         ]
+        columns.insert(1, TableColumn(SHARE, _("Share"), is_sortable=False))
         rows = [self._row_data(row, 100 * (row.numbers.get(count_metric) or 0) / max_count) for row in self._rows]
         label_title = wording.dimension_title(self._dimension_key)
         self._data_table.show(label_title, columns, page.sort, rows, is_ascending=self._is_ascending)
@@ -198,16 +203,30 @@ class BreakdownTableDialog:
         if remaining_count > 0:
             shown = f"{len(rows):,}"
             row_count = _("{shown} of {rows}", shown=shown, rows=row_count)
+        counts = _("{rows}, {total}", rows=row_count, total=self._total_text(page))
+        self._count_label.set_text(f"{counts} · {self._note}" if self._note else counts)
+
+    def _total_text(self, page: BreakdownTable) -> str:
+        """Returns what the rows count together, and what their shares are of: "12 of 5,938 page views"."""
         total = spec_of(self._dimension_key).count_text(page.total)
-        self._count_label.set_text(_("{rows}, {total}", rows=row_count, total=total))
+        if page.matching_total == page.total:
+            return total
+        matching_count = f"{page.matching_total:,}"
+        return _("{count} of {total}", count=matching_count, total=total)
+
+    @property
+    def _note(self) -> str:
+        return unfiltered_bots_text(self._query) if spec_of(self._dimension_key).scope is Scope.BOT else ""
 
     def _row_data(self, row: BreakdownTableRow, width_percent: float) -> dict[str, Any]:
         texts = {metric.value: numbers.format_metric_exact(metric, value) for metric, value in row.numbers.items()}
         flag = flag_url(row.value) if self._dimension_key == Dimension.COUNTRY else None
         is_static = filter_for(self._dimension_key, row.value) is None
         width = f"{width_percent:.1f}%"
+        assert self._last_page is not None
         return {
             **texts,
+            SHARE: numbers.share(self._last_page.share_percent(row)),
             "label": label_text(row, self._dimension_key),
             "flag": flag or "",
             "still": is_static,

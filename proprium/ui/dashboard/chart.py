@@ -16,7 +16,7 @@ from proprium.figures import numbers
 from proprium.figures.axis import MAX_LABELS, MAX_LABELS_ON_PHONE
 from proprium.figures.template import Look
 from proprium.figures.timeline import timeline
-from proprium.figures.wording import BY_INTERVAL
+from proprium.figures.wording import BY_INTERVAL, has_partial_bucket
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.query.buckets import calendar_buckets
@@ -127,6 +127,8 @@ class Chart:
         legend = f"{chart_data.title} — {query.period.dates}"
         if chart_data.previous and (comparison_query := query.comparison_query()):
             legend = _("{period} ┈┈ vs {dates}", period=legend, dates=comparison_query.period.dates)
+        if has_partial_bucket(chart_data.series):
+            legend = _("{legend} · dashed: incomplete", legend=legend)
         self._legend.set_text(legend)
         set_prop(self._plot, "aria-label", _aria_label(chart_data, query))
         if figure != self._figure:

@@ -76,9 +76,9 @@ class EventsTile(RankedTile):
         set_prop(self._filter_button, "aria-label", _("Filter by event {event}", event=self._event))
         self._hint.set_visibility(not self._event)
 
-    def show(self, tab: Tab, breakdown: Breakdown) -> None:
+    def show(self, tab: Tab, breakdown: Breakdown, note: str = "") -> None:
         if not self._event:
-            super().show(tab, breakdown)
+            super().show(tab, breakdown, note)
 
     def show_event(self, breakdown: Breakdown) -> None:
         if self._event:

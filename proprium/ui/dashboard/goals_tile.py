@@ -10,7 +10,7 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
-from proprium.figures.wording import all_filters_text, change_text
+from proprium.figures.wording import all_filters_text, change_text, change_tooltip
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.comparison import change
@@ -23,6 +23,7 @@ from proprium.ui.components.feedback import empty_state, skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
+from proprium.ui.dashboard.ranked_list import ColumnHead
 
 NO_GOALS_HELP = N_(
     "Track a page (/thanks) or an event (sign_up) as a conversion."
@@ -69,12 +70,13 @@ class GoalsTile:
                 with empty_state(_("No goals yet"), _(NO_GOALS_HELP), "target"):
                     if settings_url:
                         link_button(_("Define a goal"), settings_url, "plus")
+            self._head = ColumnHead()
+            self._head.box.classes("wide")
+            self._head.show(_("Goal"), _(Metric.CONVERSIONS.spec.title), _("Rate"), _("Share of all sessions"))
             self._skeletons = [skeleton(34) for _ in goals[:3]]
             self._goal_rows = [_build_row(index, goal, data_access) for index, goal in enumerate(goals)]
         box.body.on("click", self._on_press, js_handler=EMIT_GOAL)
         with box.head:
-            if goals:
-                span(_("Conversions · rate"), "s end cut")
             if goals and settings_url:
                 link_button("", settings_url, "pencil", kind=f"{theme.BARE} expand", name=_("Edit goals"))
 
@@ -86,7 +88,9 @@ class GoalsTile:
 
     def show(self, dashboard: Dashboard) -> None:
         self._remove_skeletons()
+        self._head.box.set_visibility(bool(self._goals))
         counts, previous_counts = dashboard.totals.goals, dashboard.previous.goals if dashboard.previous else {}
+        is_comparable = dashboard.is_comparable
         max_count = max(counts.values(), default=0) or 1
         for row, goal in zip(self._goal_rows, self._goals, strict=True):
             count = counts.get(goal.name, 0)
@@ -95,10 +99,14 @@ class GoalsTile:
             row.count.set_text(numbers.short(count))
             rate_percent = 100 * count / dashboard.totals.sessions if dashboard.totals.sessions else None
             row.rate.set_text(numbers.format_metric(Metric.CONVERSION_RATE, rate_percent))
-            delta = change(count, previous_counts.get(goal.name), Metric.CONVERSIONS) if dashboard.previous else None
+            previous = previous_counts.get(goal.name)
+            delta = None
+            if dashboard.previous:
+                delta = change(count, previous, Metric.CONVERSIONS, is_comparable=is_comparable)
             row.delta.set_visibility(delta is not None)
             if delta:
                 row.delta.set_text(change_text(delta))
+                set_prop(row.delta, "title", change_tooltip(delta, numbers.exact(previous or 0)))
                 switch_class(row.delta, "up", delta.is_good is True)
                 switch_class(row.delta, "down", delta.is_good is False)
 

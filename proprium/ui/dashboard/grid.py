@@ -13,8 +13,10 @@ from nicegui import ui
 from proprium.errors import UserFacingError
 from proprium.figures.names import with_labels
 from proprium.figures.template import Look
+from proprium.figures.wording import unfiltered_bots_text
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
+from proprium.metrics.catalog.dimensions import Scope
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.results import Breakdown, Dashboard, Dimension
 from proprium.ui import theme
@@ -156,15 +158,16 @@ class Grid:
         timezone = self._state.query.timezone.key
         _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, timezone, self._week_hint))
         self._cancel_drawing()
-        self._draw_task = asyncio.create_task(self._draw_lists(breakdowns))
+        self._draw_task = asyncio.create_task(self._draw_lists(breakdowns, unfiltered_bots_text(dashboard.query)))
 
-    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
+    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown], bots_note: str) -> None:
         """Draws the ranked lists in separate patches: their rows are most of the work."""
         for tile in self._ranked_tiles:
             async with self._services.render_queue.patch():
                 tab = self._state.tab(tile.tile)
+                note = bots_note if tab.dimension.spec.scope is Scope.BOT else ""
                 if tab.dimension in breakdowns:  # else still being computed
-                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension]))
+                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension], note))
 
     def _cancel_drawing(self) -> None:
         if self._draw_task is not None:

@@ -13,7 +13,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from proprium.figures import numbers
-from proprium.figures.wording import change_text
+from proprium.figures.wording import change_text, change_tooltip
 from proprium.i18n import gettext as _
 from proprium.i18n import ngettext
 from proprium.metrics.catalog.metrics import cards
@@ -40,6 +40,14 @@ EMIT_KEY_I = """(event) => {
 }"""
 
 
+# Quasar opens tooltips for the mouse only.
+OPEN_TOOLTIP = """(event) => {
+    const card = event.target.closest('button[data-value]');
+    if (card?.matches(':focus-visible')) card.dispatchEvent(new MouseEvent('mouseenter'));
+}"""
+CLOSE_TOOLTIP = "(event) => event.target.closest('button[data-value]')?.dispatchEvent(new MouseEvent('mouseleave'))"
+
+
 @dataclass
 class _MetricCard:
     box: Element
@@ -61,6 +69,8 @@ class MetricCards:
         self.box.props["aria-label"] = _("Metrics")
         self.box.on("click", self._on_press, js_handler=EMIT_CARD)
         self.box.on("keydown", self._on_press, js_handler=EMIT_KEY_I)
+        self.box.on("focusin", js_handler=OPEN_TOOLTIP)
+        self.box.on("focusout", js_handler=CLOSE_TOOLTIP)
         with self.box:
             for metric in cards(has_goals=True):
                 self._cards[metric.value] = _build_card(metric.value, _(metric.spec.title))
@@ -86,9 +96,12 @@ class MetricCards:
             set_prop(card.button, "aria-pressed", "true" if key == metric else "false")
 
     def show(self, dashboard: Dashboard) -> None:
-        totals, previous = dashboard.totals, dashboard.previous
+        totals, previous, is_comparable = dashboard.totals, dashboard.previous, dashboard.is_comparable
         for metric in cards(has_goals=True):
-            delta = change(totals.value(metric), previous.value(metric), metric) if previous else None
+            delta, change_note = None, ""
+            if previous:
+                delta = change(totals.value(metric), previous.value(metric), metric, is_comparable=is_comparable)
+                change_note = change_tooltip(delta, numbers.format_metric_exact(metric, previous.value(metric)))
             value = numbers.format_metric(metric, totals.value(metric))
             tooltip = _(
                 "{value} · {definition}",
@@ -98,11 +111,17 @@ class MetricCards:
             if (mean := totals.means.get(metric)) is not None:
                 mean_text = numbers.format_metric_exact(metric, mean)
                 tooltip = _("{definition} Mean: {mean}.", definition=tooltip, mean=mean_text)
+            tooltip = f"{tooltip}\n{change_note}" if change_note else tooltip
             _draw_card(self._cards[metric.value], value, delta, tooltip)
         for name, count in totals.custom.items():
             if card := self._cards.get(CUSTOM_PREFIX + name):
-                delta = change(count, previous.custom.get(name, 0), Metric.EVENTS) if previous else None
+                delta, change_note = None, ""
+                if previous:
+                    previous_count = previous.custom.get(name, 0)
+                    delta = change(count, previous_count, Metric.EVENTS, is_comparable=is_comparable)
+                    change_note = change_tooltip(delta, numbers.exact(previous_count))
                 tooltip = ngettext("{count} event named “{name}”", "{count} events named “{name}”", count, name=name)
+                tooltip = f"{tooltip}\n{change_note}" if change_note else tooltip
                 _draw_card(card, numbers.short(count), delta, tooltip)
         # Sums of daily visitors count people repeatedly, so they are labelled.
         self._cards[Metric.VISITORS.value].label.set_text(title(Metric.VISITORS, totals))

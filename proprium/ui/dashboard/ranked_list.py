@@ -15,6 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.figures import numbers
 from proprium.i18n import gettext as _
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from proprium.ui import theme
@@ -60,15 +61,24 @@ class RankedList:
         self.box = ui.element("div").classes(f"{theme.ROWS} ranked").style(f"--rows: {VISIBLE_ROW_COUNT}")
         self.box.on("click", self._on_press, js_handler=EMIT_PRESSED_ROW)
         with self.box:
+            self._head = ColumnHead()
+            self._note = ui.label().classes("listnote")
+            self._note.set_visibility(False)
             self._skeletons = [skeleton(34) for _ in range(3)]
             self._message = ui.label().classes("missing")
             self._message.set_visibility(False)
 
-    def show(self, breakdown: Breakdown, empty_text: str) -> None:
-        """Draws `breakdown` into the existing rows; shows `empty_text` without rows."""
+    def show(self, breakdown: Breakdown, empty_text: str, note: str = "") -> None:
+        """Draws `breakdown` into the existing rows; shows `empty_text` without rows, and `note` above them."""
         self._dimension = breakdown.dimension
         self._rows = breakdown.rows[:VISIBLE_ROW_COUNT]
         self._remove_skeletons()
+        spec = spec_of(breakdown.dimension)
+        share_tooltip = _("Share of {total}", total=breakdown.count_text(breakdown.total))
+        self._head.show(_(spec.title), _(breakdown.count_title), "%", share_tooltip)
+        self._head.box.set_visibility(bool(self._rows))
+        self._note.set_text(note)
+        self._note.set_visibility(bool(note))
         with self.box:
             while len(self._row_elements) < len(self._rows):
                 with ui.element("button").classes(theme.ROW) as row_button:
@@ -90,6 +100,7 @@ class RankedList:
         self._remove_skeletons()
         for elements in self._row_elements:
             elements.button.set_visibility(False)
+        self._head.box.set_visibility(False)
         self._show_message(message)
 
     def _show_message(self, text: str) -> None:
@@ -162,9 +173,9 @@ class RankedTile:
                 "click", lambda: on_expand(tile)
             )
 
-    def show(self, tab: Tab, breakdown: Breakdown) -> None:
+    def show(self, tab: Tab, breakdown: Breakdown, note: str = "") -> None:
         self.set_active_tab(tab)
-        self.ranked_list.show(breakdown, tab.empty_message)
+        self.ranked_list.show(breakdown, tab.empty_message, note)
         has_space = len(self.tile.tabs) < 4
         self._hint.set_text(breakdown.count_text(breakdown.total) if has_space and breakdown.rows else "")
 
@@ -179,6 +190,22 @@ class RankedTile:
 
     def fail(self, message: str) -> None:
         self.ranked_list.fail(message)
+
+
+class ColumnHead:
+    """Head of a list's columns: what its rows are, what they count, and what the share is of. Hidden at first."""
+
+    def __init__(self) -> None:
+        self.box = ui.element("div").classes("colhead")
+        with self.box:
+            self._name, self._count, self._share = span("", "n"), span("", "c"), span("", "p")
+        self.box.set_visibility(False)
+
+    def show(self, name: str, count_title: str, share_title: str, share_tooltip: str = "") -> None:
+        self._name.set_text(name)
+        self._count.set_text(count_title)
+        self._share.set_text(share_title)
+        set_prop(self._share, "title", share_tooltip)
 
 
 class TabRow:

@@ -23,7 +23,7 @@ CLOCK_DIMENSIONS = frozenset(dimension for dimension in D if dimension.spec.is_c
 def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
     """Returns the default columns: the dimension's own count first; conversions only with goals."""
     if spec_of(dimension).scope is Scope.BOT:
-        return (M.EVENTS, M.PAGE_VIEWS)
+        return (M.EVENTS,)
     columns: tuple[M, ...] = (
         CLOCK_COLUMNS
         if dimension in CLOCK_DIMENSIONS
@@ -37,9 +37,9 @@ def default_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
 
 
 def possible_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
-    """Returns all columns that can be chosen, in the order of the cards."""
+    """Returns all columns that can be chosen, in the order of the cards. Of bots, all but their hits would be 0."""
     if spec_of(dimension).scope is Scope.BOT:
-        return (M.EVENTS, M.PAGE_VIEWS)
+        return (M.EVENTS,)
     return by_group(has_goals=has_goals)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from proprium.figures.names import NameLookup
-from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table
+from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table, default_metric
 from proprium.metrics.catalog.dimensions import Codes
 from proprium.metrics.query.query import Query
-from proprium.metrics.results import BreakdownTable, Dimension, Metric
+from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Dimension, Metric
 from proprium.ui.dashboard.table_columns import CLOCK_DIMENSIONS
 from proprium.warehouse.warehouse import Warehouse
 
@@ -35,25 +35,31 @@ class TableReader:
         offset: int = 0,
     ) -> BreakdownTable:
         """Reads a table as `breakdown_table` does, but searches in labels. Blocks: not for the event loop."""
-        if dimension not in LABELLED_DIMENSIONS:
-            return breakdown_table(
-                self._warehouse,
-                query,
-                dimension,
-                metrics=metrics,
-                sort=sort,
-                ascending=ascending,
-                search=search,
-                limit=limit,
-                offset=offset,
-            )
-        full_table = breakdown_table(
-            self._warehouse, query, dimension, metrics=metrics, sort=sort, ascending=ascending, limit=MAX_ROWS
+        values = None
+        if search and dimension in LABELLED_DIMENSIONS:
+            values, search = self._values_named(query, dimension, search), ""
+        table = breakdown_table(
+            self._warehouse,
+            query,
+            dimension,
+            metrics=metrics,
+            sort=sort,
+            ascending=ascending,
+            search=search,
+            values=values,
+            limit=limit,
+            offset=offset,
         )
-        is_place = dimension in PLACE_DIMENSIONS
-        labelled_rows = (
-            replace(row, label=self._name_of(dimension, row.value)) if row.value and is_place else row
-            for row in full_table.rows
-        )
-        matching_rows = tuple(row for row in labelled_rows if search.casefold() in row.label.casefold())
-        return replace(full_table, rows=matching_rows[offset : offset + limit], distinct=len(matching_rows))
+        return replace(table, rows=tuple(self._with_name(row, dimension) for row in table.rows))
+
+    def _values_named(self, query: Query, dimension: str, search: str) -> tuple[str | None, ...]:
+        """Returns the values whose names contain the text."""
+        every_row = breakdown_table(
+            self._warehouse, query, dimension, metrics=(default_metric(dimension),), limit=MAX_ROWS
+        ).rows
+        names = ((row.value, self._with_name(row, dimension).label) for row in every_row)
+        return tuple(value for value, name in names if search.casefold() in name.casefold())
+
+    def _with_name(self, row: BreakdownTableRow, dimension: str) -> BreakdownTableRow:
+        is_code = dimension in PLACE_DIMENSIONS and row.value
+        return replace(row, label=self._name_of(dimension, row.value or "")) if is_code else row

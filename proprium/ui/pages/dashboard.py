@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from proprium.accounts import authorization
 from proprium.errors import BadQuery, Forbidden, PropertyNotFound
 from proprium.i18n import gettext as _
-from proprium.metrics.overview import first_event_at
+from proprium.metrics.cached_reader import first_event_at
 from proprium.metrics.query import url
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.goals import parse_segments

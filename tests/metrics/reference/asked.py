@@ -79,6 +79,12 @@ class Chosen:
     hits: list[Hit]  # of the audience, under the filters
     sessions: list[Session]
     bots: list[Hit]
+    is_about_pages: bool = False
+
+    @property
+    def visits(self) -> list[Hit]:
+        """The hits that make a visitor: a page's visitors are those who viewed it."""
+        return [hit for hit in self.hits if hit.counts_as_view or hit.is_bot or not self.is_about_pages]
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,22 @@ class Row:
 
 OF_HITS = {"page", "section", "title", "event", "event_page", "event_name", "weekday", "hour", "weekday_hour"}
 OF_HITS |= {"bot", "bot_category", "bot_page"}
+OF_PAGES = {"page", "section", "title", "event_page"}
+OF_EVENTS = {"event", "event_name"}
+OF_VISITS = {"entry_page", "exit_page", "channel", "referrer", "source", "visitor_kind"}
+OF_VISITS |= {"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
+"""What only a session has: bots have none."""
 
 
 def is_about_hits(dimension: str) -> bool:
     return dimension in OF_HITS or dimension.startswith("data.")
+
+
+def is_about_pages(asked: Asked, row: Row | None) -> bool:
+    """Asks for pages, whatever happened there."""
+    dimensions = {wanted.dimension for wanted in asked.filters} | ({row.dimension} if row else set())
+    is_about_events = any(name in OF_EVENTS or name.startswith("data.") for name in dimensions)
+    return bool(dimensions & OF_PAGES) and not is_about_events
 
 
 def choose(history: History, asked: Asked, span: Span, row: Row | None = None) -> Chosen:
@@ -107,7 +125,7 @@ def choose(history: History, asked: Asked, span: Span, row: Row | None = None) -
 
 def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chosen:
     """Conditions on page, event, title, time and data select hits: the sessions are then those with a matching hit in
-    the span. All others ask the session. Bots have none, and know of the filters only the one by page.
+    the span. All others ask the session. Bots have none: what only a session has does not choose among them.
     """
     hits, bots, sessions = [], [], []
     for hit in history.hits:
@@ -127,7 +145,8 @@ def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chos
         ]
     if asked.audience == "bots":
         return Chosen(bots, [], bots)
-    return Chosen(sorted([*hits, *bots], key=lambda hit: hit.at) if asked.audience == "all" else hits, sessions, bots)
+    audience = sorted([*hits, *bots], key=lambda hit: hit.at) if asked.audience == "all" else hits
+    return Chosen(audience, sessions, bots, is_about_pages(asked, row))
 
 
 def _is_wanted_hit(hit: Hit, asked: Asked, row: Row | None = None) -> bool:
@@ -154,7 +173,14 @@ def _is_wanted_bot(hit: Hit, asked: Asked, row: Row | None) -> bool:
         return False
     if row and (hit.says(row.dimension, asked.zone) != row.value or (row.dimension == "event" and not hit.is_custom)):
         return False
-    return all(matches(hit.page, wanted) for wanted in asked.filters if wanted.dimension == "page")
+    filters = [wanted for wanted in asked.filters if wanted.dimension not in OF_VISITS]
+    return all(
+        matches(
+            hit.says(wanted.dimension, asked.zone) if is_about_hits(wanted.dimension) else hit.told(wanted.dimension),
+            wanted,
+        )
+        for wanted in filters
+    )
 
 
 def reaches(session: Session, goal: Goal, zone: ZoneInfo) -> bool:

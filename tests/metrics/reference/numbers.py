@@ -40,7 +40,7 @@ def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
     wanted = {name: found for name, found in reached.items() if asked.goal in ("", name)}
     converted = len(set().union(*wanted.values()))
     return {
-        "visitors": len({hit.visitor for hit in hits} - {None}),
+        "visitors": len({hit.visitor for hit in chosen.visits} - {None}),
         "new_visitors": events.count("session_start"),
         "sessions": len(sessions),
         "page_views": len(views),
@@ -77,7 +77,7 @@ def lines(history: History, asked: Asked, span: Span) -> Lines:
     """Hits and page views belong to the bucket of their time, sessions to that of their start."""
     buckets = buckets_of(span, asked.interval, asked.zone, asked.now)
     chosen = choose(history, asked, span)
-    parts = [Chosen([], [], []) for _ in buckets.starts]
+    parts = [Chosen([], [], [], chosen.is_about_pages) for _ in buckets.starts]
     if parts:
         for hit in chosen.hits:
             parts[buckets.number(hit.at)].hits.append(hit)

@@ -151,6 +151,7 @@ class Buckets:
 
     starts: tuple[datetime, ...]
     is_running: bool
+    are_partial: tuple[bool, ...]  # cut by the span, or not over yet
 
     def number(self, at: datetime) -> int:
         """Which one a moment falls into; what is earlier or later than all of them is in the first or last."""
@@ -159,7 +160,40 @@ class Buckets:
 
 def buckets_of(span: Span, interval: str, zone: ZoneInfo, now: datetime) -> Buckets:
     starts = _clock_starts(span, interval, zone) if interval in {"minute", "hour"} else _days(span, interval, zone)
-    return Buckets(tuple(start for start in starts if start <= now and start < span.end), span.holds(now))
+    shown = tuple(start for start in starts if start <= now and start < span.end)
+    held = Span(span.start, min(span.end, now))
+    bounds = [whole(Span(start, start + timedelta.resolution), interval, zone) for start in shown]
+    partial = tuple(bound.start < held.start or bound.end > held.end for bound in bounds)
+    return Buckets(shown, span.holds(now), partial)
+
+
+def whole(span: Span, interval: str, zone: ZoneInfo) -> Span:
+    """From the start of the bucket in which the span begins to the end of the one in which it ends."""
+    last = span.end - timedelta.resolution
+    if interval == "minute":
+        return Span(span.start.replace(second=0, microsecond=0), _minute_after(last))
+    if interval == "hour":
+        return Span(_hour_edge(span.start, zone, -QUARTER), _hour_edge(last, zone, QUARTER))
+    first_day, last_day = (at.astimezone(zone).date() for at in (span.start, last))
+    while not _begins(first_day, interval):
+        first_day -= DAY
+    last_day += DAY
+    while not _begins(last_day, interval):
+        last_day += DAY
+    return Span(first_moment(first_day, zone), first_moment(last_day, zone))
+
+
+def _hour_edge(at: datetime, zone: ZoneInfo, step: timedelta) -> datetime:
+    """The first moment of the shown hour, or with a step ahead the first one after it."""
+    edge = datetime.fromtimestamp(at.timestamp() // QUARTER.seconds * QUARTER.seconds, UTC)
+    while _shown_hour(edge + step, zone) == _shown_hour(at, zone):
+        edge += step
+    return edge if step < timedelta() else edge + step
+
+
+def _shown_hour(at: datetime, zone: ZoneInfo) -> tuple[date, int, timedelta | None]:
+    local = at.astimezone(zone)
+    return local.date(), local.hour, local.utcoffset()
 
 
 def _clock_starts(span: Span, interval: str, zone: ZoneInfo) -> list[datetime]:
@@ -169,10 +203,9 @@ def _clock_starts(span: Span, interval: str, zone: ZoneInfo) -> list[datetime]:
         return [span.start + timedelta(minutes=number) for number in range(minutes)]
     starts, at, shown = [], span.start, None
     while at < span.end:
-        local = at.astimezone(zone)
-        if (local.date(), local.hour, local.utcoffset()) != shown:
+        if _shown_hour(at, zone) != shown:
             starts.append(at)
-            shown = local.date(), local.hour, local.utcoffset()
+            shown = _shown_hour(at, zone)
         at += QUARTER
     return starts
 

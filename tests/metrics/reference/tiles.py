@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from proprium.metrics.query.filters import Filter, Operator
-from tests.metrics.reference.asked import Asked, History, Row, choose, is_about_hits
+from tests.metrics.reference.asked import Asked, Chosen, History, Row, choose, is_about_hits
 from tests.metrics.reference.hits import Hit
-from tests.metrics.reference.numbers import Numbers, numbers
+from tests.metrics.reference.numbers import Numbers, numbers, totals
 from tests.metrics.reference.spans import Span
 
 CAMPAIGN = {"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
@@ -22,10 +22,7 @@ Value = str | None
 @dataclass(frozen=True)
 class Tile:
     rows: list[tuple[Value, int]]  # all of them
-
-    @property
-    def total(self) -> int:
-        return sum(count for _, count in self.rows)
+    total: int  # what the card says, which the shares are of
 
 
 def own_count(dimension: str) -> str:
@@ -37,9 +34,10 @@ def own_count(dimension: str) -> str:
 
 def tile(history: History, asked: Asked, span: Span, dimension: str) -> Tile:
     """Ties by value, what is not set last of them."""
-    hits = choose(history, about(asked, dimension), span).hits
-    found = _by_value(hits, asked, dimension)
-    return Tile(sorted(found.items(), key=lambda row: (-row[1], row[0] is None, row[0] or "")))
+    asked = about(asked, dimension)
+    found = _by_value(choose(history, asked, span), asked, dimension)
+    total = totals(history, asked, span)[own_count(dimension)]
+    return Tile(sorted(found.items(), key=lambda row: (-row[1], row[0] is None, row[0] or "")), total)
 
 
 def table(history: History, asked: Asked, span: Span, dimension: str) -> Mapping[Value, Numbers]:
@@ -59,9 +57,10 @@ def about(asked: Asked, dimension: str) -> Asked:
     return asked
 
 
-def _by_value(hits: Sequence[Hit], asked: Asked, dimension: str) -> dict[Value, int]:
+def _by_value(chosen: Chosen, asked: Asked, dimension: str) -> dict[Value, int]:
+    hits = chosen.hits
     if own_count(dimension) == "visitors":
-        return _visitors(hits, dimension)
+        return _visitors(chosen.visits, dimension)
     if dimension in VIEWED:
         hits = [hit for hit in hits if hit.counts_as_view]
     if dimension == "event":
