@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collector.bounded_cache import bounded_lru_cache
+from collector.campaign import CLICK_SYSTEMS
 
 DATA = Path(__file__).parent / "data"
 
@@ -48,6 +49,18 @@ _SPAM_HOSTS = frozenset(
 )
 _DISPLAY_MEDIA = {"display", "banner", "expandable", "interstitial", "cpm"}
 _EMAIL_MEDIA = {"email", "e-mail", "e_mail", "e mail", "newsletter"}
+_AFFILIATE_MEDIA = {"affiliate", "affiliates"}
+_MOBILE_LABELS = {"m", "mobile", "wap"}
+_SEARCH_LABELS = _MOBILE_LABELS | {
+    *("busca", "buscador", "hledani", "image", "images", "pesquisa", "recherche", "ricerca", "search", "suche"),
+    *("szukaj", "video", "videos"),
+}
+"""Subdomains of a search engine where it searches."""
+_SERVICE_LABELS = {
+    *("account", "accounts", "admin", "api", "auth", "business", "console", "dev", "developer", "developers"),
+    *("docs", "drive", "help", "login", "platform", "signin", "sso", "status", "support"),
+}
+"""Subdomains that are other services of a source's owner: auth.openai.com is no AI assistant."""
 
 
 class KnownSource(NamedTuple):
@@ -85,17 +98,29 @@ def referrer_host(raw: str, own_host: str | None) -> str | None:
 
 @bounded_lru_cache(16_384)
 def source_and_channel(
-    referrer: str | None, utm_source: str | None, utm_medium: str | None, utm_campaign: str | None = None
+    referrer: str | None,
+    utm_source: str | None,
+    utm_medium: str | None,
+    utm_campaign: str | None = None,
+    click_id: str | None = None,
 ) -> tuple[str | None, str]:
     """Returns a display name ("Google", "blog.example.com"; None when direct) and one of CHANNELS.
 
-    `referrer` is a bare host from `referrer_host`. UTM parameters take precedence over the referrer.
+    `referrer` is a bare host from `referrer_host`. UTM parameters take precedence over the referrer. `click_id` is the
+    name of one: where its advertising system fits the source, the visit is paid; where there is no source, it is one.
     """
     source, medium, campaign = utm_source or "", utm_medium or "", utm_campaign or ""
+    system = CLICK_SYSTEMS.get(click_id or "")
+    if system and not source and not referrer:
+        source = system.source
     listed_source = known_source(source or referrer or "")
     name = listed_source.name if listed_source else source or referrer or None
     kind = listed_source.kind if listed_source else ""
-    channel = _channel(kind, source.lower(), medium.lower().strip(), campaign.lower())
+    medium = medium.lower().strip()
+    if system and system.medium and (name == system.source or name in system.fits):
+        # An ad's own campaign may name another medium; these are channels of their own.
+        medium = medium if medium in _DISPLAY_MEDIA | _EMAIL_MEDIA | _AFFILIATE_MEDIA else system.medium
+    channel = _channel(kind, source.lower(), medium, campaign.lower())
     if channel is None:
         if referrer:
             channel = REFERRAL
@@ -139,7 +164,7 @@ def _unpaid_channel(kind: str, is_shop: bool, source: str, medium: str) -> str |
         return "Organic search"
     if medium in {"referral", "app", "link"}:
         return REFERRAL
-    if medium in {"affiliate", "affiliates"}:
+    if medium in _AFFILIATE_MEDIA:
         return "Affiliates"
     if medium == "audio":
         return "Audio"
@@ -152,15 +177,35 @@ def _unpaid_channel(kind: str, is_shop: bool, source: str, medium: str) -> str |
 
 @bounded_lru_cache(8_192)
 def known_source(host: str) -> KnownSource | None:
-    """Returns the listed source of a host or utm_source, by longest suffix."""
+    """Returns the listed source of a host or utm_source, by longest suffix.
+
+    The rules of the list stand at its top.
+    """
     host = host.strip().lower().removeprefix("www.")
-    sources = _sources_by_host()
-    while host:
-        rest = host.partition(".")[2]
-        if source := sources.get(host) or (sources.get(wildcard_host(host)) if rest else None):
-            return source
-        host = rest if "." in rest else ""
+    if source := _listed(host):
+        return source
+    labels = host.split(".")
+    for index in range(1, len(labels) - 1):
+        parent, subdomain = ".".join(labels[index:]), labels[:index]
+        if source := _listed(f"*.{parent}"):
+            return None if _SERVICE_LABELS.intersection(subdomain) else source
+        if source := _listed(parent):
+            return source if _covers(source.kind, parent, subdomain) else None
     return None
+
+
+def _listed(host: str) -> KnownSource | None:
+    sources = _sources_by_host()
+    return sources.get(host) or (sources.get(wildcard_host(host)) if "." in host else None)
+
+
+def _covers(kind: str, host: str, subdomain: list[str]) -> bool:
+    """Returns whether a listed host of that kind covers a subdomain, given as its labels."""
+    if kind == "search":  # images.google.com; uk.search.yahoo.com
+        return subdomain[-1] in _SEARCH_LABELS or host.partition(".")[0] in _SEARCH_LABELS
+    if kind in {"email", "shopping"}:
+        return len(subdomain) == 1 and subdomain[0] in _MOBILE_LABELS
+    return not _SERVICE_LABELS.intersection(subdomain)
 
 
 def wildcard_host(host: str) -> str:
@@ -171,6 +216,27 @@ def wildcard_host(host: str) -> str:
         if name and _COUNTRY_DOMAIN_PATTERN.fullmatch(domain):
             return ".".join(name) + ".*"
     return host
+
+
+@lru_cache(maxsize=4_096)
+def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
+    """Returns True when the host is on the list, with or without `www.`.
+
+    `*.example.com` allows every subdomain.
+    """
+    for name in hostnames:
+        name = name.lower().removeprefix("www.")
+        if name == host or (name.startswith("*.") and host.endswith(name[1:]) and len(host) >= len(name)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=4_096)
+def is_ignored_referrer(ignored_hosts: tuple[str, ...], host: str) -> bool:
+    """Returns True when the host or a domain above it is on the list of ignored referrers."""
+    names = {name.lower().removeprefix("*.").removeprefix("www.") for name in ignored_hosts}
+    labels = host.split(".")
+    return any(".".join(labels[start:]) in names for start in range(len(labels)))
 
 
 @lru_cache(maxsize=8_192)

@@ -67,6 +67,7 @@ class Event:
     utm_campaign: str | None = None
     utm_term: str | None = None
     utm_content: str | None = None
+    click_id: str | None = None  # name of the click id in the URL, such as "gclid"; never its value
     time_on_page: int | None = None  # engaged milliseconds
     scroll_depth: int | None = None  # percent
     automated: bool = False  # navigator.webdriver was true

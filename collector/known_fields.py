@@ -10,6 +10,7 @@ from typing import Any
 
 from collector.acquisition import host_of
 from collector.bounded_cache import bounded_lru_cache
+from collector.campaign import click_id_name
 from collector.event import Event
 
 MAX_PAGE_LENGTH = 2_048  # characters
@@ -78,6 +79,7 @@ FIELD_CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "utm_campaign": bounded_text(255),
     "utm_term": bounded_text(255),
     "utm_content": bounded_text(255),
+    "click_id": click_id_name,
     "screen_width": bounded_int(100_000),
     "screen_height": bounded_int(100_000),
     "time_on_page": bounded_int((1 << 31) - 1),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Protocol
-from urllib.parse import parse_qsl
 
-from collector.acquisition import host_of, is_spam, referrer_host
+from collector.acquisition import allows_host, host_of, is_spam, referrer_host
+from collector.campaign import campaign_of, split_click_id
 from collector.client_hints import split_client_hints
 from collector.errors import DropReason, EventDropped
 from collector.event import Event, Hit, Identity
 from collector.geolocation import Location
-from collector.known_fields import MAX_CLICK_TEXT_LENGTH, page_and_host, put_fields
+from collector.known_fields import FIELD_CONVERTERS, MAX_CLICK_TEXT_LENGTH, page_and_host, put_fields
 from collector.ports import PropertyRules, VisitorKeySource
 from collector.user_agent import UserAgent, classify, is_library_page_view
 from collector.visitor import daily_visitor, local_days, visitor_of
@@ -38,7 +37,7 @@ class PipelineContext:
 
 
 _UNKNOWN_AGENT = UserAgent()
-_CAMPAIGN_FIELDS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
+_URL_KEYS = ("url", "referrer", "href")
 PipelineStep = Callable[[Event, PipelineContext], Event]
 
 
@@ -79,14 +78,24 @@ def put_source(event: Event, context: PipelineContext) -> Event:
     return event
 
 
+def put_click_id(event: Event, context: PipelineContext) -> Event:
+    """Keeps the name of a click id and removes its value, which identifies a person, from the URLs that were sent."""
+    for key in _URL_KEYS:
+        sent = event.data.get(key)
+        if type(sent) is str and "?" in sent:
+            event.data[key], click_id = split_click_id(sent)
+            if click_id and key == "url" and event.click_id is None:
+                event.click_id = event.data["click_id"] = click_id
+    return event
+
+
 def put_campaign(event: Event, context: PipelineContext) -> Event:
-    """Reads UTM parameters from the URL, for senders without our script."""
+    """Reads campaign parameters of the URL that are not sent as fields of their own."""
     url = event.data.get("url")
-    if type(url) is str and "utm_" in url and event.utm_source is None:
-        query = url.partition("?")[2].partition("#")[0]
-        for key, value in parse_qsl(query[:4_096], max_num_fields=None):
-            if key in _CAMPAIGN_FIELDS and getattr(event, key) is None:
-                setattr(event, key, value.strip()[:255] or None)
+    if type(url) is str and "?" in url:
+        for field, value in campaign_of(url).items():
+            if getattr(event, field) is None:
+                setattr(event, field, FIELD_CONVERTERS[field](value))
     return event
 
 
@@ -130,6 +139,7 @@ STEPS: list[PipelineStep] = [
     drop_prefetch,
     put_location,
     put_user_agent,
+    put_click_id,
     put_source,
     put_campaign,
     drop_excluded,
@@ -171,19 +181,6 @@ class Pipeline:
             drop.event = event
             raise
         return event
-
-
-@lru_cache(maxsize=4_096)
-def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
-    """Returns True when the host is on the list, with or without `www.`.
-
-    `*.example.com` allows every subdomain.
-    """
-    for name in hostnames:
-        name = name.lower().removeprefix("www.")
-        if name == host or (name.startswith("*.") and re.fullmatch(r".+" + re.escape(name[1:]), host)):
-            return True
-    return False
 
 
 def is_within(address: str, networks: tuple[str, ...]) -> bool:

@@ -40,6 +40,7 @@ VALIDATORS: dict[str, Callable[[Any], Any]] = {
     "bounce_s": validation.bounce_s,
     "live_min": validation.live_min,
     "public_data_keys": validation.public_data_keys,
+    "ignored_referrers": validation.hostnames,
 }
 """Settings that can be changed, each with the function that normalises a value or raises UserFacingError."""
 
@@ -51,6 +52,8 @@ WAREHOUSE_RULES = {
     "path_patterns",
     "session_gap_min",
     "bounce_s",
+    "hostnames",  # a property's own hosts are no referrers
+    "ignored_referrers",
 }
 """Settings whose change also applies to past data: the warehouse recomputes the property."""
 

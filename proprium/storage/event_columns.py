@@ -71,6 +71,19 @@ class EventBatch:
         plain_columns = {name: [values[index] for index in indexes] for name, values in self.plain_columns.items()}
         return EventBatch(plain_columns, [self.codes[index] for index in indexes], self.dictionaries)
 
+    def with_values(
+        self, plain_columns: Mapping[str, Sequence[Any]], shared_values: Mapping[int, Mapping[str, Any]]
+    ) -> EventBatch:
+        """Returns the batch with other plain columns, and other values of dictionary columns by index of the event."""
+        codes = list(self.codes)
+        rows = list(zip(*self.dictionaries.values(), strict=True))
+        new_code_by_row: dict[tuple[Any, ...], int] = {}
+        for index, values in shared_values.items():
+            row = tuple({**dict(zip(self.dictionaries, rows[codes[index]], strict=True)), **values}.values())
+            codes[index] = new_code_by_row.setdefault(row, len(rows) + len(new_code_by_row))
+        dictionaries = dict(zip(self.dictionaries, zip(*rows, *new_code_by_row, strict=True), strict=True))
+        return EventBatch({**self.plain_columns, **plain_columns}, codes, dictionaries)
+
 
 FETCH_BATCH_SIZE = 100
 """Few rows at a time stay in the CPU cache, which takes half the time of fetching all at once."""

@@ -87,6 +87,14 @@ STORED_COLUMNS = (
         )
         for sent_bit, name in enumerate(("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"), 9)
     ),
+    StoredColumn(
+        *("click_id", String),
+        key="click_id",
+        sent_bit=18,
+        is_shared=True,
+        scope=_EVENT,
+        meaning="Name of the click id of the link that led here: gclid",
+    ),
     StoredColumn("country", String, is_shared=True, scope=_SESSION, meaning="ISO 3166-1 alpha-2: DE"),
     StoredColumn("region", String, is_shared=True, scope=_SESSION, meaning="ISO 3166-2: DE-HE"),
     StoredColumn("city", String, is_shared=True, scope=_SESSION, meaning="Name of the city"),

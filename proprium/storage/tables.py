@@ -117,6 +117,7 @@ class Property(SQLModel, table=True):
     bounce_s: int = Field(default=10, sa_column_kwargs=_server_default("10"))  # engagement threshold: less is a bounce
     live_min: int = Field(default=5, sa_column_kwargs=_server_default("5"))  # window of visitors that are online now
     public_data_keys: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
+    ignored_referrers: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
 
 
 class UserAgentRow(SQLModel, table=True):
@@ -165,6 +166,7 @@ class EventRow(SQLModel, table=True):
     utm_campaign: str | None = None
     utm_term: str | None = None
     utm_content: str | None = None
+    click_id: str | None = None  # name of the click id in the URL, such as "gclid"
     time_on_page: int | None = Field(default=None, sa_type=BigInteger)
     scroll_depth: int | None = None
     automated: bool | None = None

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData,
 
 from proprium.storage.stored_columns import WarehouseScope, columns_in
 
-VERSION = 6
+VERSION = 7
 """Schema version. Increment it with every change of this module or of the rows that the projector writes: a
 warehouse with another version, or other columns, is rebuilt."""
 

@@ -50,8 +50,8 @@ Row = tuple[Any, ...]
 AgentNumber = Callable[[str], int | None]
 
 AT = COLUMNS.index("created_at")
-UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-NO_PAGE = (None,) * 9  # referrer, screen, language, UTM
+CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "click_id")
+NO_PAGE = (None,) * 10  # referrer, screen, language, campaign
 NOTHING_DONE = (None, None, False)  # time_on_page, scroll_depth, automated
 
 
@@ -86,7 +86,7 @@ class CameBy(NamedTuple):
     """How a visit began, as parts of its first row."""
 
     host: str | None = None
-    utm: tuple[str | None, ...] = (None,) * len(UTM)
+    utm: tuple[str | None, ...] = (None,) * len(CAMPAIGN)
     sent: int = 0
     rest: str | None = None  # the referrer as it was sent
 
@@ -304,7 +304,7 @@ def _came_by(source: Source) -> CameBy:
         utm |= {"utm_term": f"writing {source.utm_campaign}", "utm_content": f"text-{len(source.utm_campaign) % 4}"}
     host = source.referrer[8:-1].removeprefix("www.") or None
     rest = json_of({"referrer": source.referrer}) if host else None
-    return CameBy(host, tuple(map(utm.get, UTM)), sent_bits(*utm), rest)
+    return CameBy(host, tuple(map(utm.get, CAMPAIGN)), sent_bits(*utm), rest)
 
 
 def _when(row: Row) -> int:

@@ -75,6 +75,12 @@ sources = few(
         {"referrer": "blog.example"},
         {"referrer": "google.com", "utm_source": "google", "utm_medium": "cpc", "utm_campaign": "brand"},
         {"utm_source": "newsletter", "utm_medium": "email", "utm_term": "x", "utm_content": "top"},
+        {"utm_source": "Newsletter", "utm_medium": "EMAIL"},
+        *(
+            {"click_id": "gclid", **referrer}
+            for referrer in ({}, {"referrer": "google.com"}, {"referrer": "blog.example"})
+        ),
+        *({"referrer": host} for host in ("docs.google.com", "pay.shop.example", "example.com")),
     ]
 )
 places = few(
@@ -147,6 +153,8 @@ rules = st.one_of(
         session_gap_min=few([30, 30, 5, 60]),
         bounce_s=few([10, 10, 1, 60]),
         path_patterns=few([(), (), ("/a*",), ("/docs/*", "/*")]),
+        hostnames=few([(), ("example.com", "blog.example")]),
+        ignored_referrers=few([(), ("shop.example",)]),
     ),
 )
 

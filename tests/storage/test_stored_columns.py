@@ -25,7 +25,7 @@ LINES_OF_A_NEW_COLUMN = {
     "proprium/storage/stored_columns.py": (
         '    StoredColumn("rest", String),\n',
         """\
-    StoredColumn("colour", String, key="colour", sent_bit=18, is_shared=True, scope=_SESSION, meaning="A toy"),
+    StoredColumn("colour", String, key="colour", sent_bit=19, is_shared=True, scope=_SESSION, meaning="A toy"),
     StoredColumn("rest", String),
 """,
     ),

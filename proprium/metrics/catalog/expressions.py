@@ -75,6 +75,7 @@ COLUMN_BY_DATA_KEY: dict[str, Column] = {
     "utm_campaign": event.c.utm_campaign,
     "utm_term": event.c.utm_term,
     "utm_content": event.c.utm_content,
+    "click_id": event.c.click_id,
     "time_on_page": event.c.engaged_ms,
     "scroll_depth": event.c.scroll_depth,
 }

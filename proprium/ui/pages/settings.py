@@ -65,6 +65,11 @@ LIST_FIELDS = {
         "www.example.com",
         N_("One per line. Events from other sites are rejected. Leave empty to allow all sites."),
     ),
+    "ignored_referrers": ListField(
+        N_("Ignored referrers"),
+        "paypal.com",
+        N_("One per line, such as payment or sign-in pages. Covers subdomains. Applies to past data."),
+    ),
     "excluded_addresses": ListField(
         N_("Excluded IP addresses"),
         "192.0.2.7",
@@ -173,7 +178,7 @@ class _SettingsForm:
         self._visitors_panel()
         wide = f"{theme.BODY} {theme.STACK} wide"
         with panel(_("Collection rules"), body_classes=wide):
-            self._add_list_fields("hostnames", "excluded_addresses", "query_keys")
+            self._add_list_fields("hostnames", "ignored_referrers", "excluded_addresses", "query_keys")
         with panel(_("Sessions and pages"), body_classes=wide):
             for column, field in NUMBER_FIELDS.items():
                 self._number_fields[column] = integer_input(

@@ -17,6 +17,7 @@ import orjson
 from collector.acquisition import source_and_channel
 from collector.bots import HEADLESS, LIBRARY
 from collector.bounded_cache import bounded_lru_cache
+from collector.campaign import click_id_name
 from collector.event import BUILT_IN_EVENTS, Identity
 from collector.user_agent import classify
 from proprium.storage.event_columns import DictionaryColumn, EventBatch
@@ -34,9 +35,10 @@ from proprium.warehouse.projection.sessionizer import (
 
 MAX_ENGAGED_MS = 30 * 60 * 1_000
 """Cap of engaged time, of an event and of a page view."""
+SOURCE_COLUMNS = ("referrer", "utm_source", "utm_medium", "click_id", "source", "channel")
 UNCHANGED_COLUMNS = (
     *("seq", "property", "created_at", "event", "previous_visitor"),
-    *(column.name for column in STORED_COLUMNS if column.scope is not None),
+    *(column.name for column in STORED_COLUMNS if column.scope is not None and column.name not in SOURCE_COLUMNS),
 )
 AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device")
 
@@ -66,6 +68,7 @@ class AgentInfo(NamedTuple):
 
 def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     """Builds a row for each event of the batch, in the same order."""
+    batch = fill_click_ids(batch)
     agents = _map_unique(
         _dictionary_rows(batch, "user_agent", "automated", "property"),
         lambda key: _apply_automation_rule(
@@ -75,9 +78,10 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     pages = rules.canonical_pages(batch["property"], batch["page"])
     visitors = _visitors(batch, agents)
     bots = _bot_columns(batch, agents)
+    senders = _sender_columns(batch, agents, rules)
     return {
         **{name: batch[name] for name in UNCHANGED_COLUMNS},
-        **_sender_columns(batch, agents),
+        **senders,
         **bots,
         **_event_columns(batch, bots["is_bot"]),
         "page": pages,
@@ -90,25 +94,37 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
         "session": [None] * len(batch),
         "read_ms": [None] * len(batch),
         "read_depth": [None] * len(batch),
-        "data": _data(batch, pages),
+        "data": _data(batch, pages, {name: senders[name].dictionary for name in SOURCE_COLUMNS}),
     }
 
 
-def _sender_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
+def _sender_columns(batch: EventBatch, agents: Sequence[AgentInfo], rules: Rules) -> EventRows:
     """Builds the columns that depend on dictionary-encoded ones only, with the same codes."""
-    source_keys = _dictionary_rows(batch, "referrer", "utm_source", "utm_medium", "utm_campaign")
-    sources_and_channels = _map_unique(source_keys, lambda key: source_and_channel(*key))
-    sources, channels = zip(*sources_and_channels, strict=True) if sources_and_channels else ((), ())
     columns = {
         **{name: [getattr(agent, name) for agent in agents] for name in AGENT_COLUMNS},
-        "source": sources,
-        "channel": channels,
+        **_source_columns(batch, rules),
         "screen": [
             f"{width}×{height}" if width and height else None
             for width, height in _dictionary_rows(batch, "screen_width", "screen_height")
         ],
     }
     return {name: DictionaryColumn(batch.codes, values) for name, values in columns.items()}
+
+
+def _source_columns(batch: EventBatch, rules: Rules) -> dict[str, Sequence[Any]]:
+    """Builds the dictionaries of SOURCE_COLUMNS: external referrers, folded campaigns, sources and channels."""
+
+    def acquisition(key: tuple[Any, ...]) -> tuple[str | None, ...]:
+        property_number, hostname, sent_referrer, sent_source, sent_medium, campaign, click_id = key
+        referrer = rules.external_referrer(property_number, sent_referrer, hostname)
+        source, medium = sent_source and sent_source.lower(), sent_medium and sent_medium.lower()
+        return referrer, source, medium, click_id, *source_and_channel(referrer, source, medium, campaign, click_id)
+
+    keys = _dictionary_rows(
+        *(batch, "property", "hostname", "referrer", "utm_source", "utm_medium", "utm_campaign", "click_id")
+    )
+    columns = zip(*_map_unique(keys, acquisition), strict=True) if keys else [()] * len(SOURCE_COLUMNS)
+    return dict(zip(SOURCE_COLUMNS, columns, strict=True))
 
 
 def _bot_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
@@ -225,6 +241,18 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
     ]
 
 
+def fill_click_ids(batch: EventBatch) -> EventBatch:
+    """Moves click ids from `data` to their column, where storage has none: older events, and odd spellings."""
+    names = {}
+    rests = list(batch["rest"])
+    for index, rest in enumerate(rests):
+        data = _parse_object(rest) if rest and '"click_id"' in rest else {}
+        if name := click_id_name(data.pop("click_id", None)):
+            names[index] = {"click_id": name}
+            rests[index] = _to_json(data)
+    return batch.with_values({"rest": rests}, names) if names else batch
+
+
 def sort_by_time(batch: EventBatch) -> EventBatch:
     """Sorts a batch from the order of seq into that of (time, seq)."""
     timestamps_us = batch["created_at"]
@@ -281,22 +309,31 @@ def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | 
     )
 
 
-def _data(batch: EventBatch, pages: Sequence[str | None]) -> list[str | None]:
+_DISTORTED_KEYS = ("referrer", "utm_source", "utm_medium", "screen_width", "screen_height", "automated")
+
+
+def _data(batch: EventBatch, pages: Sequence[str | None], sources: Mapping[str, Sequence[Any]]) -> list[str | None]:
     """Builds the JSON of all sent values that no column holds exactly.
 
     These are keys without a column, and values that their column changes, such as a clamped number or a grouped page.
     """
-    agent_values = _dictionary_rows(batch, "screen_width", "screen_height", "automated")
-    is_distorted = [bool(width) is not bool(height) or bool(automated) for width, height, automated in agent_values]
+    sender_values = [
+        _distorted_values(*values)
+        for values in zip(
+            *(batch.dictionaries[name] for name in _DISTORTED_KEYS),
+            *(sources[name] for name in ("referrer", "utm_source", "utm_medium")),
+            strict=True,
+        )
+    ]
     columns = (batch[name] for name in ("rest", "event", "time_on_page", "scroll_depth", "page"))
     return [
         rest
         if (time_on_page is None or (event == "page_leave" and 0 <= time_on_page <= MAX_ENGAGED_MS))
         and (scroll_depth is None or 0 <= scroll_depth <= 100)
         and page == counted_page
-        and not is_distorted[code]
+        and not sender_values[code]
         else _with_original_values(
-            rest, event, time_on_page, scroll_depth, agent_values[code], page if page != counted_page else None
+            rest, event, time_on_page, scroll_depth, sender_values[code], page if page != counted_page else None
         )
         for rest, event, time_on_page, scroll_depth, page, counted_page, code in zip(
             *columns, pages, batch.codes, strict=True
@@ -304,26 +341,50 @@ def _data(batch: EventBatch, pages: Sequence[str | None]) -> list[str | None]:
     ]
 
 
+def _distorted_values(
+    referrer: str | None,
+    utm_source: str | None,
+    utm_medium: str | None,
+    width: int | None,
+    height: int | None,
+    automated: Any,
+    *counted: str | None,  # referrer, utm_source, utm_medium
+) -> dict[str, Any]:
+    """Returns the stored values of a sender that the warehouse's columns do not hold."""
+    values = {
+        **{
+            name: stored if stored != value else None
+            for name, stored, value in zip(
+                ("referrer", "utm_source", "utm_medium"), (referrer, utm_source, utm_medium), counted, strict=True
+            )
+        },
+        "screen_width": width if not height else None,
+        "screen_height": height if not width else None,
+        "automated": True if automated else None,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def _with_original_values(
     rest: str | None,
     event: str,
     time_on_page: int | None,
     scroll_depth: int | None,
-    agent_values: tuple[Any, ...],  # screen_width, screen_height, automated
+    sender_values: Mapping[str, Any],
     url: str | None,
 ) -> str | None:
-    width, height, automated = agent_values
-    original_values = {
+    values = {
         "time_on_page": time_on_page
         if event != "page_leave" or not 0 <= (time_on_page or 0) <= MAX_ENGAGED_MS
         else None,
         "scroll_depth": scroll_depth if not 0 <= (scroll_depth or 0) <= 100 else None,
-        "screen_width": width if not height else None,
-        "screen_height": height if not width else None,
-        "automated": True if automated else None,
+        **sender_values,
         "url": url,
     }
-    original_json = orjson.dumps({key: value for key, value in original_values.items() if value is not None}).decode()
+    # Where storage's column differs from what was sent, the sent value is in `rest` already.
+    sent = _parse_object(rest) if rest and any(f'"{key}":' in rest for key in values) else {}
+    original_values = {key: value for key, value in values.items() if value is not None and key not in sent}
+    original_json = orjson.dumps(original_values).decode()
     if original_json == "{}" or not rest or rest == "{}":
         return rest if original_json == "{}" else original_json
     return f"{original_json[:-1]},{rest[1:]}"
@@ -341,14 +402,25 @@ def _map_unique(keys: Sequence[Hashable], compute: Any) -> list[Any]:
 
 def _has_link_target(data: str | None) -> bool:
     """Returns True for the data of a click on a link, which prevents a bounce."""
-    try:
-        sent = orjson.loads(data or "{}")
-    except ValueError:  # orjson rejects integers over 64 bits
-        try:
-            sent = json.loads(data or "{}")
-        except (ValueError, RecursionError):
-            return False
-    if not isinstance(sent, dict):
-        return False
+    sent = _parse_object(data or "{}")
     target = sent.get("target")
     return bool(sent.get("href") or (isinstance(target, str) and _LINK_PATTERN.match(target)))
+
+
+def _to_json(value: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(value, separators=(",", ":"))
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    """Parses a JSON object; returns an empty one for anything else."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:  # orjson rejects integers over 64 bits
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}

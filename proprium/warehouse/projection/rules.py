@@ -13,10 +13,11 @@ from hashlib import blake2b
 from importlib import resources
 from itertools import compress
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
+from collector.acquisition import allows_host, is_ignored_referrer
 from proprium.storage.database import Database
 from proprium.storage.event_columns import EventBatch
 from proprium.storage.tables import Property
@@ -27,6 +28,7 @@ _FINGERPRINTED_MODULES = (
     "collector.user_agent",
     "collector.bots",
     "collector.acquisition",
+    "collector.campaign",
     "proprium.storage.stored_columns",
     "proprium.warehouse.projection.exclusions",
     "proprium.warehouse.projection.page_engagement",
@@ -37,11 +39,19 @@ _FINGERPRINTED_DATA = "collector.data"
 _FINGERPRINTED_PACKAGES = ("user-agents", "ua-parser")
 
 
+class ReferrerRules(NamedTuple):
+    """Hosts of a property whose pages are no referrers: its own ones, and ignored ones such as payment pages."""
+
+    own_hostnames: tuple[str, ...] = ()
+    ignored_hosts: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Rules:
     """The rules of all properties, by property number; properties with default rules are absent.
 
-    Whether automated browsers count as people, exclusions, session timeout and bounce threshold, and path patterns.
+    Whether automated browsers count as people, exclusions, session timeout and bounce threshold, path patterns, and
+    hosts that are no referrers.
     """
 
     counts_automated_by_property: dict[int, bool] = field(default_factory=dict)
@@ -49,6 +59,7 @@ class Rules:
     exclusions: dict[int, Exclusions] = field(default_factory=dict)
     session_rules_by_property: dict[int, SessionRules] = field(default_factory=dict)
     path_patterns: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    referrer_rules: dict[int, ReferrerRules] = field(default_factory=dict)
 
     def session_rules_of(self, property_number: int) -> SessionRules:
         return self.session_rules_by_property.get(property_number, DEFAULT_SESSION_RULES)
@@ -61,6 +72,15 @@ class Rules:
             page if page is None else canonical_page(self.path_patterns.get(property_number, ()), page)
             for property_number, page in zip(property_numbers, pages, strict=True)
         ]
+
+    def external_referrer(self, property_number: int, referrer: str | None, hostname: str | None) -> str | None:
+        """Returns the referrer's host; None for the page's own host and for hosts that the property does not count."""
+        if referrer is None or referrer == hostname:
+            return None
+        own_hostnames, ignored_hosts = self.referrer_rules.get(property_number, ReferrerRules())
+        if allows_host(own_hostnames, referrer) or is_ignored_referrer(ignored_hosts, referrer):
+            return None
+        return referrer
 
     def counts_automated_of(self, property_number: int) -> bool:
         return self.counts_automated_by_property.get(property_number, self.counts_automated)
@@ -94,6 +114,8 @@ _SELECT_RULES = select(
     _property_table.c.path_patterns,
     _property_table.c.session_gap_min,
     _property_table.c.bounce_s,
+    _property_table.c.hostnames,
+    _property_table.c.ignored_referrers,
 )
 
 
@@ -124,6 +146,11 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
             {number: rules for number, rules in exclusions.items() if rules != Exclusions()},
             {number: rules for number, rules in session_rules.items() if rules != DEFAULT_SESSION_RULES},
             {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns},
+            {
+                row.number: ReferrerRules(tuple(row.hostnames), tuple(row.ignored_referrers))
+                for row in rows
+                if row.hostnames or row.ignored_referrers
+            },
         )
 
     return read

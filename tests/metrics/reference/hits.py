@@ -32,6 +32,8 @@ class Rules:
     session_gap_min: int = 30
     bounce_s: int = 10
     path_patterns: tuple[str, ...] = ()  # the first that fits gives a page its name
+    hostnames: tuple[str, ...] = ()  # its own
+    ignored_referrers: tuple[str, ...] = ()  # with their subdomains
 
     def leave_out(self, event: Event) -> bool:
         return (
@@ -65,6 +67,17 @@ class Hit:
         path = (self.sent.page or "").split("?")[0]
         fitting = [pattern for pattern in self.rules.path_patterns if fnmatchcase(path, pattern)]
         return fitting[0] if fitting and self.sent.page is not None else self.sent.page
+
+    @property
+    def referrer(self) -> str | None:
+        """Own pages and those that the property ignores are no referrers."""
+        host, ignored = self.sent.referrer, self.rules.ignored_referrers
+        is_ignored = any(f".{host}".endswith(f".{name}") for name in ignored)
+        return None if host == self.sent.hostname or host in self.rules.hostnames or is_ignored else host
+
+    @property
+    def campaign(self) -> dict[str, str | None]:
+        return {name: (getattr(self.sent, name) or "").lower() or None for name in ("utm_source", "utm_medium")}
 
     @property
     def is_headless(self) -> bool:
@@ -136,8 +149,12 @@ class Hit:
         if dimension in Agent._fields:
             return getattr(self.agent, dimension)  # type: ignore[no-any-return]
         if dimension in {"source", "channel"}:
-            found = source_and_channel(sent.referrer, sent.utm_source, sent.utm_medium)
+            found = source_and_channel(self.referrer, *self.campaign.values(), sent.click_id)
             return found[dimension == "channel"]
+        if dimension in self.campaign:
+            return self.campaign[dimension]
+        if dimension == "referrer":
+            return self.referrer
         has_screen = sent.screen_width and sent.screen_height
         if dimension == "screen":
             return f"{sent.screen_width}×{sent.screen_height}" if has_screen else None

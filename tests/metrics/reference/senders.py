@@ -81,6 +81,7 @@ CAMPAIGNS = {  # utm_source, utm_medium → the name of the source, the channel
     ("linkedin", "paid-social"): ("LinkedIn", "Paid social"),
     ("partner", "affiliate"): ("partner", "Affiliates"),
 }
+ADVERTISED = {("gclid", None), ("gclid", "google.com")}  # a click id and where it is a paid click
 
 
 def agent_of(text: str) -> Agent:
@@ -94,9 +95,13 @@ def agent_of(text: str) -> Agent:
     return Agent(browser, platform, _device(text), None, None, False, *versions)
 
 
-def source_and_channel(referrer: str | None, utm_source: str | None, utm_medium: str | None) -> tuple[str | None, str]:
+def source_and_channel(
+    referrer: str | None, utm_source: str | None, utm_medium: str | None, click_id: str | None
+) -> tuple[str | None, str]:
     if utm_source:
         return CAMPAIGNS[utm_source, utm_medium or ""]
+    if (click_id, referrer) in ADVERTISED:
+        return "Google", "Paid search"
     if referrer is None:
         return None, "Direct"
     return SOURCES.get(referrer, (referrer, "Referral"))
