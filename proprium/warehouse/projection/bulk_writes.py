@@ -12,9 +12,12 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    FromClause,
+    Insert,
     Integer,
     MetaData,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -27,6 +30,7 @@ from proprium.warehouse import schema
 from proprium.warehouse.dialect import epoch_us
 from proprium.warehouse.engine import stage
 from proprium.warehouse.projection.event_rows import EventRows, session_hits
+from proprium.warehouse.projection.session_context import CONTEXT_GROUPS
 from proprium.warehouse.projection.sessionizer import (
     Session,
     SessionAssignment,
@@ -80,8 +84,39 @@ _staged_growth = Table(
 )
 
 _SESSION_COLUMNS = tuple(column.name for column in _session.columns if column.name not in schema.CONTEXT_COLUMNS)
-_staged_session = _staged_copy(_session, _SESSION_COLUMNS)
-"""New sessions, without the context columns, which are copied from their first hits' rows."""
+_CONTEXT_HITS = tuple(group.attribute for group in CONTEXT_GROUPS)
+_staged_session = Table(
+    "staged_session",
+    _staging_metadata,
+    *(Column(name, _session.c[name].type) for name in _SESSION_COLUMNS),
+    *(Column(name, BigInteger) for name in _CONTEXT_HITS),
+)
+"""New sessions, with the seqs of the hits from whose rows the context columns are copied."""
+_GROUPED_COLUMNS = {name: group.attribute for group in CONTEXT_GROUPS for name in group.columns}
+_FIRST_HIT_COLUMNS = tuple(name for name in schema.CONTEXT_COLUMNS if name not in _GROUPED_COLUMNS)
+
+
+def _insert_sessions_from(hit_table: Table, *, is_bounded: bool) -> Insert:
+    """Builds the insert of staged sessions with the context columns of their hits in `hit_table`.
+
+    Bounded by `first_seq` and `last_seq` of these hits, which lets the engine skip row groups.
+    """
+    hits = {name: hit_table.alias(name) for name in ("session", *_CONTEXT_HITS)}
+    joined: FromClause = _staged_session
+    for name, hit in hits.items():
+        is_hit = hit.c.seq == _staged_session.c[name]
+        if is_bounded:
+            is_hit &= hit.c.seq.between(bindparam("first_seq"), bindparam("last_seq"))
+        joined = joined.join(hit, is_hit, isouter=name != "session")
+    rows = select(
+        *(_staged_session.c[name] for name in _SESSION_COLUMNS),
+        *(hits[_GROUPED_COLUMNS.get(name, "session")].c[name] for name in schema.CONTEXT_COLUMNS),
+    ).select_from(joined)
+    return insert(_session).from_select([*_SESSION_COLUMNS, *schema.CONTEXT_COLUMNS], rows)
+
+
+_INSERT_NEW_SESSIONS = _insert_sessions_from(_staged_event, is_bounded=False)
+_INSERT_OLDER_SESSIONS = _insert_sessions_from(_event, is_bounded=True)
 
 _staged_left_out = _staged_copy(schema.left_out, schema.left_out.c.keys())
 _INSERT_LEFT_OUT = insert(schema.left_out).from_select(schema.left_out.c.keys(), select(_staged_left_out))
@@ -99,7 +134,7 @@ _UPDATE_ASSIGNMENTS = (
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
 _HIT_COLUMNS = (
     *("seq", "property", "created_at", "event", "visitor", "own_visitor", "previous_visitor", "session", "is_bot"),
-    *("is_custom", "is_view", "view_id", "page", "engaged_ms", "data"),
+    *("is_custom", "is_view", "view_id", "page", "engaged_ms", "context_bits", "data"),
 )
 _HIT_EXPRESSIONS = [
     epoch_us(_event.c[name]).label(name) if name == "created_at" else _event.c[name] for name in _HIT_COLUMNS
@@ -110,12 +145,12 @@ def add_rows(connection: Connection, rows: EventRows, sessions: Iterable[Session
     """Inserts new rows, with session columns filled in, and writes their sessions."""
     with stage(connection, _staged_event, rows):
         connection.execute(_INSERT_EVENTS)
-        _write_sessions(connection, sessions, _staged_event, set(rows["seq"]))
+        _write_sessions(connection, sessions, set(rows["seq"]))
 
 
 def write_sessions(connection: Connection, sessions: Iterable[Session]) -> None:
     """Writes sessions whose hits are all in the warehouse: inserts new sessions, updates stored ones."""
-    _write_sessions(connection, sessions, _event, ())
+    _write_sessions(connection, sessions, set())
 
 
 def add_excluded_rows(connection: Connection, rows: Mapping[str, Sequence[Any]]) -> None:
@@ -213,49 +248,48 @@ def _select_hits_by(visitor: Any) -> Any:
     )
 
 
-def _write_sessions(
-    connection: Connection, sessions: Iterable[Session], hit_table: Table, seqs: Collection[int]
-) -> None:
-    """Inserts new sessions and updates stored ones.
+def _write_sessions(connection: Connection, sessions: Iterable[Session], staged_seqs: set[int]) -> None:
+    """Inserts new sessions, updates stored ones, and replaces those that take columns from other hits than before.
 
-    `hit_table` holds the first hits that are listed in `seqs`; those of other new sessions are in the warehouse.
+    The hits with `staged_seqs` are in the staged batch, and all hits in the warehouse.
     """
     new_sessions: list[Session] = []
     older_sessions: list[Session] = []
     grown_sessions: list[Session] = []
     for session in sessions:
-        (grown_sessions if session.is_written else new_sessions if session.id in seqs else older_sessions).append(
-            session
-        )
-    _insert_sessions(connection, new_sessions, hit_table)
-    _insert_sessions(connection, older_sessions, _event)
+        if session.is_written and not session.has_new_context:
+            grown_sessions.append(session)
+        elif staged_seqs.issuperset(filter(None, _hits_of(session))):
+            new_sessions.append(session)
+        else:
+            older_sessions.append(session)
+    delete_sessions(connection, [session.id for session in older_sessions if session.is_written])
+    _insert_sessions(connection, new_sessions, _INSERT_NEW_SESSIONS)
+    hit_seqs = [seq for session in older_sessions for seq in _hits_of(session) if seq is not None]
+    bounds = {"first_seq": min(hit_seqs), "last_seq": max(hit_seqs)} if hit_seqs else None
+    _insert_sessions(connection, older_sessions, _INSERT_OLDER_SESSIONS, bounds)
     if grown_sessions:
         columns = _columns_of(grown_sessions, ("session", *_GROWING_COLUMNS))
         with stage(connection, _staged_growth, columns):
             connection.execute(_UPDATE_SESSIONS)
 
 
-def _insert_sessions(connection: Connection, sessions: Sequence[Session], hit_table: Table) -> None:
+def _insert_sessions(
+    connection: Connection, sessions: Sequence[Session], statement: Insert, bounds: Mapping[str, int] | None = None
+) -> None:
     if not sessions:
         return
-    columns = _columns_of(sessions, _SESSION_COLUMNS)
-    session_ids = [session.id for session in sessions]
-    context_columns = [hit_table.c[name] for name in schema.CONTEXT_COLUMNS]
-    # The bounds let the engine skip older row groups.
-    rows = select(_staged_session, *context_columns).join(
-        hit_table,
-        (hit_table.c.seq == _staged_session.c.session) & hit_table.c.seq.between(min(session_ids), max(session_ids)),
-    )
-    with stage(connection, _staged_session, columns):
-        connection.execute(insert(_session).from_select([*_SESSION_COLUMNS, *schema.CONTEXT_COLUMNS], rows))
+    with stage(connection, _staged_session, _columns_of(sessions, _staged_session.c.keys())):
+        connection.execute(statement, bounds)
     for session in sessions:
-        session.is_written = True
+        session.is_written, session.has_new_context = True, False
 
 
 def _columns_of(sessions: Sequence[Session], names: Sequence[str]) -> dict[str, list[Any]]:
     return {name: list(map(attrgetter(_ATTRIBUTE_BY_COLUMN.get(name, name)), sessions)) for name in names}
 
 
+_hits_of = attrgetter("id", *_CONTEXT_HITS)
 _ATTRIBUTE_BY_COLUMN = {
     "session": "id",
     "property": "property_number",
