@@ -107,7 +107,8 @@ EVENTS = SqlView(
 )
 SESSIONS = SqlView(
     "sessions",
-    "Sessions of humans; source, device and location are those of the first hit",
+    "Sessions of humans; source and UTM are those of the first page view, device and location of the first hit that"
+    " has them",
     (
         _PROPERTY_COLUMN,
         SqlColumn("session", "BIGINT", "Session id"),

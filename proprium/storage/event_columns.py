@@ -22,11 +22,14 @@ PLAIN_COLUMNS = tuple(column.name for column in _BATCH_COLUMNS if not column.is_
 
 
 class DictionaryColumn(Sequence[Any]):
-    """A dictionary-encoded column: a code for each row, which is the index of its value in `dictionary`."""
+    """A dictionary-encoded column: a code for each row, which is the index of its value in `dictionary`.
+
+    Columns to be staged in the warehouse may have codes that are None, for NULL.
+    """
 
     __slots__ = ("codes", "dictionary")
 
-    def __init__(self, codes: Sequence[int], dictionary: Sequence[Any]) -> None:
+    def __init__(self, codes: Sequence[Any], dictionary: Sequence[Any]) -> None:
         self.codes = codes
         self.dictionary = dictionary
 

@@ -19,7 +19,7 @@ class WarehouseScope(Enum):
     """Which rows of the warehouse have a column, with the stored value unchanged."""
 
     EVENT = auto()
-    SESSION = auto()  # events, and sessions, which copy it from their first hit
+    SESSION = auto()  # events, and sessions, which copy it from one of their hits
 
 
 @dataclass(frozen=True)

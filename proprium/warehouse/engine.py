@@ -82,7 +82,8 @@ class Engine(Protocol):
         """Makes in-memory columns readable as `table` on this connection, inside the block.
 
         All columns have equal length. A column is a sequence of values, or dictionary-encoded: an object with
-        `dictionary` (distinct values) and `codes` (each row's index into it). Times are integer microseconds.
+        `dictionary` (distinct values) and `codes` (each row's index into it; None: NULL). Times are integer
+        microseconds.
         """
 
     def batches(self, connection: Connection, statement: Select[Any]) -> Any:

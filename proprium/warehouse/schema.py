@@ -26,7 +26,7 @@ _DERIVED_CONTEXT = {
 
 
 def _context_columns() -> Iterator[Column[object]]:
-    """Yields the columns that a session copies from its first hit, named alike in both."""
+    """Yields the columns that a session copies from its hits (projection.session_context), named alike in both."""
     for column in columns_in(WarehouseScope.SESSION):
         yield Column(column.name, column.type)
         for name in _DERIVED_CONTEXT.get(column.name, ()):
@@ -46,6 +46,7 @@ event = Table(
     Column("own_visitor", BigInteger),  # storage's visitor where `visitor` differs (another day's, or NULL); else NULL
     Column("previous_visitor", BigInteger),
     Column("session", BigInteger),  # the seq of its first hit; NULL: no visitor, or a bot
+    Column("context_bits", SmallInteger, nullable=False),  # projection.session_context: what its session may copy
     Column("is_bot", Boolean, nullable=False),
     Column("bot_name", String),
     Column("bot_category", String),  # bots only

@@ -66,7 +66,7 @@ steps = few(
 visitors = few([*["ada"] * 4, *["dee by day"] * 4, "bob", "eve by day", None])
 EVERYBODY = frozenset({"ada", "bob", "dee by day", "eve by day"})
 kinds = few([*["page_view"] * 4, "page_leave", "page_leave", "session_start", "click", "scroll", "signup", "paid"])
-agents = few([*[CHROME] * 7, IPHONE, IPHONE, IPAD, GOOGLEBOT, HEADLESS, CURL])
+agents = few([*[CHROME] * 7, IPHONE, IPHONE, IPAD, GOOGLEBOT, HEADLESS, CURL, CURL, ""])
 sources = few(
     [
         {},
@@ -124,7 +124,8 @@ hits = st.fixed_dictionaries(
         "engaged_ms": few([None, -5, 0, 900, 900, 1_000, 9_999, 10_000, 1_000_000, 2_000_000]),
         "depth": few([None, None, 0, 25, 75, 100]),
         "details": details,
-        "is_moved": few([False] * 7 + [True]),  # another device, another place: a session is its first hit's
+        "is_moved": few([False] * 7 + [True]),  # another device, another place
+        "untold": st.sets(st.integers(0, 3), max_size=3),  # which parts of its sender the hit does not tell
         "title": few([None, "Home", "ÄRGER"]),
         "automated": few([False] * 15 + [True]),
     }
@@ -199,8 +200,8 @@ def _events(drawn: list[dict[str, Any]], zone: ZoneInfo, with_ids: frozenset[str
         visitor = hit["visitor"]
         view_id = _view_id(hit, len(events), events) if visitor in with_ids else None
         told = _reported(hit)
-        for part in hit["sender"]:
-            told |= part
+        for number, part in enumerate(hit["sender"]):
+            told |= {} if number in hit["untold"] else part
         told |= {"view_id": view_id, "title": hit["title"], "automated": hit["automated"], "user_agent": hit["agent"]}
         event = an_event(visitor, hit["at"], hit["page"], hit["event"], data={**hit["details"], "who": visitor}, **told)
         events.append(_by_day(event, visitor, zone) if visitor and "by day" in visitor else event)

@@ -14,7 +14,7 @@ from proprium.metrics.query.filters import parse_filter
 from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Dimension, LiveVisitors
 from tests.metrics.conftest import Past
-from tests.support.builders import IPHONE, an_event
+from tests.support.builders import CURL, IPHONE, an_event
 
 BOTH = "from=2026-11-01&to=2026-11-02"
 
@@ -63,8 +63,10 @@ def test_without_a_cookie_visitors_of_several_days_are_the_sum_of_each_days(past
     assert past.totals(BOTH).visitors == 2
 
 
-def test_a_sessions_source_is_that_of_its_first_hit(past: Past) -> None:
+def test_a_sessions_source_is_that_of_its_first_page_view_and_its_device_that_of_its_first_browser(past: Past) -> None:
     past.append(
+        an_event(at="08:59", event="order", user_agent=CURL, country="US"),  # by the site's back end
+        an_event(at="08:59:59", event="session_start", referrer="bing.com", country="DE"),
         an_event(referrer="google.com", country="DE", utm_campaign="spring"),
         an_event(at="09:05", referrer="bing.com", country="FR", utm_campaign="autumn", user_agent=IPHONE, page="/b"),
     )

@@ -32,7 +32,7 @@ def test_a_visit_from_before_the_period_counts_when_its_matching_hit_is_inside(p
     assert past.totals("period=today&filter=page:is:/").sessions == 0
 
 
-def test_source_and_place_are_those_of_the_visits_first_hit(past: Past) -> None:
+def test_source_and_place_are_those_of_the_visits_first_page_view(past: Past) -> None:
     past.append(
         an_event(at="09:00", page="/", referrer="google.com", country="DE"),
         an_event(at="09:05", page="/b", country="AT"),  # the same visit, over another network
@@ -41,6 +41,13 @@ def test_source_and_place_are_those_of_the_visits_first_hit(past: Past) -> None:
     assert past.totals("period=today&filter=country:is:DE").page_views == 2
     assert past.totals("period=today&filter=country:is:AT").page_views == 0
     assert past.top(Dimension.COUNTRY) == [("DE", 1)]
+
+
+def test_a_visitor_who_travels_is_one_visitor_with_a_place_for_each_visit(past: Past) -> None:
+    """C26_roaming_visitor: three visits of a day from three countries."""
+    past.append(*(an_event("roam", at=f"1{hour}:00", country=code) for hour, code in ((0, "DE"), (2, "US"), (4, "CZ"))))
+    assert (past.totals().visitors, past.totals().sessions) == (1, 3)
+    assert past.top(Dimension.COUNTRY) == [("CZ", 1), ("DE", 1), ("US", 1)]
 
 
 def test_a_visits_source_holds_when_it_began_before_the_period(past: Past) -> None:

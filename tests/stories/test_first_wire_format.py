@@ -48,14 +48,20 @@ def test_the_seeds_tag_and_wire_format_are_stored_and_counted(browser: Browser, 
     assert re.search(r"Visitors\W+2\b", text), text  # the browser's, and 42 whichever way it was written
     assert re.search(r"Page views\W+3\b", text), text
     assert re.search(r"Clicks\W+1\b", text), text
+    channels = text.partition("## Channels")[2].partition("\n## ")[0]
+    assert re.search(r"Email\W+1\b", channels), text  # of 42, whose session_start knew the referrer alone
+    assert "search" not in channels, text
 
 
 def as_the_seed_sent(property_id: str) -> list[dict[str, Any]]:
-    """No id, no hostname, no view_id; the text of clicks; a user that is a number first and a text later."""
-    page = {"url": "/shop", "title": "Shop", "referrer": "", "screen_width": 1280, "screen_height": 800}
+    """No id, no hostname, no view_id; the text of clicks; a user that is a number first and a text later. The campaign
+    stands on the page view alone, which is a request of its own.
+    """
+    page = {"url": "/shop", "title": "Shop", "referrer": "https://www.google.com/", "screen_width": 1280}
+    campaign = {"utm_source": "newsletter", "utm_medium": "email", "utm_campaign": "spring"}
     events: list[tuple[str, dict[str, Any] | None]] = [
         ("session_start", {**page, "user_id": 42, "utm_source": "undefined"}),
-        ("page_view", {**page, "user_id": 42}),
+        ("page_view", {**page, **campaign, "user_id": 42}),
         ("click", {"user_id": 42, "url": "/shop", "text": "Buy now", "x": 1, "y": 2}),
         ("page_view", {**page, "user_id": "42", "url": "/basket"}),
         ("page_leave", {"user_id": "42", "url": "/basket", "time_on_page": 5_000}),

@@ -16,6 +16,8 @@ from tests.support.feed import FeedEvent
 MINUTE = 60_000_000
 SAME_NAMES = set(FeedEvent._fields) & set(Event.__annotations__) - {"created_at", "identity", "automated"}
 
+CONTEXT = ("referrer", "utm_campaign", "channel", "country", "language", "hostname", "screen", "device")
+
 Facts = tuple[object, ...]
 
 
@@ -65,7 +67,7 @@ def facts(session: Session) -> Facts:
         *(len(hits), len(views), sum(hit.is_custom for hit in hits), sum(hit.is_link_click for hit in hits)),
         sum(hit.engaged_ms for hit in hits),
         session.is_bounce,
-        *(session.told("entry_page"), session.told("exit_page"), session.told("referrer"), session.told("country")),
+        *(session.told("entry_page"), session.told("exit_page"), *(session.told(name) for name in CONTEXT)),
     )
 
 

@@ -19,7 +19,7 @@ from proprium.warehouse.projection.exclusions import Exclusions
 from proprium.warehouse.projection.rules import Rules
 from proprium.warehouse.warehouse import Warehouse
 from tests.metrics.reference.hits import Rules as PlainRules
-from tests.support.builders import CHROME, CURL
+from tests.support.builders import CHROME, CURL, IPHONE
 from tests.support.feed import FeedEvent
 from tests.warehouse.reference import MINUTE, read_by_reference, side_by_side, told_by_reference
 
@@ -36,24 +36,34 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
     at, made = NOON, []
     for _ in range(draw(st.integers(1, 25))):
         at += draw(st.one_of(steps, steps, steps, rare))
-        kind = draw(st.sampled_from(["page_view", "page_view", "page_leave", "click", "signup", "scroll"]))
+        kinds = ["page_view", "page_view", "session_start", "page_leave", "click", "signup", "scroll"]
+        kind = draw(st.sampled_from(kinds))
+        width, campaign = draw(st.sampled_from([None, 1280])), draw(st.sampled_from([None, None, "spring", "autumn"]))
         made.append(
             {
                 "property": draw(st.sampled_from([1, 1, 1, 2])),
                 "event": kind,
                 "created_at": at,
-                "identity": 2,
+                "identity": draw(st.sampled_from([2, 2, 2, 1])),
                 "visitor": draw(st.sampled_from([1, 1, 2, 3, None])),
                 "previous_visitor": draw(st.sampled_from([None, None, None, 1, 2])),
                 "page": draw(st.sampled_from(["/", "/a"])),
                 "view_id": draw(st.sampled_from([None, None, "v", "v", "w"])),
-                "referrer": draw(st.sampled_from([None, "google.com"])),
-                "country": draw(st.sampled_from(["DE", "FR"])),
+                "referrer": draw(st.sampled_from([None, None, "google.com"])),
+                "utm_source": campaign and "newsletter",
+                "utm_medium": campaign and "email",
+                "utm_campaign": campaign,
+                "country": draw(st.sampled_from([None, "DE", "FR"])),
+                "language": draw(st.sampled_from([None, "de", "en"])),
+                "hostname": draw(st.sampled_from([None, "example.com", "example.org"])),
+                "screen_width": width,
+                "screen_height": width,
                 "time_on_page": draw(st.sampled_from([None, 9_999, 10_000])) if kind == "page_leave" else None,
                 "scroll_depth": draw(st.sampled_from([None, 0, 25, 75])) if kind in ("page_leave", "scroll") else None,
                 "rest": '{"href": "x"}' if kind == "click" and draw(st.booleans()) else None,
                 "automated": draw(st.sampled_from([0, 0, 0, 1])),
-                "user_agent": draw(st.sampled_from([CHROME, CHROME, CHROME, CURL])),  # a server's, by nobody
+                # CURL: a server's, by nobody where it names no visitor
+                "user_agent": draw(st.sampled_from([CHROME, CHROME, CHROME, IPHONE, CURL, ""])),
             }
         )
     order = draw(st.one_of(st.just(range(len(made))), st.permutations(range(len(made)))))
@@ -173,7 +183,8 @@ def told(warehouse: Warehouse) -> list[tuple[Any, ...]]:
             select(
                 *(s.session, s.property, s.visitor, epoch_us(s.started_at), epoch_us(s.ended_at)),
                 *(s.hits, s.views, s.custom_events, s.link_clicks, s.engaged_ms, s.is_bounce),
-                *(s.entry_page, s.exit_page, s.referrer, s.country),
+                *(s.entry_page, s.exit_page, s.referrer, s.utm_campaign, s.channel, s.country),
+                *(s.language, s.hostname, s.screen, s.device),
             ).order_by(s.session)
         )
         return [tuple(row) for row in rows]

@@ -56,7 +56,7 @@ def test_a_page_leave_is_activity(warehouse: FilledWarehouse):
     assert one.engaged_ms == 60_000
 
 
-def test_the_first_hit_decides_where_a_session_came_from(warehouse: FilledWarehouse):
+def test_the_first_page_view_decides_where_a_session_came_from(warehouse: FilledWarehouse):
     warehouse.append([an_event(at="09:05", utm_source="newsletter", utm_medium="email", country="FR")])
     warehouse.append([an_event(at="09:00", referrer="google.com", country="DE")])  # came late, was first
     (one,) = sessions(warehouse)

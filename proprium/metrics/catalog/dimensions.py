@@ -35,7 +35,7 @@ class Scope(StrEnum):
     """What a dimension's value belongs to."""
 
     HIT = "hit"
-    SESSION = "session"  # the value of the session's first hit
+    SESSION = "session"  # the value of the session, which it has from one of its hits
     BOT = "bot"  # a hit of a bot
 
 
@@ -520,6 +520,6 @@ def _filterable(scope: Scope) -> tuple[str, ...]:
 HIT_DIMENSIONS = _filterable(Scope.HIT)
 """Filters on these, and on data.<key>, select hits; a session counts when one of its hits matches."""
 SESSION_DIMENSIONS = _filterable(Scope.SESSION)
-"""Filters on these apply to the session, which takes them from its first hit."""
+"""Filters on these apply to the session, which has each from one of its hits (projection.session_context)."""
 REPORT_DIMENSIONS = tuple(dimension for dimension in Dimension if dimension.spec.report_name)
 """Dimensions with a table in reports, in their order."""

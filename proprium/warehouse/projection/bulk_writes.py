@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -23,10 +24,12 @@ from sqlalchemy import (
     update,
 )
 
+from proprium.storage.event_columns import DictionaryColumn
 from proprium.warehouse import schema
 from proprium.warehouse.dialect import epoch_us
 from proprium.warehouse.engine import stage
 from proprium.warehouse.projection.event_rows import EventRows, session_hits
+from proprium.warehouse.projection.session_context import CONTEXT_GROUPS
 from proprium.warehouse.projection.sessionizer import (
     Session,
     SessionAssignment,
@@ -80,11 +83,19 @@ _staged_growth = Table(
 )
 
 _SESSION_COLUMNS = tuple(column.name for column in _session.columns if column.name not in schema.CONTEXT_COLUMNS)
-_staged_session = _staged_copy(_session, _SESSION_COLUMNS)
-"""New sessions, without the context columns, which are copied from their first hits' rows."""
+_staged_session = _staged_copy(_session, _session.c.keys())
+_GROUPED_COLUMNS = {name for group in CONTEXT_GROUPS for name in group.columns}
+_FIRST_HIT_COLUMNS = tuple(name for name in schema.CONTEXT_COLUMNS if name not in _GROUPED_COLUMNS)
+_COLUMNS_BY_HIT = {"id": _FIRST_HIT_COLUMNS, **{group.attribute: group.columns for group in CONTEXT_GROUPS}}
+"""Context columns by the attribute of Session that is the seq of the hit from whose row they are copied."""
 
 _staged_left_out = _staged_copy(schema.left_out, schema.left_out.c.keys())
 _INSERT_LEFT_OUT = insert(schema.left_out).from_select(schema.left_out.c.keys(), select(_staged_left_out))
+_INSERT_SESSIONS = insert(_session).from_select(_session.c.keys(), select(_staged_session))
+_SELECT_CONTEXT = select(_event.c.seq, *(_event.c[name] for name in schema.CONTEXT_COLUMNS)).where(
+    _event.c.seq.in_(select(_staged_id.c.id)),
+    _event.c.seq.between(bindparam("first_seq"), bindparam("last_seq")),  # lets the engine skip row groups
+)
 _INSERT_EVENTS = insert(_event).from_select([c.name for c in _event.columns], select(_staged_event))
 _UPDATE_SESSIONS = (
     update(_session)
@@ -99,7 +110,7 @@ _UPDATE_ASSIGNMENTS = (
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
 _HIT_COLUMNS = (
     *("seq", "property", "created_at", "event", "visitor", "own_visitor", "previous_visitor", "session", "is_bot"),
-    *("is_custom", "is_view", "view_id", "page", "engaged_ms", "data"),
+    *("is_custom", "is_view", "view_id", "page", "engaged_ms", "context_bits", "data"),
 )
 _HIT_EXPRESSIONS = [
     epoch_us(_event.c[name]).label(name) if name == "created_at" else _event.c[name] for name in _HIT_COLUMNS
@@ -110,12 +121,12 @@ def add_rows(connection: Connection, rows: EventRows, sessions: Iterable[Session
     """Inserts new rows, with session columns filled in, and writes their sessions."""
     with stage(connection, _staged_event, rows):
         connection.execute(_INSERT_EVENTS)
-        _write_sessions(connection, sessions, _staged_event, set(rows["seq"]))
+        _write_sessions(connection, sessions, rows)
 
 
 def write_sessions(connection: Connection, sessions: Iterable[Session]) -> None:
     """Writes sessions whose hits are all in the warehouse: inserts new sessions, updates stored ones."""
-    _write_sessions(connection, sessions, _event, ())
+    _write_sessions(connection, sessions, {"seq": ()})
 
 
 def add_excluded_rows(connection: Connection, rows: Mapping[str, Sequence[Any]]) -> None:
@@ -213,49 +224,77 @@ def _select_hits_by(visitor: Any) -> Any:
     )
 
 
-def _write_sessions(
-    connection: Connection, sessions: Iterable[Session], hit_table: Table, seqs: Collection[int]
-) -> None:
-    """Inserts new sessions and updates stored ones.
+def _write_sessions(connection: Connection, sessions: Iterable[Session], new_rows: EventRows) -> None:
+    """Inserts new sessions, updates stored ones, and replaces those that copy columns from other hits than before.
 
-    `hit_table` holds the first hits that are listed in `seqs`; those of other new sessions are in the warehouse.
+    `new_rows` are in the warehouse already, as all hits are.
     """
+    index_by_seq = {seq: index for index, seq in enumerate(new_rows["seq"])}
     new_sessions: list[Session] = []
     older_sessions: list[Session] = []
     grown_sessions: list[Session] = []
     for session in sessions:
-        (grown_sessions if session.is_written else new_sessions if session.id in seqs else older_sessions).append(
-            session
-        )
-    _insert_sessions(connection, new_sessions, hit_table)
-    _insert_sessions(connection, older_sessions, _event)
+        if session.is_written and not session.has_new_context:
+            grown_sessions.append(session)
+        elif index_by_seq.keys() >= set(filter(None, _hits_of(session))):
+            new_sessions.append(session)
+        else:
+            older_sessions.append(session)
+    delete_sessions(connection, [session.id for session in older_sessions if session.is_written])
+    _insert_sessions(connection, new_sessions, _copy_context(new_sessions, new_rows, index_by_seq))
+    _insert_sessions(connection, older_sessions, _read_context(connection, older_sessions))
     if grown_sessions:
         columns = _columns_of(grown_sessions, ("session", *_GROWING_COLUMNS))
         with stage(connection, _staged_growth, columns):
             connection.execute(_UPDATE_SESSIONS)
 
 
-def _insert_sessions(connection: Connection, sessions: Sequence[Session], hit_table: Table) -> None:
+def _insert_sessions(connection: Connection, sessions: Sequence[Session], context_columns: Mapping[str, Any]) -> None:
     if not sessions:
         return
-    columns = _columns_of(sessions, _SESSION_COLUMNS)
-    session_ids = [session.id for session in sessions]
-    context_columns = [hit_table.c[name] for name in schema.CONTEXT_COLUMNS]
-    # The bounds let the engine skip older row groups.
-    rows = select(_staged_session, *context_columns).join(
-        hit_table,
-        (hit_table.c.seq == _staged_session.c.session) & hit_table.c.seq.between(min(session_ids), max(session_ids)),
-    )
-    with stage(connection, _staged_session, columns):
-        connection.execute(insert(_session).from_select([*_SESSION_COLUMNS, *schema.CONTEXT_COLUMNS], rows))
+    with stage(connection, _staged_session, {**_columns_of(sessions, _SESSION_COLUMNS), **context_columns}):
+        connection.execute(_INSERT_SESSIONS)
     for session in sessions:
-        session.is_written = True
+        session.is_written, session.has_new_context = True, False
+
+
+def _copy_context(
+    sessions: Sequence[Session], rows: EventRows, index_by_seq: Mapping[int, int]
+) -> Mapping[str, DictionaryColumn]:
+    """Copies the context columns of sessions from the rows of their hits, with the dictionaries of these."""
+    columns: dict[str, DictionaryColumn] = {}
+    for attribute, names in _COLUMNS_BY_HIT.items() if sessions else ():
+        indexes = [None if seq is None else index_by_seq[seq] for seq in map(attrgetter(attribute), sessions)]
+        session_codes_by_id: dict[int, list[int | None]] = {}  # the columns share their codes
+        for name in names:
+            codes, dictionary = rows[name].codes, rows[name].dictionary
+            if (session_codes := session_codes_by_id.get(id(codes))) is None:
+                session_codes = [None if index is None else codes[index] for index in indexes]
+                session_codes_by_id[id(codes)] = session_codes
+            columns[name] = DictionaryColumn(session_codes, dictionary)
+    return columns
+
+
+def _read_context(connection: Connection, sessions: Sequence[Session]) -> Mapping[str, list[Any]]:
+    """Reads the context columns of sessions from the rows of their hits in the warehouse."""
+    seqs = {seq for session in sessions for seq in _hits_of(session) if seq is not None}
+    if not seqs:
+        return {}
+    with stage(connection, _staged_id, {"id": list(seqs)}):
+        rows = connection.execute(_SELECT_CONTEXT, {"first_seq": min(seqs), "last_seq": max(seqs)}).mappings()
+        row_by_seq = {row["seq"]: row for row in rows}
+    return {
+        name: [None if seq is None else row_by_seq[seq][name] for seq in map(attrgetter(attribute), sessions)]
+        for attribute, names in _COLUMNS_BY_HIT.items()
+        for name in names
+    }
 
 
 def _columns_of(sessions: Sequence[Session], names: Sequence[str]) -> dict[str, list[Any]]:
     return {name: list(map(attrgetter(_ATTRIBUTE_BY_COLUMN.get(name, name)), sessions)) for name in names}
 
 
+_hits_of = attrgetter(*_COLUMNS_BY_HIT)
 _ATTRIBUTE_BY_COLUMN = {
     "session": "id",
     "property": "property_number",

@@ -160,7 +160,7 @@ class Projection:
         open_sessions = OpenSessions(session_rules, complete_since_us=since_us)
         recomputed = recompute(connection, windows, self.rules.session_rules_of)
         for session in recomputed.sessions:
-            session.is_written = True
+            session.is_written, session.has_new_context = True, False
         open_sessions.merge(recomputed)
         return open_sessions
 

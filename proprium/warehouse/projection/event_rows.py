@@ -23,6 +23,16 @@ from collector.user_agent import classify
 from proprium.storage.event_columns import DictionaryColumn, EventBatch
 from proprium.storage.stored_columns import STORED_COLUMNS
 from proprium.warehouse.projection.rules import Rules
+from proprium.warehouse.projection.session_context import (
+    ACQUISITION,
+    ACQUISITION_COLUMNS,
+    AGENT,
+    FALLBACK_SHIFT,
+    HOSTNAME,
+    LANGUAGE,
+    LOCATION,
+    SCREEN,
+)
 from proprium.warehouse.projection.sessionizer import (
     CUSTOM,
     LINK_CLICK,
@@ -91,6 +101,7 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
             stored_visitor if visitor is None else None
             for stored_visitor, visitor in zip(batch["visitor"], visitors, strict=True)
         ],
+        "context_bits": DictionaryColumn(batch.codes, _context_bits(batch, agents, senders)),
         "session": [None] * len(batch),
         "read_ms": [None] * len(batch),
         "read_depth": [None] * len(batch),
@@ -125,6 +136,31 @@ def _source_columns(batch: EventBatch, rules: Rules) -> dict[str, Sequence[Any]]
     )
     columns = zip(*_map_unique(keys, acquisition), strict=True) if keys else [()] * len(SOURCE_COLUMNS)
     return dict(zip(SOURCE_COLUMNS, columns, strict=True))
+
+
+def _context_bits(batch: EventBatch, agents: Sequence[AgentInfo], senders: EventRows) -> list[int]:
+    """Returns for each code the groups of session columns in which its hits have a value."""
+    acquisition_columns = (
+        senders[name].dictionary if name in senders else batch.dictionaries[name] for name in ACQUISITION_COLUMNS
+    )
+    context_bits = []
+    for agent, acquisition, user_agent, country, region, city, width, height, language, hostname in zip(
+        agents,
+        zip(*acquisition_columns, strict=True),
+        *(batch.dictionaries[name] for name in ("user_agent", "country", "region", "city")),
+        *(batch.dictionaries[name] for name in ("screen_width", "screen_height", "language", "hostname")),
+        strict=True,
+    ):
+        bits = HOSTNAME if hostname else 0
+        if not agent.is_library or not user_agent:
+            bits |= AGENT if agent.browser or agent.platform or agent.device else 0
+            bits |= LOCATION if country or region or city else 0
+            bits |= SCREEN if width and height else 0
+            bits |= LANGUAGE if language else 0
+        if not agent.browser:  # an app, an import, or a back end
+            bits <<= FALLBACK_SHIFT
+        context_bits.append(bits | ACQUISITION if any(acquisition) else bits)
+    return context_bits
 
 
 def _bot_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
@@ -197,6 +233,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
         "page",
         "view_id",
         "engaged_ms",
+        "context_bits",
         "is_bot",
     )
     rules_by_property = {
@@ -223,6 +260,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
             page,
             view_id is not None,
             engaged_ms or 0,
+            context_bits,
             rules_by_property[property_number],
         )
         for index, (
@@ -235,6 +273,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
             page,
             view_id,
             engaged_ms,
+            context_bits,
             is_bot,
         ) in enumerate(values)
         if visitor is not None and not is_bot

@@ -33,6 +33,7 @@ _FINGERPRINTED_MODULES = (
     "proprium.warehouse.projection.exclusions",
     "proprium.warehouse.projection.page_engagement",
     "proprium.warehouse.projection.event_rows",
+    "proprium.warehouse.projection.session_context",
     "proprium.warehouse.projection.sessionizer",
 )
 _FINGERPRINTED_DATA = "collector.data"

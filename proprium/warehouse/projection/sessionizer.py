@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from proprium.warehouse.projection.session_context import ACQUISITION, SessionContext
+
 SECOND_US = 1_000_000  # all times in this module are in microseconds
 DEFAULT_SESSION_GAP_US = 30 * 60 * SECOND_US
 """Session timeout: hits of one visitor further apart belong to two sessions."""
@@ -40,7 +42,7 @@ SessionRulesLookup = Callable[[int], SessionRules]
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class Session(SessionContext):
     """A session to which hits are still added."""
 
     id: int  # the seq of its first hit
@@ -86,11 +88,15 @@ class Session:
         self.ended_us, self.last_seq, self.last_visitor = hit.timestamp_us, hit.seq, hit.visitor
         self.hits += 1
         self.engaged_ms += hit.engaged_ms
+        if new_bits := hit.context_bits & self.missing_bits:
+            self.add_context(hit.seq, new_bits)
         if hit.kind == VIEW:
             hit.is_view = not self._is_duplicate_view(hit)
             if hit.is_view:
                 if not self.views:
                     self.entry_page = hit.page
+                    has_acquisition = hit.context_bits & ACQUISITION != 0
+                    self.add_first_view(hit.seq, hit.timestamp_us, has_acquisition=has_acquisition)
                 self.views += 1
                 self.exit_page, self.exit_view = hit.page, hit.seq
         elif hit.kind == CUSTOM:
@@ -99,6 +105,8 @@ class Session:
             self.link_clicks += 1
         elif hit.kind == SESSION_START:
             self.is_new = True
+            if hit.context_bits & ACQUISITION:
+                self.add_session_start(hit.seq, hit.timestamp_us)
         hit.session = self
 
     def _is_duplicate_view(self, hit: SessionHit) -> bool:
@@ -131,7 +139,7 @@ class SessionHit:
     """
 
     __slots__ = (
-        *("engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "page", "previous_visitor"),
+        *("context_bits", "engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "page", "previous_visitor"),
         *("property_number", "seq", "session", "session_rules", "stored_assignment", "timestamp_us", "visitor"),
     )
 
@@ -147,6 +155,7 @@ class SessionHit:
         page: str | None,
         has_view_id: bool,
         engaged_ms: int,
+        context_bits: int,  # of session_context: the values that it has for its session
         session_rules: SessionRules,
         stored_assignment: SessionAssignment | None = None,  # None: not in the warehouse yet
     ) -> None:
@@ -160,6 +169,7 @@ class SessionHit:
         self.page = page
         self.has_view_id = has_view_id
         self.engaged_ms = engaged_ms
+        self.context_bits = context_bits
         self.session_rules = session_rules
         self.stored_assignment = stored_assignment
         self.key: VisitorKey = (property_number, visitor)
@@ -189,7 +199,7 @@ def assign_to_session(latest_sessions: dict[VisitorKey, Session], hit: SessionHi
             if candidate and candidate.last_visitor == hit.previous_visitor and candidate.accepts(hit):
                 session = candidate
         if session is None:
-            session = Session(hit.seq, hit.property_number, hit.visitor, hit.timestamp_us, hit.session_rules)
+            session = Session(hit.seq, *key, hit.timestamp_us, hit.session_rules, acquisition_hit=hit.seq)
             if previous_session is not None:
                 # A view and its duplicate may fall on both sides of the 24-hour limit.
                 session.recent_view_us_by_path = previous_session.recent_view_us_by_path

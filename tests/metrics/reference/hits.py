@@ -108,6 +108,11 @@ class Hit:
         return "headless" if self.is_headless else self.agent.bot_category
 
     @property
+    def is_back_end(self) -> bool:
+        """An HTTP library that names itself. What names no User-Agent may be an import of what browsers did."""
+        return self.agent.is_library and self.sent.user_agent != ""
+
+    @property
     def own_visitor(self) -> int | None:
         """As the hit itself says. A program's hit that does not say for whom it speaks is nobody's."""
         if self.sent.identity is Identity.NONE or (self.agent.is_library and self.sent.identity is Identity.DAILY):

@@ -10,6 +10,14 @@ from datetime import datetime, timedelta
 from collector.event import Identity
 from tests.metrics.reference.hits import Hit, Rules
 
+ACQUISITION = ("referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+TOLD_TOGETHER: list[set[str]] = [
+    {"browser", "browser_version", "platform", "platform_version", "device"},
+    {"country", "region", "city"},
+    {"screen", "screen_class"},
+    {"language"},
+    {"hostname"},
+]
 LONGEST = timedelta(hours=24)
 DOUBLE = timedelta(seconds=1)
 LONGEST_TOLD = timedelta(hours=24)
@@ -47,14 +55,38 @@ class Session:
         return len(self.views) == 1 and engaged_ms < 1_000 * self.rules.bounce_s and not did_something
 
     def told(self, dimension: str) -> str | None:
-        """Entry and exit page are the first and last page view's; everything else is the first hit's."""
+        """Entry and exit page are the first and last page view's. A place is told whole, and so is a User-Agent."""
         if dimension == "entry_page":
             return self.views[0].page if self.views else None
         if dimension == "visitor_kind":
             return self._kind()
         if dimension == "exit_page":
             return self.views[-1].page if self.views else None
-        return self.hits[0].told(dimension)
+        if dimension in {*ACQUISITION, "source", "channel"}:
+            return self._came_by().told(dimension)
+        [together] = [names for names in TOLD_TOGETHER if dimension in names]
+        hit = self._first_that_tells(together)
+        return hit.told(dimension) if hit else None
+
+    def _came_by(self) -> Hit:
+        """The first page view; where that carries no source, the session_start before it, which has the same time at
+        most. Without a page view: the first hit that carries any.
+        """
+        carrying = [hit for hit in self.hits if any(hit.told(name) for name in ACQUISITION)]
+        if not self.views:
+            return carrying[0] if carrying else self.hits[0]
+        view = self.views[0]
+        starts = [hit for hit in carrying if hit.sent.event == "session_start" and hit.at <= view.at]
+        return view if view in carrying or not starts else starts[0]
+
+    def _first_that_tells(self, together: set[str]) -> Hit | None:
+        """Of the hits of browsers. Where none of them tells: of apps, and of imports that name no User-Agent. A back
+        end's says nothing of the visitor but the host that was visited.
+        """
+        of_browsers = [hit for hit in self.hits if hit.agent.browser]
+        of_others = [hit for hit in self.hits if not hit.agent.browser]
+        of_others = [hit for hit in of_others if together == {"hostname"} or not hit.is_back_end]
+        return next((hit for hit in of_browsers + of_others if any(hit.told(name) for name in together)), None)
 
     def _kind(self) -> str | None:
         """Without a cookie nobody can tell who has been here before."""
