@@ -70,7 +70,7 @@ def test_a_bucket_that_the_period_cuts_is_dashed_like_the_running_one(
     data = drawn(series)["data"]
     assert dashes(series) == expected
     assert len(data[1]["x"]) == solid
-    marked = ["(incomplete)" in text for text in data[0]["customdata"]]
+    marked = ["(incomplete)" in text for text in tooltips(drawn(series))]
     assert marked == [series.is_partial(index) for index in range(5)]
 
 
@@ -162,7 +162,7 @@ def test_the_rest_of_today_is_on_the_axis_with_what_was_there_before() -> None:
     assert len(figure["data"][0]["x"]) == 24
     assert len(figure["data"][1]["x"]) == 10
     texts = tooltips(figure)
-    assert texts[9].startswith("Visitors: <b>1</b>")
+    assert texts[9].startswith("Visitors: <b>1 (incomplete)</b>")
     assert texts[20] == "Mon 23 Nov 2026, 20:00: 1"
 
 

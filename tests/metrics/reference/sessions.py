@@ -72,7 +72,7 @@ class Session:
         """The first page view; where that carries no source, the session_start before it, which has the same time at
         most. Without a page view: the first hit that carries any.
         """
-        carrying = [hit for hit in self.hits if any(hit.told(name) for name in ACQUISITION)]
+        carrying = [hit for hit in self.hits if hit.sent.click_id or any(hit.told(name) for name in ACQUISITION)]
         if not self.views:
             return carrying[0] if carrying else self.hits[0]
         view = self.views[0]
