@@ -109,9 +109,10 @@ class Session:
             for page, viewed_us in self.recent_view_us_by_path.items()
             if hit.timestamp_us - viewed_us <= DUPLICATE_VIEW_WINDOW_US
         }
-        if hit.page in self.recent_view_us_by_path:
+        path = hit.page if hit.own_page is None else hit.own_page
+        if path in self.recent_view_us_by_path:
             return True
-        self.recent_view_us_by_path[hit.page] = hit.timestamp_us
+        self.recent_view_us_by_path[path] = hit.timestamp_us
         return False
 
 
@@ -131,7 +132,7 @@ class SessionHit:
     """
 
     __slots__ = (
-        *("engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "page", "previous_visitor"),
+        *("engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "own_page", "page", "previous_visitor"),
         *("property_number", "seq", "session", "session_rules", "stored_assignment", "timestamp_us", "visitor"),
     )
 
@@ -149,6 +150,7 @@ class SessionHit:
         engaged_ms: int,
         session_rules: SessionRules,
         stored_assignment: SessionAssignment | None = None,  # None: not in the warehouse yet
+        own_page: str | None = None,  # its own path where `page` is the pattern that groups it
     ) -> None:
         self.index = index
         self.seq = seq
@@ -158,6 +160,7 @@ class SessionHit:
         self.previous_visitor = previous_visitor
         self.kind = kind
         self.page = page
+        self.own_page = own_page
         self.has_view_id = has_view_id
         self.engaged_ms = engaged_ms
         self.session_rules = session_rules
