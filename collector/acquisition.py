@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from collector.bounded_cache import bounded_lru_cache
 from collector.campaign import CLICK_SYSTEMS
+from collector.url_normalisation import is_host_character, normalise_host
 
 DATA = Path(__file__).parent / "data"
 
@@ -38,6 +39,7 @@ _PAID_CHANNELS = {
     "shopping": "Paid shopping",
 }
 _HOST_PATTERN = re.compile(r"(?=.{1,253}$)[\w](?:[\w\-]*[\w])?(?:\.[\w](?:[\w\-]*[\w])?)*")
+_MAX_HOST_LENGTH = 253
 _COUNTRY_DOMAIN_PATTERN = re.compile(r"(?:(?:com?|org|net|gov|edu|ac)\.)?[a-z]{2}|com|org|net")
 _PAID_MEDIUM_PATTERN = re.compile(r".*cp.*|ppc|retargeting|paid.*")
 _SHOP_CAMPAIGN_PATTERN = re.compile(r".*(?:(?:[^a-df-z]|^)shop|shopping).*")
@@ -74,7 +76,7 @@ class KnownSource(NamedTuple):
 def host_of(text: str) -> str | None:
     """Returns the bare host of a URL or host, or None.
 
-    Lower case, without `www.`, user and port.
+    Lower case, in Unicode, without `www.`, user and port.
     """
     _, slashes, rest = text.strip().partition("://")
     rest = rest if slashes else text.strip().removeprefix("//")
@@ -82,8 +84,17 @@ def host_of(text: str) -> str | None:
     host = authority.lower()
     if host.startswith("["):  # an IPv6 address
         return host.partition("]")[0][1:40] or None
-    host = host.partition(":")[0].rstrip(".").removeprefix("www.")
-    return host if _HOST_PATTERN.fullmatch(host) else None
+    host = normalise_host(host.partition(":")[0].rstrip(".")).removeprefix("www.")
+    return host if _HOST_PATTERN.fullmatch(host) or _is_unicode_host(host) else None
+
+
+def _is_unicode_host(host: str) -> bool:
+    """Returns True for hosts with marks and joiners, which are no letters to a regular expression."""
+    return (
+        not host.isascii()
+        and len(host) <= _MAX_HOST_LENGTH
+        and all(label and all(map(is_host_character, label)) for label in host.split("."))
+    )
 
 
 @bounded_lru_cache(8_192)
@@ -92,7 +103,7 @@ def referrer_host(raw: str, own_host: str | None) -> str | None:
     if ":" in raw and not re.match(r"(?:https?|android-app|ios-app)://|[^/:]+:\d+(?:/|$)", raw.strip(), re.IGNORECASE):
         return None  # about:blank, javascript:, file:
     host = host_of(raw)
-    own_bare_host = own_host and own_host.lower().removeprefix("www.")
+    own_bare_host = own_host and normalise_host(own_host).removeprefix("www.")
     return None if host == own_bare_host else host
 
 
@@ -225,7 +236,7 @@ def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
     `*.example.com` allows every subdomain.
     """
     for name in hostnames:
-        name = name.lower().removeprefix("www.")
+        name = normalise_host(name).removeprefix("www.")
         if name == host or (name.startswith("*.") and host.endswith(name[1:]) and len(host) >= len(name)):
             return True
     return False
@@ -234,7 +245,7 @@ def allows_host(hostnames: tuple[str, ...], host: str) -> bool:
 @lru_cache(maxsize=4_096)
 def is_ignored_referrer(ignored_hosts: tuple[str, ...], host: str) -> bool:
     """Returns True when the host or a domain above it is on the list of ignored referrers."""
-    names = {name.lower().removeprefix("*.").removeprefix("www.") for name in ignored_hosts}
+    names = {normalise_host(name).removeprefix("*.").removeprefix("www.") for name in ignored_hosts}
     labels = host.split(".")
     return any(".".join(labels[start:]) in names for start in range(len(labels)))
 

@@ -91,7 +91,7 @@ FIELD_CONVERTERS: dict[str, Callable[[Any], Any]] = {
 
 @bounded_lru_cache(8_192)
 def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | None, str | None]:
-    """Returns the page and the host of a URL; a path has no host.
+    """Returns the page and the host of a URL; a path has no host, also one that begins with `//`.
 
     The page is the path without query and fragment, except the query keys that the property keeps, and a fragment that
     begins with `/` or `!` (a hash route).
@@ -100,8 +100,6 @@ def page_and_host(url: str, query_keys: tuple[str, ...] = ()) -> tuple[str | Non
     scheme, colon, rest = url.partition("://")
     if colon and scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
         host = host_of(url)
-    elif url.startswith("//"):
-        host, rest = host_of(url), url[2:]
     else:
         scheme, colon, _ = url.partition(":")
         is_opaque = not url or (bool(colon) and scheme.isalpha())  # about:blank, mailto:, javascript: and similar

@@ -87,8 +87,9 @@ def _parts_by_path(selection: Selection, value: Column, of_sessions: bool) -> Su
 
     A report has the number of the latest view before it.
     """
+    path = func.coalesce(event.c.own_page, event.c.page)  # not the pattern that groups it with other paths
     window: dict[str, Any] = {
-        "partition_by": (event.c.visitor, event.c.page),
+        "partition_by": (event.c.visitor, path),
         "order_by": (event.c.created_at, event.c.seq),
         "rows": (None, 0),
     }
@@ -102,7 +103,7 @@ def _parts_by_path(selection: Selection, value: Column, of_sessions: bool) -> Su
     period = selection.query.period
     statement = select(
         event.c.visitor,
-        event.c.page,
+        path.label("page"),
         view_number.label("view"),
         (timestamp_us - view_start_us <= VIEW_WINDOW_US).label("is_in_window"),
         case((is_chosen, event.c.created_at)).label("at"),

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
+from collector.url_normalisation import PageRules
 from proprium.metrics.catalog.dimensions import DATA_PREFIX, DimensionSpec, spec_of
 from proprium.metrics.catalog.expressions import data_column, public_data_column
 from proprium.metrics.catalog.metrics import Metric
 from proprium.metrics.query.buckets import local_clock
 from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.metrics.query.filter_values import with_all_spellings
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Audience, Goal, Query
 from proprium.warehouse.schema import event, session
@@ -66,7 +68,7 @@ class Selection:
     def bot_hits(self) -> Condition:
         """Matches bot hits, under the filters that a hit can have: bots have no session."""
         conditions = (
-            _matches(_bot_column(spec_of(filter_.dimension), self.query), filter_)
+            _matches(_bot_column(spec_of(filter_.dimension), self.query), filter_, self.query.page_rules)
             for filter_ in self.query.filters
             if filter_.applies_to_bots
         )
@@ -129,7 +131,10 @@ class Selection:
             event.c.created_at < self.query.period.end_utc + MAX_SESSION_LENGTH,
             not_(event.c.is_bot),
             event.c.session.is_not(None),
-            *(_matches(column_of(spec_of(filter_.dimension), as_defined), filter_) for filter_ in goal.filters),
+            *(
+                _matches(column_of(spec_of(filter_.dimension), as_defined), filter_, self.query.page_rules)
+                for filter_ in goal.filters
+            ),
         )
 
     def _has_matching_hit(self, *conditions: Condition) -> Condition:
@@ -141,7 +146,7 @@ class Selection:
     @cached_property
     def _hit_conditions(self) -> list[Condition]:
         return [
-            _matches(column_of(spec_of(filter_.dimension), self.query), filter_)
+            _matches(column_of(spec_of(filter_.dimension), self.query), filter_, self.query.page_rules)
             for filter_ in self.query.filters
             if filter_.is_hit_filter
         ]
@@ -149,7 +154,7 @@ class Selection:
     @cached_property
     def _session_conditions(self) -> list[Condition]:
         return [
-            _matches(column_of(spec_of(filter_.dimension), self.query), filter_)
+            _matches(column_of(spec_of(filter_.dimension), self.query), filter_, self.query.page_rules)
             for filter_ in self.query.filters
             if not filter_.is_hit_filter
         ]
@@ -185,22 +190,33 @@ def _bot_column(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
     return column_of(spec, query) if spec.bot_column is None else spec.bot_column
 
 
-def _matches(column: ColumnElement[Any], filter_: Filter) -> Condition:
-    value = filter_.value
+def _matches(column: ColumnElement[Any], filter_: Filter, page_rules: PageRules) -> Condition:
+    values = with_all_spellings(filter_, page_rules).values
     match filter_.operator:
-        case Operator.IS:
-            return column == value if value else or_(column.is_(None), column == "")
+        case Operator.IS if filter_.value == "":
+            return or_(column.is_(None), column == "")
+        case Operator.IS_NOT if filter_.value == "":
+            return and_(column.is_not(None), column != "")
+        case Operator.IS | Operator.ONE_OF:
+            return column == values[0] if len(values) == 1 else column.in_(values)
         case Operator.IS_NOT:
-            return column.is_distinct_from(value) if value else and_(column.is_not(None), column != "")
+            return column.is_distinct_from(values[0]) if len(values) == 1 else not_(_is_one_of(column, values))
         case Operator.CONTAINS:
-            return column.icontains(value, autoescape=True)
+            return or_(*(column.icontains(value, autoescape=True) for value in values))
         case Operator.NOT_CONTAINS:
-            return or_(column.is_(None), not_(column.icontains(value, autoescape=True)))
+            return or_(column.is_(None), not_(or_(*(column.icontains(value, autoescape=True) for value in values))))
         case Operator.MATCHES:
-            for character in "\\%_":  # special in LIKE
-                value = value.replace(character, "\\" + character)
-            return column.like(value.replace("*", "%"), escape="\\")
-        case Operator.ONE_OF:
-            return column.in_(filter_.values)
+            return or_(*(column.like(_like_pattern(value), escape="\\") for value in values))
         case Operator.IS_SET:
             return column.is_not(None)
+
+
+def _is_one_of(column: ColumnElement[Any], values: tuple[str, ...]) -> Condition:
+    """Matches as `in_` does, but is false for NULL instead of unknown."""
+    return and_(column.is_not(None), column.in_(values))
+
+
+def _like_pattern(wildcard: str) -> str:
+    for character in "\\%_":  # special in LIKE
+        wildcard = wildcard.replace(character, "\\" + character)
+    return wildcard.replace("*", "%")

@@ -41,6 +41,8 @@ VALIDATORS: dict[str, Callable[[Any], Any]] = {
     "live_min": validation.live_min,
     "public_data_keys": validation.public_data_keys,
     "ignored_referrers": validation.hostnames,
+    "merges_trailing_slashes": bool,
+    "merges_index_pages": bool,
 }
 """Settings that can be changed, each with the function that normalises a value or raises UserFacingError."""
 
@@ -54,6 +56,8 @@ WAREHOUSE_RULES = {
     "bounce_s",
     "hostnames",  # a property's own hosts are no referrers
     "ignored_referrers",
+    "merges_trailing_slashes",
+    "merges_index_pages",
 }
 """Settings whose change also applies to past data: the warehouse recomputes the property."""
 

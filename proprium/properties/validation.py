@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from collector.url_normalisation import is_host_character, normalise_host
 from maps.atlas import Atlas
 from proprium.errors import UserFacingError
 from proprium.i18n import N_
@@ -90,15 +91,19 @@ def optional_bool(value: bool | None) -> bool | None:
 
 
 def hostnames(texts: Iterable[str]) -> list[str]:
-    """Normalises host names to lower case, each once; of a URL only the host is kept."""
+    """Normalises host names to lower case and Unicode, each once; of a URL only the host is kept."""
     hosts: list[str] = []
     for text in filter(str.strip, texts):
         address = text.strip().lower()
         try:
-            host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+            host = normalise_host(urlsplit(address if "//" in address else f"//{address}").hostname or "")
         except ValueError:
             host = ""
-        if not host or len(host) > 253 or any(not (character.isalnum() or character in "-._:*") for character in host):
+        if (
+            not host
+            or len(host) > 253
+            or any(not (is_host_character(character) or character in ".:*") for character in host)
+        ):
             raise UserFacingError(
                 _("{value} is not a host name; expected one like www.example.com.", value=_quoted(text))
             )

@@ -78,6 +78,8 @@ class EventBatch:
         self, plain_columns: Mapping[str, Sequence[Any]], shared_values: Mapping[int, Mapping[str, Any]]
     ) -> EventBatch:
         """Returns the batch with other plain columns, and other values of dictionary columns by index of the event."""
+        if not shared_values:
+            return EventBatch({**self.plain_columns, **plain_columns}, self.codes, self.dictionaries)
         codes = list(self.codes)
         rows = list(zip(*self.dictionaries.values(), strict=True))
         new_code_by_row: dict[tuple[Any, ...], int] = {}

@@ -117,6 +117,8 @@ class Property(SQLModel, table=True):
     bounce_s: int = Field(default=10, sa_column_kwargs=_server_default("10"))  # engagement threshold: less is a bounce
     live_min: int = Field(default=5, sa_column_kwargs=_server_default("5"))  # window of visitors that are online now
     public_data_keys: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
+    merges_trailing_slashes: bool = Field(default=True, sa_column_kwargs=_server_default("0"))  # /about/ is /about
+    merges_index_pages: bool = Field(default=False, sa_column_kwargs=_server_default("0"))  # /a/index.html is /a/
     ignored_referrers: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_server_default("[]"))
 
 

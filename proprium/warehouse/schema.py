@@ -54,6 +54,7 @@ event = Table(
     Column("is_view", Boolean, nullable=False),  # a page_view that counts: not a bot's, not a duplicate view
     Column("view_id", BigInteger),  # hash of the client's view_id
     Column("page", String),
+    Column("own_page", String),  # the page's own path where `page` is the pattern that groups it; else NULL
     *(Column(column.name, column.type) for column in columns_in(WarehouseScope.EVENT)),
     *_context_columns(),
     Column("engaged_ms", BigInteger),  # page_leave only

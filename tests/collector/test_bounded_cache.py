@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector import acquisition, client_address, known_fields, parse, user_agent
+from collector import acquisition, client_address, known_fields, parse, url_normalisation, user_agent
 from collector.bounded_cache import MAX_CACHED_TEXT_LENGTH, bounded_lru_cache
 from proprium.warehouse.projection import event_rows, exclusions
 
@@ -43,8 +43,10 @@ def test_short_texts_are_cached_and_long_ones_are_not() -> None:
         (parse.parse_uuid, (LONG,)),
         (client_address.canonical_ip, (LONG,)),
         (event_rows.agent_info, (LONG,)),
-        (exclusions.canonical_page, (("/*",), LONG)),
-        (exclusions._matches_path, (("/*",), LONG)),
+        (url_normalisation.canonical_page, (LONG,)),
+        (url_normalisation.normalise_host, (LONG,)),
+        (exclusions.grouped_page, (("/*",), LONG)),
+        (exclusions._matches_path, (("/*",), LONG, url_normalisation.PageRules())),
         (exclusions._matches_user_agent, (("curl",), LONG)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -18,7 +18,7 @@ from tests.collector.conftest import CollectorHarness
         ("https://www.Example.com/pricing?x=1#top", "/pricing", "example.com"),
         ("https://example.com", "/", "example.com"),
         ("https://example.com?x", "/", "example.com"),
-        ("//example.com/a", "/a", "example.com"),
+        ("//example.com/a", "//example.com/a", None),  # a path, whatever it begins with
         ("pricing/team", "/pricing/team", None),
         ("?x=1", "/", None),
         ("/app#/settings/team?tab=1", "/app#/settings/team", None),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
+from collector.url_normalisation import PageRules
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.query import Query
 from proprium.metrics.query.url import PropertyFacts, query_from
@@ -25,7 +26,10 @@ def query_of(asked_about: Property, asked: Asked) -> Query:
     """The same question, as it comes from an address."""
     number = asked_about.number or 0
     facts = PropertyFacts(
-        asked_about.id, number, asked.zone.key, asked.custom_cards, goals=asked.goals, data_access=EVERY_KEY
+        *(asked_about.id, number, asked.zone.key, asked.custom_cards),
+        goals=asked.goals,
+        data_access=EVERY_KEY,
+        page_rules=PageRules(asked_about.merges_trailing_slashes, asked_about.merges_index_pages),
     )
     return query_from(asked.address, facts, asked.now)
 

@@ -80,7 +80,10 @@ sources = few(
             {"click_id": "gclid", **referrer}
             for referrer in ({}, {"referrer": "google.com"}, {"referrer": "blog.example"})
         ),
-        *({"referrer": host} for host in ("docs.google.com", "pay.shop.example", "example.com")),
+        *(
+            {"referrer": host}
+            for host in ("docs.google.com", "pay.shop.example", "example.com", "xn--mller-kva.de", "müller.de")
+        ),
     ]
 )
 places = few(
@@ -94,7 +97,17 @@ places = few(
 screens = few([{}, {"screen_width": 1920, "screen_height": 1080}, {"screen_width": 390, "screen_height": 844}])
 details = few(
     [
-        *({}, {}, {"plan": "pro"}, {"plan": "Größe"}, {"plan": "GRÖSSE"}, {"plan": ""}, {"plan": None}, {"plan": 3}),
+        *(
+            {},
+            {},
+            {"plan": "pro"},
+            {"plan": "Größe"},
+            {"plan": "GRÖSSE"},
+            {"plan": ""},
+            {"plan": None},
+            {"plan": 3},
+            {"plan": 3.0},
+        ),
         *({"plan": 1.5}, {"plan": True}, {"plan": {"a": [1, None]}}, {"a.b": "dots"}, {"a/b~0": "signs"}, {"n": 2**70}),
         *({"language": 7}, {"title": "Home and more"}, {"url": "https://example.com/a?x=1"}),
         *({"href": "example.org"}, {"target": "a#buy"}, {"target": "div"}, {"target": 7}, {"it's": '"quoted" 100%'}),
@@ -119,7 +132,21 @@ hits = st.fixed_dictionaries(
     {
         "step": steps,
         "event": kinds,
-        "page": few([*["/"] * 5, "/a", "/a", "/a?q=1", "/docs/x", None]),
+        "page": few(
+            [
+                *["/"] * 5,
+                "/a",
+                "/a",
+                "/a?q=1",
+                "/docs/x",
+                None,
+                "/a/",
+                "/%61",
+                "/docs/index.html",
+                "//docs/%C3%a9",
+                "/docs/é",
+            ]
+        ),
         "is_lost": few([False] * 7 + [True]),
         "engaged_ms": few([None, -5, 0, 900, 900, 1_000, 9_999, 10_000, 1_000_000, 2_000_000]),
         "depth": few([None, None, 0, 25, 75, 100]),
@@ -147,7 +174,7 @@ rules = st.one_of(
     st.just(Rules()),
     st.builds(
         Rules,
-        excluded_paths=few([(), ("/a",), ("/*q=1",)]),
+        excluded_paths=few([(), ("/a",), ("/*q=1",), ("/docs/%C3%A9",), ("/docs/*",)]),
         excluded_countries=few([(), ("FR",)]),
         excluded_user_agents=few([(), ("iphone",), ("mozilla/5.0 (X11*",)]),
         counts_automated=st.booleans(),
@@ -156,6 +183,8 @@ rules = st.one_of(
         path_patterns=few([(), (), ("/a*",), ("/docs/*", "/*")]),
         hostnames=few([(), ("example.com", "blog.example")]),
         ignored_referrers=few([(), ("shop.example",)]),
+        merges_trailing_slashes=st.booleans(),
+        merges_index_pages=st.booleans(),
     ),
 )
 

@@ -59,7 +59,7 @@ def _month(day: date) -> tuple[date, date]:
 
 
 WORDS = {
-    "page": ["/", "/a", "/a?q=1", "/A", "/a*", "/docs/*"],
+    "page": ["/", "/a", "/a?q=1", "/A", "/a*", "/docs/*", "/%61", "/a/", "/docs/%c3%a9"],
     "section": ["/", "/docs/*", "/d"],
     "weekday": ["1", "7", "6"],
     "hour": ["00", "09", "23"],
@@ -68,10 +68,10 @@ WORDS = {
     "title": ["Home", "ärger", "o"],
     "entry_page": ["/", "/a"],
     "exit_page": ["/", "/a"],
-    "referrer": ["google.com", "GOOGLE", "blog.example"],
+    "referrer": ["google.com", "GOOGLE", "blog.example", "xn--mller-kva.de"],
     "source": ["Google", "Newsletter", "blog.example"],
     "channel": ["Direct", "Organic search", "paid"],
-    "utm_source": ["google", "newsletter"],
+    "utm_source": ["google", "Newsletter"],
     "utm_medium": ["cpc", "E"],
     "utm_campaign": ["brand"],
     "utm_term": ["x"],
@@ -89,7 +89,7 @@ WORDS = {
     "language": ["de", "en-US", "EN"],
     "visitor_kind": ["new", "returning"],
     "hostname": ["example.com", "example.org"],
-    "data.plan": ["pro", "Größe", "grö", "3", "1.5", "true", '{"a":[1,null]}'],
+    "data.plan": ["pro", "3.0", "Größe", "grö", "3", "1.5", "true", '{"a":[1,null]}'],
     "data.a.b": ["dots"],
     "data.a/b~0": ["signs"],
     "data.n": [str(2**70)],

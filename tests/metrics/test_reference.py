@@ -20,7 +20,7 @@ from proprium.metrics.live import live_visitors
 from proprium.metrics.results import Dimension, LiveVisitors
 from proprium.metrics.top_lists import top_lists
 from proprium.metrics.totals import query_totals
-from proprium.properties.service import create_property, update_settings
+from proprium.properties.service import create_property, find_any, update_settings
 from proprium.storage.database import Database
 from proprium.storage.tables import Property
 from proprium.warehouse import schema
@@ -61,7 +61,7 @@ def tell(ground: FilledWarehouse, story: Story) -> Property:
     if story.rules_come_last and story.rules != Rules():
         _set_rules(ground, made.id, story)
         ground.projector.catch_up()
-    return made
+    return find_any(ground.database, made.id)
 
 
 def _forget_all_but(ground: FilledWarehouse, number: int) -> None:
@@ -73,8 +73,7 @@ def _forget_all_but(ground: FilledWarehouse, number: int) -> None:
 
 def _set_rules(ground: FilledWarehouse, property_id: UUID, story: Story) -> None:
     lists = {name: list(value) for name, value in asdict(story.rules).items() if isinstance(value, tuple)}
-    numbers = {"session_gap_min": story.rules.session_gap_min, "bounce_s": story.rules.bounce_s}
-    update_settings(ground.database, property_id, counts_automated=story.rules.counts_automated, **numbers, **lists)
+    update_settings(ground.database, property_id, **(asdict(story.rules) | lists))
 
 
 def check_cards(ground: FilledWarehouse, story: Story) -> None:

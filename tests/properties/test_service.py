@@ -126,10 +126,18 @@ def test_the_own_property_is_created_once_and_cannot_be_deleted(database: Databa
 def test_a_changed_warehouse_rule_is_in_the_change_feed(database: Database) -> None:
     known = a_property(database)
     service.update_settings(database, known.id, counts_automated=True, timezone="Asia/Kolkata")
-    service.update_settings(database, known.id, counts_automated=True, hostnames=["example.com"])
+    service.update_settings(database, known.id, counts_automated=True, query_keys=["id"])
     service.update_settings(database, known.id, excluded_paths=["/admin/*"])
     service.update_settings(database, known.id, excluded_paths=[" /admin/* "], excluded_addresses=["192.0.2.1"])
     assert changes(database) == [(ChangeKind.RULES_CHANGED, known.number)] * 2
+    for rule in (
+        {"hostnames": ["example.com"]},
+        {"ignored_referrers": ["paypal.com"]},
+        {"merges_trailing_slashes": False},
+        {"merges_index_pages": True},
+    ):
+        service.update_settings(database, known.id, **rule)
+    assert changes(database) == [(ChangeKind.RULES_CHANGED, known.number)] * 6
 
 
 def test_settings_read_back_as_they_were_normalised(database: Database) -> None:

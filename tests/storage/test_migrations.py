@@ -21,7 +21,7 @@ from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.migrate import migrate, newest_revision, wait_for_schema
 from proprium.storage.visitor_keys import VisitorKeys
-from tests.support.builders import an_event
+from tests.support.builders import a_property, an_event
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
@@ -46,6 +46,22 @@ def tables_of(database: Database) -> dict[str, list[str]]:
             name: sorted(filter(None, (part.strip(" ,\n\t)") for part in sql.replace(",", "\n").splitlines())))
             for name, sql in connection.exec_driver_sql(question)
         }
+
+
+def test_properties_of_before_keep_counting_addresses_apart_and_new_ones_ignore_trailing_slashes(
+    database: Database,
+) -> None:
+    known = a_property(database)
+    with database.write_transaction() as session:
+        connection = session.connection()
+        columns = [row.name for row in connection.exec_driver_sql("PRAGMA table_info(property)")]
+        before = ", ".join(name for name in columns if name not in {"number", "id"} and not name.startswith("merges_"))
+        connection.exec_driver_sql(f"INSERT INTO property (id, {before}) SELECT 'x', {before} FROM property")
+        rules = connection.exec_driver_sql(
+            "SELECT merges_trailing_slashes, merges_index_pages FROM property ORDER BY number"
+        ).all()
+    assert rules == [(1, 0), (0, 0)]
+    assert known.merges_trailing_slashes
 
 
 def test_a_first_start_keeps_no_copy(tmp_path: Path) -> None:

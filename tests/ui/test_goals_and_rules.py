@@ -111,6 +111,18 @@ async def test_two_goals_cannot_have_one_name(site: Site) -> None:
     assert reload(site, mine).goals == [first]
 
 
+async def test_which_addresses_are_one_page_is_a_switch(site: Site) -> None:
+    mine, browser = await settings_of(site)
+    switches = {each.text: each for each in browser.find(ui.switch).elements}
+    slashes, index_pages = switches["Ignore trailing slashes"], switches["Ignore index pages"]
+    assert (slashes.value, index_pages.value) == (True, False)
+    slashes.value, index_pages.value = False, True
+    press(browser, "Save")
+    await has(browser, "Saved.")
+    saved = reload(site, mine)
+    assert (saved.merges_trailing_slashes, saved.merges_index_pages) == (False, True)
+
+
 async def test_the_rules_of_a_property_are_set_and_a_wrong_one_is_refused(site: Site) -> None:
     mine, browser = await settings_of(site)
     named(browser, "Session timeout", ui.number).value = 45

@@ -190,16 +190,21 @@ async def test_settings_are_saved_tidied_and_refused_with_a_sentence(site: Site)
     mine = a_property(site.services.database, "Mine", ada)
     browser = site.browser(ada)
     await browser.open(f"/properties/{mine.id}/settings")
-    hostnames, addresses, _, _, paths, countries, agents = sorted(
+    hostnames, ignored, addresses, _, _, paths, countries, agents = sorted(
         browser.find(ui.textarea).elements, key=lambda field: field.id
     )
     hostnames.value = "https://Shop.example.com/x\n\nshop.example.com"
+    ignored.value = "https://www.PayPal.com/checkout\nxn--bcher-kva.example"
     addresses.value = "192.0.2.0/24"
     paths.value, countries.value, agents.value = "/admin/*\n", "Germany\nfr", "HomeMonitor"
     press(browser, "Save")
     await has(browser, "Saved.")
     saved = reload(site, mine)
     assert saved.hostnames == ["shop.example.com"]
+    assert (saved.ignored_referrers, ignored.value) == (
+        ["www.paypal.com", "bücher.example"],
+        "www.paypal.com\nbücher.example",
+    )
     assert saved.excluded_addresses == ["192.0.2.0/24"]
     assert saved.excluded_paths == ["/admin/*"]
     assert (saved.excluded_countries, countries.value) == (["DE", "FR"], "DE\nFR")

@@ -9,6 +9,7 @@ from functools import cached_property
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from collector.url_normalisation import DEFAULT_PAGE_RULES, PageRules
 from proprium.metrics.query.data_access import NO_KEY, DataAccess
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.period import Compare, Interval, Period
@@ -60,6 +61,7 @@ class Query:
     custom_cards: tuple[str, ...] = ()  # names of custom events that Totals.custom counts
     goals: tuple[Goal, ...] = ()
     limits: Limits = DEFAULT_LIMITS
+    page_rules: PageRules = DEFAULT_PAGE_RULES  # by which values of filters are spelled
     with_exits: bool = True  # False: leaves out the exit rate, which is expensive
     goal: str = ""  # name of the goal that conversions count; "": any goal
     has_chosen_timezone: bool = False  # True: the request sets another zone than the property's

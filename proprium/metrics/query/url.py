@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from collector.url_normalisation import DEFAULT_PAGE_RULES, PageRules
 from proprium.errors import BadQuery
 from proprium.metrics.query.data_access import NO_KEY, DataAccess
 from proprium.metrics.query.filters import Filter, Operator, is_valid_text, parse_filter, parse_filters
@@ -52,6 +53,8 @@ class PropertySettings(Protocol):
     session_gap_min: int
     bounce_s: int
     live_min: int
+    merges_trailing_slashes: bool
+    merges_index_pages: bool
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class PropertyFacts:
     goals: tuple[Goal, ...] = ()
     limits: Limits = DEFAULT_LIMITS
     data_access: DataAccess = NO_KEY
+    page_rules: PageRules = DEFAULT_PAGE_RULES
 
 
 def facts_of(property_: PropertySettings, first_event: datetime | None, data_access: DataAccess) -> PropertyFacts:
@@ -79,6 +83,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         goals=tuple(goal for goal in parse_goals(property_.goals) if data_access.counts_goal(goal.filters)),
         limits=Limits(property_.session_gap_min, property_.bounce_s, property_.live_min),
         data_access=data_access,
+        page_rules=PageRules(property_.merges_trailing_slashes, property_.merges_index_pages),
     )
 
 
@@ -104,6 +109,7 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
         custom_cards=tuple(property_facts.custom_cards),
         goals=property_facts.goals,
         limits=property_facts.limits,
+        page_rules=property_facts.page_rules,
         goal=parameters.goal(property_facts.goals),
         has_chosen_timezone=bool(chosen_timezone) and chosen_timezone != property_facts.timezone,
         data_access=property_facts.data_access,

@@ -189,6 +189,16 @@ class _SettingsForm:
                     unit=_(field.unit),
                     help_text=_(field.help_text),
                 )
+            self._merges_trailing_slashes = switch(
+                _("Ignore trailing slashes"),
+                property_.merges_trailing_slashes,
+                help_text=_("/about/ and //about are counted as /about. Applies to past data."),
+            )
+            self._merges_index_pages = switch(
+                _("Ignore index pages"),
+                property_.merges_index_pages,
+                help_text=_("/docs/index.html is counted as /docs/. Applies to past data."),
+            )
             self._add_list_fields("path_patterns")
         with panel(_("Exclusions"), body_classes=wide):
             ui.label(_("Excluded from all metrics, including past data. Removing a rule restores the data.")).classes(
@@ -284,6 +294,8 @@ class _SettingsForm:
             "discards_bots": self._bots.value == "discard",
             "counts_automated": AUTOMATED_VALUES[self._automated.value],
             "keeps_click_text": self._click_text.value,
+            "merges_trailing_slashes": self._merges_trailing_slashes.value,
+            "merges_index_pages": self._merges_index_pages.value,
         }
         values |= {column: (field.value or "").splitlines() for column, field in self._list_fields.items()}
         values |= {column: read_integer(field) for column, field in self._number_fields.items()}

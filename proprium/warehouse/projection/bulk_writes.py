@@ -110,7 +110,7 @@ _UPDATE_ASSIGNMENTS = (
 _own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
 _HIT_COLUMNS = (
     *("seq", "property", "created_at", "event", "visitor", "own_visitor", "previous_visitor", "session", "is_bot"),
-    *("is_custom", "is_view", "view_id", "page", "engaged_ms", "context_bits", "data"),
+    *("is_custom", "is_view", "view_id", "page", "own_page", "engaged_ms", "context_bits", "data"),
 )
 _HIT_EXPRESSIONS = [
     epoch_us(_event.c[name]).label(name) if name == "created_at" else _event.c[name] for name in _HIT_COLUMNS

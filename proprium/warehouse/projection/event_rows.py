@@ -19,6 +19,7 @@ from collector.bots import HEADLESS, LIBRARY
 from collector.bounded_cache import bounded_lru_cache
 from collector.campaign import click_id_name
 from collector.event import BUILT_IN_EVENTS, Identity
+from collector.url_normalisation import normalise_host
 from collector.user_agent import classify
 from proprium.storage.event_columns import DictionaryColumn, EventBatch
 from proprium.storage.stored_columns import STORED_COLUMNS
@@ -45,7 +46,7 @@ from proprium.warehouse.projection.sessionizer import (
 
 MAX_ENGAGED_MS = 30 * 60 * 1_000
 """Cap of engaged time, of an event and of a page view."""
-SOURCE_COLUMNS = ("referrer", "utm_source", "utm_medium", "click_id", "source", "channel")
+SOURCE_COLUMNS = ("hostname", "referrer", "utm_source", "utm_medium", "click_id", "source", "channel")
 UNCHANGED_COLUMNS = (
     *("seq", "property", "created_at", "event", "previous_visitor"),
     *(column.name for column in STORED_COLUMNS if column.scope is not None and column.name not in SOURCE_COLUMNS),
@@ -53,6 +54,8 @@ UNCHANGED_COLUMNS = (
 AGENT_COLUMNS = ("browser", "browser_version", "platform", "platform_version", "device")
 
 _KIND_BY_EVENT = {"page_view": VIEW, "session_start": SESSION_START}
+_INT64_LIMIT = 2**63
+_EXPONENT_PATTERN = re.compile(r"\de\+?\d")  # of a large float, in JSON as storage writes it
 _LINK_PATTERN = re.compile(r"a(?![\w-])", re.IGNORECASE)  # `target` of a click on a link, such as "a#buy"
 
 
@@ -78,14 +81,15 @@ class AgentInfo(NamedTuple):
 
 def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
     """Builds a row for each event of the batch, in the same order."""
-    batch = fill_click_ids(batch)
+    batch = normalise_data(batch)
     agents = _map_unique(
         _dictionary_rows(batch, "user_agent", "automated", "property"),
         lambda key: _apply_automation_rule(
             agent_info(key[0]), key[1], counts_automated=rules.counts_automated_of(key[2])
         ),
     )
-    pages = rules.canonical_pages(batch["property"], batch["page"])
+    own_pages = rules.canonical_pages(batch)
+    pages = rules.grouped_pages(batch, own_pages)
     visitors = _visitors(batch, agents)
     bots = _bot_columns(batch, agents)
     senders = _sender_columns(batch, agents, rules)
@@ -95,6 +99,9 @@ def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
         **bots,
         **_event_columns(batch, bots["is_bot"]),
         "page": pages,
+        "own_page": [None] * len(batch)
+        if pages is own_pages
+        else [None if own_page == page else own_page for own_page, page in zip(own_pages, pages, strict=True)],
         "visitor": visitors,
         # Storage's visitor where the row has none, so that erasing them finds the row.
         "own_visitor": [
@@ -123,13 +130,15 @@ def _sender_columns(batch: EventBatch, agents: Sequence[AgentInfo], rules: Rules
 
 
 def _source_columns(batch: EventBatch, rules: Rules) -> dict[str, Sequence[Any]]:
-    """Builds the dictionaries of SOURCE_COLUMNS: external referrers, folded campaigns, sources and channels."""
+    """Builds the dictionaries of SOURCE_COLUMNS: hosts, external referrers, folded campaigns, sources and channels."""
 
     def acquisition(key: tuple[Any, ...]) -> tuple[str | None, ...]:
-        property_number, hostname, sent_referrer, sent_source, sent_medium, campaign, click_id = key
-        referrer = rules.external_referrer(property_number, sent_referrer, hostname)
+        property_number, sent_hostname, sent_referrer, sent_source, sent_medium, campaign, click_id = key
+        hostname = sent_hostname and normalise_host(sent_hostname)
+        referrer = rules.external_referrer(property_number, sent_referrer and normalise_host(sent_referrer), hostname)
         source, medium = sent_source and sent_source.lower(), sent_medium and sent_medium.lower()
-        return referrer, source, medium, click_id, *source_and_channel(referrer, source, medium, campaign, click_id)
+        source_name, channel = source_and_channel(referrer, source, medium, campaign, click_id)
+        return hostname, referrer, source, medium, click_id, source_name, channel
 
     keys = _dictionary_rows(
         *(batch, "property", "hostname", "referrer", "utm_source", "utm_medium", "utm_campaign", "click_id")
@@ -235,6 +244,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
         "engaged_ms",
         "context_bits",
         "is_bot",
+        "own_page",
     )
     rules_by_property = {
         property_number: session_rules_of(property_number) for property_number in set(rows["property"])
@@ -262,6 +272,7 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
             engaged_ms or 0,
             context_bits,
             rules_by_property[property_number],
+            own_page=own_page,
         )
         for index, (
             kind,
@@ -275,21 +286,44 @@ def session_hits(rows: Mapping[str, Sequence[Any]], session_rules_of: SessionRul
             engaged_ms,
             context_bits,
             is_bot,
+            own_page,
         ) in enumerate(values)
         if visitor is not None and not is_bot
     ]
 
 
-def fill_click_ids(batch: EventBatch) -> EventBatch:
-    """Moves click ids from `data` to their column, where storage has none: older events, and odd spellings."""
-    names = {}
-    rests = list(batch["rest"])
-    for index, rest in enumerate(rests):
-        data = _parse_object(rest) if rest and '"click_id"' in rest else {}
-        if name := click_id_name(data.pop("click_id", None)):
-            names[index] = {"click_id": name}
-            rests[index] = _to_json(data)
-    return batch.with_values({"rest": rests}, names) if names else batch
+def normalise_data(batch: EventBatch) -> EventBatch:
+    """Writes whole numbers of `data` in one spelling (49.0 is 49), and moves click ids to their column.
+
+    Storage has click ids in `data` where it had no column for them yet, or where they have an odd spelling.
+    """
+    rests = batch["rest"]
+    indexes = [
+        index
+        for index, rest in enumerate(rests)
+        if rest and ('"click_id"' in rest or ".0" in rest or _EXPONENT_PATTERN.search(rest))
+    ]
+    if not indexes:
+        return batch
+    rests = list(rests)
+    click_ids: dict[int, dict[str, str]] = {}
+    for index in indexes:
+        data = _parse_object(rests[index])
+        if name := click_id_name(data.get("click_id")):
+            click_ids[index] = {"click_id": name}
+            del data["click_id"]
+        if data or name:
+            rests[index] = _to_json(_with_whole_numbers(data))
+    return batch.with_values({"rest": rests}, click_ids)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Replaces floats without a fraction by integers, at every level."""
+    if type(value) is float:
+        return int(value) if value.is_integer() and abs(value) < _INT64_LIMIT else value
+    if type(value) is dict:
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    return [_with_whole_numbers(item) for item in value] if type(value) is list else value
 
 
 def sort_by_time(batch: EventBatch) -> EventBatch:
@@ -348,7 +382,8 @@ def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | 
     )
 
 
-_DISTORTED_KEYS = ("referrer", "utm_source", "utm_medium", "screen_width", "screen_height", "automated")
+_NO_VALUES: Mapping[str, Any] = {}
+_NORMALISED_KEYS = ("hostname", "referrer", "utm_source", "utm_medium")
 
 
 def _data(batch: EventBatch, pages: Sequence[str | None], sources: Mapping[str, Sequence[Any]]) -> list[str | None]:
@@ -356,13 +391,14 @@ def _data(batch: EventBatch, pages: Sequence[str | None], sources: Mapping[str, 
 
     These are keys without a column, and values that their column changes, such as a clamped number or a grouped page.
     """
+    stored_values = _dictionary_rows(batch, *_NORMALISED_KEYS)
+    counted_values = zip(*(sources[name] for name in _NORMALISED_KEYS), strict=True)
+    agent_values = _dictionary_rows(batch, "screen_width", "screen_height", "automated")
     sender_values = [
-        _distorted_values(*values)
-        for values in zip(
-            *(batch.dictionaries[name] for name in _DISTORTED_KEYS),
-            *(sources[name] for name in ("referrer", "utm_source", "utm_medium")),
-            strict=True,
-        )
+        _NO_VALUES
+        if stored == counted and bool(agent[0]) is bool(agent[1]) and not agent[2]
+        else _lost_values(stored, counted, agent)
+        for stored, counted, agent in zip(stored_values, counted_values, agent_values, strict=True)
     ]
     columns = (batch[name] for name in ("rest", "event", "time_on_page", "scroll_depth", "page"))
     return [
@@ -380,22 +416,13 @@ def _data(batch: EventBatch, pages: Sequence[str | None], sources: Mapping[str, 
     ]
 
 
-def _distorted_values(
-    referrer: str | None,
-    utm_source: str | None,
-    utm_medium: str | None,
-    width: int | None,
-    height: int | None,
-    automated: Any,
-    *counted: str | None,  # referrer, utm_source, utm_medium
-) -> dict[str, Any]:
+def _lost_values(stored: tuple[Any, ...], counted: tuple[Any, ...], agent: tuple[Any, ...]) -> Mapping[str, Any]:
     """Returns the stored values of a sender that the warehouse's columns do not hold."""
+    width, height, automated = agent
     values = {
         **{
-            name: stored if stored != value else None
-            for name, stored, value in zip(
-                ("referrer", "utm_source", "utm_medium"), (referrer, utm_source, utm_medium), counted, strict=True
-            )
+            key: sent if sent != value else None
+            for key, sent, value in zip(_NORMALISED_KEYS, stored, counted, strict=True)
         },
         "screen_width": width if not height else None,
         "screen_height": height if not width else None,

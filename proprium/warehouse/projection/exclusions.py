@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collector.bounded_cache import bounded_lru_cache
+from collector.url_normalisation import DEFAULT_PAGE_RULES, PageRules, canonical_page
 
 
 @dataclass(frozen=True)
@@ -21,30 +22,46 @@ class Exclusions:
     countries: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
     user_agents: tuple[str, ...] = ()
+    page_rules: PageRules = DEFAULT_PAGE_RULES
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.countries or self.paths or self.user_agents)
 
     def reason(self, country: str | None, page: str | None, user_agent: str) -> str | None:
         """Returns the rule that excludes an event: "country", "path" or "user_agent"; None: it counts."""
         if country in self.countries:
             return "country"
-        if page is not None and _matches_path(self.paths, page):
+        if page is not None and _matches_path(self.paths, canonical_page(page, self.page_rules), self.page_rules):
             return "path"
         return "user_agent" if _matches_user_agent(self.user_agents, user_agent) else None
 
 
 @bounded_lru_cache(8_192)
-def canonical_page(patterns: tuple[str, ...], page: str) -> str:
-    """Returns the path pattern under which a page is grouped, or the page itself.
+def grouped_page(patterns: tuple[str, ...], page: str, rules: PageRules = DEFAULT_PAGE_RULES) -> str:
+    """Returns the path pattern under which a page is grouped, or the page itself. `page` is canonical.
 
     The first pattern that matches the path without its query wins.
     """
     path = page.partition("?")[0]
-    return next((pattern for pattern in patterns if matches_wildcard(path, pattern)), page)
+    return next((pattern for pattern in patterns if _matches_page(path, pattern, rules)), page)
+
+
+def canonical_pattern(pattern: str, rules: PageRules) -> str:
+    """Returns the spelling of a path pattern that matches canonical pages."""
+    return canonical_page(pattern) if pattern.endswith("*") else canonical_page(pattern, rules)
 
 
 @bounded_lru_cache(8_192)
-def _matches_path(patterns: tuple[str, ...], page: str) -> bool:
+def _matches_path(patterns: tuple[str, ...], page: str, rules: PageRules) -> bool:
     path = page.partition("?")[0]
-    return any(matches_wildcard(page, pattern) or matches_wildcard(path, pattern) for pattern in patterns)
+    return any(_matches_page(text, pattern, rules) for pattern in patterns for text in (page, path))
+
+
+def _matches_page(page: str, pattern: str, rules: PageRules) -> bool:
+    """Matches a canonical page. Where /about/ is /about, /about/* matches it as well."""
+    pattern = canonical_pattern(pattern, rules)
+    return matches_wildcard(page, pattern) or (rules.merges_trailing_slashes and matches_wildcard(page + "/", pattern))
 
 
 @bounded_lru_cache(8_192)

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from collector.acquisition import allows_host, is_ignored_referrer
+from collector.url_normalisation import DEFAULT_PAGE_RULES, PageRules, canonical_page
 from proprium.storage.database import Database
 from proprium.storage.event_columns import EventBatch
 from proprium.storage.tables import Property
-from proprium.warehouse.projection.exclusions import Exclusions, canonical_page
+from proprium.warehouse.projection.exclusions import Exclusions, grouped_page
 from proprium.warehouse.projection.sessionizer import DEFAULT_SESSION_RULES, SECOND_US, SessionRules
 
 _FINGERPRINTED_MODULES = (
@@ -29,6 +30,7 @@ _FINGERPRINTED_MODULES = (
     "collector.bots",
     "collector.acquisition",
     "collector.campaign",
+    "collector.url_normalisation",
     "proprium.storage.stored_columns",
     "proprium.warehouse.projection.exclusions",
     "proprium.warehouse.projection.page_engagement",
@@ -47,12 +49,15 @@ class ReferrerRules(NamedTuple):
     ignored_hosts: tuple[str, ...] = ()
 
 
+_NO_REFERRER_RULES = ReferrerRules()
+
+
 @dataclass(frozen=True)
 class Rules:
     """The rules of all properties, by property number; properties with default rules are absent.
 
-    Whether automated browsers count as people, exclusions, session timeout and bounce threshold, path patterns, and
-    hosts that are no referrers.
+    Whether automated browsers count as people, exclusions, session timeout and bounce threshold, path patterns, hosts
+    that are no referrers, and which addresses are one page.
     """
 
     counts_automated_by_property: dict[int, bool] = field(default_factory=dict)
@@ -61,24 +66,44 @@ class Rules:
     session_rules_by_property: dict[int, SessionRules] = field(default_factory=dict)
     path_patterns: dict[int, tuple[str, ...]] = field(default_factory=dict)
     referrer_rules: dict[int, ReferrerRules] = field(default_factory=dict)
+    page_rules: dict[int, PageRules] = field(default_factory=dict)
 
     def session_rules_of(self, property_number: int) -> SessionRules:
         return self.session_rules_by_property.get(property_number, DEFAULT_SESSION_RULES)
 
-    def canonical_pages(self, property_numbers: Sequence[int], pages: Sequence[str | None]) -> Sequence[str | None]:
-        """Replaces pages by the path pattern of their property that groups them, if any."""
-        if self.path_patterns.keys().isdisjoint(property_numbers):
+    def canonical_pages(self, batch: EventBatch) -> Sequence[str | None]:
+        """Returns the one spelling of each event's page."""
+        pages = batch["page"]
+        rules_by_property = {
+            number: self.page_rules.get(number, DEFAULT_PAGE_RULES) for number in set(batch.dictionaries["property"])
+        }
+        if len(set(rules_by_property.values())) == 1:  # nearly always; half the time of looking up two values
+            [rules, *_] = rules_by_property.values()
+            page_by_sent_page = {page: page and canonical_page(page, rules) for page in set(pages)}
+            return list(map(page_by_sent_page.__getitem__, pages))
+        return [
+            page and canonical_page(page, rules_by_property[number])
+            for number, page in zip(batch["property"], pages, strict=True)
+        ]
+
+    def grouped_pages(self, batch: EventBatch, pages: Sequence[str | None]) -> Sequence[str | None]:
+        """Replaces canonical pages by the path pattern of their property that groups them, if any."""
+        if self.path_patterns.keys().isdisjoint(batch.dictionaries["property"]):
             return pages
         return [
-            page if page is None else canonical_page(self.path_patterns.get(property_number, ()), page)
-            for property_number, page in zip(property_numbers, pages, strict=True)
+            page
+            and grouped_page(self.path_patterns.get(number, ()), page, self.page_rules.get(number, DEFAULT_PAGE_RULES))
+            for number, page in zip(batch["property"], pages, strict=True)
         ]
 
     def external_referrer(self, property_number: int, referrer: str | None, hostname: str | None) -> str | None:
-        """Returns the referrer's host; None for the page's own host and for hosts that the property does not count."""
+        """Returns the referrer's host; None for the page's own host and for hosts that the property does not count.
+
+        Both hosts are normalised.
+        """
         if referrer is None or referrer == hostname:
             return None
-        own_hostnames, ignored_hosts = self.referrer_rules.get(property_number, ReferrerRules())
+        own_hostnames, ignored_hosts = self.referrer_rules.get(property_number, _NO_REFERRER_RULES)
         if allows_host(own_hostnames, referrer) or is_ignored_referrer(ignored_hosts, referrer):
             return None
         return referrer
@@ -117,6 +142,8 @@ _SELECT_RULES = select(
     _property_table.c.bounce_s,
     _property_table.c.hostnames,
     _property_table.c.ignored_referrers,
+    _property_table.c.merges_trailing_slashes,
+    _property_table.c.merges_index_pages,
 )
 
 
@@ -132,9 +159,13 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
         counts_automated_by_property = {
             row.number: bool(row.counts_automated) for row in rows if row.counts_automated is not None
         }
+        page_rules = {row.number: PageRules(row.merges_trailing_slashes, row.merges_index_pages) for row in rows}
         exclusions = {
             row.number: Exclusions(
-                frozenset(row.excluded_countries), tuple(row.excluded_paths), tuple(row.excluded_user_agents)
+                frozenset(row.excluded_countries),
+                tuple(row.excluded_paths),
+                tuple(row.excluded_user_agents),
+                page_rules[row.number],
             )
             for row in rows
         }
@@ -144,7 +175,7 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
         return Rules(
             counts_automated_by_property,
             counts_automated,
-            {number: rules for number, rules in exclusions.items() if rules != Exclusions()},
+            {number: rules for number, rules in exclusions.items() if not rules.is_empty},
             {number: rules for number, rules in session_rules.items() if rules != DEFAULT_SESSION_RULES},
             {row.number: tuple(row.path_patterns) for row in rows if row.path_patterns},
             {
@@ -152,6 +183,7 @@ def stored_rules(database: Database, *, counts_automated: bool) -> RulesSource:
                 for row in rows
                 if row.hostnames or row.ignored_referrers
             },
+            {number: rules for number, rules in page_rules.items() if rules != DEFAULT_PAGE_RULES},
         )
 
     return read

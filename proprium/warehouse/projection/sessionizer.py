@@ -117,9 +117,10 @@ class Session(SessionContext):
             for page, viewed_us in self.recent_view_us_by_path.items()
             if hit.timestamp_us - viewed_us <= DUPLICATE_VIEW_WINDOW_US
         }
-        if hit.page in self.recent_view_us_by_path:
+        path = hit.page if hit.own_page is None else hit.own_page
+        if path in self.recent_view_us_by_path:
             return True
-        self.recent_view_us_by_path[hit.page] = hit.timestamp_us
+        self.recent_view_us_by_path[path] = hit.timestamp_us
         return False
 
 
@@ -139,8 +140,9 @@ class SessionHit:
     """
 
     __slots__ = (
-        *("context_bits", "engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "page", "previous_visitor"),
-        *("property_number", "seq", "session", "session_rules", "stored_assignment", "timestamp_us", "visitor"),
+        *("context_bits", "engaged_ms", "has_view_id", "index", "is_view", "key", "kind", "own_page", "page"),
+        *("previous_visitor", "property_number", "seq", "session", "session_rules", "stored_assignment"),
+        *("timestamp_us", "visitor"),
     )
 
     def __init__(
@@ -158,6 +160,7 @@ class SessionHit:
         context_bits: int,  # of session_context: the values that it has for its session
         session_rules: SessionRules,
         stored_assignment: SessionAssignment | None = None,  # None: not in the warehouse yet
+        own_page: str | None = None,  # its own path where `page` is the pattern that groups it
     ) -> None:
         self.index = index
         self.seq = seq
@@ -167,6 +170,7 @@ class SessionHit:
         self.previous_visitor = previous_visitor
         self.kind = kind
         self.page = page
+        self.own_page = own_page
         self.has_view_id = has_view_id
         self.engaged_ms = engaged_ms
         self.context_bits = context_bits

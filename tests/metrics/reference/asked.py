@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from collector.event import Event
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.query import Goal
-from tests.metrics.reference.hits import Hit, Rules, hits_of
+from tests.metrics.reference.hits import Hit, Rules, hits_of, unicode_host
 from tests.metrics.reference.sessions import Reading, Session, put_into_sessions, readings
 from tests.metrics.reference.spans import Span, compared_span, span_of
 
@@ -96,6 +98,7 @@ class Row:
 
 
 OF_HITS = {"page", "section", "title", "event", "event_page", "event_name", "weekday", "hour", "weekday_hour"}
+ABOUT_PAGES = {"page", "entry_page", "exit_page", "section"}
 OF_HITS |= {"bot", "bot_category", "bot_page"}
 OF_PAGES = {"page", "section", "title", "event_page"}
 OF_EVENTS = {"event", "event_name"}
@@ -123,10 +126,29 @@ def choose(history: History, asked: Asked, span: Span, row: Row | None = None) -
     return history.chosen[key]
 
 
+def counted_spelling(wanted: Filter, rules: Rules) -> Filter:
+    """A filter finds its rows, however its values are written."""
+    values = wanted.values
+    is_pattern = wanted.operator.value == "matches" and values[0].endswith("*")
+    if wanted.dimension in ABOUT_PAGES:
+        is_part = wanted.operator.value in {"contains", "not_contains"}
+        values = tuple(unquote(value) if is_part or is_pattern else rules.spelled(value) for value in values)
+        if is_pattern and rules.merges_trailing_slashes and values[0].endswith("/*") and len(values[0]) > 2:
+            values = (*values, values[0].removesuffix("/*"))
+    elif wanted.dimension in {"utm_source", "utm_medium"}:
+        values = tuple(value.lower() for value in values)
+    elif wanted.dimension in {"referrer", "hostname"}:
+        values = tuple((unicode_host(value) or "").lower() for value in values)
+    elif wanted.dimension.startswith("data."):
+        values = tuple(text for value in values for text in {value, re.sub(r"^(-?\d+)\.0+$", r"\1", value)})
+    return replace(wanted, values=values)
+
+
 def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chosen:
     """Conditions on page, event, title, time and data select hits: the sessions are then those with a matching hit in
     the span. All others ask the session. Bots have none: what only a session has does not choose among them.
     """
+    asked = replace(asked, filters=tuple(counted_spelling(wanted, history.rules) for wanted in asked.filters))
     hits, bots, sessions = [], [], []
     for hit in history.hits:
         if not span.holds(hit.at):
@@ -185,9 +207,8 @@ def _is_wanted_bot(hit: Hit, asked: Asked, row: Row | None) -> bool:
 
 def reaches(session: Session, goal: Goal, zone: ZoneInfo) -> bool:
     """At least one hit that all of the goal's conditions match."""
-    return any(
-        all(matches(hit.says(wanted.dimension, zone), wanted) for wanted in goal.filters) for hit in session.hits
-    )
+    filters = [counted_spelling(wanted, session.rules) for wanted in goal.filters]
+    return any(all(matches(hit.says(wanted.dimension, zone), wanted) for wanted in filters) for hit in session.hits)
 
 
 def matches(value: str | None, wanted: Filter) -> bool:
@@ -195,15 +216,16 @@ def matches(value: str | None, wanted: Filter) -> bool:
     first = wanted.values[0] if wanted.values else ""
     match wanted.operator.value:
         case "is":
-            return value == first if first else not value
+            return value in wanted.values if first else not value
         case "is_not":
-            return value != first if first else bool(value)
+            return value not in wanted.values if first else bool(value)
         case "contains":
             return value is not None and first.lower() in value.lower()
         case "not_contains":
             return value is None or first.lower() not in value.lower()
         case "matches":
-            return value is not None and fnmatchcase(value, first.replace("[", "[[]").replace("?", "[?]"))
+            patterns = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in wanted.values]
+            return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
         case "one_of":
             return value in wanted.values
         case _:

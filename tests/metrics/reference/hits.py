@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from collector.event import Event, Identity
@@ -34,13 +37,35 @@ class Rules:
     path_patterns: tuple[str, ...] = ()  # the first that fits gives a page its name
     hostnames: tuple[str, ...] = ()  # its own
     ignored_referrers: tuple[str, ...] = ()  # with their subdomains
+    merges_trailing_slashes: bool = True  # of new properties
+    merges_index_pages: bool = False
+
+    def spelled(self, page: str) -> str:
+        """Of a page's address, readable: what is one page has one spelling."""
+        path, *query = unicodedata.normalize("NFC", unquote(page)).split("?")
+        if self.merges_index_pages:
+            path = re.sub(r"/+index\.html$", "/", path)
+        if self.merges_trailing_slashes:
+            path = re.sub("//+", "/", path)
+            path = path if path == "/" else re.sub("/$", "", path)
+        return "?".join([path, *query])
+
+    def is_page_like(self, page: str, pattern: str) -> bool:
+        """Where /a/ is /a, /a/* is about it as well."""
+        pages = [page, page + "/"] if self.merges_trailing_slashes else [page]
+        pattern = unquote(pattern) if pattern.endswith("*") else self.spelled(pattern)
+        return any(fnmatchcase(text, pattern) for text in pages)
 
     def leave_out(self, event: Event) -> bool:
         return (
             event.country in self.excluded_countries
-            or any(_is_page_like(event.page, pattern) for pattern in self.excluded_paths)
+            or any(self._is_left_out(event.page, pattern) for pattern in self.excluded_paths)
             or any(_is_agent_like(event.user_agent, pattern) for pattern in self.excluded_user_agents)
         )
+
+    def _is_left_out(self, page: str | None, pattern: str) -> bool:
+        texts = [self.spelled(page), self.spelled(page).split("?")[0]] if page is not None else []
+        return any(self.is_page_like(text, pattern) for text in texts)
 
 
 @dataclass(eq=False)
@@ -62,16 +87,20 @@ class Hit:
         return self.sent.created_at
 
     @property
+    def own_page(self) -> str | None:
+        return self.sent.page and self.rules.spelled(self.sent.page)
+
+    @property
     def page(self) -> str | None:
         """As it is counted: pages that fit one pattern are one."""
-        path = (self.sent.page or "").split("?")[0]
-        fitting = [pattern for pattern in self.rules.path_patterns if fnmatchcase(path, pattern)]
-        return fitting[0] if fitting and self.sent.page is not None else self.sent.page
+        path = (self.own_page or "").split("?")[0]
+        fitting = [pattern for pattern in self.rules.path_patterns if self.rules.is_page_like(path, pattern)]
+        return fitting[0] if fitting and self.own_page is not None else self.own_page
 
     @property
     def referrer(self) -> str | None:
         """Own pages and those that the property ignores are no referrers."""
-        host, ignored = self.sent.referrer, self.rules.ignored_referrers
+        host, ignored = unicode_host(self.sent.referrer), self.rules.ignored_referrers
         is_ignored = any(f".{host}".endswith(f".{name}") for name in ignored)
         return None if host == self.sent.hostname or host in self.rules.hostnames or is_ignored else host
 
@@ -196,8 +225,8 @@ def hits_of(events: Iterable[Event], rules: Rules) -> list[Hit]:
     return sorted(hits, key=lambda hit: (hit.at, hit.seq))
 
 
-def _is_page_like(page: str | None, pattern: str) -> bool:
-    return page is not None and any(fnmatchcase(text, pattern) for text in (page, page.split("?")[0]))
+def unicode_host(host: str | None) -> str | None:
+    return host and host.encode("idna").decode("idna")
 
 
 def _is_agent_like(agent: str, pattern: str) -> bool:
@@ -205,9 +234,11 @@ def _is_agent_like(agent: str, pattern: str) -> bool:
 
 
 def text_of(value: Any) -> str | None:
-    """Of a value in `data`: texts are themselves, everything else is its JSON; null is not set."""
+    """Of a value in `data`: texts are themselves, everything else is its JSON; null is not set, 49.0 is 49."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and value == int(value):
+        value = int(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

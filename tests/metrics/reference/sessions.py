@@ -137,9 +137,9 @@ def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
         if hit.counts_as_view and name:
             named[name] = hit
         elif hit.counts_as_view and who is not None:
-            latest[who, hit.page] = hit
+            latest[who, hit.own_page] = hit
         if hit.sent.event in {"page_leave", "scroll"}:
-            by_path = latest.get((who, hit.page)) if who is not None else None
+            by_path = latest.get((who, hit.own_page)) if who is not None else None
             view = named.get(name) if name else by_path
             if view and hit.at - view.at <= LONGEST_TOLD:
                 _add(found[view], hit)
@@ -167,5 +167,5 @@ def _is_double(hit: Hit, views: Iterable[Hit]) -> bool:
     """The same visitor viewed the same path within a second, both without a view_id."""
     if hit.sent.view_id or hit.visitor is None:
         return False
-    same_path = [view for view in views if view.page == hit.page and not view.sent.view_id]
+    same_path = [view for view in views if view.own_page == hit.own_page and not view.sent.view_id]
     return any(view.visitor == hit.visitor for view in same_path)
