@@ -7,10 +7,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.service import Collector
+from proprium.accounts.authorization import bearer_token
 from proprium.api import docs, event_routes, export_routes, metrics_routes, problems
 from proprium.api.authentication import (
     MAX_READS_PER_MINUTE,
@@ -62,6 +64,7 @@ def build(
     api.include_router(event_routes.routes(authenticator, collector))
     problems.install(api)
     api.add_middleware(Untranslated)
+    api.add_middleware(CrossOriginReads)
 
     def openapi_schema() -> dict[str, object]:
         if api.openapi_schema is None:
@@ -78,6 +81,45 @@ def build(
         return HTMLResponse(docs.page(api.openapi(), public_url + PREFIX, render_head()))
 
     return api
+
+
+class CrossOriginReads:
+    """CORS middleware: pages of other sites may read with an API key, and never with the cookie of a signed-in user.
+
+    Only responses to requests with a bearer key carry the header, and a request with a key is never answered by its
+    cookie. Requests with credentials are not allowed at all.
+    """
+
+    ALLOW_ORIGIN = ("Access-Control-Allow-Origin", "*")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and is_preflight_of_get(headers):
+            preflight_headers = dict([self.ALLOW_ORIGIN]) | {
+                "Access-Control-Allow-Methods": "GET",
+                "Access-Control-Allow-Headers": "Authorization",
+                "Access-Control-Max-Age": "86400",
+            }
+            await Response(status_code=204, headers=preflight_headers)(scope, receive, send)
+            return
+        is_readable = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and bearer_token(headers)
+
+        async def send_with_cors(message: Message) -> None:
+            if is_readable and message["type"] == "http.response.start":
+                response_headers = MutableHeaders(scope=message)
+                response_headers.append(*self.ALLOW_ORIGIN)
+                response_headers.append("Access-Control-Expose-Headers", "Content-Disposition, Retry-After")
+            await send(message)
+
+        await self.app(scope, receive, send_with_cors)
+
+
+def is_preflight_of_get(headers: Headers) -> bool:
+    """Returns True for a browser's question whether a page of another site may send a GET request with a key."""
+    return headers.get("origin") is not None and headers.get("access-control-request-method", "").upper() == "GET"
 
 
 class Untranslated:

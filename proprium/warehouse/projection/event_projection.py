@@ -18,10 +18,13 @@ from proprium.warehouse.projection.late_events import RecomputedSessions, recomp
 from proprium.warehouse.projection.open_sessions import OpenSessions, retention_us
 from proprium.warehouse.projection.page_engagement import PageEngagement
 from proprium.warehouse.projection.rules import Rules
-from proprium.warehouse.projection.sessionizer import Session, SessionHit, VisitorKey
+from proprium.warehouse.projection.sessionizer import MAX_SESSION_LENGTH_US, Session, SessionHit, VisitorKey
 
 MAX_OPEN_SESSIONS = 30_000
 """Open sessions in memory, over all properties: about 15 MB."""
+
+MAX_LOADED_HITS = 20_000
+"""Hits of whole visitors that are in memory at once while open sessions are loaded: about 30 MB."""
 
 _event, _session = schema.event, schema.session
 
@@ -145,24 +148,41 @@ class Projection:
         since_us = newest_us - retention_us(session_rules)
         own_visitor = func.coalesce(_event.c.own_visitor, _event.c.visitor)
         timestamp_us = epoch_us(_event.c.created_at)
+        first_us = func.min(timestamp_us).filter(timestamp_us >= since_us)
         statement = (
-            select(own_visitor, func.min(timestamp_us), func.max(timestamp_us))
-            .where(_event.c.property == property_number, _event.c.session.is_not(None), timestamp_us >= since_us)
+            select(own_visitor, first_us, func.max(timestamp_us), func.count())
+            .where(
+                _event.c.property == property_number,
+                _event.c.session.is_not(None),
+                timestamp_us >= since_us - MAX_SESSION_LENGTH_US,  # sessions are read from their first hit on
+            )
             .group_by(own_visitor)
+            .having(func.max(timestamp_us) >= since_us)
             .limit(MAX_OPEN_SESSIONS + 1)
         )
-        windows = {
-            (property_number, visitor): (first_us, last_us)
-            for visitor, first_us, last_us in connection.execute(statement).all()
-        }
-        if len(windows) > MAX_OPEN_SESSIONS:
+        visitors = connection.execute(statement).all()
+        if len(visitors) > MAX_OPEN_SESSIONS:
             return OpenSessions(session_rules, complete_since_us=newest_us + 1)
         open_sessions = OpenSessions(session_rules, complete_since_us=since_us)
+        windows: dict[VisitorKey, tuple[int, int]] = {}
+        loaded_hits = 0
+        for visitor, window_start_us, window_end_us, hit_count in visitors:
+            if windows and loaded_hits + hit_count > MAX_LOADED_HITS:
+                self._load_sessions_of(connection, open_sessions, windows)
+                windows, loaded_hits = {}, 0
+            windows[property_number, visitor] = (window_start_us, window_end_us)
+            loaded_hits += hit_count
+        self._load_sessions_of(connection, open_sessions, windows)
+        return open_sessions
+
+    def _load_sessions_of(
+        self, connection: Connection, open_sessions: OpenSessions, windows: dict[VisitorKey, tuple[int, int]]
+    ) -> None:
+        """Adds the stored sessions of these visitors; what they share with others is read with each of them."""
         recomputed = recompute(connection, windows, self.rules.session_rules_of)
         for session in recomputed.sessions:
             session.is_written, session.has_new_context = True, False
         open_sessions.merge(recomputed)
-        return open_sessions
 
 
 def _write_recomputed(connection: Connection, recomputed: RecomputedSessions) -> None:
