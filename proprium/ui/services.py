@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from proprium.properties.rules_cache import PropertyRulesCache
     from proprium.sql_console.runner import SqlRunner
     from proprium.storage.database import Database
+    from proprium.storage.tables import Property
     from proprium.warehouse.projection.projector import Projector
     from proprium.warehouse.warehouse import Warehouse
 
@@ -44,10 +45,14 @@ class Services:
     projector: Projector
     sql_runner: SqlRunner
     own_property_id: UUID | None = None  # the property that tracks our own pages; None: no tracking
-    add_sample: Callable[[UUID], object] | None = None  # creates the sample property "Exemplar" for a user id; slow
+    add_sample: Callable[[UUID], Property] | None = None  # creates the sample property "Exemplar" for a user id; slow
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
+
+    def has_geoip_database(self) -> bool:
+        """Returns True if visitors can have locations: the GeoIP database of the collectors exists."""
+        return self.settings.geoip_file.is_file()

@@ -50,6 +50,7 @@ class PropertySettings(Protocol):
     session_gap_min: int
     bounce_s: int
     live_min: int
+    discards_bots: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class PropertyFacts:
     goals: tuple[Goal, ...] = ()
     limits: Limits = DEFAULT_LIMITS
     data_access: DataAccess = NO_KEY
+    discards_bots: bool = False
 
 
 def facts_of(property_: PropertySettings, first_event: datetime | None, data_access: DataAccess) -> PropertyFacts:
@@ -77,6 +79,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         goals=tuple(goal for goal in parse_goals(property_.goals) if data_access.counts_goal(goal.filters)),
         limits=Limits(property_.session_gap_min, property_.bounce_s, property_.live_min),
         data_access=data_access,
+        discards_bots=property_.discards_bots,
     )
 
 

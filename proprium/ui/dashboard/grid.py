@@ -22,6 +22,7 @@ from proprium.ui.dashboard import live_data, tiles
 from proprium.ui.dashboard.chart import Chart
 from proprium.ui.dashboard.custom_cards import CustomCardsMenu
 from proprium.ui.dashboard.dom import switch_class
+from proprium.ui.dashboard.empty_states import EmptyReasons
 from proprium.ui.dashboard.events_tile import EventsTile, event_breakdown
 from proprium.ui.dashboard.goals_tile import GoalsTile
 from proprium.ui.dashboard.metric_cards import MetricCards
@@ -68,6 +69,7 @@ class Grid:
                 on_filter=weak_method(controller.add_filters),
                 on_region=lambda region: controller.add_filters(Filter("region", Operator.IS, (region,))),
                 on_expand=weak_method(controller.open_breakdown),
+                links=controller.links,
             )
             await yield_to_loop()
             with ui.element("div").classes(theme.GRID_MAP):
@@ -79,6 +81,7 @@ class Grid:
                     controller.state.facts.goals,
                     on_goal=lambda goal: controller.add_filters(*goal.filters),
                     on_focus=lambda name: controller.navigate(lambda state: state.with_goal(name)),
+                    links=controller.links,
                     data_access=controller.state.facts.data_access,
                     settings_url=settings_url,
                 )
@@ -90,6 +93,7 @@ class Grid:
                     lambda name, key: controller.navigate(lambda state: state.with_event(name, key)),
                     weak_method(controller.add_filters),
                     weak_method(controller.open_breakdown),
+                    controller.links,
                 )
                 bots = self._build_tile(tiles.BOTS)
         self._ranked_tiles = [pages, sources, self._places_tile.tile, devices, self._events_tile, bots]
@@ -140,6 +144,7 @@ class Grid:
         """Draws a result in place, ranked lists one by one. A card that fails shows an error; the others are drawn."""
         breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
         self.set_stale(False)
+        reasons, timezone = self._controller.empty_reasons(), self._state.query.timezone.key
         self._metric_cards.show(dashboard)
         if self._custom_cards_menu:
             self._custom_cards_menu.set_events(dashboard.custom_events, self._state.facts.custom_cards)
@@ -147,17 +152,17 @@ class Grid:
         _draw_safely(self._chart, lambda: self._chart.show(chart_data, dashboard.query, look, can_zoom=can_zoom))
         _draw_safely(self._places_tile, lambda: self._places_tile.show(breakdowns, self._state, look))
         _draw_safely(self._goals_tile, lambda: self._goals_tile.show(dashboard))
-        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, self._state.query.timezone.key))
+        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, timezone, reasons))
         self._cancel_drawing()
-        self._draw_task = asyncio.create_task(self._draw_lists(breakdowns))
+        self._draw_task = asyncio.create_task(self._draw_lists(breakdowns, reasons))
 
-    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown]) -> None:
+    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown], reasons: EmptyReasons) -> None:
         """Draws the ranked lists in separate patches: their rows are most of the work."""
         for tile in self._ranked_tiles:
             async with self._services.render_queue.patch():
                 tab = self._state.tab(tile.tile)
                 if tab.dimension in breakdowns:  # else still being computed
-                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension]))
+                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension], reasons))
 
     def _cancel_drawing(self) -> None:
         if self._draw_task is not None:
@@ -210,16 +215,17 @@ class Grid:
             weak_method(self._controller.choose_tab),
             weak_method(self._controller.add_filters),
             weak_method(self._controller.open_breakdown),
+            self._controller.links,
         )
 
     def _show_week(self, cells: Breakdown) -> None:
-        _draw_safely(
-            self._week_heatmap,
-            lambda: self._week_heatmap.show(cells, self._controller.look, self._state.query.timezone.key),
-        )
+        look, timezone = self._controller.look, self._state.query.timezone.key
+        reasons = self._controller.empty_reasons()
+        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.show(cells, look, timezone, reasons))
 
     def _show_event(self, breakdown: Breakdown) -> None:
-        _draw_safely(self._events_tile, lambda: self._events_tile.show_event(breakdown))
+        reasons = self._controller.empty_reasons()
+        _draw_safely(self._events_tile, lambda: self._events_tile.show_event(breakdown, reasons))
 
     def _error_handler(self, card: Any) -> Callable[[Exception], None]:
         return lambda error: card.fail(error_text(error))

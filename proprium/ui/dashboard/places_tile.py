@@ -17,6 +17,7 @@ from proprium.ui.components.choropleth import Choropleth
 from proprium.ui.components.controls import button
 from proprium.ui.components.panels import panel
 from proprium.ui.dashboard.ranked_list import RankedTile
+from proprium.ui.dashboard.row_links import RowLinks
 from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import PLACES, Tile
 
@@ -35,6 +36,7 @@ class PlacesTile:
         on_filter: Callable[[Filter], None],
         on_region: Callable[[str], None],
         on_expand: Callable[[Tile], Any],
+        links: RowLinks,
     ) -> None:
         self._atlas = atlas
         self._country: str | None = None
@@ -55,7 +57,7 @@ class PlacesTile:
                     _("World"), "back", on_click=lambda: on_country(None), name=_("Back to the world")
                 )
             self._back_button.set_visibility(False)
-            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, has_flags=True)
+            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, links, has_flags=True)
 
     def apply_state(self, state: DashboardState) -> None:
         """Updates the map's title and back button, and the list's open tab."""

@@ -21,6 +21,7 @@ from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, switch_class
+from proprium.ui.dashboard.empty_states import EmptyReasons
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.warehouse.warehouse import Warehouse
 
@@ -62,10 +63,11 @@ class WeekHeatmap:
                 "click", lambda: on_expand(WEEK_TILE)
             )
 
-    def show(self, cells: Breakdown, look: Look, timezone: str) -> None:
+    def show(self, cells: Breakdown, look: Look, timezone: str, reasons: EmptyReasons) -> None:
         self._cells = cells
         self._hint.set_text(_("page views · {timezone}", timezone=timezone))
-        self._show_message("" if cells.rows else _("No page views in this period."))
+        empty_text = reasons.text(Dimension.WEEKDAY_HOUR, _("No page views in this period."))
+        self._show_message("" if cells.rows else empty_text)
         set_prop(
             self._plot, "aria-label", _("Page views by weekday and hour. {busiest}", busiest=busiest_hour_text(cells))
         )
@@ -73,9 +75,9 @@ class WeekHeatmap:
             self._drawn_state = (cells, look)
             self._plot.update_figure(heatmap(cells, look))
 
-    def recolour(self, look: Look, timezone: str) -> None:
+    def recolour(self, look: Look, timezone: str, reasons: EmptyReasons) -> None:
         if self._cells:
-            self.show(self._cells, look, timezone)
+            self.show(self._cells, look, timezone, reasons)
 
     def fail(self, message: str) -> None:
         self._show_message(message)
