@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
-from proprium.errors import Conflict, PropertyNotFound
+from proprium.errors import Conflict, PropertyNotFound, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.properties import validation
 from proprium.storage import retention
@@ -162,6 +163,17 @@ def update_settings(database: Database, property_id: UUID, **values: Any) -> Pro
     return property_
 
 
+def setting_errors(values: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the message of each invalid setting, by its name in VALIDATORS."""
+    errors: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            VALIDATORS[name](value)
+        except UserFacingError as error:
+            errors[name] = str(error)
+    return errors
+
+
 def delete_property(database: Database, property_id: UUID) -> None:
     """Deletes a property with all its events and keys. Raises Conflict for a protected one.
 
@@ -186,17 +198,22 @@ def reset_property(database: Database, property_id: UUID) -> int:
 
 
 def visible_properties(database: Database, user: User | None) -> list[Property]:
-    """Lists the properties that a user may see, by name.
+    """Lists the properties that a user may see, by name: customer-2 comes before customer-10.
 
     Owners see all, other users their own and public ones, anonymous visitors public ones.
     """
-    statement = select(Property).order_by(func.lower(Property.name), col(Property.number))
+    statement = select(Property).order_by(col(Property.number))
     if user is None:
         statement = statement.where(col(Property.is_public))
     elif user.role != Role.OWNER:
         statement = statement.where(col(Property.is_public) | (col(Property.owner_id) == user.id))
     with database.session() as session:
-        return list(session.scalars(statement))
+        return sorted(session.scalars(statement), key=lambda property_: natural_key(property_.name))
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Returns a sort key in which numbers within names are compared as numbers, and case is ignored."""
+    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name.casefold()))]
 
 
 def find_visible(database: Database, property_id: UUID, user: User | None) -> Property:

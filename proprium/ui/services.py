@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proprium.properties.rules_cache import PropertyRulesCache
     from proprium.sql_console.runner import SqlRunner
     from proprium.storage.database import Database
+    from proprium.storage.tables import Property
     from proprium.warehouse.projection.projector import Projector
     from proprium.warehouse.warehouse import Warehouse
 
@@ -45,7 +46,7 @@ class Services:
     projector: Projector
     sql_runner: SqlRunner
     own_property_id: UUID | None = None  # the property that tracks our own pages; None: no tracking
-    add_sample: Callable[[UUID], object] | None = None  # creates the sample property "Exemplar" for a user id; slow
+    add_sample: Callable[[UUID], Property] | None = None  # creates the sample property "Exemplar" for a user id; slow
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)

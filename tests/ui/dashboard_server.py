@@ -8,15 +8,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import uvicorn
 from fastapi import FastAPI
 
+from collector.geolocation import GeoIPState
 from maps.atlas import Atlas
 from proprium.accounts import login_sessions, users
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import utc_now
 from proprium.config import Settings
+from proprium.demo.exemplar import add_exemplar
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
 from proprium.metrics.query.filters import parse_filters
@@ -60,6 +63,7 @@ class DashboardServer:
         self.app = FastAPI(lifespan=self._life)
         self.app.include_router(http_routes.maps(atlas))
         self.app.post("/test/append")(self.append)
+        self.app.post("/test/create/{name}")(self.create)
         self.app.get("/test/facts")(self.facts)
         self.services = Services(
             settings=settings,
@@ -71,6 +75,8 @@ class DashboardServer:
             atlas=atlas,
             projector=self.projector,
             sql_runner=SqlRunner(SnapshotCache(self.warehouse, folder / "sql.tmp"), timeout_s=90),
+            add_sample=self._add_sample,
+            geoip_state=lambda: GeoIPState.MISSING,  # the events bring their places
         )
         self._people()
         self._history()
@@ -79,10 +85,15 @@ class DashboardServer:
 
     def append(self, sent: dict[str, Any]) -> int:
         """Events as the collector would have stored them, this moment."""
-        event = {"visitor": "new", "page": "/", "at": utc_now(), "property": self.busy.number, **sent}
+        property_ = getattr(self, sent.pop("to", "busy"))
+        event = {"visitor": "new", "page": "/", "at": utc_now(), "property": property_.number, **sent}
         self.store.append([an_event(**event)])
         self.change_feed.wake()
         return self.live_queries.topic_count
+
+    def create(self, name: str) -> str:
+        """One more property of Ada's, without an event."""
+        return str(create_property(self.database, name, self.busy.owner_id).id)
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -93,6 +104,11 @@ class DashboardServer:
             "token": self.token,
             "looked_at": self.live_queries.active_count,
         }
+
+    def _add_sample(self, owner_id: UUID) -> Property:
+        sample = add_exemplar(self.database, owner_id, count=500)
+        self.change_feed.wake()
+        return sample
 
     def _people(self) -> None:
         ada = users.create_user(self.database, "ada@example.com", "Ada", PASSWORD, Role.EDITOR)

@@ -41,6 +41,11 @@ class Server:
     def append(self, **event: Any) -> None:
         httpx.post(f"{self.url}/test/append", json=event, timeout=20).raise_for_status()
 
+    def create(self, which: str, name: str) -> None:
+        """Creates a property of Ada's that tests know as `which`."""
+        response = httpx.post(f"{self.url}/test/create/{name}", timeout=20).raise_for_status()
+        self.facts[which] = response.json()
+
     def looked_at(self) -> int:
         return int(httpx.get(f"{self.url}/test/facts", timeout=20).json()["looked_at"])
 
@@ -105,7 +110,7 @@ def tile(page: Page, name: str) -> Any:
 
 
 def row(page: Page, name: str, label: str) -> Any:
-    return tile(page, name).locator("button.row0", has=page.get_by_text(label, exact=True))
+    return tile(page, name).locator(".row0", has=page.get_by_text(label, exact=True))
 
 
 def number(page: Page, metric: str) -> int:
@@ -285,6 +290,7 @@ def test_a_public_property_is_read_without_an_account_and_without_a_cookie(serve
 def test_an_empty_property_says_how_to_begin(page: Page, server: Server) -> None:
     shown(page, server, which="empty")
     expect(page.get_by_text("No data yet.")).to_be_visible()
+    expect(page.get_by_role("link", name="Tracking code")).to_have_attribute("href", re.compile("/install$"))
 
 
 def test_a_phone_needs_no_sideways_scroll(server: Server, browser: Browser) -> None:

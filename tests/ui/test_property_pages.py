@@ -240,3 +240,25 @@ async def test_raw_events_are_a_link_for_each_kind_of_file_and_follow_the_period
     [period] = [one for one in browser.find(ui.select).elements if one.props["aria-label"] == "Date range"]
     period.set_value("28d")
     assert addresses() == {f"{exports}.{ending}?period=28d" for ending in ("csv", "jsonl", "parquet")}
+
+
+async def test_names_are_in_natural_order(site: Site) -> None:
+    ada = a_user(site.services.database)
+    for name in ("customer-10", "Customer-2", "customer-1", "10 shops", "9 shops", "café 2", "customer"):
+        a_property(site.services.database, name, ada)
+    names = [property_.name for property_ in service.visible_properties(site.services.database, ada)]
+    ordered = ["9 shops", "10 shops", "café 2", "customer", "customer-1", "Customer-2", "customer-10"]
+    assert [name for name in names if name in ordered] == ordered
+
+
+@pytest.mark.parametrize(("count", "query", "is_compact"), [(3, "", False), (9, "", True), (9, "?view=cards", False)])
+async def test_many_properties_are_a_compact_list_unless_cards_are_chosen(
+    site: Site, count: int, query: str, is_compact: bool
+) -> None:
+    ada = a_user(site.services.database)
+    for number in range(count):
+        a_property(site.services.database, f"site-{number}", ada)
+    browser = site.browser(ada)
+    await browser.open(f"/properties{query}")
+    (grid,) = [each for each in browser.find(ui.element).elements if "props" in each.classes]
+    assert ("compact" in grid.classes) is is_compact

@@ -55,6 +55,7 @@ class PropertySettings(Protocol):
     live_min: int
     merges_trailing_slashes: bool
     merges_index_pages: bool
+    discards_bots: bool
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class PropertyFacts:
     limits: Limits = DEFAULT_LIMITS
     data_access: DataAccess = NO_KEY
     page_rules: PageRules = DEFAULT_PAGE_RULES
+    discards_bots: bool = False
 
 
 def facts_of(property_: PropertySettings, first_event: datetime | None, data_access: DataAccess) -> PropertyFacts:
@@ -84,6 +86,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         limits=Limits(property_.session_gap_min, property_.bounce_s, property_.live_min),
         data_access=data_access,
         page_rules=PageRules(property_.merges_trailing_slashes, property_.merges_index_pages),
+        discards_bots=property_.discards_bots,
     )
 
 

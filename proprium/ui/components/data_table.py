@@ -25,16 +25,24 @@ _HEADER_SLOT = """
 </tr>
 """
 _BODY_SLOT = """
-<tr :class="{still: props.row.still}" @click="() => props.row.still || $parent.$emit('chosen', props.row.i)">
+<tr :class="{still: props.row.still}" @click="(event) => {
+    if (props.row.still || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (event.view.getSelection().isCollapsed) $parent.$emit('chosen', props.row.i);
+}">
   <td class="first" :title="props.row.label">
     <span class="b" :style="{width: props.row.width}"></span>
-    <component :is="props.row.still ? 'span' : 'button'" class="cell" :type="props.row.still ? null : 'button'">
+    <component :is="props.row.still ? 'span' : 'a'" class="cell" :href="props.row.url || null" draggable="false">
       <img v-if="props.row.flag" class="flag" alt="" :src="props.row.flag">
       <span class="cut">{{ props.row.label }}</span>
     </component>
   </td>
   <td v-for="col in props.cols.slice(1)" :key="col.name" class="r">{{ props.row[col.name] }}</td>
   <td class="tail">
+    <a v-if="props.row.page" class="why" :href="props.row.page" target="_blank" rel="noopener noreferrer"
+       :aria-label="props.row.open" :title="props.row.open" @click.stop>
+      <i class="icon small i-open" aria-hidden="true"></i>
+    </a>
     <button v-if="!props.row.still" type="button" class="why" :aria-label="props.row.explain"
             @click.stop="() => $parent.$emit('explained', props.row.i)">
       <i class="icon small i-info" aria-hidden="true"></i>
@@ -54,8 +62,9 @@ class TableColumn:
 class DataTable:
     """Table of rows given as dicts.
 
-    Keys of a row: `label`, `width` of the bar, `flag` (image URL or ""), `still`, and a text for each column. A row
-    that is `still` cannot be clicked or explained. Callbacks get a row's index in the rows shown last.
+    Keys of a row: `label`, `width` of the bar, `flag` (image URL or ""), `still`, `url` (what a click leads to, for
+    other tabs), `page` (a safe URL of the page that the row stands for, or ""), and a text for each column. A row that
+    is `still` cannot be clicked or explained. Callbacks get a row's index in the rows shown last.
     """
 
     def __init__(
@@ -89,7 +98,12 @@ class DataTable:
         with self.element.props.suspend_updates():
             self.element.props["columns"] = headers
             self.element.props["rows"] = [
-                {**row, "i": index, "explain": _("{name}: explain this number", name=row["label"])}
+                {
+                    **row,
+                    "i": index,
+                    "explain": _("{name}: explain this number", name=row["label"]),
+                    "open": _("Open page {page} in a new tab", page=row["label"]),
+                }
                 for index, row in enumerate(rows)
             ]
         self.element.update()

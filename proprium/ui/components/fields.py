@@ -128,11 +128,6 @@ def integer_input(
     return element
 
 
-def read_integer(element: ui.number) -> int:
-    """Reads the field; an empty one is 0, which saving rejects where 0 is out of range. Raises nothing."""
-    return int(element.value or 0)
-
-
 def switch(label: str, value: bool, *, help_text: str = "") -> ui.switch:
     """Builds an on/off switch over the WebSocket."""
     with ui.element("div").classes(theme.FIELD):

@@ -118,7 +118,10 @@ class _GoalDialog:
             kind = PAGE if main_filter and main_filter.dimension == PAGE else EVENT
             kind_labels = {key: _(label) for key, label in REACHED_BY_LABELS.items()}
             self._kind_select = select(_("Trigger"), kind_labels, kind)
-            self._value_input = text_input(_(VALUE_LABELS[kind]), value=main_filter.value if main_filter else "")
+            with ui.element("div").classes(theme.FIELD):
+                self._value_label = ui.label("").classes("lab")
+                self._value_input = ui.input(value=main_filter.value if main_filter else "")
+                self._value_input.props("outlined dense hide-bottom-space")
             self._help_label = ui.label("").classes("mut small")
             self._conditions_box = ui.element("div").classes("stack tight")
             if self._other_filters:
@@ -142,6 +145,7 @@ class _GoalDialog:
         self._help_label.set_text(_(HELP_TEXTS[kind]))
         self._value_input.props["placeholder"] = VALUE_EXAMPLES[kind]
         self._value_input.props["aria-label"] = _(VALUE_LABELS[kind])
+        self._value_label.set_text(_(VALUE_LABELS[kind]))
 
     def _add_condition(self, filter_: Filter | None) -> None:
         with self._conditions_box, ui.element("div").classes(f"{theme.LINE} wraps condition") as box:

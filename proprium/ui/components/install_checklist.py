@@ -115,7 +115,8 @@ def _outcome_steps(outcome: HitOutcome, counts_automated: bool) -> StepStates:
 class InstallChecklist:
     """The checklist card beside the tracking code.
 
-    `advice_for` maps a problem to a sentence about what to do where no one-click fix exists, or to "".
+    Without a `dashboard_url`, no link leads there. `advice_for` maps a problem to a sentence about what to do where no
+    one-click fix exists, or to "".
     """
 
     def __init__(
@@ -144,7 +145,8 @@ class InstallChecklist:
         self._notes_box.set_visibility(False)
         with ui.element("div").classes(theme.BODY).style("padding-top: 0") as self._ready_box:
             link_button(_("Open the dashboard"), dashboard_url, "chart", kind=theme.PRIMARY)
-        self._ready_box.set_visibility(has_events)
+        self._has_link = bool(dashboard_url)
+        self._ready_box.set_visibility(has_events and self._has_link)
 
     def show(self, hit_report: HitReport, fix: Fix | None = None) -> None:
         """Shows a hit's steps; its problem goes below as a warning, with a button for `fix` if there is one."""
@@ -153,7 +155,7 @@ class InstallChecklist:
             is_country = key == "country" and state == DONE
             self._step_rows[key].show(state, self._country_name(detail) if is_country else detail)
         if hit_report.is_stored:
-            self._ready_box.set_visibility(True)
+            self._ready_box.set_visibility(self._has_link)
         self._notes_box.clear()
         self._notes_box.set_visibility(False)
         if hit_report.problem:

@@ -20,7 +20,7 @@ from proprium.metrics.overview import PropertyOverview
 from proprium.metrics.results import Metric
 from proprium.storage.tables import Property
 from proprium.ui import theme
-from proprium.ui.components.controls import button, menu_item
+from proprium.ui.components.controls import button, menu_item, menu_link
 from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.text import span, text
 
@@ -80,7 +80,7 @@ class PropertyCard:
                     text("a", property_.name, "name cut").props["href"] = f"/properties/{property_.id}"
                     if property_.is_public:
                         span(_("public"), f"{theme.TAG}")
-                self._id = span(str(property_.id), f"{theme.MUTED} mono cut above").style(
+                self._id = span(str(property_.id), f"{theme.MUTED} mono cut above id").style(
                     "display: block; font-size: 11px"
                 )
             with ui.element("div").classes(f"{theme.LINE} above state").props('role="status"'):
@@ -114,9 +114,9 @@ SUM_LABELS = {metric.value: metric.spec.title for metric in (Metric.EVENTS, Metr
 def _build_menu(property_: Property, actions: PropertyActions, on_change: Callable[[], Any]) -> None:
     with button("", "dots", kind=f"{theme.BARE} above", name=_("Actions for {name}", name=property_.name)), ui.menu():
         menu_item(_("Tracking code"), "code", on_click=lambda: actions.show_tag(property_))
-        menu_item(_("Install"), "bolt", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/install"))
-        menu_item(_("Settings"), "settings", on_click=lambda: ui.navigate.to(f"/properties/{property_.id}/settings"))
-        menu_item("SQL", "table", on_click=lambda: ui.navigate.to(f"/sql?property={property_.id}"))
+        menu_link(_("Install"), f"/properties/{property_.id}/install", "bolt")
+        menu_link(_("Settings"), f"/properties/{property_.id}/settings", "settings")
+        menu_link("SQL", f"/sql?property={property_.id}", "table")
         menu_item(_("Rename"), "pencil", on_click=lambda: actions.rename(property_, lambda renamed: on_change()))
         label, icon_name = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
         menu_item(

@@ -28,6 +28,8 @@ from proprium.ui.components.feedback import toast
 from proprium.ui.components.fields import compact_select
 from proprium.ui.components.text import span
 from proprium.ui.dashboard import table_columns as wording
+from proprium.ui.dashboard.empty_states import EmptyReasons
+from proprium.ui.dashboard.row_links import RowLinks
 from proprium.ui.dashboard.table_reader import TableReader
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
@@ -48,18 +50,21 @@ class BreakdownTableDialog:
         name_of: NameLookup,
         on_filter: Callable[[Filter], Any],
         on_explain: Callable[[Query, Metric], Awaitable[None]],
+        reasons: EmptyReasons,
+        links: RowLinks,
     ) -> None:
         """`query` is the one on the screen. A click on a row filters the dashboard and closes the dialog."""
         self._services, self._query, self._on_filter, self._on_explain = services, query, on_filter, on_explain
         self._table_reader = TableReader(services.warehouse, name_of)
         self._name_of = name_of
+        self._reasons, self._links = reasons, links
         self._sort: Metric | None = None
         self._is_ascending = False
         self._last_page: BreakdownTable | None = None
         self._rows: tuple[BreakdownTableRow, ...] = ()
 
     async def open(self, tile: Tile, tab: Tab) -> None:
-        self._empty_text = tab.empty_message
+        self._tab = tab
         with dialog(_(tab.table_title or tile.title), size="huge") as self._dialog:
             with ui.element("div").classes(f"{theme.LINE} wraps listtools"):
                 self._search_input = ui.input(placeholder=_("Search")).props(
@@ -218,6 +223,12 @@ class BreakdownTableDialog:
     def _note(self) -> str:
         return unfiltered_bots_text(self._query) if spec_of(self._dimension_key).scope is Scope.BOT else ""
 
+    @property
+    def _empty_text(self) -> str:
+        is_tab = self._dimension_key == self._tab.dimension
+        period_text = self._tab.empty_message if is_tab else _("No data in this period.")
+        return self._reasons.text(self._dimension_key, period_text)
+
     def _row_data(self, row: BreakdownTableRow, width_percent: float) -> dict[str, Any]:
         texts = {metric.value: numbers.format_metric_exact(metric, value) for metric, value in row.numbers.items()}
         flag = flag_url(row.value) if self._dimension_key == Dimension.COUNTRY else None
@@ -230,6 +241,8 @@ class BreakdownTableDialog:
             "label": label_text(row, self._dimension_key),
             "flag": flag or "",
             "still": is_static,
+            "url": "" if is_static else self._links.row(self._dimension_key, row.value),
+            "page": self._links.page(self._dimension_key, row.value),
             "width": width,
         }
 

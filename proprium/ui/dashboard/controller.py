@@ -15,21 +15,21 @@ from starlette.datastructures import QueryParams
 from proprium.errors import BadQuery, Forbidden, UserFacingError
 from proprium.figures.names import name_lookup
 from proprium.figures.template import Look
-from proprium.i18n import gettext as _
 from proprium.live.subscriptions import Subscription
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.goals import Segment
 from proprium.metrics.query.period import Compare
 from proprium.metrics.results import Dashboard, Metric
-from proprium.ui.components.controls import link_button
-from proprium.ui.components.feedback import note
 from proprium.ui.dashboard import keyboard, live_data
 from proprium.ui.dashboard.breakdown_table import BreakdownTableDialog
+from proprium.ui.dashboard.empty_notice import EmptyNotice
+from proprium.ui.dashboard.empty_states import EmptyReasons
 from proprium.ui.dashboard.explain_panel import ExplainPanel
 from proprium.ui.dashboard.filter_chips import FilterChips
 from proprium.ui.dashboard.filter_dialog import FilterDialog
 from proprium.ui.dashboard.footer import Footer
 from proprium.ui.dashboard.grid import Grid, error_text
+from proprium.ui.dashboard.row_links import RowLinks
 from proprium.ui.dashboard.segments import SegmentsMenu
 from proprium.ui.dashboard.state import CUSTOM_PREFIX, DashboardState, state_from
 from proprium.ui.dashboard.tiles import Tile
@@ -56,12 +56,16 @@ class DashboardController:
         *,
         can_edit: bool,
         segments: tuple[Segment, ...] = (),
+        site_host: str = "",
     ) -> None:
+        """`site_host`: the host of the property's site, for links to its pages; "" if unknown."""
         self._services = services
         self.state = state
         self.dashboard: Dashboard | None = None
         self.name_of = name_lookup(services.atlas)
         self._weak_self: DashboardController = proxy(self)  # for parts held by self: avoids reference cycles
+        weak_self = self._weak_self
+        self.links = RowLinks(lambda: weak_self.state, site_host)
         self.segments = SegmentsMenu(services, self._weak_self, segments, can_edit=can_edit)
         self._client: Client = ui.context.client
         self.look, self._can_zoom, self._is_visible, self._is_narrow = Look.LIGHT, False, True, False
@@ -90,8 +94,7 @@ class DashboardController:
         )
         with self._filter_chips.tools:
             self.segments.build_save_button()
-        self._notice = ui.element("div").classes("notice")
-        self._notice.set_visibility(False)
+        self._empty_notice = EmptyNotice(self._services, self._weak_self, can_edit=self._can_edit)
         self._grid = Grid(self._services, self._weak_self)
         await self._grid.build(can_edit=self._can_edit)
         self._draw_controls()
@@ -171,15 +174,12 @@ class DashboardController:
             return
         self._grid.show(self.dashboard, self.look, can_zoom=self._can_zoom, is_narrow=self._is_narrow)
         self._footer.show(self.dashboard)
-        if self.dashboard.is_empty and not self._notice.visible:
-            text = _("No data yet. Add the tracking code; visits appear here within a second.")
-            with self._notice, note(text, "warn"):
-                if self._can_edit:
-                    install_url = f"/properties/{self.state.facts.id}/install"
-                    link_button(_("Tracking code"), install_url, "code").classes("end")
-        elif not self.dashboard.is_empty and self._notice.visible:
-            self._notice.clear()
-        self._notice.set_visibility(self.dashboard.is_empty)
+        with self._client:
+            self._empty_notice.show(self.dashboard)
+
+    def empty_reasons(self) -> EmptyReasons:
+        """Returns the facts that explain empty lists."""
+        return EmptyReasons.of(self.state, self.dashboard, self.name_of, self._services.geoip_state())
 
     # ---- navigation -------------------------------------------------------------------------------------------
 
@@ -249,7 +249,13 @@ class DashboardController:
         """Opens the breakdown table of a tile's active tab."""
         query = self.state.query_at(self._services.clock())
         breakdown_dialog = BreakdownTableDialog(
-            self._services, query, self.name_of, self.add_filters, self._explain_panel.open
+            self._services,
+            query,
+            self.name_of,
+            self.add_filters,
+            self._explain_panel.open,
+            self.empty_reasons(),
+            self.links,
         )
         with self._client:
             await breakdown_dialog.open(tile, self.state.tab(tile))

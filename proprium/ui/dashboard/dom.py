@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from nicegui.element import Element
 
-# Emits the data-value of the pressed row: one listener per list instead of one per row.
+# Emits the data-value of the pressed row: one listener per list instead of one per row. A row is a link: with a
+# modifier key the browser opens it in another tab, and text that was selected by dragging over it stays selected.
 EMIT_PRESSED_ROW = """(event) => {
-    const row = event.target.closest('button[data-value]');
-    if (row) emit(row.dataset.value);
+    const row = event.target.closest('[data-value]'), selection = getSelection();
+    if (!row || (row.href && (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey))) return;
+    event.preventDefault();
+    if (selection.isCollapsed || !row.contains(selection.anchorNode)) emit(row.dataset.value);
 }"""
 
 # Function of a Plotly event and a key: True for a mouse, and for a touch of what was touched before. The first touch

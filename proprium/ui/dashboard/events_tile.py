@@ -16,7 +16,9 @@ from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from proprium.ui import theme
 from proprium.ui.components.controls import button
 from proprium.ui.dashboard.dom import set_prop
+from proprium.ui.dashboard.empty_states import EmptyReasons
 from proprium.ui.dashboard.ranked_list import RankedTile
+from proprium.ui.dashboard.row_links import RowLinks
 from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import EVENTS, Tab, Tile
 from proprium.ui.page_memory import weak_method
@@ -51,10 +53,19 @@ class EventsTile(RankedTile):
         on_open: Callable[[str, str], None],
         on_filters: Callable[..., None],
         on_expand: Callable[[Tile], Any],
+        links: RowLinks,
     ) -> None:
         self._event, self._key, self._no_keys = "", "", ""
-        self._on_open, self._on_filters = on_open, on_filters
-        super().__init__(EVENTS, lambda tile, key: None, on_filters, on_expand, on_row=weak_method(self.open_row))
+        self._on_open, self._on_filters, self._links = on_open, on_filters, links
+        super().__init__(
+            EVENTS,
+            lambda tile, key: None,
+            on_filters,
+            on_expand,
+            links,
+            on_row=weak_method(self.open_row),
+            url_of_row=weak_method(self.url_of_row),
+        )
         with self.panel.head:
             self._filter_button = button(_("Filter"), "filter", on_click=lambda: on_filters(event_filter(self._event)))
             self._back_button = button("", "back", kind=f"{theme.BARE} goback", name=_("Back"))
@@ -76,14 +87,15 @@ class EventsTile(RankedTile):
         set_prop(self._filter_button, "aria-label", _("Filter by event {event}", event=self._event))
         self._hint.set_visibility(not self._event)
 
-    def show(self, tab: Tab, breakdown: Breakdown, note: str = "") -> None:
+    def show(self, tab: Tab, breakdown: Breakdown, reasons: EmptyReasons, note: str = "") -> None:
         if not self._event:
-            super().show(tab, breakdown, note)
+            super().show(tab, breakdown, reasons, note)
 
-    def show_event(self, breakdown: Breakdown) -> None:
+    def show_event(self, breakdown: Breakdown, reasons: EmptyReasons) -> None:
         if self._event:
             no_values = _("No values for this key in this period.")
-            self.ranked_list.show(breakdown, no_values if self._key else self._no_keys)
+            empty_text = no_values if self._key else self._no_keys
+            self.ranked_list.show(breakdown, reasons.text(breakdown.dimension, empty_text))
 
     def open_row(self, row: BreakdownRow) -> None:
         """Opens the event or key of a row; filters by the value of one."""
@@ -92,5 +104,15 @@ class EventsTile(RankedTile):
         elif not self._key:
             self._on_open(self._event, row.value or "")
         else:
-            value_filter = Filter(DATA_PREFIX + self._key, Operator.IS, (row.value or "",))
-            self._on_filters(event_filter(self._event), value_filter)
+            self._on_filters(*self._filters_of_value(row))
+
+    def url_of_row(self, row: BreakdownRow) -> str:
+        """Returns the URL that `open_row` leads to."""
+        if not self._event:
+            return self._links.event(row.value or "")
+        if not self._key:
+            return self._links.event(self._event, row.value or "")
+        return self._links.filtered(*self._filters_of_value(row))
+
+    def _filters_of_value(self, row: BreakdownRow) -> tuple[Filter, Filter]:
+        return event_filter(self._event), Filter(DATA_PREFIX + self._key, Operator.IS, (row.value or "",))

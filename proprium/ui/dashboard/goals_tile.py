@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -24,21 +24,25 @@ from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import set_prop, set_style, switch_class
 from proprium.ui.dashboard.ranked_list import ColumnHead
+from proprium.ui.dashboard.row_links import RowLinks
 
 NO_GOALS_HELP = N_(
     "Track a page (/thanks) or an event (sign_up) as a conversion."
     " A visit that reaches a goal is counted once for this goal."
 )
+# As dom.EMIT_PRESSED_ROW, for rows and the buttons beside them.
 EMIT_GOAL = """(event) => {
-    const pressed = event.target.closest('button[data-value], button[data-aim]');
-    if (pressed) emit([pressed.dataset.value ?? '', pressed.dataset.aim ?? '']);
+    const pressed = event.target.closest('[data-value], [data-aim]');
+    if (!pressed || (pressed.href && (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey))) return;
+    event.preventDefault();
+    if (getSelection().isCollapsed) emit([pressed.dataset.value ?? '', pressed.dataset.aim ?? '']);
 }"""
 
 
 @dataclass
 class _GoalRow:
     box: Element
-    button: Element
+    link: Element
     bar: Element
     count: TextElement
     rate: TextElement
@@ -55,6 +59,7 @@ class GoalsTile:
         on_goal: Callable[[Goal], None],
         on_focus: Callable[[str], None],
         *,
+        links: RowLinks,
         data_access: DataAccess,
         settings_url: str = "",
     ) -> None:
@@ -63,6 +68,8 @@ class GoalsTile:
         Of a goal with private data keys, readers see only the name and the numbers.
         """
         self._goals, self._on_goal, self._on_focus, self._focused_goal = goals, on_goal, on_focus, ""
+        self._links, self._data_access = links, data_access
+        self._linked_state: Hashable = None
         with panel(_("Goals"), body_classes=f"{theme.ROWS} goals") as box:
             self._message = ui.label("").classes("missing")
             self._message.set_visibility(False)
@@ -89,6 +96,7 @@ class GoalsTile:
     def show(self, dashboard: Dashboard) -> None:
         self._remove_skeletons()
         self._head.box.set_visibility(bool(self._goals))
+        self._draw_links()
         counts, previous_counts = dashboard.totals.goals, dashboard.previous.goals if dashboard.previous else {}
         is_comparable = dashboard.is_comparable
         max_count = max(counts.values(), default=0) or 1
@@ -109,6 +117,15 @@ class GoalsTile:
                 set_prop(row.delta, "title", change_tooltip(delta, numbers.exact(previous or 0)))
                 switch_class(row.delta, "up", delta.is_good is True)
                 switch_class(row.delta, "down", delta.is_good is False)
+
+    def _draw_links(self) -> None:
+        """Updates the URLs of the rows after a change of state; goals on private data have none."""
+        if (state_key := self._links.key) == self._linked_state:
+            return
+        self._linked_state = state_key
+        for row, goal in zip(self._goal_rows, self._goals, strict=True):
+            if self._data_access.allows_all(goal.filters):
+                set_prop(row.link, "href", self._links.filtered(*goal.filters))
 
     def fail(self, message: str) -> None:
         self._remove_skeletons()
@@ -134,10 +151,10 @@ def _build_row(index: int, goal: Goal, data_access: DataAccess) -> _GoalRow:
     is_open = data_access.allows_all(goal.filters)
     description = _("{goal}: {conditions}", goal=goal.name, conditions=all_filters_text(goal.filters))
     with ui.element("div").classes("goal") as box:
-        with ui.element("button").classes(theme.ROW).props('type="button"') as row_button:
-            row_button.props["data-value"] = str(index)
-            row_button.props["title"] = description if is_open else goal.name
-            switch_class(row_button, "still", not is_open)
+        with ui.element("a").classes(theme.ROW).props('draggable="false"') as link:
+            link.props["data-value"] = str(index)
+            link.props["title"] = description if is_open else goal.name
+            switch_class(link, "still", not is_open)
             bar = ui.element("span").classes("b")
             span(goal.name, "n")
             delta = span("", theme.DELTA)
@@ -150,4 +167,4 @@ def _build_row(index: int, goal: Goal, data_access: DataAccess) -> _GoalRow:
             focus_button.props["title"] = focus_button.props["aria-label"]
             icon("target", "small")
     box.set_visibility(False)
-    return _GoalRow(box, row_button, bar, count, rate, delta, focus_button)
+    return _GoalRow(box, link, bar, count, rate, delta, focus_button)

@@ -24,6 +24,7 @@ from proprium.ui.dashboard import live_data, tiles
 from proprium.ui.dashboard.chart import Chart
 from proprium.ui.dashboard.custom_cards import CustomCardsMenu
 from proprium.ui.dashboard.dom import switch_class
+from proprium.ui.dashboard.empty_states import EmptyReasons
 from proprium.ui.dashboard.events_tile import EventsTile, event_breakdown
 from proprium.ui.dashboard.goals_tile import GoalsTile
 from proprium.ui.dashboard.metric_cards import MetricCards
@@ -71,7 +72,7 @@ class Grid:
                 on_filter=weak_method(controller.add_filters),
                 on_region=lambda region: controller.add_filters(Filter("region", Operator.IS, (region,))),
                 on_expand=weak_method(controller.open_breakdown),
-                geoip_state=services.geoip_state,
+                links=controller.links,
             )
             await yield_to_loop()
             with ui.element("div").classes(theme.GRID_MAP):
@@ -83,6 +84,7 @@ class Grid:
                     controller.state.facts.goals,
                     on_goal=lambda goal: controller.add_filters(*goal.filters),
                     on_focus=lambda name: controller.navigate(lambda state: state.with_goal(name)),
+                    links=controller.links,
                     data_access=controller.state.facts.data_access,
                     settings_url=settings_url,
                 )
@@ -94,6 +96,7 @@ class Grid:
                     lambda name, key: controller.navigate(lambda state: state.with_event(name, key)),
                     weak_method(controller.add_filters),
                     weak_method(controller.open_breakdown),
+                    controller.links,
                 )
                 bots = self._build_tile(tiles.BOTS)
         self._ranked_tiles = [pages, sources, self._places_tile.tile, devices, self._events_tile, bots]
@@ -144,6 +147,7 @@ class Grid:
         """Draws a result in place, ranked lists one by one. A card that fails shows an error; the others are drawn."""
         breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
         self.set_stale(False)
+        reasons, timezone = self._controller.empty_reasons(), self._state.query.timezone.key
         self._metric_cards.show(dashboard)
         if self._custom_cards_menu:
             self._custom_cards_menu.set_events(dashboard.custom_events, self._state.facts.custom_cards)
@@ -155,19 +159,20 @@ class Grid:
         _draw_safely(self._places_tile, lambda: self._places_tile.show(breakdowns, self._state, look))
         _draw_safely(self._goals_tile, lambda: self._goals_tile.show(dashboard))
         self._week_hint = "" if can_zoom else _("Tap again to filter")
-        timezone = self._state.query.timezone.key
-        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, timezone, self._week_hint))
+        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, timezone, reasons, self._week_hint))
         self._cancel_drawing()
-        self._draw_task = asyncio.create_task(self._draw_lists(breakdowns, unfiltered_bots_text(dashboard.query)))
+        self._draw_task = asyncio.create_task(
+            self._draw_lists(breakdowns, reasons, unfiltered_bots_text(dashboard.query))
+        )
 
-    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown], bots_note: str) -> None:
+    async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown], reasons: EmptyReasons, bots_note: str) -> None:
         """Draws the ranked lists in separate patches: their rows are most of the work."""
         for tile in self._ranked_tiles:
             async with self._services.render_queue.patch():
                 tab = self._state.tab(tile.tile)
                 note = bots_note if tab.dimension.spec.scope is Scope.BOT else ""
                 if tab.dimension in breakdowns:  # else still being computed
-                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension], note))
+                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension], reasons, note))
 
     def _cancel_drawing(self) -> None:
         if self._draw_task is not None:
@@ -221,18 +226,19 @@ class Grid:
             weak_method(self._controller.choose_tab),
             weak_method(self._controller.add_filters),
             weak_method(self._controller.open_breakdown),
+            self._controller.links,
         )
 
     def _show_week(self, cells: Breakdown) -> None:
+        look, timezone = self._controller.look, self._state.query.timezone.key
+        reasons = self._controller.empty_reasons()
         _draw_safely(
-            self._week_heatmap,
-            lambda: self._week_heatmap.show(
-                cells, self._controller.look, self._state.query.timezone.key, self._week_hint
-            ),
+            self._week_heatmap, lambda: self._week_heatmap.show(cells, look, timezone, reasons, self._week_hint)
         )
 
     def _show_event(self, breakdown: Breakdown) -> None:
-        _draw_safely(self._events_tile, lambda: self._events_tile.show_event(breakdown))
+        reasons = self._controller.empty_reasons()
+        _draw_safely(self._events_tile, lambda: self._events_tile.show_event(breakdown, reasons))
 
     def _error_handler(self, card: Any) -> Callable[[Exception], None]:
         return lambda error: card.fail(error_text(error))

@@ -36,6 +36,28 @@ LISTENER_SCRIPT = """<script>
   addEventListener('popstate', () => emitEvent('address', location.search));
   document.addEventListener('visibilitychange', () => emitEvent('visible', !document.hidden));
   matchMedia('NARROW_QUERY').addEventListener('change', (event) => emitEvent('narrow', event.matches));
+  // A link of a row has the filters of its row; the rest of the state is that of the address bar, up to date when used.
+  const updateLink = ({target}) => {
+    const link = target.closest?.('a.row0[href], .fulltable a.cell[href]');
+    if (!link) return;
+    const isOfRow = ([name]) => ['filter', 'event', 'key'].includes(name);
+    const shared = [...new URLSearchParams(location.search)].filter((pair) => !isOfRow(pair));
+    link.search = new URLSearchParams([...shared, ...[...new URL(link.href).searchParams].filter(isOfRow)]);
+  };
+  for (const name of ['pointerover', 'focusin']) addEventListener(name, updateLink);
+  // Chromium selects no text from within a link: while the mouse is down, the row is none.
+  addEventListener('pointerdown', (event) => {
+    const link = event.target.closest?.('a.row0[href], .fulltable a.cell[href]');
+    if (!link || event.pointerType !== 'mouse' || event.button) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const href = link.getAttribute('href');
+    const restore = () => {
+      if (!link.hasAttribute('href')) link.setAttribute('href', href);
+      link.focus({preventScroll: true});
+    };
+    link.removeAttribute('href');
+    for (const name of ['pointerup', 'pointercancel']) addEventListener(name, restore, {once: true});
+  });
   addEventListener('keydown', (event) => {
     if (!keys.test(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.closest?.('input, textarea, select') || document.querySelector('.q-menu, .q-dialog')) return;

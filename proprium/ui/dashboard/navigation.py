@@ -9,6 +9,8 @@ from typing import Protocol
 from proprium.figures.names import NameLookup
 from proprium.figures.template import Look
 from proprium.metrics.query.filters import Filter
+from proprium.ui.dashboard.empty_states import EmptyReasons
+from proprium.ui.dashboard.row_links import RowLinks
 from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import Tile
 
@@ -19,9 +21,13 @@ class DashboardNavigation(Protocol):
     state: DashboardState
     look: Look
     name_of: NameLookup
+    links: RowLinks
 
     def navigate(self, change: Callable[[DashboardState], DashboardState]) -> None:
         """Applies `change` to the state; shows the reason if the result is invalid."""
+
+    def empty_reasons(self) -> EmptyReasons:
+        """Returns the facts that explain empty lists."""
 
     def add_filters(self, *filters: Filter) -> None: ...
 

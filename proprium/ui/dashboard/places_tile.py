@@ -7,36 +7,19 @@ from typing import Any
 
 from nicegui import ui
 
-from collector.geolocation import GeoIPState
 from maps.atlas import Atlas
 from proprium.figures.template import Look
-from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.ui import theme
 from proprium.ui.components.choropleth import Choropleth
 from proprium.ui.components.controls import button
-from proprium.ui.components.feedback import note
 from proprium.ui.components.panels import panel
 from proprium.ui.dashboard.ranked_list import RankedTile
+from proprium.ui.dashboard.row_links import RowLinks
 from proprium.ui.dashboard.state import DashboardState
 from proprium.ui.dashboard.tiles import PLACES, Tile
-
-GEOIP_TEXTS = {
-    GeoIPState.MISSING: N_(
-        "Visitors have no location: the server has no GeoIP database. `proprium geoip refresh` downloads one; your own"
-        " file is set by PROPRIUM_GEOIP_PATH."
-    ),
-    GeoIPState.UNREADABLE: N_(
-        "Visitors have no location: the server's GeoIP database cannot be read. `proprium geoip refresh --force`"
-        " downloads a new one."
-    ),
-    GeoIPState.NO_PLACES: N_(
-        "Visitors have no location: the file in PROPRIUM_GEOIP_PATH has no places. Use a GeoIP database of cities or"
-        " countries."
-    ),
-}
 
 
 class PlacesTile:
@@ -53,9 +36,9 @@ class PlacesTile:
         on_filter: Callable[[Filter], None],
         on_region: Callable[[str], None],
         on_expand: Callable[[Tile], Any],
-        geoip_state: Callable[[], GeoIPState],
+        links: RowLinks,
     ) -> None:
-        self._atlas, self._geoip_state = atlas, geoip_state
+        self._atlas = atlas
         self._country: str | None = None
 
         def on_pick(code: str) -> None:
@@ -74,11 +57,7 @@ class PlacesTile:
                     _("World"), "back", on_click=lambda: on_country(None), name=_("Back to the world")
                 )
             self._back_button.set_visibility(False)
-            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, has_flags=True)
-            with self.tile.panel.body:
-                self._geoip_note = ui.element("div").classes(theme.BODY)
-            self._geoip_note.set_visibility(False)
-            self._geoip_text = ""
+            self.tile = RankedTile(PLACES, on_tab, on_filter, on_expand, links, has_flags=True)
 
     def apply_state(self, state: DashboardState) -> None:
         """Updates the map's title and back button, and the list's open tab."""
@@ -98,22 +77,10 @@ class PlacesTile:
         map_dimension = Dimension.REGION if self._country else Dimension.COUNTRY
         if map_dimension not in breakdowns:  # still being computed
             return
-        self._show_geoip_note(breakdowns[map_dimension])
         if self._country:
             self._map.show_regions(breakdowns[Dimension.REGION], self._country, look)
         else:
             self._map.show_world(breakdowns[Dimension.COUNTRY], look)
-
-    def _show_geoip_note(self, breakdown: Breakdown) -> None:
-        """Explains why no visit has a place, where that is the GeoIP database's fault."""
-        text = "" if any(row.value for row in breakdown.rows) else GEOIP_TEXTS.get(self._geoip_state(), "")
-        if text != self._geoip_text:
-            self._geoip_text = text
-            self._geoip_note.clear()
-            self._geoip_note.set_visibility(bool(text))
-            if text:
-                with self._geoip_note:
-                    note(_(text), "warn")
 
     def fail(self, message: str) -> None:
         self._error_label.set_text(message)

@@ -5,7 +5,8 @@ A click on a row filters the dashboard.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,13 @@ from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 from proprium.ui import theme
-from proprium.ui.components.controls import button
+from proprium.ui.components.controls import button, icon
 from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import EMIT_PRESSED_ROW, set_prop, set_style, switch_class
+from proprium.ui.dashboard.empty_states import EmptyReasons
+from proprium.ui.dashboard.row_links import PAGE_DIMENSIONS, RowLinks
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.ui.http.asset_urls import flag_url
 
@@ -35,12 +38,15 @@ VISIBLE_ROW_COUNT = 9
 class _RowElements:
     """The elements of one row, reused for another value on each update."""
 
-    button: Element
+    box: Element  # shown or hidden
+    link: Element
     bar: Element
     flag: Element | None
     name: TextElement
     count: TextElement
     share: TextElement
+    page_link: Element | None = None  # opens the page of the row on the tracked site
+    url_key: Hashable = None  # of the value and the state that the URLs were made for
 
 
 class RankedList:
@@ -51,10 +57,14 @@ class RankedList:
         on_filter: Callable[[Filter], None],
         *,
         has_flags: bool = False,
+        links: RowLinks,
+        has_page_links: bool = False,
         on_row: Callable[[BreakdownRow], Any] | None = None,
+        url_of_row: Callable[[BreakdownRow], str | None] | None = None,
     ) -> None:
-        """`on_row` replaces filtering as the action of a click on a row."""
+        """`on_row` replaces filtering as the action of a click on a row, and `url_of_row` its URL."""
         self._has_flags, self._on_filter, self._on_row = has_flags, on_filter, on_row
+        self._links, self._has_page_links, self._url_of_row = links, has_page_links, url_of_row
         self._dimension = ""
         self._rows: tuple[BreakdownRow, ...] = ()
         self._row_elements: list[_RowElements] = []
@@ -81,25 +91,21 @@ class RankedList:
         self._note.set_visibility(bool(note))
         with self.box:
             while len(self._row_elements) < len(self._rows):
-                with ui.element("button").classes(theme.ROW) as row_button:
-                    row_button.props["type"] = "button"
-                    row_button.props["data-value"] = str(len(self._row_elements))
-                    bar = ui.element("span").classes("b")
-                    flag = ui.element("img").classes("flag").props('alt=""') if self._has_flags else None
-                    elements = _RowElements(row_button, bar, flag, span("", "n"), span("", "c"), span("", "p"))
-                self._row_elements.append(elements)
+                self._row_elements.append(self._build_row(str(len(self._row_elements))))
         max_count = max((row.count for row in self._rows), default=1) or 1
+        state_key = self._links.key
         for elements, row in zip(self._row_elements, self._rows, strict=False):
             self._draw_row(elements, row, breakdown.count_text(row.count), 100 * row.count / max_count)
+            self._draw_links(elements, row, state_key)
         for index, elements in enumerate(self._row_elements):
-            elements.button.set_visibility(index < len(self._rows))
+            elements.box.set_visibility(index < len(self._rows))
         self._show_message("" if self._rows else empty_text)
 
     def fail(self, message: str) -> None:
         """Shows an error in place of the rows."""
         self._remove_skeletons()
         for elements in self._row_elements:
-            elements.button.set_visibility(False)
+            elements.box.set_visibility(False)
         self._head.box.set_visibility(False)
         self._show_message(message)
 
@@ -117,12 +123,41 @@ class RankedList:
         elements.count.set_text(numbers.short(row.count))
         elements.share.set_text(numbers.share(row.share_percent))
         set_style(elements.bar, "width", f"{max(1.5, width_percent):.1f}%")
-        set_prop(elements.button, "title", f"{row.label}\n{count_text}")
-        switch_class(elements.button, "still", self._on_row is None and self._filter_by(row) is None)
+        set_prop(elements.link, "title", f"{row.label}\n{count_text}")
+        switch_class(elements.link, "still", self._on_row is None and self._filter_by(row) is None)
         if elements.flag is not None:
             image_url = flag_url(row.value) if self._dimension == Dimension.COUNTRY else None
             elements.flag.set_visibility(image_url is not None)
             set_prop(elements.flag, "src", image_url or "")
+
+    def _build_row(self, index: str) -> _RowElements:
+        """Builds an empty row; links to pages stand beside it, since a link cannot contain another one."""
+        box = ui.element("div").classes("rowline") if self._has_page_links else nullcontext()
+        with box, ui.element("a").classes(theme.ROW).props('draggable="false"') as link:
+            link.props["data-value"] = index
+            bar = ui.element("span").classes("b")
+            flag = ui.element("img").classes("flag").props('alt=""') if self._has_flags else None
+            name, count, share = span("", "n"), span("", "c"), span("", "p")
+        if not isinstance(box, Element):
+            return _RowElements(link, link, bar, flag, name, count, share)
+        with box, ui.element("a").classes("openpage").props('target="_blank" rel="noopener noreferrer"') as page_link:
+            icon("open", "small")
+        return _RowElements(box, link, bar, flag, name, count, share, page_link)
+
+    def _draw_links(self, elements: _RowElements, row: BreakdownRow, state_key: Hashable) -> None:
+        """Updates the URLs of a row if it stands for another value, or in another state."""
+        url_key = (self._dimension, row.value, state_key)
+        if url_key == elements.url_key:
+            return
+        elements.url_key = url_key
+        url = self._url_of_row(row) if self._url_of_row else self._links.row(self._dimension, row.value)
+        set_prop(elements.link, "href", url or None)
+        if elements.page_link is not None:
+            page_url = self._links.page(self._dimension, row.value)
+            set_prop(elements.page_link, "href", page_url or None)
+            set_prop(elements.page_link, "aria-label", _("Open page {page} in a new tab", page=row.label))
+            set_prop(elements.page_link, "title", _("Open page"))
+            switch_class(elements.page_link, "off", not page_url)
 
     def _filter_by(self, row: BreakdownRow) -> Filter | None:
         return filter_for(self._dimension, row.value)
@@ -146,9 +181,11 @@ class RankedTile:
         on_tab: Callable[[Tile, str], None],
         on_filter: Callable[[Filter], None],
         on_expand: Callable[[Tile], Any],
+        links: RowLinks,
         *,
         has_flags: bool = False,
         on_row: Callable[[BreakdownRow], Any] | None = None,
+        url_of_row: Callable[[BreakdownRow], str | None] | None = None,
     ) -> None:
         self.tile = tile
         title = _(tile.title)
@@ -157,7 +194,14 @@ class RankedTile:
                 [], on_tab=lambda key: on_tab(tile, key), name=_("{title}: choose column", title=title)
             )
             self._subtabs.box.classes("subtabs")
-            self.ranked_list = RankedList(on_filter, has_flags=has_flags, on_row=on_row)
+            self.ranked_list = RankedList(
+                on_filter,
+                has_flags=has_flags,
+                links=links,
+                has_page_links=any(tab.dimension in PAGE_DIMENSIONS for tab in tile.tabs),
+                on_row=on_row,
+                url_of_row=url_of_row,
+            )
         key_by_label: dict[str, str] = {}  # of top-level tabs; a group has the key of its first member
         for tab in tile.tabs:
             key_by_label.setdefault(tab.group or tab.label, tab.key)
@@ -173,9 +217,11 @@ class RankedTile:
                 "click", lambda: on_expand(tile)
             )
 
-    def show(self, tab: Tab, breakdown: Breakdown, note: str = "") -> None:
+    def show(self, tab: Tab, breakdown: Breakdown, reasons: EmptyReasons, note: str = "") -> None:
+        """Draws the list of a tab; `reasons` explain an empty one."""
         self.set_active_tab(tab)
-        self.ranked_list.show(breakdown, tab.empty_message, note)
+        breakdown, empty_text = reasons.explain(breakdown, tab.empty_message)
+        self.ranked_list.show(breakdown, empty_text, note)
         has_space = len(self.tile.tabs) < 4
         self._hint.set_text(breakdown.count_text(breakdown.total) if has_space and breakdown.rows else "")
 

@@ -78,17 +78,13 @@ SOURCES = Tile(
         Tab("utm_content", N_("Content"), D.UTM_CONTENT, NO_CAMPAIGNS_TEXT, N_("Campaigns"), N_("UTM contents")),
     ),
 )
-NO_PLACES_TEXT = N_(
-    "No visits with a known location in this period."
-    " Locations need the GeoIP database: `proprium geoip refresh` downloads it."
-)
 PLACES = Tile(
     "places",
     N_("Places"),
     (
-        Tab("countries", N_("Countries"), D.COUNTRY, NO_PLACES_TEXT, table_title=N_("Countries")),
-        Tab("regions", N_("Regions"), D.REGION, NO_PLACES_TEXT, table_title=N_("Regions")),
-        Tab("cities", N_("Cities"), D.CITY, NO_PLACES_TEXT, table_title=N_("Cities")),
+        Tab("countries", N_("Countries"), D.COUNTRY, NO_VISITS_TEXT, table_title=N_("Countries")),
+        Tab("regions", N_("Regions"), D.REGION, NO_VISITS_TEXT, table_title=N_("Regions")),
+        Tab("cities", N_("Cities"), D.CITY, NO_VISITS_TEXT, table_title=N_("Cities")),
     ),
 )
 NO_SCREENS_TEXT = N_("No visits with a known screen size in this period.")

@@ -40,29 +40,62 @@ SHORT_PERIOD_LABELS = {
 }
 """What phones show of a preset's label: they have too little space for all of it."""
 RIGHT_ALIGNED = 'anchor="bottom right" self="top right"'
-MAX_LISTED_PROPERTIES = 30
-"""Properties in the switcher; the property list has the others and a search."""
+MAX_PROPERTIES_WITHOUT_SEARCH = 9
+"""More have a search field, and are built when the switcher opens for the first time: pages stay small."""
+
+# Filters the entries in the browser alone; Enter opens the first one that is left.
+FILTER_ENTRIES = """(event) => {
+    const text = event.target.value.trim().toLowerCase();
+    for (const entry of event.target.closest('.q-menu').querySelectorAll('a.property')) {
+        entry.classList.toggle('off', !entry.querySelector('span').textContent.toLowerCase().includes(text));
+    }
+}"""
+MOVE_TO_ENTRIES = """(event) => {
+    if (event.key === 'Escape' || event.key === 'Tab') return;
+    event.stopPropagation();  // the menu would take arrow keys and Enter
+    const first = event.target.closest('.q-menu').querySelector('a.property:not(.off)');
+    if (event.key === 'Enter') first?.click();
+    if (event.key === 'ArrowDown') { event.preventDefault(); first?.focus(); }
+}"""
 
 
 class PropertySwitcher:
-    """Menu to switch to another property; keys 1 to 9 open the first nine."""
+    """Menu of links to other properties, with a search; keys 1 to 9 open the first nine."""
 
     def __init__(self, current: Property, others: Sequence[Property], *, is_signed_in: bool) -> None:
+        self._current, self._others = current, others
         self.property_urls = [f"/properties/{other.id}" for other in others]
+        has_search = len(others) > MAX_PROPERTIES_WITHOUT_SEARCH
         with ui.element("button").classes(f"{theme.BUTTON} {theme.BARE} switcher") as box:
             box.props('type="button" aria-haspopup="menu"')
             box.props["aria-label"] = _("Property: {name}. Switch property", name=current.name)
             span(current.name, "cut")
             icon("down", "small")
-            with ui.menu():
-                for position, other in enumerate(others[:MAX_LISTED_PROPERTIES], start=1):
-                    entry = menu_link(other.name, f"/properties/{other.id}", kind=theme.ON if other == current else "")
-                    if position < 10:
-                        with entry:
-                            text("kbd", str(position), "end hide-m").props('aria-hidden="true"')
+            with ui.menu().classes("properties") as menu:
+                if has_search:
+                    search = ui.element("input").classes(theme.INPUT).props('type="search" autofocus tabindex="0"')
+                    search.props["placeholder"] = search.props["aria-label"] = _("Search properties")
+                    search.on("input", js_handler=FILTER_ENTRIES).on("keydown", js_handler=MOVE_TO_ENTRIES)
+                    search.on("click", js_handler="(event) => event.stopPropagation()")  # it would close the menu
+                self._list = ui.element("div").classes("entries")
                 if is_signed_in:
                     ui.separator()
                     menu_link(_("All properties"), "/properties")
+        if has_search:
+            menu.on("before-show", self._build_entries)
+        else:
+            self._build_entries()
+
+    def _build_entries(self) -> None:
+        """Builds the entries, once."""
+        if self._list.default_slot.children:
+            return
+        with self._list:
+            for position, other in enumerate(self._others, start=1):
+                kind = f"property {theme.ON if other.id == self._current.id else ''}"
+                with menu_link(other.name, f"/properties/{other.id}", kind=kind):
+                    if position < 10:
+                        text("kbd", str(position), "end hide-m").props('aria-hidden="true"')
 
 
 class LiveDot:

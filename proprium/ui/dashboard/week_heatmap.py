@@ -21,6 +21,7 @@ from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import span
 from proprium.ui.dashboard.dom import SECOND_TAP, set_prop, switch_class
+from proprium.ui.dashboard.empty_states import EmptyReasons
 from proprium.ui.dashboard.tiles import Tab, Tile
 from proprium.warehouse.warehouse import Warehouse
 
@@ -65,11 +66,12 @@ class WeekHeatmap:
                 "click", lambda: on_expand(WEEK_TILE)
             )
 
-    def show(self, cells: Breakdown, look: Look, timezone: str, hint: str = "") -> None:
-        """Draws the cells; `hint` is the last line of each tooltip."""
+    def show(self, cells: Breakdown, look: Look, timezone: str, reasons: EmptyReasons, hint: str = "") -> None:
+        """Draws the cells, or why there are none; `hint` is the last line of each tooltip."""
         self._cells = cells
         self._hint.set_text(_("page views · {timezone}", timezone=timezone))
-        self._show_message("" if cells.rows else _("No page views in this period."))
+        empty_text = reasons.text(Dimension.WEEKDAY_HOUR, _("No page views in this period."))
+        self._show_message("" if cells.rows else empty_text)
         set_prop(
             self._plot, "aria-label", _("Page views by weekday and hour. {busiest}", busiest=busiest_hour_text(cells))
         )
@@ -77,9 +79,9 @@ class WeekHeatmap:
             self._drawn_state = (cells, look, hint)
             self._plot.update_figure(heatmap(cells, look, hint=hint))
 
-    def recolour(self, look: Look, timezone: str, hint: str) -> None:
+    def recolour(self, look: Look, timezone: str, reasons: EmptyReasons, hint: str) -> None:
         if self._cells:
-            self.show(self._cells, look, timezone, hint)
+            self.show(self._cells, look, timezone, reasons, hint)
 
     def fail(self, message: str) -> None:
         self._show_message(message)

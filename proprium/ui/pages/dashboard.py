@@ -19,6 +19,7 @@ from proprium.metrics.query import url
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.goals import parse_segments
 from proprium.properties import service
+from proprium.properties.site_address import site_host
 from proprium.storage import rejected_events
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
@@ -106,7 +107,8 @@ async def _build(
 ) -> DashboardController:
     can_edit = service.may_edit(user, property_)
     segments = parse_segments(property_.segments)
-    controller = DashboardController(services, state, can_edit=can_edit, segments=segments)
+    host = site_host(property_.hostnames, property_.name)
+    controller = DashboardController(services, state, can_edit=can_edit, segments=segments, site_host=host)
     with page_layout.toolbar:
         switcher = PropertySwitcher(property_, others, is_signed_in=user is not None)
         controller.build_live_dot(switcher.property_urls)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import run, ui
+from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from proprium.errors import WarehouseRebuilding
@@ -40,16 +41,29 @@ SORT_LABELS = {
 REFRESH_INTERVAL_S = 30
 """Refresh of each overview without new events: the number of live visitors falls as time passes."""
 MIN_PROPERTIES_FOR_SEARCH = 4  # fewer need no search
+MAX_PROPERTIES_AS_CARDS = 8
+"""More are a compact list, unless the reader chose cards."""
+COMPACT, CARDS = "compact", "cards"
+SEARCH_KEY_SCRIPT = """<script>
+addEventListener('keydown', (event) => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.('input, textarea, select') || document.querySelector('.q-dialog')) return;
+  const field = document.querySelector('.search-properties input');
+  if (field) { event.preventDefault(); field.focus(); field.select(); }
+});
+</script>"""
 
 
 def register(services: Services) -> None:
     @ui.page("/properties")
-    async def properties(request: Request, q: str = "", sort: str = "visitors") -> None:
+    async def properties(request: Request, q: str = "", sort: str = "visitors", view: str = "") -> None:
         user = session.require_user(services, request)
         visible = service.visible_properties(services.database, user)
         access = PageAccess.of(request, user, listed=visible)
         with layout(services, request, _("Properties"), user, access=access):
-            page = _PropertiesPage(services, user, visible, q, sort if sort in SORT_LABELS else "visitors")
+            ui.add_body_html(SEARCH_KEY_SCRIPT)
+            sort = sort if sort in SORT_LABELS else "visitors"
+            page = _PropertiesPage(services, user, visible, search=q, sort=sort, view=view)
         if await wait_until_connected():
             await page.load_numbers()
 
@@ -57,14 +71,17 @@ def register(services: Services) -> None:
 class _PropertiesPage:
     """The list on one open page."""
 
-    def __init__(self, services: Services, user: User, visible: list[Property], search: str, sort: str) -> None:
-        self._services, self._user, self._search, self._sort = services, user, search, sort
+    def __init__(
+        self, services: Services, user: User, visible: list[Property], *, search: str, sort: str, view: str
+    ) -> None:
+        self._services, self._user, self._search, self._sort, self._view = services, user, search, sort, view
         self._actions = PropertyActions(services)
         self._client = ui.context.client
         self._cards: dict[int, PropertyCard] = {}
         self._overviews: dict[int, PropertyOverview] = {}
         self._subscriptions: list[Subscription[PropertyOverview]] = []
         self._properties = visible
+        self._view_button: Element | None = None
         self._build_head()
         if session.is_owner(user):
             proxy_notice(services)
@@ -123,21 +140,33 @@ class _PropertiesPage:
         with ui.element("div").classes("pagehead"):
             title(_("Properties"), "grow")
             if len(self._properties) >= MIN_PROPERTIES_FOR_SEARCH or self._search:
-                search = ui.input(value=self._search, placeholder=_("Search")).style("width: 190px")
+                search = ui.input(value=self._search, placeholder=_("Search")).classes("search-properties")
                 search.props("outlined dense clearable debounce=150").props["aria-label"] = _("Search properties")
-                search.on_value_change(lambda event: self._set_search_and_sort(event.value or "", self._sort))
+                search.on_value_change(lambda event: self._set_options(search=event.value or ""))
                 sort_labels = {key: _(label) for key, label in SORT_LABELS.items()}
-                sort = ui.select(sort_labels, value=self._sort).style("width: 160px").classes("hide-s")
+                sort = ui.select(sort_labels, value=self._sort).classes("sort-properties")
                 sort.props("outlined dense options-dense").props["aria-label"] = _("Sort by")
-                sort.on_value_change(lambda event: self._set_search_and_sort(self._search, event.value))
+                sort.on_value_change(lambda event: self._set_options(sort=event.value))
+                self._view_button = button("", "table", name=_("Compact list"), on_click=self._toggle_view)
             if self._properties:
                 link_button("SQL", "/sql", "table")
             if service.may_create(self._user):
                 button(_("New property"), "plus", kind=theme.PRIMARY, on_click=self._actions.create)
 
-    def _set_search_and_sort(self, search: str, sort: str) -> None:
-        self._search, self._sort = search, sort
-        parameters = {name: value for name, value in (("q", search), ("sort", sort)) if value and value != "visitors"}
+    @property
+    def _is_compact(self) -> bool:
+        """True for one line per property: as chosen, else where there are many."""
+        return self._view == COMPACT or (self._view != CARDS and len(self._properties) > MAX_PROPERTIES_AS_CARDS)
+
+    def _toggle_view(self) -> None:
+        self._set_options(view=CARDS if self._is_compact else COMPACT)
+
+    def _set_options(self, **options: str) -> None:
+        """Changes search, sort or view, and the URL with it."""
+        self._search, self._sort = options.get("search", self._search), options.get("sort", self._sort)
+        self._view = options.get("view", self._view)
+        pairs = (("q", self._search), ("sort", self._sort), ("view", self._view))
+        parameters = {name: value for name, value in pairs if value and value != "visitors"}
         ui.navigate.history.replace("/properties" + (f"?{urlencode(parameters)}" if parameters else ""))
         self._draw()
 
@@ -157,6 +186,9 @@ class _PropertiesPage:
         property_numbers = {property_.number for property_ in self._properties}
         self._totals.set_property_count(len(self._properties))
         self._totals.show({number: each for number, each in self._overviews.items() if number in property_numbers})
+        self._grid.classes(add=COMPACT if self._is_compact else None, remove=None if self._is_compact else COMPACT)
+        if self._view_button is not None:
+            self._view_button.props["aria-pressed"] = "true" if self._is_compact else "false"
         self._grid.clear()
         self._cards.clear()
         with self._grid:

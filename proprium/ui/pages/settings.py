@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,9 @@ from zoneinfo import available_timezones
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.elements.mixins.validation_element import ValidationElement
+from nicegui.elements.mixins.value_element import ValueElement
+from nicegui.events import ValueChangeEventArguments
 
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
@@ -18,12 +22,13 @@ from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, copy_button, link_button
 from proprium.ui.components.feedback import toast
-from proprium.ui.components.fields import integer_input, read_integer, select, switch, text_area, text_input
+from proprium.ui.components.fields import integer_input, select, switch, text_area, text_input
 from proprium.ui.components.goal_editor import GoalEditor
 from proprium.ui.components.panels import code, panel
 from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.public_keys import PublicKeys
 from proprium.ui.components.text import span, title
+from proprium.ui.components.unsaved_changes import UnsavedChanges
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout, wait_until_connected
 from proprium.ui.services import Services
@@ -135,6 +140,7 @@ def register(services: Services) -> None:
                 link_button(_("Dashboard"), f"/properties/{property_.id}", "chart")
             form = _SettingsForm(services, property_)
         if await wait_until_connected():
+            await form.restore_draft()
             await form.public_keys.fill()
 
 
@@ -172,8 +178,8 @@ class _SettingsForm:
     def __init__(self, services: Services, property_: Property) -> None:
         self._property = property_
         self._actions = PropertyActions(services)
-        self._list_fields: dict[str, ui.textarea] = {}  # by column of the property, as are the next ones
-        self._number_fields: dict[str, ui.number] = {}
+        self._fields: dict[str, ValueElement[Any]] = {}  # by column of the property
+        self._errors: dict[str, str] = {}  # shown at the fields of these columns
         self._general_panel()
         self._visitors_panel()
         wide = f"{theme.BODY} {theme.STACK} wide"
@@ -181,7 +187,7 @@ class _SettingsForm:
             self._add_list_fields("hostnames", "ignored_referrers", "excluded_addresses", "query_keys")
         with panel(_("Sessions and pages"), body_classes=wide):
             for column, field in NUMBER_FIELDS.items():
-                self._number_fields[column] = integer_input(
+                self._fields[column] = integer_input(
                     _(field.label),
                     getattr(property_, column),
                     field.minimum,
@@ -189,12 +195,12 @@ class _SettingsForm:
                     unit=_(field.unit),
                     help_text=_(field.help_text),
                 )
-            self._merges_trailing_slashes = switch(
+            self._fields["merges_trailing_slashes"] = switch(
                 _("Ignore trailing slashes"),
                 property_.merges_trailing_slashes,
                 help_text=_("/about/ and //about are counted as /about. Applies to past data."),
             )
-            self._merges_index_pages = switch(
+            self._fields["merges_index_pages"] = switch(
                 _("Ignore index pages"),
                 property_.merges_index_pages,
                 help_text=_("/docs/index.html is counted as /docs/. Applies to past data."),
@@ -205,8 +211,15 @@ class _SettingsForm:
                 theme.MUTED
             )
             self._add_list_fields("excluded_paths", "excluded_countries", "excluded_user_agents")
-        with ui.element("div").classes(f"{theme.LINE} savebar"):
-            button(_("Save"), "check", kind=f"{theme.PRIMARY} big", on_click=self.save)
+        with ui.element("div").classes(f"{theme.LINE} wraps savebar"):
+            self._save_button = button(_("Save"), "check", kind=f"{theme.PRIMARY} big", on_click=self.save)
+            self._discard_button = button(_("Discard changes"), kind="big", on_click=self._discard)
+            self._status_label = ui.label("").classes("small grow").props('role="status"')
+        self._unsaved_changes = UnsavedChanges(f"settings {property_.id}")
+        self._saved_values = self._read_fields()
+        self._update_save_bar()
+        for element in self._fields.values():
+            element.on_value_change(self._on_change)
         GoalEditor(self._actions, property_)
         self.public_keys = PublicKeys(services, self._actions, property_)
         _raw_export_panel(property_)
@@ -215,12 +228,14 @@ class _SettingsForm:
     def _general_panel(self) -> None:
         property_ = self._property
         with panel(_("General"), body_classes=f"{theme.BODY} {theme.STACK} wide"):
-            self._name = text_input(_("Name"), value=property_.name)
+            self._fields["name"] = text_input(_("Name"), value=property_.name)
             zones = {zone: zone.replace("_", " ") for zone in sorted(available_timezones() | {property_.timezone})}
             help_text = _("Days start at midnight in this time zone.")
-            self._timezone = select(_("Time zone"), zones, property_.timezone, help_text=help_text, is_searchable=True)
+            self._fields["timezone"] = select(
+                _("Time zone"), zones, property_.timezone, help_text=help_text, is_searchable=True
+            )
             help_text = _("Anyone with the link can view the dashboard, without an account and without a cookie.")
-            self._is_public = switch(_("Public"), property_.is_public, help_text=help_text)
+            self._fields["is_public"] = switch(_("Public"), property_.is_public, help_text=help_text)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 span(_("Property ID"), "strong small")
                 span(str(property_.id), "mono cut")
@@ -229,27 +244,27 @@ class _SettingsForm:
     def _visitors_panel(self) -> None:
         property_ = self._property
         with panel(_("Visitors"), body_classes=f"{theme.BODY} {theme.STACK} wide"):
-            self._cookie = select(
+            self._fields["is_cookieless"] = select(
                 _("Visitor identification"),
                 {key: _(label) for key, label in IDENTITY_LABELS.items()},
-                "cookieless" if property_.is_cookieless else "cookie",
+                _to_field_value("is_cookieless", property_),
                 help_text=_(
                     "When you switch to cookieless, replace the tracking code on your pages: it contains this option."
                 ),
             )
-            self._bots = select(
+            self._fields["discards_bots"] = select(
                 _("Bots"),
                 {key: _(label) for key, label in BOT_LABELS.items()},
-                "discard" if property_.discards_bots else "apart",
+                _to_field_value("discards_bots", property_),
                 help_text=_("Crawlers, uptime monitors, AI fetchers. They never count as visitors."),
             )
-            self._automated = select(
+            self._fields["counts_automated"] = select(
                 _("Count automated browsers as visitors"),
                 {key: _(label) for key, label in AUTOMATED_LABELS.items()},
-                next(key for key, value in AUTOMATED_VALUES.items() if value is property_.counts_automated),
+                _to_field_value("counts_automated", property_),
                 help_text=_("Browsers controlled by a program: tests, headless Chrome. Applies to past data too."),
             )
-            self._click_text = switch(
+            self._fields["keeps_click_text"] = switch(
                 _("Store click text"),
                 property_.keeps_click_text,
                 help_text=_(
@@ -260,7 +275,7 @@ class _SettingsForm:
     def _add_list_fields(self, *columns: str) -> None:
         for column in columns:
             field = LIST_FIELDS[column]
-            self._list_fields[column] = text_area(
+            self._fields[column] = text_area(
                 _(field.label),
                 getattr(self._property, column),
                 placeholder=field.placeholder,
@@ -285,22 +300,103 @@ class _SettingsForm:
                 ui.label(_("Delete the property and all its events.")).classes("grow")
                 button(_("Delete"), "trash", kind=theme.DANGER, on_click=delete)
 
-    async def save(self) -> None:
-        values: dict[str, Any] = {
-            "name": self._name.value or "",
-            "timezone": self._timezone.value or "UTC",
-            "is_public": self._is_public.value,
-            "is_cookieless": self._cookie.value == "cookieless",
-            "discards_bots": self._bots.value == "discard",
-            "counts_automated": AUTOMATED_VALUES[self._automated.value],
-            "keeps_click_text": self._click_text.value,
-            "merges_trailing_slashes": self._merges_trailing_slashes.value,
-            "merges_index_pages": self._merges_index_pages.value,
+    # ---- changes ----------------------------------------------------------------------------------------------
+
+    def _read_fields(self) -> dict[str, Any]:
+        """Returns the values of the fields as they are on the page, by column."""
+        return {column: field.value for column, field in self._fields.items()}
+
+    def _on_change(self, event: ValueChangeEventArguments[Any] | None = None) -> None:
+        """Handles a changed field, whose error is corrected or not known again until the next attempt to save."""
+        if event is not None:
+            self._show_errors(
+                {column: error for column, error in self._errors.items() if self._fields[column] is not event.sender}
+            )
+        self._status_label.set_text("")
+        self._update_save_bar()
+
+    def _show_errors(self, errors: dict[str, str]) -> None:
+        """Marks the invalid fields, by column."""
+        self._errors = errors
+        for column, field in self._fields.items():
+            if isinstance(field, ValidationElement):
+                field.error = errors.get(column)
+                if column in errors:
+                    field.props["aria-invalid"] = "true"
+                else:
+                    field.props.pop("aria-invalid", None)
+
+    def _update_save_bar(self) -> None:
+        changes = {
+            column: value for column, value in self._read_fields().items() if value != self._saved_values[column]
         }
-        values |= {column: (field.value or "").splitlines() for column, field in self._list_fields.items()}
-        values |= {column: read_integer(field) for column, field in self._number_fields.items()}
+        self._save_button.props["disabled"] = not changes
+        self._discard_button.set_visibility(bool(changes))
+        self._unsaved_changes.update(changes)
+
+    async def restore_draft(self) -> None:
+        """Fills in what was typed before the page was reloaded."""
+        restored_count = 0
+        for column, value in (await self._unsaved_changes.start()).items():
+            field = self._fields.get(column)
+            with suppress(ValueError):  # an option that no longer exists
+                if field is not None and type(value) in {str, int, float, bool} and value != field.value:
+                    field.value = value
+                    restored_count += 1
+        if restored_count:
+            self._status_label.set_text(_("Your unsaved changes were restored."))
+
+    def _discard(self) -> None:
+        for column, value in self._saved_values.items():
+            self._fields[column].value = value
+        self._show_errors({})
+        self._on_change()
+
+    async def save(self) -> None:
+        """Saves all fields, or shows at each invalid one what is wrong."""
+        values = {column: _to_setting(column, value) for column, value in self._read_fields().items()}
+        errors = service.setting_errors(values)
+        self._show_errors(errors)
+        if errors:
+            column, message = next(iter(errors.items()))
+            self._status_label.set_text(_("Not saved. {error}", error=message))
+            ui.run_javascript(f"getHtmlElement({self._fields[column].id})?.focus()")
+            return
+        is_published = values["is_public"] and not self._property.is_public
+        if is_published and not await self._actions.confirm_public(self._property):
+            return
         if updated_property := await self._actions.update(self._property.id, **values):
             self._property = updated_property
-            for column, field in self._list_fields.items():  # as the validation has normalised them
-                field.value = "\n".join(getattr(updated_property, column))
+            for column, field in self._fields.items():  # as the validation has normalised them
+                field.value = _to_field_value(column, updated_property)
+            self._saved_values = self._read_fields()
+            self._on_change()
             toast(_("Saved."))
+
+
+def _to_field_value(column: str, property_: Property) -> Any:
+    """Returns what the field of a column shows."""
+    value = getattr(property_, column)
+    if column in LIST_FIELDS:
+        return "\n".join(value)
+    if column == "is_cookieless":
+        return "cookieless" if value else "cookie"
+    if column == "discards_bots":
+        return "discard" if value else "apart"
+    if column == "counts_automated":
+        return next(key for key, setting in AUTOMATED_VALUES.items() if setting is value)
+    return value
+
+
+def _to_setting(column: str, value: Any) -> Any:
+    """Returns the setting of a column for the value of its field, which may be invalid."""
+    if column in LIST_FIELDS:
+        return (value or "").splitlines()
+    if column in NUMBER_FIELDS:
+        return int(value or 0)
+    if column == "counts_automated":
+        return AUTOMATED_VALUES[value]
+    chosen_options = {"is_cookieless": "cookieless", "discards_bots": "discard"}
+    if column in chosen_options:
+        return value == chosen_options[column]
+    return {"name": value or "", "timezone": value or "UTC"}.get(column, value)
