@@ -46,7 +46,7 @@ async def test_unknown_places_are_explained(
     mine = a_property(site.services.database, "Mine", ada)
     site.filled.append(visits(mine, "one", "two", country=country))
     browser = site.browser(ada)
-    browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True]
+    browser.javascript_rules[re.compile(r"\[propriumTheme")] = lambda _: [False, True, True, False]
     await browser.open(f"/properties/{mine.id}")
     await has(browser, shown or ("Germany" if country else "Unknown"))
     if not shown:
