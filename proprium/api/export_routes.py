@@ -29,7 +29,7 @@ PARAMETERS = (PROPERTY, *PERIOD)
 FORMAT_DESCRIPTIONS = {
     ExportFormat.CSV: "One column per known key and per detected field (browser, country …), and one with all data as "
     "JSON. Text that a spreadsheet would run as a formula is prefixed with an apostrophe, also after ; | tab and line "
-    "breaks within a cell.",
+    "breaks within a cell. UTF-8 with a byte order mark, as every CSV file here.",
     ExportFormat.JSON_LINES: "One JSON object per line: id, created_at, event, data, and the detected fields (browser, "
     "country …).",
     ExportFormat.PARQUET: "The same columns as the CSV, typed; times in UTC.",

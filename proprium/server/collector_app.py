@@ -56,7 +56,7 @@ class CollectorParts:
 
     def start(self) -> None:
         if (problem := self.geoip_problem()) is not None:
-            log.warning("visitors have no location", extra={"cause": problem})
+            log.warning("visitors have no location", extra={"cause": problem, "file": str(self.geoip.path)})
         self.group_commit.start()
         self.upkeep.start()
 
@@ -91,9 +91,9 @@ class CollectorParts:
         return {"queue": queue, "storage": storage}
 
     def geoip_problem(self) -> str | None:
-        """Returns why visitors have no location, with the file; None when they have one."""
+        """Returns why visitors have no location; None when they have one. Without the path: /readyz is public."""
         state = self.geoip.current_state()
-        return None if state is GeoIPState.READY else f"{state.value} ({self.geoip.path})"
+        return None if state is GeoIPState.READY else f"{state.value}, so visitors have no location"
 
     def metrics(self) -> str:
         """Returns Prometheus text: events by outcome, and the queue's length."""

@@ -16,7 +16,7 @@ from proprium.storage.events import EventStore
 from tests.support.builders import an_event
 from tests.support.servers import CHROME, Running, running
 
-EVENT_COUNT = 20_000
+EVENT_COUNT = 12_000
 BLOCK_BYTES, HEADER_BYTES = 262_144, 12_288
 
 
@@ -65,7 +65,7 @@ def rot(path: Path) -> None:
             file.write(b"\xff" * 64)
 
 
-@pytest.mark.parametrize("damage", ["rot", "folder", "noise"])
+@pytest.mark.parametrize("damage", ["rot", "folder"])
 def test_a_server_starts_on_a_damaged_warehouse_and_mends_it(tmp_path: Path, database: Database, damage: str) -> None:
     property_id, warehouse = fill(database), tmp_path / "warehouse.duckdb"
     with running(tmp_path) as server:
@@ -74,7 +74,7 @@ def test_a_server_starts_on_a_damaged_warehouse_and_mends_it(tmp_path: Path, dat
         rot(warehouse)
     else:
         warehouse.unlink()
-        warehouse.mkdir() if damage == "folder" else warehouse.write_bytes(b"noise" * 9_000)
+        warehouse.mkdir()
     with running(tmp_path) as server:
         body = {"collectorId": property_id, "event": "page_view", "data": {"url": "/after", "user_id": "late"}}
         assert httpx.post(f"{server.url}/collect", json=body, headers={"User-Agent": CHROME}).status_code == 204
