@@ -187,7 +187,7 @@ async def test_texts_of_the_sql_console(site: Site, ada: User, mine: Property, p
     ],
 )
 async def test_texts_of_error_pages(site: Site, pseudo: None, method: str, path: str, status: int) -> None:
-    user = a_user(site.services.database) if "settings" in path else None
+    user = a_user(site.services.database) if path.startswith("/properties/") else None
     answer = await site.client(user).request(method, path)
     assert answer.status_code == status
     assert untranslated(html_texts(answer.text), {*NAMES, "00000000-0000-4000-8000-000000000000"}) == []

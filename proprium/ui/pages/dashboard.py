@@ -120,22 +120,36 @@ async def _build(
         button("", "filter", name=_("Filter"), on_click=controller.open_filter_dialog).classes(theme.HIDE_ON_PHONE)
         export_menu = ExportMenu(services, property_, controller)
         export_menu.pdf_button = PdfButton(export_menu.download_pdf)
-        _build_menu(services, controller, export_menu, property_, user)
+        _DashboardMenu(services, controller, export_menu, property_, user)
     await yield_to_loop()
     await controller.build()
     controller.build_footer(page_layout)
     return controller
 
 
-def _build_menu(
-    services: Services, controller: DashboardController, export_menu: ExportMenu, property_: Property, user: User | None
-) -> None:
-    """Builds the ⋮ menu: exports for every reader, property actions only for users who can edit it."""
-    actions = PropertyActions(services)
+class _DashboardMenu:
+    """The ⋮ menu: exports for every reader, property actions only for users who can edit it.
 
-    def entries_for(property_: Property) -> list[MenuEntry]:
+    Not a function: closures that refer to each other would keep a closed page in memory.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        controller: DashboardController,
+        export_menu: ExportMenu,
+        property_: Property,
+        user: User | None,
+    ) -> None:
+        self._controller, self._export_menu, self._user = controller, export_menu, user
+        self._actions = PropertyActions(services)
+        self._has_rejected_events = bool(rejected_events.newest(services.database, property_.number or 0, 1))
+        self._menu = MoreMenu(self._entries(property_))
+
+    def _entries(self, property_: Property) -> list[MenuEntry]:
+        export_menu, user = self._export_menu, self._user
         entries: list[MenuEntry] = [
-            (_("Filter …"), "filter", controller.open_filter_dialog, ""),
+            (_("Filter …"), "filter", self._controller.open_filter_dialog, ""),
             (_("Export PDF"), "print", export_menu.download_pdf, ""),
             (_("Export Markdown"), "file", export_menu.download_markdown, ""),
             (_("Export CSV (zip)"), "table", partial(export_menu.download_data, "csv"), ""),
@@ -143,34 +157,32 @@ def _build_menu(
             (_("Keyboard shortcuts"), "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
         ]
         if service.may_edit(user, property_):
-            entries += [SEPARATOR, *editor_entries(property_)]
+            entries += [SEPARATOR, *self._editor_entries(property_)]
         entries.append(SEPARATOR)
         entries.append((_("Account"), "user", "/account", "") if user else (_("Sign in"), "user", "/login", ""))
         return entries
 
-    def editor_entries(property_: Property) -> Iterator[MenuEntry]:
-        async def switch_visibility() -> None:
-            await actions.set_public(
-                property_, not property_.is_public, lambda updated: menu.show(entries_for(updated))
-            )
-
-        def delete() -> None:
-            actions.delete(property_, lambda deleted: ui.navigate.to("/properties"))
-
+    def _editor_entries(self, property_: Property) -> Iterator[MenuEntry]:
         property_url = f"/properties/{property_.id}"
-        yield _("Tracking code"), "code", lambda: actions.show_tag(property_), ""
+        yield _("Tracking code"), "code", partial(self._actions.show_tag, property_), ""
         yield _("Install"), "bolt", f"{property_url}/install", ""
         yield _("Settings"), "settings", f"{property_url}/settings", ""
         yield "SQL", "table", f"/sql?property={property_.id}", ""
-        visibility = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
-        yield *visibility, switch_visibility, ""
-        if has_rejected_events:
+        label, icon_name = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
+        yield label, icon_name, partial(self._switch_visibility, property_), ""
+        if self._has_rejected_events:
             yield _("Rejected events"), "warn", f"{property_url}/refused", ""
         if not property_.is_protected:
-            yield _("Delete …"), "trash", delete, theme.DANGER
+            yield _("Delete …"), "trash", partial(self._delete, property_), theme.DANGER
 
-    has_rejected_events = bool(rejected_events.newest(services.database, property_.number or 0, 1))
-    menu = MoreMenu(entries_for(property_))
+    async def _switch_visibility(self, property_: Property) -> None:
+        await self._actions.set_public(property_, not property_.is_public, self._redraw)
+
+    def _redraw(self, property_: Property) -> None:
+        self._menu.show(self._entries(property_))
+
+    def _delete(self, property_: Property) -> None:
+        self._actions.delete(property_, lambda deleted: ui.navigate.to("/properties"))
 
 
 def _report_url(request: Request, property_id: UUID) -> str:
