@@ -14,7 +14,7 @@ from proprium.clock import utc_now
 from proprium.demo.history import Population, history
 from proprium.demo.people import People
 from proprium.demo.site import HOSTNAME
-from proprium.properties.service import create_property, set_custom_cards
+from proprium.properties.service import create_property, set_custom_cards, set_owner
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import Property
@@ -35,8 +35,12 @@ def add_exemplar(
 ) -> Property:
     """Creates the sample property with a year of events up to `until` (default: now).
 
+    Where `proprium demo` has created it already, without an owner, `owner_id` becomes its owner and nothing is written.
     Takes seconds, so it must not run on the event loop. `on_progress` is called with (events written, total).
     """
+    existing = find_exemplar(database)
+    if existing is not None and existing.owner_id is None and owner_id is not None:
+        return set_owner(database, existing.id, owner_id)
     property_ = make_exemplar(database, owner_id)
     assert property_.number is not None
     write_history(database, property_.number, until or utc_now(), count, on_progress)

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
@@ -75,6 +76,20 @@ def history(
         day_end = min(day_start + timedelta(days=1), until)
         yield [event for event in events if event.created_at < day_end]
         carried_over = [event for event in events if event.created_at >= day_end]
+
+
+def visits_per_minute(moment: datetime, count: int, *, days: int = DAYS, seed: int = SEED) -> float:
+    """Returns the rate at a moment of the day after a year of `count` events, in the rhythm of that year's last day."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    visits = _visits_of_last_day(midnight, count, days, seed)
+    return visits * HOUR_WEIGHTS[moment.hour] / _CUMULATIVE_HOUR_WEIGHTS[-1] / 60
+
+
+@lru_cache(maxsize=4)
+def _visits_of_last_day(midnight: datetime, count: int, days: int, seed: int) -> float:
+    """Returns the visits of the last day of `history(…, until=midnight + 1 day)`."""
+    shares = day_shares(Random(seed), midnight - timedelta(days=days), days + 1)
+    return shares[-1] * count / EVENTS_PER_VISIT / sum(shares[:-1])
 
 
 def day_shares(rng: Random, first_day: datetime, days: int) -> list[float]:

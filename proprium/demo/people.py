@@ -12,6 +12,7 @@ from random import Random
 DATA = Path(__file__).parent / "data"
 ENGLISH_SHARE = 0.25  # share of people whose browser is set to English, in every country
 
+# No automated browser among them: on localhost, properties count those as people.
 BOT_AGENTS = (  # (share, User-Agent)
     (8, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
     (4, "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
@@ -25,10 +26,7 @@ BOT_AGENTS = (  # (share, User-Agent)
     (3, "Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot.html)"),
     (3, "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)"),
     (1, "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)"),
-    (
-        1,
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/141.0.0.0",
-    ),
+    (1, "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)"),
 )
 
 

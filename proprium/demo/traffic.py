@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -18,15 +19,15 @@ from collector.geolocation import UNKNOWN_LOCATION, Location
 from collector.pipeline import Pipeline
 from collector.ports import PropertyDirectory, VisitorKeySource
 from proprium.clock import Clock, utc_now
-from proprium.demo.history import Population
+from proprium.demo.exemplar import EVENT_COUNT
+from proprium.demo.history import Population, visits_per_minute
 from proprium.demo.people import Person
 from proprium.demo.site import HOSTNAME
 from proprium.demo.visits import VisitStep
 
 log = logging.getLogger(__name__)
 
-VISITS_PER_MINUTE = 30.0  # about three events a second
-WARM_UP = timedelta(minutes=5)  # visits from before the start, so that traffic does not start with silence
+WARM_UP = timedelta(minutes=30)  # visits from before the start, so that traffic does not start with silence
 MAX_SLEEP_S = 1.0
 
 
@@ -66,7 +67,7 @@ def address_of(index: int) -> str:
 
 
 class Traffic:
-    """Sends a few events per second until `run` is cancelled."""
+    """Sends visits in the rhythm of the sample year until `run` is cancelled: charts go on as they were."""
 
     def __init__(
         self,
@@ -76,7 +77,8 @@ class Traffic:
         visitor_keys: VisitorKeySource,
         writer: EventWriter,
         *,
-        visits_per_minute: float = VISITS_PER_MINUTE,
+        visits_per_minute: Callable[[datetime], float] = partial(visits_per_minute, count=EVENT_COUNT),
+        warm_up: timedelta = WARM_UP,
         clock: Clock = utc_now,
         seed: int | None = None,
     ) -> None:
@@ -88,9 +90,9 @@ class Traffic:
         self._rng = Random(seed)
         self._geolocator = SampleGeolocator(population)
         self._pipeline = Pipeline(self._geolocator, visitor_keys)
-        self._visit_interval_s = 60 / visits_per_minute
+        self._visits_per_minute = visits_per_minute
         self._scheduled_steps: list[ScheduledStep] = []
-        self._next_visit = clock() - WARM_UP
+        self._next_visit = clock() - warm_up
         self._last_sequence_number = 0
 
     async def run(self) -> None:
@@ -103,7 +105,7 @@ class Traffic:
                     self._last_sequence_number += 1
                     scheduled_step = ScheduledStep(step.moment, self._last_sequence_number, person, step)
                     heapq.heappush(self._scheduled_steps, scheduled_step)
-                self._next_visit += timedelta(seconds=self._rng.expovariate(1 / self._visit_interval_s))
+                self._next_visit += self.pause_after(self._next_visit)
             due_steps = []
             while self._scheduled_steps and self._scheduled_steps[0].due_at <= now:
                 due_steps.append(heapq.heappop(self._scheduled_steps))
@@ -112,6 +114,10 @@ class Traffic:
                 min(self._next_visit, self._scheduled_steps[0].due_at) if self._scheduled_steps else self._next_visit
             )
             await asyncio.sleep(min(max((next_due_at - self._clock()).total_seconds(), 0.05), MAX_SLEEP_S))
+
+    def pause_after(self, moment: datetime) -> timedelta:
+        """Returns a random time until the next visit."""
+        return timedelta(minutes=self._rng.expovariate(self._visits_per_minute(moment)))
 
     async def _send(self, due_steps: list[ScheduledStep], now: datetime) -> None:
         if not due_steps or (rules := self._directory.find(self._property_id)) is None:

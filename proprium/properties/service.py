@@ -129,6 +129,14 @@ def set_public(database: Database, property_id: UUID, is_public: bool) -> Proper
     return update_settings(database, property_id, is_public=is_public)
 
 
+def set_owner(database: Database, property_id: UUID, owner_id: UUID) -> Property:
+    """Gives a property to a user."""
+    with database.write_transaction() as session:
+        property_ = _find(session, property_id)
+        property_.owner_id = owner_id
+    return property_
+
+
 def set_data_key_public(database: Database, property_id: UUID, key: str, is_public: bool) -> Property:
     """Publishes or hides one key of event data.
 

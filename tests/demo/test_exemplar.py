@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from proprium.demo.exemplar import add_exemplar, find_exemplar
+from proprium.demo.exemplar import add_exemplar, find_exemplar, make_exemplar
+from proprium.properties.service import visible_properties
 from proprium.storage.database import Database
 from proprium.storage.events import count_events, read_events
 from tests.support.builders import a_user
@@ -36,3 +37,12 @@ def test_its_events_read_back_as_the_script_would_have_sent_them(database: Datab
 
 def test_none_is_found_before_it_is_created(database: Database):
     assert find_exemplar(database) is None
+
+
+def test_the_demo_s_sample_property_becomes_the_owner_s_and_no_second_one_is_made(database: Database):
+    of_demo = make_exemplar(database, None)
+    owner = a_user(database)
+    claimed = add_exemplar(database, owner.id, until=UNTIL, count=500)
+    assert (claimed.id, claimed.owner_id) == (of_demo.id, owner.id)
+    assert [each.name for each in visible_properties(database, owner)].count("Exemplar") == 1
+    assert count_events(database, claimed.number) == 0, "its history is the demo's to write"

@@ -9,10 +9,11 @@ from statistics import mean, median
 import pytest
 
 from collector.event import BUILT_IN_EVENTS, Event
-from collector.user_agent import classify
+from collector.user_agent import classify, is_automated
 from maps.atlas import Atlas
 from proprium.demo.exemplar import population
 from proprium.demo.history import SEED, history
+from proprium.demo.people import BOT_AGENTS, People
 
 UNTIL = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 COUNT = 12_000
@@ -155,3 +156,12 @@ def bounced(visit: list[Event]) -> bool:
     engaged_ms = sum(event.time_on_page or 0 for event in visit)
     acted = any(event.event not in BUILT_IN_EVENTS or event.data.get("href") for event in visit)
     return views == 1 and engaged_ms < 10_000 and not acted
+
+
+def test_no_automated_browser_is_among_the_bots_or_the_people():
+    """On localhost, where the demo runs, properties count automated browsers as people."""
+    bots = [classify(text) for _, text in BOT_AGENTS]
+    assert all(bot.is_bot and not is_automated(bot, reports_automation=False) for bot in bots)
+    people = People(lambda country: ())
+    agents = [classify(text) for text, _ in people._agents]
+    assert not any(agent.is_bot or is_automated(agent, reports_automation=False) for agent in agents)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 
 from collector.group_commit import GroupCommit
-from proprium.demo.exemplar import population
+from proprium.demo.exemplar import EVENT_COUNT, population
+from proprium.demo.history import history, visits_per_minute
 from proprium.demo.traffic import Traffic
 from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import update_settings
@@ -38,7 +42,16 @@ async def send_until(database: Database, exemplar: Property, enough: int) -> int
     writer = GroupCommit(EventStore(database), count)
     writer.start()
     directory, keys = PropertyRulesCache(database), VisitorKeys(database)
-    traffic = Traffic(population(), exemplar.id, directory, keys, writer, visits_per_minute=1500, seed=1)
+    traffic = Traffic(
+        population(),
+        exemplar.id,
+        directory,
+        keys,
+        writer,
+        visits_per_minute=lambda _: 1500,
+        warm_up=timedelta(minutes=5),
+        seed=1,
+    )
     task = asyncio.create_task(traffic.run())
     try:
         await asyncio.wait_for(reached.wait(), 20)
@@ -69,3 +82,33 @@ async def test_the_propertys_rules_hold_for_sample_visitors_too(database: Databa
     update_settings(database, exemplar.id, discards_bots=True)
     await send_until(database, exemplar, 100)
     assert not any(event.is_bot for event in read_events(database, exemplar.number))
+
+
+def test_traffic_of_a_day_is_that_of_the_year_s_last_day_hour_by_hour():
+    """After an hour, or a day, the charts have no spike: the rate is the one by which the year was written."""
+    day = datetime(2026, 11, 24, tzinfo=UTC)
+    hours = [visits_per_minute(day + timedelta(hours=hour, minutes=30), EVENT_COUNT) * 60 for hour in range(24)]
+    starts = Counter(
+        event.created_at.hour
+        for events in history(population(), 7, day + timedelta(days=1) - timedelta(seconds=1), EVENT_COUNT // 10)
+        for event in events
+        if event.event == "page_view" and event.created_at >= day
+    )
+    views_per_visit = 10 * sum(starts.values()) / sum(hours)
+    assert 1 < views_per_visit < 3.5
+    assert 50 < sum(hours) < 400
+    busiest = max(range(24), key=hours.__getitem__)
+    assert starts[busiest] >= median(starts.values())
+    assert hours[3] < 0.2 * hours[busiest]
+
+
+async def test_an_hour_of_traffic_has_about_as_many_visits_as_the_hour_of_the_day_before(database, exemplar):
+    noon = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
+    expected = visits_per_minute(noon, EVENT_COUNT) * 60
+    traffic = Traffic(population(), exemplar.id, PropertyRulesCache(database), VisitorKeys(database), None, seed=3)
+    started = 0
+    moment = noon
+    while moment < noon + timedelta(hours=20 / 24):
+        moment += traffic.pause_after(moment)
+        started += 1
+    assert 0.3 * expected < started < 2.5 * expected
