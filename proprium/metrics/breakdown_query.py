@@ -61,7 +61,10 @@ def breakdown_table(
         BreakdownTableRow(value, label_of(key, value), metric_values(query, counts, columns))
         for value, counts in counts_by_value.items()
     )
-    return BreakdownTable(str(key), columns, sort, rows, int(first_row["total"]), first_row["distinct_values"])
+    return BreakdownTable(
+        *(str(key), columns, sort, rows, int(first_row["total"]), first_row["distinct_values"]),
+        daily_visitors=query.daily_visitors,
+    )
 
 
 def dimension_from(name: str) -> str:

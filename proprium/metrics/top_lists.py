@@ -63,7 +63,8 @@ def top_lists(
         for dimension in listed_dimensions:
             rows = rows_by_set.get(_grouping_set_id(listed_dimensions, dimension), [])
             total, distinct = (int(rows[0].n_total), int(rows[0].n_values)) if rows else (0, 0)
-            lists[dimension] = breakdown_of(dimension.spec, [(row.value, row.n) for row in rows], total, distinct)
+            counts = [(row.value, row.n) for row in rows]
+            lists[dimension] = breakdown_of(dimension.spec, counts, total, distinct, listed_query)
     return lists
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json as json_format
 from typing import Any
 
-from proprium.figures import numbers
 from proprium.figures.names import NameLookup
 from proprium.metrics.catalog.dimensions import Codes
+from proprium.metrics.definitions import untranslated_title
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension
@@ -23,7 +23,7 @@ def to_csv(table: BreakdownTable) -> bytes:
     """Returns CSV with a header line; durations in seconds, rates in percent, unknown numbers empty."""
     has_codes = table.dimension in CODED_DIMENSIONS
     titles = (
-        numbers.METRIC_TITLES[metric] + (" (%)" if metric in RATES else " (s)" if metric in DURATIONS else "")
+        untranslated_title(metric, table) + (" (%)" if metric in RATES else " (s)" if metric in DURATIONS else "")
         for metric in table.metrics
     )
     rows: list[list[Any]] = [[dimension_name(table.dimension), *(["Code"] if has_codes else []), *titles]]

@@ -108,7 +108,11 @@ class Totals(QueryResponse):
     goals: dict[str, int] = Field(description="Converted sessions by goal.")
     bots: int = Field(description="Bot hits, which are excluded from all other metrics.")
     daily_visitors: bool = Field(
-        description="True: some visitors are identified for one day only, so visitors are the sum of daily visitors."
+        description="True: visitors are the sum of daily visitors: several days of a cookieless property."
+    )
+    single_day_visitors: int = Field(
+        description="Visitors without a cookie, who are recognised for one day only: one who returns on another day of "
+        "the period is counted again."
     )
 
 

@@ -67,6 +67,7 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
         goals=dict(measured_totals.totals.goals),
         bots=measured_totals.totals.bots,
         daily_visitors=measured_totals.totals.daily_visitors,
+        single_day_visitors=measured_totals.totals.single_day_visitors,
     )
 
 

@@ -25,7 +25,10 @@ def query_of(asked_about: Property, asked: Asked) -> Query:
     """The same question, as it comes from an address."""
     number = asked_about.number or 0
     facts = PropertyFacts(
-        asked_about.id, number, asked.zone.key, asked.custom_cards, goals=asked.goals, data_access=EVERY_KEY
+        *(asked_about.id, number, asked.zone.key, asked.custom_cards),
+        goals=asked.goals,
+        data_access=EVERY_KEY,
+        is_cookieless=asked.is_cookieless,
     )
     return query_from(asked.address, facts, asked.now)
 

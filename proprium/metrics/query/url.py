@@ -50,6 +50,7 @@ class PropertySettings(Protocol):
     session_gap_min: int
     bounce_s: int
     live_min: int
+    is_cookieless: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class PropertyFacts:
     goals: tuple[Goal, ...] = ()
     limits: Limits = DEFAULT_LIMITS
     data_access: DataAccess = NO_KEY
+    is_cookieless: bool = False
 
 
 def facts_of(property_: PropertySettings, first_event: datetime | None, data_access: DataAccess) -> PropertyFacts:
@@ -77,6 +79,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         goals=tuple(goal for goal in parse_goals(property_.goals) if data_access.counts_goal(goal.filters)),
         limits=Limits(property_.session_gap_min, property_.bounce_s, property_.live_min),
         data_access=data_access,
+        is_cookieless=property_.is_cookieless,
     )
 
 
@@ -105,6 +108,7 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
         goal=parameters.goal(property_facts.goals),
         has_chosen_timezone=bool(chosen_timezone) and chosen_timezone != property_facts.timezone,
         data_access=property_facts.data_access,
+        is_cookieless=property_facts.is_cookieless,
     )
 
 
