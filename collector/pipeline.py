@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Protocol
@@ -126,13 +127,27 @@ def put_visitor(event: Event, context: PipelineContext) -> Event:
         event.identity, event.visitor = Identity.COOKIE, visitor_of(event.user_id)
     elif not is_server or "user_agent" in event.data:
         hit, number, visitor_keys = context.hit, context.rules.number, context.visitor_keys
-        today, yesterday = local_days(hit.received_at, context.rules.timezone)
+        today, yesterday = _key_days(hit, context.rules.timezone)
         user_agent, _ = split_client_hints(hit.user_agent)  # a browser sends hints with some requests only
         event.identity = Identity.DAILY
         event.visitor = daily_visitor(visitor_keys.key(number, today), hit.address, user_agent)
         if yesterday:
             event.previous_visitor = daily_visitor(visitor_keys.key(number, yesterday), hit.address, user_agent)
     return event
+
+
+def _key_days(hit: Hit, timezone: str) -> tuple[date, date | None]:
+    """Returns the local days of the keys that identify a cookieless visitor: as `local_days` does.
+
+    For a past event the day on which it happened, while the key of that day exists: until the next local day ends.
+    """
+    days = local_days(hit.received_at, timezone)
+    if hit.happened_at is None:
+        return days
+    age = days[0] - (own_days := local_days(hit.happened_at, timezone))[0]
+    if age == timedelta():
+        return own_days
+    return (own_days[0] if age == timedelta(days=1) else days[0]), None
 
 
 STEPS: list[PipelineStep] = [

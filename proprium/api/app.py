@@ -51,16 +51,18 @@ def build(
     address_of: AddressOf = peer_address,
     clock: Clock = utc_now,
     reads_per_minute: int = MAX_READS_PER_MINUTE,
+    counts_automated: bool = False,
 ) -> FastAPI:
     """Builds the API app, to be mounted at PREFIX.
 
     `lookup_name` translates the codes of places into names; `render_head` returns the HTML that every page of the site
     has in its head; `user_of` returns the signed-in user of a request, `address_of` the client's IP address.
+    `counts_automated`: whether properties without a setting count automated browsers as people.
     """
     api = FastAPI(title=TITLE, version=version("proprium"), docs_url=None, redoc_url=None)
     authenticator = ApiAuthenticator(database, clock, user_of, address_of, reads_per_minute=reads_per_minute)
     api.include_router(metrics_routes.routes(warehouse, authenticator, lookup_name))
-    api.include_router(export_routes.routes(warehouse, authenticator))
+    api.include_router(export_routes.routes(warehouse, authenticator, counts_automated=counts_automated))
     api.include_router(event_routes.routes(authenticator, collector))
     problems.install(api)
     api.add_middleware(Untranslated)

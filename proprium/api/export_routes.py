@@ -35,9 +35,11 @@ FORMAT_DESCRIPTIONS = {
     ExportFormat.PARQUET: "The same columns as the CSV, typed; times in UTC.",
 }
 ACCESS_DESCRIPTION = (
-    " Events are exported as stored, in order of arrival; without a period, all of them. Requires a key of the "
-    "property, a key of a user who may edit the property, or such a user signed in to the browser. If an export fails "
-    "midway, the connection is closed with an error, so an incomplete file is never mistaken for a complete one."
+    " Events are exported as stored, in order of arrival; without a period, all of them. is_bot follows the property's "
+    "setting for automated browsers; is_automated tells whether the browser reported to be automated or is headless. "
+    "Requires a key of the property, a key of a user who may edit the property, or such a user signed in to the "
+    "browser. If an export fails midway, the connection is closed with an error, so an incomplete file is never "
+    "mistaken for a complete one."
 )
 
 
@@ -48,7 +50,8 @@ class _EventFile:
     chunks: Iterator[bytes]
 
 
-def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
+def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, *, counts_automated: bool) -> APIRouter:
+    """`counts_automated`: whether properties without a setting count automated browsers as people."""
     router = APIRouter(prefix="/properties", dependencies=[Security(BEARER)])
     slots = asyncio.Semaphore(MAX_CONCURRENT_CHUNKS)
 
@@ -59,7 +62,8 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator) -> APIRouter:
         query_pairs = pairs if is_chosen else [*pairs, ("period", "all")]
         query = queries.query_of(warehouse, property_, query_pairs, authenticator.clock(), EVERY_KEY)
         period = None if query.period.key == "all" else query.period
-        chunks = raw_events.stream(raw_events.events_of(authenticator.database, property_, period), kind)
+        events = raw_events.events_of(authenticator.database, property_, period, counts_automated=counts_automated)
+        chunks = raw_events.stream(events, kind)
         return _EventFile(raw_events.file_name(property_, period, kind), kind, chunks)
 
     def add_route(kind: ExportFormat) -> None:

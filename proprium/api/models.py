@@ -30,8 +30,9 @@ class Event(BaseModel):
     )
     user_id: str | int | None = Field(
         None,
-        description="Identifies the visitor. Without it, the visitor is derived from ip and user_agent for one day; "
-        "without user_agent, the event has no visitor.",
+        description="Identifies the visitor. Without it, the visitor is derived from ip and user_agent for one day: "
+        "that of the timestamp if it is today or yesterday, else today. Visitors with the same user_agent in the same "
+        "network (/24 of IPv4, /48 of IPv6) are one. Without user_agent, the event has no visitor.",
     )
     timestamp: datetime | float | None = Field(
         None,
@@ -40,7 +41,10 @@ class Event(BaseModel):
         examples=["2026-01-31T09:00:00Z"],
     )
     ip: str | None = Field(
-        None, description="The visitor's IP address. Used for geolocation, never stored.", examples=["192.0.2.7"]
+        None,
+        description="The visitor's IP address. Used for geolocation and, cut to /24 (IPv4) or /48 (IPv6), to identify "
+        "visitors without user_id for a day; never stored.",
+        examples=["192.0.2.7"],
     )
     user_agent: str | None = Field(
         None, description="The visitor's browser. Without it and without user_id, the event has no visitor."

@@ -45,7 +45,7 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
     ending = file.suffix.removeprefix(".")
     format_name = str(FORMATS.convert(kind or FORMAT_BY_ENDING.get(ending, ending), None, None))
     export_format = raw_events.ExportFormat("jsonl" if format_name == "json" else format_name)
-    with open_storage() as (_, database), progress_bar("Writing events") as progress:
+    with open_storage() as (settings, database), progress_bar("Writing events") as progress:
         property_ = find_property(database, property_id)
         period = None
         if first or last:
@@ -59,7 +59,8 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
             written_count += event_count
             progress(written_count, total_count)
 
-        _write(file, raw_events.stream(raw_events.events_of(database, property_, period), export_format, on_batch))
+        events = raw_events.events_of(database, property_, period, counts_automated=settings.is_loopback)
+        _write(file, raw_events.stream(events, export_format, on_batch))
 
 
 def _write(file: Path, chunks: Iterator[bytes]) -> None:

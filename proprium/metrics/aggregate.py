@@ -80,7 +80,7 @@ def total_facts(query: Query) -> tuple[Fact, ...]:
     """Returns the facts of all metrics, custom cards and goals, and those of `Totals` that are no metrics."""
     custom = (catalog.count_events(f"custom_{index}", name) for index, name in enumerate(query.custom_cards))
     reached = (catalog.count_reached_goal(index) for index in range(len(query.goals)))
-    return (*facts_of(tuple(Metric)), catalog.DAILY_HITS, catalog.BOTS, *custom, *reached)
+    return (*facts_of(tuple(Metric)), catalog.SINGLE_DAY_VISITORS, catalog.BOTS, *custom, *reached)
 
 
 def aggregate(
@@ -169,17 +169,20 @@ def time_statements(query: Query, facts: tuple[Fact, ...], buckets: Buckets | No
     has_hit_filter = any(filter_.is_hit_filter for filter_ in query.filters)
     if not has_day_buckets or query.audience is not Audience.HUMANS or has_hit_filter:
         return TimeStatements(additive, (*others, *group(hits, Rows.HITS, Rows.VISITORS, with_whole=True)))
-    visitors = (_visitor_statement(selection, bucket if buckets else None),) if catalog.VISITORS in facts else ()
+    visitors = (_visitor_statement(selection, facts, bucket if buckets else None),) if catalog.VISITORS in facts else ()
     return TimeStatements((*group(hits, Rows.HITS), *additive), (*others, *visitors))
 
 
-def _visitor_statement(selection: Selection, bucket: Callable[[Column], Column] | None) -> Select[Any]:
-    """Counts distinct visitors by session, in the buckets of its first and last hit.
+def _visitor_statement(
+    selection: Selection, facts: tuple[Fact, ...], bucket: Callable[[Column], Column] | None
+) -> Select[Any]:
+    """Counts distinct visitors by session, in the buckets of its first and last hit; those of one day as a whole only.
 
     A session of at most 24 h touches a third day only where a clock change makes the day between shorter than that.
     """
     active = selection.active_sessions
-    whole_period = select(func.count(session.c.visitor.distinct()).label("visitors")).where(active)
+    sessions = select(session.c.visitor, _is_daily(session)).where(active).subquery("active")
+    whole_period = select(*_columns(sessions, facts, (Rows.VISITORS,))).select_from(sessions)
     if bucket is None:
         return whole_period
     first, last = bucket(session.c.started_at), bucket(session.c.ended_at)
@@ -191,11 +194,20 @@ def _visitor_statement(selection: Selection, bucket: Callable[[Column], Column] 
         select(first + 1, days.c.visitor).where(last == first + 2),
     ).subquery("seen")
     distinct_buckets = select(active_buckets.c.bucket, active_buckets.c.visitor).distinct().subquery("once")
-    by_day = select(distinct_buckets.c.bucket, func.count().label("visitors")).group_by(distinct_buckets.c.bucket)
+    counts_by_day = (
+        Label(name, func.count() if name == catalog.VISITORS.name else null())
+        for name, _ in whole_period.selected_columns.items()
+    )
+    by_day = select(distinct_buckets.c.bucket, *counts_by_day).group_by(distinct_buckets.c.bucket)
     all_rows = union_all(
-        by_day, whole_period.with_only_columns(null().label("bucket"), *whole_period.selected_columns)
+        by_day,
+        whole_period.with_only_columns(null().label("bucket"), *whole_period.selected_columns),
     ).subquery("found")
-    return select(all_rows.c.bucket, all_rows.c.visitors)
+    return select(*all_rows.c)
+
+
+def _is_daily(table: Any) -> Column:
+    return Label("is_daily", table.c.identity == DAILY_IDENTITY)
 
 
 def hit_rows(
@@ -214,7 +226,7 @@ def hit_rows(
         visitor,
         event.c.event,
         event.c.is_view,
-        (event.c.identity == DAILY_IDENTITY).label("is_daily"),
+        _is_daily(event),
         is_exit.label("is_exit"),
     ).where(selection.hits)
 
@@ -339,7 +351,7 @@ def _parts_by_value(query: Query, facts: tuple[Fact, ...], spec: DimensionSpec) 
     if Rows.VIEWS in needed_kinds:
         yield group(reported_views(selection, value, of_sessions=is_session), Rows.VIEWS)
     if is_session and Rows.VISITORS in needed_kinds:
-        visitors = select(key, session.c.visitor).where(selection.active_sessions)
+        visitors = select(key, session.c.visitor, _is_daily(session)).where(selection.active_sessions)
         yield group(visitors.subquery("active"), Rows.VISITORS)
 
 

@@ -33,12 +33,14 @@ def breakdown(
     metric = default_metric(dimension_)
     result = breakdown_table(warehouse, query, dimension_, metrics=(metric,), search=search, limit=limit, offset=offset)
     counts = [(row.value, int(row.numbers[metric] or 0)) for row in result.rows]
-    return breakdown_of(spec_of(dimension_), counts, result.total, result.distinct)
+    return breakdown_of(spec_of(dimension_), counts, result.total, result.distinct, query)
 
 
-def breakdown_of(spec: DimensionSpec, counts: Sequence[tuple[str | None, int]], total: int, distinct: int) -> Breakdown:
+def breakdown_of(
+    spec: DimensionSpec, counts: Sequence[tuple[str | None, int]], total: int, distinct: int, query: Query
+) -> Breakdown:
     """Builds a Breakdown of counted values: adds labels, and shares of `total`."""
     rows = tuple(
         BreakdownRow(value, spec.label(value), count, 100 * count / total if total else 0.0) for value, count in counts
     )
-    return Breakdown(spec.key, rows, total, distinct)
+    return Breakdown(spec.key, rows, total, distinct, query.daily_visitors)

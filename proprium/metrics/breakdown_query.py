@@ -68,7 +68,7 @@ def breakdown_table(
         BreakdownTableRow(value, label_of(key, value), metric_values(query, counts, columns))
         for value, counts in counts_by_value.items()
     )
-    return BreakdownTable(str(key), columns, sort, rows, total, matching, distinct)
+    return BreakdownTable(str(key), columns, sort, rows, total, matching, distinct, query.daily_visitors)
 
 
 def dimension_from(name: str) -> str:

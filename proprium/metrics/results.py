@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from proprium.metrics.catalog.dimensions import Dimension, spec_of
-from proprium.metrics.catalog.metrics import DURATIONS, RATES, Metric
+from proprium.metrics.catalog.metrics import DAILY_VISITORS_TITLE, DURATIONS, RATES, Metric
 from proprium.metrics.query.query import Query
 
 __all__ = [
@@ -38,7 +38,8 @@ class Totals:
     means: Mapping[Metric, float | None] = field(default_factory=dict)  # of the metrics that are medians
     bots: int = 0  # bot hits, which no metric of humans includes
     rows_read: int = 0  # events of the period that the query read, bots included
-    daily_visitors: bool = False  # True: several days with cookieless visitors: visitors are a sum of daily visitors
+    daily_visitors: bool = False  # True: visitors are a sum of daily visitors (Query.daily_visitors)
+    single_day_visitors: int = 0  # of the period's visitors: those without a cookie, recognised for one day only
     custom: Mapping[str, int] = field(default_factory=dict)  # custom event → count, for the query's custom_cards
     goals: Mapping[str, int] = field(default_factory=dict)  # goal → sessions that reached it, for the query's goals
 
@@ -85,11 +86,14 @@ class Breakdown:
     rows: tuple[BreakdownRow, ...]
     total: int  # 100 % of the shares: what the card of the counted metric says under the same filters
     distinct: int  # number of values, listed here or not
+    daily_visitors: bool = False  # as in Totals
 
     @property
     def count_title(self) -> str:
         """Title of the column of counts, marked for translation: "Visitors", "Page views", "Hits"."""
-        return spec_of(self.dimension).count_title
+        spec = spec_of(self.dimension)
+        is_daily = self.daily_visitors and spec.default_metric is Metric.VISITORS
+        return DAILY_VISITORS_TITLE if is_daily else spec.count_title
 
     def count_text(self, count: int) -> str:
         """Returns a count with its noun: "1 visitor", "1,204 page views"."""
@@ -114,6 +118,7 @@ class BreakdownTable:
     total: int  # 100 % of the shares: the card of the dimension's default metric, whatever the search
     matching_total: int  # the same metric over the values that match the search; a visitor of several counts once
     distinct: int  # number of values that match the search, on this page or not
+    daily_visitors: bool = False  # as in Totals
 
     def share_percent(self, row: BreakdownTableRow) -> float:
         """Returns a row's share of the total, which needs the dimension's default metric among the columns."""

@@ -68,7 +68,8 @@ def top_lists(
                 total = totals.bots
             else:
                 total = int(totals.value(dimension.spec.default_metric) or 0)
-            lists[dimension] = breakdown_of(dimension.spec, [(row.value, row.n) for row in rows], total, distinct)
+            counts = [(row.value, row.n) for row in rows]
+            lists[dimension] = breakdown_of(dimension.spec, counts, total, distinct, listed_query)
     return lists
 
 

@@ -26,7 +26,7 @@ def query_totals(
 
 
 def totals_of(query: Query, counts: Counts, *, is_period: bool = False) -> Totals:
-    """Makes Totals of one row of facts; only a period of several days can have daily visitors."""
+    """Makes Totals of one row of facts; a bucket has no daily visitors, since none is longer than a period's days."""
     values = metric_values(query, counts, Metric)
     bot_count = counts.get("bots", 0)
     hit_count = int(counts.get("events") or 0)
@@ -35,7 +35,8 @@ def totals_of(query: Query, counts: Counts, *, is_period: bool = False) -> Total
         means={metric: metric.spec.mean.value(counts) for metric in Metric if metric.spec.mean is not None},
         bots=bot_count,
         rows_read=hit_count + bot_count if query.audience is Audience.HUMANS else hit_count,
-        daily_visitors=is_period and query.period.day_count > 1 and counts.get("daily", 0) > 0,
+        daily_visitors=is_period and query.daily_visitors,
+        single_day_visitors=(counts.get("single_day_visitors") or 0) if is_period else 0,
         custom={name: counts.get(f"custom_{index}", 0) for index, name in enumerate(query.custom_cards)},
         goals={goal.name: counts.get(f"reached_{index}", 0) for index, goal in enumerate(query.goals)},
     )

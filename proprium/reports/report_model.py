@@ -115,8 +115,8 @@ TABLES: tuple[tuple[str, Dimension], ...] = tuple(
 """Tables of a report, by their names in JSON and in the file names of CSV, which programs rely on."""
 
 
-DEFINED_METRICS = tuple(metric for metric in Metric if "{" in metric.spec.definition)
-"""Metrics whose definitions state limits of the property."""
+DEFINED_METRICS = tuple(metric for metric in Metric if metric is Metric.VISITORS or "{" in metric.spec.definition)
+"""Metrics whose definitions state how visitors are identified, or limits of the property."""
 
 
 def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atlas) -> ReportModel:
@@ -135,7 +135,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         metric, title, event_title = Metric.EVENTS, event, event
         series, previous = dashboard.custom_timelines[event], dashboard.previous_custom_timelines.get(event)
     else:
-        title, event_title = _(metric.spec.title), None
+        title, event_title = metric_title(metric, dashboard.totals), None
         series, previous = dashboard.timelines[metric], dashboard.previous_timelines.get(metric)
     comparison_query = query.comparison_query() if previous is not None else None
     legend = _(BY_INTERVAL[query.interval])
@@ -183,7 +183,8 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
             events=ngettext("{count} event", "{count} events", dashboard.rows_read),
         ),
         definitions=tuple(
-            (_(metric.spec.title), definition(metric, dashboard.query.limits)) for metric in DEFINED_METRICS
+            (metric_title(metric, dashboard.totals), definition(metric, query.limits, dashboard.totals))
+            for metric in DEFINED_METRICS
         ),
     )
 

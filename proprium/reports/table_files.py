@@ -5,9 +5,9 @@ from __future__ import annotations
 import json as json_format
 from typing import Any
 
-from proprium.figures import numbers
 from proprium.figures.names import NameLookup
 from proprium.metrics.catalog.dimensions import Codes, spec_of
+from proprium.metrics.definitions import untranslated_title
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import DURATIONS, RATES, BreakdownTable, Dimension, Metric
@@ -37,9 +37,10 @@ def to_csv(table: BreakdownTable) -> bytes:
 
 
 def _column_title(table: BreakdownTable, metric: Metric) -> str:
-    """Returns the title of a column with its unit; of the first one, what the rows of bots count are hits."""
+    """Returns the title of a column with its unit; what the rows of bots count are hits."""
     spec = spec_of(table.dimension)
-    title = spec.count_title if metric is spec.default_metric else numbers.METRIC_TITLES[metric]
+    is_ranking = metric is spec.default_metric and metric is not Metric.VISITORS
+    title = spec.count_title if is_ranking else untranslated_title(metric, table)
     return title + (" (%)" if metric in RATES else " (s)" if metric in DURATIONS else "")
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import orjson
 
-CONTEXT_FIELDS = ("platform", "browser", "device", "country", "region", "city", "is_bot", "bot_name")
-"""Fields that the collector derived from IP address and user agent."""
+CONTEXT_FIELDS = ("platform", "browser", "device", "country", "region", "city", "is_bot", "bot_name", "is_automated")
+"""Fields that were derived from IP address and User-Agent.
+
+is_automated: by its own report or its User-Agent, an automated browser, which is_bot includes by the property's rule.
+"""
 
 
 def to_json(value: Any) -> str:

@@ -22,7 +22,7 @@ _ARROW_TYPES: dict[Any, Any] = {
 }
 _INT64_LIMIT = 2**63
 
-_CONTEXT_TYPES = {name: pa.bool_() if name == "is_bot" else pa.string() for name in CONTEXT_FIELDS}
+_CONTEXT_TYPES = {name: pa.bool_() if name.startswith("is_") else pa.string() for name in CONTEXT_FIELDS}
 
 
 SCHEMA = pa.schema(

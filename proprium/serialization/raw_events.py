@@ -63,8 +63,10 @@ def stream(
             return write_parquet(batches)
 
 
-def events_of(database: Database, property_: Property, period: Period | None = None) -> Iterator[StoredEvent]:
-    """Yields the stored events of a period, or all.
+def events_of(
+    database: Database, property_: Property, period: Period | None = None, *, counts_automated: bool = False
+) -> Iterator[StoredEvent]:
+    """Yields the stored events of a period, or all. `counts_automated` is the default of a property without a setting.
 
     Events that arrive during the export are left out, so that it ends.
     """
@@ -74,7 +76,13 @@ def events_of(database: Database, property_: Property, period: Period | None = N
         if period
         else TimeRange()
     )
-    return read_events(database, property_.number, before_seq=last_seq(database) + 1, time_range=time_range)
+    return read_events(
+        database,
+        property_.number,
+        before_seq=last_seq(database) + 1,
+        time_range=time_range,
+        counts_automated=counts_automated if property_.counts_automated is None else property_.counts_automated,
+    )
 
 
 def count(database: Database, property_: Property) -> int:

@@ -120,7 +120,11 @@ class Totals(QueryResponse):
         examples=["Not filtered by Source."],
     )
     daily_visitors: bool = Field(
-        description="True: some visitors are identified for one day only, so visitors are the sum of daily visitors."
+        description="True: visitors are the sum of daily visitors: several days of a cookieless property."
+    )
+    single_day_visitors: int = Field(
+        description="Visitors without a cookie, who are recognised for one day only: one who returns on another day of "
+        "the period is counted again."
     )
 
 

@@ -78,6 +78,7 @@ def serialize_totals(measured_totals: MeasuredTotals, metrics: Sequence[Metric])
         bots=measured_totals.totals.bots,
         bots_note=unfiltered_bots_text(measured_totals.query) or None,
         daily_visitors=measured_totals.totals.daily_visitors,
+        single_day_visitors=measured_totals.totals.single_day_visitors,
     )
 
 

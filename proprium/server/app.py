@@ -140,6 +140,7 @@ def _build_api(settings: Settings, parts: ServerParts, services: Services) -> Fa
         head_html,
         user_of=partial(session.user_of, services),
         address_of=parts.collector_parts.address_of,
+        counts_automated=settings.is_loopback,
     )
 
 

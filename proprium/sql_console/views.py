@@ -96,6 +96,7 @@ EVENTS = SqlView(
         SqlColumn("is_view", "BOOLEAN", "Counted page view: not by a bot, not a duplicate"),
         SqlColumn("is_custom", "BOOLEAN", "Custom event"),
         SqlColumn("is_bot", "BOOLEAN", "Hit by a bot; exclude with WHERE NOT is_bot"),
+        SqlColumn("is_automated", "BOOLEAN", "By an automated browser: a bot, unless the property counts these"),
         SqlColumn("bot_name", "VARCHAR", "Googlebot, GPTBot …"),
         SqlColumn("bot_category", "VARCHAR", "search engine, AI crawler or agent, HTTP library …"),
         *_stored_columns(CONTEXT_COLUMNS),

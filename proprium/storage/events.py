@@ -51,7 +51,7 @@ class StoredEvent(NamedTuple):
     country: str
     region: str
     city: str
-    is_bot: bool
+    is_bot: bool  # as the property counts it
     bot_name: str
     is_automated: bool  # from an automated browser, which a property may count as a visitor
 
@@ -149,9 +149,11 @@ def read_events(
     after_seq: int = 0,
     before_seq: int | None = None,
     time_range: TimeRange | None = None,
+    counts_automated: bool = False,
 ) -> Iterator[StoredEvent]:
     """Iterates over all events, or those of one property, in the order of their storage.
 
+    With `counts_automated`, automated browsers are no bots.
     Reads in batches of READ_BATCH_SIZE, so that memory is bounded. Holds no connection between two batches, so that an
     abandoned iterator blocks nothing.
     """
@@ -164,19 +166,25 @@ def read_events(
             id_by_number = {number: id_ for number, id_ in connection.execute(properties)}  # noqa: C416 (rows are no pairs to a type checker)
         if not rows:
             return
-        yield from [_stored_event(row, id_by_number) for row in rows]
+        yield from [_stored_event(row, id_by_number, counts_automated=counts_automated) for row in rows]
         after_seq = rows[-1].seq
 
 
-def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> StoredEvent:
-    """Decodes a row of `_select_batch`."""
+def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID], *, counts_automated: bool) -> StoredEvent:
+    """Decodes a row of `_select_batch`. Bots are those of today's lists, by the rules of the warehouse."""
     seq, id_, property_number, event, timestamp_us, sent, rest, country, region, city = row[
-        len(event_codec.KNOWN_KEYS) : -5
+        len(event_codec.KNOWN_KEYS) : -3
     ]
-    browser, platform, device, is_bot, bot_name = row[-5:]
+    browser, platform, device = row[-3:]
     agent = classify(row[_USER_AGENT_INDEX])
+    is_browser_automated = is_automated(agent, bool(row[_AUTOMATED_INDEX]))
     if is_library_page_view(agent, event, row[_USER_ID_INDEX]):
         is_bot, bot_name = True, agent.library_name
+    elif is_browser_automated:
+        is_bot = not counts_automated
+        bot_name = "" if counts_automated else agent.bot_name or agent.browser
+    else:
+        is_bot, bot_name = agent.is_bot, agent.bot_name
     return StoredEvent(
         seq,
         UUID(bytes=id_),
@@ -191,9 +199,9 @@ def _stored_event(row: Any, id_by_property_number: Mapping[int, UUID]) -> Stored
         country or "",
         region or "",
         city or "",
-        bool(is_bot or row[_AUTOMATED_INDEX]),
-        bot_name or "",
-        is_automated(agent, bool(row[_AUTOMATED_INDEX])),
+        is_bot,
+        bot_name,
+        is_browser_automated,
     )
 
 
@@ -238,13 +246,7 @@ def _select_batch(property_number: int | None, after_seq: int, before_seq: int |
                 event_columns.rest,
             ),
             *(event_columns.country, event_columns.region, event_columns.city),
-            *(
-                agent_columns.browser,
-                agent_columns.platform,
-                agent_columns.device,
-                agent_columns.is_bot,
-                agent_columns.bot_name,
-            ),
+            *(agent_columns.browser, agent_columns.platform, agent_columns.device),
         )
         .outerjoin_from(_event, _user_agent, event_columns.user_agent == agent_columns.id)
         .where(event_columns.seq > after_seq)

@@ -48,6 +48,7 @@ event = Table(
     Column("session", BigInteger),  # the seq of its first hit; NULL: no visitor, or a bot
     Column("context_bits", SmallInteger, nullable=False),  # projection.session_context: what its session may copy
     Column("is_bot", Boolean, nullable=False),
+    Column("is_automated", Boolean, nullable=False),  # by an automated browser: a bot, unless the property counts it
     Column("bot_name", String),
     Column("bot_category", String),  # bots only
     Column("is_custom", Boolean, nullable=False),

@@ -280,3 +280,18 @@ async def test_responses_state_the_propertys_own_limits(past: Past) -> None:
         assert (live["minutes"], live["now"]) == (30, live["half_hour"])
     finally:
         update_settings(past.filled.database, past.property.id, session_gap_min=30, bounce_s=10, live_min=5)
+
+
+async def test_visitors_are_daily_ones_in_a_cookieless_property_only(past: Past) -> None:
+    question = "period=7d&metric=visitors"
+    with_cookies = await past.json("/totals", question)
+    update_settings(past.filled.database, past.property.id, is_cookieless=True)
+    try:
+        cookieless = await past.json("/totals", question)
+        one_day = await past.json("/totals", "period=today&metric=visitors")
+    finally:
+        update_settings(past.filled.database, past.property.id, is_cookieless=False)
+    assert [body["daily_visitors"] for body in (with_cookies, cookieless, one_day)] == [False, True, False]
+    assert with_cookies["definitions"]["visitors"].startswith("Unique visitors")
+    assert cookieless["definitions"]["visitors"].startswith("Sum of daily unique visitors")
+    assert with_cookies["single_day_visitors"] == 0  # all of the sample property's have a cookie

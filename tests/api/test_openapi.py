@@ -27,6 +27,8 @@ async def test_openapi_names_the_key_the_body_and_every_answer(api: Api) -> None
     event = schema["components"]["schemas"]["Event"]["properties"]
     assert set(event) == {"event", "collectorId", "data", "id", "user_id", "timestamp", "ip", "user_agent"}
     assert all(field["description"] for name, field in event.items())
+    for name in ("user_id", "ip"):  # how far a visitor without user_id can be told from others
+        assert {"/24", "/48"} <= set(re.findall(r"/\d\d", event[name]["description"])), name
 
 
 async def test_the_reference_page_has_every_field_and_loads_nothing_from_other_hosts(api: Api) -> None:

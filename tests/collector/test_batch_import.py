@@ -138,12 +138,33 @@ async def test_without_user_agent_or_user_id_there_is_no_visitor(harness: Collec
     assert (somebodys.identity, somebodys.user_id) == (Identity.COOKIE, "42")
 
 
-async def test_daily_visitors_of_past_events_use_the_key_of_the_day_of_arrival(harness: CollectorHarness) -> None:
-    """The keys of past days are destroyed: no key is created again."""
+async def test_daily_visitors_of_past_events_use_the_key_of_their_own_day_while_it_exists(
+    harness: CollectorHarness,
+) -> None:
+    """The keys of days before yesterday are destroyed, and none is created again: those events have today's."""
     one = {**ORDER, "ip": "203.0.113.80", "user_agent": CHROME}
-    await take(harness, one, {**one, "timestamp": "2026-10-01T12:30:00Z"})
-    today, past = harness.sink.events
-    assert today.visitor == past.visitor is not None
+    moments = ("2026-11-02T08:00:00Z", "2026-11-01T23:59:00Z", "2026-11-01T00:01:00Z", "2026-10-31T23:59:00Z")
+    await take(harness, one, *({**one, "timestamp": moment} for moment in moments))
+    now, today, yesterday, early_yesterday, before = (event.visitor for event in harness.sink.events)
+    assert now == today == before != yesterday == early_yesterday
+    assert [event.previous_visitor for event in harness.sink.events] == [None] * 5
+
+
+async def test_a_past_event_after_midnight_continues_the_visit_before_it(harness: CollectorHarness) -> None:
+    one = {**ORDER, "ip": "203.0.113.80", "user_agent": CHROME}
+    moments = ("2026-11-01T23:50:00Z", "2026-11-02T00:10:00Z", "2026-11-02T00:50:00Z")
+    await take(harness, *({**one, "timestamp": moment} for moment in moments))
+    before, after, later = harness.sink.events
+    assert after.previous_visitor == before.visitor != after.visitor == later.visitor
+    assert later.previous_visitor is None
+
+
+async def test_the_own_day_of_a_past_event_is_that_of_the_property(harness: CollectorHarness) -> None:
+    harness.directory.set(timezone="Asia/Kolkata")  # midnight is 18:30 UTC
+    one = {**ORDER, "ip": "203.0.113.80", "user_agent": CHROME}
+    await take(harness, *({**one, "timestamp": f"2026-11-01T18:{minute}:00Z"} for minute in (25, 35)), one)
+    before, after, today = (event.visitor for event in harness.sink.events)
+    assert before != after == today
 
 
 async def test_every_event_has_its_own_result_and_is_counted(harness: CollectorHarness) -> None:

@@ -30,6 +30,7 @@ def query_of(asked_about: Property, asked: Asked) -> Query:
         goals=asked.goals,
         data_access=EVERY_KEY,
         page_rules=PageRules(asked_about.merges_trailing_slashes, asked_about.merges_index_pages),
+        is_cookieless=asked.is_cookieless,
     )
     return query_from(asked.address, facts, asked.now)
 

@@ -49,6 +49,7 @@ class Past:
         self.custom_cards: tuple[str, ...] = ()
         self.goals: tuple[Goal, ...] = ()
         self.data_access = EVERY_KEY
+        self.is_cookieless = False
 
     def append(self, *events: Event) -> None:
         self._filled.append([replace(event, property=self.stored(event.property)) for event in events])
@@ -66,6 +67,7 @@ class Past:
             self.custom_cards,
             goals=self.goals,
             data_access=self.data_access,
+            is_cookieless=self.is_cookieless,
         )
         pairs = [(name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
         return query_from(pairs, facts, moment(now))

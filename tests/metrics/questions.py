@@ -44,6 +44,7 @@ def questions(draw: st.DrawFn, zone: ZoneInfo, day: date, moments: list[datetime
         audience=draw(few(["humans"] * 7 + ["bots", "all"])),
         open_country=draw(few([None, None, "DE"])),
         custom_cards=("signup", 'it\'s "nothing"'),
+        is_cookieless=draw(few([False, False, True])),
     )
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from collector.event import Event, Identity
 from proprium.errors import BadQuery
-from proprium.metrics.results import Metric
+from proprium.metrics.definitions import definition, title
+from proprium.metrics.results import Dimension, Metric
 from tests.metrics.conftest import Past
-from tests.support.builders import GOOGLEBOT, an_event
+from tests.support.builders import CURL, GOOGLEBOT, an_event
 
 
 def test_a_visitor_who_returns_the_same_day_is_counted_once(past: Past) -> None:
@@ -158,11 +159,42 @@ def test_bots_stand_in_no_number_but_their_own(past: Past) -> None:
     assert (found.visitors, found.sessions, found.page_views, found.events, found.bots) == (1, 1, 1, 1, 2)
 
 
-def test_several_days_of_daily_visitors_are_a_sum_and_say_so(past: Past) -> None:
-    past.append(an_event(at="2026-11-01 09:00"), an_event(visitor="x", identity=Identity.DAILY))
-    assert past.totals("period=7d").daily_visitors
-    assert not past.totals("period=today").daily_visitors  # of one day it is no sum
-    assert not past.totals("period=yesterday").daily_visitors
+def test_several_days_of_a_cookieless_property_are_a_sum_of_daily_visitors_and_say_so(past: Past) -> None:
+    past.is_cookieless = True
+    past.append(an_event(at="2026-11-01 09:00", identity=Identity.DAILY), an_event("x", identity=Identity.DAILY))
+    limits = past.query().limits
+    assert titles_of_visitors(past, "period=7d") == {"Daily visitors"}
+    assert definition(Metric.VISITORS, limits, past.totals("period=7d")).startswith("Sum of daily")
+    assert titles_of_visitors(past, "period=today") == {"Visitors"}  # of one day it is no sum
+    assert definition(Metric.VISITORS, limits, past.totals("period=today")).startswith("Unique visitors")
+
+
+def test_in_a_property_with_cookies_visitors_stay_visitors_and_the_definition_counts_those_of_one_day(
+    past: Past,
+) -> None:
+    limits = past.query().limits
+    past.append(an_event("ada", at="2026-11-01 09:00"), an_event("ada"))
+    assert definition(Metric.VISITORS, limits, past.totals("period=7d")).endswith("can be distinguished.")
+    past.append(an_event(None, event="order", user_agent=CURL))  # by a server, of nobody
+    past.append(an_event("x", event="order", user_agent=CURL, identity=Identity.DAILY))  # the same, with an address
+    assert definition(Metric.VISITORS, limits, past.totals("period=7d")).endswith("can be distinguished.")
+    past.append(an_event("dee", identity=Identity.DAILY), an_event("dee", at="09:05", identity=Identity.DAILY))
+    assert definition(Metric.VISITORS, limits, past.totals("period=7d")).endswith(
+        "1 of them has no cookie and was recognised for one day only."
+    )
+    past.append(an_event("eve", at="2026-11-01 10:00", identity=Identity.DAILY))
+    for text in ("period=7d", "period=7d&interval=hour", "period=7d&filter=page:is:/"):
+        assert past.totals(text).single_day_visitors == 2, text
+        assert titles_of_visitors(past, text) == {"Visitors"}
+    assert past.totals("period=today").single_day_visitors == 1
+    assert past.totals("period=7d&filter=page:is:/other").single_day_visitors == 0
+
+
+def titles_of_visitors(past: Past, text: str) -> set[str]:
+    """Of the card, a tile, a table and the explanation of the same query."""
+    board, table = past.dashboard(text), past.table(Dimension.DEVICE, text)
+    titles = {title(Metric.VISITORS, result) for result in (board.totals, table, board.query)}
+    return titles | {board.breakdowns[Dimension.DEVICE].count_title}
 
 
 def test_custom_cards_count_their_events(past: Past) -> None:

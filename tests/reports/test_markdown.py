@@ -68,3 +68,15 @@ def test_it_states_the_propertys_own_limits() -> None:
         assert "A visit ends after 45 minutes of inactivity, or after 24 hours." in document
         assert "under 20 s of engagement" in document
         assert "7 in the last minute (not filtered)" in document
+
+
+def test_visitors_of_a_cookieless_property_are_daily_visitors_in_cards_and_definitions() -> None:
+    options = ReportOptions("acme.dev")
+    with_cookies = a_dashboard(totals=replace(TOTALS, single_day_visitors=1_234))
+    cookieless = a_dashboard(totals=replace(TOTALS, daily_visitors=True, single_day_visitors=1_234))
+    for document in (markdown(with_cookies, options, ATLAS), html(with_cookies, options, ATLAS)):
+        assert "Daily visitors" not in document
+        assert "1,234 of them have no cookie and were recognised for one day only." in document
+    for document in (markdown(cookieless, options, ATLAS), html(cookieless, options, ATLAS)):
+        assert document.count("Daily visitors") >= 2
+        assert "Sum of daily unique visitors" in document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as csv_format
 import json as json_format
+from dataclasses import replace
 
 from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.query.filters import Filter, Operator
@@ -27,6 +28,11 @@ def test_every_row_is_a_line_with_its_numbers_as_they_are() -> None:
     assert lines[0] == ["Page", "Page views", "Share (%)", "Bounce rate (%)", "Visit duration (s)"]
     assert lines[1] == ["/", "1234", "50", "33.3333", ""]
     assert lines[2][0] == "'" + FORMULA
+
+
+def test_visitors_of_several_days_of_a_cookieless_property_are_daily_visitors() -> None:
+    table = replace(a_table(("DE", "Germany"), dimension="country"), daily_visitors=True)
+    assert "Daily visitors" in to_csv(table).decode().splitlines()[0].split(",")
 
 
 def test_places_have_their_code_beside_their_name() -> None:

@@ -22,7 +22,8 @@ from proprium.storage.database import Database
 from proprium.storage.event_codec import KNOWN_KEYS
 from proprium.storage.events import EventStore, StoredEvent, read_events
 from proprium.storage.tables import Property
-from tests.support.builders import DAY, GOOGLEBOT, a_property, an_event
+from tests.metrics.histories import HEADLESS
+from tests.support.builders import CURL, DAY, GOOGLEBOT, a_property, an_event
 
 ODD: dict[str, Any] = {
     "plan": "pro",
@@ -170,3 +171,46 @@ def test_a_cancelled_download_holds_no_connection(database: Database, property_:
     readers = [raw_events.events_of(database, property_) for _ in range(40)]  # more than the pool has
     assert {next(reader).event for reader in readers} == {"page_view"}
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("setting", "default", "counts_automated"),
+    [(None, False, False), (None, True, True), (True, False, True), (False, True, False)],
+)
+def test_is_bot_follows_the_propertys_rule_and_is_automated_is_the_senders_fact(
+    database: Database, property_: Property, setting: bool | None, default: bool, counts_automated: bool
+) -> None:
+    property_.counts_automated = setting
+    number = property_.number or 0
+    sent = [
+        an_event(property=number),
+        an_event(property=number, automated=True),
+        an_event(property=number, user_agent=HEADLESS),
+        an_event(None, property=number, user_agent=GOOGLEBOT),
+        an_event(
+            None, property=number, user_agent=CURL, automated=True
+        ),  # a library's page view is a bot's in any case
+    ]
+    append(database, sent, property_)
+    is_bot = not counts_automated
+    facts = [
+        *((False, "", False), (is_bot, "Chrome" if is_bot else "", True)),
+        *((is_bot, "HeadlessChrome" if is_bot else "", True), (True, "Googlebot", False), (True, "curl", True)),
+    ]
+    for kind in ExportFormat:
+        events = raw_events.events_of(database, property_, counts_automated=default)
+        assert bots_in(b"".join(raw_events.stream(events, kind)), kind) == facts, kind
+
+
+def bots_in(file: bytes, kind: ExportFormat) -> list[tuple[bool, str, bool]]:
+    """is_bot, bot_name and is_automated of each event."""
+    match kind:
+        case ExportFormat.CSV:
+            rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(file.decode(), newline="")))
+        case ExportFormat.JSON_LINES:
+            rows = list(map(json.loads, file.splitlines()))
+        case ExportFormat.PARQUET:
+            table = pq.read_table(io.BytesIO(file))
+            assert [str(table.schema.field(name).type) for name in ("is_bot", "is_automated")] == ["bool", "bool"]
+            rows = table.to_pylist()
+    return [(row["is_bot"] in (True, "true"), row["bot_name"], row["is_automated"] in (True, "true")) for row in rows]

@@ -14,9 +14,11 @@ from proprium.metrics.explain import explain
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dimension, Metric
-from proprium.properties.service import update_settings
+from proprium.properties.service import find_any, update_settings
+from proprium.serialization.raw_events import events_of
 from proprium.warehouse import schema
-from tests.support.builders import IPHONE, an_event
+from tests.metrics.histories import HEADLESS
+from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
 from tests.support.period_totals import period_totals
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -100,3 +102,28 @@ def test_why_a_number_is_small_names_the_rule_that_left_hits_out(
     assert [(each.reason, each.count) for each in found.left_out] == [(reason, 1)]
     decide(warehouse, **{name: [] for name in rule})
     assert explain(warehouse.warehouse, today(warehouse), Metric.EVENTS).left_out == ()
+
+
+@pytest.mark.parametrize("counts_automated", [None, True, False])
+def test_the_raw_export_and_the_sql_console_name_the_same_bots(
+    warehouse: FilledWarehouse, counts_automated: bool | None
+) -> None:
+    agents = (CHROME, IPHONE, HEADLESS, GOOGLEBOT, CURL, "")
+    events = [
+        an_event(visitor, event=name, user_agent=agent, automated=automated)
+        for agent in agents
+        for automated in (True, False)
+        for name in ("page_view", "order")
+        for visitor in ("ada", None)
+    ]
+    warehouse.append(events)
+    decide(warehouse, counts_automated=counts_automated)
+    row = schema.event.c
+    with warehouse.warehouse.read() as connection:
+        rows = connection.execute(select(row.is_bot, row.bot_name, row.is_automated).order_by(row.seq)).all()
+    property_ = find_any(warehouse.database, warehouse.property.id)
+    exported = [
+        (one.is_bot, one.bot_name or None, one.is_automated) for one in events_of(warehouse.database, property_)
+    ]
+    assert exported == [tuple(one) for one in rows]
+    assert any(is_automated and not is_bot for is_bot, _, is_automated in exported) is bool(counts_automated)

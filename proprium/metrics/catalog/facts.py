@@ -17,8 +17,8 @@ Column = ColumnElement[Any]
 class Rows(StrEnum):
     """Kinds of rows that facts aggregate, with the columns that `metrics.aggregate` selects for each."""
 
-    HITS = "hits"  # visitor, event, is_view, is_daily, is_exit
-    VISITORS = "visitors"  # visitor: of hits, or of sessions where these give the same number faster
+    HITS = "hits"  # visitor, event, is_view, is_exit
+    VISITORS = "visitors"  # visitor, is_daily: of hits, or of sessions where these give the same number faster
     SESSIONS = "sessions"  # is_bounce, duration (seconds), is_converted, goal_<index>
     VIEWS = "views"  # page views with engagement: engaged_ms (NULL: under 1 s), depth (percent)
     BOTS = "bots"  # no columns: bot hits, which no metric of humans includes
@@ -48,14 +48,16 @@ def count_reached_goal(index: int) -> Fact:
 
 
 VISITORS = Fact("visitors", Rows.VISITORS, lambda row: func.count(row.visitor.distinct()))
+SINGLE_DAY_VISITORS = Fact(
+    "single_day_visitors", Rows.VISITORS, lambda row: func.count(row.visitor.distinct()).filter(row.is_daily)
+)
+"""Visitors without a cookie, who are recognised for one day only."""
 NEW_VISITORS = count_events("new_visitors", "session_start")
 PAGE_VIEWS = Fact("page_views", Rows.HITS, lambda hit: count_if(hit.is_view))
 CLICKS = count_events("clicks", "click")
 SCROLLS = count_events("scrolls", "scroll")
 EVENTS = Fact("events", Rows.HITS, lambda hit: func.count())
 EXITS = Fact("exits", Rows.HITS, lambda hit: count_if(hit.is_exit))
-DAILY_HITS = Fact("daily", Rows.HITS, lambda hit: count_if(hit.is_daily))
-"""Hits of cookieless visitors, who are recognised for one day only."""
 
 SESSIONS = Fact("sessions", Rows.SESSIONS, lambda session: func.count())
 BOUNCES = Fact("bounces", Rows.SESSIONS, lambda session: count_if(session.is_bounce))

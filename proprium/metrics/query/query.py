@@ -66,11 +66,17 @@ class Query:
     goal: str = ""  # name of the goal that conversions count; "": any goal
     has_chosen_timezone: bool = False  # True: the request sets another zone than the property's
     data_access: DataAccess = NO_KEY  # keys of `data` that the principal may query
+    is_cookieless: bool = False  # the property knows its visitors for one day only
 
     def __post_init__(self) -> None:
         """Raises DataKeyNotPublic for a filter on a data key that is not allowed, so that no such query exists."""
         for filter_ in self.filters:
             self.data_access.require(filter_.dimension)
+
+    @property
+    def daily_visitors(self) -> bool:
+        """True: visitors are a sum of daily visitors, of several days of a cookieless property."""
+        return self.is_cookieless and self.period.day_count > 1
 
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)

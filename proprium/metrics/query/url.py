@@ -56,6 +56,7 @@ class PropertySettings(Protocol):
     merges_trailing_slashes: bool
     merges_index_pages: bool
     discards_bots: bool
+    is_cookieless: bool
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class PropertyFacts:
     data_access: DataAccess = NO_KEY
     page_rules: PageRules = DEFAULT_PAGE_RULES
     discards_bots: bool = False
+    is_cookieless: bool = False
 
 
 def facts_of(property_: PropertySettings, first_event: datetime | None, data_access: DataAccess) -> PropertyFacts:
@@ -87,6 +89,7 @@ def facts_of(property_: PropertySettings, first_event: datetime | None, data_acc
         data_access=data_access,
         page_rules=PageRules(property_.merges_trailing_slashes, property_.merges_index_pages),
         discards_bots=property_.discards_bots,
+        is_cookieless=property_.is_cookieless,
     )
 
 
@@ -116,6 +119,7 @@ def query_from(params: Params, property_facts: PropertyFacts, now: datetime) -> 
         goal=parameters.goal(property_facts.goals),
         has_chosen_timezone=bool(chosen_timezone) and chosen_timezone != property_facts.timezone,
         data_access=property_facts.data_access,
+        is_cookieless=property_facts.is_cookieless,
     )
 
 

@@ -168,7 +168,9 @@ class BreakdownTableDialog:
         self._column_switches.clear()
         with self._column_switches:
             for metric in self._possible_metrics:
-                switch = ui.switch(wording.column_title(metric, self._dimension_key), value=metric in self._metrics)
+                switch = ui.switch(
+                    wording.column_title(metric, self._dimension_key, self._query), value=metric in self._metrics
+                )
                 switch.on_value_change(lambda event, metric=metric: self._set_column(metric, event.value))
                 switch.set_enabled(metric is not default_metric(self._dimension_key))  # rows are listed for this metric
 
@@ -193,7 +195,8 @@ class BreakdownTableDialog:
         count_metric = default_metric(self._dimension_key)
         max_count = max((row.numbers.get(count_metric) or 0 for row in self._rows), default=0) or 1
         columns = [
-            TableColumn(metric.value, wording.column_title(metric, self._dimension_key)) for metric in page.metrics
+            TableColumn(metric.value, wording.column_title(metric, self._dimension_key, self._query))
+            for metric in page.metrics
         ]
         columns.insert(1, TableColumn(SHARE, _("Share"), is_sortable=False))
         rows = [self._row_data(row, 100 * (row.numbers.get(count_metric) or 0) / max_count) for row in self._rows]

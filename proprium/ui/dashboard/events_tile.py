@@ -37,7 +37,7 @@ def event_breakdown(warehouse: Warehouse, query: Query, event: str, key: str) ->
         return breakdown(warehouse, event_query, DATA_PREFIX + key)
     counts = [(data_key.key, data_key.count) for data_key in data_keys(warehouse, event_query)]
     event_count = breakdown(warehouse, event_query, Dimension.EVENT_NAME, limit=1).total
-    return breakdown_of(spec_of(DATA_KEYS_DIMENSION), counts, event_count, len(counts))
+    return breakdown_of(spec_of(DATA_KEYS_DIMENSION), counts, event_count, len(counts), query)
 
 
 def event_filter(name: str) -> Filter:

@@ -13,6 +13,7 @@ from proprium.figures.names import NameLookup
 from proprium.figures.wording import filter_text
 from proprium.i18n import gettext as _
 from proprium.i18n import ngettext
+from proprium.metrics.definitions import title as metric_title
 from proprium.metrics.explain import Explanation, explain
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Metric
@@ -35,7 +36,7 @@ class ExplainPanel:
 
     async def open(self, query: Query, metric: Metric) -> None:
         """`query` is the one on the screen."""
-        title = _("{metric}: calculation", metric=_(numbers.METRIC_TITLES[metric]))
+        title = _("{metric}: calculation", metric=metric_title(metric, query))
         with dialog(title, size="side") as box, ui.element("div").classes("stack wide whybody") as body:
             for height in (64, 120, 200):
                 skeleton(height)

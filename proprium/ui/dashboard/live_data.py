@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from proprium.clock import Clock
-from proprium.figures import numbers
-from proprium.i18n import gettext as _
 from proprium.metrics.dashboard import dashboard
+from proprium.metrics.definitions import title
 from proprium.metrics.live import live_visitors
 from proprium.metrics.query.url import PropertyFacts
 from proprium.metrics.results import Dashboard, LiveVisitors, Metric
@@ -54,5 +53,5 @@ def chart_data_from(result: Dashboard, state: DashboardState) -> ChartData:
         return ChartData(name, Metric.EVENTS, result.custom_timelines[name], previous_series)
     metric = Metric.VISITORS if name is not None else Metric(state.metric)
     return ChartData(
-        _(numbers.METRIC_TITLES[metric]), metric, result.timelines[metric], result.previous_timelines.get(metric)
+        title(metric, result.totals), metric, result.timelines[metric], result.previous_timelines.get(metric)
     )

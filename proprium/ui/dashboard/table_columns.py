@@ -9,7 +9,9 @@ from proprium.metrics.breakdown_query import default_metric
 from proprium.metrics.catalog.dimensions import Scope, spec_of
 from proprium.metrics.catalog.metrics import by_group
 from proprium.metrics.data_keys import DataKey
+from proprium.metrics.definitions import title as metric_title
 from proprium.metrics.query.filters import DATA_PREFIX
+from proprium.metrics.query.query import Query
 from proprium.metrics.results import Dimension as D
 from proprium.metrics.results import Metric as M
 
@@ -43,9 +45,9 @@ def possible_columns(dimension: str, *, has_goals: bool) -> tuple[M, ...]:
     return by_group(has_goals=has_goals)
 
 
-def column_title(metric: M, dimension: str) -> str:
+def column_title(metric: M, dimension: str, query: Query) -> str:
     spec = spec_of(dimension)
-    return _(spec.count_title if metric is spec.default_metric else metric.spec.title)
+    return _(spec.count_title) if metric is spec.default_metric is not M.VISITORS else metric_title(metric, query)
 
 
 def dimension_title(dimension: str) -> str:

@@ -162,6 +162,13 @@ RECIPES = (
             Code(N_("The API from Python"), Snippets.batch_import),
             Paragraph(
                 N_(
+                    "Without user_id, events of one day from one network with the same user_agent are one visitor: IP "
+                    "addresses are cut to /24 (IPv4) or /48 (IPv6). The day is that of the timestamp if it is today or "
+                    "yesterday, else today."
+                )
+            ),
+            Paragraph(
+                N_(
                     "Create keys on the account page. Each event gets its own result: stored, duplicate, dropped or "
                     "rejected."
                 )

@@ -77,6 +77,7 @@ class AgentInfo(NamedTuple):
     bot_category: str | None
     is_library: bool
     library_name: str | None
+    is_automated: bool = False  # an automated browser, whether the property counts it as a bot or as a person
 
 
 def build_rows(batch: EventBatch, rules: Rules) -> EventRows:
@@ -173,7 +174,7 @@ def _context_bits(batch: EventBatch, agents: Sequence[AgentInfo], senders: Event
 
 
 def _bot_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
-    """Builds is_bot, bot_name and bot_category.
+    """Builds is_bot, bot_name, bot_category and is_automated.
 
     A page view of an HTTP library without user_id is a bot's, while its custom events are a server's: such rows get
     codes of their own behind those of the batch.
@@ -196,6 +197,7 @@ def _bot_columns(batch: EventBatch, agents: Sequence[AgentInfo]) -> EventRows:
     is_bot = [agent.is_bot for agent in agents] + [True] * len(library_names)
     return {
         "is_bot": list(map(is_bot.__getitem__, codes)),
+        "is_automated": DictionaryColumn(batch.codes, [agent.is_automated for agent in agents]),
         "bot_name": DictionaryColumn(codes, [agent.bot_name for agent in agents] + library_names),
         "bot_category": DictionaryColumn(
             codes, [agent.bot_category for agent in agents] + [LIBRARY] * len(library_names)
@@ -359,9 +361,11 @@ def _apply_automation_rule(agent: AgentInfo, automated: Any, *, counts_automated
     """
     if agent.is_bot and agent.bot_category != HEADLESS:
         return agent
-    if (agent.is_bot or automated) and not counts_automated:
-        return agent._replace(is_bot=True, bot_name=agent.bot_name or agent.browser, bot_category=HEADLESS)
-    return agent._replace(is_bot=False, bot_name=None, bot_category=None)
+    is_automated = agent.is_bot or bool(automated)
+    if is_automated and not counts_automated:
+        bot_name = agent.bot_name or agent.browser
+        return agent._replace(is_bot=True, bot_name=bot_name, bot_category=HEADLESS, is_automated=True)
+    return agent._replace(is_bot=False, bot_name=None, bot_category=None, is_automated=is_automated)
 
 
 def _visitors(batch: EventBatch, agents: Sequence[AgentInfo]) -> Sequence[int | None]:

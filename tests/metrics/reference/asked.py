@@ -35,6 +35,7 @@ class Asked:
     custom_cards: tuple[str, ...] = ()
     goals: tuple[Goal, ...] = ()
     goal: str = ""  # which of them; "": any
+    is_cookieless: bool = False  # the property's setting of now
 
     @property
     def span(self) -> Span:

@@ -18,11 +18,17 @@ Numbers = Mapping[str, Any]
 
 
 def totals(history: History, asked: Asked, span: Span) -> Numbers:
-    """`daily_visitors`: some are known for a day only, so that several days are a sum."""
+    """`daily_visitors`: a cookieless property's are known for a day only, so that several days are a sum. In others the
+    number of those known for one day is told.
+    """
     chosen = choose(history, asked, span)
     days = {at.astimezone(asked.zone).date() for at in (span.start, span.end - datetime.resolution)}
-    is_daily = any(hit.sent.identity is Identity.DAILY for hit in chosen.hits)
-    return {**numbers(history, asked, chosen), "daily_visitors": len(days) > 1 and is_daily}
+    known_for_a_day = {hit.visitor for hit in chosen.hits if hit.sent.identity is Identity.DAILY} - {None}
+    return {
+        **numbers(history, asked, chosen),
+        "daily_visitors": len(days) > 1 and asked.is_cookieless,
+        "single_day_visitors": len(known_for_a_day),
+    }
 
 
 def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
