@@ -36,7 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import Label
 
 from proprium.metrics.catalog import facts as catalog
-from proprium.metrics.catalog.dimensions import Dimension, DimensionSpec, Scope
+from proprium.metrics.catalog.dimension_spec import DimensionSpec, Scope
+from proprium.metrics.catalog.dimensions import Dimension
 from proprium.metrics.catalog.facts import Fact, Rows
 from proprium.metrics.catalog.metrics import Metric, facts_of
 from proprium.metrics.page_engagement import reported_views

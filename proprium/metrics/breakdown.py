@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proprium.metrics.breakdown_query import MAX_LIMIT, breakdown_table, default_metric, dimension_from
-from proprium.metrics.catalog.dimensions import TOP_ROWS, DimensionSpec, spec_of
+from proprium.metrics.catalog.dimension_spec import TOP_ROWS, DimensionSpec
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, BreakdownRow, Dimension
 

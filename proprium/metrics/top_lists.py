@@ -28,7 +28,8 @@ from sqlalchemy import (
 
 from proprium.metrics.aggregate import dimension_total, query_for_dimension
 from proprium.metrics.breakdown import breakdown_of
-from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, TOP_ROWS, Dimension, Scope
+from proprium.metrics.catalog.dimension_spec import TOP_ROWS, Scope
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, Dimension
 from proprium.metrics.catalog.metrics import Metric
 from proprium.metrics.query.query import MAX_CACHED_STATEMENTS, Audience, Query
 from proprium.metrics.results import Breakdown, Totals

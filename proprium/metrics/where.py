@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
 
 from collector.url_normalisation import PageRules
-from proprium.metrics.catalog.dimensions import DATA_PREFIX, DimensionSpec, spec_of
+from proprium.metrics.catalog.dimension_spec import DimensionSpec
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, spec_of
 from proprium.metrics.catalog.expressions import data_column, public_data_column
 from proprium.metrics.catalog.metrics import Metric
 from proprium.metrics.query.buckets import local_clock

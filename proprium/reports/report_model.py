@@ -22,7 +22,8 @@ from proprium.figures.wording import (
 )
 from proprium.i18n import gettext as _
 from proprium.i18n import ngettext
-from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, Scope
+from proprium.metrics.catalog.dimension_spec import Scope
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS
 from proprium.metrics.catalog.metrics import cards
 from proprium.metrics.comparison import Change, change
 from proprium.metrics.definitions import definition

@@ -6,7 +6,8 @@ import json as json_format
 from typing import Any
 
 from proprium.figures.names import NameLookup
-from proprium.metrics.catalog.dimensions import Codes, spec_of
+from proprium.metrics.catalog.dimension_spec import Codes
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.definitions import untranslated_title
 from proprium.metrics.query.filters import dimension_name
 from proprium.metrics.query.query import Query

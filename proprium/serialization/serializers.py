@@ -9,7 +9,8 @@ from typing import Any
 
 from proprium.figures.wording import unfiltered_bots_text
 from proprium.metrics.breakdown_query import default_metric
-from proprium.metrics.catalog.dimensions import Scope, spec_of
+from proprium.metrics.catalog.dimension_spec import Scope
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.catalog.metrics import Unit
 from proprium.metrics.comparison import change
 from proprium.metrics.definitions import definition

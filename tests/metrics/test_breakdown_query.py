@@ -8,7 +8,7 @@ import pytest
 
 from collector.event import Identity
 from proprium.metrics.breakdown_query import breakdown_table
-from proprium.metrics.catalog.dimensions import Scope
+from proprium.metrics.catalog.dimension_spec import Scope
 from proprium.metrics.query.filters import filter_for, parse_filter
 from proprium.metrics.query.query import Goal
 from proprium.metrics.results import BreakdownTable, Dimension, Metric

@@ -13,7 +13,8 @@ from sqlalchemy import Double, column, select
 from sqlalchemy.dialects import postgresql
 
 import proprium
-from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, TOP_ROWS, Codes, Dimension, Scope, spec_of
+from proprium.metrics.catalog.dimension_spec import TOP_ROWS, Codes, Scope
+from proprium.metrics.catalog.dimensions import REPORT_DIMENSIONS, Dimension, spec_of
 from proprium.metrics.catalog.facts import Rows
 from proprium.metrics.catalog.formulas import Formula
 from proprium.metrics.catalog.metrics import Metric, Unit, by_group, cards, facts_of

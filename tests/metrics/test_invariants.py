@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.event import Event
-from proprium.metrics.catalog.dimensions import Scope
+from proprium.metrics.catalog.dimension_spec import Scope
 from proprium.metrics.results import Dimension, Metric
 from tests.metrics.conftest import Past, sum_of
 from tests.metrics.reference.asked import History

@@ -14,7 +14,8 @@ from proprium.figures.names import NameLookup, label_text
 from proprium.figures.wording import unfiltered_bots_text
 from proprium.i18n import gettext as _
 from proprium.metrics.breakdown_query import MAX_ROWS, default_metric
-from proprium.metrics.catalog.dimensions import Scope, spec_of
+from proprium.metrics.catalog.dimension_spec import Scope
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.data_keys import data_keys
 from proprium.metrics.query.filters import Filter, filter_for
 from proprium.metrics.query.query import Query

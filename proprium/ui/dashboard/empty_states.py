@@ -8,7 +8,7 @@ from collector.geolocation import GeoIPState
 from proprium.figures.names import NameLookup
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
-from proprium.metrics.catalog.dimensions import Codes, Scope
+from proprium.metrics.catalog.dimension_spec import Codes, Scope
 from proprium.metrics.results import Breakdown, Dashboard, Dimension
 from proprium.ui.dashboard.state import DashboardState
 

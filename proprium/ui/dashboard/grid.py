@@ -16,7 +16,7 @@ from proprium.figures.template import Look
 from proprium.figures.wording import unfiltered_bots_text
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
-from proprium.metrics.catalog.dimensions import Scope
+from proprium.metrics.catalog.dimension_spec import Scope
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.results import Breakdown, Dashboard, Dimension
 from proprium.ui import theme

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from proprium.i18n import gettext as _
 from proprium.metrics.breakdown_query import default_metric
-from proprium.metrics.catalog.dimensions import Scope, spec_of
+from proprium.metrics.catalog.dimension_spec import Scope
+from proprium.metrics.catalog.dimensions import spec_of
 from proprium.metrics.catalog.metrics import by_group
 from proprium.metrics.data_keys import DataKey
 from proprium.metrics.definitions import title as metric_title

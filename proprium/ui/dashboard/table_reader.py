@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from proprium.figures.names import NameLookup
 from proprium.metrics.breakdown_query import MAX_ROWS, breakdown_table, default_metric
-from proprium.metrics.catalog.dimensions import Codes
+from proprium.metrics.catalog.dimension_spec import Codes
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import BreakdownTable, BreakdownTableRow, Dimension, Metric
 from proprium.ui.dashboard.table_columns import CLOCK_DIMENSIONS
