@@ -85,8 +85,8 @@ RECIPES: dict[str, dict[str, tuple[str, str]]] = {
 
 IMPORTS = {
     f"{CATALOG}/dimensions.py": (
-        "from sqlalchemy import ColumnElement",
-        "from sqlalchemy import ColumnElement, Text, func",
+        "from enum import StrEnum\n",
+        "from enum import StrEnum\n\nfrom sqlalchemy import Text, func\n",
     )
 }
 
