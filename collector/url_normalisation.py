@@ -32,7 +32,7 @@ DEFAULT_PAGE_RULES = PageRules()
 @bounded_lru_cache(8_192)
 def canonical_page(page: str, rules: PageRules = DEFAULT_PAGE_RULES) -> str:
     """Returns the one spelling of a page's address under the property's rules: path, kept query, hash route."""
-    if "%" in page or not page.isascii() or not page.isprintable():
+    if "%" in page or not page.isascii():
         page = normalise_page(page)
     if rules == DEFAULT_PAGE_RULES:
         return page
@@ -45,7 +45,7 @@ def normalise_page(page: str) -> str:
     """Decodes the percent-encoding of a page's address where that is safe, and composes accents (NFC).
 
     Delimiters, control characters, bidirectional overrides, odd spaces and bytes that are not UTF-8 stay encoded, in
-    upper case; they are encoded where they were not.
+    upper case. What was not encoded stays as it is.
     """
     address, hash_sign, route = page.partition("#")
     path, question_mark, query = address.partition("?")
@@ -91,20 +91,18 @@ def _decode(text: str, delimiters: frozenset[str]) -> str:
     for match in _ESCAPES_PATTERN.finditer(text):
         parts.append(text[end : match.start()])
         raw = bytes.fromhex(match.group().replace("%", "")).decode("utf-8", "surrogateescape")
-        parts += (_percent_encoded(character) if character in delimiters else character for character in raw)
+        parts += (
+            _percent_encoded(character) if character in delimiters or not _is_visible(character) else character
+            for character in raw
+        )
         end = match.end()
     parts.append(text[end:])
-    return _AMBIGUOUS_PERCENT_PATTERN.sub("%25", _encode_invisible("".join(parts)))
+    return _AMBIGUOUS_PERCENT_PATTERN.sub("%25", "".join(parts))
 
 
-def _encode_invisible(text: str) -> str:
-    """Percent-encodes what is not printable: controls, bidirectional overrides, odd spaces, undecoded bytes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() or character in _JOINERS else _percent_encoded(character)
-        for character in text
-    )
+def _is_visible(character: str) -> bool:
+    """Returns False for controls, bidirectional overrides, odd spaces and bytes that are not UTF-8."""
+    return character.isprintable() or character in _JOINERS
 
 
 def _percent_encoded(character: str) -> str:
