@@ -62,7 +62,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, *, counts_auto
         query_pairs = pairs if is_chosen else [*pairs, ("period", "all")]
         query = queries.query_of(warehouse, property_, query_pairs, authenticator.clock(), EVERY_KEY)
         period = None if query.period.key == "all" else query.period
-        events = raw_events.events_of(authenticator.database, property_, period, counts_automated=counts_automated)
+        events = raw_events.events_of(authenticator.database, property_, period, counts_automated)
         chunks = raw_events.stream(events, kind)
         return _EventFile(raw_events.file_name(property_, period, kind), kind, chunks)
 

@@ -64,7 +64,7 @@ def stream(
 
 
 def events_of(
-    database: Database, property_: Property, period: Period | None = None, *, counts_automated: bool = False
+    database: Database, property_: Property, period: Period | None = None, counts_automated: bool = False
 ) -> Iterator[StoredEvent]:
     """Yields the stored events of a period, or all. `counts_automated` is the default of a property without a setting.
 

@@ -79,6 +79,18 @@ def test_raw_events_are_written_whole_and_by_days(proprium: Proprium, three_days
     assert [path.name for path in tmp_path.glob("events*")] == ["events.jsonl"]
 
 
+@pytest.mark.parametrize(("base_url", "is_bot"), [("http://localhost:8000", False), ("https://stats.example", True)])
+def test_automated_browsers_are_bots_in_an_export_unless_the_server_is_a_loopback_address(
+    proprium: Proprium, database: Database, monkeypatch: pytest.MonkeyPatch, base_url: str, is_bot: bool
+):
+    monkeypatch.setenv("PROPRIUM_BASE_URL", base_url)
+    property_ = a_property(database)
+    EventStore(database).append([an_event(property=property_.number or 0, automated=True)])
+    output = proprium("export", "--property", str(property_.id), "--format", "json", "-")
+    line = json.loads(output.out)
+    assert (line["is_bot"], line["is_automated"]) == (is_bot, True)
+
+
 def test_raw_events_can_be_piped(proprium: Proprium, three_days: Property):
     output = proprium("export", "--property", str(three_days.id), "--format", "csv", "-")
     assert (output.code, output.err, output.out.count("\n")) == (0, "", 4)
