@@ -123,7 +123,7 @@ class FilterDialog:
                 self._value_box = ui.element("div").classes("stack tight")
                 with self._value_box:
                     self._chip_box = ui.element("div").classes(f"{theme.LINE} wraps selected").props('role="group"')
-                    self._chip_box.props["aria-label"] = _("Selected values")
+                    self._chip_box.props["aria-label"] = _("Selected")
                     self._value_input = text_input(_("Value"), autofocus=True)
                 self._help_label = ui.label("").classes("mut small")
                 self._suggestion_list = ui.element("div").classes("suggested").props('role="group"')
