@@ -10,7 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from proprium.metrics.query.data_access import NO_KEY, DataAccess
-from proprium.metrics.query.filters import Filter
+from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.period import Compare, Interval, Period
 
 MAX_CACHED_STATEMENTS = 64
@@ -72,6 +72,18 @@ class Query:
 
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)
+
+    @property
+    def map_country(self) -> str | None:
+        """The country that the map shows: the open one, or the only one that a filter selects."""
+        if self.open_country:
+            return self.open_country
+        selected = [
+            filter_.values
+            for filter_ in self.filters
+            if filter_.dimension == "country" and filter_.operator in {Operator.IS, Operator.ONE_OF}
+        ]
+        return selected[0][0] or None if len(selected) == 1 and len(selected[0]) == 1 else None
 
     def comparison_query(self) -> Query | None:
         """Returns the same query for the compared period; None without one."""

@@ -68,8 +68,9 @@ class BreakdownTableDialog:
                     self._dimension_select = compact_select(
                         _("Break down by"), wording.dimension_choices(), tab.dimension
                     )
-                columns_button = button(_("Columns"), "table", name=_("Columns")).props('aria-haspopup="menu"')
-                with columns_button, ui.menu().props(RIGHT_ALIGNED):
+                columns_button = button(_("Columns"), "table", name=_("Columns")).props('aria-haspopup="dialog"')
+                with columns_button, ui.menu().props(f'{RIGHT_ALIGNED} role="dialog"') as columns_menu:
+                    columns_menu.props["aria-label"] = _("Columns")
                     self._column_switches = ui.element("div").classes("cardlist stack tight")
                 button("CSV", "file", name=_("Download this table as CSV"), on_click=lambda: self._download("csv"))
                 button("JSON", "file", name=_("Download this table as JSON"), on_click=lambda: self._download("json"))
