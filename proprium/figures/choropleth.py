@@ -1,4 +1,4 @@
-"""Choropleth maps: countries, or the regions of one country, coloured by the logarithm of their count.
+"""Choropleth maps: countries, or the regions of one country, coloured by the square root of their count.
 
 Figures hold no geometry: browsers load it by URL (assets/js/map.js), the HTML report embeds it once.
 """
@@ -14,7 +14,6 @@ from proprium.figures.template import Figure, Look, colour_scale, layout
 from proprium.metrics.results import Breakdown, BreakdownRow
 
 EDGE_SHARE = 0.03  # margin around a country, as a fraction of its longer side
-MIN_SCALE_RANGE = 1.5  # minimum range of the colour scale, in powers of ten
 MAX_DOT_AREA = 0.3  # square degrees; smaller countries would be a pixel or two
 
 
@@ -22,15 +21,15 @@ def world(countries: Breakdown, look: Look, atlas: Atlas) -> Figure:
     """Draws the world map: countries with a count, very small ones also as a dot that can be clicked."""
     rows = [row for row in countries.rows if row.value in atlas.codes]
     tiny_rows = [row for row in rows if row.value in atlas.points and atlas.points[row.value].area < MAX_DOT_AREA]
-    lowest, highest = _colour_limits(rows)
+    highest = _highest(rows)
     data = [_choropleth_trace(rows, countries, look)]
     if tiny_rows:
         points = [atlas.points[str(row.value)] for row in tiny_rows]
         marker = {
             "size": 7,
             "opacity": 1,
-            "color": [_log_count(row) for row in tiny_rows],
-            "cmin": lowest,
+            "color": [_strength(row) for row in tiny_rows],
+            "cmin": 0,
             "cmax": highest,
             "colorscale": colour_scale(look),
             "line": {"color": look.value.card, "width": 1},
@@ -73,14 +72,13 @@ def border(look: Look) -> dict[str, Any]:
 
 
 def _choropleth_trace(rows: list[BreakdownRow], breakdown: Breakdown, look: Look) -> Figure:
-    lowest, highest = _colour_limits(rows)
     return {
         "type": "choropleth",
         "featureidkey": "id",
         "locations": [row.value for row in rows],
-        "z": [_log_count(row) for row in rows],
-        "zmin": lowest,
-        "zmax": highest,
+        "z": [_strength(row) for row in rows],
+        "zmin": 0,
+        "zmax": _highest(rows),
         "colorscale": colour_scale(look),
         "showscale": False,
         "marker": {"line": border(look)},
@@ -99,17 +97,13 @@ def _hover_data(rows: list[BreakdownRow], breakdown: Breakdown) -> Figure:
     }
 
 
-def _log_count(row: BreakdownRow) -> float:
-    return round(math.log10(max(row.count, 0) + 1), 4)
+def _strength(row: BreakdownRow) -> float:
+    """Returns the value of the colour scale: a logarithm would give 53 visitors two thirds of the strength of 354."""
+    return round(math.sqrt(max(row.count, 0)), 4)
 
 
-def _colour_limits(rows: list[BreakdownRow]) -> tuple[float, float]:
-    """Returns the ends of the colour scale, as logarithms.
-
-    They are at least MIN_SCALE_RANGE apart, so that 10 and 11 visitors get similar colours.
-    """
-    log_counts = [_log_count(row) for row in rows] or [1.0]
-    return max(0.0, min(*log_counts, max(log_counts) - MIN_SCALE_RANGE)), max(log_counts) or 1.0
+def _highest(rows: list[BreakdownRow]) -> float:
+    return max((_strength(row) for row in rows), default=1.0) or 1.0
 
 
 def _layout(look: Look, map_id: str, view: Figure) -> Figure:

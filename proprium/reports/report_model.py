@@ -144,7 +144,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         legend = _("{by_interval} · vs {dates} (dotted)", by_interval=legend, dates=comparison_query.period.dates)
     if has_partial_bucket(series):
         legend = _("{legend} · dashed: incomplete", legend=legend)
-    country = query.open_country if query.open_country and atlas.has_regions(query.open_country) else None
+    country = query.map_country if query.map_country and atlas.has_regions(query.map_country) else None
     week_cells = breakdowns.get(Dimension.WEEKDAY_HOUR)
     return ReportModel(
         property_name=options.property_name,

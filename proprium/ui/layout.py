@@ -24,6 +24,33 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.services import Services
 
 CONNECT_TIMEOUT_S = 60.0
+MENU_KEYS_SCRIPT = """<script>
+// Arrow keys, Home and End move in an open menu; arrow down opens the menu of a button.
+addEventListener('keydown', (event) => {
+  const steps = {ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity};
+  const step = steps[event.key];
+  if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+  // While it opens, the focus is still on its button, or nowhere.
+  const isOutside = event.target === document.body || event.target.hasAttribute?.('aria-haspopup');
+  const popup = event.target.closest?.('.q-menu') ?? (isOutside ? document.querySelector('.q-menu') : null);
+  const inner = popup?.matches('[role=menu]') ? popup : popup?.querySelector('[role=menu]');
+  const menu = event.target.closest?.('[role=menu]') ?? inner;
+  if (!menu && event.key === 'ArrowDown' && event.target.getAttribute?.('aria-haspopup') === 'menu') {
+    event.preventDefault();
+    event.target.click();
+    return;
+  }
+  if (!menu || event.target.matches('input, textarea, select')) return;
+  const items = [...menu.querySelectorAll('[role^=menuitem]')].filter((item) => item.offsetWidth);
+  if (!items.length) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const index = items.indexOf(document.activeElement);
+  const next = index < 0 ? (step > 0 ? 0 : items.length - 1) : index + step;
+  const last = items.length - 1;
+  items[Number.isFinite(step) ? (next + items.length) % items.length : step > 0 ? last : 0].focus();
+}, true);
+</script>"""
 DEFAULT_DESCRIPTION = N_("Website analytics that run on your own server, written entirely in Python.")
 
 
@@ -128,6 +155,7 @@ def _add_head_html(services: Services, request: Request, title: str, description
         f'<meta property="og:description" content="{escape(description, quote=True)}">'
         f'<meta property="og:url" content="{page_url}"><meta property="og:image" content="{image_url}">'
     )
+    ui.add_body_html(MENU_KEYS_SCRIPT)
     # Quasar gets the theme once it has loaded; our own colours do not depend on it.
     ui.add_body_html('<script type="module">propriumTheme.apply(); setTimeout(() => propriumTheme.apply());</script>')
     if is_tracked and services.own_property_id is not None:

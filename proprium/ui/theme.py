@@ -61,7 +61,11 @@ THEME_SCRIPT = """
     try { next === 'auto' ? localStorage.removeItem('theme') : localStorage.setItem('theme', next); } catch {}
     apply();
   };
-  const next = () => choose({auto: 'light', light: 'dark', dark: 'auto'}[choice] || 'auto');
+  // The first click always changes what is seen: from automatic to the opposite of what the system has.
+  const next = () => {
+    const [opposite, same] = system.matches ? ['light', 'dark'] : ['dark', 'light'];
+    choose({auto: opposite, [opposite]: same, [same]: 'auto'}[choice] || 'auto');
+  };
   system.addEventListener('change', apply);
   addEventListener('storage', (e) => { if (e.key === 'theme') { choice = e.newValue || 'auto'; apply(); } });
   window.propriumTheme = {isDark, choose, next, apply};

@@ -32,16 +32,23 @@ def test_plotly_accepts_countries_of_every_shape(country: str) -> None:
     valid(choropleth.regions(a_breakdown(Dimension.REGION, REGIONS), country, Look.LIGHT, ATLAS))
 
 
-def test_a_tooltip_tells_the_real_number_while_the_colour_grows_by_powers_of_ten() -> None:
+def test_a_tooltip_tells_the_real_number_while_the_colour_grows_with_the_square_root() -> None:
     figure = choropleth.world(
-        countries(BreakdownRow("US", "United States", 99_999, 99), BreakdownRow("DE", "Germany", 99, 1)),
+        countries(BreakdownRow("US", "United States", 10_000, 99), BreakdownRow("DE", "Germany", 100, 1)),
         Look.LIGHT,
         ATLAS,
     )
     land = figure["data"][0]
-    assert land["customdata"] == [["US", "United States", "99,999 visitors"], ["DE", "Germany", "99 visitors"]]
-    assert land["z"] == [5.0, 2.0]
-    assert land["zmax"] == 5.0
+    assert land["customdata"] == [["US", "United States", "10,000 visitors"], ["DE", "Germany", "100 visitors"]]
+    assert land["z"] == [100.0, 10.0]
+    assert (land["zmin"], land["zmax"]) == (0, 100.0)
+
+
+def test_fifty_visitors_look_unlike_three_hundred() -> None:
+    land = choropleth.world(
+        countries(BreakdownRow("US", "", 354, 1), BreakdownRow("BR", "", 53, 1)), Look.LIGHT, ATLAS
+    )["data"][0]
+    assert (land["z"][1] - land["zmin"]) / (land["zmax"] - land["zmin"]) < 0.5
 
 
 def test_two_countries_that_are_nearly_equal_look_nearly_equal() -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from collector.url_normalisation import DEFAULT_PAGE_RULES, PageRules
 from proprium.metrics.query.data_access import NO_KEY, DataAccess
-from proprium.metrics.query.filters import Filter
+from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.period import Compare, Interval, Period
 
 MAX_CACHED_STATEMENTS = 64
@@ -85,6 +85,18 @@ class Query:
     def filters_not_for_bots(self) -> tuple[Filter, ...]:
         """The filters that do not apply to bots, which are counted regardless of them."""
         return tuple(filter_ for filter_ in self.filters if not filter_.applies_to_bots)
+
+    @property
+    def map_country(self) -> str | None:
+        """The country that the map shows: the open one, or the only one that a filter selects."""
+        if self.open_country:
+            return self.open_country
+        selected = [
+            filter_.values
+            for filter_ in self.filters
+            if filter_.dimension == "country" and filter_.operator in {Operator.IS, Operator.ONE_OF}
+        ]
+        return selected[0][0] or None if len(selected) == 1 and len(selected[0]) == 1 else None
 
     def comparison_query(self) -> Query | None:
         """Returns the same query for the compared period; None without one."""

@@ -88,8 +88,8 @@ def copy_button(text: str) -> Element:
 
 
 def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None = None, kind: str = "") -> Element:
-    """Builds an entry of a ui.menu()."""
-    element = ui.menu_item(on_click=on_click).classes(kind)
+    """Builds an entry of a ui.menu(); arrow keys move between them (`layout.MENU_KEYS_SCRIPT`)."""
+    element = ui.menu_item(on_click=on_click).classes(kind).props('role="menuitem"')
     with element:
         if icon_name:
             icon(icon_name)

@@ -43,6 +43,6 @@ def panel(
 def code(content: str, *, name: str = "") -> Element:
     """Builds a code block with a copy button; `name` is its accessible name."""
     with ui.element("div").classes(theme.CODE) as block:
-        text("pre", content).props('tabindex="0" role="region"').props["aria-label"] = name or _("Code")
+        text("pre", content).props('tabindex="0" role="group"').props["aria-label"] = name or _("Code")
         copy_button(content)
     return block

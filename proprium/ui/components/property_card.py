@@ -83,7 +83,7 @@ class PropertyCard:
                 self._id = span(str(property_.id), f"{theme.MUTED} mono cut above id").style(
                     "display: block; font-size: 11px"
                 )
-            with ui.element("div").classes(f"{theme.LINE} above state").props('role="status"'):
+            with ui.element("div").classes(f"{theme.LINE} above state"):
                 self._dot = ui.element("span").classes(theme.DOT)
                 self._status_label = span("", f"{theme.SMALL} strong num")
             if may_edit:

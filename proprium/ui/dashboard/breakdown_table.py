@@ -77,8 +77,9 @@ class BreakdownTableDialog:
                     self._dimension_select = compact_select(
                         _("Break down by"), wording.dimension_choices(), tab.dimension
                     )
-                self._columns_button = button(_("Columns"), "table", name=_("Columns"))
-                with self._columns_button.props('aria-haspopup="menu"'), ui.menu().props(RIGHT_ALIGNED):
+                self._columns_button = button(_("Columns"), "table", name=_("Columns")).props('aria-haspopup="dialog"')
+                with self._columns_button, ui.menu().props(f'{RIGHT_ALIGNED} role="dialog"') as columns_menu:
+                    columns_menu.props["aria-label"] = _("Columns")
                     self._column_switches = ui.element("div").classes("cardlist stack tight")
                 button("CSV", "file", name=_("Download this table as CSV"), on_click=lambda: self._download("csv"))
                 button("JSON", "file", name=_("Download this table as JSON"), on_click=lambda: self._download("json"))

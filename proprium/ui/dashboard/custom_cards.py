@@ -21,9 +21,10 @@ class CustomCardsMenu:
         self._event_names: tuple[str, ...] = ()
         self._switches: dict[str, ui.switch] = {}
         with (
-            button(_("Custom cards"), "plus", name=_("Custom cards")).props('aria-haspopup="menu"'),
-            ui.menu().props(RIGHT_ALIGNED),
+            button(_("Custom cards"), "plus", name=_("Custom cards")).props('aria-haspopup="dialog"'),
+            ui.menu().props(f'{RIGHT_ALIGNED} role="dialog"') as menu,
         ):
+            menu.props["aria-label"] = _("Custom cards")
             self._list = ui.element("div").classes("cardlist stack tight")
         with self._list:
             ui.label(_("No custom events yet. Send one: {example}", example=EVENT_EXAMPLE)).classes("mut small")

@@ -40,12 +40,15 @@ EMIT_KEY_I = """(event) => {
 }"""
 
 
-# Quasar opens tooltips for the mouse only.
-OPEN_TOOLTIP = """(event) => {
-    const card = event.target.closest('button[data-value]');
-    if (card?.matches(':focus-visible')) card.dispatchEvent(new MouseEvent('mouseenter'));
+# Quasar's tooltips know the mouse only.
+SHOW_TOOLTIP = """(event) => {
+    const card = event.target.closest('button[data-tooltip]');
+    if (card?.matches(':focus-visible')) getElement(card.dataset.tooltip)?.show();
 }"""
-CLOSE_TOOLTIP = "(event) => event.target.closest('button[data-value]')?.dispatchEvent(new MouseEvent('mouseleave'))"
+HIDE_TOOLTIP = """(event) => {
+    const card = event.target.closest('button[data-tooltip]');
+    if (card) getElement(card.dataset.tooltip)?.hide();
+}"""
 
 
 @dataclass
@@ -69,8 +72,8 @@ class MetricCards:
         self.box.props["aria-label"] = _("Metrics")
         self.box.on("click", self._on_press, js_handler=EMIT_CARD)
         self.box.on("keydown", self._on_press, js_handler=EMIT_KEY_I)
-        self.box.on("focusin", js_handler=OPEN_TOOLTIP)
-        self.box.on("focusout", js_handler=CLOSE_TOOLTIP)
+        self.box.on("focusin", js_handler=SHOW_TOOLTIP)
+        self.box.on("focusout", js_handler=HIDE_TOOLTIP)
         with self.box:
             for metric in cards(has_goals=True):
                 self._cards[metric.value] = _build_card(metric.value, _(metric.spec.title))
@@ -148,7 +151,9 @@ def _build_card(key: str, label: str) -> _MetricCard:
                 value = span("", "v wait")
                 delta = span("", theme.DELTA)
             delta.set_visibility(False)
-            tooltip = ui.tooltip("").props("delay=350 max-width=280px")
+            # Above the card: below it, the tooltip would cover the next row of cards or the chart.
+            tooltip = ui.tooltip("").props('delay=350 max-width=280px anchor="top middle" self="bottom middle"')
+            button.props["data-tooltip"] = str(tooltip.id)
         if not key.startswith(CUSTOM_PREFIX):
             with ui.element("button").classes("why").props('type="button"') as explain_button:
                 explain_button.props["data-why"] = key

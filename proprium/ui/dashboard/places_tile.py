@@ -14,6 +14,7 @@ from proprium.metrics.query.filters import Filter
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.ui import theme
 from proprium.ui.components.choropleth import Choropleth
+from proprium.ui.components.colour_legend import ColourLegend
 from proprium.ui.components.controls import button
 from proprium.ui.components.panels import panel
 from proprium.ui.dashboard.ranked_list import RankedTile
@@ -50,6 +51,7 @@ class PlacesTile:
         with ui.element("div").classes(theme.GRID_MAP):
             with panel(_("Visitors by country"), body_classes="mapbox") as self._panel:
                 self._map = Choropleth(atlas, on_pick=on_pick).classes("maph")
+                self._legend = ColourLegend()
                 self._error_label = ui.label("").classes("missing")
                 self._error_label.set_visibility(False)
             with self._panel.head:
@@ -61,7 +63,7 @@ class PlacesTile:
 
     def apply_state(self, state: DashboardState) -> None:
         """Updates the map's title and back button, and the list's open tab."""
-        country = state.query.open_country
+        country = state.query.map_country
         self._country = country if country and self._atlas.has_regions(country) else None
         self._panel.title.set_text(
             _("{country}: visitors by region", country=self._atlas.name(self._country))
@@ -77,6 +79,7 @@ class PlacesTile:
         map_dimension = Dimension.REGION if self._country else Dimension.COUNTRY
         if map_dimension not in breakdowns:  # still being computed
             return
+        self._legend.show(breakdowns[map_dimension])
         if self._country:
             self._map.show_regions(breakdowns[Dimension.REGION], self._country, look)
         else:

@@ -41,8 +41,9 @@ class SegmentsMenu:
     def build_menu(self) -> None:
         """Builds the menu in the toolbar; hidden without segments."""
         with button(_("Segments"), "bookmark", name=_("Segments: saved filters")) as self._button:
-            self._button.classes(theme.HIDE_ON_PHONE).props('aria-haspopup="menu"')
-            with ui.menu().classes("segments").props(RIGHT_ALIGNED) as self._menu:
+            self._button.classes(theme.HIDE_ON_PHONE).props('aria-haspopup="dialog"')
+            with ui.menu().classes("segments").props(f'{RIGHT_ALIGNED} role="dialog"') as self._menu:
+                self._menu.props["aria-label"] = _("Segments: saved filters")
                 self._list = ui.element("div").classes("stack tight")
         self._draw()
 
@@ -130,7 +131,7 @@ class SegmentsMenu:
     def _build_entry(self, segment: Segment) -> None:
         description = ", ".join(filter_text(filter_, self._controller.name_of) for filter_ in segment.filters)
         with ui.element("div").classes(f"{theme.LINE} segment"):
-            item = ui.menu_item(on_click=lambda: self.apply(segment)).classes("grow")
+            item = ui.menu_item(on_click=lambda: self.apply(segment)).classes("grow").props('role="button"')
             item.props["title"] = description
             with item, ui.element("div"):
                 span(segment.name, "strong cut")

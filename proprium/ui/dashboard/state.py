@@ -54,8 +54,9 @@ class DashboardState:
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
         """Dimensions of the open tabs and the map; other tabs are queried when opened."""
-        map_dimension = Dimension.REGION if self.query.open_country else Dimension.COUNTRY
-        return tuple(dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), map_dimension)))
+        # The countries as well while one is open: it may have no map of its regions.
+        on_map = (Dimension.COUNTRY, Dimension.REGION) if self.query.map_country else (Dimension.COUNTRY,)
+        return tuple(dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), *on_map)))
 
     @property
     def needs_exits(self) -> bool:
@@ -83,9 +84,9 @@ class DashboardState:
         return (*shared, self.query.data_access) if has_data else shared
 
     def tab(self, tile: Tile) -> Tab:
-        """Returns the active tab; of places, regions by default while a country is open."""
+        """Returns the active tab; of places, regions by default while the map shows one country."""
         key = self.tabs.get(tile.key)
-        if key is None and tile is PLACES and self.query.open_country:
+        if key is None and tile is PLACES and self.query.map_country:
             return tile.tab("regions")
         return tile.tab(key)
 

@@ -99,10 +99,13 @@ class PropertySwitcher:
 
 
 class LiveDot:
-    """Live visitor count. Filters do not apply to it, which its tooltip says."""
+    """Live visitor count. Filters do not apply to it, which its tooltip says.
+
+    Not a live region: it changes every few seconds, and a screen reader would never fall silent.
+    """
 
     def __init__(self) -> None:
-        with ui.element("div").classes("livebox").props('role="status" tabindex="0"') as box:
+        with ui.element("div").classes("livebox").props('role="img" tabindex="0"') as box:
             self._dot = ui.element("span").classes(theme.DOT)
             self._count = span("–", "num")
             span(_("now"), theme.HIDE_ON_PHONE)
@@ -139,13 +142,16 @@ class PeriodPicker:
         self._preset_items: dict[str, Element] = {}
         self._compare_items: dict[Compare, Element] = {}
         with ui.element("button").classes(theme.BUTTON) as self._button:
-            self._button.props('type="button" aria-haspopup="menu"')
+            self._button.props('type="button" aria-haspopup="dialog"')
             icon("calendar", theme.HIDE_ON_PHONE)
             with ui.element("span").classes("cut"):
                 self._prefix_label = span("", theme.HIDE_ON_PHONE)  # hidden on phones: too little space
                 self._label = span("")
-            with ui.menu().classes("periods").props(RIGHT_ALIGNED) as self._menu:
-                with ui.element("div").classes("choices"):
+            # Not a menu: it holds fields. Its two lists of choices are menus.
+            with ui.menu().classes("periods").props(f'{RIGHT_ALIGNED} role="dialog"') as self._menu:
+                self._menu.props["aria-label"] = _("Period")
+                with ui.element("div").classes("choices").props('role="menu"') as choices:
+                    choices.props["aria-label"] = _("Period")
                     for key, label in PRESETS:
                         if key != "custom":
                             self._preset_items[key] = menu_item(_(label), on_click=lambda key=key: on_period(key))
@@ -156,10 +162,12 @@ class PeriodPicker:
                     )
                     button(_("Apply"), kind=theme.PRIMARY, on_click=submit_dates)
                     ui.label(_("Compare to")).classes("mut small")
-                    for compare, label in COMPARE_LABELS.items():
-                        self._compare_items[compare] = menu_item(
-                            _(label), on_click=lambda compare=compare: on_compare(compare)
-                        )
+                    with ui.element("div").props('role="menu"') as choices:
+                        choices.props["aria-label"] = _("Compare to")
+                        for compare, label in COMPARE_LABELS.items():
+                            self._compare_items[compare] = menu_item(
+                                _(label), on_click=lambda compare=compare: on_compare(compare)
+                            )
 
     def show(self, state: DashboardState) -> None:
         period, zone = state.query.period, state.query.timezone.key
@@ -217,7 +225,8 @@ class MoreMenu:
     """The More menu (⋮) of actions and links."""
 
     def __init__(self, entries: Sequence[MenuEntry]) -> None:
-        with button("", "dots", name=_("More")), ui.menu().props(RIGHT_ALIGNED) as self._menu:
+        more_button = button("", "dots", name=_("More")).props('aria-haspopup="menu"')
+        with more_button, ui.menu().props(RIGHT_ALIGNED) as self._menu:
             pass
         self.show(entries)
 

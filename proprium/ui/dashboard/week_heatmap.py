@@ -16,6 +16,7 @@ from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Query
 from proprium.metrics.results import Breakdown, Dimension
 from proprium.ui import theme
+from proprium.ui.components.colour_legend import ColourLegend
 from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import skeleton
 from proprium.ui.components.panels import panel
@@ -55,6 +56,7 @@ class WeekHeatmap:
             self._message.set_visibility(False)
             self._plot = ui.plotly({"data": [], "layout": {"height": HEIGHT}}).classes("week wait")
             self._plot.props('role="img"').props["aria-label"] = _("Heat map")
+            self._legend = ColourLegend()
         self._plot.on(
             "plotly_click",
             lambda event: on_filter(Filter(Dimension.WEEKDAY_HOUR, Operator.IS, (str(event.args),))),
@@ -69,6 +71,7 @@ class WeekHeatmap:
     def show(self, cells: Breakdown, look: Look, timezone: str, reasons: EmptyReasons, hint: str = "") -> None:
         """Draws the cells, or why there are none; `hint` is the last line of each tooltip."""
         self._cells = cells
+        self._legend.show(cells)
         self._hint.set_text(_("page views · {timezone}", timezone=timezone))
         empty_text = reasons.text(Dimension.WEEKDAY_HOUR, _("No page views in this period."))
         self._show_message("" if cells.rows else empty_text)

@@ -122,6 +122,7 @@ async def _build(
         export_menu.pdf_button = PdfButton(export_menu.download_pdf)
         _DashboardMenu(services, controller, export_menu, property_, user)
     await yield_to_loop()
+    title(property_.name, "hidden-name")  # the switcher shows it
     await controller.build()
     controller.build_footer(page_layout)
     return controller

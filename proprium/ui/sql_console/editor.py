@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,11 @@ class SqlEditor:
             line_wrapping=True,
             keymap={"Mod-Enter": on_run},
         ).classes("sqleditor")
-        self._codemirror.props["aria-label"] = _("SQL query")
+        # The field is CodeMirror's own element inside, which exists once the component is mounted.
+        name = json.dumps(_("SQL query"))
+        self._codemirror.props[":onVnodeMounted"] = (
+            f"(node) => setTimeout(() => node.el.querySelector('.cm-content')?.setAttribute('aria-label', {name}), 300)"
+        )
 
     @property
     def id(self) -> int:
