@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.sql import visitors
 
 from proprium.i18n import N_, ngettext
 from proprium.metrics.catalog import expressions
@@ -67,24 +66,11 @@ class DimensionSpec:
     codes: Codes | None = None
     is_subdivision: bool = False  # True: within the country that is open on the map
     is_page: bool = False  # True: its visitors are those who viewed it, not those with any event on it
-    is_on_hits: bool = False  # of sessions, True: hits have it as well, so that it filters bots, which have no session
     top_rows: int = TOP_ROWS
 
     @property
     def is_clock(self) -> bool:
         return self.clock is not None
-
-    @property
-    def can_filter_bots(self) -> bool:
-        """Whether a bot's hit has the dimension; what only a session has does not filter bots."""
-        return self.scope is not Scope.SESSION or self.is_on_hits
-
-    @property
-    def bot_column(self) -> Column | None:
-        """The column over the table `event`, where the dimension is of sessions: both name their columns alike."""
-        if self.column is None or self.scope is not Scope.SESSION:
-            return self.column
-        return visitors.replacement_traverse(self.column, {}, _event_column_instead)
 
     @property
     def count_title(self) -> str:
@@ -111,11 +97,6 @@ class DimensionSpec:
             return ngettext("{count} hit", "{count} hits", count)
         text = self.default_metric.spec.count_text
         return f"{count:,}" if text is None else text(count)
-
-
-def _event_column_instead(element: Any, **kw: Any) -> Any:
-    """Returns the column of `event` for the one of `session` with the same name; None for other elements."""
-    return event.c[element.name] if getattr(element, "table", None) is session else None
 
 
 class Dimension(StrEnum):
@@ -286,7 +267,6 @@ class Dimension(StrEnum):
         unset_label=N_("Unknown"),
         codes=Codes.PLACE,
         top_rows=MAX_MAP_ROWS,
-        is_on_hits=True,
     )
     REGION = DimensionSpec(
         key="region",
@@ -301,7 +281,6 @@ class Dimension(StrEnum):
         codes=Codes.PLACE,
         top_rows=MAX_MAP_ROWS,
         is_subdivision=True,
-        is_on_hits=True,
     )
     CITY = DimensionSpec(
         key="city",
@@ -314,7 +293,6 @@ class Dimension(StrEnum):
         report_name="Cities",
         unset_label=N_("Unknown"),
         is_subdivision=True,
-        is_on_hits=True,
     )
     DEVICE = DimensionSpec(
         key="device",
@@ -325,7 +303,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} device", "{count} devices", count),
         list_title=N_("Devices"),
         report_name="Devices",
-        is_on_hits=True,
     )
     BROWSER = DimensionSpec(
         key="browser",
@@ -336,7 +313,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} browser", "{count} browsers", count),
         list_title=N_("Browsers"),
         report_name="Browsers",
-        is_on_hits=True,
     )
     BROWSER_VERSION = DimensionSpec(
         key="browser_version",
@@ -347,7 +323,6 @@ class Dimension(StrEnum):
             session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)
         ),  # "Firefox 145"
         row_count_text=lambda count: ngettext("{count} browser version", "{count} browser versions", count),
-        is_on_hits=True,
     )
     PLATFORM = DimensionSpec(
         key="platform",
@@ -358,7 +333,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} platform", "{count} platforms", count),
         list_title=N_("Platforms"),
         report_name="Platforms",
-        is_on_hits=True,
     )
     PLATFORM_VERSION = DimensionSpec(
         key="platform_version",
@@ -367,7 +341,6 @@ class Dimension(StrEnum):
         default_metric=Metric.VISITORS,
         column=expressions.name_with_version(session.c.platform, session.c.platform_version),  # "iOS 26.1"
         row_count_text=lambda count: ngettext("{count} platform version", "{count} platform versions", count),
-        is_on_hits=True,
     )
     SCREEN = DimensionSpec(
         key="screen",
@@ -378,7 +351,6 @@ class Dimension(StrEnum):
         column=session.c.screen,
         list_title=N_("Screen sizes"),
         report_name="Screens",
-        is_on_hits=True,
     )
     SCREEN_CLASS = DimensionSpec(
         key="screen_class",
@@ -387,7 +359,6 @@ class Dimension(StrEnum):
         scope=Scope.SESSION,
         default_metric=Metric.VISITORS,
         column=expressions.SCREEN_CLASS,
-        is_on_hits=True,
     )
     LANGUAGE = DimensionSpec(
         key="language",
@@ -398,7 +369,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} language", "{count} languages", count),
         list_title=N_("Languages"),
         report_name="Languages",
-        is_on_hits=True,
     )
     VISITOR_KIND = DimensionSpec(
         key="visitor_kind",
@@ -415,7 +385,6 @@ class Dimension(StrEnum):
         scope=Scope.SESSION,
         default_metric=Metric.VISITORS,
         column=session.c.hostname,
-        is_on_hits=True,
     )
     WEEKDAY = DimensionSpec(
         key="weekday",
