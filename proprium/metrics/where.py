@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select
+from sqlalchemy.sql import visitors
 
 from collector.url_normalisation import PageRules
 from proprium.metrics.catalog.dimension_spec import DimensionSpec
@@ -187,8 +188,14 @@ def column_of(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
 
 
 def _bot_column(spec: DimensionSpec, query: Query) -> ColumnElement[Any]:
-    """Returns the expression of a dimension over a bot's hit."""
-    return column_of(spec, query) if spec.bot_column is None else spec.bot_column
+    """Returns the expression of a dimension over a bot's hit: events and sessions name their columns alike."""
+    column: ColumnElement[Any] = visitors.replacement_traverse(column_of(spec, query), {}, _event_column_instead)
+    return column
+
+
+def _event_column_instead(element: Any, **kw: Any) -> Any:
+    """Returns the column of `event` for the one of `session` with the same name; None for other elements."""
+    return event.c[element.name] if getattr(element, "table", None) is session else None
 
 
 def _matches(column: ColumnElement[Any], filter_: Filter, page_rules: PageRules) -> Condition:

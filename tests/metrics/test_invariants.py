@@ -95,8 +95,12 @@ def test_a_dimension_of_which_a_visit_has_one_value_adds_up_to_the_visits(
     text = f"from=2026-10-24&to=2026-10-27{filters}"
     sessions = past.totals(text, NOW).sessions
     for dimension in SINGLE_VALUED:
-        found = past.table(dimension, text, metrics=[Metric.SESSIONS])
-        assert sum(row.numbers[Metric.SESSIONS] or 0 for row in found.rows) == sessions, dimension
+        rows = past.table(dimension, text, metrics=[Metric.SESSIONS]).rows
+        listed_sessions = sum(row.numbers[Metric.SESSIONS] or 0 for row in rows)
+        if "filter=page:" in filters:  # a visit that did not view the page has no visitor, and may stand in no row
+            assert listed_sessions <= sessions, dimension
+        else:
+            assert listed_sessions == sessions, dimension
 
 
 @EXAMPLES

@@ -9,11 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.sql import visitors
 
 from proprium.i18n import N_, ngettext
 from proprium.metrics.catalog.metrics import Metric
-from proprium.warehouse.schema import event, session
 
 Column = ColumnElement[Any]
 
@@ -57,24 +55,11 @@ class DimensionSpec:
     codes: Codes | None = None
     is_subdivision: bool = False  # True: within the country that is open on the map
     is_page: bool = False  # True: its visitors are those who viewed it, not those with any event on it
-    is_on_hits: bool = False  # of sessions, True: hits have it as well, so that it filters bots, which have no session
     top_rows: int = TOP_ROWS
 
     @property
     def is_clock(self) -> bool:
         return self.clock is not None
-
-    @property
-    def can_filter_bots(self) -> bool:
-        """Whether a bot's hit has the dimension; what only a session has does not filter bots."""
-        return self.scope is not Scope.SESSION or self.is_on_hits
-
-    @property
-    def bot_column(self) -> Column | None:
-        """The column over the table `event`, where the dimension is of sessions: both name their columns alike."""
-        if self.column is None or self.scope is not Scope.SESSION:
-            return self.column
-        return visitors.replacement_traverse(self.column, {}, _event_column_instead)
 
     @property
     def count_title(self) -> str:
@@ -101,8 +86,3 @@ class DimensionSpec:
             return ngettext("{count} hit", "{count} hits", count)
         text = self.default_metric.spec.count_text
         return f"{count:,}" if text is None else text(count)
-
-
-def _event_column_instead(element: Any, **kw: Any) -> Any:
-    """Returns the column of `event` for the one of `session` with the same name; None for other elements."""
-    return event.c[element.name] if getattr(element, "table", None) is session else None

@@ -190,7 +190,6 @@ class Dimension(StrEnum):
         unset_label=N_("Unknown"),
         codes=Codes.PLACE,
         top_rows=MAX_MAP_ROWS,
-        is_on_hits=True,
     )
     REGION = DimensionSpec(
         key="region",
@@ -205,7 +204,6 @@ class Dimension(StrEnum):
         codes=Codes.PLACE,
         top_rows=MAX_MAP_ROWS,
         is_subdivision=True,
-        is_on_hits=True,
     )
     CITY = DimensionSpec(
         key="city",
@@ -218,7 +216,6 @@ class Dimension(StrEnum):
         report_name="Cities",
         unset_label=N_("Unknown"),
         is_subdivision=True,
-        is_on_hits=True,
     )
     DEVICE = DimensionSpec(
         key="device",
@@ -229,7 +226,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} device", "{count} devices", count),
         list_title=N_("Devices"),
         report_name="Devices",
-        is_on_hits=True,
     )
     BROWSER = DimensionSpec(
         key="browser",
@@ -240,7 +236,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} browser", "{count} browsers", count),
         list_title=N_("Browsers"),
         report_name="Browsers",
-        is_on_hits=True,
     )
     BROWSER_VERSION = DimensionSpec(
         key="browser_version",
@@ -251,7 +246,6 @@ class Dimension(StrEnum):
             session.c.browser, dialect.text_part(session.c.browser_version, ".", 1)
         ),  # "Firefox 145"
         row_count_text=lambda count: ngettext("{count} browser version", "{count} browser versions", count),
-        is_on_hits=True,
     )
     PLATFORM = DimensionSpec(
         key="platform",
@@ -262,7 +256,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} platform", "{count} platforms", count),
         list_title=N_("Platforms"),
         report_name="Platforms",
-        is_on_hits=True,
     )
     PLATFORM_VERSION = DimensionSpec(
         key="platform_version",
@@ -271,7 +264,6 @@ class Dimension(StrEnum):
         default_metric=Metric.VISITORS,
         column=expressions.name_with_version(session.c.platform, session.c.platform_version),  # "iOS 26.1"
         row_count_text=lambda count: ngettext("{count} platform version", "{count} platform versions", count),
-        is_on_hits=True,
     )
     SCREEN = DimensionSpec(
         key="screen",
@@ -282,7 +274,6 @@ class Dimension(StrEnum):
         column=session.c.screen,
         list_title=N_("Screen sizes"),
         report_name="Screens",
-        is_on_hits=True,
     )
     SCREEN_CLASS = DimensionSpec(
         key="screen_class",
@@ -291,7 +282,6 @@ class Dimension(StrEnum):
         scope=Scope.SESSION,
         default_metric=Metric.VISITORS,
         column=expressions.SCREEN_CLASS,
-        is_on_hits=True,
     )
     LANGUAGE = DimensionSpec(
         key="language",
@@ -302,7 +292,6 @@ class Dimension(StrEnum):
         row_count_text=lambda count: ngettext("{count} language", "{count} languages", count),
         list_title=N_("Languages"),
         report_name="Languages",
-        is_on_hits=True,
     )
     VISITOR_KIND = DimensionSpec(
         key="visitor_kind",
@@ -319,7 +308,6 @@ class Dimension(StrEnum):
         scope=Scope.SESSION,
         default_metric=Metric.VISITORS,
         column=session.c.hostname,
-        is_on_hits=True,
     )
     WEEKDAY = DimensionSpec(
         key="weekday",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proprium.errors import BadQuery
-from proprium.metrics.catalog.dimensions import DATA_PREFIX, HIT_DIMENSIONS, SESSION_DIMENSIONS, Dimension, spec_of
+from proprium.metrics.catalog.dimensions import DATA_PREFIX, HIT_DIMENSIONS, SESSION_DIMENSIONS, Dimension
 
 __all__ = [
     "DATA_PREFIX",
@@ -29,6 +29,14 @@ __all__ = [
     "parse_filters",
 ]
 
+VISIT_DIMENSIONS = frozenset(
+    {
+        *(Dimension.ENTRY_PAGE, Dimension.EXIT_PAGE, Dimension.CHANNEL, Dimension.REFERRER, Dimension.SOURCE),
+        *(Dimension.UTM_SOURCE, Dimension.UTM_MEDIUM, Dimension.UTM_CAMPAIGN, Dimension.UTM_TERM),
+        *(Dimension.UTM_CONTENT, Dimension.VISITOR_KIND),
+    }
+)
+"""What only a session has, and bots make none. All other dimensions of sessions are on hits as well."""
 MAX_FILTERS = 50
 MAX_VALUES = 200
 MAX_TOTAL_VALUES = 1_000
@@ -86,7 +94,7 @@ class Filter:
     @property
     def applies_to_bots(self) -> bool:
         """False for a dimension that only sessions have, such as the source: bots have none."""
-        return spec_of(self.dimension).can_filter_bots
+        return self.dimension not in VISIT_DIMENSIONS
 
     def label(self, name_of: Callable[[str, str], str] = lambda dimension, value: value) -> str:
         """Returns the text of a filter chip: "Country is Germany".

@@ -90,8 +90,10 @@ def agent_of(text: str) -> Agent:
     browser, platform = _first(BROWSERS, text), _first(PLATFORMS, text)
     versions = (_with_version(browser, VERSIONS, text), _with_version(platform, PLATFORM_VERSIONS, text))
     for part, (name, category) in BOTS.items():
+        if part in text and browser is None:  # a crawler is its own browser
+            versions = (_with_version(name, (rf"{part}(\d+)",), text), versions[1])
         if part in text:
-            return Agent(browser, platform, None, name, category, False, *versions)
+            return Agent(browser or name, platform, None, name, category, False, *versions)
     return Agent(browser, platform, _device(text), None, None, False, *versions)
 
 
