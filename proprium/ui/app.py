@@ -12,9 +12,9 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from proprium.config import Settings
-from proprium.ui import first_paint, nicegui_patches, page_memory, session
+from proprium.ui import nicegui_patches, page_memory, session
 from proprium.ui.client_address import ClientAddressOf, peer_address
-from proprium.ui.http import auth_routes, error_pages, page_access, plain_routes, socket_messages
+from proprium.ui.http import auth_routes, error_pages, first_paint, page_access, plain_routes, socket_messages
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
 from proprium.ui.http.framework_assets import FrameworkAssets
 from proprium.ui.http.security import (

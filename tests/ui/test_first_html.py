@@ -7,7 +7,7 @@ import re
 import pytest
 
 from proprium.properties import service
-from proprium.ui import first_paint
+from proprium.ui.http import first_paint
 from tests.support.builders import a_user
 from tests.ui.conftest import Site
 

@@ -81,7 +81,7 @@ def with_first_paint(page_html: str, elements_html: str) -> str:
     """
     styles = _FRAMEWORK_STYLES.search(page_html)
     if styles is None or MOUNT_POINT not in page_html:
-        raise RuntimeError("NiceGUI's page has another structure: adapt proprium/ui/first_paint.py to its version.")
+        raise RuntimeError("NiceGUI's page has another structure: adapt ui/http/first_paint.py to it.")
     head = page_html[: styles.start()] + f"<style>{styles[1]}</style>" + page_html[styles.end() :]
     need_of_scripts = escape(_("This page needs JavaScript."))
     return head.replace(
