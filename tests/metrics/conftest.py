@@ -103,9 +103,9 @@ class Past:
         return breakdown(self.warehouse, self.query(text), dimension, limit=limit, offset=offset, search=search)
 
     def table(
-        self, dimension: Dimension | str, text: str = "period=today", now: str | datetime = EVENING, **asked: Any
+        self, dimension: Dimension | str, text: str = "period=today", now: str | datetime = EVENING, **options: Any
     ) -> BreakdownTable:
-        return breakdown_table(self.warehouse, self.query(text, now), dimension, **asked)
+        return breakdown_table(self.warehouse, self.query(text, now), dimension, **options)
 
     def dashboard(self, text: str = "period=today", now: str | datetime = EVENING) -> Dashboard:
         return dashboard(self.warehouse, self.query(text, now))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from collector.event import Event, Identity
 from collector.visitor import visitor_of
 from tests.metrics.questions import DIMENSIONS, questions
-from tests.metrics.reference.asked import Asked
 from tests.metrics.reference.hits import Rules
+from tests.metrics.reference.query_spec import QuerySpec
 from tests.metrics.reference.spans import first_moment
 from tests.support.builders import CHROME, CURL, GOOGLEBOT, IPHONE, an_event
 
@@ -123,7 +123,7 @@ class Story:
     batch: int  # so many arrive at once
     rules: Rules
     rules_come_last: bool  # after all events: they hold for history as well
-    asked: list[Asked]
+    specs: list[QuerySpec]
     dimension: str  # whose table is looked at
     tiles: int  # which third of all tiles is looked at
 
@@ -198,13 +198,13 @@ def stories(draw: st.DrawFn, asks: int = 2, *, is_shuffled: bool = False) -> Sto
     events = _events(_in_order(drawn, first_moment(day, zone)), zone, with_ids)
     moments = sorted(event.created_at for event in events)
     order = draw(st.permutations(events)) if is_shuffled else events
-    asked = [draw(questions(zone, day, moments)) for _ in range(asks)]
+    specs = [draw(questions(zone, day, moments)) for _ in range(asks)]
     return Story(
         order,
         draw(few([1000, 1000, 11])),
         draw(rules),
         draw(st.booleans()),
-        asked,
+        specs,
         draw(few(DIMENSIONS)),
         draw(few([0, 1, 2])),
     )
@@ -212,14 +212,14 @@ def stories(draw: st.DrawFn, asks: int = 2, *, is_shuffled: bool = False) -> Sto
 
 def _in_order(drawn: list[dict[str, Any]], midnight: datetime) -> list[dict[str, Any]]:
     """The hits of all visits by their time."""
-    found = []
+    hits = []
     for visit in drawn:
         at = midnight + visit["start"]
         for hit in visit["hits"]:
             at += hit["step"]
-            told = {"at": at, "visitor": visit["visitor"], "agent": visit["agents"][hit["is_moved"]]}
-            found.append({**hit, **told, "sender": visit["senders"][hit["is_moved"]]})
-    return sorted(found, key=lambda hit: hit["at"])
+            fields = {"at": at, "visitor": visit["visitor"], "agent": visit["agents"][hit["is_moved"]]}
+            hits.append({**hit, **fields, "sender": visit["senders"][hit["is_moved"]]})
+    return sorted(hits, key=lambda hit: hit["at"])
 
 
 def _events(drawn: list[dict[str, Any]], zone: ZoneInfo, with_ids: frozenset[str]) -> list[Event]:
@@ -228,11 +228,13 @@ def _events(drawn: list[dict[str, Any]], zone: ZoneInfo, with_ids: frozenset[str
     for hit in drawn:
         visitor = hit["visitor"]
         view_id = _view_id(hit, len(events), events) if visitor in with_ids else None
-        told = _reported(hit)
+        fields = _reported(hit)
         for number, part in enumerate(hit["sender"]):
-            told |= {} if number in hit["untold"] else part
-        told |= {"view_id": view_id, "title": hit["title"], "automated": hit["automated"], "user_agent": hit["agent"]}
-        event = an_event(visitor, hit["at"], hit["page"], hit["event"], data={**hit["details"], "who": visitor}, **told)
+            fields |= {} if number in hit["untold"] else part
+        fields |= {"view_id": view_id, "title": hit["title"], "automated": hit["automated"], "user_agent": hit["agent"]}
+        event = an_event(
+            visitor, hit["at"], hit["page"], hit["event"], data={**hit["details"], "who": visitor}, **fields
+        )
         events.append(_by_day(event, visitor, zone) if visitor and "by day" in visitor else event)
     return events
 

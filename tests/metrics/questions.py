@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from proprium.metrics.query.filters import Filter, Operator
 from proprium.metrics.query.query import Goal
 from proprium.metrics.results import Dimension
-from tests.metrics.reference.asked import Asked
+from tests.metrics.reference.query_spec import QuerySpec
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 MOMENT = timedelta(microseconds=1)
@@ -27,13 +27,13 @@ CLOSE = ("today", "yesterday", "24h")
 
 
 @st.composite
-def questions(draw: st.DrawFn, zone: ZoneInfo, day: date, moments: list[datetime]) -> Asked:
+def questions(draw: st.DrawFn, zone: ZoneInfo, day: date, moments: list[datetime]) -> QuerySpec:
     now = draw(few(moments)) + draw(few([*[40 * SECOND] * 4, 0 * SECOND, MOMENT, 2 * HOUR, 26 * HOUR, 24 * 24 * HOUR]))
     period = draw(few((*PERIODS, "custom", "custom", "month")))
     first = day - timedelta(days=draw(few([0, 0, 1, 2, 7])))
     dates = {"custom": (first, day + timedelta(days=draw(few([0, 1, 3])))), "month": _month(day)}.get(period)
     intervals = ["hour", "day", "week", "month"] if period in (*CLOSE, "7d", "custom") else ["day", "week", "month"]
-    return Asked(
+    return QuerySpec(
         now=now,
         zone=draw(few([zone, zone, zone, ZoneInfo("America/New_York")])),
         period="custom" if dates else period,

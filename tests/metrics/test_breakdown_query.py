@@ -24,12 +24,12 @@ FILTERS = ["", "&filter=page:contains:1&filter=country:is:DE"]
 SIGNED_UP = Goal("Signed up", (parse_filter("event:is:signup"),))
 
 
-def numbers(found: BreakdownTable, value: str | None) -> dict[Metric, float | None]:
-    return next(dict(row.numbers) for row in found.rows if row.value == value)
+def numbers(table: BreakdownTable, value: str | None) -> dict[Metric, float | None]:
+    return next(dict(row.numbers) for row in table.rows if row.value == value)
 
 
-def values(found: BreakdownTable) -> list[str | None]:
-    return [row.value for row in found.rows]
+def values(table: BreakdownTable) -> list[str | None]:
+    return [row.value for row in table.rows]
 
 
 @pytest.mark.parametrize("more", FILTERS)
@@ -40,12 +40,12 @@ def test_a_row_says_what_the_cards_say_when_its_value_is_filtered_for(past: Past
     query = past.query("period=today" + more)
     compared = 0
     for dimension in COMPARED:
-        found = breakdown_table(past.warehouse, query, dimension, limit=1000)
-        for row in found.rows[:1]:
-            wanted = filter_for(dimension, row.value)
-            assert wanted is not None
+        table = breakdown_table(past.warehouse, query, dimension, limit=1000)
+        for row in table.rows[:1]:
+            expected = filter_for(dimension, row.value)
+            assert expected is not None
             compared += 1
-            cards = period_totals(past.warehouse, query.with_filters(*query.filters, wanted))
+            cards = period_totals(past.warehouse, query.with_filters(*query.filters, expected))
             for metric in Metric:
                 assert row.numbers[metric] == pytest.approx(cards.value(metric)), (dimension, row.value, metric)
     assert compared > 20
@@ -56,10 +56,10 @@ def test_every_metric_sorts_and_what_is_not_known_comes_last(past: Past) -> None
     past.append(*a_busy_day())
     for metric in Metric:
         for ascending in (False, True):
-            found = past.table(Dimension.PAGE, metrics=[metric], sort=metric, ascending=ascending)
-            known = [row.numbers[metric] for row in found.rows if row.numbers[metric] is not None]
+            table = past.table(Dimension.PAGE, metrics=[metric], sort=metric, ascending=ascending)
+            known = [row.numbers[metric] for row in table.rows if row.numbers[metric] is not None]
             assert known == sorted(known, reverse=not ascending), metric  # type: ignore[type-var]
-            assert all(row.numbers[metric] is None for row in found.rows[len(known) :])
+            assert all(row.numbers[metric] is None for row in table.rows[len(known) :])
 
 
 @pytest.mark.parametrize("ascending", [False, True])
@@ -76,16 +76,16 @@ def test_values_without_the_metric_come_last_in_either_order(past: Past, ascendi
 
 def test_only_the_requested_metrics_are_returned(past: Past) -> None:
     past.append(an_event())
-    found = past.table(Dimension.PAGE, metrics=[Metric.BOUNCE_RATE, Metric.VISITORS])
-    assert found.metrics == (Metric.BOUNCE_RATE, Metric.VISITORS)
-    assert list(found.rows[0].numbers) == [Metric.BOUNCE_RATE, Metric.VISITORS]
+    table = past.table(Dimension.PAGE, metrics=[Metric.BOUNCE_RATE, Metric.VISITORS])
+    assert table.metrics == (Metric.BOUNCE_RATE, Metric.VISITORS)
+    assert list(table.rows[0].numbers) == [Metric.BOUNCE_RATE, Metric.VISITORS]
 
 
 def test_a_table_is_searched_and_paged_and_keeps_its_total(past: Past) -> None:
     past.append(*(an_event(f"v{i}", page=f"/page/{i:02}") for i in range(25)))
-    found = past.table(Dimension.PAGE, search="PAGE/1", limit=3, offset=2)
-    assert (values(found), found.distinct, found.total) == (["/page/12", "/page/13", "/page/14"], 10, 25)
-    assert found.matching_total == 10
+    table = past.table(Dimension.PAGE, search="PAGE/1", limit=3, offset=2)
+    assert (values(table), table.distinct, table.total) == (["/page/12", "/page/13", "/page/14"], 10, 25)
+    assert table.matching_total == 10
     beyond = past.table(Dimension.PAGE, offset=99)
     assert (beyond.rows, beyond.distinct, beyond.total) == ((), 25, 25)
 
@@ -119,14 +119,14 @@ def test_a_search_counts_what_is_in_the_rows_that_it_leaves(
         an_event(None, user_agent="Googlebot/2.1"),
         an_event(None, user_agent="curl/8.0"),
     )
-    found = past.table(dimension, search=search)
-    assert (found.total, found.matching_total) == (total, matching)
+    table = past.table(dimension, search=search)
+    assert (table.total, table.matching_total) == (total, matching)
 
 
 def test_the_exit_rate_of_a_page_is_its_exits_by_its_views(past: Past) -> None:
     past.append(an_event("ada", page="/a"), an_event("ada", page="/b", at="09:05"), an_event("bob", page="/a"))
-    found = past.table(Dimension.PAGE, metrics=[Metric.EXIT_RATE])
-    assert {row.value: row.numbers[Metric.EXIT_RATE] for row in found.rows} == {"/a": 50.0, "/b": 100.0}
+    table = past.table(Dimension.PAGE, metrics=[Metric.EXIT_RATE])
+    assert {row.value: row.numbers[Metric.EXIT_RATE] for row in table.rows} == {"/a": 50.0, "/b": 100.0}
     assert past.totals("period=today&filter=page:is:/a").exit_rate == 50.0
 
 
@@ -139,8 +139,8 @@ def test_only_the_last_view_of_a_visit_is_an_exit_whatever_is_filtered_for(past:
 
 def test_a_visitor_is_new_on_the_first_visit_and_returning_later(past: Past) -> None:
     past.append(an_event("ada", event="session_start"), an_event("ada"), an_event("ada", at="15:00"), an_event("bob"))
-    found = past.table(Dimension.VISITOR_KIND, metrics=[Metric.SESSIONS])
-    assert {row.value: row.numbers[Metric.SESSIONS] for row in found.rows} == {"new": 1, "returning": 2}
+    table = past.table(Dimension.VISITOR_KIND, metrics=[Metric.SESSIONS])
+    assert {row.value: row.numbers[Metric.SESSIONS] for row in table.rows} == {"new": 1, "returning": 2}
     assert past.totals("period=today&filter=visitor_kind:is:new").sessions == 1
 
 
@@ -155,9 +155,9 @@ def test_the_scroll_depth_is_the_mean_of_what_each_view_reached(past: Past) -> N
         an_event("dan", page="/b", at="10:00"),
         an_event("dan", page="/b", event="scroll", scroll_depth=100, at="10:01"),
     )
-    found = past.table(Dimension.PAGE, metrics=[Metric.SCROLL_DEPTH, Metric.TIME_ON_PAGE])
-    assert numbers(found, "/a") == {Metric.SCROLL_DEPTH: 50.0, Metric.TIME_ON_PAGE: None}
-    assert numbers(found, "/b")[Metric.SCROLL_DEPTH] == 100.0
+    table = past.table(Dimension.PAGE, metrics=[Metric.SCROLL_DEPTH, Metric.TIME_ON_PAGE])
+    assert numbers(table, "/a") == {Metric.SCROLL_DEPTH: 50.0, Metric.TIME_ON_PAGE: None}
+    assert numbers(table, "/b")[Metric.SCROLL_DEPTH] == 100.0
     assert past.totals().scroll_depth == pytest.approx(200 / 3)
 
 
@@ -171,9 +171,9 @@ def test_a_goal_is_reached_by_visits_and_its_rate_is_of_all_visits(past: Past) -
         an_event("cem", page="/blogs"),
         an_event("dan"),
     )
-    found = past.totals()
-    assert found.goals == {"Signed up": 1, "Read the blog": 2}
-    assert (found.conversions, found.conversion_rate) == (2, 50.0)
+    totals = past.totals()
+    assert totals.goals == {"Signed up": 1, "Read the blog": 2}
+    assert (totals.conversions, totals.conversion_rate) == (2, 50.0)
     chosen = past.totals("period=today&goal=Signed up")
     assert (chosen.conversions, chosen.conversion_rate) == (1, 25.0)
 

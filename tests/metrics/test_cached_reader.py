@@ -20,8 +20,8 @@ AT = [NOW - timedelta(days=days, hours=hours) for days in (0, 1, 6, 7, 8, 13, 14
 
 
 def shown(past: Past) -> Dashboard:
-    found = dashboard(past.warehouse, past.query("period=7d", NOW))
-    return replace(found, computed_s=0)
+    result = dashboard(past.warehouse, past.query("period=7d", NOW))
+    return replace(result, computed_s=0)
 
 
 def computed_anew(past: Past) -> Dashboard:

@@ -103,11 +103,11 @@ def test_facts_of_one_name_are_one_fact() -> None:
 def test_nothing_else_spells_the_title_or_definition_of_a_metric() -> None:
     titles = {metric.spec.title for metric in Metric}
     texts = titles | {metric.spec.definition for metric in Metric}
-    found = {
+    names = {
         (path.relative_to(ROOT).as_posix(), node.value)
         for path in ROOT.rglob("*.py")
         if ROOT / "metrics" / "catalog" not in path.parents
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in texts
     }
-    assert found == TITLES_OF_OTHER_THINGS
+    assert names == TITLES_OF_OTHER_THINGS

@@ -42,8 +42,8 @@ from proprium.metrics.results import Metric
 def test_a_change_is_shown_so(
     now: float | None, before: float | None, metric: Metric | None, text: str, is_good: bool | None
 ) -> None:
-    found = change(now, before, metric)
-    assert (found.text, found.is_good) == (text, is_good)
+    result = change(now, before, metric)
+    assert (result.text, result.is_good) == (text, is_good)
 
 
 def test_the_number_behind_the_text_is_there() -> None:
@@ -55,7 +55,7 @@ def test_the_number_behind_the_text_is_there() -> None:
 def test_what_began_after_the_compared_period_did_is_new_in_every_metric(metric: Metric) -> None:
     """Half a week of data before a whole week says when tracking began, whatever the numbers are."""
     for before in (0, 12, 100, 100_000, None):
-        found = change(40, before, metric, is_comparable=False)
-        assert (found.text, found.kind, found.is_good) == ("new", ChangeFormat.NEW, None)
+        result = change(40, before, metric, is_comparable=False)
+        assert (result.text, result.kind, result.is_good) == ("new", ChangeFormat.NEW, None)
     for nothing in (0, None):
         assert change(nothing, 12, metric, is_comparable=False).text == "–"

@@ -8,7 +8,7 @@ from tests.support.builders import GOOGLEBOT, an_event
 
 
 def keys(past: Past, text: str = "period=today") -> list[tuple[str, int]]:
-    return [(found.key, found.count) for found in data_keys(past.warehouse, past.query(text))]
+    return [(key.key, key.count) for key in data_keys(past.warehouse, past.query(text))]
 
 
 def test_keys_come_with_how_many_hits_carried_them_most_first(past: Past) -> None:
@@ -33,5 +33,5 @@ def test_only_hits_that_the_query_is_about_tell_their_keys(past: Past) -> None:
 
 def test_the_most_frequent_keys_are_listed_when_there_are_too_many(past: Past) -> None:
     past.append(*(an_event("ada", event="buy", data={f"k{n}": 1, "all": 1}) for n in range(5)))
-    found = data_keys(past.warehouse, past.query(), limit=2)
-    assert found == (DataKey("all", 5), DataKey("k0", 1))
+    keys = data_keys(past.warehouse, past.query(), limit=2)
+    assert keys == (DataKey("all", 5), DataKey("k0", 1))

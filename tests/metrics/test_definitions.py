@@ -16,8 +16,8 @@ from tests.support.builders import CURL, GOOGLEBOT, an_event
 
 def test_a_visitor_who_returns_the_same_day_is_counted_once(past: Past) -> None:
     past.append(an_event(visitor="ada", at="09:00"), an_event(visitor="ada", at="17:00"), an_event(visitor="bob"))
-    found = past.totals()
-    assert (found.visitors, found.sessions, found.page_views, found.events) == (2, 3, 3, 3)
+    result = past.totals()
+    assert (result.visitors, result.sessions, result.page_views, result.events) == (2, 3, 3, 3)
 
 
 def test_a_visitor_of_two_days_is_one_visitor_of_both(past: Past) -> None:
@@ -27,36 +27,36 @@ def test_a_visitor_of_two_days_is_one_visitor_of_both(past: Past) -> None:
 
 
 def test_nothing_at_all_is_zero_and_a_rate_of_nothing_is_none(past: Past) -> None:
-    found = past.totals()
-    assert (found.visitors, found.sessions, found.page_views, found.events, found.bots) == (0, 0, 0, 0, 0)
+    result = past.totals()
+    assert (result.visitors, result.sessions, result.page_views, result.events, result.bots) == (0, 0, 0, 0, 0)
     rates = (
-        found.views_per_session,
-        found.bounce_rate,
-        found.engagement_rate,
-        found.visit_duration,
-        found.time_on_page,
+        result.views_per_session,
+        result.bounce_rate,
+        result.engagement_rate,
+        result.visit_duration,
+        result.time_on_page,
     )
     assert rates == (None,) * 5
 
 
 def test_a_server_side_event_without_a_user_is_an_event_without_a_visitor(past: Past) -> None:
     past.append(an_event(visitor=None, event="paid", page=None, user_agent="python-requests/2.32"))
-    found = past.totals()
-    assert (found.events, found.visitors, found.sessions, found.bots) == (1, 0, 0, 0)
+    result = past.totals()
+    assert (result.events, result.visitors, result.sessions, result.bots) == (1, 0, 0, 0)
 
 
 def test_new_visitors_are_the_session_starts_that_were_sent(past: Past) -> None:
     past.append(
         an_event(event="session_start"), an_event(), an_event(visitor="bob"), an_event(visitor="bob", at="15:00")
     )
-    found = past.totals()
-    assert (found.new_visitors, found.sessions) == (1, 3)
+    result = past.totals()
+    assert (result.new_visitors, result.sessions) == (1, 3)
 
 
 def test_clicks_and_scrolls_are_counted_by_name(past: Past) -> None:
     past.append(an_event(), an_event(event="click"), an_event(event="click"), an_event(event="scroll"))
-    found = past.totals()
-    assert (found.clicks, found.scrolls, found.page_views, found.events) == (2, 1, 1, 4)
+    result = past.totals()
+    assert (result.clicks, result.scrolls, result.page_views, result.events) == (2, 1, 1, 4)
 
 
 def test_a_session_ends_after_half_an_hour_without_a_hit(past: Past) -> None:
@@ -142,21 +142,21 @@ def test_a_bounce_is_a_session_of_one_view_without_engagement(
     past: Past, more: list[Event], bounce_rate: float
 ) -> None:
     past.append(an_event(), *more)
-    found = past.totals()
-    assert (found.bounce_rate, found.engagement_rate) == (bounce_rate, 100.0 - bounce_rate)
+    result = past.totals()
+    assert (result.bounce_rate, result.engagement_rate) == (bounce_rate, 100.0 - bounce_rate)
 
 
 def test_visit_duration_is_the_median_and_its_mean_stands_beside_it(past: Past) -> None:
     for visitor, end in (("ada", "09:01"), ("bob", "09:02"), ("cem", "09:27")):
         past.append(an_event(visitor=visitor, at="09:00"), an_event(visitor=visitor, at=end, event="page_leave"))
-    found = past.totals()
-    assert (found.visit_duration, found.means[Metric.VISIT_DURATION]) == (120.0, 600.0)
+    result = past.totals()
+    assert (result.visit_duration, result.means[Metric.VISIT_DURATION]) == (120.0, 600.0)
 
 
 def test_bots_stand_in_no_number_but_their_own(past: Past) -> None:
     past.append(an_event(), an_event(visitor="crawler", user_agent=GOOGLEBOT), an_event(None, user_agent=GOOGLEBOT))
-    found = past.totals()
-    assert (found.visitors, found.sessions, found.page_views, found.events, found.bots) == (1, 1, 1, 1, 2)
+    result = past.totals()
+    assert (result.visitors, result.sessions, result.page_views, result.events, result.bots) == (1, 1, 1, 1, 2)
 
 
 def test_several_days_of_a_cookieless_property_are_a_sum_of_daily_visitors_and_say_so(past: Past) -> None:

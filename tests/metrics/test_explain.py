@@ -32,8 +32,10 @@ def a_day(past: Past) -> None:
 
 def test_each_filter_reports_how_many_rows_it_leaves(past: Past) -> None:
     a_day(past)
-    found = explain(past.warehouse, past.query("period=today&filter=country:is:DE&filter=page:is:/a"), Metric.VISITORS)
-    assert found.steps == (
+    explanation = explain(
+        past.warehouse, past.query("period=today&filter=country:is:DE&filter=page:is:/a"), Metric.VISITORS
+    )
+    assert explanation.steps == (
         FunnelStep("All stored events", 7, 2),
         FunnelStep("From humans", 6, 2),
         FunnelStep("Country is DE", 3, 1),
@@ -47,27 +49,27 @@ def test_the_sql_shows_a_reader_no_private_values_of_a_goal(past: Past, metric: 
     past.append(an_event("ada", data={"plan": "secret-plan"}))
     assert ("secret-plan" in explain(past.warehouse, past.query(), metric).sql) is (Rows.SESSIONS in metric.spec.scope)
     past.data_access = NO_KEY
-    found = explain(past.warehouse, past.query(), metric)
-    assert "secret-plan" not in found.sql
-    assert found.value == explain(past.warehouse, replace(past.query(), data_access=EVERY_KEY), metric).value
+    explanation = explain(past.warehouse, past.query(), metric)
+    assert "secret-plan" not in explanation.sql
+    assert explanation.value == explain(past.warehouse, replace(past.query(), data_access=EVERY_KEY), metric).value
 
 
 def test_excluded_hits_are_counted_with_their_reason(past: Past) -> None:
     a_day(past)
-    found = explain(past.warehouse, past.query(), Metric.PAGE_VIEWS, rejected_counts={"hostname": 4})
-    assert [(each.reason, each.count) for each in found.left_out] == [
+    explanation = explain(past.warehouse, past.query(), Metric.PAGE_VIEWS, rejected_counts={"hostname": 4})
+    assert [(each.reason, each.count) for each in explanation.left_out] == [
         ("Bots", 1),
         ("Duplicate page views", 1),
         ("Without a visitor", 1),
         ("Rejected: hostname", 4),
     ]
-    assert all(isinstance(each, ExcludedHits) and each.explanation for each in found.left_out)
+    assert all(isinstance(each, ExcludedHits) and each.explanation for each in explanation.left_out)
 
 
 def test_the_period_is_explained_in_the_propertys_zone_and_in_utc(past: Past) -> None:
     past.timezone = "Asia/Kolkata"
-    found = dict(explain(past.warehouse, past.query("from=2026-11-02&to=2026-11-02"), Metric.EVENTS).window)
-    assert found == {
+    window = dict(explain(past.warehouse, past.query("from=2026-11-02&to=2026-11-02"), Metric.EVENTS).window)
+    assert window == {
         "From": "2026-11-02 00:00",
         "Until": "2026-11-03 00:00",
         "Time zone": "Asia/Kolkata",
@@ -79,19 +81,19 @@ def test_the_period_is_explained_in_the_propertys_zone_and_in_utc(past: Past) ->
 def test_the_sql_gives_the_number(past: Past, metric: Metric) -> None:
     a_day(past)
     query = past.query("period=today&filter=country:is:DE&filter=page:contains:/&filter=data.user_id:is_not:x'; --")
-    found = explain(past.warehouse, query, metric)
-    assert found.value == past.totals("period=today&filter=country:is:DE&filter=page:contains:/").value(metric)
+    explanation = explain(past.warehouse, query, metric)
+    assert explanation.value == past.totals("period=today&filter=country:is:DE&filter=page:contains:/").value(metric)
     rows = []
     with past.warehouse.read() as connection:
-        for statement in found.sql.split(";\n\n"):
+        for statement in explanation.sql.split(";\n\n"):
             rows.append(connection.execute(text(statement.replace(":", r"\:"))).one())
     if metric in {Metric.VISITORS, Metric.SESSIONS, Metric.PAGE_VIEWS, Metric.EVENTS}:
-        assert rows == [(found.value,)]
+        assert rows == [(explanation.value,)]
 
 
 @pytest.mark.parametrize(("minutes", "said"), [(45, "45 minutes"), (1, "1 minute"), (30, "30 minutes")])
-def test_the_definition_states_the_propertys_own_limits(past: Past, minutes: int, said: str) -> None:
+def test_the_definition_states_the_propertys_own_limits(past: Past, minutes: int, timeout_text: str) -> None:
     query = replace(past.query(), limits=Limits(session_timeout_min=minutes, engagement_threshold_s=20))
     sessions, bounces = (explain(past.warehouse, query, metric) for metric in (Metric.SESSIONS, Metric.BOUNCE_RATE))
-    assert sessions.definition == f"Visits. A visit ends after {said} of inactivity, or after 24 hours."
+    assert sessions.definition == f"Visits. A visit ends after {timeout_text} of inactivity, or after 24 hours."
     assert "under 20 s of engagement" in bounces.definition

@@ -37,8 +37,8 @@ def filters(draw: st.DrawFn) -> Filter:
 
 @UNHURRIED
 @given(filters())
-def test_a_filters_text_reads_back(wanted: Filter) -> None:
-    assert parse_filter(wanted.to_text()) == wanted
+def test_a_filters_text_reads_back(expected: Filter) -> None:
+    assert parse_filter(expected.to_text()) == expected
 
 
 def test_a_filter_is_split_at_the_first_two_colons() -> None:

@@ -17,8 +17,8 @@ from collector.event import Event
 from proprium.metrics.catalog.dimension_spec import Scope
 from proprium.metrics.results import Dimension, Metric
 from tests.metrics.conftest import Past, sum_of
-from tests.metrics.reference.asked import History
 from tests.metrics.reference.numbers import sessions_running_at
+from tests.metrics.reference.query_spec import History
 from tests.support.builders import CURL, GOOGLEBOT, IPHONE, an_event
 from tests.support.period_totals import period_totals
 
@@ -108,10 +108,10 @@ def test_a_dimension_of_which_a_visit_has_one_value_adds_up_to_the_visits(
 def test_visitors_are_no_more_than_sessions_and_those_that_run_over_the_start(
     past: Past, history: list[dict[str, Any]], zone: str, first: int, more: int
 ) -> None:
-    told = History(begin(past, history, zone))
+    reference = History(begin(past, history, zone))
     query = past.query(f"from=2026-10-{23 + first}&to=2026-10-{23 + first + more}", NOW)
-    found = period_totals(past.warehouse, query)
-    assert found.visitors <= found.sessions + len(sessions_running_at(told, query.period.start_utc))
+    result = period_totals(past.warehouse, query)
+    assert result.visitors <= result.sessions + len(sessions_running_at(reference, query.period.start_utc))
     whole = past.totals("from=2026-10-01&to=2026-10-31", NOW)
     assert whole.visitors <= whole.sessions <= whole.events
 
@@ -119,16 +119,16 @@ def test_visitors_are_no_more_than_sessions_and_those_that_run_over_the_start(
 @EXAMPLES
 @given(histories, st.sampled_from(["page:is:/b", "event:is:signup", "event:is:click"]))
 def test_a_filter_on_hits_finds_whole_sessions_with_a_matching_hit(
-    past: Past, history: list[dict[str, Any]], wanted: str
+    past: Past, history: list[dict[str, Any]], filter_text: str
 ) -> None:
-    told = History(begin(past, history, "UTC"))
-    name, _, value = wanted.split(":")
-    found = past.totals(f"from=2026-10-01&to=2026-10-31&filter={wanted}", NOW)
-    matching = [one for one in told.sessions if any(getattr(hit.sent, name) == value for hit in one.hits)]
-    assert found.sessions == len(matching)
+    reference = History(begin(past, history, "UTC"))
+    name, _, value = filter_text.split(":")
+    result = past.totals(f"from=2026-10-01&to=2026-10-31&filter={filter_text}", NOW)
+    matching = [one for one in reference.sessions if any(getattr(hit.sent, name) == value for hit in one.hits)]
+    assert result.sessions == len(matching)
     if matching:
-        assert found.bounce_rate == pytest.approx(100 * mean(one.is_bounce for one in matching))
-        assert found.means[Metric.VISIT_DURATION] == pytest.approx(mean(one.duration_s for one in matching))
+        assert result.bounce_rate == pytest.approx(100 * mean(one.is_bounce for one in matching))
+        assert result.means[Metric.VISIT_DURATION] == pytest.approx(mean(one.duration_s for one in matching))
 
 
 @EXAMPLES
@@ -136,10 +136,10 @@ def test_a_filter_on_hits_finds_whole_sessions_with_a_matching_hit(
 def test_device_place_and_source_of_a_session_are_of_the_hits_that_the_definitions_name(
     past: Past, history: list[dict[str, Any]], dimension: str
 ) -> None:
-    told = History(begin(past, history, "UTC"))
-    found = past.table(dimension, "from=2026-10-01&to=2026-10-31", NOW, metrics=[Metric.SESSIONS])
-    defined = Counter(session.told(dimension) for session in told.sessions)
-    assert {row.value: row.numbers[Metric.SESSIONS] for row in found.rows} == defined
+    reference = History(begin(past, history, "UTC"))
+    result = past.table(dimension, "from=2026-10-01&to=2026-10-31", NOW, metrics=[Metric.SESSIONS])
+    defined = Counter(session.value_of(dimension) for session in reference.sessions)
+    assert {row.value: row.numbers[Metric.SESSIONS] for row in result.rows} == defined
 
 
 @EXAMPLES

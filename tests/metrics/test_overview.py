@@ -14,9 +14,9 @@ from tests.support.builders import GOOGLEBOT, an_event, moment
 NOW = moment("12:30")
 
 
-def seen(past: Past, *numbers: int) -> list[PropertyOverview]:
-    found = overview(past.warehouse, [past.stored(number) for number in numbers], NOW)
-    return [found[past.stored(number)] for number in numbers]
+def overviews(past: Past, *numbers: int) -> list[PropertyOverview]:
+    result = overview(past.warehouse, [past.stored(number) for number in numbers], NOW)
+    return [result[past.stored(number)] for number in numbers]
 
 
 def test_live_visitors_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
@@ -41,7 +41,7 @@ def test_each_property_shows_its_last_day_and_all_that_ever_was(past: Past) -> N
         an_event("crawler", at="12:29", user_agent=GOOGLEBOT),
         an_event("eve", at="11:00", property=2),
     )
-    one, two, three = seen(past, 1, 2, 3)
+    one, two, three = overviews(past, 1, 2, 3)
     assert (one.live, one.visitors_24h, one.previous_24h) == (1, 2, 1)
     assert (one.events, one.page_views, one.sessions) == (5, 4, 5)
     assert one.last_event_at == datetime(2026, 11, 2, 12, 29, tzinfo=UTC)
@@ -52,7 +52,7 @@ def test_each_property_shows_its_last_day_and_all_that_ever_was(past: Past) -> N
 
 def test_a_property_is_quiet_after_a_week_without_an_event(past: Past) -> None:
     past.append(an_event(at="2026-10-20 10:00"), an_event(at="2026-10-30 10:00", property=2))
-    assert [each.is_quiet(NOW) for each in seen(past, 1, 2, 3)] == [True, False, True]
+    assert [each.is_quiet(NOW) for each in overviews(past, 1, 2, 3)] == [True, False, True]
 
 
 def test_no_property_has_no_overview(past: Past) -> None:

@@ -41,8 +41,8 @@ MOMENTS = st.datetimes(
 
 
 def days_of(key: str) -> tuple[str, str]:
-    found = preset_period(key, NOW, BERLIN, datetime(2025, 3, 4, 23, 30, tzinfo=UTC))
-    return found.first_day.isoformat(), found.last_day.isoformat()
+    period = preset_period(key, NOW, BERLIN, datetime(2025, 3, 4, 23, 30, tzinfo=UTC))
+    return period.first_day.isoformat(), period.last_day.isoformat()
 
 
 @pytest.mark.parametrize(
@@ -182,11 +182,11 @@ def test_only_intervals_that_can_be_drawn_are_offered() -> None:
 @UNHURRIED
 @given(st.sampled_from(KEYS), MOMENTS, st.sampled_from(ZONES))
 def test_every_preset_of_every_moment_holds_and_can_be_drawn(key: str, now: datetime, zone: str) -> None:
-    found = preset_period(key, now, ZoneInfo(zone), now - timedelta(days=400))
-    assert found.start_utc < found.end_utc
-    assert found.contains(now) or key == "yesterday"
-    assert default_interval(found) in intervals_for(found)
+    period = preset_period(key, now, ZoneInfo(zone), now - timedelta(days=400))
+    assert period.start_utc < period.end_utc
+    assert period.contains(now) or key == "yesterday"
+    assert default_interval(period) in intervals_for(period)
     for compare in Compare:
-        before = found.previous(now, compare)
-        assert before is None or before.start_utc < before.end_utc <= found.end_utc
-        assert before is None or compare is Compare.YEAR or before.end_utc <= found.start_utc
+        before = period.previous(now, compare)
+        assert before is None or before.start_utc < before.end_utc <= period.end_utc
+        assert before is None or compare is Compare.YEAR or before.end_utc <= period.start_utc

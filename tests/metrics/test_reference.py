@@ -27,9 +27,9 @@ from proprium.warehouse import schema
 from tests.metrics import reference
 from tests.metrics.agreement import differences, of_table, of_tiles, query_of
 from tests.metrics.histories import Story, stories
-from tests.metrics.reference.asked import History
 from tests.metrics.reference.hits import Rules
 from tests.metrics.reference.numbers import live as reference_live
+from tests.metrics.reference.query_spec import History
 from tests.support.warehouse_fixture import FilledWarehouse
 
 QUICK, MANY = 6, 255  # histories of each kind
@@ -51,17 +51,17 @@ def ground(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def tell(ground: FilledWarehouse, story: Story) -> Property:
     """Plays the story's events into a new property, in their order and batches."""
-    made = create_property(ground.database, "Story", None)
-    _forget_all_but(ground, (made.number or 0) - 1)
+    property_ = create_property(ground.database, "Story", None)
+    _forget_all_but(ground, (property_.number or 0) - 1)
     if not story.rules_come_last and story.rules != Rules():
-        _set_rules(ground, made.id, story)
-    events = [replace(event, property=made.number or 0) for event in story.events]
+        _set_rules(ground, property_.id, story)
+    events = [replace(event, property=property_.number or 0) for event in story.events]
     for start in range(0, len(events), story.batch):
         ground.append(events[start : start + story.batch])
     if story.rules_come_last and story.rules != Rules():
-        _set_rules(ground, made.id, story)
+        _set_rules(ground, property_.id, story)
         ground.projector.catch_up()
-    return find_any(ground.database, made.id)
+    return find_any(ground.database, property_.id)
 
 
 def _forget_all_but(ground: FilledWarehouse, number: int) -> None:
@@ -77,25 +77,25 @@ def _set_rules(ground: FilledWarehouse, property_id: UUID, story: Story) -> None
 
 
 def check_cards(ground: FilledWarehouse, story: Story) -> None:
-    made, history = tell(ground, story), History(story.events, story.rules)
-    for asked in story.asked:
-        board = dashboard(ground.warehouse, query_of(made, asked), dimensions=())
-        assert differences(board, history, asked) == []
+    property_, history = tell(ground, story), History(story.events, story.rules)
+    for spec in story.specs:
+        board = dashboard(ground.warehouse, query_of(property_, spec), dimensions=())
+        assert differences(board, history, spec) == []
     latest = max(event.created_at for event in story.events) + timedelta(minutes=1)
     expected = LiveVisitors(reference_live(history, latest, 5), reference_live(history, latest, 30))
-    assert live_visitors(ground.warehouse, made.number or 0, latest) == expected
+    assert live_visitors(ground.warehouse, property_.number or 0, latest) == expected
 
 
 def check_tables(ground: FilledWarehouse, story: Story) -> None:
     """All numbers of one dimension, and the tiles of a third of them."""
-    made, history = tell(ground, story), History(story.events, story.rules)
-    for asked in story.asked:
-        query = query_of(made, asked)
-        assert of_table(breakdown_table(ground.warehouse, query, story.dimension, limit=1000), history, asked) == []
+    property_, history = tell(ground, story), History(story.events, story.rules)
+    for spec in story.specs:
+        query = query_of(property_, spec)
+        assert of_table(breakdown_table(ground.warehouse, query, story.dimension, limit=1000), history, spec) == []
         with ground.warehouse.read() as connection:
             totals = query_totals(connection, query)[WHOLE_PERIOD]
             tiles = top_lists(connection, query, totals, tuple(Dimension)[story.tiles :: 3])
-        assert of_tiles(tiles, history, asked) == []
+        assert of_tiles(tiles, history, spec) == []
 
 
 @pytest.mark.parametrize("is_shuffled", [False, True], ids=["in order", "in any order"])

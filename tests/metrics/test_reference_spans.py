@@ -15,7 +15,7 @@ from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Series
 from tests.metrics.questions import PERIODS
-from tests.metrics.reference.asked import Asked
+from tests.metrics.reference.query_spec import QuerySpec
 from tests.metrics.reference.spans import Span, buckets_of, first_moment, whole
 
 ZONES = (
@@ -29,13 +29,13 @@ days = st.dates(date(2024, 1, 2), date(2028, 12, 1))
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> Asked:
+def questions(draw: st.DrawFn) -> QuerySpec:
     first = draw(days)
     dates = draw(st.sampled_from([None, None, (first, first + timedelta(days=draw(st.integers(0, 40))))]))
     period = draw(st.sampled_from(PERIODS))
     is_short = dates is not None or period in {"today", "yesterday", "24h", "7d", "14d", "28d"}
     now = draw(nows)
-    return Asked(
+    return QuerySpec(
         now=now,
         zone=ZoneInfo(draw(st.sampled_from(ZONES))),
         period="custom" if dates else period,
@@ -45,26 +45,28 @@ def questions(draw: st.DrawFn) -> Asked:
     )
 
 
-def check(asked: Asked) -> None:
-    query = query_from(asked.address, PropertyFacts(UUID(int=1), 1, asked.zone.key, data_access=EVERY_KEY), asked.now)
-    assert Span(query.period.start_utc, query.period.end_utc) == asked.span
+def check(spec: QuerySpec) -> None:
+    query = query_from(spec.address, PropertyFacts(UUID(int=1), 1, spec.zone.key, data_access=EVERY_KEY), spec.now)
+    assert Span(query.period.start_utc, query.period.end_utc) == spec.span
     before = query.comparison_query()
-    assert (before and Span(before.period.start_utc, before.period.end_utc)) == asked.compared
-    found = calendar_buckets(query.period, query.interval, asked.now)
-    expected = buckets_of(asked.span, asked.interval, asked.zone, asked.now)
-    assert tuple(start.astimezone(UTC) for start in found.starts) == expected.starts
-    assert found.is_running == expected.is_running
-    series = Series(found.starts, (0,) * len(found.starts), found.is_running, found.is_start_cut, found.is_end_cut)
-    assert tuple(map(series.is_partial, range(len(found.starts)))) == expected.are_partial
+    assert (before and Span(before.period.start_utc, before.period.end_utc)) == spec.compared
+    buckets = calendar_buckets(query.period, query.interval, spec.now)
+    expected = buckets_of(spec.span, spec.interval, spec.zone, spec.now)
+    assert tuple(start.astimezone(UTC) for start in buckets.starts) == expected.starts
+    assert buckets.is_running == expected.is_running
+    series = Series(
+        buckets.starts, (0,) * len(buckets.starts), buckets.is_running, buckets.is_start_cut, buckets.is_end_cut
+    )
+    assert tuple(map(series.is_partial, range(len(buckets.starts)))) == expected.are_partial
     widened = whole_buckets(query.period, query.interval)
-    assert Span(widened.start_utc, widened.end_utc) == whole(asked.span, asked.interval, asked.zone)
+    assert Span(widened.start_utc, widened.end_utc) == whole(spec.span, spec.interval, spec.zone)
 
 
 def test_periods_and_buckets_are_those_of_a_clock_in_the_zone(fuzz: bool) -> None:
     @settings(max_examples=5_000 if fuzz else 150, derandomize=not fuzz, deadline=None)
     @given(questions())
-    def holds(asked: Asked) -> None:
-        check(asked)
+    def holds(spec: QuerySpec) -> None:
+        check(spec)
 
     holds()
 
@@ -82,7 +84,7 @@ def test_periods_and_buckets_are_those_of_a_clock_in_the_zone(fuzz: bool) -> Non
     ],
 )
 def test_a_day_of_a_clock_change_has_fewer_or_more_hours(zone: str, day: date, hours: float) -> None:
-    asked = Asked(datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo(zone), "custom", (day, day), interval="hour")
-    assert (asked.span.end - asked.span.start) / timedelta(hours=1) == hours
-    assert first_moment(day, asked.zone) == asked.span.start
-    check(asked)
+    spec = QuerySpec(datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo(zone), "custom", (day, day), interval="hour")
+    assert (spec.span.end - spec.span.start) / timedelta(hours=1) == hours
+    assert first_moment(day, spec.zone) == spec.span.start
+    check(spec)

@@ -13,7 +13,7 @@ from proprium.metrics.dashboard import dashboard
 from proprium.metrics.query.filters import parse_filters
 from proprium.metrics.query.goals import parse_goal
 from tests.metrics.agreement import differences, of_tile, query_of
-from tests.metrics.reference.asked import Asked, History
+from tests.metrics.reference.query_spec import History, QuerySpec
 from tests.metrics.reference.tiles import tile
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -34,8 +34,8 @@ LONG = [
 ]
 
 
-def question(period: str, interval: str, filters: list[str], zone: ZoneInfo) -> Asked:
-    return Asked(
+def question(period: str, interval: str, filters: list[str], zone: ZoneInfo) -> QuerySpec:
+    return QuerySpec(
         now=UNTIL - timedelta(hours=2, minutes=11),
         zone=zone,
         period=period,
@@ -56,10 +56,10 @@ def fill(warehouse: FilledWarehouse, days: int, count: int) -> list[Event]:
 
 
 def test_the_demo_counts_to_what_the_definitions_say(warehouse: FilledWarehouse, fuzz: bool) -> None:
-    told = History(fill(warehouse, *(YEAR if fuzz else STRETCH)))
-    for asked in [*SHORT, *(LONG if fuzz else [])]:
-        one = question(*asked)
+    history = History(fill(warehouse, *(YEAR if fuzz else STRETCH)))
+    for spec in [*SHORT, *(LONG if fuzz else [])]:
+        one = question(*spec)
         query = query_of(warehouse.property, one)
-        assert differences(dashboard(warehouse.warehouse, query), told, one) == []
-        found = breakdown(warehouse.warehouse, query, "data.plan")
-        assert of_tile(found, tile(told, one, one.span, "data.plan")) == []
+        assert differences(dashboard(warehouse.warehouse, query), history, one) == []
+        table = breakdown(warehouse.warehouse, query, "data.plan")
+        assert of_tile(table, tile(history, one, one.span, "data.plan")) == []

@@ -94,8 +94,8 @@ def test_a_view_without_a_page_may_be_the_last(past: Past) -> None:
 
 def test_the_bounce_rate_is_the_share_of_bounces_and_engagement_the_rest(past: Past) -> None:
     past.append(*(an_event(name) for name in ("ada", "bob", "cem", "dee")), an_event("dee", at="09:01", page="/b"))
-    found = past.totals()
-    assert (found.bounce_rate, found.engagement_rate) == (75.0, 25.0)
+    totals = past.totals()
+    assert (totals.bounce_rate, totals.engagement_rate) == (75.0, 25.0)
 
 
 @pytest.mark.parametrize(("engaged_ms", "bounce_rate"), [(9_999, 100.0), (10_000, 0.0)])

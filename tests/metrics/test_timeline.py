@@ -211,9 +211,9 @@ ZONES = st.sampled_from(
 def test_buckets_cover_the_period_without_a_gap(zone: str, first: date, days: int) -> None:
     period = custom_period(first, first + timedelta(days=days - 1), ZoneInfo(zone))
     for interval in (Interval.HOUR, Interval.DAY, Interval.WEEK, Interval.MONTH):
-        found = calendar_buckets(period, interval, datetime(2050, 1, 1, tzinfo=UTC))
-        starts = [start.astimezone(UTC) for start in found.starts]
+        buckets = calendar_buckets(period, interval, datetime(2050, 1, 1, tzinfo=UTC))
+        starts = [start.astimezone(UTC) for start in buckets.starts]
         assert starts == sorted(set(starts))
-        assert list(found.keys) == sorted(set(found.keys))
+        assert list(buckets.keys) == sorted(set(buckets.keys))
         assert starts[0] <= period.start_utc < [*starts[1:], period.end_utc][0]
         assert starts[-1] < period.end_utc

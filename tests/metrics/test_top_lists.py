@@ -34,9 +34,9 @@ def test_visitors_are_counted_once_a_row(past: Past) -> None:
 
 def test_rows_have_their_share_of_all(past: Past) -> None:
     past.append(*(an_event(f"v{i}", page="/a" if i else "/b") for i in range(4)))
-    found = past.breakdown(Dimension.PAGE, limit=1)
-    assert found.rows == (BreakdownRow("/a", "/a", 3, 75.0),)
-    assert (found.total, found.distinct, found.count_title) == (4, 2, "Page views")
+    lists = past.breakdown(Dimension.PAGE, limit=1)
+    assert lists.rows == (BreakdownRow("/a", "/a", 3, 75.0),)
+    assert (lists.total, lists.distinct, lists.count_title) == (4, 2, "Page views")
 
 
 def test_missing_values_have_a_label(past: Past) -> None:
@@ -48,9 +48,9 @@ def test_missing_values_have_a_label(past: Past) -> None:
 
 def test_campaigns_list_only_what_was_tagged(past: Past) -> None:
     past.append(an_event("ada"), an_event("bob", utm_source="mail", utm_medium="email"))
-    found = past.breakdown(Dimension.UTM_SOURCE)
-    assert [(row.label, row.share_percent) for row in found.rows] == [("mail", 50.0)]  # of all visitors
-    assert (found.total, past.dashboard().breakdowns[Dimension.UTM_SOURCE].total) == (2, 2)
+    lists = past.breakdown(Dimension.UTM_SOURCE)
+    assert [(row.label, row.share_percent) for row in lists.rows] == [("mail", 50.0)]  # of all visitors
+    assert (lists.total, past.dashboard().breakdowns[Dimension.UTM_SOURCE].total) == (2, 2)
 
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -104,11 +104,11 @@ def test_custom_events_are_listed_without_the_built_in_ones(past: Past) -> None:
 
 def test_the_values_of_a_custom_key_are_listed(past: Past) -> None:
     past.append(*(an_event(event="signup", data={"plan": plan}) for plan in ("pro", "pro", "free")), an_event())
-    found = past.breakdown("data.plan")
-    assert [(row.label, row.count) for row in found.rows] == [("pro", 2), ("free", 1)]
-    assert [row.share_percent for row in found.rows] == [50.0, 25.0]  # of all events
+    lists = past.breakdown("data.plan")
+    assert [(row.label, row.count) for row in lists.rows] == [("pro", 2), ("free", 1)]
+    assert [row.share_percent for row in lists.rows] == [50.0, 25.0]  # of all events
     assert past.breakdown("data.plan", "period=today&filter=event:is:signup").total == 3
-    assert (found.dimension, found.count_text(3)) == ("data.plan", "3 events")
+    assert (lists.dimension, lists.count_text(3)) == ("data.plan", "3 events")
 
 
 def test_keys_that_storage_keeps_in_columns_are_listed_and_filtered_like_any_other(past: Past) -> None:
@@ -138,8 +138,8 @@ def test_a_long_list_is_paged_and_searched(past: Past) -> None:
     past.append(*(an_event(f"v{i}", page=f"/page/{i:02}") for i in range(25)))
     page = past.breakdown(Dimension.PAGE, limit=10, offset=20)
     assert ([row.label for row in page.rows], page.distinct) == ([f"/page/{i}" for i in range(20, 25)], 25)
-    found = past.breakdown(Dimension.PAGE, search="PAGE/1")
-    assert (len(found.rows), found.distinct, found.total) == (10, 10, 25)
+    lists = past.breakdown(Dimension.PAGE, search="PAGE/1")
+    assert (len(lists.rows), lists.distinct, lists.total) == (10, 10, 25)
     beyond = past.breakdown(Dimension.PAGE, offset=99)
     assert (beyond.rows, beyond.distinct, beyond.total) == ((), 25, 25)
 

@@ -29,12 +29,12 @@ FACTS = PropertyFacts(
 )
 
 
-def asked(text: str) -> Query:
+def pairs(text: str) -> Query:
     return query_from(QueryParams(text), FACTS, NOW)
 
 
 def test_an_empty_address_is_28_days_by_day_compared_with_the_28_before() -> None:
-    query = asked("")
+    query = pairs("")
     assert (query.period.key, query.interval, query.compare, query.filters) == (
         "28d",
         Interval.DAY,
@@ -46,16 +46,16 @@ def test_an_empty_address_is_28_days_by_day_compared_with_the_28_before() -> Non
 
 
 def test_two_dates_ask_for_whole_days_both_included() -> None:
-    query = asked("from=2026-01-01&to=2026-01-31")
+    query = pairs("from=2026-01-01&to=2026-01-31")
     assert (query.period.first_day, query.period.last_day) == (date(2026, 1, 1), date(2026, 1, 31))
 
 
 def test_a_start_alone_runs_until_today() -> None:
-    assert asked("from=2026-11-01").period.last_day == date(2026, 11, 23)
+    assert pairs("from=2026-11-01").period.last_day == date(2026, 11, 23)
 
 
 def test_filters_compare_interval_and_the_open_country_are_read() -> None:
-    query = asked("period=90d&compare=year&interval=week&map=de&filter=country:is:DE&filter=page%3Acontains%3A%2Fdocs")
+    query = pairs("period=90d&compare=year&interval=week&map=de&filter=country:is:DE&filter=page%3Acontains%3A%2Fdocs")
     assert (query.period.key, query.compare, query.interval, query.open_country) == (
         "90d",
         Compare.YEAR,
@@ -66,40 +66,40 @@ def test_filters_compare_interval_and_the_open_country_are_read() -> None:
 
 
 def test_another_time_zone_stays_in_the_address() -> None:
-    query = asked("timezone=Asia/Kolkata")
+    query = pairs("timezone=Asia/Kolkata")
     assert query.period.start.utcoffset() == NOW.astimezone(ZoneInfo("Asia/Kolkata")).utcoffset()
     assert query_to_params(query) == [("timezone", "Asia/Kolkata")]
 
 
 def test_a_plain_dict_and_pairs_are_understood_as_well() -> None:
-    wanted = asked("period=7d&filter=page:is:/")
-    assert query_from({"period": "7d", "filter": ["page:is:/"]}, FACTS, NOW) == wanted
-    assert query_from([("period", "7d"), ("filter", "page:is:/")], FACTS, NOW) == wanted
+    expected = pairs("period=7d&filter=page:is:/")
+    assert query_from({"period": "7d", "filter": ["page:is:/"]}, FACTS, NOW) == expected
+    assert query_from([("period", "7d"), ("filter", "page:is:/")], FACTS, NOW) == expected
 
 
 def test_unknown_parameters_are_ignored() -> None:
-    assert asked("report=md&tab=entry&utm_source=mail") == asked("")
+    assert pairs("report=md&tab=entry&utm_source=mail") == pairs("")
 
 
 @pytest.mark.parametrize(
     ("days", "key"), [("7", "7d"), ("14", "14d"), ("28", "28d"), ("365", "12mo"), ("custom", "28d")]
 )
 def test_the_seeds_ranges_still_work(days: str, key: str) -> None:
-    assert asked(f"date_range={days}").period.key == key
+    assert pairs(f"date_range={days}").period.key == key
 
 
 def test_the_seeds_dates_win_over_its_range() -> None:
-    period = asked("date_start=2026-10-01&date_end=2026-10-28&date_range=28").period
+    period = pairs("date_start=2026-10-01&date_end=2026-10-28&date_range=28").period
     assert period.dates == "1 – 28 Oct 2026"
 
 
 def test_a_range_that_is_no_preset_counts_back_from_today() -> None:
-    assert asked("date_range=180").period.day_count == 180
+    assert pairs("date_range=180").period.day_count == 180
 
 
 @pytest.mark.parametrize("url", ["/pricing", "https://example.com/pricing?plan=pro#top"])
 def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
-    assert asked(urlencode({"filter_url": url})).filters == (Filter("page", Operator.IS, ("/pricing",)),)
+    assert pairs(urlencode({"filter_url": url})).filters == (Filter("page", Operator.IS, ("/pricing",)),)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_seeds_page_filter_becomes_a_filter_on_the_page(url: str) -> None:
 )
 def test_invalid_parameters_are_rejected_with_the_value_and_the_way_out(text: str, message: str) -> None:
     with pytest.raises(BadQuery, match=message):
-        asked(text)
+        pairs(text)
 
 
 @UNHURRIED

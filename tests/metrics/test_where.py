@@ -19,9 +19,9 @@ def test_a_page_filter_counts_the_sessions_that_saw_it_and_judges_the_whole_visi
         an_event("ada", at="09:10", page="/pricing"),
         an_event("bob", at="09:00", page="/"),
     )
-    found = past.totals("period=today&filter=page:is:/pricing")
-    assert (found.visitors, found.page_views, found.sessions) == (1, 1, 1)
-    assert (found.bounce_rate, found.visit_duration) == (0.0, 600.0)
+    result = past.totals("period=today&filter=page:is:/pricing")
+    assert (result.visitors, result.page_views, result.sessions) == (1, 1, 1)
+    assert (result.bounce_rate, result.visit_duration) == (0.0, 600.0)
 
 
 def test_a_visit_from_before_the_period_counts_when_its_matching_hit_is_inside(past: Past) -> None:
@@ -61,8 +61,8 @@ def test_filters_of_both_kinds_work_together(past: Past) -> None:
         an_event("bob", page="/a"),
         an_event("cem", page="/b", user_agent=IPHONE),
     )
-    found = past.totals("period=today&filter=page:is:/a&filter=device:is:Mobile")
-    assert (found.visitors, found.sessions) == (1, 1)
+    result = past.totals("period=today&filter=page:is:/a&filter=device:is:Mobile")
+    assert (result.visitors, result.sessions) == (1, 1)
 
 
 PAGES = ("/docs/a", "/docs/b", "/100%_off", "/100x-off", "/Über")
@@ -84,10 +84,10 @@ PAGES = ("/docs/a", "/docs/b", "/100%_off", "/100x-off", "/Über")
         ("page:is:/' OR 1=1 --", set()),
     ],
 )
-def test_every_operator_selects_what_it_says(past: Past, wanted: str, pages: set[str | None]) -> None:
+def test_every_operator_selects_what_it_says(past: Past, expected: str, pages: set[str | None]) -> None:
     past.append(*(an_event(f"v{page}", page=page) for page in (*PAGES, None)))
-    found = past.breakdown(Dimension.PAGE, f"period=today&filter={wanted}")
-    assert {row.value for row in found.rows} == pages
+    result = past.breakdown(Dimension.PAGE, f"period=today&filter={expected}")
+    assert {row.value for row in result.rows} == pages
 
 
 def test_any_key_of_the_data_can_be_filtered_on(past: Past) -> None:
@@ -96,8 +96,8 @@ def test_any_key_of_the_data_can_be_filtered_on(past: Past) -> None:
         an_event("bob", event="signup", data={"plan": "free", "ok": True}),
         an_event("cem"),
     )
-    for wanted in ("data.plan:is:pro", "data.seats:is:3", 'data.a.b/c~"d:is:odd', "data.nested:is_set"):
-        assert past.totals(f"period=today&filter={wanted}").visitors == 1, wanted
+    for expected in ("data.plan:is:pro", "data.seats:is:3", 'data.a.b/c~"d:is:odd', "data.nested:is_set"):
+        assert past.totals(f"period=today&filter={expected}").visitors == 1, expected
     assert past.totals("period=today&filter=data.ok:is:true").visitors == 1
     assert past.totals("period=today&filter=data.plan:is:").visitors == 1
     assert past.totals("period=today&filter=data.plan:is_not:pro").visitors == 2
@@ -112,8 +112,8 @@ def test_a_known_data_key_is_filtered_by_its_column(past: Past) -> None:
 
 def test_an_event_filter_leaves_that_event_and_its_visits(past: Past) -> None:
     past.append(an_event("ada"), an_event("ada", event="signup", at="09:05"), an_event("bob"))
-    found = past.totals("period=today&filter=event:is:signup")
-    assert (found.visitors, found.sessions, found.events, found.page_views) == (1, 1, 1, 0)
+    result = past.totals("period=today&filter=event:is:signup")
+    assert (result.visitors, result.sessions, result.events, result.page_views) == (1, 1, 1, 0)
 
 
 BOT_FILTERS = {
@@ -223,9 +223,9 @@ def test_a_row_of_pages_has_no_more_visitors_than_views(past: Past, dimension: D
 
 def test_a_query_for_bots_counts_bots_only(past: Past) -> None:
     past.append(an_event(), an_event(None, page="/a", user_agent=GOOGLEBOT))
-    found = past.dashboard("period=today&audience=bots")
-    assert (found.totals.events, found.totals.bots, found.totals.sessions, found.rows_read) == (1, 1, 0, 1)
-    assert found.breakdowns[Dimension.BROWSER].rows == ()
+    result = past.dashboard("period=today&audience=bots")
+    assert (result.totals.events, result.totals.bots, result.totals.sessions, result.rows_read) == (1, 1, 0, 1)
+    assert result.breakdowns[Dimension.BROWSER].rows == ()
 
 
 def test_fifty_filters_at_once_are_answered(past: Past) -> None:

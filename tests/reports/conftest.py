@@ -14,6 +14,6 @@ from proprium.reports import chromium
 def browser() -> str:
     """A real Chromium; tests that print are skipped, with a reason, where there is none."""
     for name in (os.environ.get("PROPRIUM_CHROMIUM", ""), *chromium.PROGRAM_NAMES):
-        if name and (found := shutil.which(name)):
-            return found
+        if name and (path := shutil.which(name)):
+            return path
     pytest.skip("No Chromium here: apt install chromium")

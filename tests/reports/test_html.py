@@ -21,9 +21,9 @@ def shown(page: str) -> str:
 
 
 def figures(page: str) -> dict[str, object]:
-    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
-    assert found
-    return dict(json.loads(found.group(1)))
+    match = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
+    assert match
+    return dict(json.loads(match.group(1)))
 
 
 def test_the_head_tells_what_the_numbers_are_of() -> None:
@@ -121,12 +121,12 @@ def test_the_name_of_the_file_is_safe_everywhere() -> None:
 
 def test_goals_and_the_week_are_on_the_page() -> None:
     goals = {"Signed up <b>": 140, "Read the docs": 0}
-    found = a_dashboard(
+    board = a_dashboard(
         totals=replace(TOTALS, goals=goals),
         previous=replace(PREVIOUS, goals={"Signed up <b>": 100, "Read the docs": 0}),
         values={Dimension.WEEKDAY_HOUR: ("1-09", "7-23")},
     )
-    page = html(found, ReportOptions("acme.dev"), ATLAS)
+    page = html(board, ReportOptions("acme.dev"), ATLAS)
     text = shown(page)
     assert "Signed up &lt;b&gt; 140 1.0% +40.0%" in text
     assert "Read the docs 0 0.0% –" in text

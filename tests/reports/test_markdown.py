@@ -24,8 +24,8 @@ def test_it_says_what_the_pdf_says() -> None:
 
 
 def test_goals_are_a_table() -> None:
-    found = a_dashboard(totals=replace(TOTALS, goals={"A | B": 140}), previous=replace(PREVIOUS, goals={"A | B": 100}))
-    assert "| A \\| B | 140 | 1.0% | +40.0% |" in markdown(found, ReportOptions("acme.dev"), ATLAS)
+    board = a_dashboard(totals=replace(TOTALS, goals={"A | B": 140}), previous=replace(PREVIOUS, goals={"A | B": 100}))
+    assert "| A \\| B | 140 | 1.0% | +40.0% |" in markdown(board, ReportOptions("acme.dev"), ATLAS)
 
 
 def test_its_tables_are_tables() -> None:

@@ -120,10 +120,10 @@ async def test_nothing_is_left_in_the_temporary_folder(monkeypatch: pytest.Monke
 
 async def test_the_browser_learns_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PROPRIUM_SMTP_URL", "smtp://user:hunter2@mail.example")
-    seen = tmp_path / "environment"
+    environment_file = tmp_path / "environment"
     with pytest.raises(PrintFailed):
-        await print_html("<p>", a_browser(tmp_path, f"env > {seen}"))
-    assert "hunter2" not in seen.read_text()
+        await print_html("<p>", a_browser(tmp_path, f"env > {environment_file}"))
+    assert "hunter2" not in environment_file.read_text()
 
 
 def test_the_sandbox_is_left_off_only_for_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

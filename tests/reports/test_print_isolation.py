@@ -101,9 +101,9 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.close()
+    listener = Listener()
+    yield listener
+    listener.close()
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *switches: str) -> None:
@@ -141,13 +141,13 @@ async def test_the_listener_notices_a_page_that_is_free_to_connect(
     without(monkeypatch, *NO_RESOLVER, *NO_PROXY, *NO_UDP)
     open_profile(monkeypatch)
     await printed(listener.page(ELEMENTS, SCRIPT), browser)
-    seen = b"\n".join(listener.arrived)
+    requests = b"\n".join(listener.arrived)
     for path in (
         b"style", b"prefetch", b"preload", b"font", b"background", b"prerender", b"image", b"frame", b"object",
         b"embed", b"script", b"fetch", b"socket", b"events", b"beacon", b"xhr", b"module",
     ):  # fmt: skip
-        assert b"/" + path + b" " in seen
-    assert b"a datagram" in seen
+        assert b"/" + path + b" " in requests
+    assert b"a datagram" in requests
 
 
 @needs_poppler
@@ -257,17 +257,17 @@ def a_picture(width: int, height: int) -> bytes:
 async def test_what_lies_in_the_temporary_folder_is_for_this_user_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    scratch, seen = tmp_path / "tmp", tmp_path / "seen"
+    scratch, log = tmp_path / "tmp", tmp_path / "seen"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     fake = tmp_path / "chromium"
     fake.write_text(
-        f'#!/bin/sh\ncd "$HOME"\ntouch made-by-chromium\nfind {scratch} -mindepth 1 -printf "%m %y %P\\n" > {seen}\n'
+        f'#!/bin/sh\ncd "$HOME"\ntouch made-by-chromium\nfind {scratch} -mindepth 1 -printf "%m %y %P\\n" > {log}\n'
     )
     fake.chmod(0o755)
     with pytest.raises(chromium.PrintFailed):
         await print_html("<p>", str(fake), timeout_s=DEADLINE_S)
-    modes = {line.split()[2].rpartition("/")[2]: line.split()[0] for line in seen.read_text().splitlines()}
+    modes = {line.split()[2].rpartition("/")[2]: line.split()[0] for line in log.read_text().splitlines()}
     assert {modes[name] for name in ("report.html", "Preferences", "made-by-chromium")} == {"600"}
-    assert {line.split()[0] for line in seen.read_text().splitlines() if line.split()[1] == "d"} == {"700"}
+    assert {line.split()[0] for line in log.read_text().splitlines() if line.split()[1] == "d"} == {"700"}
     assert list(scratch.iterdir()) == []

@@ -47,13 +47,13 @@ def test_the_hits_of_bots_are_no_events_by_name() -> None:
 
 def test_json_tells_what_was_asked_beside_the_rows() -> None:
     query = a_query().with_filters(Filter("country", Operator.IS, ("DE",)))
-    told = json_format.loads(
+    document = json_format.loads(
         to_json(a_table((None, "Direct / none"), dimension="referrer"), query, lambda _, value: value)
     )
-    assert told["filters"] == ["country:is:DE"]
-    assert told["period"]["timezone"] == "Europe/Berlin"
-    assert (told["total"], told["matching_total"]) == (2_468, 1_234)
-    assert told["rows"] == [
+    assert document["filters"] == ["country:is:DE"]
+    assert document["period"]["timezone"] == "Europe/Berlin"
+    assert (document["total"], document["matching_total"]) == (2_468, 1_234)
+    assert document["rows"] == [
         {
             "value": None,
             "label": "Direct / none",

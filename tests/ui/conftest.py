@@ -112,10 +112,10 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         os.environ["NICEGUI_USER_SIMULATION"] = "true"
         app = FastAPI()
         mount(app, services)
-        made = Site(with_page_middleware(app, services.settings), services, warehouse)
-        _empty(made)
+        new_site = Site(with_page_middleware(app, services.settings), services, warehouse)
+        _empty(new_site)
         async with app.router.lifespan_context(app):
-            yield made
+            yield new_site
         os.environ.pop("NICEGUI_USER_SIMULATION", None)
         ui.navigate, ui.notify, ui.download = Navigate(), notify, download
         Client.page_routes.clear()  # NiceGUI would unload the modules of these pages, and all that they import
@@ -127,9 +127,9 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def _empty(site: Site) -> None:
-    for found in service.visible_properties(site.services.database, OWNER):
-        if not found.is_protected:
-            service.delete_property(site.services.database, found.id)
+    for property_ in service.visible_properties(site.services.database, OWNER):
+        if not property_.is_protected:
+            service.delete_property(site.services.database, property_.id)
     with site.services.database.write_transaction() as session_:
         session_.execute(delete(User))
         for decided in (

@@ -183,7 +183,7 @@ def _whole(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
     files.include_router(
         http_routes.reports(services.database, ReportRenderer(services.warehouse, atlas, queue=unlimited), user_of)
     )
-    made = api_app.build(
+    api = api_app.build(
         services.database,
         doors.collector,
         services.warehouse,
@@ -192,7 +192,7 @@ def _whole(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
         user_of=user_of,
         reads_per_minute=10**6,
     )
-    files.mount(api_app.PREFIX, made)
+    files.mount(api_app.PREFIX, api)
     problems.install(files)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -234,7 +234,7 @@ def text_of(answer: httpx.Response) -> str:
 def leaks(text: str) -> list[str]:
     """The surroundings of each canary in it; those of what was asked are not a leak."""
     plain = re.sub(r"data\.canary_key", "", text)
-    return [plain[max(0, found.start() - 60) : found.end() + 40] for found in re.finditer(CANARY, plain, re.IGNORECASE)]
+    return [plain[max(0, match.start() - 60) : match.end() + 40] for match in re.finditer(CANARY, plain, re.IGNORECASE)]
 
 
 def packed(message: Any) -> str:

@@ -77,12 +77,12 @@ def violations(page: Page, *, is_popup_open: bool = False) -> list[Any]:
     """
     page.wait_for_timeout(SETTLED_MS)
     page.evaluate(AXE.read_text("utf-8"))
-    found = list(page.evaluate(RUN % f"{{rules: {{region: {{enabled: {str(not is_popup_open).lower()}}}}}}}"))
+    violations = list(page.evaluate(RUN % f"{{rules: {{region: {{enabled: {str(not is_popup_open).lower()}}}}}}}"))
     page.evaluate("propriumTheme.choose('dark')")
     page.wait_for_timeout(SETTLED_MS)
-    found += page.evaluate(RUN % "{runOnly: ['color-contrast']}")
+    violations += page.evaluate(RUN % "{runOnly: ['color-contrast']}")
     page.evaluate("propriumTheme.choose('light')")
-    return found
+    return violations
 
 
 def opened(page: Page, server: Server, path: str) -> Page:

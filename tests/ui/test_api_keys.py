@@ -31,9 +31,9 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     [key] = api_keys.list_keys(database, ada.id)
     assert (key.name, key.property_id, key.may_write) == ("shop", mine.id, True)
     [shown] = [one.text for one in browser.find(content="proprium_").elements]  # type: ignore[attr-defined]
-    found = api_keys.find(database, shown)
-    assert found is not None
-    assert found.id == key.id
+    key = api_keys.find(database, shown)
+    assert key is not None
+    assert key.id == key.id
     await browser.open("/account")
     await browser.should_see("shop")
     await browser.should_not_see(shown)

@@ -187,10 +187,10 @@ def test_a_card_switches_the_chart_and_a_bucket_opens_its_day(page: Page, server
 def test_a_tile_opens_its_whole_list_and_a_row_of_it_filters(page: Page, server: Server) -> None:
     shown(page, server)
     page.get_by_label("Places: show all").click()
-    found = page.get_by_role("dialog")
-    found.get_by_label("Search this table").fill("germ")
-    expect(found.get_by_text("United States")).to_be_hidden()
-    found.get_by_text("Germany").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Search this table").fill("germ")
+    expect(dialog.get_by_text("United States")).to_be_hidden()
+    dialog.get_by_text("Germany").click()
     expect(page.get_by_text("Country is Germany")).to_be_visible()
 
 
@@ -268,8 +268,8 @@ def test_a_wrong_address_gets_a_message_and_a_way_out(page: Page, server: Server
 def test_somebody_elses_property_looks_like_one_that_does_not_exist(server: Server) -> None:
     def answer(property_id: str) -> tuple[int, str]:
         cookies = {"proprium_session": server.facts["token"]}
-        found = httpx.get(f"{server.url}/properties/{property_id}", cookies=cookies, headers={"Accept": "text/html"})
-        return found.status_code, found.text.replace(property_id, "ID")
+        response = httpx.get(f"{server.url}/properties/{property_id}", cookies=cookies, headers={"Accept": "text/html"})
+        return response.status_code, response.text.replace(property_id, "ID")
 
     missing = answer("00000000-0000-0000-0000-000000000000")
     assert answer(server.facts["foreign"]) == missing == answer("no-id-at-all")

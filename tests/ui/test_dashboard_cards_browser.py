@@ -69,27 +69,27 @@ def test_a_stranger_applies_the_segments_of_a_public_property_and_changes_none(
 def test_the_whole_list_is_sorted_broken_down_and_taken_away(page: Page, server: Server) -> None:
     shown(page, server)
     page.get_by_label("Pages: show all").click()
-    found = page.get_by_role("dialog")
-    expect(found.locator("tbody tr")).not_to_have_count(0)
-    found.get_by_role("button", name="Visitors").click()
-    expect(found.locator("th[aria-sort=descending]")).to_have_text(re.compile("Visitors"))
-    found.get_by_role("button", name="Visitors").click()
-    expect(found.locator("th[aria-sort=ascending]")).to_have_text(re.compile("Visitors"))
-    found.get_by_label("Break down by").fill("country")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("tbody tr")).not_to_have_count(0)
+    dialog.get_by_role("button", name="Visitors").click()
+    expect(dialog.locator("th[aria-sort=descending]")).to_have_text(re.compile("Visitors"))
+    dialog.get_by_role("button", name="Visitors").click()
+    expect(dialog.locator("th[aria-sort=ascending]")).to_have_text(re.compile("Visitors"))
+    dialog.get_by_label("Break down by").fill("country")
     page.get_by_role("option", name="Country").click()
-    expect(found.locator("tbody tr", has_text="Germany")).to_be_visible()
+    expect(dialog.locator("tbody tr", has_text="Germany")).to_be_visible()
     with page.expect_download() as waiting:
-        found.get_by_label("Download this table as CSV").click()
+        dialog.get_by_label("Download this table as CSV").click()
     lines = list(csv.reader(Path(waiting.value.path()).read_text("utf-8-sig").splitlines()))
     assert lines[0][:3] == ["Country", "Code", "Visitors"]
     assert ["Germany", "DE", "7"] in [line[:3] for line in lines]
     with page.expect_download() as waiting:
-        found.get_by_label("Download this table as JSON").click()
+        dialog.get_by_label("Download this table as JSON").click()
     rows = json.loads(Path(waiting.value.path()).read_text())["rows"]
     assert {"DE": 7, "US": 5}.items() <= {one["value"]: one["visitors"] for one in rows}.items()
-    found.get_by_label("Search this table").fill("germ")
-    expect(found.locator("tbody tr")).to_have_count(1)
-    found.locator("tbody a.cell").click()
+    dialog.get_by_label("Search this table").fill("germ")
+    expect(dialog.locator("tbody tr")).to_have_count(1)
+    dialog.locator("tbody a.cell").click()
     expect(page.get_by_text("Country is Germany")).to_be_visible()
 
 
@@ -121,18 +121,18 @@ def test_each_list_says_what_it_lists_what_it_counts_and_of_what(page: Page, ser
 def test_a_whole_list_says_what_its_rows_are_of_and_what_was_found(page: Page, server: Server) -> None:
     shown(page, server, "?filter=source:is:")
     page.get_by_label("Places: show all").click()
-    found = page.get_by_role("dialog")
+    dialog = page.get_by_role("dialog")
     visitors = number(page, "visitors")
-    expect(found.locator("thead th")).to_contain_text(["Country", "Visitors", "Share"])
-    expect(found.locator(".mut.small.num")).to_have_text(f"2 countries, {visitors} visitors")
-    found.get_by_label("Search this table").fill("germ")
-    expect(found.locator(".mut.small.num")).to_have_text(f"1 country, 7 of {visitors} visitors")
+    expect(dialog.locator("thead th")).to_contain_text(["Country", "Visitors", "Share"])
+    expect(dialog.locator(".mut.small.num")).to_have_text(f"2 countries, {visitors} visitors")
+    dialog.get_by_label("Search this table").fill("germ")
+    expect(dialog.locator(".mut.small.num")).to_have_text(f"1 country, 7 of {visitors} visitors")
     page.keyboard.press("Escape")
     page.get_by_label("Bots: show all").click()
-    expect(found.locator("thead th")).to_contain_text(["Bot", "Hits", "Share"])
-    expect(found.locator("thead th", has_text="Page views")).to_have_count(0)
-    expect(found.locator(".mut.small.num")).to_have_text("1 bot, 1 hit · Not filtered by Source.")
-    expect(found.get_by_role("button", name="Columns")).to_be_hidden()
+    expect(dialog.locator("thead th")).to_contain_text(["Bot", "Hits", "Share"])
+    expect(dialog.locator("thead th", has_text="Page views")).to_have_count(0)
+    expect(dialog.locator(".mut.small.num")).to_have_text("1 bot, 1 hit · Not filtered by Source.")
+    expect(dialog.get_by_role("button", name="Columns")).to_be_hidden()
 
 
 def test_a_card_tells_its_previous_value_to_the_mouse_and_to_the_keyboard(page: Page, server: Server) -> None:
@@ -203,16 +203,16 @@ def test_a_card_says_why_by_key_and_by_its_sign(page: Page, server: Server) -> N
 def test_values_that_were_seen_are_offered_while_a_filter_is_written(page: Page, server: Server) -> None:
     shown(page, server)
     page.keyboard.press("/")
-    asked = page.get_by_role("dialog")
-    asked.get_by_label("Condition", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Condition", exact=True).click()
     page.get_by_role("option", name="is one of").click()
-    asked.get_by_label("Filter by", exact=True).fill("country")
+    dialog.get_by_label("Filter by", exact=True).fill("country")
     page.get_by_role("option", name="Country").click()
-    asked.get_by_label("Value", exact=True).fill("germ")
-    asked.locator(".suggested button", has_text="Germany").click()
-    asked.get_by_label("Value", exact=True).fill("United States")
+    dialog.get_by_label("Value", exact=True).fill("germ")
+    dialog.locator(".suggested button", has_text="Germany").click()
+    dialog.get_by_label("Value", exact=True).fill("United States")
     page.keyboard.press("Enter")
-    asked.get_by_role("button", name="Filter", exact=True).click()
+    dialog.get_by_role("button", name="Filter", exact=True).click()
     expect(page.get_by_text("Country is one of Germany, United States")).to_be_visible()
 
 

@@ -63,11 +63,11 @@ def test_the_first_click_on_the_theme_switch_changes_the_theme(page: Page, serve
         page.goto(f"{server.url}/login")
         page.wait_for_function("window.did_handshake")
         page.evaluate("propriumTheme.choose('auto')")
-        seen = []
+        themes = []
         for _ in range(3):
             page.get_by_label("Theme: automatic, light or dark").click()
-            seen.append(page.evaluate("document.documentElement.dataset.theme"))
-        assert seen == [other, scheme, scheme]
+            themes.append(page.evaluate("document.documentElement.dataset.theme"))
+        assert themes == [other, scheme, scheme]
 
 
 def test_the_full_list_keeps_its_height_and_its_search_field_its_place(page: Page, server: Server) -> None:

@@ -100,8 +100,8 @@ def test_whatever_was_clicked_the_address_leads_back_to_it(changes: list[Any]) -
         (("map", "Germany"), "Germany"),
     ],
 )
-def test_a_wrong_address_is_told_with_the_value_at_fault(params: tuple[str, str], said: str) -> None:
-    with pytest.raises(BadQuery, match=said):
+def test_a_wrong_address_is_told_with_the_value_at_fault(params: tuple[str, str], message: str) -> None:
+    with pytest.raises(BadQuery, match=message):
         a_view(params)
 
 

@@ -32,8 +32,8 @@ def press_last(browser: Browser, text: str) -> None:
     UserInteraction(browser, {words.parent_slot.parent}, None).click()  # type: ignore[union-attr]
 
 
-def reload(site: Site, found: Property) -> Property:
-    return service.find_visible(site.services.database, found.id, OWNER)
+def reload(site: Site, property_: Property) -> Property:
+    return service.find_visible(site.services.database, property_.id, OWNER)
 
 
 async def settings_of(site: Site) -> tuple[Property, Browser]:
@@ -44,12 +44,12 @@ async def settings_of(site: Site) -> tuple[Property, Browser]:
     return mine, browser
 
 
-async def goals_become(site: Site, found: Property, expected: list[dict[str, Any]]) -> None:
+async def goals_become(site: Site, property_: Property, expected: list[dict[str, Any]]) -> None:
     for _ in range(60):
-        if reload(site, found).goals == expected:
+        if reload(site, property_).goals == expected:
             return
         await asyncio.sleep(0.05)
-    assert reload(site, found).goals == expected
+    assert reload(site, property_).goals == expected
 
 
 async def test_a_goal_is_defined_changed_and_removed(site: Site) -> None:

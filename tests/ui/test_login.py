@@ -45,12 +45,12 @@ async def test_a_wrong_setup_token_looks_like_a_page_that_is_not_there(site: Sit
 
 
 async def test_sample_data_is_created_only_if_selected(site: Site) -> None:
-    made = []
-    object.__setattr__(site.services, "add_sample", made.append)
+    calls = []
+    object.__setattr__(site.services, "add_sample", calls.append)
     token = setup.create_setup_token(site.services.database)
     await site.client().post("/auth/setup", data={**OWNER, "token": token, "sample": "yes"})
     await asyncio.sleep(0.05)
-    assert made == [users.find(site.services.database, OWNER["email"]).id]
+    assert calls == [users.find(site.services.database, OWNER["email"]).id]
 
 
 async def test_signing_in_ends_the_session_that_the_browser_had(site: Site) -> None:

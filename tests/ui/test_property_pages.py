@@ -28,7 +28,7 @@ async def has(browser: Browser, text: str) -> None:
 
 def press(browser: Browser, text: str) -> None:
     """What a mouse does: the click rises from the words to whatever listens."""
-    (words,) = [found for found in browser.find(text).elements if getattr(found, "text", "") == text]
+    (words,) = [element for element in browser.find(text).elements if getattr(element, "text", "") == text]
     listening = words
     while not any(listener.type == "click" for listener in listening._event_listeners.values()):
         listening = listening.parent_slot.parent  # type: ignore[union-attr]
@@ -40,13 +40,13 @@ def last_field(browser: Browser) -> ui.input:
     return max(browser.find(ui.input).elements, key=lambda field: field.id)
 
 
-def reload(site: Site, found: Property) -> Property:
-    return service.find_visible(site.services.database, found.id, User(email="", password_hash="", role=Role.OWNER))
+def reload(site: Site, property_: Property) -> Property:
+    return service.find_visible(site.services.database, property_.id, User(email="", password_hash="", role=Role.OWNER))
 
 
-def visits(found: Property, *visitors: str, **fields: Any) -> list[Any]:
+def visits(property_: Property, *visitors: str, **fields: Any) -> list[Any]:
     at = utc_now() - timedelta(minutes=1)
-    return [an_event(visitor, at, property=found.number or 0, **fields) for visitor in visitors]
+    return [an_event(visitor, at, property=property_.number or 0, **fields) for visitor in visitors]
 
 
 async def test_the_list_needs_an_account_and_comes_back_after_signing_in(site: Site) -> None:
@@ -118,9 +118,9 @@ async def test_a_new_property_leads_straight_to_its_install_page(site: Site) -> 
     last_field(browser).value = "shop.example"
     press(browser, "Create")
     await has(browser, "Install the tracking code")
-    made = service.visible_properties(site.services.database, ada)[0]
-    assert (made.name, made.owner_id) == ("shop.example", ada.id)
-    await browser.should_see(f'data-collector-id="{made.id}"')
+    property_ = service.visible_properties(site.services.database, ada)[0]
+    assert (property_.name, property_.owner_id) == ("shop.example", ada.id)
+    await browser.should_see(f'data-collector-id="{property_.id}"')
 
 
 async def test_a_property_without_a_name_is_refused_with_a_sentence(site: Site) -> None:
@@ -161,8 +161,8 @@ async def test_a_page_that_deletes_its_property_slowly_still_leads_to_the_list(
     await browser.open(f"/properties/{mine.id}/settings")
     delete = service.delete_property
 
-    def delete_slowly(*asked: Any) -> None:
-        delete(*asked)
+    def delete_slowly(*arguments: Any) -> None:
+        delete(*arguments)
         time.sleep(2.5)  # of a long history most is deleted later
 
     monkeypatch.setattr(service, "delete_property", delete_slowly)

@@ -70,10 +70,10 @@ def test_every_invalid_field_says_what_is_wrong_and_nothing_is_saved(settings: P
 
 
 def test_leaving_with_unsaved_changes_is_asked_about(settings: Page) -> None:
-    asked: list[str] = []
+    dialogs: list[str] = []
 
     def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
+        dialogs.append(dialog.type)
         dialog.dismiss()
 
     settings.on("dialog", stay)
@@ -81,20 +81,20 @@ def test_leaving_with_unsaved_changes_is_asked_about(settings: Page) -> None:
     expect(save_button(settings)).to_be_enabled()
     settings.wait_for_function("draft.isChanged")
     settings.get_by_role("link", name="Dashboard").click()
-    until(lambda: asked == ["beforeunload"])
+    until(lambda: dialogs == ["beforeunload"])
     expect(settings).to_have_url(re.compile("/settings$"))
     settings.get_by_text("Discard changes").click()
     settings.wait_for_function("!draft.isChanged")
     settings.get_by_role("link", name="Dashboard").click()
     settings.wait_for_url(re.compile(r"/properties/[0-9a-f-]+$"))
-    assert asked == ["beforeunload"]
+    assert dialogs == ["beforeunload"]
     settings.go_back()
     settings.wait_for_function("window.draft !== undefined")
 
 
 def test_what_was_typed_is_kept_when_a_lost_connection_reloads_the_page(settings: Page) -> None:
-    asked: list[str] = []
-    settings.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    dialogs: list[str] = []
+    settings.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
     settings.get_by_label("Hostnames", exact=True).fill("www.busy.example")
     settings.get_by_label("Session timeout", exact=True).fill("45")
     settings.wait_for_function(f"{STORED_DRAFT}?.includes('45')")
@@ -103,7 +103,7 @@ def test_what_was_typed_is_kept_when_a_lost_connection_reloads_the_page(settings
     expect(settings.get_by_label("Hostnames", exact=True)).to_have_value("www.busy.example")
     expect(settings.get_by_label("Session timeout", exact=True)).to_have_value("45")
     expect(settings.locator(".savebar")).to_contain_text("Your unsaved changes were restored.")
-    assert asked == []
+    assert dialogs == []
     save_button(settings).click()
     expect(settings.get_by_text("Saved.")).to_be_visible()
     settings.wait_for_function(f"!{STORED_DRAFT}")

@@ -127,9 +127,9 @@ def read(browser: Browser, sent: list[str]) -> str:
 async def test_forged_messages_return_no_raw_data(shop: Shop, sent: list[str], who: str) -> None:
     browser = await opened(shop, shop.bob if who == "viewer" else None)
     assert await forge(browser.client) > 60  # type: ignore[arg-type]
-    found = read(browser, sent)
-    assert leaks(found) == []
-    assert "Bought pro" in found, "the goal's name and number are the owner's to show"
+    texts = read(browser, sent)
+    assert leaks(texts) == []
+    assert "Bought pro" in texts, "the goal's name and number are the owner's to show"
 
 
 async def test_the_same_messages_return_raw_data_to_the_owner(shop: Shop, sent: list[str]) -> None:
@@ -150,10 +150,10 @@ async def test_the_same_messages_return_raw_data_to_the_owner(shop: Shop, sent: 
 @pytest.mark.parametrize("who", ["anonymous", "viewer"])
 async def test_a_private_key_in_the_url_is_explained_to_readers(shop: Shop, sent: list[str], who: str) -> None:
     browser = await opened(shop, shop.bob if who == "viewer" else None, f"?event={EVENT}&key=email")
-    found = read(browser, sent)
-    assert "data.email is visible only to users who may edit this property." in found
-    assert "Show the last 28 days of Shop" in found
-    assert leaks(found) == []
+    texts = read(browser, sent)
+    assert "data.email is visible only to users who may edit this property." in texts
+    assert "Show the last 28 days of Shop" in texts
+    assert leaks(texts) == []
 
 
 async def test_an_event_opens_for_readers_with_its_public_keys_alone(shop: Shop, sent: list[str]) -> None:

@@ -27,9 +27,9 @@ def ada(site: Site) -> User:
 
 @pytest.fixture
 def ours(site: Site, ada: User) -> Property:
-    found = a_property(site.services.database, "ours.example", owner=ada)
-    site.filled.append([an_event("ada", page=page, property=found.number or 0) for page in ("/", "/pricing", "/")])
-    return found
+    property_ = a_property(site.services.database, "ours.example", owner=ada)
+    site.filled.append([an_event("ada", page=page, property=property_.number or 0) for page in ("/", "/pricing", "/")])
+    return property_
 
 
 async def opened(site: Site, user: User, sql: str = "", query: str = "?days=all") -> Browser:
@@ -70,8 +70,8 @@ async def until(happens: Callable[[], bool]) -> None:
 
 
 async def test_a_statement_is_run_and_its_rows_and_files_are_there(site: Site, ada: User, ours: Property) -> None:
-    asked = "SELECT page, count(*) AS n, 1.25 AS x, NULL AS none FROM events GROUP BY page ORDER BY n DESC"
-    browser = await opened(site, ada, asked)
+    statement = "SELECT page, count(*) AS n, 1.25 AS x, NULL AS none FROM events GROUP BY page ORDER BY n DESC"
+    browser = await opened(site, ada, statement)
     press(browser, "Run")
     rows = await table_of(browser)
     assert [(row["c0"], row["c1"], row["c2"], row["c3"]) for row in rows] == [
@@ -115,8 +115,8 @@ def test_the_rights_are_those_of_the_person(site: Site) -> None:
     public = service.set_public(database, a_property(database, "public.example", owner=bob).id, True)
 
     def scope(user: User) -> set[tuple[int, bool]]:
-        asked = scope_of(site.services, user, "all", "30")
-        return {(one.property_number, one.may_edit) for one in asked.properties}
+        scope = scope_of(site.services, user, "all", "30")
+        return {(one.property_number, one.may_edit) for one in scope.properties}
 
     assert scope(viewer) == {(public.number, False)}
     assert scope(bob) == {(public.number, True), (private.number, True)}
@@ -140,8 +140,8 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
     await browser.should_see("Save query")
     enter(browser, "The answer")
     await browser.should_see("Saved as “The answer”.", retries=50)
-    [kept] = saved_queries.list_saved(site.services.database, ada.id)
-    assert (kept.name, kept.sql) == ("The answer", "SELECT 41 + 1 AS answer")
+    [saved_query] = saved_queries.list_saved(site.services.database, ada.id)
+    assert (saved_query.name, saved_query.sql) == ("The answer", "SELECT 41 + 1 AS answer")
     editor_of(browser).value = ""
     press(browser, "The answer")
     assert (await table_of(browser))[0]["c0"] == "42"
@@ -152,7 +152,7 @@ async def test_a_query_is_saved_opened_renamed_and_deleted(site: Site, ada: User
         lambda: [query.name for query in saved_queries.list_saved(site.services.database, ada.id)] == ["Everything"]
     )
     await until(
-        lambda: any(getattr(found, "text", "") == "Everything" for found in browser.find("Everything").elements)
+        lambda: any(getattr(element, "text", "") == "Everything" for element in browser.find("Everything").elements)
     )
     press(browser, "Delete")
     await browser.should_see("No saved queries yet", retries=50)

@@ -111,7 +111,7 @@ def test_no_text_of_the_interface_bypasses_gettext(name: str) -> None:
     ],
 )
 def test_an_untranslated_text_is_found(source: str, text: str) -> None:
-    assert [found.split(": ", 1)[1] for found in untranslated_literals(source)] == [text]
+    assert [message.split(": ", 1)[1] for message in untranslated_literals(source)] == [text]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_why_an_event_was_rejected_is_translated() -> None:
 
 def test_reports_are_translated() -> None:
     goals = {"#2": 140}
-    found = a_dashboard(
+    board = a_dashboard(
         a_query(filters=(a_filter(),)),
         totals=replace(TOTALS, goals=goals),
         previous=replace(TOTALS, goals=goals, values={**TOTALS.values, Metric.SESSIONS: 0}),
@@ -317,16 +317,16 @@ def test_reports_are_translated() -> None:
     names |= {ATLAS.name(code) for code in COUNTRIES if code} | {ATLAS.region_name(region) for region in REGIONS}
     names |= {"Europe/Berlin", "#9"}
     with pseudo_language():
-        page = html(found, ReportOptions("#9"), ATLAS)
-        text = markdown(found, ReportOptions("#9"), ATLAS)
+        page = html(board, ReportOptions("#9"), ATLAS)
+        text = markdown(board, ReportOptions("#9"), ATLAS)
     assert untranslated(html_texts(page), names) == []
     assert untranslated((line.replace("\\", "") for line in text.splitlines()), names) == []
     assert "⟦Pages requested by bots⟧" in page
 
 
 def test_a_report_of_one_event_says_so() -> None:
-    found = a_dashboard(totals=replace(TOTALS, bots=1), rows_read=1, live=LiveVisitors(now=1, half_hour=1, minutes=1))
-    text = markdown(found, ReportOptions("#9"), ATLAS)
+    board = a_dashboard(totals=replace(TOTALS, bots=1), rows_read=1, live=LiveVisitors(now=1, half_hour=1, minutes=1))
+    text = markdown(board, ReportOptions("#9"), ATLAS)
     assert "1 bot hit is excluded from all other metrics." in text
     assert "Based on 1 event, including bots." in text
     assert "1 in the last minute (not filtered)" in text

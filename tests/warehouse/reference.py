@@ -28,12 +28,12 @@ def told_by_reference(stored: Iterable[FeedEvent], rules: dict[int, Rules]) -> l
 
 def read_by_reference(stored: Iterable[FeedEvent], rules: dict[int, Rules]) -> list[Facts]:
     """The views with a view_id that something was told of: which, how long they were read, and how deep."""
-    found = []
+    rows = []
     for hits in _hits(stored, rules):
         put_into_sessions(hits, hits[0].rules)
-        told = readings(hits).items()
-        found += [(view.seq, reading.engaged_ms, reading.depth) for view, reading in told if view.sent.view_id]
-    return sorted(found)
+        view_readings = readings(hits).items()
+        rows += [(view.seq, reading.engaged_ms, reading.depth) for view, reading in view_readings if view.sent.view_id]
+    return sorted(rows)
 
 
 def _hits(stored: Iterable[FeedEvent], rules: dict[int, Rules]) -> list[list[Hit]]:
@@ -67,7 +67,7 @@ def facts(session: Session) -> Facts:
         *(len(hits), len(views), sum(hit.is_custom for hit in hits), sum(hit.is_link_click for hit in hits)),
         sum(hit.engaged_ms for hit in hits),
         session.is_bounce,
-        *(session.told("entry_page"), session.told("exit_page"), *(session.told(name) for name in CONTEXT)),
+        *(session.value_of("entry_page"), session.value_of("exit_page"), *(session.value_of(name) for name in CONTEXT)),
     )
 
 

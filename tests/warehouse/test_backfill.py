@@ -73,18 +73,18 @@ def test_in_bulk_the_warehouse_is_as_event_by_event(warehouse: FilledWarehouse):
 
 def test_the_old_warehouse_follows_between_the_shares(warehouse: FilledWarehouse, monkeypatch: pytest.MonkeyPatch):
     warehouse.append(two_nights())
-    seen = []
+    progress = []
     paused = Projector._on_batch_done
 
     def pause(self: Projector, beside: IncrementalSync | None) -> None:
-        if not seen:
+        if not progress:
             warehouse.store.append([an_event("new", page="/new")])
         paused(self, beside)
-        seen.append(len(tables(warehouse)[0]))
+        progress.append(len(tables(warehouse)[0]))
 
     monkeypatch.setattr(Projector, "_on_batch_done", pause)
     warehouse.projector.rebuild()
-    assert seen[0] == 151
+    assert progress[0] == 151
     assert len(tables(warehouse)[0]) == 151
 
 

@@ -57,14 +57,14 @@ def traces(warehouse: FilledWarehouse) -> int:
 
 def property_goes(warehouse: FilledWarehouse, number: int) -> None:
     with warehouse.database.session() as session:
-        found = session.get_one(Property, number)
-    delete_property(warehouse.database, found.id)
+        property_ = session.get_one(Property, number)
+    delete_property(warehouse.database, property_.id)
 
 
 def property_is_reset(warehouse: FilledWarehouse, number: int) -> None:
     with warehouse.database.session() as session:
-        found = session.get_one(Property, number)
-    reset_property(warehouse.database, found.id)
+        property_ = session.get_one(Property, number)
+    reset_property(warehouse.database, property_.id)
 
 
 def past_is_pruned(warehouse: FilledWarehouse, _: int) -> None:
@@ -131,18 +131,18 @@ def test_events_and_deletions_during_a_compaction_are_applied(warehouse: FilledW
     number = fill(warehouse)
     property_is_reset(warehouse, number)
     warehouse.projector.catch_up()
-    copy_table, told = engine._copy_table, []
+    copy_table, calls = engine._copy_table, []
 
     def copy_while_others_write(*args: Any) -> None:
-        told.append(1)
-        warehouse.store.append([an_event("late", f"2026-11-05 09:{len(told):02}", property=number)])
-        if len(told) == 2:
+        calls.append(1)
+        warehouse.store.append([an_event("late", f"2026-11-05 09:{len(calls):02}", property=number)])
+        if len(calls) == 2:
             prune(warehouse.database, moment("2026-11-02 06:00"))
         copy_table(*args)
 
     monkeypatch.setattr(engine, "_copy_table", copy_while_others_write)
     assert warehouse.projector.compact()
-    assert len(told) == 4
+    assert len(calls) == 4
     assert_same_books(warehouse)
     assert warehouse.projector.compact(), "what was pruned meanwhile stands in the new file"
     warehouse.projector.catch_up()

@@ -97,16 +97,16 @@ def test_only_engines_know_of_files() -> None:
         if path.parent.name == "engines":
             continue
         tree = ast.parse(path.read_text())
-        found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        found |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        found |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        found |= {
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        names |= {
             word
             for word in (".wal", ".duckdb")
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and word in node.value
         }
-        assert found.isdisjoint(words), path
+        assert names.isdisjoint(words), path
 
 
 # The DuckDB file

@@ -117,8 +117,8 @@ def test_erasing_a_visitor_erases_events_that_a_program_sent_for_them(warehouse:
 def test_a_program_that_names_a_visitor_continues_their_session(warehouse: FilledWarehouse):
     warehouse.append([an_event("42", "09:00"), an_event("42", "09:05", event="order", user_agent=CURL)])
     with warehouse.warehouse.read() as connection:
-        found = connection.execute(select(session)).one()
-    assert (found.hits, found.custom_events, found.device) == (2, 1, "Desktop")  # the first hit decides
+        row = connection.execute(select(session)).one()
+    assert (row.hits, row.custom_events, row.device) == (2, 1, "Desktop")  # the first hit decides
 
 
 def test_a_row_says_with_what_and_from_where(warehouse: FilledWarehouse):

@@ -33,13 +33,13 @@ rare = st.sampled_from([30 * MINUTE + 1, 31 * MINUTE, 6 * 60 * MINUTE, 24 * 60 *
 
 @st.composite
 def events(draw: st.DrawFn) -> list[dict[str, Any]]:
-    at, made = NOON, []
+    at, events = NOON, []
     for _ in range(draw(st.integers(1, 25))):
         at += draw(st.one_of(steps, steps, steps, rare))
         kinds = ["page_view", "page_view", "session_start", "page_leave", "click", "signup", "scroll"]
         kind = draw(st.sampled_from(kinds))
         width, campaign = draw(st.sampled_from([None, 1280])), draw(st.sampled_from([None, None, "spring", "autumn"]))
-        made.append(
+        events.append(
             {
                 "property": draw(st.sampled_from([1, 1, 1, 2])),
                 "event": kind,
@@ -66,8 +66,8 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
                 "user_agent": draw(st.sampled_from([CHROME, CHROME, CHROME, IPHONE, CURL, ""])),
             }
         )
-    order = draw(st.one_of(st.just(range(len(made))), st.permutations(range(len(made)))))
-    return [made[at] for at in order]
+    order = draw(st.one_of(st.just(range(len(events))), st.permutations(range(len(events)))))
+    return [events[at] for at in order]
 
 
 rules = st.builds(
@@ -92,8 +92,8 @@ operations = st.lists(
 )
 
 
-def tail_rows(made: list[dict[str, Any]]) -> list[FeedEvent]:
-    return [FeedEvent(**{**NOTHING, **fields, "seq": seq}) for seq, fields in enumerate(made, 1)]
+def tail_rows(events: list[dict[str, Any]]) -> list[FeedEvent]:
+    return [FeedEvent(**{**NOTHING, **fields, "seq": seq}) for seq, fields in enumerate(events, 1)]
 
 
 class Run:
@@ -148,13 +148,13 @@ class Run:
         change = StorageChange(kind=kind, property=1)
         if kind is ChangeKind.VISITOR_ERASED:
             change.detail = {"visitor": detail[1]}
-            gone = {e.seq for e in self.stored if (e.property, e.visitor) == (1, detail[1])}
+            deleted = {e.seq for e in self.stored if (e.property, e.visitor) == (1, detail[1])}
         elif kind is ChangeKind.EVENTS_DELETED:
-            gone = {e.seq for e in self.stored if e.seq == detail and e.property == 1}
-            change.detail = {"seqs": list(gone)}
+            deleted = {e.seq for e in self.stored if e.seq == detail and e.property == 1}
+            change.detail = {"seqs": list(deleted)}
         elif kind is ChangeKind.PROPERTY_RESET:
             change.property = detail
-            gone = {e.seq for e in self.stored if e.property == detail}
+            deleted = {e.seq for e in self.stored if e.property == detail}
         else:
             change.property, at, last_seq = detail
             change.detail = {} if last_seq is None else {"last_seq": last_seq}
@@ -162,8 +162,8 @@ class Run:
                 sorted(e.created_at for e in self.stored)[min(at, len(self.stored) - 1)] if self.stored else 0
             )
             old = [e for e in self.stored if e.created_at < change.before and change.property in (None, e.property)]
-            gone = {e.seq for e in old if last_seq is None or e.seq <= last_seq}
-        self.stored = [e for e in self.stored if e.seq not in gone]
+            deleted = {e.seq for e in old if last_seq is None or e.seq <= last_seq}
+        self.stored = [e for e in self.stored if e.seq not in deleted]
         with self.warehouse.write() as connection:
             DELETION_HANDLERS[kind](connection, self.projection, change)
             self.projection.load(connection)
@@ -176,7 +176,7 @@ class Run:
             )
 
 
-def told(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+def session_columns(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     s = schema.session.c
     with warehouse.read() as connection:
         rows = connection.execute(
@@ -200,14 +200,14 @@ def read(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 def test_the_warehouse_is_always_what_a_rebuild_would_make_of_storage(scratch: Warehouse, fuzz: bool):
     @settings(max_examples=1_500 if fuzz else 30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(made=events(), played=operations)
-    def holds(made: list[dict[str, Any]], played: list[tuple[Any, Any]]) -> None:
-        check(scratch, made, played)
+    def holds(events: list[dict[str, Any]], played: list[tuple[Any, Any]]) -> None:
+        check(scratch, events, played)
 
     holds()
 
 
-def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any, Any]]) -> None:
-    run = Run(scratch, tail_rows(made))
+def check(scratch: Warehouse, events: list[dict[str, Any]], played: list[tuple[Any, Any]]) -> None:
+    run = Run(scratch, tail_rows(events))
     for what, detail in played:
         if what in ("restart", "forget"):
             getattr(run, what)()
@@ -218,7 +218,7 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
         else:
             run.change(what, detail)
     run.take(len(run.arriving))
-    followed, sessions, readings = run.tables(), told(scratch), read(scratch)
+    followed, sessions, readings = run.tables(), session_columns(scratch), read(scratch)
 
     rebuilt = Run(scratch, run.stored)
     rebuilt.rules = run.rules
@@ -232,11 +232,11 @@ def check(scratch: Warehouse, made: list[dict[str, Any]], played: list[tuple[Any
 def test_sessions_evicted_above_the_limit_are_still_right(scratch: Warehouse, monkeypatch):
     monkeypatch.setattr(projection_module, "MAX_OPEN_SESSIONS", 3)
     fields = {"property": 1, "event": "page_view", "identity": 1, "automated": 0, "user_agent": CHROME, "page": "/"}
-    made = [{**fields, "visitor": at % 10 + 1, "created_at": NOON + at * MINUTE} for at in range(60)]
-    run = Run(scratch, tail_rows(made))
+    events = [{**fields, "visitor": at % 10 + 1, "created_at": NOON + at * MINUTE} for at in range(60)]
+    run = Run(scratch, tail_rows(events))
     while run.arriving:
         run.take(7)
-    assert told(scratch) == told_by_reference(run.stored, {})
+    assert session_columns(scratch) == told_by_reference(run.stored, {})
     assert sum(map(len, run.projection._open_sessions.values())) <= 3
 
 

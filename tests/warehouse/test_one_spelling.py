@@ -88,8 +88,8 @@ def test_hosts_that_an_older_version_stored_are_one_as_well(warehouse: FilledWar
     assert rows(warehouse, "referrer") == {"müller.de": 2, None: 3}
     for text in ("müller.de", "xn--mller-kva.de", "MÜLLER.de", "www.müller.de"):
         for dimension in ("referrer", "source"):
-            found = rows(warehouse, dimension, f"{dimension}:is:{text}")
-            assert found == {"müller.de": 2} or (dimension == "source" and text.startswith("www")), (dimension, text)
+            table = rows(warehouse, dimension, f"{dimension}:is:{text}")
+            assert table == {"müller.de": 2} or (dimension == "source" and text.startswith("www")), (dimension, text)
 
 
 async def test_a_whole_number_is_one_value(warehouse: FilledWarehouse) -> None:
@@ -203,8 +203,8 @@ def test_time_on_page_of_old_scripts_belongs_to_the_path_not_to_its_pattern(ware
             an_event("ada", "09:02", "/user/1", event="page_leave", time_on_page=30_000),
         ]
     )
-    found = rows(warehouse, "title", metric=Metric.TIME_ON_PAGE)
-    assert found == {"One": 30, "Two": None}
+    table = rows(warehouse, "title", metric=Metric.TIME_ON_PAGE)
+    assert table == {"One": 30, "Two": None}
 
 
 def test_what_was_sent_stays_in_data(warehouse: FilledWarehouse) -> None:

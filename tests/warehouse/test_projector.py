@@ -192,8 +192,8 @@ def test_readers_are_answered_while_the_warehouse_is_rebuilt(warehouse: FilledWa
     def read() -> None:
         while not ended.is_set():
             with warehouse.warehouse.read() as connection:
-                if (found := (connection.scalar(count), connection.scalar(count))) != (400, 400):
-                    failed.append(found)
+                if (counts := (connection.scalar(count), connection.scalar(count))) != (400, 400):
+                    failed.append(counts)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
@@ -234,9 +234,9 @@ def test_a_snapshot_does_not_move_while_the_projector_writes(warehouse: FilledWa
 
 def test_a_rebuild_shows_its_progress(warehouse: FilledWarehouse):
     warehouse.append(a_week_of_events())
-    told: list[tuple[int, int]] = []
-    warehouse.projector.rebuild(on_progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (400, 400)
+    calls: list[tuple[int, int]] = []
+    warehouse.projector.rebuild(on_progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (400, 400)
 
 
 def test_a_disk_that_is_too_small_for_a_rebuild_is_an_error_before_writing(warehouse: FilledWarehouse, monkeypatch):
@@ -249,12 +249,12 @@ def test_a_disk_that_is_too_small_for_a_rebuild_is_an_error_before_writing(wareh
 
 def test_a_running_projector_follows_by_itself_and_says_what_moved(warehouse: FilledWarehouse):
     moved: list[frozenset[int]] = []
-    seen = threading.Event()
-    told = lambda numbers: (moved.append(numbers), seen.set())  # noqa: E731
-    projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, told)
+    invalidated = threading.Event()
+    on_change = lambda numbers: (moved.append(numbers), invalidated.set())  # noqa: E731
+    projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, on_change)
     projector.start()
     warehouse.store.append([an_event()])  # nobody wakes it: another process would not either
-    assert seen.wait(10)
+    assert invalidated.wait(10)
     projector.stop()
     assert moved == [frozenset({1})]
     assert_same_books(warehouse)
@@ -307,12 +307,12 @@ def test_an_endless_question_is_ended_by_a_rebuild(warehouse: FilledWarehouse, m
 def test_an_engine_that_broke_is_opened_again(warehouse: FilledWarehouse, monkeypatch):
     monkeypatch.setattr(projector_module, "RETRY_DELAY_S", 0.01)
     warehouse.append([an_event()])
-    seen = threading.Event()
-    projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, lambda numbers: seen.set())
+    invalidated = threading.Event()
+    projector = Projector(warehouse.tail, warehouse.warehouse, warehouse.rules, lambda numbers: invalidated.set())
     warehouse.warehouse.engine.close()  # as after a fault that it calls fatal
     projector.start()
     warehouse.store.append([an_event(at="09:05")])
-    assert seen.wait(20)
+    assert invalidated.wait(20)
     projector.stop()
     assert_same_books(warehouse)
 

@@ -36,8 +36,8 @@ def decide(warehouse: FilledWarehouse, **rules: Any) -> None:
 
 
 def pages(warehouse: FilledWarehouse) -> dict[str | None, float | None]:
-    found = breakdown_table(warehouse.warehouse, today(warehouse), Dimension.PAGE, metrics=[Metric.PAGE_VIEWS])
-    return {row.value: row.numbers[Metric.PAGE_VIEWS] for row in found.rows}
+    table = breakdown_table(warehouse.warehouse, today(warehouse), Dimension.PAGE, metrics=[Metric.PAGE_VIEWS])
+    return {row.value: row.numbers[Metric.PAGE_VIEWS] for row in table.rows}
 
 
 def everything(warehouse: FilledWarehouse) -> list[Any]:
@@ -54,9 +54,9 @@ def test_a_longer_pause_joins_visits_of_the_past_and_of_today(warehouse: FilledW
     assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 2
     warehouse.append([an_event("ada", "11:55"), an_event("ada", "10:20")])
     assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 1
-    kept = everything(warehouse)
+    before = everything(warehouse)
     warehouse.projector.rebuild()
-    assert everything(warehouse) == kept != before
+    assert everything(warehouse) == before != before
 
 
 def test_a_shorter_pause_is_known_after_a_restart(warehouse: FilledWarehouse) -> None:
@@ -98,8 +98,8 @@ def test_why_a_number_is_small_names_the_rule_that_left_hits_out(
 ) -> None:
     warehouse.append([an_event("ada", page="/admin/x", country="DE"), an_event("bob", user_agent=IPHONE)])
     decide(warehouse, **rule)
-    found = explain(warehouse.warehouse, today(warehouse), Metric.EVENTS)
-    assert [(each.reason, each.count) for each in found.left_out] == [(reason, 1)]
+    explanation = explain(warehouse.warehouse, today(warehouse), Metric.EVENTS)
+    assert [(each.reason, each.count) for each in explanation.left_out] == [(reason, 1)]
     decide(warehouse, **{name: [] for name in rule})
     assert explain(warehouse.warehouse, today(warehouse), Metric.EVENTS).left_out == ()
 

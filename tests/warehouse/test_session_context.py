@@ -53,10 +53,10 @@ def wrong(warehouse: FilledWarehouse, cases: Sequence[Case], *columns: str) -> l
                 arriving.append(event)
     for arriving in (at_once, *rounds):
         warehouse.append(arriving)
-    found = sessions(warehouse, "property", *columns)
+    rows = sessions(warehouse, "property", *columns)
     warehouse.projector.rebuild()
-    assert sorted(row[0] for row in found) == list(expected)
-    return [row for row in {*found, *sessions(warehouse, "property", *columns)} if row[1:] != expected[row[0]]]
+    assert sorted(row[0] for row in rows) == list(expected)
+    return [row for row in {*rows, *sessions(warehouse, "property", *columns)} if row[1:] != expected[row[0]]]
 
 
 def _of_property(events: Sequence[Event], property_number: int) -> list[Event]:

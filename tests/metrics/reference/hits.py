@@ -183,8 +183,8 @@ class Hit:
         if dimension in Agent._fields:
             return getattr(self.agent, dimension)  # type: ignore[no-any-return]
         if dimension in {"source", "channel"}:
-            found = source_and_channel(self.referrer, *self.campaign.values(), sent.click_id)
-            return found[dimension == "channel"]
+            names = source_and_channel(self.referrer, *self.campaign.values(), sent.click_id)
+            return names[dimension == "channel"]
         if dimension in self.campaign:
             return self.campaign[dimension]
         if dimension == "referrer":

@@ -9,42 +9,42 @@ from statistics import fmean, median
 from typing import Any
 
 from collector.event import Identity
-from tests.metrics.reference.asked import Asked, Chosen, History, choose, reaches
 from tests.metrics.reference.hits import Hit
+from tests.metrics.reference.query_spec import Chosen, History, QuerySpec, choose, reaches
 from tests.metrics.reference.sessions import Session
 from tests.metrics.reference.spans import Buckets, Span, buckets_of
 
 Numbers = Mapping[str, Any]
 
 
-def totals(history: History, asked: Asked, span: Span) -> Numbers:
+def totals(history: History, spec: QuerySpec, span: Span) -> Numbers:
     """`daily_visitors`: a cookieless property's are known for a day only, so that several days are a sum. In others the
     number of those known for one day is told.
     """
-    chosen = choose(history, asked, span)
-    days = {at.astimezone(asked.zone).date() for at in (span.start, span.end - datetime.resolution)}
+    chosen = choose(history, spec, span)
+    days = {at.astimezone(spec.zone).date() for at in (span.start, span.end - datetime.resolution)}
     known_for_a_day = {hit.visitor for hit in chosen.hits if hit.sent.identity is Identity.DAILY} - {None}
     return {
-        **numbers(history, asked, chosen),
-        "daily_visitors": len(days) > 1 and asked.is_cookieless,
+        **numbers(history, spec, chosen),
+        "daily_visitors": len(days) > 1 and spec.is_cookieless,
         "single_day_visitors": len(known_for_a_day),
     }
 
 
-def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
+def numbers(history: History, spec: QuerySpec, chosen: Chosen) -> Numbers:
     """A rate of nothing is None."""
     hits, sessions = chosen.hits, chosen.sessions
     events = [hit.sent.event for hit in hits]
     views = [hit for hit in hits if hit.counts_as_view]
-    told = [history.readings[view] for view in views if view in history.readings]
-    read_ms = [reading.engaged_ms for reading in told if reading.engaged_ms >= 1000]
-    depths = [reading.depth for reading in told if reading.depth is not None]
+    readings = [history.readings[view] for view in views if view in history.readings]
+    read_ms = [reading.engaged_ms for reading in readings if reading.engaged_ms >= 1000]
+    depths = [reading.depth for reading in readings if reading.depth is not None]
     durations = [session.duration_s for session in sessions]
     bounce_rate = _percent(sum(session.is_bounce for session in sessions), len(sessions))
     exits = sum(view.session is not None and view.session.views[-1] is view for view in views)
-    reached = {goal.name: {s for s in sessions if reaches(s, goal, asked.zone)} for goal in asked.goals}
-    wanted = {name: found for name, found in reached.items() if asked.goal in ("", name)}
-    converted = len(set().union(*wanted.values()))
+    reached = {goal.name: {s for s in sessions if reaches(s, goal, spec.zone)} for goal in spec.goals}
+    chosen_goals = {name: sessions_of_goal for name, sessions_of_goal in reached.items() if spec.goal in ("", name)}
+    converted = len(set().union(*chosen_goals.values()))
     return {
         "visitors": len({hit.visitor for hit in chosen.visits} - {None}),
         "new_visitors": events.count("session_start"),
@@ -61,11 +61,11 @@ def numbers(history: History, asked: Asked, chosen: Chosen) -> Numbers:
         "events": len(events),
         "scroll_depth": fmean(depths) if depths else None,
         "exit_rate": _percent(exits, len(views)),
-        "conversions": converted if asked.goals else None,
-        "conversion_rate": _percent(converted, len(sessions)) if asked.goals else None,
+        "conversions": converted if spec.goals else None,
+        "conversion_rate": _percent(converted, len(sessions)) if spec.goals else None,
         "bots": len(chosen.bots),
-        "custom": {name: events.count(name) for name in asked.custom_cards},
-        "goals": {name: len(found) for name, found in reached.items()},
+        "custom": {name: events.count(name) for name in spec.custom_cards},
+        "goals": {name: len(sessions_of_goal) for name, sessions_of_goal in reached.items()},
     }
 
 
@@ -79,17 +79,17 @@ class Lines:
     numbers: Sequence[Numbers]  # of each bucket
 
 
-def lines(history: History, asked: Asked, span: Span) -> Lines:
+def lines(history: History, spec: QuerySpec, span: Span) -> Lines:
     """Hits and page views belong to the bucket of their time, sessions to that of their start."""
-    buckets = buckets_of(span, asked.interval, asked.zone, asked.now)
-    chosen = choose(history, asked, span)
+    buckets = buckets_of(span, spec.interval, spec.zone, spec.now)
+    chosen = choose(history, spec, span)
     parts = [Chosen([], [], [], chosen.is_about_pages) for _ in buckets.starts]
     if parts:
         for hit in chosen.hits:
             parts[buckets.number(hit.at)].hits.append(hit)
         for session in chosen.sessions:
             parts[buckets.number(session.started_at)].sessions.append(session)
-    return Lines(buckets, [numbers(history, asked, part) for part in parts])
+    return Lines(buckets, [numbers(history, spec, part) for part in parts])
 
 
 def live(history: History, now: datetime, minutes: int) -> int:

@@ -117,8 +117,8 @@ def _device(text: str) -> str:
 
 def _with_version(name: str | None, patterns: tuple[str, ...], text: str) -> str | None:
     """The name alone where no version is told."""
-    found = next((found[1] for pattern in patterns if (found := re.search(pattern, text))), None)
-    return name and (f"{name} {found.replace('_', '.')}" if found else name)
+    version = next((version[1] for pattern in patterns if (version := re.search(pattern, text))), None)
+    return name and (f"{name} {version.replace('_', '.')}" if version else name)
 
 
 def _first(names: dict[str, str], text: str) -> str | None:

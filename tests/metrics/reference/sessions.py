@@ -63,16 +63,16 @@ class Session:
         if dimension == "exit_page":
             return self.views[-1].page if self.views else None
         if dimension in {*ACQUISITION, "source", "channel"}:
-            return self._came_by().told(dimension)
+            return self._came_by().value_of(dimension)
         [together] = [names for names in TOLD_TOGETHER if dimension in names]
         hit = self._first_that_tells(together)
-        return hit.told(dimension) if hit else None
+        return hit.value_of(dimension) if hit else None
 
     def _came_by(self) -> Hit:
         """The first page view; where that carries no source, the session_start before it, which has the same time at
         most. Without a page view: the first hit that carries any.
         """
-        carrying = [hit for hit in self.hits if hit.sent.click_id or any(hit.told(name) for name in ACQUISITION)]
+        carrying = [hit for hit in self.hits if hit.sent.click_id or any(hit.value_of(name) for name in ACQUISITION)]
         if not self.views:
             return carrying[0] if carrying else self.hits[0]
         view = self.views[0]
@@ -86,7 +86,7 @@ class Session:
         of_browsers = [hit for hit in self.hits if hit.agent.browser]
         of_others = [hit for hit in self.hits if not hit.agent.browser]
         of_others = [hit for hit in of_others if together == {"hostname"} or not hit.is_back_end]
-        return next((hit for hit in of_browsers + of_others if any(hit.told(name) for name in together)), None)
+        return next((hit for hit in of_browsers + of_others if any(hit.value_of(name) for name in together)), None)
 
     def _kind(self) -> str | None:
         """Without a cookie nobody can tell who has been here before."""
@@ -131,7 +131,7 @@ def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
     """Of each page view that any page_leave or scroll told of. `hits` are in the order of their time."""
     named: dict[str, Hit] = {}  # latest view of each view_id
     latest: dict[tuple[int, str | None], Hit] = {}  # of those without one: of each visitor and path
-    found = defaultdict[Hit, Reading](Reading)
+    readings = defaultdict[Hit, Reading](Reading)
     for hit in (hit for hit in hits if not hit.is_bot):
         who, name = hit.visitor, hit.sent.view_id
         if hit.counts_as_view and name:
@@ -142,8 +142,8 @@ def readings(hits: Iterable[Hit]) -> Mapping[Hit, Reading]:
             by_path = latest.get((who, hit.own_page)) if who is not None else None
             view = named.get(name) if name else by_path
             if view and hit.at - view.at <= LONGEST_TOLD:
-                _add(found[view], hit)
-    return found
+                _add(readings[view], hit)
+    return readings
 
 
 def _add(reading: Reading, hit: Hit) -> None:

@@ -94,14 +94,14 @@ def compared_span(
         return Span(span.start - DAY, min(end - DAY, span.start))
     if key == "24h":
         return _a_year_before(last_24_hours(now, zone), now, zone)
-    asked = calendar_of(key, now, zone, dates)
-    start, end = first_moment(_moved(asked, asked.first, compare), zone), None
-    if asked.span().holds(now):
+    calendar = calendar_of(key, now, zone, dates)
+    start, end = first_moment(_moved(calendar, calendar.first, compare), zone), None
+    if calendar.span().holds(now):
         today = now.astimezone(zone)
-        end = _at_clock(_moved(asked, today.date(), compare), today.time(), zone)
-    last = first_moment(_moved(asked, asked.last, compare) + DAY, zone)
+        end = _at_clock(_moved(calendar, today.date(), compare), today.time(), zone)
+    last = first_moment(_moved(calendar, calendar.last, compare) + DAY, zone)
     end = last if end is None else min(last, _minute_after(end))
-    return Span(start, min(end, asked.span().start) if compare == "previous" else end)
+    return Span(start, min(end, calendar.span().start) if compare == "previous" else end)
 
 
 def _a_year_before(span: Span, now: datetime, zone: ZoneInfo) -> Span:
@@ -113,12 +113,12 @@ def _a_year_before(span: Span, now: datetime, zone: ZoneInfo) -> Span:
     return Span(earlier(span.start), _minute_after(earlier(last_minute)))
 
 
-def _moved(asked: Calendar, day: date, compare: str) -> date:
+def _moved(calendar: Calendar, day: date, compare: str) -> date:
     if compare == "year":
         return months_later(day, -12)
-    if asked.months:
-        return months_later(day, -asked.months)
-    return day - ((asked.last - asked.first).days + 1) * DAY
+    if calendar.months:
+        return months_later(day, -calendar.months)
+    return day - ((calendar.last - calendar.first).days + 1) * DAY
 
 
 def _at_clock(day: date, clock: time, zone: ZoneInfo) -> datetime:

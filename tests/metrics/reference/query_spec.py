@@ -20,7 +20,7 @@ from tests.metrics.reference.spans import Span, compared_span, span_of
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuerySpec:
     """One question, as a reader puts it."""
 
     now: datetime
@@ -53,7 +53,7 @@ class Asked:
             pairs += [("from", self.dates[0].isoformat()), ("to", self.dates[1].isoformat())]
         else:
             pairs.append(("period", self.period))
-        pairs += [("filter", wanted.to_text()) for wanted in self.filters]
+        pairs += [("filter", filter_.to_text()) for filter_ in self.filters]
         pairs += [("goal", self.goal)] if self.goal else []
         return pairs + ([("map", self.open_country)] if self.open_country else [])
 
@@ -68,7 +68,7 @@ class History:
     def __post_init__(self) -> None:
         self.hits = hits_of(self.events, self.rules)
         self.sessions = put_into_sessions(self.hits, self.rules)
-        self.chosen: dict[tuple[Asked, Span, Row | None], Chosen] = {}
+        self.chosen: dict[tuple[QuerySpec, Span, Row | None], Chosen] = {}
 
     @cached_property
     def readings(self) -> Mapping[Hit, Reading]:
@@ -112,122 +112,120 @@ def is_about_hits(dimension: str) -> bool:
     return dimension in OF_HITS or dimension.startswith("data.")
 
 
-def is_about_pages(asked: Asked, row: Row | None) -> bool:
+def is_about_pages(spec: QuerySpec, row: Row | None) -> bool:
     """Asks for pages, whatever happened there."""
-    dimensions = {wanted.dimension for wanted in asked.filters} | ({row.dimension} if row else set())
+    dimensions = {filter_.dimension for filter_ in spec.filters} | ({row.dimension} if row else set())
     is_about_events = any(name in OF_EVENTS or name.startswith("data.") for name in dimensions)
     return bool(dimensions & OF_PAGES) and not is_about_events
 
 
-def choose(history: History, asked: Asked, span: Span, row: Row | None = None) -> Chosen:
+def choose(history: History, spec: QuerySpec, span: Span, row: Row | None = None) -> Chosen:
     """What is chosen is remembered: the tiles of a dashboard all ask for the same."""
-    key = asked, span, row
+    key = spec, span, row
     if key not in history.chosen:
-        history.chosen[key] = _choose(history, asked, span, row)
+        history.chosen[key] = _choose(history, spec, span, row)
     return history.chosen[key]
 
 
-def counted_spelling(wanted: Filter, rules: Rules) -> Filter:
+def counted_spelling(filter_: Filter, rules: Rules) -> Filter:
     """A filter finds its rows, however its values are written."""
-    values = wanted.values
-    is_pattern = wanted.operator.value == "matches" and values[0].endswith("*")
-    if wanted.dimension in ABOUT_PAGES:
-        is_part = wanted.operator.value in {"contains", "not_contains"}
+    values = filter_.values
+    is_pattern = filter_.operator.value == "matches" and values[0].endswith("*")
+    if filter_.dimension in ABOUT_PAGES:
+        is_part = filter_.operator.value in {"contains", "not_contains"}
         values = tuple(unquote(value) if is_part or is_pattern else rules.spelled(value) for value in values)
         if is_pattern and rules.merges_trailing_slashes and values[0].endswith("/*") and len(values[0]) > 2:
             values = (*values, values[0].removesuffix("/*"))
-    elif wanted.dimension in {"utm_source", "utm_medium"}:
+    elif filter_.dimension in {"utm_source", "utm_medium"}:
         values = tuple(value.lower() for value in values)
-    elif wanted.dimension in {"referrer", "hostname"}:
+    elif filter_.dimension in {"referrer", "hostname"}:
         values = tuple((unicode_host(value) or "").lower() for value in values)
-    elif wanted.dimension.startswith("data."):
+    elif filter_.dimension.startswith("data."):
         values = tuple(text for value in values for text in {value, re.sub(r"^(-?\d+)\.0+$", r"\1", value)})
-    return replace(wanted, values=values)
+    return replace(filter_, values=values)
 
 
-def _choose(history: History, asked: Asked, span: Span, row: Row | None) -> Chosen:
+def _choose(history: History, spec: QuerySpec, span: Span, row: Row | None) -> Chosen:
     """Conditions on page, event, title, time and data select hits: the sessions are then those with a matching hit in
     the span. All others ask the session. Bots have none: what only a session has does not choose among them.
     """
-    asked = replace(asked, filters=tuple(counted_spelling(wanted, history.rules) for wanted in asked.filters))
+    spec = replace(spec, filters=tuple(counted_spelling(filter_, history.rules) for filter_ in spec.filters))
     hits, bots, sessions = [], [], []
     for hit in history.hits:
         if not span.holds(hit.at):
             continue
-        if hit.is_bot and _is_wanted_bot(hit, asked, row):
+        if hit.is_bot and _is_chosen_bot(hit, spec, row):
             bots.append(hit)
-        elif not hit.is_bot and _is_wanted_hit(hit, asked, row) and _is_wanted_session(hit.session, asked, row):
+        elif not hit.is_bot and _is_chosen_hit(hit, spec, row) and _is_chosen_session(hit.session, spec, row):
             hits.append(hit)
-    if any(is_about_hits(wanted.dimension) for wanted in asked.filters) or (row and is_about_hits(row.dimension)):
+    if any(is_about_hits(filter_.dimension) for filter_ in spec.filters) or (row and is_about_hits(row.dimension)):
         sessions = list(dict.fromkeys(hit.session for hit in hits if hit.session))
     else:
         sessions = [
             session
             for session in history.sessions
-            if span.holds(session.started_at) and _is_wanted_session(session, asked, row)
+            if span.holds(session.started_at) and _is_chosen_session(session, spec, row)
         ]
-    if asked.audience == "bots":
+    if spec.audience == "bots":
         return Chosen(bots, [], bots)
-    audience = sorted([*hits, *bots], key=lambda hit: hit.at) if asked.audience == "all" else hits
-    return Chosen(audience, sessions, bots, is_about_pages(asked, row))
+    audience = sorted([*hits, *bots], key=lambda hit: hit.at) if spec.audience == "all" else hits
+    return Chosen(audience, sessions, bots, is_about_pages(spec, row))
 
 
-def _is_wanted_hit(hit: Hit, asked: Asked, row: Row | None = None) -> bool:
+def _is_chosen_hit(hit: Hit, spec: QuerySpec, row: Row | None = None) -> bool:
     """As far as the hit itself decides."""
-    filters = [wanted for wanted in asked.filters if is_about_hits(wanted.dimension)]
+    filters = [filter_ for filter_ in spec.filters if is_about_hits(filter_.dimension)]
     if row and row.dimension == "event" and not hit.is_custom:
         return False
-    is_in_row = not row or not is_about_hits(row.dimension) or hit.says(row.dimension, asked.zone) == row.value
-    return is_in_row and all(matches(hit.says(wanted.dimension, asked.zone), wanted) for wanted in filters)
+    is_in_row = not row or not is_about_hits(row.dimension) or hit.says(row.dimension, spec.zone) == row.value
+    return is_in_row and all(matches(hit.says(filter_.dimension, spec.zone), filter_) for filter_ in filters)
 
 
-def _is_wanted_session(session: Session | None, asked: Asked, row: Row | None) -> bool:
+def _is_chosen_session(session: Session | None, spec: QuerySpec, row: Row | None) -> bool:
     """A hit of nobody has no session that could match."""
-    filters = [wanted for wanted in asked.filters if not is_about_hits(wanted.dimension)]
-    asks_row = row is not None and not is_about_hits(row.dimension)
+    filters = [filter_ for filter_ in spec.filters if not is_about_hits(filter_.dimension)]
+    is_about_row = row is not None and not is_about_hits(row.dimension)
     if session is None:
-        return not filters and not asks_row
-    is_in_row = not (row and asks_row) or session.told(row.dimension) == row.value
-    return is_in_row and all(matches(session.told(wanted.dimension), wanted) for wanted in filters)
+        return not filters and not is_about_row
+    is_in_row = not (row and is_about_row) or session.value_of(row.dimension) == row.value
+    return is_in_row and all(matches(session.value_of(filter_.dimension), filter_) for filter_ in filters)
 
 
-def _is_wanted_bot(hit: Hit, asked: Asked, row: Row | None) -> bool:
+def _is_chosen_bot(hit: Hit, spec: QuerySpec, row: Row | None) -> bool:
     if row and not is_about_hits(row.dimension):
         return False
-    if row and (hit.says(row.dimension, asked.zone) != row.value or (row.dimension == "event" and not hit.is_custom)):
+    if row and (hit.says(row.dimension, spec.zone) != row.value or (row.dimension == "event" and not hit.is_custom)):
         return False
-    filters = [wanted for wanted in asked.filters if wanted.dimension not in OF_VISITS]
-    return all(
-        matches(
-            hit.says(wanted.dimension, asked.zone) if is_about_hits(wanted.dimension) else hit.told(wanted.dimension),
-            wanted,
-        )
-        for wanted in filters
-    )
+    filters = [filter_ for filter_ in spec.filters if filter_.dimension not in OF_VISITS]
+
+    def value_of(name: str) -> str | None:
+        return hit.says(name, spec.zone) if is_about_hits(name) else hit.value_of(name)
+
+    return all(matches(value_of(filter_.dimension), filter_) for filter_ in filters)
 
 
 def reaches(session: Session, goal: Goal, zone: ZoneInfo) -> bool:
     """At least one hit that all of the goal's conditions match."""
-    filters = [counted_spelling(wanted, session.rules) for wanted in goal.filters]
-    return any(all(matches(hit.says(wanted.dimension, zone), wanted) for wanted in filters) for hit in session.hits)
+    filters = [counted_spelling(filter_, session.rules) for filter_ in goal.filters]
+    return any(all(matches(hit.says(filter_.dimension, zone), filter_) for filter_ in filters) for hit in session.hits)
 
 
-def matches(value: str | None, wanted: Filter) -> bool:
+def matches(value: str | None, filter_: Filter) -> bool:
     """An empty value asks for what is not set."""
-    first = wanted.values[0] if wanted.values else ""
-    match wanted.operator.value:
+    first = filter_.values[0] if filter_.values else ""
+    match filter_.operator.value:
         case "is":
-            return value in wanted.values if first else not value
+            return value in filter_.values if first else not value
         case "is_not":
-            return value not in wanted.values if first else bool(value)
+            return value not in filter_.values if first else bool(value)
         case "contains":
             return value is not None and first.lower() in value.lower()
         case "not_contains":
             return value is None or first.lower() not in value.lower()
         case "matches":
-            patterns = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in wanted.values]
+            patterns = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in filter_.values]
             return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
         case "one_of":
-            return value in wanted.values
+            return value in filter_.values
         case _:
             return value is not None
