@@ -62,9 +62,7 @@ def test_from_a_script_tag_to_a_moving_dashboard_and_a_pdf(
     expect(card(dashboard, "Clicks")).to_contain_text("1")
     expect(tile(dashboard, "Pages")).to_contain_text("/bread")
     expect(tile(dashboard, "Places")).to_contain_text("Germany")
-    expect(
-        dashboard.get_by_role("status", name=re.compile("1 visitor")).or_(dashboard.get_by_text("1 now"))
-    ).to_be_visible()
+    expect(dashboard.get_by_role("img", name=re.compile("^1 visitor in the last 5 minutes"))).to_be_visible()
     assert drawn_value(dashboard) == 1
     assert lit_countries(dashboard) == ["DE"]
     assert dashboard.evaluate("window.neverReloaded") is True
