@@ -160,7 +160,8 @@ def test_from_an_empty_folder_to_a_dashboard_and_a_pdf(server: InstalledServer, 
         dashboard = client.get(f"/properties/{property_id}")
         assert (dashboard.status_code, "Bakery" in dashboard.text) == (200, True)
         paths = set(re.findall(r'["(](/(?:assets|maps)/[^"\\)]+)', dashboard.text))
-        assert {Path(path).suffix.partition("?")[0] for path in paths} >= {".css", ".json"}
+        assert {Path(path).suffix.partition("?")[0] for path in paths} >= {".js", ".json"}
+        assert ".kpi" in dashboard.text, "the style sheets stand in the page"
         assert any(path.startswith("/assets/build/plotly.") for path in paths) is HAS_BUNDLE
         for path in (*paths, "/collector.js", "/favicon.ico", "/maps/regions/DE.json", "/assets/img/flags/DE.svg"):
             assert client.get(path).status_code == 200, path

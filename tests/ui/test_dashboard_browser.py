@@ -203,10 +203,10 @@ def test_keys_change_the_period_unless_somebody_types(page: Page, server: Server
     page.keyboard.press("/")
     page.get_by_label("Value").fill("my way")  # w, m and y are keys
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Page is my way")).to_be_visible()
+    expect(page.get_by_role("button", name="Page is my way", exact=True)).to_be_visible()
     expect(page.locator(".q-dialog")).to_have_count(0)
     page.keyboard.press("Escape")
-    expect(page.get_by_text("Page is my way")).to_be_hidden()
+    expect(page.get_by_role("button", name="Page is my way", exact=True)).to_be_hidden()
     expect(page).to_have_url(re.compile("period=7d"))
     page.keyboard.press("?")
     expect(page.get_by_text("Previous/next period")).to_be_visible()

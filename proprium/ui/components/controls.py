@@ -99,7 +99,7 @@ def menu_item(label: str, icon_name: str = "", *, on_click: ClickHandler | None 
 
 def menu_link(label: str, href: str, icon_name: str = "", *, kind: str = "") -> Element:
     """Builds an entry of a ui.menu() that is a link: it can be opened in another tab, and its address copied."""
-    element = ui.menu_item().classes(kind)
+    element = ui.menu_item().classes(kind).props('role="menuitem"')
     element.props["href"] = href
     with element:
         if icon_name:

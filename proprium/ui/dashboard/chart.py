@@ -14,7 +14,7 @@ from nicegui import ui
 
 from proprium.figures import numbers
 from proprium.figures.axis import MAX_LABELS, MAX_LABELS_ON_PHONE
-from proprium.figures.template import Look
+from proprium.figures.template import CONFIG, Look
 from proprium.figures.timeline import timeline
 from proprium.figures.wording import BY_INTERVAL, has_partial_bucket
 from proprium.i18n import N_
@@ -81,7 +81,7 @@ class Chart:
         with ui.element("div").classes("chartbox"):
             self._skeleton = skeleton(252)
             # Part of the first HTML, so that the browser fetches the chart bundle while the socket connects.
-            self._plot = ui.plotly({"data": [], "layout": {"height": 280}}).classes("chart wait")
+            self._plot = ui.plotly({"data": [], "layout": {"height": 280}, "config": CONFIG}).classes("chart wait")
             self._plot.props('role="img"').props["aria-label"] = _("Chart")
         self._plot.on("plotly_click", self.show_bucket, js_handler=EMIT_BUCKET)
         self._plot.on("plotly_relayout", self.show_range, js_handler=EMIT_ZOOM)

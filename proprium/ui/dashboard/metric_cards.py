@@ -152,7 +152,9 @@ def _build_card(key: str, label: str) -> _MetricCard:
                 delta = span("", theme.DELTA)
             delta.set_visibility(False)
             # Above the card: below it, the tooltip would cover the next row of cards or the chart.
-            tooltip = ui.tooltip("").props('delay=350 max-width=280px anchor="top middle" self="bottom middle"')
+            # It is wide, so that it is flat enough for the space above the first row.
+            tooltip = ui.tooltip("").classes("cardtip")
+            tooltip.props('delay=350 max-width=520px anchor="top middle" self="bottom middle" :offset="[0, 4]"')
             button.props["data-tooltip"] = str(tooltip.id)
         if not key.startswith(CUSTOM_PREFIX):
             with ui.element("button").classes("why").props('type="button"') as explain_button:

@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from proprium.figures.heatmap import HEIGHT, busiest_hour_text, heatmap
-from proprium.figures.template import Look
+from proprium.figures.template import CONFIG, Look
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.breakdown import breakdown
@@ -54,7 +54,7 @@ class WeekHeatmap:
             self._skeleton = skeleton(HEIGHT - 12)
             self._message = ui.label("").classes("missing")
             self._message.set_visibility(False)
-            self._plot = ui.plotly({"data": [], "layout": {"height": HEIGHT}}).classes("week wait")
+            self._plot = ui.plotly({"data": [], "layout": {"height": HEIGHT}, "config": CONFIG}).classes("week wait")
             self._plot.props('role="img"').props["aria-label"] = _("Heat map")
             self._legend = ColourLegend()
         self._plot.on(
