@@ -35,7 +35,7 @@ def test_a_goal_filters_by_what_it_asks_for_and_aims_the_cards(page: Page, serve
 
 def test_a_segment_is_applied_and_another_one_saved_and_removed(page: Page, server: Server) -> None:
     shown(page, server)
-    page.get_by_label("Segments: saved filters").click()
+    page.get_by_role("button", name="Segments: saved filters").click()
     page.get_by_role("button").filter(has_text="Germans").click()
     expect(page).to_have_url(re.compile("filter=country%3Ais%3ADE"))
     page.get_by_text("Save as segment").click()
@@ -43,9 +43,9 @@ def test_a_segment_is_applied_and_another_one_saved_and_removed(page: Page, serv
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".q-dialog")).to_have_count(0)
     shown(page, server)
-    page.get_by_label("Segments: saved filters").click()
+    page.get_by_role("button", name="Segments: saved filters").click()
     page.get_by_label("Delete segment Mine <b>").click()
-    page.get_by_label("Segments: saved filters").click()
+    page.get_by_role("button", name="Segments: saved filters").click()
     expect(page.get_by_role("button").filter(has_text="Germans")).to_be_visible()
     expect(page.get_by_role("button").filter(has_text="Mine")).to_have_count(0)
 
@@ -55,7 +55,7 @@ def test_a_stranger_applies_the_segments_of_a_public_property_and_changes_none(
 ) -> None:
     stranger = browser.new_context().new_page()
     shown(stranger, server, which="open")
-    stranger.get_by_label("Segments: saved filters").click()
+    stranger.get_by_role("button", name="Segments: saved filters").click()
     expect(stranger.get_by_role("button").filter(has_text="Germans")).to_be_visible()
     expect(stranger.get_by_label("Delete segment Germans")).to_have_count(0)
     stranger.get_by_role("button").filter(has_text="Germans").click()

@@ -133,7 +133,7 @@ async def test_texts_of_the_property_list(site: Site, ada: User, mine: Property,
 
 async def test_texts_of_the_settings(site: Site, ada: User, mine: Property, pseudo: None) -> None:
     zones = {zone.replace("_", " ") for zone in available_timezones()}
-    placeholders = ("www.example.com", "/user/*", "/admin/*", "HomeMonitor", "DE", "id", "plan")
+    placeholders = ("www.example.com", "paypal.com", "/user/*", "/admin/*", "HomeMonitor", "DE", "id", "plan")
     browser = await opened(site, f"/properties/{mine.id}/settings", ada)
     assert_translated(browser, str(mine.id), *zones, *placeholders)
 

@@ -66,6 +66,7 @@ UNTRANSLATED = {
     "proprium/reports/table_files.py": {"Code"},  # a column of a CSV file
     "proprium/properties/service.py": {"Proprium"},
     "proprium/ui/app.py": {"Proprium"},
+    "proprium/ui/components/sample_data.py": {"Exemplar"},  # the name of a property
     "proprium/ui/dashboard/keyboard.py": {"Esc"},  # a key
     "proprium/ui/http/security.py": {"Forbidden: cross-origin socket connection."},  # sockets: no page shows it
     "proprium/ui/http/socket_limits.py": None,  # answers to sockets: no page shows them
