@@ -143,7 +143,7 @@ def stop_counting_automated(page: Page, server: Running, property_id: str) -> No
     page.get_by_label("Count automated browsers").click()
     page.get_by_role("option", name="Never").click()
     page.get_by_role("button", name="Save").first.click()
-    expect(page.get_by_text("Saved")).to_be_visible()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
 
 
 def card(page: Page, name: str):
