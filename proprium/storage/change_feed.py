@@ -106,7 +106,7 @@ class ChangeFeed:
         self._commit_watcher.close()
 
     def _read_batch(self, statement: str, values: tuple[int, ...]) -> EventBatch:
-        with self._database.engine.connect() as connection, self._database.noted_errors():
+        with self._database.noted_errors(), self._database.engine.connect() as connection:
             cursor: Any = connection.connection.cursor()
             batch = fetch_batch(cursor.execute(statement, values))
             agent_ids = batch.dictionaries["user_agent"]

@@ -117,7 +117,7 @@ class Database:
         Statements of SQLAlchemy note theirs by themselves.
         """
         if self.damage is None and is_damage(error):
-            self.damage = str(error)
+            self.damage = _damage_text(error)
             if not self._raises_damage:
                 log.error("storage is damaged", extra={"error": self.damage_message(error)})
 
@@ -126,15 +126,15 @@ class Database:
         """Lets errors of the driver's own cursor pass, after noting the damage that they show."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.note_error(error)
             raise
 
     def damage_message(self, error: BaseException) -> str:
         """Returns a sentence for operators: what is damaged, and the way out."""
         return (
-            f"{self.name} is damaged: {error}. Stop the server and keep a copy of the file; then put the newest backup"
-            f" ({self.path.name}.….bak) in its place, or save what can be read with"
+            f"{self.name} is damaged: {_damage_text(error)}. Stop the server and keep a copy of the file; then put the"
+            f" newest backup ({self.path.name}.….bak) in its place, or save what can be read with"
             f" `sqlite3 {self.path.name} .recover | sqlite3 recovered.sqlite3`."
         )
 
@@ -144,9 +144,9 @@ class Database:
         self._raises_damage = True
         try:
             yield
-        except (DatabaseError, sqlite3.DatabaseError) as problem:
+        except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as problem:
             cause = problem.orig if isinstance(problem, DatabaseError) else problem
-            if not isinstance(cause, sqlite3.Error):
+            if not isinstance(cause, (sqlite3.Error, UnicodeDecodeError)):
                 raise
             message = self.damage_message(cause) if is_damage(cause) else f"{self.name} cannot be used: {cause}."
             raise OperatorError(message) from problem
@@ -219,9 +219,18 @@ def transaction(cursor: Any) -> Iterator[None]:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Returns whether an error of the driver comes from a damaged file, or from one that is no database."""
+    """Returns whether an error of the driver comes from a damaged file, or from one that is no database.
+
+    Where the schema is damaged, SQLite's own message quotes it, and the driver fails to decode the message.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return True
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes have the cause in the higher bits
     return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _damage_text(error: BaseException) -> str:
+    return "its schema is malformed" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _begin(connection: Connection) -> None:

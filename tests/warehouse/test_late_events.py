@@ -199,7 +199,7 @@ def read(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 def test_the_warehouse_is_always_what_a_rebuild_would_make_of_storage(scratch: Warehouse, fuzz: bool):
     @settings(max_examples=1_500 if fuzz else 30, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(made=events(), played=operations)
+    @given(events=events(), played=operations)
     def holds(events: list[dict[str, Any]], played: list[tuple[Any, Any]]) -> None:
         check(scratch, events, played)
 

@@ -54,9 +54,9 @@ def test_a_longer_pause_joins_visits_of_the_past_and_of_today(warehouse: FilledW
     assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 2
     warehouse.append([an_event("ada", "11:55"), an_event("ada", "10:20")])
     assert period_totals(warehouse.warehouse, today(warehouse)).sessions == 1
-    before = everything(warehouse)
+    joined = everything(warehouse)
     warehouse.projector.rebuild()
-    assert everything(warehouse) == before != before
+    assert everything(warehouse) == joined != before
 
 
 def test_a_shorter_pause_is_known_after_a_restart(warehouse: FilledWarehouse) -> None:

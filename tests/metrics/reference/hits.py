@@ -177,7 +177,7 @@ class Hit:
             return None
         return min(max(self.sent.scroll_depth, 0), 100)
 
-    def told(self, dimension: str) -> str | None:
+    def value_of(self, dimension: str) -> str | None:
         """Of the sender: with what, from where. None: not known."""
         sent = self.sent
         if dimension in Agent._fields:
@@ -213,8 +213,8 @@ class Hit:
                 return self.bot_category
             case "weekday" | "hour" | "weekday_hour":
                 local = self.at.astimezone(zone)
-                told = {"weekday": f"{local.isoweekday()}", "hour": f"{local.hour:02}"}
-                return told.get(dimension, "-".join(told.values()))
+                texts = {"weekday": f"{local.isoweekday()}", "hour": f"{local.hour:02}"}
+                return texts.get(dimension, "-".join(texts.values()))
             case _:
                 return text_of(self.sent.data.get(dimension.removeprefix("data.")))
 

@@ -54,7 +54,7 @@ class Session:
         did_something = any(hit.is_link_click or hit.is_custom for hit in self.hits)
         return len(self.views) == 1 and engaged_ms < 1_000 * self.rules.bounce_s and not did_something
 
-    def told(self, dimension: str) -> str | None:
+    def value_of(self, dimension: str) -> str | None:
         """Entry and exit page are the first and last page view's. A place is told whole, and so is a User-Agent."""
         if dimension == "entry_page":
             return self.views[0].page if self.views else None
