@@ -91,7 +91,7 @@ def test_the_sql_gives_the_number(past: Past, metric: Metric) -> None:
         assert rows == [(explanation.value,)]
 
 
-@pytest.mark.parametrize(("minutes", "said"), [(45, "45 minutes"), (1, "1 minute"), (30, "30 minutes")])
+@pytest.mark.parametrize(("minutes", "timeout_text"), [(45, "45 minutes"), (1, "1 minute"), (30, "30 minutes")])
 def test_the_definition_states_the_propertys_own_limits(past: Past, minutes: int, timeout_text: str) -> None:
     query = replace(past.query(), limits=Limits(session_timeout_min=minutes, engagement_threshold_s=20))
     sessions, bounces = (explain(past.warehouse, query, metric) for metric in (Metric.SESSIONS, Metric.BOUNCE_RATE))

@@ -69,7 +69,7 @@ PAGES = ("/docs/a", "/docs/b", "/100%_off", "/100x-off", "/Über")
 
 
 @pytest.mark.parametrize(
-    ("wanted", "pages"),
+    ("expected", "pages"),
     [
         ("page:is:/docs/a", {"/docs/a"}),
         ("page:is_not:/docs/a", {"/docs/b", "/100%_off", "/100x-off", "/Über", None}),

@@ -90,7 +90,7 @@ def test_whatever_was_clicked_the_address_leads_back_to_it(changes: list[Any]) -
 
 
 @pytest.mark.parametrize(
-    ("params", "said"),
+    ("params", "message"),
     [
         (("metric", "happiness"), "happiness"),
         (("period", "fortnight"), "fortnight"),
