@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.support.servers import CHROMIUM_ARGS, ROOT
-from tests.ui.test_dashboard_browser import Server, shown
+from tests.support.servers import ROOT
+from tests.ui.test_dashboard_browser import Server, browser, server, shown
+
+__all__ = ["browser", "server"]
 
 AXE = ROOT / "assets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [
@@ -36,23 +38,6 @@ RUN = """axe.run(document, %s).then(result => result.violations.map(
     violation => [violation.id, ...violation.nodes.map(node => node.html.slice(0, 200))]))"""
 SETTLED_MS = 900
 """Until numbers, figures and transitions are there: axe judges colours as they are."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("accessible"))
-    yield server
-    server.process.terminate()
-    server.process.wait(20)
-    server.log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

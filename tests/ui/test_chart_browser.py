@@ -8,31 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.support.servers import CHROMIUM_ARGS
-from tests.ui.test_dashboard_browser import Server, card, shown
+from tests.ui.test_dashboard_browser import Server, browser, card, server, shown
+
+__all__ = ["browser", "server"]
 
 pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 DRAWN = "document.querySelectorAll('.chart .main-svg').length > 0"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("chart"))
-    yield server
-    server.process.terminate()
-    server.process.wait(20)
-    server.log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 def signed_in(context: BrowserContext, server: Server) -> Page:

@@ -6,29 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.servers import CHROMIUM_ARGS
-from tests.ui.test_dashboard_browser import Server, card, shown, tile
+from tests.ui.test_dashboard_browser import Server, browser, card, server, shown, tile
+
+__all__ = ["browser", "server"]
 
 pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("details"))
-    yield server
-    server.process.terminate()
-    server.process.wait(20)
-    server.log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

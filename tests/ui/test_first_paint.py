@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.servers import CHROMIUM_ARGS
-from tests.ui.test_dashboard_browser import Server
+from tests.ui.test_dashboard_browser import Server, browser, server
+
+__all__ = ["browser", "server"]
 
 needs_chromium = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 PAGES = ["/properties/{busy}", "/properties", "/properties/{busy}/settings", "/account", "/properties/{busy}/install"]
@@ -19,23 +20,6 @@ RECTS = """() => Object.fromEntries([...document.querySelectorAll('#app [id]:not
     (element) => [element.id, element.getBoundingClientRect()]).filter(
     ([, box]) => box.width && box.height && box.bottom < 900).map(
     ([id, box]) => [id, [box.left, box.top, box.width, box.height].map(Math.round)]))"""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("painted"))
-    yield server
-    server.process.terminate()
-    server.process.wait(20)
-    server.log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
