@@ -190,6 +190,7 @@ def test_a_tile_opens_its_whole_list_and_a_row_of_it_filters(page: Page, server:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Search this table").fill("germ")
     expect(dialog.get_by_text("United States")).to_be_hidden()
+    expect(dialog).to_contain_text("1 country")  # the head comes last: a row that is being redrawn misses its click
     dialog.get_by_text("Germany").click()
     expect(page.get_by_text("Country is Germany")).to_be_visible()
 
