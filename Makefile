@@ -21,7 +21,7 @@ run: setup
 	@exec $(BIN)/proprium serve
 
 test: setup-dev check
-	$(BIN)/python -m pytest -q -rs -n 4 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q -rs -n 3 --dist loadfile $(TESTS)
 
 fuzz: setup-dev
 	$(BIN)/python -m pytest -q --fuzz -o faulthandler_timeout=1800 $(FUZZ)
