@@ -163,7 +163,7 @@ class ClientAddressResolver:
 def forwarded_hops(text: str) -> list[str]:
     """Returns the `for` of each hop of a Forwarded header (RFC 7239); "unknown" where a hop has none.
 
-    A header with a syntax error is one unknown hop: which of its addresses a proxy has written cannot be told.
+    A header with a syntax error is one unknown hop, because the proxy may not have written any of its addresses.
     """
     hops: list[str] = []
     position, hop = 0, "unknown"

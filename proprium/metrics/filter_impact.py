@@ -28,7 +28,7 @@ class FilterImpact:
 
     @property
     def strictest(self) -> Filter | None:
-        """The filter that hides the most visitors; None if leaving out a single one shows nobody."""
+        """The filter that hides the most visitors; None if no visitor appears without any single one."""
         return max(self.without, key=lambda filter_: self.without[filter_], default=None)
 
 

@@ -50,6 +50,8 @@ def top_lists(
     subdivisions = tuple(dimension for dimension in by_session if query.open_country and dimension.spec.is_subdivision)
     global_dimensions = tuple(dimension for dimension in by_session if dimension not in subdivisions)
     by_hit = tuple(dimension for dimension in dimensions if dimension.spec.scope is not Scope.SESSION)
+    # Regions and cities of the open country have their shares of the same number.
+    country_total = dimension_total(connection, query, subdivisions[0].spec) if subdivisions else 0
     lists: dict[Dimension, Breakdown] = {}
     for listed_dimensions, listed_query, statement_of in (
         (global_dimensions, replace(query, open_country=None), session_statement),
@@ -64,7 +66,7 @@ def top_lists(
             rows = rows_by_set.get(_grouping_set_id(listed_dimensions, dimension), [])
             distinct = int(rows[0].n_values) if rows else 0
             if dimension in subdivisions:
-                total = dimension_total(connection, query, dimension.spec)
+                total = country_total
             elif dimension.spec.scope is Scope.BOT:
                 total = totals.bots
             else:

@@ -33,9 +33,9 @@ def health_routes(
 ) -> APIRouter:
     """Returns the routes. `checks` are keyed by component name; `metrics` returns Prometheus text, and may block.
 
-    A failure of `degraded_checks` is told as well, but the server stays ready: another one would do no better.
+    Failures of `degraded_checks` are reported too, but the server stays ready: a restart would not mend them.
     With a token, /metrics requires it from every client; without one it answers this machine and its private network.
-    Who may read /metrics is told `details` by /readyz: JSON values by name.
+    For clients that may read /metrics, /readyz also returns `details`: JSON values by name.
     """
     routes = APIRouter(include_in_schema=False)
 

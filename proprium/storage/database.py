@@ -53,7 +53,7 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self.damage: str | None = None
         """SQLite's words for damage that a statement met since the start; None: none did."""
-        self._raises_damage = False  # inside of `operator_errors`, where the damage is told by the exception
+        self._raises_damage = False  # inside `operator_errors`, whose exception reports the damage
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Mode 0600, as the file holds accounts and keys; SQLite gives the WAL the same mode.

@@ -1,6 +1,6 @@
 """Notices for the server's owner about an untrusted reverse proxy, and about an unread header of a trusted one.
 
-One click mends each, another one ignores it.
+Each has a button that fixes the cause and one that dismisses the notice.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class EmptyNotice:
     def _build_impact(self, impact: FilterImpact, *, is_only_filter: bool) -> None:
         """Builds the notice with what the filters hide, or that they are not the reason."""
         if not impact.unfiltered:
-            text = _("The filters are not the reason: nobody visited in this period. Choose another period.")
+            text = _("The filters are not the reason: this period has no visitors. Choose another period.")
             self._build_clear_button(empty_state(_("No visitors in this period"), text, "calendar"))
             return
         title, strictest = _("No data matches these filters"), impact.strictest

@@ -403,7 +403,7 @@ def _listed_dimension(dimension: str) -> str:
 
 
 def _distinct_labels(rows: Sequence[BreakdownTableRow], dimension: str, atlas: Atlas) -> dict[str, str]:
-    """Maps the rows' values to labels; a region shares its name with others and is told apart by its country."""
+    """Maps the rows' values to labels; regions of the same name get their country's name too."""
     labels = {row.value or "": label_text(row, dimension) for row in rows}
     if dimension != Dimension.REGION:
         return labels
