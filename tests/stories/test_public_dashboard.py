@@ -103,8 +103,8 @@ def test_an_anonymous_browser_receives_no_raw_data(browser: Browser, server: Run
     for search in ("?event=signup&key=email", "?filter=data.user_id:is_set", "?event=signup&key=url"):
         page.goto(f"{server.url}/properties/{shop}")
         expect(page.get_by_text("/orders").first).to_be_visible()
-        forge(page, search)  # it is refused: the page opens again at its own address
-        page.wait_for_timeout(1_000)
+        with page.expect_navigation():  # it is refused: the page opens again at its own address
+            forge(page, search)
         page.goto(f"{server.url}/properties/{shop}{search}")
         expect(page.get_by_text("is visible only to users who may edit this property")).to_be_visible()
         received.append(page.content())

@@ -34,6 +34,7 @@ def test_make_public_asks_says_what_it_opens_and_gives_the_link(page: Page, serv
     page.get_by_text("Make public", exact=True).click()
     dialog.get_by_role("button", name="Make public", exact=True).click()
     expect(page.locator(".q-notification")).to_contain_text("empty.example is public now")
+    dialog = page.get_by_role("dialog", name="empty.example is public")  # the question is still fading out
     expect(dialog.get_by_text("Anyone with this link can view the dashboard:")).to_be_visible()
     expect(dialog.get_by_label("Copy to the clipboard")).to_be_visible()
     dialog.get_by_role("button", name="Done").click()
