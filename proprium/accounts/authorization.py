@@ -10,7 +10,7 @@ from proprium.accounts import api_keys
 from proprium.clock import Clock, utc_now
 from proprium.errors import Forbidden, PropertyNotFound
 from proprium.metrics.query.data_access import EVERY_KEY, DataAccess, public_access
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.database import Database
 from proprium.storage.tables import ApiKey, Property, User
 
@@ -96,7 +96,7 @@ def data_access(principal: Principal, property_: Property) -> DataAccess:
 
 
 def _may_edit(principal: Principal, property_: Property) -> bool:
-    return principal.is_property_key or service.may_edit(principal.user, property_)
+    return principal.is_property_key or permissions.may_edit(principal.user, property_)
 
 
 def _property_of_key(database: Database, principal: Principal) -> Property:

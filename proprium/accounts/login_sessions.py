@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
@@ -19,7 +20,7 @@ from proprium.clock import Clock, utc_now
 from proprium.errors import SignInRequired
 from proprium.i18n import gettext as _
 from proprium.storage.database import Database
-from proprium.storage.tables import LoginSession, Role, User
+from proprium.storage.tables import LoginSession, PropertyAccess, PropertyRole, Role, User
 
 SESSION_LIFETIME = timedelta(days=30)
 LAST_SEEN_UPDATE_INTERVAL = timedelta(minutes=5)
@@ -37,11 +38,25 @@ _SELECT_SIGNED_IN_USERS = (  # built once: building takes as long as executing
 )
 
 
+_SELECT_ACCESS = select(col(PropertyAccess.user_id), col(PropertyAccess.property_id), col(PropertyAccess.role)).where(
+    col(PropertyAccess.user_id).in_(bindparam("user_ids", expanding=True))
+)
+
+
 class SignedInUser(NamedTuple):
     """A signed-in user, as far as authorization needs it."""
 
     id: UUID
     role: Role
+    access: Mapping[UUID, PropertyRole] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, user: User) -> SignedInUser:
+        return cls(user.id, Role(user.role), {id_: PropertyRole(row.role) for id_, row in user.property_access.items()})
+
+    def role_on(self, property_id: UUID) -> PropertyRole | None:
+        """Returns the role that this user was given on a property, None without one."""
+        return self.access.get(property_id)
 
 
 def log_in(
@@ -88,6 +103,7 @@ def start_session(
         if replaced_token:
             session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaced_token)))
         session.add(login_session)
+        session.execute(update(User).where(col(User.id) == user_id).values(seen_at=now))
     return token
 
 
@@ -112,13 +128,21 @@ def user_of(database: Database, token: str | None, *, clock: Clock = utc_now) ->
 
 
 def signed_in_users(database: Database, tokens: Collection[str], *, clock: Clock = utc_now) -> dict[str, SignedInUser]:
-    """Maps each token of an unexpired session to its user, in one indexed read. Writes nothing."""
+    """Maps each token of an unexpired session to its user, in two indexed reads. Writes nothing."""
     token_by_hash = {_hash(token): token for token in tokens if token}
     if not token_by_hash:
         return {}
     with database.engine.connect() as connection:
         rows = connection.execute(_SELECT_SIGNED_IN_USERS, {"hashes": list(token_by_hash), "now": clock()}).all()
-    return {token_by_hash[token_hash]: SignedInUser(user_id, Role(role)) for token_hash, user_id, role in rows}
+        members = {user_id for _, user_id, role in rows if role != Role.OWNER}  # owners have access to everything
+        access: dict[UUID, dict[UUID, PropertyRole]] = {user_id: {} for _, user_id, _role in rows}
+        if members:
+            for user_id, property_id, role in connection.execute(_SELECT_ACCESS, {"user_ids": list(members)}):
+                access[user_id][property_id] = PropertyRole(role)
+    return {
+        token_by_hash[token_hash]: SignedInUser(user_id, Role(role), access[user_id])
+        for token_hash, user_id, role in rows
+    }
 
 
 def list_sessions(database: Database, user_id: UUID, *, clock: Clock = utc_now) -> list[LoginSession]:
@@ -170,6 +194,9 @@ def _record_use(database: Database, login_session_id: UUID, clock: Clock) -> Non
         with database.write_transaction() as session:
             if (login_session := session.get(LoginSession, login_session_id)) is not None:
                 login_session.seen_at = clock()
+                session.execute(
+                    update(User).where(col(User.id) == login_session.user_id).values(seen_at=login_session.seen_at)
+                )
     except OperationalError:
         pass  # storage is locked: a valid session must not be rejected for a timestamp
 

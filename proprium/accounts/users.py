@@ -22,9 +22,21 @@ _EMAIL_PATTERN = re.compile(
 )
 
 
-def create_user(database: Database, email: str, name: str, password: str, role: Role = Role.EDITOR) -> User:
-    """Creates a user. Raises UserFacingError for an invalid address or password, Conflict for a taken address."""
+def create_user(
+    database: Database,
+    email: str,
+    name: str,
+    password: str,
+    role: Role = Role.MEMBER,
+    *,
+    may_create: bool = True,
+) -> User:
+    """Creates a user. Raises UserFacingError for an invalid address or password, Conflict for a taken address.
+
+    `may_create` is about properties.
+    """
     user = build_user(email, name, password, role)
+    user.may_create_properties = may_create
     with database.write_transaction() as session:
         add(session, user)
     return user
@@ -99,7 +111,8 @@ def check_password(database: Database, email: str, password: str) -> User | None
 def build_user(email: str, name: str, password: str, role: Role) -> User:
     """Returns a validated user with a hashed password, not stored yet."""
     email, name = validate_email(email), validate_name(name)
-    return User(email=email, name=name, password_hash=passwords.hash_password(password), role=role)
+    password_hash = passwords.hash_password(password)
+    return User(email=email, name=name, password_hash=password_hash, role=role, property_access={})
 
 
 def add(session: Session, user: User) -> None:

@@ -7,6 +7,8 @@ import click
 from proprium.commands.common import open_storage, read_password
 from proprium.storage.tables import Role
 
+VIEWER = "viewer"
+ROLES = {"owner": Role.OWNER, "member": Role.MEMBER, "editor": Role.MEMBER, VIEWER: Role.MEMBER}
 PASSWORD_STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
@@ -17,7 +19,13 @@ def user() -> None:
 
 @user.command()
 @click.argument("email")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.EDITOR.value, show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(list(ROLES)),
+    default=Role.MEMBER.value,
+    show_default=True,
+    help="owner manages the instance; member creates properties; viewer does not. editor is another word for member.",
+)
 @click.option("--name", default="", help="Display name.")
 @PASSWORD_STDIN
 def add(email: str, role: str, name: str, password_stdin: bool) -> None:
@@ -25,7 +33,9 @@ def add(email: str, role: str, name: str, password_stdin: bool) -> None:
     from proprium.accounts import users
 
     with open_storage() as (_, database):
-        account = users.create_user(database, email, name, read_password(password_stdin), Role(role))
+        account = users.create_user(
+            database, email, name, read_password(password_stdin), ROLES[role], may_create=role != VIEWER
+        )
     click.echo(account.email)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -12,10 +12,10 @@ from sqlmodel import Session, col
 
 from proprium.errors import Conflict, PropertyNotFound, UserFacingError
 from proprium.i18n import gettext as _
-from proprium.properties import validation
+from proprium.properties import permissions, validation
 from proprium.storage import retention
 from proprium.storage.database import Database
-from proprium.storage.tables import ChangeKind, Property, Role, StorageChange, User
+from proprium.storage.tables import ChangeKind, Property, PropertyAccess, Role, StorageChange, User
 
 OWN_PROPERTY_NAME = "Proprium"
 
@@ -70,27 +70,10 @@ _SELECT_SHARING = select(  # built once: building takes as long as executing
 class PropertySharing(NamedTuple):
     """Columns of a property that decide who may see and edit it, and its public data keys."""
 
+    id: UUID
     owner_id: UUID | None
     is_public: bool
     public_data_keys: frozenset[str]
-
-
-class UserLike(Protocol):
-    """The attributes of a user that authorization needs."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def role(self) -> Role: ...
-
-
-class PropertyLike(Protocol):
-    """The attributes of a property that authorization needs."""
-
-    @property
-    def owner_id(self) -> UUID | None: ...
-    @property
-    def is_public(self) -> bool: ...
 
 
 def create_property(
@@ -208,13 +191,16 @@ def reset_property(database: Database, property_id: UUID) -> int:
 def visible_properties(database: Database, user: User | None) -> list[Property]:
     """Lists the properties that a user may see, by name: customer-2 comes before customer-10.
 
-    Owners see all, other users their own and public ones, anonymous visitors public ones.
+    Owners see all, other users their own, those they were given access to and public ones, anonymous visitors public
+    ones.
     """
     statement = select(Property).order_by(col(Property.number))
     if user is None:
         statement = statement.where(col(Property.is_public))
     elif user.role != Role.OWNER:
-        statement = statement.where(col(Property.is_public) | (col(Property.owner_id) == user.id))
+        given = select(col(PropertyAccess.property_id)).where(col(PropertyAccess.user_id) == user.id)
+        own_or_given = (col(Property.owner_id) == user.id) | col(Property.id).in_(given)
+        statement = statement.where(col(Property.is_public) | own_or_given)
     with database.session() as session:
         return sorted(session.scalars(statement), key=lambda property_: natural_key(property_.name))
 
@@ -231,7 +217,7 @@ def find_visible(database: Database, property_id: UUID, user: User | None) -> Pr
     """
     with database.session() as session:
         property_ = _find(session, property_id)
-    if not may_see(user, property_):
+    if not permissions.may_see(user, property_):
         raise PropertyNotFound(property_id)
     return property_
 
@@ -245,7 +231,15 @@ def find_any(database: Database, property_id: UUID) -> Property:
 def find_editable(database: Database, property_id: UUID, user: User | None) -> Property:
     """Returns a property that `user` may edit. Raises PropertyNotFound as `find_visible` does."""
     property_ = find_visible(database, property_id, user)
-    if not may_edit(user, property_):
+    if not permissions.may_edit(user, property_):
+        raise PropertyNotFound(property_id)
+    return property_
+
+
+def find_owned(database: Database, property_id: UUID, user: User | None) -> Property:
+    """Returns a property that `user` may share and delete. Raises PropertyNotFound as `find_visible` does."""
+    property_ = find_visible(database, property_id, user)
+    if not permissions.may_own(user, property_):
         raise PropertyNotFound(property_id)
     return property_
 
@@ -257,20 +251,9 @@ def sharing_of(database: Database, property_ids: Collection[UUID]) -> dict[UUID,
     with database.engine.connect() as connection:
         rows = connection.execute(_SELECT_SHARING, {"ids": list(property_ids)}).all()
     return {
-        property_id: PropertySharing(owner, is_public, frozenset(keys)) for property_id, owner, is_public, keys in rows
+        property_id: PropertySharing(property_id, owner, is_public, frozenset(keys))
+        for property_id, owner, is_public, keys in rows
     }
-
-
-def may_see(user: UserLike | None, property_: PropertyLike) -> bool:
-    return property_.is_public or _has_full_access(user, property_)
-
-
-def may_edit(user: UserLike | None, property_: PropertyLike) -> bool:
-    return _has_full_access(user, property_) and user is not None and user.role != Role.VIEWER
-
-
-def may_create(user: User | None) -> bool:
-    return user is not None and user.role != Role.VIEWER
 
 
 def ensure_own_property(database: Database) -> Property:
@@ -283,10 +266,6 @@ def ensure_own_property(database: Database) -> Property:
         if (property_ := session.scalars(statement).first()) is not None:
             return property_
     return create_property(database, OWN_PROPERTY_NAME, None, is_cookieless=True, is_protected=True)
-
-
-def _has_full_access(user: UserLike | None, property_: PropertyLike) -> bool:
-    return user is not None and (user.role == Role.OWNER or property_.owner_id == user.id)
 
 
 def _find(session: Session, property_id: UUID) -> Property:

@@ -23,7 +23,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
-from sqlmodel import Field, SQLModel
+from sqlalchemy.orm import attribute_keyed_dict, relationship
+from sqlmodel import Field, Relationship, SQLModel
 
 from proprium.clock import utc_now
 
@@ -58,9 +59,28 @@ def _server_default(text: str) -> dict[str, Any]:
 
 
 class Role(StrEnum):
-    OWNER = "owner"  # sees and changes everything
-    EDITOR = "editor"  # creates properties; sees their own and public ones
-    VIEWER = "viewer"  # sees public properties
+    """Role of an account on the instance."""
+
+    OWNER = "owner"  # manages the instance: sees and changes everything
+    MEMBER = "member"  # sees properties that they own or were given access to, and public ones
+
+
+class PropertyRole(StrEnum):
+    """Role of an account on one property; each one includes those before it."""
+
+    VIEWER = "viewer"  # reads the dashboard
+    EDITOR = "editor"  # changes settings, goals and segments, reads raw events
+    OWNER = "owner"  # shares, publishes, transfers and deletes it
+
+
+class PropertyAccess(SQLModel, table=True):
+    """The role of a user on a property that somebody else owns."""
+
+    __tablename__ = "property_access"
+    user_id: UUID = Field(foreign_key="user.id", ondelete="CASCADE", primary_key=True)
+    property_id: UUID = Field(foreign_key="property.id", ondelete="CASCADE", primary_key=True, index=True)
+    role: PropertyRole = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
 
 
 class User(SQLModel, table=True):
@@ -68,9 +88,75 @@ class User(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     email: str = Field(unique=True, max_length=254)  # lower case
     name: str = ""
-    password_hash: str  # argon2id
-    role: Role = Field(default=Role.EDITOR, sa_type=Text)
+    password_hash: str  # argon2id; empty: signs in without a password
+    role: Role = Field(default=Role.MEMBER, sa_type=Text)
     created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    may_create_properties: bool = Field(default=True, sa_column_kwargs=_server_default("1"))
+    seen_at: datetime | None = Field(default=None, sa_type=AwareDateTime)  # last use of a session
+    totp_secret: str | None = None  # base32; None: no authenticator app
+    totp_step: int | None = None  # time step of the last code that was used: no code works twice
+    oidc_subject: str | None = Field(default=None, unique=True, index=True)  # issuer and subject, separated by a space
+    language: str | None = None  # None: the browser's
+    theme: str | None = None  # light or dark; None: the system's
+    timezone: str | None = None  # of new properties and of times on pages that are about no property
+    property_access: dict[UUID, PropertyAccess] = Relationship(
+        sa_relationship=relationship(
+            PropertyAccess,
+            collection_class=attribute_keyed_dict("property_id"),
+            lazy="selectin",  # loaded with the user: rights are asked after the session is closed
+            cascade="all, delete-orphan",
+            passive_deletes=True,
+        )
+    )
+
+    def role_on(self, property_id: UUID) -> PropertyRole | None:
+        """Returns the role that this user was given on a property, None without one."""
+        access = self.property_access.get(property_id)
+        return PropertyRole(access.role) if access else None
+
+
+class OneTimeLinkKind(StrEnum):
+    INVITATION = "invitation"  # email, detail {"role", "may_create_properties", "access": {property id: role}}
+    PASSWORD_RESET = "password_reset"  # user
+    EMAIL_CHANGE = "email_change"  # user, email: the new address
+
+
+class OneTimeLink(SQLModel, table=True):
+    """A link that proves something once: an invitation, a forgotten password, a new e-mail address."""
+
+    __tablename__ = "one_time_link"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    kind: OneTimeLinkKind = Field(sa_type=Text)
+    token_hash: bytes = Field(unique=True)  # SHA-256
+    user_id: UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE", index=True)
+    email: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_by: UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE")
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    expires_at: datetime = Field(sa_type=AwareDateTime)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """A code that replaces the authenticator app once."""
+
+    __tablename__ = "recovery_code"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="user.id", ondelete="CASCADE", index=True)
+    code_hash: bytes  # SHA-256 of a random code
+
+
+class Passkey(SQLModel, table=True):
+    """A WebAuthn credential of a user."""
+
+    __tablename__ = "passkey"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="user.id", ondelete="CASCADE", index=True)
+    credential_id: bytes = Field(unique=True)
+    public_key: bytes
+    sign_count: int = 0
+    name: str = ""
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
 
 
 class LoginSession(SQLModel, table=True):
@@ -249,6 +335,62 @@ class SavedQuery(SQLModel, table=True):
     name: str = Field(max_length=100)
     sql: str = Field(sa_type=Text)
     changed_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+
+
+class ShareLink(SQLModel, table=True):
+    """A link with which people without an account view one property, or other sites embed it.
+
+    The token is stored as it is, so that its owner can copy the link again; who can read it here has the events, too.
+    """
+
+    __tablename__ = "share_link"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    token: str = Field(unique=True)
+    property_id: UUID = Field(foreign_key="property.id", ondelete="CASCADE", index=True)
+    name: str = Field(default="", max_length=100)
+    password_hash: str | None = None  # argon2id; None: no password
+    segment: str | None = None  # name of a segment: only its visits; a link whose segment is gone does not open
+    tiles: list[str] = Field(default_factory=list, sa_type=JSON)  # names of dashboard parts; empty: all
+    shows_data_keys: bool = True  # the property's public data keys
+    frame_ancestors: list[str] = Field(default_factory=list, sa_type=JSON)  # origins that may embed it; empty: none
+    created_by: UUID | None = Field(default=None, foreign_key="user.id", ondelete="SET NULL")
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who changed what, and when. Kept for 400 days; outlives its user and its property."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_at", "at"), {"sqlite_autoincrement": True})
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    action: str  # accounts.audit.Action
+    actor: str = ""  # e-mail address of the user, "command line", or the name of an API key
+    user_id: UUID | None = Field(default=None, index=True)
+    property_id: UUID | None = Field(default=None, index=True)
+    target: str = ""  # what was changed, such as an e-mail address or the name of a property
+    before: Any = Field(default=None, sa_type=JSON, nullable=True)
+    after: Any = Field(default=None, sa_type=JSON, nullable=True)
+    network: str = ""  # of the actor: the address without its last part
+
+
+class OutgoingMail(SQLModel, table=True):
+    """An e-mail that waits to be sent, or the record of one that was."""
+
+    __tablename__ = "outgoing_mail"
+    __table_args__ = (Index("ix_outgoing_mail_next_at", "next_at"),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    recipient: str
+    subject: str
+    text: str = Field(default="", sa_type=Text)  # erased once it was sent or given up: it may hold a secret link
+    html: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
+    next_at: datetime | None = Field(default=None, sa_type=AwareDateTime)  # None: sent, or given up
+    attempts: int = 0
+    sent_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
+    error: str = ""  # answer of the server to the last attempt
 
 
 class Setting(SQLModel, table=True):

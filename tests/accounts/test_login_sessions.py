@@ -9,9 +9,10 @@ import pytest
 from proprium.accounts import login_sessions
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.errors import SignInRequired, TooManyAttempts
+from proprium.properties import access
 from proprium.storage.database import Database
-from proprium.storage.tables import Role
-from tests.support.builders import PASSWORD, a_user, moment
+from proprium.storage.tables import PropertyRole, Role
+from tests.support.builders import PASSWORD, a_property, a_user, moment
 
 
 class SettableClock:
@@ -83,13 +84,15 @@ def test_a_session_ends_after_thirty_days(database: Database, clock: SettableClo
 
 
 def test_many_tokens_are_read_at_once_without_the_expired_ones(database: Database, clock: SettableClock) -> None:
-    ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
+    ada, bob = a_user(database, role=Role.OWNER), a_user(database, "bob@example.com")
+    shop = a_property(database)
+    access.grant(database, shop.id, bob.id, PropertyRole.EDITOR)
     old = login_sessions.start_session(database, ada.id, clock=clock)
     clock.now += timedelta(days=29)
     hers, his = (login_sessions.start_session(database, user.id, clock=clock) for user in (ada, bob))
     clock.now += timedelta(days=1)
     read = login_sessions.signed_in_users(database, ["", "no token", old, hers, his], clock=clock)
-    assert read == {hers: (ada.id, Role.EDITOR), his: (bob.id, Role.VIEWER)}
+    assert read == {hers: (ada.id, Role.OWNER, {}), his: (bob.id, Role.MEMBER, {shop.id: PropertyRole.EDITOR})}
 
 
 def test_expired_sessions_are_deleted(database: Database, clock: SettableClock) -> None:

@@ -16,7 +16,7 @@ def test_an_account_is_found_by_its_address_in_any_case(database: Database) -> N
     user = users.create_user(database, " Ada@Example.COM ", "Ada\nLovelace", PASSWORD)
     assert user.email == "ada@example.com"
     assert users.find(database, "ADA@example.com").name == "Ada Lovelace"
-    assert users.find(database, "ada@example.com").role == Role.EDITOR
+    assert users.find(database, "ada@example.com").role == Role.MEMBER
 
 
 def test_an_address_is_taken_once(database: Database) -> None:

@@ -84,7 +84,7 @@ async def test_a_users_key_sees_the_properties_of_the_user_or_one_of_them(two_us
     assert await two_users.seen(two_users.a_key(two_users.ada, two_users.hers)) == []
     owner = a_user(two_users.database, "owner@example.com", Role.OWNER)
     assert {"Mine", "Hers", "Open"} < set(await two_users.seen(two_users.a_key(owner)))
-    viewer = two_users.a_key(a_user(two_users.database, "viewer@example.com", Role.VIEWER))
+    viewer = two_users.a_key(a_user(two_users.database, "viewer@example.com", may_create=False))
     assert await two_users.seen(viewer) == ["Open"]
     assert (await two_users.get(viewer, f"/{two_users.hers.id}/totals")).status_code == 404
 
@@ -118,7 +118,7 @@ async def test_a_revoked_key_is_rejected_at_once(two_users: TwoUsers) -> None:
 
 
 async def test_raw_events_require_edit_access(two_users: TwoUsers) -> None:
-    viewer = a_user(two_users.database, "viewer@example.com", Role.VIEWER)
+    viewer = a_user(two_users.database, "viewer@example.com", may_create=False)
     status = {
         "a stranger to it": (two_users.a_key(two_users.ada), two_users.hers, 404),
         "who only looks": (two_users.a_key(two_users.ada), two_users.open, 403),

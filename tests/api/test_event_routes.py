@@ -9,8 +9,9 @@ import pytest
 
 from collector.errors import StoreUnavailable
 from proprium.accounts import api_keys, users
+from proprium.properties import access
 from proprium.properties.service import update_settings
-from proprium.storage.tables import Role
+from proprium.storage.tables import PropertyRole
 from tests.api.conftest import Api
 from tests.support.builders import CHROME, GOOGLEBOT, a_property, a_user
 
@@ -109,8 +110,9 @@ async def test_a_users_key_sends_to_what_they_may_edit_and_no_further_than_they_
 
 
 async def test_a_viewers_key_may_not_send(api: Api) -> None:
-    viewer = a_user(api.database, role=Role.VIEWER)
-    theirs = a_property(api.database, "Theirs", viewer)
+    viewer = a_user(api.database)
+    theirs = a_property(api.database, "Theirs")
+    access.grant(api.database, theirs.id, viewer.id, PropertyRole.VIEWER)
     key = api_keys.create(api.database, "theirs", user_id=viewer.id, may_write=True)
     assert is_problem(await api.send({**ORDER, "collectorId": str(theirs.id)}, key), 400)
 

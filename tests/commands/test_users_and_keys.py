@@ -45,7 +45,7 @@ def test_an_address_that_is_taken_is_refused_in_one_sentence(proprium: Proprium,
 def test_accounts_are_listed_one_a_line(proprium: Proprium, database: Database):
     a_user(database, "ada@example.com", Role.OWNER)
     a_user(database, "bob@example.com", name="Bob")
-    assert proprium("user", "list").out == "ada@example.com\towner\tAda\nbob@example.com\teditor\tBob\n"
+    assert proprium("user", "list").out == "ada@example.com\towner\tAda\nbob@example.com\tmember\tBob\n"
 
 
 def test_a_removed_account_is_gone_and_an_unknown_one_is_an_error(proprium: Proprium, database: Database):

@@ -8,7 +8,7 @@ import pytest
 
 from proprium.accounts.users import remove
 from proprium.errors import Conflict, PropertyNotFound, UserFacingError
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
@@ -67,20 +67,21 @@ def test_a_property_without_access_looks_like_a_missing_one(database: Database, 
 def test_a_public_property_is_visible_without_an_account_and_not_editable(database: Database, ada: User) -> None:
     public = service.set_public(database, a_property(database, owner=ada).id, True)
     assert service.find_visible(database, public.id, None).id == public.id
-    assert not service.may_edit(None, public)
+    assert not permissions.may_edit(None, public)
     with pytest.raises(PropertyNotFound):
         service.find_editable(database, public.id, None)
 
 
 def test_its_creator_and_the_owner_may_edit_it(database: Database, ada: User, grace: User, owner: User) -> None:
     known = a_property(database, owner=ada)
-    assert [service.may_edit(user, known) for user in (ada, owner, grace)] == [True, True, False]
+    assert [permissions.may_edit(user, known) for user in (ada, owner, grace)] == [True, True, False]
 
 
-def test_a_viewer_may_create_and_edit_nothing(database: Database) -> None:
-    viewer = a_user(database, role=Role.VIEWER)
-    assert not service.may_create(viewer)
-    assert not service.may_edit(viewer, a_property(database, owner=viewer))
+def test_only_members_who_may_and_owners_create_properties(database: Database) -> None:
+    assert permissions.may_create(a_user(database))
+    assert not permissions.may_create(a_user(database, "guest@example.com", may_create=False))
+    assert permissions.may_create(a_user(database, "owner@example.com", Role.OWNER, may_create=False))
+    assert not permissions.may_create(None)
 
 
 def test_a_property_outlives_its_creator(database: Database, ada: User, owner: User) -> None:

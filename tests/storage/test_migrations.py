@@ -10,16 +10,21 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
+from proprium.accounts import users
 from proprium.errors import OperatorError
+from proprium.properties import permissions, service
+from proprium.properties.permissions import Level
 from proprium.storage import migrate as migrations
 from proprium.storage.backups import MAX_BACKUPS, create_backup, list_backups
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore, count_events
 from proprium.storage.migrate import migrate, newest_revision, wait_for_schema
+from proprium.storage.tables import Role
 from proprium.storage.visitor_keys import VisitorKeys
 from tests.support.builders import a_property, an_event
 
@@ -62,6 +67,49 @@ def test_properties_of_before_keep_counting_addresses_apart_and_new_ones_ignore_
         ).all()
     assert rules == [(1, 0), (0, 0)]
     assert known.merges_trailing_slashes
+
+
+def test_accounts_of_before_see_what_they_saw(tmp_path: Path) -> None:
+    """Editors become members; viewers become members who may not create, and read the property that they own."""
+    database = Database(f"sqlite:///{tmp_path / 'p.sqlite3'}")
+    upgrade(database, "0006")
+    connection = sqlite3.connect(database.path)
+    roles = {"owner": "a" * 32, "editor": "b" * 32, "viewer": "c" * 32}
+    for number, (role, user_id) in enumerate(roles.items()):
+        moment = "2026-11-02 09:00:00.000000"
+        connection.execute(
+            "INSERT INTO user (id, email, name, password_hash, role, created_at) VALUES (?, ?, '', '', ?, ?)",
+            (user_id, f"{role}@example.com", role, moment),
+        )
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(property)")]
+        values = dict.fromkeys(columns, "[]") | {"number": number + 1, "id": f"{number + 1:032x}", "name": role}
+        values |= {"owner_id": user_id, "timezone": "UTC", "created_at": moment, "session_gap_min": 30, "bounce_s": 10}
+        values |= {name: 0 for name in columns if name.startswith(("is_", "merges_", "counts_", "discards_", "keeps_"))}
+        names = ", ".join(values)
+        places = ", ".join("?" * len(values))
+        connection.execute(f"INSERT INTO property ({names}) VALUES ({places})", tuple(values.values()))
+    connection.commit()
+    connection.close()
+    migrate(database, tmp_path)
+    people = {name: users.find(database, f"{name}@example.com") for name in roles}
+    assert {name: (user.role, user.may_create_properties) for name, user in people.items()} == {
+        "owner": (Role.OWNER, True),
+        "editor": (Role.MEMBER, True),
+        "viewer": (Role.MEMBER, False),
+    }
+    properties = {property_.name: property_ for property_ in service.visible_properties(database, people["owner"])}
+    assert permissions.level_of(people["editor"], properties["editor"]) == Level.OWN
+    assert permissions.level_of(people["editor"], properties["viewer"]) == Level.NONE
+    assert permissions.level_of(people["viewer"], properties["viewer"]) == Level.READ
+    assert [p.name for p in service.visible_properties(database, people["viewer"])] == ["viewer"]
+
+
+def upgrade(database: Database, revision: str) -> None:
+    """Makes the schema of an earlier version."""
+    config = migrations._config()
+    with database.engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def test_a_first_start_keeps_no_copy(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Case:
             self.server.proprium("user", "password", self.user.email, "--password-stdin", stdin="another battery\n")
         elif way == "role changed":
             with self.database.write_transaction() as session:
-                session.execute(update(User).where(col(User.id) == self.user.id).values(role=Role.VIEWER))
+                session.execute(update(User).where(col(User.id) == self.user.id).values(role=Role.OWNER))
         elif way == "session ended":
             with self.database.write_transaction() as session:
                 session.execute(delete(LoginSession).where(col(LoginSession.user_id) == self.user.id))

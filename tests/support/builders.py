@@ -85,9 +85,16 @@ def a_property(database: Database, name: str = "Example", owner: User | None = N
     return create_property(database, name, owner.id if owner else None, **settings)
 
 
-def a_user(database: Database, email: str = "ada@example.com", role: Role = Role.EDITOR, **known: Any) -> User:
+def a_user(database: Database, email: str = "ada@example.com", role: Role = Role.MEMBER, **known: Any) -> User:
     """With the password PASSWORD, if no other is named."""
-    return create_user(database, email, known.get("name", "Ada"), known.get("password", PASSWORD), role)
+    return create_user(
+        database,
+        email,
+        known.get("name", "Ada"),
+        known.get("password", PASSWORD),
+        role,
+        may_create=known.get("may_create", True),
+    )
 
 
 def moment(at: str | datetime, day: date = DAY) -> datetime:

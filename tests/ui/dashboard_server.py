@@ -111,8 +111,8 @@ class DashboardServer:
         return sample
 
     def _people(self) -> None:
-        ada = users.create_user(self.database, "ada@example.com", "Ada", PASSWORD, Role.EDITOR)
-        bob = users.create_user(self.database, "bob@example.com", "Bob", PASSWORD, Role.EDITOR)
+        ada = users.create_user(self.database, "ada@example.com", "Ada", PASSWORD, Role.MEMBER)
+        bob = users.create_user(self.database, "bob@example.com", "Bob", PASSWORD, Role.MEMBER)
         self.busy: Property = create_property(self.database, "busy.example", ada.id, timezone="Europe/Berlin")
         self.busy = set_custom_cards(self.database, self.busy.id, ["sign_up"])
         self.busy = update_settings(

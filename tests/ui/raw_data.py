@@ -154,8 +154,8 @@ EDITORS = ("owner", "property key")
 
 def open_shop(site: Site, doors: CollectorParts) -> Shop:
     database, atlas = site.services.database, Atlas()
-    ada, bob = a_user(database), a_user(database, "bob@example.com", Role.VIEWER)
-    cam = a_user(database, "cam@example.com", Role.EDITOR)
+    ada, bob = a_user(database), a_user(database, "bob@example.com", may_create=False)
+    cam = a_user(database, "cam@example.com", Role.MEMBER)
     public = a_property(database, "Shop", ada)
     set_public(database, public.id, True)
     public = update_settings(database, public.id, goals=GOALS, segments=SEGMENTS, custom_cards=[EVENT])

@@ -6,7 +6,6 @@ from nicegui import ui
 
 from proprium.accounts import api_keys
 from proprium.properties.service import set_public
-from proprium.storage.tables import Role
 from tests.support.builders import a_property, a_user
 from tests.ui.conftest import Site
 from tests.ui.test_property_pages import last_field, press
@@ -57,7 +56,7 @@ async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None
     database = site.services.database
     public = a_property(database, "Open", a_user(database, "grace@example.com"))
     set_public(database, public.id, True)
-    viewer = a_user(database, role=Role.VIEWER)
+    viewer = a_user(database, may_create=False)
     browser = site.browser(viewer)
     await browser.open("/account")
     press(browser, "New key")

@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request
 
 from proprium.accounts import login_sessions
 from proprium.errors import PropertyNotFound
-from proprium.storage.tables import Role
 from proprium.ui import session
 from proprium.ui.http import error_pages
 from tests.support.builders import a_property, a_user
@@ -85,7 +84,7 @@ async def test_an_error_page_needs_no_storage(site: Site, monkeypatch: pytest.Mo
 
 async def test_a_public_property_can_be_read_but_not_set_up_by_others(site: Site) -> None:
     property_ = a_property(site.services.database, owner=a_user(site.services.database))
-    client = site.client(a_user(site.services.database, "bob@example.com", Role.VIEWER))
+    client = site.client(a_user(site.services.database, "bob@example.com", may_create=False))
     assert (await client.get(f"/properties/{property_.id}/settings")).status_code == 404
 
 

@@ -19,10 +19,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from proprium.accounts import login_sessions
 from proprium.accounts.login_sessions import SignedInUser
+from proprium.properties.permissions import Level
 from proprium.properties.service import PropertySharing, set_public
 from proprium.storage.tables import Role
 from proprium.ui.http import page_access, socket_limits
-from proprium.ui.http.page_access import ANYONE, Level, PageAccess
+from proprium.ui.http.page_access import ANYONE, PageAccess
 from proprium.ui.http.security import SOCKET_PATH
 from proprium.ui.http.socket_limits import EVENTS, SocketLimits
 from tests.support.builders import a_property, a_user
@@ -114,29 +115,28 @@ async def test_nothing_is_answered_while_rights_cannot_be_read(site: Site, monke
 
 ADA, BOB, NUMBER = uuid4(), uuid4(), uuid4()
 NO_KEYS: frozenset[str] = frozenset()
-MINE, THEIRS = PropertySharing(ADA, False, NO_KEYS), PropertySharing(BOB, False, NO_KEYS)
-OPEN = PropertySharing(BOB, True, NO_KEYS)
+MINE, THEIRS = PropertySharing(NUMBER, ADA, False, NO_KEYS), PropertySharing(NUMBER, BOB, False, NO_KEYS)
+OPEN = PropertySharing(NUMBER, BOB, True, NO_KEYS)
 
 
 @pytest.mark.parametrize(
     ("level", "role", "now", "holds"),
     [
-        (Level.EDIT, Role.EDITOR, MINE, True),
-        (Level.READ, Role.EDITOR, OPEN, True),
-        (Level.READ, Role.EDITOR, THEIRS, False),
-        (Level.EDIT, Role.EDITOR, OPEN, False),
-        (Level.READ, Role.EDITOR, MINE, True),
+        (Level.EDIT, Role.MEMBER, MINE, True),
+        (Level.READ, Role.MEMBER, OPEN, True),
+        (Level.READ, Role.MEMBER, THEIRS, False),
+        (Level.EDIT, Role.MEMBER, OPEN, False),
+        (Level.READ, Role.MEMBER, MINE, True),
         (Level.EDIT, Role.OWNER, THEIRS, False),  # the page was built for an editor
-        (Level.READ, Role.VIEWER, OPEN, False),
     ],
 )
 def test_a_page_holds_as_long_as_nothing_was_taken(level: Level, role: Role, now: PropertySharing, holds: bool) -> None:
-    access = PageAccess("token", SignedInUser(ADA, Role.EDITOR), NUMBER, {NUMBER: level})
+    access = PageAccess("token", SignedInUser(ADA, Role.MEMBER), NUMBER, {NUMBER: level})
     assert access.holds({"token": SignedInUser(ADA, role)}, {NUMBER: now}) is holds
 
 
 def test_a_page_about_a_property_ends_with_it_and_a_list_does_not() -> None:
-    reader = SignedInUser(ADA, Role.EDITOR)
+    reader = SignedInUser(ADA, Role.MEMBER)
     assert not PageAccess("token", reader, NUMBER, {NUMBER: Level.EDIT}).holds({"token": reader}, {})
     assert PageAccess("token", reader, None, {NUMBER: Level.EDIT}).holds({"token": reader}, {})
     assert ANYONE.holds({}, {})

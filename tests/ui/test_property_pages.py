@@ -132,7 +132,7 @@ async def test_a_property_without_a_name_is_refused_with_a_sentence(site: Site) 
 
 
 async def test_a_viewer_is_not_offered_a_new_property(site: Site) -> None:
-    browser = site.browser(a_user(site.services.database, role=Role.VIEWER))
+    browser = site.browser(a_user(site.services.database, may_create=False))
     await browser.open("/properties")
     await browser.should_not_see("New property")
 

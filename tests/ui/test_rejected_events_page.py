@@ -89,7 +89,7 @@ async def test_automated_browsers_of_today_are_named_and_one_click_counts_them(s
 
 async def test_an_inaccessible_list_looks_like_a_missing_page(site: Site) -> None:
     property_ = a_property(site.services.database, owner=a_user(site.services.database, role=Role.OWNER))
-    stranger = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
+    stranger = a_user(site.services.database, email="eve@example.com", role=Role.MEMBER)
     theirs = await site.client(stranger).get(f"/properties/{property_.id}/refused")
     missing = await site.client(stranger).get("/properties/00000000-0000-4000-8000-000000000000/refused")
     assert (theirs.status_code, missing.status_code) == (404, 404)
@@ -128,7 +128,7 @@ async def test_the_owner_is_asked_about_a_header_that_is_not_read(site: Site) ->
 
 async def test_only_owners_are_asked_about_proxies(site: Site) -> None:
     trusted_proxies.report_untrusted(site.services.database, "10.0.0.6")
-    editor = a_user(site.services.database, email="eve@example.com", role=Role.EDITOR)
+    editor = a_user(site.services.database, email="eve@example.com", role=Role.MEMBER)
     browser = site.browser(editor)
     await browser.open("/properties")
     await browser.should_not_see("10.0.0.6")

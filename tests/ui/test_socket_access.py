@@ -14,12 +14,14 @@ from nicegui import Client, ui
 from nicegui.outbox import Outbox
 from nicegui.testing import User as Browser
 from nicegui.testing.user_navigate import UserNavigate
+from sqlalchemy import update
+from sqlmodel import col
 
 from maps.atlas import Atlas
 from proprium.clock import utc_now
 from proprium.properties.service import update_settings
 from proprium.server.collector_app import build_collector_parts
-from proprium.storage.tables import Role, User
+from proprium.storage.tables import Property, User
 from proprium.ui.http import page_access, socket_messages
 from tests.support.builders import an_event
 from tests.ui.conftest import Site
@@ -169,7 +171,7 @@ async def test_rights_that_end_while_the_page_is_open_end_what_it_shows(shop: Sh
     browser = await opened(shop, shop.ada)
     before = len(sent)
     with shop.site.services.database.write_transaction() as session:
-        session.merge(shop.ada).role = Role.VIEWER
+        session.execute(update(Property).where(col(Property.id) == shop.public.id).values(owner_id=None))
     client = browser.client
     assert client is not None
     await forge(client)

@@ -22,7 +22,7 @@ from tests.ui.test_property_pages import has, last_field, press
 
 @pytest.fixture
 def ada(site: Site) -> User:
-    return a_user(site.services.database, role=Role.EDITOR)
+    return a_user(site.services.database, role=Role.MEMBER)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_somebody_elses_property_looks_like_one_that_does_not_exist(
 
 def test_the_rights_are_those_of_the_person(site: Site) -> None:
     database = site.services.database
-    bob, viewer = a_user(database, "bob@example.com"), a_user(database, "eve@example.com", Role.VIEWER)
+    bob, viewer = a_user(database, "bob@example.com"), a_user(database, "eve@example.com", may_create=False)
     private = a_property(database, "private.example", owner=bob)
     public = service.set_public(database, a_property(database, "public.example", owner=bob).id, True)
 
@@ -177,6 +177,6 @@ async def test_the_menus_lead_there(site: Site, ada: User, ours: Property) -> No
 
 
 async def test_without_a_property_there_is_nothing_to_ask(site: Site) -> None:
-    viewer = a_user(site.services.database, "eve@example.com", Role.VIEWER)
+    viewer = a_user(site.services.database, "eve@example.com", may_create=False)
     browser = await opened(site, viewer)
     await has(browser, "No properties yet")

@@ -9,7 +9,7 @@ from nicegui import run, ui
 from proprium.accounts import api_keys
 from proprium.errors import Forbidden, SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.tables import ApiKey, User
 from proprium.ui import session, theme
 from proprium.ui.components.chips import tag
@@ -104,7 +104,7 @@ class ApiKeysPanel:
     def _create(self, name: str, property_id: str | None, may_write: bool) -> str:
         user = self._current_user()
         property_ = service.find_visible(self._database, UUID(property_id), user) if property_id else None
-        if property_ and may_write and not service.may_edit(user, property_):
+        if property_ and may_write and not permissions.may_edit(user, property_):
             raise Forbidden(
                 _(
                     "You can read {name}, but not send events to it. Create a read-only key instead.",

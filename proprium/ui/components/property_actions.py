@@ -16,7 +16,7 @@ from nicegui import run, ui
 from proprium.errors import NotFound, UserFacingError
 from proprium.i18n import N_, ngettext
 from proprium.i18n import gettext as _
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, link_button
@@ -62,7 +62,7 @@ class PropertyActions:
 
         def create() -> Property:
             user = session.user_of(self._services, self._request)
-            if user is None or not service.may_create(user):
+            if user is None or not permissions.may_create(user):
                 raise NotFound(_("Your account cannot create properties. Ask the owner of this server."))
             return service.create_property(self._database, name.value or "", user.id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import run, ui
 
 from proprium.i18n import gettext as _
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.tables import User
 from proprium.ui import session
 from proprium.ui.components.controls import button, link_button
@@ -18,7 +18,7 @@ SAMPLE_NAME = "Exemplar"
 def sample_button(services: Services, user: User | None) -> None:
     """Builds the button; nothing for users who cannot create properties."""
     add_sample = services.add_sample
-    if add_sample is None or not service.may_create(user):
+    if add_sample is None or not permissions.may_create(user):
         return
     for property_ in service.visible_properties(services.database, user):
         if property_.name == SAMPLE_NAME:
@@ -28,7 +28,7 @@ def sample_button(services: Services, user: User | None) -> None:
 
     async def load() -> None:
         current_user = session.current_user(services)
-        if current_user is None or not service.may_create(current_user):
+        if current_user is None or not permissions.may_create(current_user):
             toast(_("Your account cannot create properties. Ask the owner of this server."), "bad")
             return
         load_button.props["disabled"] = True

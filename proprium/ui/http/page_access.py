@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from time import monotonic
 from types import MappingProxyType
 from uuid import UUID
@@ -23,9 +22,10 @@ from starlette.requests import HTTPConnection
 
 from proprium.accounts import login_sessions
 from proprium.accounts.login_sessions import SignedInUser
-from proprium.properties import service
-from proprium.properties.service import PropertyLike, PropertySharing, UserLike
-from proprium.storage.tables import Property, User
+from proprium.properties import permissions, service
+from proprium.properties.permissions import Level, level_of
+from proprium.properties.service import PropertySharing
+from proprium.storage.tables import Property, Role, User
 from proprium.ui import session
 from proprium.ui.http.socket_limits import Connection
 from proprium.ui.render_queue import yield_to_loop
@@ -44,12 +44,6 @@ GRACE_S = 1.0
 """Time for a browser to leave the page by itself, before its socket is closed."""
 RELOAD = "location.reload()"
 SIGN_IN = "location.href = '/login?next=' + encodeURIComponent(location.pathname + location.search)"
-
-
-class Level(IntEnum):
-    NONE = 0
-    READ = 1
-    EDIT = 2
 
 
 @dataclass(frozen=True)
@@ -79,24 +73,26 @@ class PageAccess:
         `listed` are properties that it shows besides its subject.
         """
         properties = [*listed, *([subject] if subject else [])]
-        sees_every_key = subject is None or service.may_edit(user, subject)  # editors do
+        sees_every_key = subject is None or permissions.may_edit(user, subject)  # editors do
         return cls(
             session.token_of(request) if user else "",
-            SignedInUser(user.id, user.role) if user else None,
+            SignedInUser.of(user) if user else None,
             subject.id if subject else None,
-            {property_.id: _level(user, property_) for property_ in properties},
+            {property_.id: level_of(user, property_) for property_ in properties},
             frozenset() if subject is None or sees_every_key else frozenset(subject.public_data_keys),
         )
 
     def holds(self, principals: Mapping[str, SignedInUser], sharing: Mapping[UUID, PropertySharing]) -> bool:
         """Returns False if the session has ended, the role differs, or the rights on a property or key shrank."""
         principal = principals.get(self.token)
-        if principal != self.principal or (self.subject is not None and self.subject not in sharing):
+        if _identity(principal) != _identity(self.principal):
+            return False
+        if self.subject is not None and self.subject not in sharing:
             return False
         if self.subject is not None and not self.public_keys <= sharing[self.subject].public_data_keys:
             return False
         return all(  # a listed property that was deleted has nothing left to protect
-            _level(principal, sharing[property_id]) >= level
+            level_of(principal, sharing[property_id]) >= level
             for property_id, level in self.levels.items()
             if property_id in sharing
         )
@@ -126,7 +122,7 @@ def register(services: Services, access: PageAccess) -> None:
 def relist(client: Client, user: User, listed: Iterable[Property]) -> None:
     """Replaces the properties that an open page lists."""
     if page := _pages.get(client):
-        page.access = replace(page.access, levels={property_.id: _level(user, property_) for property_ in listed})
+        page.access = replace(page.access, levels={property_.id: level_of(user, property_) for property_ in listed})
 
 
 def release(client: Client, property_id: UUID) -> PageAccess | None:
@@ -236,7 +232,6 @@ def _read(
     return principals, service.sharing_of(services.database, property_ids)
 
 
-def _level(user: UserLike | None, property_: PropertyLike) -> Level:
-    if service.may_edit(user, property_):
-        return Level.EDIT
-    return Level.READ if service.may_see(user, property_) else Level.NONE
+def _identity(user: SignedInUser | None) -> tuple[UUID, Role] | None:
+    """Returns what must not change while a page is open; access to single properties is compared by level."""
+    return (user.id, user.role) if user else None

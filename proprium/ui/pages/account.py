@@ -25,7 +25,7 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
-ROLE_LABELS = {Role.OWNER: N_("owner"), Role.EDITOR: N_("editor"), Role.VIEWER: N_("viewer")}
+ROLE_LABELS = {Role.OWNER: N_("owner"), Role.MEMBER: N_("member")}
 
 
 def register(services: Services) -> None:

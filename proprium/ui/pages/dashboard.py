@@ -18,7 +18,7 @@ from proprium.metrics.cached_reader import first_event_at
 from proprium.metrics.query import url
 from proprium.metrics.query.data_access import DataAccess
 from proprium.metrics.query.goals import parse_segments
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.properties.site_address import site_host
 from proprium.storage import rejected_events
 from proprium.storage.tables import Property, User
@@ -105,7 +105,7 @@ async def _build(
     user: User | None,
     state: DashboardState,
 ) -> DashboardController:
-    can_edit = service.may_edit(user, property_)
+    can_edit = permissions.may_edit(user, property_)
     segments = parse_segments(property_.segments)
     host = site_host(property_.hostnames, property_.name)
     controller = DashboardController(services, state, can_edit=can_edit, segments=segments, site_host=host)
@@ -157,7 +157,7 @@ class _DashboardMenu:
             (_("Export JSON"), "code", partial(export_menu.download_data, "json"), ""),
             (_("Keyboard shortcuts"), "keyboard", show_shortcuts, theme.HIDE_ON_PHONE),
         ]
-        if service.may_edit(user, property_):
+        if permissions.may_edit(user, property_):
             entries += [SEPARATOR, *self._editor_entries(property_)]
         entries.append(SEPARATOR)
         entries.append((_("Account"), "user", "/account", "") if user else (_("Sign in"), "user", "/login", ""))

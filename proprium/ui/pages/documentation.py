@@ -11,7 +11,7 @@ from nicegui import ui
 
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.sql_console.examples import EXAMPLES
 from proprium.ui import session, theme
 from proprium.ui.components.fields import select
@@ -264,7 +264,7 @@ def register(services: Services) -> None:
         properties = [
             candidate
             for candidate in visible_properties
-            if service.may_edit(user, candidate) and not candidate.is_protected
+            if permissions.may_edit(user, candidate) and not candidate.is_protected
         ]
         property_ = next(
             (candidate for candidate in properties if str(candidate.id) == property),

@@ -17,7 +17,7 @@ from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.live.subscriptions import Subscription
 from proprium.metrics.overview import PropertyOverview, overview
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, link_button
@@ -150,7 +150,7 @@ class _PropertiesPage:
                 self._view_button = button("", "table", name=_("Compact list"), on_click=self._toggle_view)
             if self._properties:
                 link_button("SQL", "/sql", "table")
-            if service.may_create(self._user):
+            if permissions.may_create(self._user):
                 button(_("New property"), "plus", kind=theme.PRIMARY, on_click=self._actions.create)
 
     @property
@@ -193,7 +193,7 @@ class _PropertiesPage:
         self._cards.clear()
         with self._grid:
             for property_ in _sort_properties(matching_properties, self._sort, self._overviews):
-                may_edit = service.may_edit(self._user, property_)
+                may_edit = permissions.may_edit(self._user, property_)
                 card = PropertyCard(property_, self._actions, may_edit=may_edit, on_change=self.reload)
                 if property_overview := self._overviews.get(property_.number or 0):
                     card.show(property_overview, self._services.clock())

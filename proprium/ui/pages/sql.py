@@ -14,7 +14,7 @@ from proprium.errors import PropertyNotFound, SignInRequired, SqlRefused, UserFa
 from proprium.figures.template import Look
 from proprium.i18n import N_, ngettext
 from proprium.i18n import gettext as _
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.sql_console.examples import EXAMPLES
 from proprium.sql_console.results import SnapshotInfo, SqlResult
 from proprium.sql_console.snapshot import MAX_EVENTS, SnapshotProperty, SnapshotScope
@@ -226,7 +226,11 @@ def scope_of(services: Services, user: User, property_id: str, days: str) -> Sna
         raise PropertyNotFound(property_id)
     chosen_properties = tuple(
         SnapshotProperty(
-            property_.number or 0, property_.id, property_.name, property_.timezone, service.may_edit(user, property_)
+            property_.number or 0,
+            property_.id,
+            property_.name,
+            property_.timezone,
+            permissions.may_edit(user, property_),
         )
         for property_ in matching_properties
     )
