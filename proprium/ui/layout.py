@@ -148,7 +148,7 @@ def _add_head_html(services: Services, request: Request, title: str, description
     page_url = escape(services.settings.public_url + request.url.path, quote=True)
     image_url = escape(services.settings.public_url + "/favicon.ico", quote=True)
     ui.add_head_html(
-        f"{head_html()}"
+        f"{head_html(has_icons=False)}"
         f'<meta name="description" content="{escape(description, quote=True)}">'
         f'<meta property="og:site_name" content="Proprium"><meta property="og:type" content="website">'
         f'<meta property="og:title" content="{escape(title, quote=True)}">'

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proprium.i18n import gettext as _
+from proprium.ui.http.html_head import ICONS, stylesheet_html
 
 _build_response = Client.build_response
 
@@ -75,7 +76,7 @@ def build_response(self: Client, request: Request, status_code: int = 200) -> Re
 
 
 def with_first_paint(page_html: str, elements_html: str) -> str:
-    """Puts the elements into the mount point, and NiceGUI's style sheets behind it.
+    """Puts the elements into the mount point, and behind it NiceGUI's style sheets and the icons.
 
     A browser paints what stands before a style sheet in the body, and runs scripts only once the sheet is loaded.
     """
@@ -88,7 +89,7 @@ def with_first_paint(page_html: str, elements_html: str) -> str:
         MOUNT_POINT,
         f'<div id="app"><div aria-busy="true">{elements_html}</div></div>'
         f'<noscript><p class="note warn">{need_of_scripts}</p></noscript>'
-        f"{KEEP_TYPED_SCRIPT}<style>{styles[2]}</style>",
+        f"{KEEP_TYPED_SCRIPT}<style>{styles[2]}</style>{stylesheet_html(ICONS)}",
         1,
     )
 

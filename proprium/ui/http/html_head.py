@@ -24,15 +24,17 @@ FALLBACK_FONT = (
     '@font-face{font-family:"Inter Fallback";src:local("Arial"),local("Liberation Sans"),local("Helvetica"),'
     'local("Roboto");size-adjust:107.12%;ascent-override:90.44%;descent-override:22.52%;line-gap-override:0%}'
 )
+ICONS = "icons"
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _LINE_START = re.compile(r"\n\s*")
 
 
 @cache
-def head_html() -> str:
+def head_html(*, has_icons: bool = True) -> str:
     """Returns the head's HTML, with immutable asset URLs.
 
-    The theme script runs before the first paint.
+    The theme script runs before the first paint. `has_icons` is False for pages that draw their icons after it: each
+    icon is an SVG document, and those of a dashboard took half of the time of a slow processor (docs/performance.md).
     """
     font_faces = "".join(
         f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{characters};"
@@ -41,7 +43,7 @@ def head_html() -> str:
     )
     font_url = asset_url("fonts/inter-latin.woff2")
     font_preload = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{font_url}">'
-    stylesheets = "".join(stylesheet_html(name) for name in ("icons", "proprium"))
+    stylesheets = "".join(stylesheet_html(name) for name in ("proprium", *([ICONS] if has_icons else [])))
     favicon = f'<link rel="icon" type="image/svg+xml" href="{asset_url("img/favicon.svg")}">'
     return (
         f"<script>{theme.THEME_SCRIPT}</script>{font_preload}<style>{font_faces}{FALLBACK_FONT}</style>"
