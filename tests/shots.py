@@ -1,4 +1,4 @@
-"""Pictures of every page in both widths and themes, and of the PDF: `make shots`. The README's own is among them."""
+"""Pictures of every page in three widths and both themes, and of the PDF: `make shots`. The README's own is among them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.servers import CHROME, CHROMIUM, CHROMIUM_ARGS, ROOT, Running
 FOLDER = ROOT / "shots"
 README_PICTURE = ROOT / "assets" / "img" / "screenshot.png"
 PASSWORD = "a password for pictures"
-WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
+WIDTHS = {"wide": (1440, 900), "middle": (1024, 768), "narrow": (390, 844)}
 THEMES = ("light", "dark")
 PUBLIC = {
     "home": "/",

@@ -74,7 +74,7 @@ class OnceMore(ChangeFeed):
         self._later = last - first + 1_000
 
     def batch_after(self, seq: int, limit: int) -> EventBatch:
-        events = super().columns_after(seq - self._taken, limit)
+        events = super().batch_after(seq - self._taken, limit)
         later = {
             "seq": [number + self._taken for number in events["seq"]],
             "created_at": [at + self._later for at in events["created_at"]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from proprium.config import Settings
 from tests.bench.filled import SIZES, progress_printer, projected, requested_sizes, storage_of
 
 GOAL_STORAGE, GOAL_WAREHOUSE = 340, 80
@@ -21,9 +22,10 @@ def main() -> None:
 def fits(size: str) -> bool:
     """Prints a line; True when the goals are reached, or do not hold for this size."""
     folder = storage_of(SIZES[size])
-    with projected(folder) as (opened, projector):
+    with projected(folder) as (_, projector):
         projector.catch_up(progress_printer("projected"))
-        events, warehouse_path = projector.status().storage_events, opened.path
+        events = projector.status().storage_events
+    warehouse_path = Settings(data_dir=folder).warehouse_path
     storage, warehouse = (on_disk(path) / events for path in (folder / "proprium.sqlite3", warehouse_path))
     print(
         f"{events:>10,} events: {storage:.0f} bytes an event in storage, {warehouse:.0f} in the warehouse"

@@ -303,7 +303,7 @@ def build_part(part: Paragraph | Code | Link | Options, snippets: Snippets) -> N
         case Options(rows):
             ui.label(_("Options (attributes of the script tag):")).classes("strong")
             table_box = ui.element("div").classes(theme.SCROLL_X)
-            with table_box, ui.element("table").classes(theme.TABLE), ui.element("tbody"):
+            with table_box, ui.element("table").classes(f"{theme.TABLE} stacked"), ui.element("tbody"):
                 for attribute, meaning in rows:
                     with ui.element("tr"):
                         with ui.element("td"), ui.element("code"):
