@@ -48,6 +48,11 @@ def find(database: Database, email: str) -> User:
         return _find_by_email(session, email)
 
 
+def find_by_id(database: Database, user_id: UUID) -> User | None:
+    with database.session() as session:
+        return session.get(User, user_id)
+
+
 def list_users(database: Database) -> list[User]:
     """Lists all users, oldest account first."""
     with database.session() as session:

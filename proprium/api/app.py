@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.service import Collector
 from proprium.accounts.authorization import bearer_token
-from proprium.api import docs, event_routes, export_routes, metrics_routes, problems
+from proprium.api import (
+    docs,
+    event_routes,
+    export_routes,
+    management_models,
+    metrics_routes,
+    problems,
+    property_routes,
+)
 from proprium.api.authentication import (
     MAX_READS_PER_MINUTE,
     AddressOf,
@@ -22,6 +32,7 @@ from proprium.api.authentication import (
     anonymous,
     peer_address,
 )
+from proprium.api.management import Manager
 from proprium.api.models import Event
 from proprium.clock import Clock, utc_now
 from proprium.figures.names import NameLookup
@@ -32,7 +43,8 @@ from proprium.warehouse.warehouse import Warehouse
 PREFIX = "/api/v1"
 TITLE = "Proprium"
 DESCRIPTION = (
-    "Read the dashboard's metrics, export raw events, and send events from back ends and imports. Every request needs "
+    "Read the dashboard's metrics, export raw events, send events from back ends and imports, and manage properties, "
+    "goals, segments and access with a key that may manage. Every request needs "
     "an API key (Authorization: Bearer …), which gives access to every property that its owner can see, or to a single "
     "one. To download a whole dashboard as one file, use the dashboard's query parameters and the same key: GET "
     "/properties/{id}/report.json, report.csv (a zip with one CSV file per table), report.pdf, report.html, report.md."
@@ -64,6 +76,7 @@ def build(
     api.include_router(metrics_routes.routes(warehouse, authenticator, lookup_name))
     api.include_router(export_routes.routes(warehouse, authenticator, counts_automated=counts_automated))
     api.include_router(event_routes.routes(authenticator, collector))
+    api.include_router(property_routes.routes(Manager(authenticator)))
     problems.install(api)
     api.add_middleware(Untranslated)
     api.add_middleware(CrossOriginReads)
@@ -72,7 +85,7 @@ def build(
         if api.openapi_schema is None:
             schema = get_openapi(title=api.title, version=api.version, description=DESCRIPTION, routes=api.routes)
             component_schemas = schema["components"]["schemas"]
-            component_schemas |= {model.__name__: model.model_json_schema() for model in (Event, problems.Problem)}
+            component_schemas |= component_schemas_of((Event, problems.Problem, *management_models.BODIES))
             api.openapi_schema = schema
         return api.openapi_schema
 
@@ -83,6 +96,15 @@ def build(
         return HTMLResponse(docs.page(api.openapi(), public_url + PREFIX, render_head()))
 
     return api
+
+
+def component_schemas_of(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """Returns the schemas of models that no route names as its response, and of the models inside them."""
+    schemas: dict[str, Any] = {}
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+    return schemas
 
 
 class CrossOriginReads:

@@ -20,13 +20,14 @@ from collector.batch_import import (
     ParsedEvent,
     store_events,
 )
-from collector.errors import PayloadTooLarge, RequestRejected, UnknownProperty
+from collector.errors import RequestRejected, UnknownProperty
 from collector.event import Hit
 from collector.service import Collector
 from proprium.accounts import authorization
 from proprium.api import problems
 from proprium.api.authentication import ApiAuthenticator
 from proprium.api.models import Results
+from proprium.api.request_body import read_body
 from proprium.config import RETENTION_DAYS
 from proprium.errors import UserFacingError
 from proprium.storage.tables import ApiKey, Property
@@ -71,7 +72,7 @@ def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
     async def send_events(request: Request) -> Response:
         try:
             key = await authenticator.require_write_key(request)
-            body = await _read_body(request)
+            body = await read_body(request, MAX_BATCH_BODY_BYTES)
             now = authenticator.clock()
             reader = BatchReader(now, now - timedelta(days=RETENTION_DAYS), key.property_id)
             allowed_ids = {property_.id for property_ in await asyncio.to_thread(editable_properties, key)}
@@ -97,21 +98,6 @@ def routes(authenticator: ApiAuthenticator, collector: Collector) -> APIRouter:
         return authorization.editable_properties(database, authorization.principal_of_key(database, key))
 
     return router
-
-
-async def _read_body(request: Request) -> bytes:
-    """Reads the request body. Raises PayloadTooLarge before more than the limit is held in memory."""
-    content_length = request.headers.get("content-length", "")
-    if content_length.isdigit() and (len(content_length) > 9 or int(content_length) > MAX_BATCH_BODY_BYTES):
-        raise PayloadTooLarge(f"The body is too large; expected at most {MAX_BATCH_BODY_BYTES} bytes.")
-    chunks: list[bytes] = []
-    size_bytes = 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size_bytes += len(chunk)
-        if size_bytes > MAX_BATCH_BODY_BYTES:
-            raise PayloadTooLarge(f"The body is too large; expected at most {MAX_BATCH_BODY_BYTES} bytes.")
-    return b"".join(chunks)
 
 
 def _results_response(results: Sequence[EventResult]) -> Response:

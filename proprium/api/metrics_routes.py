@@ -54,7 +54,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
                 authorization.data_access(principal, property_),
             )
 
-        return _json_response(await authenticator.run(request, handle))
+        return json_response(await authenticator.run(request, handle))
 
     @router.get("", **_openapi_options("properties", "List properties", schemas.Properties, ()))
     async def properties(request: Request) -> Response:
@@ -65,7 +65,7 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, lookup_name: N
                 properties=[serializers.serialize_property(property_) for property_ in property_list]
             )
 
-        return _json_response(await authenticator.run(request, handle))
+        return json_response(await authenticator.run(request, handle))
 
     @router.get(
         "/{property_id}", **_openapi_options("property", "Get a property", schemas.Property, PROPERTY_PARAMETERS)
@@ -143,5 +143,5 @@ def _openapi_options(
     }
 
 
-def _json_response(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), media_type=MEDIA_TYPE, headers=NO_STORE_HEADERS)
+def json_response(model: BaseModel, status: int = 200) -> Response:
+    return Response(model.model_dump_json(), status, media_type=MEDIA_TYPE, headers=NO_STORE_HEADERS)

@@ -38,7 +38,7 @@ def _query_parameter(name: str, description: str, example: Any = None, **schema:
     return parameter if example is None else {**parameter, "example": example}
 
 
-def _path_parameter(name: str, description: str, example: str, **schema: Any) -> Parameter:
+def path_parameter(name: str, description: str, example: str, **schema: Any) -> Parameter:
     schema = {"type": "string", **schema}
     return {
         "name": name,
@@ -54,8 +54,8 @@ def _names(values: Iterable[str]) -> list[str]:
     return [str(value) for value in values]
 
 
-PROPERTY = _path_parameter("property_id", "The property's id.", "2f0c1f8e-2c5b-4b52-8a0e-9d5b1f6f3c11", format="uuid")
-DIMENSION = _path_parameter(
+PROPERTY = path_parameter("property_id", "The property's id.", "2f0c1f8e-2c5b-4b52-8a0e-9d5b1f6f3c11", format="uuid")
+DIMENSION = path_parameter(
     "dimension",
     f"One of {', '.join(Dimension)}, or data.<key> for a key of custom event data (requires edit access to the "
     "property, unless the key is public).",

@@ -320,9 +320,10 @@ class ApiKey(SQLModel, table=True):
     token_hash: bytes = Field(unique=True)  # SHA-256 of the key
     user_id: UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE", index=True)
     property_id: UUID | None = Field(default=None, foreign_key="property.id", ondelete="CASCADE", index=True)
-    may_write: bool = False
+    may_write: bool = False  # sends events
     created_at: datetime = Field(default_factory=utc_now, sa_type=AwareDateTime)
     used_at: datetime | None = Field(default=None, sa_type=AwareDateTime)
+    may_manage: bool = Field(default=False, sa_column_kwargs=_server_default("0"))  # changes what its user may change
 
 
 class SavedQuery(SQLModel, table=True):

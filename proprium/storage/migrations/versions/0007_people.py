@@ -23,6 +23,7 @@ def upgrade() -> None:
     _add_share_links()
     _add_audit_log()
     _add_outgoing_mail()
+    op.add_column("api_key", sa.Column("may_manage", sa.Boolean(), nullable=False, server_default="0"))
 
 
 def _add_access() -> None:
