@@ -112,13 +112,19 @@ class ApiKeysPanel:
                 )
             )
         return api_keys.create(
-            self._database, name, user_id=user.id, property_id=property_.id if property_ else None, may_write=may_write
+            self._database,
+            name,
+            user_id=user.id,
+            property_id=property_.id if property_ else None,
+            may_write=may_write,
+            actor=session.actor_of(self._services, self._request, user),
         )
 
     async def _revoke(self, key: ApiKey) -> None:
         try:
             user = self._current_user()
-            await run.io_bound(lambda: api_keys.revoke(self._database, key.id, user_id=user.id))
+            actor = session.actor_of(self._services, self._request, user)
+            await run.io_bound(lambda: api_keys.revoke(self._database, key.id, user_id=user.id, actor=actor))
         except UserFacingError as problem:
             toast(str(problem), "bad")
             return
