@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -53,6 +55,25 @@ PROXY_HEADER_PREFIXES = (
     b"x-forwarded", b"cf-", b"fly-", b"x-amz", b"x-azure-", b"x-arr-", b"x-appengine-", b"x-akamai-", b"akamai-",
     b"x-envoy-", b"x-vercel-", b"x-nf-", b"cloudfront-", b"x-fastly-",
 )  # fmt: skip
+
+
+class AddressRule(StrEnum):
+    """Why a request's client address is the one that was chosen."""
+
+    PEER = "peer"  # nothing in between, as far as headers show
+    FORWARDED = "forwarded"  # a trusted proxy names it in a header
+    FORGEABLE = "forgeable"  # the peer's: it has forwarding headers, but is no trusted proxy
+    UNTRUSTED_PROXY = "untrusted proxy"  # none: a private peer that is not trusted forwards it
+    UNNAMED = "unnamed"  # none: a trusted proxy names no address that can be read
+
+
+@dataclass(frozen=True)
+class AddressChoice:
+    """The client address of one request, and the rule by which it was chosen."""
+
+    address: str | None
+    rule: AddressRule
+    header: str = ""  # in lower case, of FORWARDED
 
 
 class ClientAddressResolver:
@@ -120,19 +141,39 @@ class ClientAddressResolver:
             )
         return None
 
+    def explain(self, peer: str | None, headers: dict[bytes, bytes], all_headers: Headers) -> AddressChoice:
+        """Returns what `resolve` does, with the rule that it followed."""
+        address, client = canonical_ip(peer) if peer else None, self.resolve(peer, headers, all_headers)
+        if address is not None and self._is_trusted(address):
+            header, hops = self._forwarding_header(headers, all_headers)
+            if hops and client is not None:
+                return AddressChoice(client, AddressRule.FORWARDED, header.decode())
+            return AddressChoice(client, AddressRule.UNNAMED if client is None else AddressRule.PEER)
+        if client is None:
+            return AddressChoice(None, AddressRule.UNTRUSTED_PROXY)
+        is_direct = self._address_headers.isdisjoint(headers)
+        return AddressChoice(client, AddressRule.PEER if is_direct else AddressRule.FORGEABLE)
+
     def _forwarded_client(self, peer: str, headers: dict[bytes, bytes], all_headers: Headers) -> str | None:
         """Returns the client that a trusted peer names: in the chosen header where it sends that, else as usual.
 
         None: it names none that can be read.
         """
+        _, hops = self._forwarding_header(headers, all_headers)
+        if hops:
+            return self._rightmost_untrusted(hops)
+        # An empty header, or only one that is not read.
+        return peer if NAMED_HEADERS.isdisjoint(headers) else None
+
+    def _forwarding_header(self, headers: dict[bytes, bytes], all_headers: Headers) -> tuple[bytes, list[str]]:
+        """Returns the header that is read, and the hops in it; no hops without such a header."""
         for header in (self._header, b"x-forwarded-for", b"forwarded", b"x-real-ip"):
             if header in headers:
                 text = b",".join(value for name, value in all_headers if name == header).decode("latin-1")
                 hops = forwarded_hops(text) if header == b"forwarded" else text.split(",")
                 if hops := [hop.strip() for hop in hops if hop.strip()]:
-                    return self._rightmost_untrusted(hops)
-        # An empty header, or only one that is not read.
-        return peer if NAMED_HEADERS.isdisjoint(headers) else None
+                    return header, hops
+        return b"", []
 
     def _rightmost_untrusted(self, hops: Sequence[str]) -> str | None:
         """Returns the right-most untrusted hop: everything left of it can be forged. None: it is not an address."""

@@ -16,6 +16,7 @@ COMMANDS = {  # command name → module, imported on first use so that small com
     "demo": "proprium.commands.serve",
     "user": "proprium.commands.user",
     "property": "proprium.commands.property",
+    "access": "proprium.commands.access",
     "key": "proprium.commands.key",
     "geoip": "proprium.commands.geoip",
     "warehouse": "proprium.commands.warehouse",

@@ -10,7 +10,8 @@ UserFacingError
 │   └── DataKeyNotPublic
 ├── NotFound            404   missing or not accessible: both look the same
 │   ├── PropertyNotFound
-│   └── InvalidSetupLink
+│   ├── InvalidSetupLink
+│   └── InvalidInvitation
 ├── Conflict            409   a name or address in use, a protected object
 ├── TooManyAttempts     429
 ├── TooManyRequests     429   an API key over its rate limit
@@ -125,6 +126,13 @@ class InvalidSetupLink(NotFound):
 
     def __init__(self) -> None:
         super().__init__(_("This setup link is no longer valid. Restart the server to get a new one, or sign in."))
+
+
+class InvalidInvitation(NotFound):
+    """Invitation link that is unknown, used, expired or revoked, or whose address has an account meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This invitation is not valid, or no longer. Ask whoever invited you for a new link."))
 
 
 class Conflict(UserFacingError):

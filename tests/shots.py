@@ -36,6 +36,10 @@ PRIVATE = {
     "refused": "/properties/{id}/refused",
     "sql": "/sql",
     "account": "/account",
+    "audit": "/properties/{id}/audit",
+    "server": "/settings",
+    "users": "/settings/users",
+    "log": "/settings/audit",
 }
 
 

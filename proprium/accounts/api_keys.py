@@ -1,7 +1,7 @@
 """API keys: bearer tokens with which programs authenticate instead of a password.
 
-A key belongs to a user or to one property. Every key may read; one with `may_write` may also send events. Storage holds
-only the SHA-256 hash of a key.
+A key belongs to a user or to one property. Every key may read; one with `may_write` may also send events, one with
+`may_manage` also change what its user may change. Storage holds only the SHA-256 hash of a key.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
+from proprium.accounts.audit import COMMAND_LINE, Action, Actor, record
 from proprium.accounts.users import validate_name
 from proprium.clock import Clock, utc_now
 from proprium.errors import ApiKeyRequired, InsufficientScope, NotFound, UserFacingError
@@ -34,18 +35,31 @@ def create(
     user_id: UUID | None = None,
     property_id: UUID | None = None,
     may_write: bool = False,
+    may_manage: bool = False,
+    actor: Actor = COMMAND_LINE,
 ) -> str:
     """Creates an API key and returns its text, which cannot be read again.
 
     The key is for one property (`property_id`), or for those that a user may see (`user_id`). Raises UserFacingError
-    without a name.
+    without a name, and for a key that may manage without being a user's: it could do more than anybody gave it.
     """
+    if may_manage and user_id is None:
+        raise UserFacingError(_("A key that manages belongs to an account: it may do what the account may do."))
     if not (name := validate_name(name)):
         raise UserFacingError(_("The API key needs a name, for example what it is used for."))
     token = KEY_PREFIX + secrets.token_urlsafe(32)
-    api_key = ApiKey(name=name, token_hash=_hash(token), user_id=user_id, property_id=property_id, may_write=may_write)
+    api_key = ApiKey(
+        name=name,
+        token_hash=_hash(token),
+        user_id=user_id,
+        property_id=property_id,
+        may_write=may_write,
+        may_manage=may_manage,
+    )
     with database.write_transaction() as session:
         session.add(api_key)
+        after = {"may_write": may_write, "may_manage": may_manage}
+        record(session, Action.KEY_CREATED, actor, property_id=property_id, target=name, after=after)
     return token
 
 
@@ -98,12 +112,14 @@ def list_keys(database: Database, user_id: UUID | None = None) -> list[ApiKey]:
         return list(session.scalars(statement))
 
 
-def revoke(database: Database, key_id: UUID, *, user_id: UUID | None = None) -> None:
+def revoke(database: Database, key_id: UUID, *, user_id: UUID | None = None, actor: Actor = COMMAND_LINE) -> None:
     """Deletes a key, effective at once. Raises NotFound, also when `user_id` does not own the key."""
-    conditions = [col(ApiKey.id) == key_id] + ([col(ApiKey.user_id) == user_id] if user_id else [])
     with database.write_transaction() as session:
-        if not session.execute(delete(ApiKey).where(*conditions)).rowcount:  # type: ignore[attr-defined]
+        api_key = session.get(ApiKey, key_id)
+        if api_key is None or (user_id is not None and api_key.user_id != user_id):
             raise NotFound(_("No API key {key_id}. It may have been revoked.", key_id=key_id))
+        session.delete(api_key)
+        record(session, Action.KEY_REVOKED, actor, property_id=api_key.property_id, target=api_key.name)
 
 
 def _record_use(database: Database, api_key: ApiKey, clock: Clock) -> None:

@@ -1,96 +1,111 @@
-"""Audit log: who changed what, and when."""
+"""Audit log: who changed what, and when; lists its entries and deletes old ones."""
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlalchemy import Select, delete, func, select
+from sqlmodel import col
 
-from proprium.storage.tables import AuditEntry, User
+from proprium.properties.audit_log import (
+    COMMAND_LINE,
+    SERVER,
+    Action,
+    Actor,
+    network_of,
+    record,
+    record_change,
+)
+from proprium.storage.database import Database
+from proprium.storage.tables import AuditEntry
 
-IPV4_PREFIX, IPV6_PREFIX = 24, 48
-"""Bits of an address that the log keeps: enough to tell an office from another country."""
+__all__ = ["COMMAND_LINE", "SERVER", "Action", "Actor", "network_of", "record", "record_change"]
 
-
-class Action(StrEnum):
-    """What was done; the value is stored."""
-
-    SIGNED_IN = "signed_in"
-    SIGN_IN_FAILED = "sign_in_failed"
-    USER_INVITED = "user_invited"
-    USER_CREATED = "user_created"
-    USER_CHANGED = "user_changed"
-    USER_REMOVED = "user_removed"
-    PASSWORD_CHANGED = "password_changed"
-    FACTOR_ADDED = "factor_added"
-    FACTOR_REMOVED = "factor_removed"
-    SESSIONS_ENDED = "sessions_ended"
-    ACCESS_GRANTED = "access_granted"
-    ACCESS_REVOKED = "access_revoked"
-    PROPERTY_CREATED = "property_created"
-    PROPERTY_CHANGED = "property_changed"
-    PROPERTY_TRANSFERRED = "property_transferred"
-    PROPERTY_RESET = "property_reset"
-    PROPERTY_DELETED = "property_deleted"
-    EXPORTED = "exported"
-    KEY_CREATED = "key_created"
-    KEY_REVOKED = "key_revoked"
-    SHARE_CREATED = "share_created"
-    SHARE_CHANGED = "share_changed"
-    SHARE_REVOKED = "share_revoked"
-    INSTANCE_CHANGED = "instance_changed"
+LIFETIME = timedelta(days=400)
+MAX_FAILED_SIGN_INS = 20_000
+"""Failed sign-ins that are kept, at some 200 bytes: anyone can cause them, so that age alone does not bound them."""
+BATCH_SIZE = 1_000
 
 
 @dataclass(frozen=True)
-class Actor:
-    """Who acts: a user, an API key by its name, or the command line."""
+class AuditFilter:
+    """Conditions on entries of the log; each one that is set must hold."""
 
-    name: str
-    user_id: UUID | None = None
-    network: str = ""
-
-    @classmethod
-    def of_user(cls, user: User, address: str | None = None) -> Actor:
-        return cls(user.email, user.id, network_of(address))
+    property_id: UUID | None = None
+    action: Action | None = None
+    actor: str = ""  # as the log names it: an e-mail address, the name of a key, "command line"
+    since: datetime | None = None
+    until: datetime | None = None  # excluded
 
 
-COMMAND_LINE = Actor("command line")
+def list_entries(
+    database: Database, entry_filter: AuditFilter, *, before_id: int | None = None, limit: int = BATCH_SIZE
+) -> list[AuditEntry]:
+    """Lists entries, newest first; with `before_id`, those that follow the entry with this id in the list."""
+    statement = _matching(select(AuditEntry), entry_filter)
+    if before_id is not None:
+        statement = statement.where(col(AuditEntry.id) < before_id)
+    with database.session() as session:
+        return list(session.scalars(statement.order_by(col(AuditEntry.id).desc()).limit(limit)))
 
 
-def record(
-    session: Session,
-    action: Action,
-    actor: Actor,
-    *,
-    property_id: UUID | None = None,
-    target: str = "",
-    before: Any = None,
-    after: Any = None,
-) -> None:
-    """Adds an entry in the caller's transaction: it is there if the change is."""
-    session.add(
-        AuditEntry(
-            action=action,
-            actor=actor.name,
-            user_id=actor.user_id,
-            property_id=property_id,
-            target=target,
-            before=before,
-            after=after,
-            network=actor.network,
-        )
-    )
+def entry_batches(database: Database, entry_filter: AuditFilter) -> Iterator[list[AuditEntry]]:
+    """Yields all matching entries, newest first, in batches, so that a long log is never held in memory."""
+    before_id = None
+    while entries := list_entries(database, entry_filter, before_id=before_id):
+        yield entries
+        before_id = entries[-1].id
 
 
-def network_of(address: str | None) -> str:
-    """Returns the network of an address, such as "203.0.113.0/24"; "" without a valid address."""
-    try:
-        parsed = ipaddress.ip_address(address or "")
-    except ValueError:
-        return ""
-    prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX
-    return str(ipaddress.ip_network((parsed, prefix), strict=False))
+def list_actors(database: Database, property_id: UUID | None = None) -> list[str]:
+    """Lists the names of all actors in the log, or in a property's part of it.
+
+    Those of failed sign-ins are left out: anyone can type any address.
+    """
+    statement = select(col(AuditEntry.actor)).where(col(AuditEntry.action) != Action.SIGN_IN_FAILED).distinct()
+    if property_id is not None:
+        statement = statement.where(col(AuditEntry.property_id) == property_id)
+    with database.session() as session:
+        return sorted(session.scalars(statement))
+
+
+def record_export(database: Database, target: str, property_id: UUID | None = None, *, actor: Actor) -> None:
+    """Records a download, which changes nothing, in a transaction of its own."""
+    with database.write_transaction() as session:
+        record(session, Action.EXPORTED, actor, property_id=property_id, target=target)
+
+
+def delete_expired(database: Database, now: datetime) -> int:
+    """Deletes entries older than LIFETIME, and all but the newest failed sign-ins; returns their number."""
+    failed = select(col(AuditEntry.id)).where(col(AuditEntry.action) == Action.SIGN_IN_FAILED)
+    kept = failed.order_by(col(AuditEntry.id).desc()).limit(MAX_FAILED_SIGN_INS)
+    conditions = [
+        col(AuditEntry.at) < now - LIFETIME,
+        (col(AuditEntry.action) == Action.SIGN_IN_FAILED) & col(AuditEntry.id).not_in(kept),
+    ]
+    deleted_count = 0
+    with database.session() as session:  # most nights nothing is deleted: no lock is taken to find that out
+        is_due = session.scalar(select(func.count()).where(conditions[0] | conditions[1])) != 0
+    if is_due:
+        with database.write_transaction() as session:
+            for condition in conditions:
+                deleted_count += session.execute(delete(AuditEntry).where(condition)).rowcount  # type: ignore[attr-defined]
+    return deleted_count
+
+
+def _matching(statement: Select[Any], entry_filter: AuditFilter) -> Select[Any]:
+    if entry_filter.property_id is not None:
+        statement = statement.where(col(AuditEntry.property_id) == entry_filter.property_id)
+    if entry_filter.action is not None:
+        statement = statement.where(col(AuditEntry.action) == entry_filter.action)
+    if entry_filter.actor:
+        statement = statement.where(col(AuditEntry.actor) == entry_filter.actor)
+    if entry_filter.since is not None:
+        statement = statement.where(col(AuditEntry.at) >= entry_filter.since)
+    if entry_filter.until is not None:
+        statement = statement.where(col(AuditEntry.at) < entry_filter.until)
+    return statement

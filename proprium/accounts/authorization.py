@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from proprium.accounts import api_keys
+from proprium.accounts.audit import Actor, network_of
 from proprium.clock import Clock, utc_now
-from proprium.errors import Forbidden, PropertyNotFound
+from proprium.errors import Forbidden, InsufficientScope, PropertyNotFound
 from proprium.metrics.query.data_access import EVERY_KEY, DataAccess, public_access
 from proprium.properties import permissions, service
 from proprium.storage.database import Database
@@ -26,6 +27,15 @@ class Principal:
     property_id: UUID | None = None  # the only property of a key for one property
     id: UUID | None = None  # of the key or the user: the key of rate limits
     is_property_key: bool = False  # a key without a user: created on this machine, for one property
+    key_name: str = ""  # of the API key; "" for a signed-in user
+    may_manage: bool = False  # a key with which its user changes properties and accounts
+
+    def actor(self, address: str | None) -> Actor:
+        """Returns the principal as the audit log names it: a key by its name."""
+        if self.key_name or self.user is None:
+            user_id = self.user.id if self.user else None
+            return Actor(f"API key {self.key_name}", user_id, network_of(address))
+        return Actor.of_user(self.user, address)
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:
@@ -48,8 +58,20 @@ def principal_of_token(database: Database, token: str, *, clock: Clock = utc_now
 
 def principal_of_key(database: Database, api_key: ApiKey) -> Principal:
     return Principal(
-        api_keys.user_of(database, api_key), api_key.property_id, api_key.id, is_property_key=api_key.user_id is None
+        api_keys.user_of(database, api_key),
+        api_key.property_id,
+        api_key.id,
+        is_property_key=api_key.user_id is None,
+        key_name=api_key.name,
+        may_manage=api_key.may_manage,
     )
+
+
+def require_manager(principal: Principal) -> User:
+    """Returns the user whose rights a management request has. Raises InsufficientScope for other keys."""
+    if not principal.may_manage or principal.user is None:
+        raise InsufficientScope(f"The API key {principal.key_name!r} may not manage. Create a key that may.")
+    return principal.user
 
 
 def readable_properties(database: Database, principal: Principal) -> list[Property]:

@@ -10,14 +10,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Delete, bindparam, delete, select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from proprium.accounts import users
+from proprium.accounts.audit import COMMAND_LINE, Action, Actor, network_of, record
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import Clock, utc_now
-from proprium.errors import SignInRequired
+from proprium.errors import SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.storage.database import Database
 from proprium.storage.tables import LoginSession, PropertyAccess, PropertyRole, Role, User
@@ -77,18 +78,46 @@ def log_in(
     device cookie was valid (accounts.devices). Hashes a password: call it in the PasswordHashingPool.
     Raises SignInRequired when address and password do not match, TooManyAttempts.
     """
+    user = check_password(database, email, password, throttle=throttle, address=address, device=device)
+    actor = Actor.of_user(user, address)
+    return start_session(database, user.id, browser, replaced_token=replaced_token, actor=actor, clock=clock)
+
+
+def check_password(
+    database: Database,
+    email: str,
+    password: str,
+    *,
+    throttle: LoginThrottle,
+    address: str | None = None,
+    device: str | None = None,
+) -> User:
+    """Returns the user with this address and password; `device` and errors as in `log_in`.
+
+    A failure is recorded, in the same way for an address that has an account and for one that has none.
+    """
     email = email.strip().lower()
     throttle.count_attempt(email, address, device)
     if (user := users.check_password(database, email, password)) is None:
+        _record_failure(database, email, address)
         raise SignInRequired(_("No account has this e-mail address and password."))
     throttle.record_success(email, address, device)
-    return start_session(database, user.id, browser, replaced_token=replaced_token, clock=clock)
+    return user
 
 
 def start_session(
-    database: Database, user_id: UUID, browser: str = "", *, replaced_token: str | None = None, clock: Clock = utc_now
+    database: Database,
+    user_id: UUID,
+    browser: str = "",
+    *,
+    replaced_token: str | None = None,
+    actor: Actor | None = None,
+    clock: Clock = utc_now,
 ) -> str:
-    """Starts a session for a user who has just authenticated; returns its token. Deletes expired sessions."""
+    """Starts a session for a user who has just authenticated; returns its token. Deletes expired sessions.
+
+    `actor` is the user at their address: the audit log gets an entry. Without one the session continues another one.
+    """
     token, now = secrets.token_urlsafe(32), clock()
     login_session = LoginSession(
         token_hash=_hash(token),
@@ -104,6 +133,8 @@ def start_session(
             session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaced_token)))
         session.add(login_session)
         session.execute(update(User).where(col(User.id) == user_id).values(seen_at=now))
+        if actor is not None:
+            record(session, Action.SIGNED_IN, actor, target=browser[:MAX_BROWSER_LENGTH])
     return token
 
 
@@ -161,11 +192,10 @@ def is_session_of_token(login_session: LoginSession, token: str | None) -> bool:
     return bool(token) and secrets.compare_digest(login_session.token_hash, _hash(token or ""))
 
 
-def revoke(database: Database, user_id: UUID, login_session_id: UUID) -> None:
+def revoke(database: Database, user_id: UUID, login_session_id: UUID, *, actor: Actor = COMMAND_LINE) -> None:
     """Ends one session of a user; does nothing when it belongs to another user."""
     conditions = (col(LoginSession.id) == login_session_id, col(LoginSession.user_id) == user_id)
-    with database.write_transaction() as session:
-        session.execute(delete(LoginSession).where(*conditions))
+    _end_sessions(database, user_id, delete(LoginSession).where(*conditions), actor)
 
 
 def revoke_token(database: Database, token: str) -> None:
@@ -180,13 +210,36 @@ def revoke_token(database: Database, token: str) -> None:
         session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(token)))
 
 
-def revoke_all(database: Database, user_id: UUID, *, except_token: str | None = None) -> None:
+def revoke_all(
+    database: Database, user_id: UUID, *, except_token: str | None = None, actor: Actor = COMMAND_LINE
+) -> None:
     """Ends every session of a user, except the one with `except_token`."""
     statement = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
     if except_token:
         statement = statement.where(col(LoginSession.token_hash) != _hash(except_token))
+    _end_sessions(database, user_id, statement, actor)
+
+
+def _end_sessions(database: Database, user_id: UUID, statement: Delete, actor: Actor) -> None:
+    """Deletes sessions of a user, and records how many there were."""
     with database.write_transaction() as session:
-        session.execute(statement)
+        count = session.execute(statement).rowcount  # type: ignore[attr-defined]
+        email = session.scalar(select(col(User.email)).where(col(User.id) == user_id))
+        if count:
+            record(session, Action.SESSIONS_ENDED, actor, target=email or "", before={"sessions": count})
+
+
+def _record_failure(database: Database, email: str, address: str | None) -> None:
+    """Records a failed sign-in. A text that is no address is left out: it may be a password in the wrong field."""
+    try:
+        name = users.validate_email(email)
+    except UserFacingError:
+        name = ""
+    try:
+        with database.write_transaction() as session:
+            record(session, Action.SIGN_IN_FAILED, Actor(name, network=network_of(address)))
+    except OperationalError:
+        pass  # storage is locked: the answer must not depend on it
 
 
 def _record_use(database: Database, login_session_id: UUID, clock: Clock) -> None:

@@ -8,6 +8,7 @@ import secrets
 from sqlmodel import Session, select
 
 from proprium.accounts import users
+from proprium.accounts.audit import Actor
 from proprium.errors import InvalidSetupLink
 from proprium.storage import instance_settings
 from proprium.storage.database import Database
@@ -32,7 +33,9 @@ def is_valid(database: Database, token: str) -> bool:
         return _is_valid(session, token)
 
 
-def complete_setup(database: Database, token: str, email: str, name: str, password: str) -> User:
+def complete_setup(
+    database: Database, token: str, email: str, name: str, password: str, *, address: str | None = None
+) -> User:
     """Creates the owner account, once.
 
     Raises InvalidSetupLink for a wrong or used token, UserFacingError as `users.create_user` does.
@@ -43,7 +46,7 @@ def complete_setup(database: Database, token: str, email: str, name: str, passwo
     with database.write_transaction() as session:
         if not _is_valid(session, token):  # another request has completed the setup meanwhile
             raise InvalidSetupLink
-        users.add(session, owner)
+        users.add(session, owner, actor=Actor.of_user(owner, address))
         instance_settings.erase(session, SETUP_TOKEN_SETTING)
     return owner
 

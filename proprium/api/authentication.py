@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection, Request
 
 from collector.rate_limit import BoundedMemoryStorage
 from proprium.accounts import api_keys, authorization
+from proprium.accounts.audit import Actor
 from proprium.accounts.authorization import Principal
 from proprium.accounts.login_throttle import ApiKeyThrottle
 from proprium.clock import Clock, utc_now
@@ -88,6 +89,10 @@ class ApiAuthenticator:
             )
         async with self._slots:
             return await asyncio.to_thread(handler, principal)
+
+    def actor(self, request: Request, principal: Principal) -> Actor:
+        """Returns who sent a request, as the audit log names them."""
+        return principal.actor(self._address_of(request))
 
     async def require_write_key(self, request: Request) -> ApiKey:
         """Returns the request's API key, which must have write access.

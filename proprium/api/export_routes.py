@@ -11,7 +11,7 @@ from typing import BinaryIO
 from fastapi import APIRouter, Request, Security
 from starlette.responses import Response, StreamingResponse
 
-from proprium.accounts import authorization
+from proprium.accounts import audit, authorization
 from proprium.accounts.authorization import Principal
 from proprium.api import parameters, problems
 from proprium.api.authentication import ApiAuthenticator
@@ -64,7 +64,10 @@ def routes(warehouse: Warehouse, authenticator: ApiAuthenticator, *, counts_auto
         period = None if query.period.key == "all" else query.period
         events = raw_events.events_of(authenticator.database, property_, period, counts_automated)
         chunks = raw_events.stream(events, kind)
-        return _EventFile(raw_events.file_name(property_, period, kind), kind, chunks)
+        name = raw_events.file_name(property_, period, kind)
+        actor = authenticator.actor(request, principal)
+        audit.record_export(authenticator.database, name, property_.id, actor=actor)
+        return _EventFile(name, kind, chunks)
 
     def add_route(kind: ExportFormat) -> None:
         schema = {"type": "string", "format": "binary"} if kind is ExportFormat.PARQUET else {"type": "string"}

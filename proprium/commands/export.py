@@ -38,6 +38,7 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
 
     Days are in the property's time zone.
     """
+    from proprium.accounts import audit
     from proprium.clock import utc_now
     from proprium.metrics.query.period import FIRST_YEAR, custom_period
     from proprium.serialization import raw_events
@@ -60,6 +61,8 @@ def export(property_id: UUID, kind: str | None, first: datetime | None, last: da
             progress(written_count, total_count)
 
         events = raw_events.events_of(database, property_, period, counts_automated=settings.is_loopback)
+        name = raw_events.file_name(property_, period, export_format)
+        audit.record_export(database, name, property_.id, actor=audit.COMMAND_LINE)
         _write(file, raw_events.stream(events, export_format, on_batch))
 
 

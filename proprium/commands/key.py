@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
 from proprium.commands.common import find_property, open_storage
 from proprium.errors import OperatorError
+
+if TYPE_CHECKING:
+    from proprium.storage.tables import ApiKey
 
 
 @click.group()
@@ -25,13 +29,16 @@ def key() -> None:
     help="Account whose properties the key can access.  [default: the first owner account]",
 )
 @click.option("--write", is_flag=True, help="Allow sending events.")
-def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> None:
+@click.option("--manage", is_flag=True, help="Allow managing properties, goals, segments and access.")
+def add(name: str, property_id: UUID | None, email: str | None, write: bool, manage: bool) -> None:
     """Create an API key and print it. It cannot be shown again."""
     from proprium.accounts import api_keys, users
     from proprium.storage.tables import Role
 
     if property_id and email:
         raise click.UsageError("Use either --property or --user, not both.")
+    if property_id and manage:
+        raise click.UsageError("A key that manages belongs to an account; use --user instead of --property.")
     with open_storage() as (_, database):
         if property_id:
             token = api_keys.create(
@@ -42,7 +49,7 @@ def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> 
             user = users.find(database, email) if email else next(iter(owners), None)
             if user is None:
                 raise OperatorError("There is no owner account yet; create one, or use --property.")
-            token = api_keys.create(database, name, user_id=user.id, may_write=write)
+            token = api_keys.create(database, name, user_id=user.id, may_write=write, may_manage=manage)
     click.echo(token)
 
 
@@ -50,7 +57,7 @@ def add(name: str, property_id: UUID | None, email: str | None, write: bool) -> 
 def list_() -> None:
     """List all keys.
 
-    Tab-separated columns: ID, read or write, account or property, name.
+    Tab-separated columns: ID, scopes (read, write, manage), account or property, name.
     """
     from proprium.accounts import api_keys, users
 
@@ -58,7 +65,7 @@ def list_() -> None:
         emails = {record.id: record.email for record in users.list_users(database)}
         for record in api_keys.list_keys(database):
             owner = emails.get(record.user_id) if record.user_id else record.property_id
-            click.echo(f"{record.id}\t{'write' if record.may_write else 'read'}\t{owner}\t{record.name}")
+            click.echo(f"{record.id}\t{_scopes(record)}\t{owner}\t{record.name}")
 
 
 @key.command()
@@ -69,3 +76,9 @@ def revoke(key_id: UUID) -> None:
 
     with open_storage() as (_, database):
         api_keys.revoke(database, key_id)
+
+
+def _scopes(key: ApiKey) -> str:
+    """Returns the highest scope, and "manage" where the key has it."""
+    scopes = ["write" if key.may_write else "read", *(["manage"] if key.may_manage else [])]
+    return ",".join(scopes)

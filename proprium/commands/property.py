@@ -24,10 +24,10 @@ def property() -> None:
     metavar="H",
     help="Accept events from this hostname only; repeatable.  [default: all hostnames]",
 )
-@click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Time zone, e.g. Europe/Berlin.")
+@click.option("--timezone", metavar="TZ", help="Time zone, e.g. Europe/Berlin.  [default: of the instance, or UTC]")
 @click.option("--cookieless", is_flag=True, help="Identify visitors without a cookie, by a hash that changes daily.")
 @click.option("--owner", metavar="EMAIL", help="Account that owns it.  [default: the first owner account]")
-def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, owner: str | None) -> None:
+def add(name: str, hostnames: tuple[str, ...], timezone: str | None, cookieless: bool, owner: str | None) -> None:
     """Create a property and print its ID."""
     from proprium.accounts import users
     from proprium.properties.service import create_property
@@ -42,7 +42,7 @@ def add(name: str, hostnames: tuple[str, ...], timezone: str, cookieless: bool, 
             owner_account.id if owner_account else None,
             timezone=timezone,
             hostnames=hostnames,
-            is_cookieless=cookieless,
+            is_cookieless=cookieless or None,  # without the flag, the instance's default applies
         )
     click.echo(property_.id)
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import click
 
 from proprium.commands.common import open_storage, read_password
-from proprium.storage.tables import Role
+from proprium.storage.tables import PropertyRole, Role
 
 VIEWER = "viewer"
 ROLES = {"owner": Role.OWNER, "member": Role.MEMBER, "editor": Role.MEMBER, VIEWER: Role.MEMBER}
 PASSWORD_STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+
+
+class PropertyRoleType(click.ParamType["tuple[UUID, PropertyRole]"]):
+    """A property and a role on it, as UUID:ROLE."""
+
+    name = "UUID:ROLE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[UUID, PropertyRole]:
+        property_id, _, role = str(value).partition(":")
+        try:
+            return UUID(property_id), PropertyRole(role)
+        except ValueError:
+            self.fail(f"{value!r} is no property with a role, such as 0b1c…:viewer (or editor, owner).", param, ctx)
 
 
 @click.group()
@@ -54,12 +71,41 @@ def list_() -> None:
 
 @user.command()
 @click.argument("email")
-def remove(email: str) -> None:
+@click.option(
+    "--role",
+    type=click.Choice(["owner", "member", VIEWER]),
+    default=Role.MEMBER.value,
+    show_default=True,
+    help="owner manages the instance; member creates properties; viewer does not.",
+)
+@click.option(
+    "--property",
+    "property_roles",
+    multiple=True,
+    type=PropertyRoleType(),
+    help="Give a role on a property: viewer, editor or owner; repeatable.",
+)
+def invite(email: str, role: str, property_roles: tuple[tuple[UUID, PropertyRole], ...]) -> None:
+    """Invite somebody by a link, and print the link. It works once, within 7 days."""
+    from proprium.accounts import invitations
+
+    with open_storage() as (settings, database):
+        may_create = role != VIEWER
+        token = invitations.invite(database, email, role=ROLES[role], may_create=may_create, roles=dict(property_roles))
+    click.echo(f"{settings.public_url}{invitations.PATH}?token={token}")
+
+
+@user.command()
+@click.argument("email")
+@click.option(
+    "--hand-over-to", metavar="EMAIL", help="Account that gets its properties.  [default: they stay, for the owners]"
+)
+def remove(email: str, hand_over_to: str | None) -> None:
     """Delete an account. Its properties are kept, and owners manage them."""
     from proprium.accounts import users
 
     with open_storage() as (_, database):
-        users.remove(database, email)
+        users.remove(database, email, hand_over_to=hand_over_to)
 
 
 @user.command(name="password")

@@ -14,7 +14,9 @@ from proprium.clock import utc_now
 from proprium.demo.history import Population, history
 from proprium.demo.people import People
 from proprium.demo.site import HOSTNAME
-from proprium.properties.service import create_property, set_custom_cards, set_owner
+from proprium.properties import access
+from proprium.properties.audit_log import SERVER
+from proprium.properties.service import create_property, set_custom_cards
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.tables import Property
@@ -40,7 +42,7 @@ def add_exemplar(
     """
     existing = find_exemplar(database)
     if existing is not None and existing.owner_id is None and owner_id is not None:
-        return set_owner(database, existing.id, owner_id)
+        return access.transfer(database, existing.id, owner_id, actor=SERVER)
     property_ = make_exemplar(database, owner_id)
     assert property_.number is not None
     write_history(database, property_.number, until or utc_now(), count, on_progress)
@@ -49,8 +51,8 @@ def add_exemplar(
 
 def make_exemplar(database: Database, owner_id: UUID | None) -> Property:
     """Creates the sample property without events."""
-    property_ = create_property(database, PROPERTY_NAME, owner_id, hostnames=[HOSTNAME])
-    return set_custom_cards(database, property_.id, CUSTOM_CARDS)
+    property_ = create_property(database, PROPERTY_NAME, owner_id, hostnames=[HOSTNAME], actor=SERVER)
+    return set_custom_cards(database, property_.id, CUSTOM_CARDS, actor=SERVER)
 
 
 def find_exemplar(database: Database) -> Property | None:

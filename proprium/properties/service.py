@@ -1,4 +1,8 @@
-"""Property service: creation, settings, deletion, and read and edit permissions of properties."""
+"""Property service: creation, settings, deletion, and read and edit permissions of properties.
+
+Functions that change a property write an entry of the audit log in the transaction of the change. Their `actor` is the
+command line where none is given; pages and API always give one.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,15 @@ from sqlmodel import Session, col
 
 from proprium.errors import Conflict, PropertyNotFound, UserFacingError
 from proprium.i18n import gettext as _
-from proprium.properties import permissions, validation
+from proprium.properties import defaults, permissions, validation
+from proprium.properties.audit_log import (
+    COMMAND_LINE,
+    SERVER,
+    Action,
+    Actor,
+    network_of,
+    record,
+)
 from proprium.storage import retention
 from proprium.storage.database import Database
 from proprium.storage.tables import ChangeKind, Property, PropertyAccess, Role, StorageChange, User
@@ -81,46 +93,44 @@ def create_property(
     name: str,
     owner_id: UUID | None,
     *,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     hostnames: Sequence[str] = (),
-    is_cookieless: bool = False,
+    is_cookieless: bool | None = None,
     is_protected: bool = False,
+    actor: Actor = COMMAND_LINE,
 ) -> Property:
     """Creates a property. Names need not be unique.
 
-    Raises UserFacingError for an invalid value.
+    Without a time zone or cookie mode, the server's defaults apply. Raises UserFacingError for an invalid value.
     """
-    property_ = Property(
-        name=validation.name(name),
-        owner_id=owner_id,
-        timezone=validation.timezone(timezone),
-        hostnames=validation.hostnames(hostnames),
-        is_cookieless=is_cookieless,
-        is_protected=is_protected,
-    )
+    name, hostnames = validation.name(name), validation.hostnames(hostnames)
+    timezone = None if timezone is None else validation.timezone(timezone)
     with database.write_transaction() as session:
+        property_ = Property(
+            name=name,
+            owner_id=owner_id,
+            timezone=defaults.timezone(session) if timezone is None else timezone,
+            hostnames=hostnames,
+            is_cookieless=defaults.is_cookieless(session) if is_cookieless is None else is_cookieless,
+            is_protected=is_protected,
+        )
         session.add(property_)
+        record(session, Action.PROPERTY_CREATED, actor, property_id=property_.id, target=name)
     return property_
 
 
-def rename(database: Database, property_id: UUID, name: str) -> Property:
-    return update_settings(database, property_id, name=name)
+def rename(database: Database, property_id: UUID, name: str, *, actor: Actor = COMMAND_LINE) -> Property:
+    return update_settings(database, property_id, name=name, actor=actor)
 
 
-def set_public(database: Database, property_id: UUID, is_public: bool) -> Property:
+def set_public(database: Database, property_id: UUID, is_public: bool, *, actor: Actor = COMMAND_LINE) -> Property:
     """Publishes or unpublishes a property: a public one can be viewed without an account."""
-    return update_settings(database, property_id, is_public=is_public)
+    return update_settings(database, property_id, is_public=is_public, actor=actor)
 
 
-def set_owner(database: Database, property_id: UUID, owner_id: UUID) -> Property:
-    """Gives a property to a user."""
-    with database.write_transaction() as session:
-        property_ = _find(session, property_id)
-        property_.owner_id = owner_id
-    return property_
-
-
-def set_data_key_public(database: Database, property_id: UUID, key: str, is_public: bool) -> Property:
+def set_data_key_public(
+    database: Database, property_id: UUID, key: str, is_public: bool, *, actor: Actor = COMMAND_LINE
+) -> Property:
     """Publishes or hides one key of event data.
 
     Changes only this key of the stored list, so that a page with an outdated list cannot publish another key again.
@@ -128,16 +138,19 @@ def set_data_key_public(database: Database, property_id: UUID, key: str, is_publ
     with database.write_transaction() as session:
         property_ = _find(session, property_id)
         other_keys = [other for other in property_.public_data_keys if other != key]
-        property_.public_data_keys = validation.public_data_keys([*other_keys, key]) if is_public else other_keys
+        keys = validation.public_data_keys([*other_keys, key]) if is_public else other_keys
+        _set_values(session, property_, {"public_data_keys": keys}, actor)
     return property_
 
 
-def set_custom_cards(database: Database, property_id: UUID, events: Sequence[str]) -> Property:
+def set_custom_cards(
+    database: Database, property_id: UUID, events: Sequence[str], *, actor: Actor = COMMAND_LINE
+) -> Property:
     """Sets the custom events that have a card on the dashboard, in their order."""
-    return update_settings(database, property_id, custom_cards=events)
+    return update_settings(database, property_id, custom_cards=events, actor=actor)
 
 
-def update_settings(database: Database, property_id: UUID, **values: Any) -> Property:
+def update_settings(database: Database, property_id: UUID, *, actor: Actor = COMMAND_LINE, **values: Any) -> Property:
     """Validates and stores settings, by their names in VALIDATORS.
 
     A change of WAREHOUSE_RULES is written to the change feed in the same transaction. Raises UserFacingError for an
@@ -146,11 +159,55 @@ def update_settings(database: Database, property_id: UUID, **values: Any) -> Pro
     validated_values = {name: VALIDATORS[name](value) for name, value in values.items()}
     with database.write_transaction() as session:
         property_ = _find(session, property_id)
-        changed_names = {name for name, value in validated_values.items() if getattr(property_, name) != value}
-        for name in changed_names:
-            setattr(property_, name, validated_values[name])
+        changed_names = _set_values(session, property_, validated_values, actor)
         if changed_names & WAREHOUSE_RULES:
             session.add(StorageChange(kind=ChangeKind.RULES_CHANGED, property=property_.number))
+    return property_
+
+
+def _set_values(session: Session, property_: Property, values: Mapping[str, Any], actor: Actor) -> set[str]:
+    """Sets and records the values that differ; returns their names."""
+    before = {name: getattr(property_, name) for name in values}
+    changed_names = {name for name, value in values.items() if before[name] != value}
+    for name in changed_names:
+        setattr(property_, name, values[name])
+    if changed_names:
+        record(
+            session,
+            Action.PROPERTY_CHANGED,
+            actor,
+            property_id=property_.id,
+            target=property_.name,
+            before=_loggable({name: before[name] for name in sorted(changed_names)}),
+            after=_loggable({name: values[name] for name in sorted(changed_names)}),
+        )
+    return changed_names
+
+
+def _loggable(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings for the audit log, which holds no addresses: excluded ones are those of people at work."""
+    if "excluded_addresses" not in values:
+        return values
+    return {**values, "excluded_addresses": [network_of(text) for text in values["excluded_addresses"]]}
+
+
+def change_list(
+    database: Database,
+    property_id: UUID,
+    name: str,
+    change: Callable[[list[Any]], list[Any]],
+    *,
+    actor: Actor = COMMAND_LINE,
+) -> Property:
+    """Applies a change to a setting that is a list, such as goals, so that no other change of it is lost.
+
+    `change` gets a copy of the stored list. Raises what it raises, UserFacingError for an invalid value,
+    PropertyNotFound.
+    """
+    with database.write_transaction() as session:
+        property_ = _find(session, property_id)
+        changed_list = VALIDATORS[name](change(list(getattr(property_, name))))
+        _set_values(session, property_, {name: changed_list}, actor)
     return property_
 
 
@@ -165,7 +222,7 @@ def setting_errors(values: Mapping[str, Any]) -> dict[str, str]:
     return errors
 
 
-def delete_property(database: Database, property_id: UUID) -> None:
+def delete_property(database: Database, property_id: UUID, *, actor: Actor = COMMAND_LINE) -> None:
     """Deletes a property with all its events and keys. Raises Conflict for a protected one.
 
     The property itself is deleted at once; a long history is deleted in batches, so that collectors can commit between
@@ -176,16 +233,22 @@ def delete_property(database: Database, property_id: UUID) -> None:
         if property_.is_protected:
             raise Conflict(_("{name} monitors this server and cannot be deleted.", name=property_.name))
         property_number = property_.number or 0
+        record(session, Action.PROPERTY_DELETED, actor, property_id=property_id, target=property_.name)
         session.delete(property_)
         retention.delete_property_event_batch(session, property_number, ChangeKind.PROPERTY_DELETED)
     retention.delete_remaining_property_events(database, property_number, ChangeKind.PROPERTY_DELETED)
 
 
-def reset_property(database: Database, property_id: UUID) -> int:
+def reset_property(database: Database, property_id: UUID, *, actor: Actor = COMMAND_LINE) -> int:
     """Deletes the events of a property and keeps the property; returns the number of deleted events."""
-    with database.session() as session:
-        property_number = _find(session, property_id).number or 0
-    return retention.delete_property_events(database, property_number, ChangeKind.PROPERTY_RESET)
+    with database.write_transaction() as session:
+        property_ = _find(session, property_id)
+        property_number = property_.number or 0
+        record(session, Action.PROPERTY_RESET, actor, property_id=property_id, target=property_.name)
+        deleted_count = retention.delete_property_event_batch(session, property_number, ChangeKind.PROPERTY_RESET)
+    return deleted_count + retention.delete_remaining_property_events(
+        database, property_number, ChangeKind.PROPERTY_RESET
+    )
 
 
 def visible_properties(database: Database, user: User | None) -> list[Property]:
@@ -265,7 +328,9 @@ def ensure_own_property(database: Database) -> Property:
     with database.session() as session:
         if (property_ := session.scalars(statement).first()) is not None:
             return property_
-    return create_property(database, OWN_PROPERTY_NAME, None, is_cookieless=True, is_protected=True)
+    return create_property(
+        database, OWN_PROPERTY_NAME, None, timezone="UTC", is_cookieless=True, is_protected=True, actor=SERVER
+    )
 
 
 def _find(session: Session, property_id: UUID) -> Property:

@@ -27,6 +27,7 @@ from proprium.figures.names import name_lookup
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
 from proprium.metrics.query.data_access import EVERY_KEY
+from proprium.properties.audit_log import SERVER
 from proprium.properties.service import ensure_own_property, find_any, set_public
 from proprium.reports.renderer import ReportFile, ReportFormat, ReportRenderer
 from proprium.server import control_socket, http_routes
@@ -104,6 +105,8 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
         own_property_id=own_property.id,
         add_sample=partial(add_exemplar, parts.database),
         address_of=parts.collector_parts.address_of,
+        address_choice_of=parts.collector_parts.address_choice_of,
+        locate=parts.collector_parts.geoip.locate,
         geoip_state=parts.collector_parts.geoip.current_state,
     )
     renderer = ReportRenderer(parts.warehouse, atlas, settings.chromium, services.report_queue)
@@ -198,7 +201,7 @@ async def _run_demo(settings: Settings, parts: ServerParts) -> None:
     exemplar = existing_exemplar = await asyncio.to_thread(find_exemplar, parts.database)
     if exemplar is None:
         exemplar = await asyncio.to_thread(make_exemplar, parts.database, None)
-    await asyncio.to_thread(set_public, parts.database, exemplar.id, True)
+    await asyncio.to_thread(partial(set_public, parts.database, exemplar.id, True, actor=SERVER))
     click.echo(f"Demo dashboard: {settings.public_url}/properties/{exemplar.id}")
 
     def write_sample_history() -> None:

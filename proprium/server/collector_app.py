@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp
 
 from collector.asgi import App, collector_middleware
+from collector.client_address import AddressChoice
 from collector.counters import Counters
 from collector.event import Event
 from collector.geolocation import GeoIPDatabase, GeoIPState
@@ -76,6 +77,12 @@ class CollectorParts:
         peer = connection.client.host if connection.client else None
         raw_headers = connection.scope["headers"]
         return self.collector.client_addresses.resolve(peer, dict(raw_headers), raw_headers)
+
+    def address_choice_of(self, connection: HTTPConnection) -> AddressChoice:
+        """Returns the same address as `address_of`, with the rule by which it was chosen."""
+        peer = connection.client.host if connection.client else None
+        raw_headers = connection.scope["headers"]
+        return self.collector.client_addresses.explain(peer, dict(raw_headers), raw_headers)
 
     def health_checks(self) -> dict[str, HealthCheck]:
         def queue() -> str | None:

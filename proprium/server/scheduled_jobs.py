@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
 
+from proprium.accounts import audit, invitations
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.errors import OperatorError
@@ -106,6 +107,8 @@ def standard_jobs(
         Job("delete expired visitor keys", HOUR, lambda: visitor_keys.destroy_expired(clock())),
         Job("finish interrupted deletions", HOUR, lambda: delete_orphaned_events(database)),
         Job("delete unused User-Agents", DAY, lambda: delete_unused_user_agents(database)),
+        Job("delete expired audit log", DAY, lambda: audit.delete_expired(database, clock())),
+        Job("delete expired invitations", DAY, lambda: invitations.delete_expired(database, clock())),
         Job("truncate write-ahead log", HOUR, database.truncate_wal),
         Job("update GeoIP database", DAY, lambda: refresh_geoip(settings, clock)),
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from sqlmodel import Session
+
 from proprium.storage import instance_settings
 from proprium.storage.database import Database
 
@@ -45,21 +47,19 @@ def pending_proxy(database: Database) -> str | None:
     return None if address is None else str(address)
 
 
-def trust(database: Database, address: str) -> None:
-    """Trusts a proxy; all processes apply it within a second."""
-    with database.write_transaction() as session:
-        trusted_texts = instance_settings.read(session, TRUSTED_SETTING, [])
-        instance_settings.write(session, TRUSTED_SETTING, sorted({*trusted_texts, str(ip_network(address))}))
-        instance_settings.erase(session, PENDING_SETTING)
+def trust(session: Session, address: str) -> None:
+    """Trusts a proxy, in the caller's transaction; all processes apply it within a second."""
+    trusted_texts = instance_settings.read(session, TRUSTED_SETTING, [])
+    instance_settings.write(session, TRUSTED_SETTING, sorted({*trusted_texts, str(ip_network(address))}))
+    instance_settings.erase(session, PENDING_SETTING)
 
 
-def dismiss(database: Database, address: str) -> None:
+def dismiss(session: Session, address: str) -> None:
     """Dismisses a proxy: it will not become pending again."""
-    with database.write_transaction() as session:
-        instance_settings.write(
-            session, DISMISSED_SETTING, sorted({*instance_settings.read(session, DISMISSED_SETTING, []), address})
-        )
-        instance_settings.erase(session, PENDING_SETTING)
+    instance_settings.write(
+        session, DISMISSED_SETTING, sorted({*instance_settings.read(session, DISMISSED_SETTING, []), address})
+    )
+    instance_settings.erase(session, PENDING_SETTING)
 
 
 def client_ip_header(database: Database) -> str:
@@ -84,16 +84,14 @@ def pending_header(database: Database) -> str | None:
     return None if header is None else str(header)
 
 
-def use_header(database: Database, header: str) -> None:
+def use_header(session: Session, header: str) -> None:
     """Has a header read; all processes apply it within a second."""
-    with database.write_transaction() as session:
-        instance_settings.write(session, HEADER_SETTING, header)
-        instance_settings.erase(session, PENDING_HEADER_SETTING)
+    instance_settings.write(session, HEADER_SETTING, header)
+    instance_settings.erase(session, PENDING_HEADER_SETTING)
 
 
-def dismiss_header(database: Database, header: str) -> None:
+def dismiss_header(session: Session, header: str) -> None:
     """Dismisses a header: it will not become pending again."""
-    with database.write_transaction() as session:
-        dismissed = instance_settings.read(session, DISMISSED_HEADERS_SETTING, [])
-        instance_settings.write(session, DISMISSED_HEADERS_SETTING, sorted({*dismissed, header}))
-        instance_settings.erase(session, PENDING_HEADER_SETTING)
+    dismissed = instance_settings.read(session, DISMISSED_HEADERS_SETTING, [])
+    instance_settings.write(session, DISMISSED_HEADERS_SETTING, sorted({*dismissed, header}))
+    instance_settings.erase(session, PENDING_HEADER_SETTING)

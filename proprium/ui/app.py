@@ -27,11 +27,14 @@ from proprium.ui.http.socket_limits import SocketLimits
 from proprium.ui.http.static_files import CompressedStaticFiles
 from proprium.ui.pages import (
     account,
+    audit,
     changelog,
     dashboard,
     documentation,
     home,
     install,
+    instance,
+    invitation,
     login,
     privacy,
     properties,
@@ -39,14 +42,19 @@ from proprium.ui.pages import (
     settings,
     setup,
     sql,
+    users,
 )
 from proprium.ui.services import Services
 
 PAGES: tuple[ModuleType, ...] = (
     home,
     setup,
+    invitation,
     login,
     account,
+    instance,
+    users,
+    audit,
     properties,
     dashboard,
     install,
@@ -72,6 +80,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
+    app.include_router(audit.router(services))
     for fastapi_app in (app, nicegui.app):
         error_pages.install(fastapi_app, lambda request: session.user_of(services, request) is not None)
     for page in PAGES:

@@ -16,7 +16,7 @@ from nicegui.element import Element
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.storage.tables import User
-from proprium.ui import theme
+from proprium.ui import session, theme
 from proprium.ui.components.controls import button, icon
 from proprium.ui.http import page_access
 from proprium.ui.http.html_head import head_html
@@ -181,6 +181,8 @@ def _build_navigation(request: Request, user: User | None) -> None:
         if user
         else [(_("Documentation"), "/documentation"), (_("Sign in"), "/login")]
     )
+    if session.is_owner(user):
+        links.insert(1, (_("Settings"), "/settings"))
     with ui.element("nav").classes(theme.LINE) as navigation:
         navigation.props["aria-label"] = _("Pages")
         for label, href in links:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from collector.geolocation import GeoIPState
+from collector.geolocation import UNKNOWN_LOCATION, GeoIPState, Location
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.accounts.passwords import PasswordHashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.reports.report_queue import ReportQueue
-from proprium.ui.client_address import ClientAddressOf, peer_address
+from proprium.ui.client_address import AddressChoiceOf, ClientAddressOf, peer_address, peer_choice
 from proprium.ui.render_queue import RenderQueue
 
 if TYPE_CHECKING:
@@ -53,4 +53,6 @@ class Services:
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
+    address_choice_of: AddressChoiceOf = peer_choice  # how the client's address of a connection was chosen
+    locate: Callable[[str | None], Location] = lambda address: UNKNOWN_LOCATION
     geoip_state: Callable[[], GeoIPState] = lambda: GeoIPState.READY  # of the database from which visitors get a place

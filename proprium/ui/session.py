@@ -11,6 +11,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from proprium.accounts import devices, login_sessions
+from proprium.accounts.audit import Actor
+from proprium.errors import NotFound, SignInRequired
+from proprium.i18n import gettext as _
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
@@ -47,6 +50,18 @@ def require_user(services: Services, request: HTTPConnection) -> User:
     raise HTTPException(303, headers={"Location": sign_in_url(request)})
 
 
+def require_owner(services: Services, request: HTTPConnection) -> User:
+    """Returns the signed-in owner of the server; to members, its pages look missing. Redirects as `require_user`."""
+    if is_owner(user := require_user(services, request)):
+        return user
+    raise HTTPException(404)
+
+
+def actor_of(services: Services, request: HTTPConnection, user: User) -> Actor:
+    """Returns the user of a request, or of an open page, as the audit log names them."""
+    return Actor.of_user(user, services.address_of(request))
+
+
 def sign_in_url(request: HTTPConnection) -> str:
     """Returns the URL of the sign-in page, which leads back to the page of `request`."""
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -59,6 +74,21 @@ def current_user(services: Services) -> User | None:
     Handlers that change data call it each time: the session may have ended.
     """
     return user_of(services, ui.context.client.request)
+
+
+def current_actor(services: Services) -> Actor:
+    """Returns the user of the open page as the audit log names them. Raises SignInRequired once their session ended."""
+    if (user := current_user(services)) is None:
+        raise SignInRequired(_("Your session has ended. Sign in and try again."))
+    return actor_of(services, ui.context.client.request, user)
+
+
+def owner_of_server(services: Services, request: HTTPConnection) -> tuple[User, Actor]:
+    """Returns the owner of the server who has a page open, for a change that they make. Raises NotFound."""
+    user = user_of(services, request)
+    if user is None or not is_owner(user):
+        raise NotFound(_("Only owners of this server can do that."))
+    return user, actor_of(services, request, user)
 
 
 def safe_redirect_target(target: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import update
+from sqlmodel import col
 
 from proprium.accounts import login_sessions, passwords, users
 from proprium.errors import Conflict, NotFound, UserFacingError
+from proprium.properties import access, service
 from proprium.storage.database import Database
-from proprium.storage.tables import Role
-from tests.support.builders import PASSWORD, a_user
+from proprium.storage.tables import Passkey, PropertyRole, Role, User
+from tests.support.builders import PASSWORD, a_property, a_user
 
 
 def test_an_account_is_found_by_its_address_in_any_case(database: Database) -> None:
@@ -118,3 +123,47 @@ def test_a_removed_user_is_signed_out(database: Database) -> None:
     assert login_sessions.user_of(database, token) is None
     with pytest.raises(NotFound, match=r"No user ada@example\.com"):
         users.find(database, ada.email)
+
+
+def test_properties_of_a_removed_user_are_handed_over_or_left_to_the_owners(database: Database) -> None:
+    eve = a_user(database, "eve@example.com", Role.OWNER)
+    ada, bob = a_user(database), a_user(database, "bob@example.com")
+    shops = [a_property(database, name, ada) for name in ("a", "b")]
+    access.grant(database, shops[0].id, bob.id, PropertyRole.VIEWER)
+    with pytest.raises(Conflict):
+        users.remove(database, ada.email, hand_over_to=ada.email)
+    with pytest.raises(NotFound):
+        users.remove(database, ada.email, hand_over_to="nobody@example.com")
+    users.remove(database, ada.email, hand_over_to=bob.email)
+    assert [service.find_any(database, shop.id).owner_id for shop in shops] == [bob.id, bob.id]
+    assert access.list_members(database, shops[0].id) == []  # its owner needs no role
+    users.remove(database, bob.email)
+    assert [service.find_any(database, shop.id).owner_id for shop in shops] == [None, None]
+    assert [shop.name for shop in service.visible_properties(database, eve)] == ["a", "b"]
+
+
+def test_the_last_owner_stays_an_owner(database: Database) -> None:
+    eve = a_user(database, "eve@example.com", Role.OWNER)
+    with pytest.raises(Conflict, match="only owner"):
+        users.set_role(database, eve.id, Role.MEMBER)
+    with pytest.raises(Conflict, match="only owner"):
+        users.remove(database, eve.email)
+    ada = a_user(database)
+    assert users.set_role(database, ada.id, Role.OWNER).role == Role.OWNER
+    assert users.set_role(database, eve.id, Role.MEMBER, may_create=False).may_create_properties is False
+    with pytest.raises(Conflict, match="only owner"):
+        users.set_role(database, ada.id, Role.MEMBER)
+    with pytest.raises(NotFound):
+        users.set_role(database, uuid4(), Role.MEMBER)
+
+
+def test_the_list_of_users_counts_properties_and_knows_second_factors(database: Database) -> None:
+    ada, bob = a_user(database), a_user(database, "bob@example.com")
+    zoe = a_user(database, "zoe@example.com")
+    shop = a_property(database, "Shop", ada)
+    access.grant(database, shop.id, bob.id, PropertyRole.VIEWER)
+    with database.write_transaction() as session:
+        session.add(Passkey(user_id=bob.id, credential_id=b"id", public_key=b"key"))
+        session.execute(update(User).where(col(User.id) == zoe.id).values(totp_secret="BASE32"))
+    counts = {each.user.email: each[1:] for each in users.summaries(database)}
+    assert counts == {ada.email: (1, 0, False), bob.email: (0, 1, True), zoe.email: (0, 0, True)}

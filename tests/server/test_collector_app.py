@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from maps.atlas import Atlas
+from proprium.accounts import proxy_decisions
 from proprium.config import Settings
 from proprium.properties.service import update_settings
 from proprium.server.collector_app import CollectorParts, build_collector_parts
@@ -109,7 +110,7 @@ async def test_a_proxy_trusted_in_one_collector_is_trusted_by_all(
     assert await send(one, property_, peer=PROXY) == 204
     assert listed(database, property_) == set()  # an unknown address is in no excluded range
     assert wait_until(lambda: trusted_proxies.pending_proxy(database) == PROXY)
-    trusted_proxies.trust(database, PROXY)
+    proxy_decisions.trust(database, PROXY)
     for parts, page in ((one, "/one"), (other, "/other")):
         assert wait_until(partial(trusts_proxy, parts))
         assert await send(parts, property_, peer=PROXY, url=page) == 204
@@ -117,7 +118,7 @@ async def test_a_proxy_trusted_in_one_collector_is_trusted_by_all(
 
 
 def test_a_collector_with_outdated_trust_does_not_report_the_proxy_again(database: Database) -> None:
-    trusted_proxies.trust(database, PROXY)
+    proxy_decisions.trust(database, PROXY)
     trusted_proxies.report_untrusted(database, PROXY)
     assert trusted_proxies.pending_proxy(database) is None
 

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 from collector.client_address import ClientAddressResolver
 from collector.event import HitOutcome
+from proprium.accounts import proxy_decisions
 from proprium.properties.service import create_property
 from proprium.server.collector_upkeep import CollectorUpkeep
 from proprium.storage import rejected_events, trusted_proxies
@@ -37,7 +38,7 @@ def test_an_untrusted_proxy_is_reported_and_used_once_trusted(database: Database
     try:
         assert client(addresses) is None
         assert wait_until(lambda: trusted_proxies.pending_proxy(database) == PROXY)
-        trusted_proxies.trust(database, PROXY)
+        proxy_decisions.trust(database, PROXY)
         assert wait_until(lambda: client(addresses) == "203.0.113.9")
         assert trusted_proxies.pending_proxy(database) is None
     finally:
@@ -52,7 +53,7 @@ def test_an_unread_header_is_reported_and_read_once_chosen(database: Database) -
     try:
         assert [addresses.resolve(PROXY, dict(headers), headers) for _ in range(3)] == ["203.0.113.9"] * 3
         assert wait_until(lambda: trusted_proxies.pending_header(database) == "cf-connecting-ip")
-        trusted_proxies.use_header(database, "cf-connecting-ip")
+        proxy_decisions.use_header(database, "cf-connecting-ip")
         assert wait_until(lambda: addresses.resolve(PROXY, dict(headers), headers) == "198.51.100.7")
         assert trusted_proxies.pending_header(database) is None
     finally:
@@ -70,13 +71,13 @@ def test_after_one_proxy_is_trusted_the_next_one_is_reported() -> None:
 
 def test_a_dismissed_proxy_is_not_reported_again(database: Database) -> None:
     trusted_proxies.report_untrusted(database, PROXY)
-    trusted_proxies.dismiss(database, PROXY)
+    proxy_decisions.dismiss(database, PROXY)
     trusted_proxies.report_untrusted(database, PROXY)
     assert trusted_proxies.pending_proxy(database) is None
 
 
 def test_trust_outlives_a_restart(database: Database) -> None:
-    trusted_proxies.trust(database, PROXY)
+    proxy_decisions.trust(database, PROXY)
     addresses = ClientAddressResolver()
     CollectorUpkeep(database, addresses, RejectedEventBuffer(database)).stop()
     assert client(addresses) == "203.0.113.9"

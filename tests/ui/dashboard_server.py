@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from collector.geolocation import GeoIPState
 from maps.atlas import Atlas
-from proprium.accounts import login_sessions, users
+from proprium.accounts import invitations, login_sessions, users
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import utc_now
 from proprium.config import Settings
@@ -24,6 +24,7 @@ from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
 from proprium.metrics.query.filters import parse_filters
 from proprium.metrics.query.goals import Segment, parse_goal, to_stored
+from proprium.properties import access
 from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import create_property, set_custom_cards, set_public, update_settings
 from proprium.server import http_routes
@@ -33,7 +34,7 @@ from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
-from proprium.storage.tables import Property, Role
+from proprium.storage.tables import Property, PropertyRole, Role
 from proprium.ui.app import mount
 from proprium.ui.services import Services
 from proprium.warehouse.projection.projector import Projector
@@ -102,6 +103,8 @@ class DashboardServer:
             "open": str(self.open.id),
             "foreign": str(self.foreign.id),
             "token": self.token,
+            "owner_token": self.owner_token,
+            "invitation": self.invitation,
             "looked_at": self.live_queries.active_count,
         }
 
@@ -129,6 +132,12 @@ class DashboardServer:
         germans = to_stored(Segment("Germans", parse_filters(["country:is:DE"])))
         self.open = update_settings(self.database, self.open.id, segments=[germans])
         self.foreign = create_property(self.database, "foreign.example", bob.id)
+        eve = users.create_user(self.database, "eve@example.com", "Eve", PASSWORD, Role.OWNER)
+        access.grant(self.database, self.busy.id, bob.id, PropertyRole.EDITOR)
+        self.invitation = invitations.invite(
+            self.database, "zoe@example.com", roles={self.busy.id: PropertyRole.VIEWER}, sender=eve
+        )
+        self.owner_token = login_sessions.start_session(self.database, eve.id, "a test")
         self.token = login_sessions.log_in(
             self.database, "ada@example.com", PASSWORD, "a test", throttle=LoginThrottle()
         )

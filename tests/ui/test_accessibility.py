@@ -28,12 +28,14 @@ PAGES = (
     "/properties/{busy}/settings",
     "/properties/{busy}/install",
     "/properties/{busy}/refused",
+    "/properties/{busy}/audit",
     "/sql?property={busy}",
     "/privacy/{busy}",
     "/changelog",
     "/nothing",
 )
-PUBLIC_PAGES = ("/login", "/", "/documentation", "/properties/{open}")
+PUBLIC_PAGES = ("/login", "/", "/documentation", "/properties/{open}", "/invitation?token={invitation}")
+OWNER_PAGES = ("/settings", "/settings/users", "/settings/audit?period=all")
 RUN = """axe.run(document, %s).then(result => result.violations.map(
     violation => [violation.id, ...violation.nodes.map(node => node.html.slice(0, 200))]))"""
 SETTLED_MS = 900
@@ -87,6 +89,21 @@ def test_pages_break_no_rule(page: Page, server: Server, path: str) -> None:
 def test_pages_without_an_account_break_no_rule(page: Page, server: Server, path: str) -> None:
     page.context.clear_cookies()
     assert violations(opened(page, server, path)) == []
+
+
+@pytest.mark.parametrize("path", OWNER_PAGES)
+def test_pages_of_the_server_break_no_rule(page: Page, server: Server, path: str) -> None:
+    page.context.add_cookies([{"name": "proprium_session", "value": server.facts["owner_token"], "url": server.url}])
+    assert violations(opened(page, server, path)) == []
+    assert page.locator("h1").count() == page.locator("main").count() == 1
+
+
+def test_the_dialog_of_an_invitation_breaks_no_rule(page: Page, server: Server) -> None:
+    page.context.add_cookies([{"name": "proprium_session", "value": server.facts["owner_token"], "url": server.url}])
+    opened(page, server, "/settings/users").get_by_role("button", name="Invite", exact=True).click()
+    page.wait_for_selector(".q-dialog .sheet")
+    page.locator(".picklist .q-checkbox").first.click()
+    assert violations(page, is_popup_open=True) == []
 
 
 MENUS = ("Property: busy.example. Switch property", "Period: ", "Segments: saved filters", "More", "Custom cards")

@@ -15,7 +15,8 @@ __all__ = ["browser", "server"]
 
 needs_chromium = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 PAGES = ["/properties/{busy}", "/properties", "/properties/{busy}/settings", "/account", "/properties/{busy}/install"]
-PUBLIC_PAGES = ["/login", "/", "/documentation"]
+PUBLIC_PAGES = ["/login", "/", "/documentation", "/invitation?token={invitation}"]
+OWNER_PAGES = ["/settings", "/settings/users", "/settings/audit"]
 RECTS = """() => Object.fromEntries([...document.querySelectorAll('#app [id]:not(.input)')].map(
     (element) => [element.id, element.getBoundingClientRect()]).filter(
     ([, box]) => box.width && box.height && box.bottom < 900).map(
@@ -55,10 +56,13 @@ def hold(page: Page, pattern: str) -> Callable[[], None]:
 
 
 @needs_chromium
-@pytest.mark.parametrize("path", PAGES + PUBLIC_PAGES)
+@pytest.mark.parametrize("path", PAGES + PUBLIC_PAGES + OWNER_PAGES)
 def test_a_page_is_painted_before_scripts_and_stays_where_it_is(page: Page, server: Server, path: str) -> None:
     if path in PUBLIC_PAGES:
         page.context.clear_cookies()
+    if path in OWNER_PAGES:
+        owner_token = server.facts["owner_token"]
+        page.context.add_cookies([{"name": "proprium_session", "value": owner_token, "url": server.url}])
     page.route(re.compile(r"/_nicegui_ws/"), lambda route: route.abort())  # no numbers: only what is in the first HTML
     release = hold(page, r"vue\.esm|quasar\.umd|nicegui\.js|\.css")
     page.goto(server.url + path.format(**server.facts), wait_until="commit")

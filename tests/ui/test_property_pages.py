@@ -161,8 +161,8 @@ async def test_a_page_that_deletes_its_property_slowly_still_leads_to_the_list(
     await browser.open(f"/properties/{mine.id}/settings")
     delete = service.delete_property
 
-    def delete_slowly(*arguments: Any) -> None:
-        delete(*arguments)
+    def delete_slowly(*arguments: Any, **keywords: Any) -> None:
+        delete(*arguments, **keywords)
         time.sleep(2.5)  # of a long history most is deleted later
 
     monkeypatch.setattr(service, "delete_property", delete_slowly)

@@ -14,12 +14,14 @@ from nicegui import Client
 from nicegui.testing import User as Browser
 
 from collector.errors import DropReason
-from proprium.accounts import api_keys, setup
+from proprium.accounts import api_keys, invitations, setup
+from proprium.accounts.audit import Action, Actor, record
 from proprium.clock import utc_now
 from proprium.properties import service
 from proprium.sql_console import saved_queries
 from proprium.sql_console.views import VIEWS
-from proprium.storage.tables import Property, Role, User
+from proprium.storage.tables import Property, PropertyRole, Role, User
+from proprium.ui.components.server_state_panel import versions
 from proprium.ui.pages.properties import MIN_PROPERTIES_FOR_SEARCH
 from tests.support.builders import PASSWORD, a_property, a_user, an_event
 from tests.support.pseudo_language import html_texts, page_texts, pseudo_language, untranslated
@@ -121,6 +123,46 @@ async def test_texts_of_the_account(site: Site, ada: User, mine: Property, pseud
     api_keys.create(site.services.database, "shop key", user_id=ada.id)
     site.client(ada)  # another session, beside this browser's
     assert_translated(await opened(site, "/account", ada), "shop key")
+
+
+async def test_texts_of_the_invitation(site: Site, ada: User, pseudo: None) -> None:
+    token = invitations.invite(site.services.database, "zoe@example.com", sender=ada)
+    assert_translated(await opened(site, f"/invitation?token={token}"), "zoe@example.com")
+
+
+async def test_texts_of_the_users(site: Site, ada: User, mine: Property, pseudo: None) -> None:
+    a_user(site.services.database, "bob@example.com", name="Bob")
+    roles = {mine.id: PropertyRole.VIEWER}
+    invitations.invite(site.services.database, "zoe@example.com", roles=roles, sender=ada)
+    browser = await opened(site, "/settings/users", ada)
+    data = ("bob@example.com", "Bob", "zoe@example.com", "0")
+    assert_translated(browser, *data)
+    press(browser, "⟦Invite⟧")
+    await browser.should_see("⟦Invite a user⟧")
+    assert_translated(browser, *data)
+
+
+async def test_texts_of_the_audit_logs(site: Site, ada: User, mine: Property, pseudo: None) -> None:
+    database = site.services.database
+    service.update_settings(database, mine.id, session_gap_min=45, actor=Actor.of_user(ada))
+    with database.write_transaction() as session:
+        for action in Action:  # each has a label
+            record(session, action, Actor.of_user(ada), property_id=mine.id)
+    for path in ("/settings/audit?period=all", f"/properties/{mine.id}/audit?period=all"):
+        browser = await opened(site, path, ada)
+        texts = set(page_texts(client_of(browser)))
+        values = {text for text in texts if re.fullmatch(r"[a-z_]+: .*|[\d -:]+|[\w@. ]+|", text) and "⟦" not in text}
+        assert not {text for text in values if text in set(Action)}
+        assert_translated(browser, *values)
+
+
+async def test_texts_of_the_server_settings(site: Site, ada: User, pseudo: None) -> None:
+    zones = {zone.replace("_", " ") for zone in available_timezones()}
+    browser = await opened(site, "/settings", ada)
+    request = client_of(browser).request
+    headers = {text for pair in request.headers.items() for text in pair}
+    own_versions = {text for pair in versions(site.services).items() for text in pair}
+    assert_translated(browser, *zones, *headers, *own_versions, site.services.settings.public_url, "127.0.0.1")
 
 
 async def test_texts_of_the_property_list(site: Site, ada: User, mine: Property, pseudo: None) -> None:

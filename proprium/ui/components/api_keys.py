@@ -65,7 +65,8 @@ class ApiKeysPanel:
             with ui.element("td").classes(theme.MUTED):
                 ui.label(scope_label)
             with ui.element("td"):
-                tag(_("Can send events") if key.may_write else _("Read-only"))
+                for label in _scope_labels(key):
+                    tag(label)
             with ui.element("td").classes("r"):
                 button(_("Revoke"), "trash", name=_("Revoke {name}", name=key.name), on_click=lambda: self._revoke(key))
 
@@ -79,6 +80,8 @@ class ApiKeysPanel:
             property_select = select(_("Property"), choices, ALL_PROPERTIES)
             help_text = _("Every key can read. It can send events only to properties that you can edit.")
             write_switch = switch(_("Allow sending events"), False, help_text=help_text)
+            help_text = _("It can change properties, goals, segments and access wherever you can.")
+            manage_switch = switch(_("Allow managing"), False, help_text=help_text)
             with ui.element("div").classes("ft") as footer:
                 button(_("Cancel"), on_click=box.close)
                 button(_("Create"), "plus", kind=theme.PRIMARY, on_click=lambda: submit())
@@ -87,7 +90,11 @@ class ApiKeysPanel:
         async def submit() -> None:
             property_id = None if property_select.value == ALL_PROPERTIES else property_select.value
             try:
-                token = await run.io_bound(lambda: self._create(name.value or "", property_id, write_switch.value))
+                token = await run.io_bound(
+                    lambda: self._create(
+                        name.value or "", property_id, may_write=write_switch.value, may_manage=manage_switch.value
+                    )
+                )
             except UserFacingError as problem:
                 toast(str(problem), "bad")
                 return
@@ -101,7 +108,7 @@ class ApiKeysPanel:
 
         box.open()
 
-    def _create(self, name: str, property_id: str | None, may_write: bool) -> str:
+    def _create(self, name: str, property_id: str | None, *, may_write: bool, may_manage: bool) -> str:
         user = self._current_user()
         property_ = service.find_visible(self._database, UUID(property_id), user) if property_id else None
         if property_ and may_write and not permissions.may_edit(user, property_):
@@ -112,13 +119,20 @@ class ApiKeysPanel:
                 )
             )
         return api_keys.create(
-            self._database, name, user_id=user.id, property_id=property_.id if property_ else None, may_write=may_write
+            self._database,
+            name,
+            user_id=user.id,
+            property_id=property_.id if property_ else None,
+            may_write=may_write,
+            may_manage=may_manage,
+            actor=session.actor_of(self._services, self._request, user),
         )
 
     async def _revoke(self, key: ApiKey) -> None:
         try:
             user = self._current_user()
-            await run.io_bound(lambda: api_keys.revoke(self._database, key.id, user_id=user.id))
+            actor = session.actor_of(self._services, self._request, user)
+            await run.io_bound(lambda: api_keys.revoke(self._database, key.id, user_id=user.id, actor=actor))
         except UserFacingError as problem:
             toast(str(problem), "bad")
             return
@@ -130,3 +144,13 @@ class ApiKeysPanel:
         if (user := session.user_of(self._services, self._request)) is None:
             raise SignInRequired(_("Your session has ended. Sign in and try again."))
         return user
+
+
+def _scope_labels(key: ApiKey) -> list[str]:
+    """Returns what a key may do besides reading."""
+    labels = [
+        label
+        for label, is_allowed in ((_("Can send events"), key.may_write), (_("Can manage"), key.may_manage))
+        if is_allowed
+    ]
+    return labels or [_("Read-only")]

@@ -108,6 +108,14 @@ def compact_select(name: str, options: Mapping[str, str], value: str) -> ui.sele
     return element
 
 
+def row_select(name: str, options: Mapping[str, str], value: str) -> ui.select:
+    """Builds a select for a table's row or a line of fields; `name` is its accessible name."""
+    element = ui.select(dict(options), value=value).classes("rowselect")
+    element.props("outlined dense options-dense hide-bottom-space")
+    element.props["aria-label"] = name
+    return element
+
+
 def text_area(label: str, lines: Sequence[str], *, placeholder: str = "", help_text: str = "") -> ui.textarea:
     """Builds a labelled text area of values, one per line, over the WebSocket."""
     with field(label, help_text):

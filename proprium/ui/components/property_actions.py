@@ -13,11 +13,12 @@ from uuid import UUID
 
 from nicegui import run, ui
 
+from proprium.accounts.audit import Actor
 from proprium.errors import NotFound, UserFacingError
 from proprium.i18n import N_, ngettext
 from proprium.i18n import gettext as _
 from proprium.properties import permissions, service
-from proprium.storage.tables import Property
+from proprium.storage.tables import Property, User
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, link_button
 from proprium.ui.components.dialogs import confirm_by_typing, dialog
@@ -36,6 +37,9 @@ PUBLIC_TEXT = N_(
 NOT_PUBLIC_TEXT = N_(
     "Settings, raw events, SQL and the data of events stay private, except data keys that you publish."
 )
+
+PUBLISHING = frozenset({"is_public", "public_data_keys"})
+"""Settings that decide what people without access see."""
 
 T = TypeVar("T")
 OnDone = Callable[[Property], Any]
@@ -64,10 +68,11 @@ class PropertyActions:
             user = session.user_of(self._services, self._request)
             if user is None or not permissions.may_create(user):
                 raise NotFound(_("Your account cannot create properties. Ask the owner of this server."))
-            return service.create_property(self._database, name.value or "", user.id)
+            actor = session.actor_of(self._services, self._request, user)
+            return service.create_property(self._database, name.value or "", user.id, actor=actor)
 
         async def submit() -> None:
-            property_ = await self._run_or_toast(create)
+            property_ = await self.run_or_toast(create)
             if property_ is not None:
                 track(self._services, "add_property")
                 ui.navigate.to(f"/properties/{property_.id}/install")
@@ -152,13 +157,12 @@ class PropertyActions:
         text = _("Deletes {name} and all its events. This cannot be undone.", name=name)
 
         def delete() -> bool:
-            self._check_may_edit(property_.id)
-            service.delete_property(self._database, property_.id)
+            service.delete_property(self._database, property_.id, actor=self.owner_of(property_.id))
             return True
 
         async def confirm() -> None:
             access = page_access.release(self._client, property_.id)
-            if not await self._run_or_toast(delete):
+            if not await self.run_or_toast(delete):
                 page_access.restore(self._client, access)
             else:
                 track(self._services, "delete_property")
@@ -171,11 +175,10 @@ class PropertyActions:
         text = _("Deletes all events of {name}. The property, its settings and its tracking code stay.", name=name)
 
         def reset() -> int:
-            self._check_may_edit(property_.id)
-            return service.reset_property(self._database, property_.id)
+            return service.reset_property(self._database, property_.id, actor=self.owner_of(property_.id))
 
         async def confirm() -> None:
-            deleted_count = await self._run_or_toast(reset)
+            deleted_count = await self.run_or_toast(reset)
             if deleted_count is not None:
                 toast(ngettext("{count} event deleted.", "{count} events deleted.", deleted_count))
                 await _call_on_done(on_done, property_)
@@ -183,27 +186,43 @@ class PropertyActions:
         confirm_by_typing(_("Reset {name}?", name=name), text, name, _("Delete all events"), confirm)
 
     async def update(self, property_id: UUID, **values: Any) -> Property | None:
-        """Updates settings; returns None when they were rejected, after a toast with the reason."""
+        """Updates settings; returns None when they were rejected, after a toast with the reason.
+
+        Publishing takes an owner of the property, all else an editor.
+        """
 
         def update() -> Property:
-            self._check_may_edit(property_id)
-            return service.update_settings(self._database, property_id, **values)
+            actor = self.editor_of(property_id) if PUBLISHING.isdisjoint(values) else self.owner_of(property_id)
+            return service.update_settings(self._database, property_id, **values, actor=actor)
 
-        return await self._run_or_toast(update)
+        return await self.run_or_toast(update)
 
     async def publish_key(self, property_id: UUID, key: str, is_public: bool) -> Property | None:
         """Makes one data key public or private for readers; returns None when that was rejected, after a toast."""
 
         def publish() -> Property:
-            self._check_may_edit(property_id)
-            return service.set_data_key_public(self._database, property_id, key, is_public)
+            actor = self.owner_of(property_id)
+            return service.set_data_key_public(self._database, property_id, key, is_public, actor=actor)
 
-        return await self._run_or_toast(publish)
+        return await self.run_or_toast(publish)
 
-    def _check_may_edit(self, property_id: UUID) -> None:
-        service.find_editable(self._database, property_id, session.user_of(self._services, self._request))
+    def editor_of(self, property_id: UUID) -> Actor:
+        """Returns the reader of the page as the actor of a change. Raises PropertyNotFound if they may not edit."""
+        user = session.user_of(self._services, self._request)
+        service.find_editable(self._database, property_id, user)
+        return self._actor(user)
 
-    async def _run_or_toast(self, action: Callable[[], T]) -> T | None:
+    def owner_of(self, property_id: UUID) -> Actor:
+        """Does what `editor_of` does, for changes that only owners of the property may make."""
+        user = session.user_of(self._services, self._request)
+        service.find_owned(self._database, property_id, user)
+        return self._actor(user)
+
+    def _actor(self, user: User | None) -> Actor:
+        assert user is not None  # nobody edits without an account
+        return session.actor_of(self._services, self._request, user)
+
+    async def run_or_toast(self, action: Callable[[], T]) -> T | None:
         """Runs `action` in a thread; shows a UserFacingError as a toast and returns None."""
         try:
             return await run.io_bound(action)

@@ -18,6 +18,7 @@ from proprium.i18n import ngettext
 from proprium.metrics.comparison import change
 from proprium.metrics.overview import PropertyOverview
 from proprium.metrics.results import Metric
+from proprium.properties.permissions import Level
 from proprium.storage.tables import Property
 from proprium.ui import theme
 from proprium.ui.components.controls import button, menu_item, menu_link
@@ -31,11 +32,11 @@ class PropertyCard:
     """Card of one property; calls `on_change` after it was renamed, published or deleted."""
 
     def __init__(
-        self, property_: Property, actions: PropertyActions, *, may_edit: bool, on_change: Callable[[], Any]
+        self, property_: Property, actions: PropertyActions, *, level: Level, on_change: Callable[[], Any]
     ) -> None:
         self._sum_elements: dict[str, TextElement] = {}
         with ui.element("article").classes(f"{theme.CARD} prop") as self.box:
-            self._build_head(property_, actions, may_edit, on_change)
+            self._build_head(property_, actions, level, on_change)
             with ui.element("div").classes("now"):
                 with ui.element("div"):
                     with ui.element("div").classes(theme.LINE):
@@ -71,7 +72,7 @@ class PropertyCard:
             self._sparkline_box.set_content(sparkline(overview.sparkline))
 
     def _build_head(
-        self, property_: Property, actions: PropertyActions, may_edit: bool, on_change: Callable[[], Any]
+        self, property_: Property, actions: PropertyActions, level: Level, on_change: Callable[[], Any]
     ) -> None:
         with ui.element("div").classes("head"):
             span(property_.name[:1].upper(), "avatar").props('aria-hidden="true"')
@@ -86,8 +87,8 @@ class PropertyCard:
             with ui.element("div").classes(f"{theme.LINE} above state"):
                 self._dot = ui.element("span").classes(theme.DOT)
                 self._status_label = span("", f"{theme.SMALL} strong num")
-            if may_edit:
-                _build_menu(property_, actions, on_change)
+            if level >= Level.EDIT:
+                _build_menu(property_, actions, level, on_change)
 
     def _show_status(self, overview: PropertyOverview, now: datetime) -> None:
         is_quiet = overview.is_quiet(now)
@@ -111,13 +112,15 @@ class PropertyCard:
 SUM_LABELS = {metric.value: metric.spec.title for metric in (Metric.EVENTS, Metric.PAGE_VIEWS, Metric.SESSIONS)}
 
 
-def _build_menu(property_: Property, actions: PropertyActions, on_change: Callable[[], Any]) -> None:
+def _build_menu(property_: Property, actions: PropertyActions, level: Level, on_change: Callable[[], Any]) -> None:
     with button("", "dots", kind=f"{theme.BARE} above", name=_("Actions for {name}", name=property_.name)), ui.menu():
         menu_item(_("Tracking code"), "code", on_click=lambda: actions.show_tag(property_))
         menu_link(_("Install"), f"/properties/{property_.id}/install", "bolt")
         menu_link(_("Settings"), f"/properties/{property_.id}/settings", "settings")
         menu_link("SQL", f"/sql?property={property_.id}", "table")
         menu_item(_("Rename"), "pencil", on_click=lambda: actions.rename(property_, lambda renamed: on_change()))
+        if level < Level.OWN:
+            return
         label, icon_name = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
         menu_item(
             label,

@@ -11,11 +11,11 @@ from functools import partial
 
 from nicegui import run, ui
 
+from proprium.accounts import proxy_decisions
 from proprium.errors import NotFound
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.storage import trusted_proxies
-from proprium.storage.database import Database
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import note, toast
@@ -39,7 +39,7 @@ class _Decision:
     """A click of a notice: its label, what it does with the value in question, and the toast."""
 
     label: str
-    action: Callable[[Database, str], None]
+    action: Callable[..., None]  # of the database and the value, with the actor
     message: str
 
 
@@ -50,8 +50,8 @@ def proxy_notice(services: Services) -> None:
             services,
             _(UNTRUSTED_PROXY_TEXT, address=address),
             address,
-            _Decision(_("Trust this proxy"), trusted_proxies.trust, _("{address} is trusted now.", address=address)),
-            _Decision(_("Not mine"), trusted_proxies.dismiss, _("{address} stays untrusted.", address=address)),
+            _Decision(_("Trust this proxy"), proxy_decisions.trust, _("{address} is trusted now.", address=address)),
+            _Decision(_("Not mine"), proxy_decisions.dismiss, _("{address} stays untrusted.", address=address)),
         )
     if (header := trusted_proxies.pending_header(services.database)) is not None:
         _notice(
@@ -59,9 +59,9 @@ def proxy_notice(services: Services) -> None:
             _(UNREAD_HEADER_TEXT, header=header),
             header,
             _Decision(
-                _("Use {header}", header=header), trusted_proxies.use_header, _("{header} is used now.", header=header)
+                _("Use {header}", header=header), proxy_decisions.use_header, _("{header} is used now.", header=header)
             ),
-            _Decision(_("Ignore it"), trusted_proxies.dismiss_header, _("{header} stays unread.", header=header)),
+            _Decision(_("Ignore it"), proxy_decisions.dismiss_header, _("{header} stays unread.", header=header)),
         )
 
 
@@ -73,7 +73,7 @@ def _notice(services: Services, text: str, value: str, *decisions: _Decision) ->
         async def decide(decision: _Decision) -> None:
             if not session.is_owner(session.current_user(services)):
                 raise NotFound(_("Only the owner of this server can trust proxies."))
-            await run.io_bound(decision.action, services.database, value)
+            await run.io_bound(decision.action, services.database, value, actor=session.current_actor(services))
             box.delete()
             toast(decision.message)
 

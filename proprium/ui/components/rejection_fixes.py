@@ -8,8 +8,8 @@ from typing import Any
 from nicegui import run, ui
 
 from collector.errors import DropReason
+from proprium.accounts import proxy_decisions
 from proprium.i18n import gettext as _
-from proprium.storage import trusted_proxies
 from proprium.storage.tables import Property
 from proprium.ui import session
 from proprium.ui.components.feedback import toast
@@ -65,14 +65,16 @@ class RejectionFixes:
         if not session.is_owner(session.current_user(self._services)):
             toast(_("Only the owner of this server can trust proxies."), "bad")
             return
-        await run.io_bound(trusted_proxies.trust, self._services.database, address)
+        actor = session.current_actor(self._services)
+        await run.io_bound(proxy_decisions.trust, self._services.database, address, actor=actor)
         toast(_("{address} is trusted now. The next event will have an IP address.", address=address))
 
     async def use_header(self, header: str) -> None:
         if not session.is_owner(session.current_user(self._services)):
             toast(_("Only the owner of this server can trust proxies."), "bad")
             return
-        await run.io_bound(trusted_proxies.use_header, self._services.database, header)
+        actor = session.current_actor(self._services)
+        await run.io_bound(proxy_decisions.use_header, self._services.database, header, actor=actor)
         toast(_("{header} is used now.", header=header))
 
     async def _update(self, toast_text: str, **values: Any) -> None:

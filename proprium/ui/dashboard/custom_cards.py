@@ -12,7 +12,7 @@ from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.tiles import EVENT_EXAMPLE
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.services import Services
-from proprium.ui.session import current_user
+from proprium.ui.session import current_actor, current_user
 
 
 class CustomCardsMenu:
@@ -57,7 +57,8 @@ class CustomCardsMenu:
         try:
             property_id = controller.state.facts.id
             service.find_editable(self._services.database, property_id, current_user(self._services))
-            service.set_custom_cards(self._services.database, property_id, cards)
+            actor = current_actor(self._services)
+            service.set_custom_cards(self._services.database, property_id, cards, actor=actor)
         except UserFacingError as problem:
             ui.notify(str(problem), type="negative")
             self._switches[name].set_value(not is_on)

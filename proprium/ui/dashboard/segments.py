@@ -23,7 +23,7 @@ from proprium.ui.components.text import span
 from proprium.ui.dashboard.navigation import DashboardNavigation
 from proprium.ui.dashboard.toolbar import RIGHT_ALIGNED
 from proprium.ui.services import Services
-from proprium.ui.session import current_user
+from proprium.ui.session import current_actor, current_user
 
 
 class SegmentsMenu:
@@ -111,7 +111,9 @@ class SegmentsMenu:
             property_ = service.find_editable(database, property_id, current_user(self._services))
             stored_segments = [to_stored(segment) for segment in change(parse_segments(property_.segments))]
             self.segments = parse_segments(
-                service.update_settings(database, property_id, segments=stored_segments).segments
+                service.update_settings(
+                    database, property_id, segments=stored_segments, actor=current_actor(self._services)
+                ).segments
             )
         except UserFacingError as problem:
             toast(str(problem), "bad")

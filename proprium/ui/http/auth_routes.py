@@ -12,9 +12,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse
 
 from collector.user_agent import classify
-from proprium.accounts import login_sessions, setup, users
+from proprium.accounts import invitations, login_sessions, setup, users
+from proprium.accounts.audit import Actor
 from proprium.accounts.devices import DeviceCookies
-from proprium.errors import PasswordQueueFull, SignInRequired, UserFacingError
+from proprium.errors import InvalidInvitation, PasswordQueueFull, SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.storage.tables import User
 from proprium.ui import flash, session
@@ -36,10 +37,14 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     is_https = settings.is_https
     devices = DeviceCookies(database)
 
-    def start_session(request: Request, user: User, target: str) -> RedirectResponse:
+    def start_session(request: Request, user: User, target: str, *, is_sign_in: bool = True) -> RedirectResponse:
         """Starts a session for a user whose password was just checked, and signs the browser in."""
         token = login_sessions.start_session(
-            database, user.id, browser_label(request), replaced_token=session.token_of(request)
+            database,
+            user.id,
+            browser_label(request),
+            replaced_token=session.token_of(request),
+            actor=actor_of(request, user) if is_sign_in else None,
         )
         return sign_in(request, user.email, token, target)
 
@@ -50,6 +55,9 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         device_cookie = devices.issue(email, request.cookies.get(session.DEVICE_COOKIE))
         session.keep_device(response, device_cookie, is_https=is_https)
         return response
+
+    def actor_of(request: Request, user: User) -> Actor:
+        return Actor.of_user(user, address_of(request))
 
     def signed_in_user(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
@@ -67,12 +75,28 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     ) -> RedirectResponse:
         try:
             services.attempts.count_attempt(None, address_of(request))
-            owner = await services.hashing.run(partial(setup.complete_setup, database, token, email, name, password))
+            work = partial(setup.complete_setup, database, token, email, name, password, address=address_of(request))
+            owner = await services.hashing.run(work)
         except UserFacingError as problem:
             return _redirect_back("/setup", problem, token=token)
         if sample and services.add_sample is not None:
             asyncio.get_running_loop().run_in_executor(None, services.add_sample, owner.id)
         return await asyncio.to_thread(start_session, request, owner, session.HOME_PATH)
+
+    @routes.post("/invitation")
+    async def accept_invitation(
+        request: Request, token: FormText, password: FormText, name: FormText = ""
+    ) -> RedirectResponse:
+        address = address_of(request)
+        work = partial(invitations.accept, database, token, name, password, address=address, clock=services.clock)
+        try:
+            services.attempts.count_attempt(None, address)
+            user = await services.hashing.run(work)
+        except InvalidInvitation:
+            raise
+        except UserFacingError as problem:
+            return _redirect_back("/invitation", problem, token=token)
+        return await asyncio.to_thread(start_session, request, user, session.HOME_PATH)
 
     @routes.post("/login")
     async def log_in(request: Request, email: FormText, password: FormText, next: FormText = "") -> RedirectResponse:
@@ -103,12 +127,16 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 
     @routes.post("/everywhere")
     async def log_out_everywhere(request: Request) -> RedirectResponse:
-        await asyncio.to_thread(login_sessions.revoke_all, database, signed_in_user(request).id)
+        user = signed_in_user(request)
+        actor = actor_of(request, user)
+        await asyncio.to_thread(partial(login_sessions.revoke_all, database, user.id, actor=actor))
         return await _sign_out_response(services)
 
     @routes.post("/revoke")
     async def revoke(request: Request, login: Annotated[UUID, Form()]) -> RedirectResponse:
-        await asyncio.to_thread(login_sessions.revoke, database, signed_in_user(request).id, login)
+        user = signed_in_user(request)
+        actor = actor_of(request, user)
+        await asyncio.to_thread(partial(login_sessions.revoke, database, user.id, login, actor=actor))
         await page_access.end_pages(services)
         return _redirect_back("/account", _("Session signed out."), "good")
 
@@ -116,7 +144,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     def profile(request: Request, name: FormText, email: FormText) -> RedirectResponse:
         user = signed_in_user(request)
         try:
-            users.set_profile(database, user.id, name=name, email=email)
+            users.set_profile(database, user.id, name=name, email=email, actor=actor_of(request, user))
         except UserFacingError as problem:
             return _redirect_back("/account", problem)
         return _redirect_back("/account", _("Saved."), "good")
@@ -128,20 +156,19 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         def change_password() -> User:
             throttle = services.attempts
             try:  # the session's token has a login throttle of its own, like a known device
-                proof_token = login_sessions.log_in(database, user.email, current, throttle=throttle, device=login)
+                login_sessions.check_password(
+                    database, user.email, current, throttle=throttle, address=address_of(request), device=login
+                )
             except SignInRequired:
                 raise UserFacingError(_("The current password is incorrect. Nothing was changed.")) from None
-            try:
-                return users.set_password(database, user.email, password)
-            finally:
-                login_sessions.revoke_token(database, proof_token)
+            return users.set_password(database, user.email, password, actor=actor_of(request, user))
 
         try:
             services.attempts.check(user.email, device=login)
             updated_user = await services.hashing.run(change_password, is_known=True)
         except UserFacingError as problem:
             return _redirect_back("/account", problem)
-        response = await asyncio.to_thread(start_session, request, updated_user, "/account")
+        response = await asyncio.to_thread(partial(start_session, request, updated_user, "/account", is_sign_in=False))
         await page_access.end_pages(services)
         return response
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from fastapi import Request
 from nicegui import ui
 
 from proprium.accounts import login_sessions
 from proprium.accounts.passwords import MIN_PASSWORD_LENGTH
-from proprium.i18n import N_, ngettext
+from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.properties import service
 from proprium.storage.tables import Role, User
@@ -21,6 +19,7 @@ from proprium.ui.components.feedback import show_flash
 from proprium.ui.components.fields import hidden_input, native_input, post_form
 from proprium.ui.components.panels import panel
 from proprium.ui.components.text import title
+from proprium.ui.components.times import last_active_text
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
@@ -94,15 +93,3 @@ def _sessions_panel(services: Services, request: Request, user: User) -> None:
                             with post_form("/auth/revoke", ""):
                                 hidden_input("login", str(login.id))
                                 button(_("Sign out"), is_submit=True)
-
-
-def last_active_text(now: datetime, moment: datetime) -> str:
-    """Returns a sentence such as "last active 12 minutes ago", in the largest unit of which at least one has passed."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    if days := seconds // 86_400:
-        return ngettext("last active {count} day ago", "last active {count} days ago", days)
-    if hours := seconds // 3_600:
-        return ngettext("last active {count} hour ago", "last active {count} hours ago", hours)
-    if minutes := seconds // 60:
-        return ngettext("last active {count} minute ago", "last active {count} minutes ago", minutes)
-    return _("last active just now")

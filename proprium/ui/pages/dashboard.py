@@ -169,11 +169,13 @@ class _DashboardMenu:
         yield _("Install"), "bolt", f"{property_url}/install", ""
         yield _("Settings"), "settings", f"{property_url}/settings", ""
         yield "SQL", "table", f"/sql?property={property_.id}", ""
-        label, icon_name = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
-        yield label, icon_name, partial(self._switch_visibility, property_), ""
+        is_owner = permissions.may_own(self._user, property_)
+        if is_owner:
+            label, icon_name = (_("Make private"), "lock") if property_.is_public else (_("Make public"), "globe")
+            yield label, icon_name, partial(self._switch_visibility, property_), ""
         if self._has_rejected_events:
             yield _("Rejected events"), "warn", f"{property_url}/refused", ""
-        if not property_.is_protected:
+        if is_owner and not property_.is_protected:
             yield _("Delete …"), "trash", partial(self._delete, property_), theme.DANGER
 
     async def _switch_visibility(self, property_: Property) -> None:

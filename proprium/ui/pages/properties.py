@@ -193,8 +193,8 @@ class _PropertiesPage:
         self._cards.clear()
         with self._grid:
             for property_ in _sort_properties(matching_properties, self._sort, self._overviews):
-                may_edit = permissions.may_edit(self._user, property_)
-                card = PropertyCard(property_, self._actions, may_edit=may_edit, on_change=self.reload)
+                level = permissions.level_of(self._user, property_)
+                card = PropertyCard(property_, self._actions, level=level, on_change=self.reload)
                 if property_overview := self._overviews.get(property_.number or 0):
                     card.show(property_overview, self._services.clock())
                 self._cards[property_.number or 0] = card

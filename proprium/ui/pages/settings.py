@@ -17,7 +17,7 @@ from nicegui.events import ValueChangeEventArguments
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.query.period import PRESETS
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, copy_button, link_button
@@ -25,6 +25,7 @@ from proprium.ui.components.feedback import toast
 from proprium.ui.components.fields import integer_input, select, switch, text_area, text_input
 from proprium.ui.components.goal_editor import GoalEditor
 from proprium.ui.components.panels import code, panel
+from proprium.ui.components.people_panel import PeoplePanel
 from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.public_keys import PublicKeys
 from proprium.ui.components.text import span, title
@@ -135,13 +136,16 @@ def register(services: Services) -> None:
                 with ui.element("div").classes("grow"):
                     title(_("Settings"))
                     span(property_.name, theme.MUTED)
+                if permissions.may_own(user, property_):
+                    link_button(_("Audit log"), f"/properties/{property_.id}/audit", "book")
                 link_button(_("Rejected events"), f"/properties/{property_.id}/refused", "warn")
                 link_button(_("Install"), f"/properties/{property_.id}/install", "code")
                 link_button(_("Dashboard"), f"/properties/{property_.id}", "chart")
-            form = _SettingsForm(services, property_)
+            form = _SettingsForm(services, property_, is_owner=permissions.may_own(user, property_))
         if await wait_until_connected():
             await form.restore_draft()
-            await form.public_keys.fill()
+            if form.public_keys is not None:
+                await form.public_keys.fill()
 
 
 def _raw_export_panel(property_: Property) -> None:
@@ -175,8 +179,8 @@ def _raw_export_panel(property_: Property) -> None:
 class _SettingsForm:
     """The settings form: one Save button for all its fields; the panels below the form save by themselves."""
 
-    def __init__(self, services: Services, property_: Property) -> None:
-        self._property = property_
+    def __init__(self, services: Services, property_: Property, *, is_owner: bool) -> None:
+        self._property, self._is_owner = property_, is_owner
         self._actions = PropertyActions(services)
         self._fields: dict[str, ValueElement[Any]] = {}  # by column of the property
         self._errors: dict[str, str] = {}  # shown at the fields of these columns
@@ -221,9 +225,12 @@ class _SettingsForm:
         for element in self._fields.values():
             element.on_value_change(self._on_change)
         GoalEditor(self._actions, property_)
-        self.public_keys = PublicKeys(services, self._actions, property_)
+        self.public_keys = PublicKeys(services, self._actions, property_) if is_owner else None
+        if is_owner:
+            PeoplePanel(services, self._actions, property_)
         _raw_export_panel(property_)
-        self._danger_zone()
+        if is_owner:
+            self._danger_zone()
 
     def _general_panel(self) -> None:
         property_ = self._property
@@ -234,8 +241,9 @@ class _SettingsForm:
             self._fields["timezone"] = select(
                 _("Time zone"), zones, property_.timezone, help_text=help_text, is_searchable=True
             )
-            help_text = _("Anyone with the link can view the dashboard, without an account and without a cookie.")
-            self._fields["is_public"] = switch(_("Public"), property_.is_public, help_text=help_text)
+            if self._is_owner:
+                help_text = _("Anyone with the link can view the dashboard, without an account and without a cookie.")
+                self._fields["is_public"] = switch(_("Public"), property_.is_public, help_text=help_text)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 span(_("Property ID"), "strong small")
                 span(str(property_.id), "mono cut")
@@ -362,7 +370,7 @@ class _SettingsForm:
             self._status_label.set_text(_("Not saved. {error}", error=message))
             ui.run_javascript(f"getHtmlElement({self._fields[column].id})?.focus()")
             return
-        is_published = values["is_public"] and not self._property.is_public
+        is_published = values.get("is_public") and not self._property.is_public
         if is_published and not await self._actions.confirm_public(self._property):
             return
         if updated_property := await self._actions.update(self._property.id, **values):

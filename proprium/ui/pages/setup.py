@@ -31,7 +31,9 @@ def register(services: Services) -> None:
             services, request, _("Set up"), access=ANYONE, is_tracked=False, width="slim", has_navigation=False
         ):
             title(_("Create owner account"))
-            ui.label(_("The owner can see and edit every property on this server.")).classes(theme.MUTED)
+            ui.label(_("The owner can see and edit every property on this server, and invites others.")).classes(
+                theme.MUTED
+            )
             show_flash(said)
             with post_form("/auth/setup"):
                 hidden_input("token", token)

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from contextlib import suppress
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import Request
 from nicegui import ui
 
+from proprium.accounts import audit
 from proprium.errors import PropertyNotFound, SignInRequired, SqlRefused, UserFacingError
 from proprium.figures.template import Look
 from proprium.i18n import N_, ngettext
@@ -104,7 +106,7 @@ class _SqlConsole:
                         self._cancel_button.set_visibility(False)
                         button(_("Save"), "check", on_click=lambda: self._library.open_save_dialog(self._editor.sql))
                         self._snapshot_label = span("", f"{theme.MUTED} {theme.SMALL} end")
-                self._result_view = ResultView()
+                self._result_view = ResultView(weak_method(self._record_download))
             with ui.element("div").classes("side"):
                 self._library = QueryLibrary(services, user, weak_method(self.open_query))
                 schema_panel(self._editor.id)
@@ -138,6 +140,12 @@ class _SqlConsole:
 
         for field in (self._property_select, self._days_select):
             field.on_value_change(show_selection)
+
+    def _record_download(self, file_name: str) -> None:
+        chosen = self._property_select.value
+        property_id = None if chosen == ALL else UUID(chosen)
+        actor = session.current_actor(self._services)
+        audit.record_export(self._services.database, f"SQL {file_name}", property_id, actor=actor)
 
     async def open_query(self, sql: str) -> None:
         self._editor.show(sql)

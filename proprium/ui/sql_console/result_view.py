@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,9 @@ CELL_SLOT = """<q-td :props="props"><span v-if="props.value === null" class="nul
 class ResultView:
     """Card below the editor: empty, running, failed, or with a result."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_download: Callable[[str], object]) -> None:
+        """`on_download` is called with the name of each file that is about to be downloaded."""
+        self._on_download = on_download
         self._look = Look.LIGHT
         self._result: SqlResult | None = None
         self._chart: ResultChart | None = None
@@ -107,10 +109,12 @@ class ResultView:
     def _download(self, extension: str) -> None:
         if self._result is None:
             return
+        file_name = f"result.{extension}"
+        self._on_download(file_name)
         if extension == "csv":
-            ui.download.content(csv_bytes(table_of(self._result)), "result.csv", "text/csv")
+            ui.download.content(csv_bytes(table_of(self._result)), file_name, "text/csv")
         else:
-            ui.download.content(as_json(self._result), "result.json", "application/json")
+            ui.download.content(as_json(self._result), file_name, "application/json")
 
 
 def _build_table(result: SqlResult) -> None:
