@@ -93,7 +93,9 @@ class Segments(BaseModel):
 class MemberRole(_Body):
     """The role of a user on a property."""
 
-    role: PropertyRole = Field(description="viewer reads, editor changes settings, owner shares and deletes.")
+    role: PropertyRole = Field(
+        description="viewer reads, editor changes settings, owner shares and deletes.", examples=["viewer"]
+    )
 
 
 class Member(BaseModel):

@@ -48,9 +48,22 @@ READS = {
 }
 
 
+MANAGED = {
+    *(f"/properties/{{property_id}}/{name}" for name in ("settings", "members", "members/{email}", "transfer")),
+    *(f"/properties/{{property_id}}/{name}{rest}" for name in ("goals", "segments") for rest in ("", "/{name}")),
+}
+
+
 async def test_openapi_describes_every_field(api: Api) -> None:
     schema = (await api.client.get("/api/v1/openapi.json")).json()
-    assert set(schema["paths"]) == READS | {"/events"}
+    assert set(schema["paths"]) == READS | MANAGED | {"/events"}
+    for path in MANAGED:
+        for operation in schema["paths"][path].values():
+            assert operation["security"] == [{"HTTPBearer": []}]
+            assert {"400", "401", "403", "404", "429"} <= set(operation["responses"])
+            assert all(one["description"] for one in operation.get("parameters", ()))
+    settings_fields = schema["components"]["schemas"]["PropertySettings"]["properties"]
+    assert [name for name, field in settings_fields.items() if name != "name" and not field.get("description")] == []
     for path in READS:
         operation = schema["paths"][path]["get"]
         assert operation["security"] == [{"HTTPBearer": []}]
@@ -93,7 +106,7 @@ def test_responses_conform_to_the_schema(
     for operation in (result.ok() for result in schema.get_all_operations()):
         cases = operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE)
         quick(8 if operation.method == "get" else 40)(given(case=cases)(ask))()
-    assert set(query_string) == READS | {"/events"}
+    assert set(query_string) == READS | MANAGED | {"/events"}
     assert collector_parts.counters.received >= 40
 
 

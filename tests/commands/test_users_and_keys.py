@@ -84,3 +84,12 @@ def test_a_key_without_a_property_is_the_first_owners_to_read(proprium: Proprium
     assert api_key is not None
     assert (api_key.user_id, api_key.property_id, api_key.may_write) == (owner.id, None, False)
     assert proprium("key", "add", "x", "--user", owner.email, "--property", str(uuid4())).code == 2
+
+
+def test_a_key_that_manages_belongs_to_an_account(proprium: Proprium, database: Database):
+    property_ = a_property(database, owner=a_user(database, role=Role.OWNER))
+    api_key = api_keys.find(database, proprium("key", "add", "provisioning", "--manage").out.strip())
+    assert api_key is not None
+    assert api_key.may_manage
+    assert "\tread,manage\t" in proprium("key", "list").out
+    assert proprium("key", "add", "x", "--property", str(property_.id), "--manage").code == 2

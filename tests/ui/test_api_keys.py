@@ -22,13 +22,13 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site) -> None:
     last_field(browser).set_value("shop")
     [whose] = browser.find(ui.select).elements
     whose.set_value(str(mine.id))
-    [writes] = browser.find(ui.switch).elements
-    assert writes.value is False
+    writes, manages = sorted(browser.find(ui.switch).elements, key=lambda switch: switch.id)
+    assert (writes.value, manages.value) == (False, False)
     writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("Copy it now")
     [key] = api_keys.list_keys(database, ada.id)
-    assert (key.name, key.property_id, key.may_write) == ("shop", mine.id, True)
+    assert (key.name, key.property_id, key.may_write, key.may_manage) == ("shop", mine.id, True, False)
     [shown] = [one.text for one in browser.find(content="proprium_").elements]  # type: ignore[attr-defined]
     key = api_keys.find(database, shown)
     assert key is not None
@@ -63,7 +63,7 @@ async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None
     last_field(browser).set_value("numbers")
     [whose] = browser.find(ui.select).elements
     whose.set_value(str(public.id))
-    [writes] = browser.find(ui.switch).elements
+    writes, _ = sorted(browser.find(ui.switch).elements, key=lambda switch: switch.id)
     writes.set_value(True)
     press(browser, "Create")
     await browser.should_see("You can read Open, but not send events to it.", retries=20)
@@ -73,3 +73,20 @@ async def test_who_may_only_look_makes_a_key_that_only_reads(site: Site) -> None
     await browser.should_see("Copy it now")
     [key] = api_keys.list_keys(database, viewer.id)
     assert (key.property_id, key.may_write) == (public.id, False)
+
+
+async def test_a_key_that_may_manage_says_so(site: Site) -> None:
+    database = site.services.database
+    ada = a_user(database)
+    browser = site.browser(ada)
+    await browser.open("/account")
+    press(browser, "New key")
+    last_field(browser).set_value("provisioning")
+    _, manages = sorted(browser.find(ui.switch).elements, key=lambda switch: switch.id)
+    manages.set_value(True)
+    press(browser, "Create")
+    await browser.should_see("Copy it now")
+    [key] = api_keys.list_keys(database, ada.id)
+    assert (key.may_write, key.may_manage) == (False, True)
+    await browser.open("/account")
+    await browser.should_see("Can manage")
