@@ -1,4 +1,4 @@
-"""Pictures of every page in three widths and both themes, and of the PDF: `make shots`. The README's own is among them."""
+"""Pictures of every page in three widths and both themes, and of the PDF: `make shots`; the README has one of them."""
 
 from __future__ import annotations
 
