@@ -23,6 +23,7 @@ from proprium.api import (
     metrics_routes,
     problems,
     property_routes,
+    user_routes,
 )
 from proprium.api.authentication import (
     MAX_READS_PER_MINUTE,
@@ -44,7 +45,7 @@ PREFIX = "/api/v1"
 TITLE = "Proprium"
 DESCRIPTION = (
     "Read the dashboard's metrics, export raw events, send events from back ends and imports, and manage properties, "
-    "goals, segments and access with a key that may manage. Every request needs "
+    "goals, segments, access and accounts with a key that may manage. Every request needs "
     "an API key (Authorization: Bearer …), which gives access to every property that its owner can see, or to a single "
     "one. To download a whole dashboard as one file, use the dashboard's query parameters and the same key: GET "
     "/properties/{id}/report.json, report.csv (a zip with one CSV file per table), report.pdf, report.html, report.md."
@@ -76,7 +77,9 @@ def build(
     api.include_router(metrics_routes.routes(warehouse, authenticator, lookup_name))
     api.include_router(export_routes.routes(warehouse, authenticator, counts_automated=counts_automated))
     api.include_router(event_routes.routes(authenticator, collector))
-    api.include_router(property_routes.routes(Manager(authenticator)))
+    manager = Manager(authenticator)
+    api.include_router(property_routes.routes(manager))
+    api.include_router(user_routes.routes(manager, public_url))
     problems.install(api)
     api.add_middleware(Untranslated)
     api.add_middleware(CrossOriginReads)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from uuid import UUID
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -22,7 +21,7 @@ from proprium.api.request_body import read_body
 from proprium.errors import BadQuery, Forbidden
 from proprium.properties.permissions import Level, level_of
 from proprium.storage.database import Database
-from proprium.storage.tables import Property, User
+from proprium.storage.tables import Property, Role, User
 
 MAX_BODY_BYTES = 64 * 1024
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -38,6 +37,7 @@ class ManagementRequest:
     principal: Principal
     actor: Actor
     body: bytes
+    parameters: Mapping[str, str]  # of the query string
 
     def parse(self, model: type[ModelT]) -> ModelT:
         """Parses the body. Raises BadQuery with the name of the invalid field."""
@@ -57,6 +57,11 @@ class ManagementRequest:
         self.require(property_, level)
         return property_
 
+    def require_owner(self) -> None:
+        """Raises Forbidden for users who do not manage the instance, and for keys that are limited to a property."""
+        if self.user.role != Role.OWNER or self.principal.property_id is not None:
+            raise Forbidden("This requires a key for all properties of an owner of the instance.")
+
     def require(self, property_: Property, level: Level) -> None:
         """Raises Forbidden when the user's role on a property is too low."""
         if level_of(self.user, property_) < level:
@@ -71,7 +76,12 @@ class Manager:
         self._authenticator = authenticator
 
     async def run(
-        self, request: Request, handler: Callable[[ManagementRequest], BaseModel | None], status: int = 200
+        self,
+        request: Request,
+        handler: Callable[[ManagementRequest], BaseModel | None],
+        status: int = 200,
+        *,
+        allowed_parameters: Sequence[Parameter] = (),
     ) -> Response:
         """Responds with the handler's model, or with 204 if it returns None.
 
@@ -81,9 +91,11 @@ class Manager:
 
         def handle(principal: Principal) -> BaseModel | None:
             user = authorization.require_manager(principal)
-            parameters.query_pairs(request, ())
+            pairs = parameters.query_pairs(request, allowed_parameters)
             actor = self._authenticator.actor(request, principal)
-            return handler(ManagementRequest(request, self._authenticator.database, user, principal, actor, body))
+            return handler(
+                ManagementRequest(request, self._authenticator.database, user, principal, actor, body, dict(pairs))
+            )
 
         model = await self._authenticator.run(request, handle)
         if model is None:
@@ -120,11 +132,3 @@ def openapi_options(
         "responses": problems.openapi_responses(400, 401, 403, 404, 409, 413, 429, 503),
         "openapi_extra": extra,
     }
-
-
-def path_uuid(request: Request, name: str) -> UUID | None:
-    """Returns the UUID in the path, None for text that is none."""
-    try:
-        return UUID(request.path_params[name])
-    except ValueError:
-        return None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from proprium.storage.tables import PropertyRole
+from proprium.storage.tables import PropertyRole, Role
 
 FILTER_EXAMPLE = ["event:is:signup"]
 
@@ -119,13 +119,77 @@ class Transfer(_Body):
     email: str = Field(examples=["ada@example.com"])
 
 
-class Created(BaseModel):
-    """A property that was created."""
+class User(BaseModel):
+    """An account."""
+
+    email: str = Field(examples=["ada@example.com"])
+    name: str
+    role: Role = Field(description="owner manages the instance, member sees what they own or were given.")
+    may_create_properties: bool
+    has_second_factor: bool
+    created_at: datetime
+    last_seen: datetime | None = Field(description="Last use of a login session (UTC); null: never signed in.")
+
+
+class Users(BaseModel):
+    """All accounts, by e-mail address."""
+
+    users: list[User]
+
+
+class UserRights(_Body):
+    """What a user may do on the instance. Fields that are left out stay as they are."""
+
+    role: Role | None = Field(None, description="owner or member.", examples=["member"])
+    may_create_properties: bool | None = Field(None, examples=[True])
+
+
+class InvitedAccess(_Body):
+    """A role on one property."""
+
+    property_id: UUID
+    role: PropertyRole = Field(examples=["viewer"])
+
+
+class NewInvitation(_Body):
+    """Whom to invite, and what they get with their account."""
+
+    email: str = Field(examples=["linus@example.com"])
+    role: Role = Field(Role.MEMBER, description="owner or member.", examples=["member"])
+    may_create_properties: bool = False
+    access: list[InvitedAccess] = Field(default_factory=list, description="Roles on properties.", examples=[[]])
+
+
+class InvitationLink(BaseModel):
+    """The link of an invitation, which cannot be read again. It works once."""
+
+    email: str
+    link: str = Field(examples=["https://stats.example.com/invitation?token=…"])
+
+
+class Invitation(BaseModel):
+    """An invitation that can still be accepted."""
 
     id: UUID
-    name: str
-    created_at: datetime
+    email: str
+    role: Role
+    may_create_properties: bool
+    access: list[InvitedAccess]
+    expires_at: datetime
 
 
-BODIES: tuple[type[BaseModel], ...] = (PropertySettings, NamedFilters, MemberRole, Transfer)
+class Invitations(BaseModel):
+    """All invitations that can still be accepted, by e-mail address."""
+
+    invitations: list[Invitation]
+
+
+BODIES: tuple[type[BaseModel], ...] = (
+    PropertySettings,
+    NamedFilters,
+    MemberRole,
+    Transfer,
+    UserRights,
+    NewInvitation,
+)
 """Models of request bodies; the OpenAPI schema has those of responses by itself."""

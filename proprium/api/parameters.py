@@ -63,6 +63,10 @@ DIMENSION = path_parameter(
     minLength=1,
 )
 
+HAND_OVER_TO = _query_parameter(
+    "hand_over_to", "E-mail address of the user who gets the properties.", "ada@example.com", type="string"
+)
+
 _DATE_SCHEMA = {"type": "string", "format": "date"}
 FROM = _query_parameter(
     "from",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from proprium.accounts import api_keys, users
+from proprium.accounts import api_keys, invitations, users
 from proprium.properties import access, service
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, PropertyRole, Role, User
 from tests.api.conftest import Api
-from tests.support.builders import a_property, a_user
+from tests.support.builders import PASSWORD, a_property, a_user
 
 GOAL = {"name": "Signed up", "filters": ["event:is:signup"]}
 SEGMENT = {"name": "Germans", "filters": ["country:is:DE"]}
@@ -38,9 +38,12 @@ class Managed:
             self.database, "management", user_id=user.id, property_id=property_id, may_write=True, may_manage=may_manage
         )
 
-    async def send(self, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+    async def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key or self.key(self.ada)}"}
-        return await self.client.request(method, f"/api/v1/properties{path}", json=body, headers=headers)
+        return await self.client.request(method, f"/api/v1{path}", json=body, headers=headers)
+
+    async def send(self, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        return await self.call(method, f"/properties{path}", body, key)
 
     async def ok(self, method: str, path: str, body: Any = None, key: str | None = None) -> Any:
         answer = await self.send(method, path, body, key)
@@ -206,23 +209,22 @@ def filled(managed: Managed) -> Managed:
     return managed
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("role", ORDER)
-async def test_a_key_may_what_its_user_may(filled: Managed, call: str, role: PropertyRole) -> None:
-    method, path, body, needed = CALLS[call]
-    key = filled.grant(role)
-    before = state(filled)
-    answer = await filled.send(method, f"/{filled.shop.id}{path}", body, key)
-    if ORDER.index(role) >= ORDER.index(needed):
-        assert answer.is_success, answer.text
-    else:
-        assert answer.status_code == 403, answer.text
-        assert state(filled) == before
+async def test_a_key_may_what_its_user_may(managed: Managed, role: PropertyRole) -> None:
+    for name, (method, path, body, needed) in CALLS.items():
+        call = replace(managed, shop=a_property(managed.database, name, managed.ada))
+        service.update_settings(call.database, call.shop.id, goals=[GOAL], segments=[SEGMENT])
+        key = call.grant(role)
+        before = state(call)
+        answer = await call.send(method, f"/{call.shop.id}{path}", body, key)
+        if ORDER.index(role) >= ORDER.index(needed):
+            assert answer.is_success, (name, answer.text)
+        else:
+            assert answer.status_code == 403, (name, answer.text)
+            assert state(call) == before, name
 
 
-@pytest.mark.parametrize("call", CALLS)
-async def test_what_a_user_cannot_see_looks_missing_and_other_keys_may_not_manage(filled: Managed, call: str) -> None:
-    method, path, body, _ = CALLS[call]
+async def test_what_a_user_cannot_see_looks_missing_and_other_keys_may_not_manage(filled: Managed) -> None:
     other = a_property(filled.database, "Other", filled.ada)
     keys = {
         "of a user without access": (filled.key(filled.bob), 404),
@@ -232,10 +234,11 @@ async def test_what_a_user_cannot_see_looks_missing_and_other_keys_may_not_manag
         "unknown": ("proprium_unknown", 401),
     }
     before = state(filled)
-    for name, (key, status) in keys.items():
-        answer = await filled.send(method, f"/{filled.shop.id}{path}", body, key)
-        assert answer.status_code == status, (name, answer.text)
-    assert (await filled.send(method, f"/{uuid4()}{path}", body)).status_code == 404
+    for call, (method, path, body, _) in CALLS.items():
+        for name, (key, status) in keys.items():
+            answer = await filled.send(method, f"/{filled.shop.id}{path}", body, key)
+            assert answer.status_code == status, (call, name, answer.text)
+        assert (await filled.send(method, f"/{uuid4()}{path}", body)).status_code == 404, call
     assert state(filled) == before
 
 
@@ -262,11 +265,73 @@ async def test_a_change_takes_effect_with_the_next_request(managed: Managed) -> 
     assert (await managed.send("GET", f"/{managed.shop.id}/settings", key=key)).status_code == 404
 
 
+# Accounts
+
+
+async def test_people_are_invited_listed_changed_and_removed(managed: Managed) -> None:
+    key = managed.key(a_user(managed.database, "root@example.com", Role.OWNER))
+    body = {"email": "Linus@example.com", "access": [{"property_id": str(managed.shop.id), "role": "editor"}]}
+    invited = await managed.call("POST", "/users/invitations", body, key)
+    assert invited.status_code == 201
+    token = invited.json()["link"].partition("/invitation?token=")[2]
+    [invitation] = (await managed.call("GET", "/users/invitations", key=key)).json()["invitations"]
+    assert (invitation["email"], invitation["access"]) == ("linus@example.com", body["access"])
+    linus = invitations.accept(managed.database, token, "Linus", PASSWORD)
+    assert linus.role_on(managed.shop.id) is PropertyRole.EDITOR
+    assert (await managed.call("POST", "/users/invitations", body, key)).status_code == 409
+    changed = await managed.call("PATCH", "/users/linus@example.com", {"may_create_properties": True}, key)
+    assert (changed.json()["role"], changed.json()["may_create_properties"]) == ("member", True)
+    listed = (await managed.call("GET", "/users", key=key)).json()["users"]
+    assert [user["email"].partition("@")[0] for user in listed] == ["ada", "bob", "linus", "root"]
+    removed = await managed.call("DELETE", "/users/ada@example.com?hand_over_to=linus@example.com", key=key)
+    assert removed.status_code == 204
+    assert service.find_any(managed.database, managed.shop.id).owner_id == linus.id
+    last_owner = await managed.call("PATCH", "/users/root@example.com", {"role": "member"}, key)
+    assert last_owner.status_code == 409
+
+
+async def test_an_invitation_is_revoked(managed: Managed) -> None:
+    key = managed.key(a_user(managed.database, "root@example.com", Role.OWNER))
+    await managed.call("POST", "/users/invitations", {"email": "linus@example.com"}, key)
+    [invitation] = (await managed.call("GET", "/users/invitations", key=key)).json()["invitations"]
+    path = f"/users/invitations/{invitation['id']}"
+    assert (await managed.call("DELETE", path, key=key)).status_code == 204
+    assert (await managed.call("DELETE", path, key=key)).status_code == 404
+    assert (await managed.call("DELETE", "/users/invitations/7", key=key)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/users", None),
+        ("PATCH", "/users/ada@example.com", {"role": "owner"}),
+        ("DELETE", "/users/bob@example.com", None),
+        ("GET", "/users/invitations", None),
+        ("POST", "/users/invitations", {"email": "linus@example.com", "role": "owner"}),
+        ("DELETE", f"/users/invitations/{UUID(int=1)}", None),
+    ],
+)
+async def test_accounts_are_for_owners_of_the_instance(managed: Managed, method: str, path: str, body: Any) -> None:
+    root = a_user(managed.database, "root@example.com", Role.OWNER)
+    keys = {
+        "of a member": (managed.key(managed.ada), 403),
+        "for one property": (managed.key(root, only=managed.shop), 403),
+        "that may not manage": (managed.key(root, may_manage=False), 403),
+        "unknown": ("proprium_unknown", 401),
+    }
+    for name, (key, status) in keys.items():
+        answer = await managed.call(method, path, body, key)
+        assert answer.status_code == status, (name, answer.text)
+    roles = {user.email: user.role for user in users.list_users(managed.database)}
+    assert roles == {"ada@example.com": "member", "bob@example.com": "member", "root@example.com": "owner"}
+    assert invitations.list_open(managed.database) == []
+
+
 async def test_examples_of_the_reference_run(filled: Managed) -> None:
     """Every body of the OpenAPI schema, made of its fields' examples, is accepted."""
     schema = (await filled.client.get("/api/v1/openapi.json")).json()
     filled.grant(PropertyRole.VIEWER)
-    a_user(filled.database, "grace@example.com")
+    key = filled.key(a_user(filled.database, "root@example.com", Role.OWNER))
     count = 0
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
@@ -277,14 +342,14 @@ async def test_examples_of_the_reference_run(filled: Managed) -> None:
                 reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
                 fields = schema["components"]["schemas"][reference.rsplit("/", 1)[1]]["properties"]
                 body = {name: field["examples"][0] for name, field in fields.items() if "examples" in field}
-            target = path.replace("{property_id}", str(filled.shop.id)).removeprefix("/properties")
+            target = path.replace("{property_id}", str(filled.shop.id))
             name = "Germans" if "segments" in path else "Signed up"
             target = target.replace("{name}", name).replace("{email}", "bob@example.com")
             if body and "filters" in body and method == "post":
                 body["name"] = "New"
             if operation["operationId"] == "transferProperty":
                 body = {"email": "ada@example.com"}
-            answer = await filled.send(method.upper(), target, body)
+            answer = await filled.call(method.upper(), target, body, key)
             assert answer.is_success, (operation["operationId"], answer.text)
             count += 1
     assert count >= 10

@@ -50,6 +50,7 @@ READS = {
 
 MANAGED = {
     *(f"/properties/{{property_id}}/{name}" for name in ("settings", "members", "members/{email}", "transfer")),
+    *("/users", "/users/{email}", "/users/invitations", "/users/invitations/{invitation_id}"),
     *(f"/properties/{{property_id}}/{name}{rest}" for name in ("goals", "segments") for rest in ("", "/{name}")),
 }
 
