@@ -171,10 +171,10 @@ def open_shop(site: Site, doors: CollectorParts) -> Shop:
         "foreign key": api_keys.create(database, "theirs", user_id=cam.id),
         "property key": api_keys.create(database, "its own", property_id=public.id),
     }
-    return Shop(site, _whole(site, doors, atlas), public, ada, bob, held)
+    return Shop(site, whole_app(site, doors, atlas), public, ada, bob, held)
 
 
-def _whole(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
+def whole_app(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
     """Pages, reports and API as `proprium serve` has them, without its limit of requests a minute of one key."""
     services = site.services
     user_of = partial(session.user_of, services)
