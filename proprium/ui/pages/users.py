@@ -73,10 +73,11 @@ class _UsersPage:
         summaries = users.summaries(self._database)
         self._accounts.clear()
         with self._accounts, ui.element("table").classes(f"{theme.TABLE} people stacked"):
-            headings = (_("Name"), _("Role"), _("Properties"), _("Last seen"), _("Second factor"), "")
+            headings = (_("Name"), _("Role"), _("Properties"), _("Last seen"), _("Second factor"))
             with ui.element("thead"), ui.element("tr"):
                 for heading in headings:
                     text("th", heading).props('scope="col"')
+                ui.element("td")
             with ui.element("tbody"):
                 for summary in summaries:
                     self._build_row(summary, summaries)
