@@ -92,7 +92,9 @@ def invite(
                 expires_at=now + LIFETIME,
             )
         )
-        record(session, Action.USER_INVITED, actor, property_id=_only(roles), target=email, after=detail)
+        names = {properties[property_id].name: str(property_role) for property_id, property_role in roles.items()}
+        after = {**detail, "access": names}
+        record(session, Action.USER_INVITED, actor, property_id=_only(roles), target=email, after=after)
     return token
 
 

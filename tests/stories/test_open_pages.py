@@ -64,6 +64,7 @@ PAGES: dict[str, tuple[str, str]] = {  # path, and the name of something on it t
     "install": ("/properties/{id}/install", "SPA"),
     "settings": ("/properties/{id}/settings", "Reset"),
     "refused events": ("/properties/{id}/refused", "Clear"),
+    "audit log": ("/properties/{id}/audit", ""),
     "sql": ("/sql", "Save"),
     "account": ("/account", "New key"),
     "documentation": ("/documentation", ""),

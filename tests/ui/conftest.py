@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from maps.atlas import Atlas
 from proprium.accounts import login_sessions
+from proprium.accounts.instance_options import SETTING_NAMES
 from proprium.config import Settings
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
@@ -33,7 +34,7 @@ from proprium.sql_console.runner import SqlRunner
 from proprium.sql_console.snapshot import SnapshotCache
 from proprium.storage import instance_settings, trusted_proxies
 from proprium.storage.database import Database
-from proprium.storage.tables import Role, User
+from proprium.storage.tables import AuditEntry, Role, User
 from proprium.ui import session
 from proprium.ui.app import mount, with_page_middleware
 from proprium.ui.services import Services
@@ -132,7 +133,9 @@ def _empty(site: Site) -> None:
             service.delete_property(site.services.database, property_.id)
     with site.services.database.write_transaction() as session_:
         session_.execute(delete(User))
+        session_.execute(delete(AuditEntry))
         for decided in (
+            *SETTING_NAMES.values(),
             trusted_proxies.TRUSTED_SETTING,
             trusted_proxies.PENDING_SETTING,
             trusted_proxies.DISMISSED_SETTING,

@@ -81,11 +81,13 @@ ANSWERING = {
 """Routes that answer questions with filters."""
 OTHERS_OF_A_PROPERTY = {
     *(f"{PAGE}/install", f"{PAGE}/refused", f"{PAGE}/settings", "/privacy/{property_id}"),
+    *(f"{PAGE}/audit", f"{PAGE}/audit.csv"),
     *(API, f"{API}/live", f"{API}/events.csv", f"{API}/events.jsonl", f"{API}/events.parquet"),
 }
 """Routes without filters, or closed to readers; they are asked with filters all the same."""
 OF_NO_PROPERTY = {
     *("/", "/account", "/changelog", "/documentation", "/login", "/properties", "/setup", "/sql"),
+    *("/invitation", "/settings", "/settings/users", "/settings/audit", "/settings/audit.csv"),
     *("/healthz", "/readyz", "/metrics", "/robots.txt", "/sitemap.xml", "/favicon.ico", "/assets"),
     *("/api/v1/docs", "/api/v1/openapi.json", "/api/v1/events", "/api/v1/properties"),
     *("/maps/world.json", "/maps/regions/{country}.json"),

@@ -21,6 +21,7 @@ from collector.event import HitOutcome
 from proprium.clock import utc_now
 from proprium.metrics.results import Dimension, LiveVisitors, Metric
 from proprium.properties import service
+from proprium.properties.permissions import Level
 from proprium.reports.html import html
 from proprium.reports.markdown import markdown
 from proprium.reports.report_model import ReportOptions
@@ -54,6 +55,7 @@ UNTRANSLATED = {
         "Expected a header `Authorization: Bearer …` with an API key that has not been revoked.",
         "The API key {} may only read. Create a key that may send events.",
     },
+    "proprium/accounts/audit.py": {"Action", "Actor"},  # names of classes
     "proprium/accounts/authorization.py": {"Raw events are only available to users who may edit {}."},  # of the API
     "proprium/accounts/login_throttle.py": {  # an answer of the API
         "Too many requests without a valid API key from this address. Try again in a minute."
@@ -66,7 +68,9 @@ UNTRANSLATED = {
     "proprium/reports/table_files.py": {"Code"},  # a column of a CSV file
     "proprium/properties/service.py": {"Proprium"},
     "proprium/ui/app.py": {"Proprium"},
+    "proprium/ui/components/instance_panel.py": {"Proprium"},
     "proprium/ui/components/sample_data.py": {"Exemplar"},  # the name of a property
+    "proprium/ui/components/server_state_panel.py": {"Proprium", "Python"},
     "proprium/ui/dashboard/keyboard.py": {"Esc"},  # a key
     "proprium/ui/http/security.py": {"Forbidden: cross-origin socket connection."},  # sockets: no page shows it
     "proprium/ui/http/socket_limits.py": None,  # answers to sockets: no page shows them
@@ -75,6 +79,7 @@ UNTRANSLATED = {
     "proprium/ui/layout.py": {"Proprium", "{} · Proprium"},
     "proprium/ui/pages/documentation.py": {"Python", "Node", "Caddy", "Google Tag Manager"},
     "proprium/ui/pages/install.py": {"Python"},
+    "proprium/ui/pages/invitation.py": {"Proprium"},
     "proprium/ui/pages/sql.py": {"Ctrl ↵"},  # keys
 }
 """Literals that are no texts of the interface; None: all of the file."""
@@ -251,7 +256,7 @@ async def test_the_components_of_other_pages_are_translated(site: Site) -> None:
         page = await opened(browser, f"/properties/{shop.id}")
         with page, ui.element("div") as box:
             actions = PropertyActions(site.services)
-            PropertyCard(shop, actions, may_edit=True, on_change=lambda: None)
+            PropertyCard(shop, actions, level=Level.OWN, on_change=lambda: None)
             GoalEditor(actions, shop)
             ApiKeysPanel(site.services, owner)
             await PublicKeys(site.services, actions, shop).fill()

@@ -135,9 +135,9 @@ def _build_filters(services: Services, query: AuditQuery, path: str, property_id
         ),
         "actor": (_("Person"), {"": _("All")} | {name: name for name in actors if name}, query.actor),
     }
-    with ui.element("div").classes(f"{theme.LINE} wraps filters"):
+    with ui.element("div").classes("auditfilters"):
         for name, (label, labels, value) in options.items():
-            with ui.element("div").classes("grow"):
+            with ui.element("div"):
                 chosen = value if value in labels else next(iter(labels))
                 field = select(label, labels, chosen, is_searchable=name == "actor")
                 field.on_value_change(
@@ -148,22 +148,24 @@ def _build_filters(services: Services, query: AuditQuery, path: str, property_id
 
 
 def _build_entries(entries: Sequence[AuditEntry], zone: str) -> None:
-    with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(f"{theme.TABLE} audit"):
+    with ui.element("div").classes(theme.SCROLL_X), ui.element("table").classes(f"{theme.TABLE} audit stacked"):
         with ui.element("thead"), ui.element("tr"):
-            for heading in (_("Time"), _("Action"), _("Person"), _("Object"), _("Change"), _("Network")):
+            for heading in (_("Time"), _("Action"), _("Person"), _("Object"), _("Change")):
                 text("th", heading).props('scope="col"')
         with ui.element("tbody"):
             for entry in entries:
                 at = entry.at.astimezone(ZoneInfo(zone))
                 with ui.element("tr"):
                     text("td", f"{at:%Y-%m-%d %H:%M:%S}", "num nowrap")
-                    text("td", action_label(entry.action), "strong")
-                    text("td", entry.actor)
+                    text("td", action_label(entry.action), "strong nowrap")
+                    with ui.element("td"):
+                        ui.label(entry.actor)
+                        if entry.network:
+                            ui.label(_("from {network}", network=entry.network)).classes(f"{theme.MUTED} {theme.SMALL}")
                     text("td", entry.target)
                     with ui.element("td"):
                         for line in change_lines(entry.before, entry.after):
                             ui.label(line).classes(theme.SMALL)
-                    text("td", entry.network, theme.MUTED)
 
 
 def action_label(action: str) -> str:
@@ -180,6 +182,8 @@ def change_lines(before: dict[str, Any] | None, after: dict[str, Any] | None) ->
 
 
 def _value_text(value: Any) -> str:
+    if value is None:
+        return "–"
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return shown if len(shown) <= MAX_VALUE_LENGTH else shown[:MAX_VALUE_LENGTH] + "…"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -72,18 +73,19 @@ class InvitationDialog:
         self._roles: dict[UUID, ui.select] = {}
 
     def open(self) -> None:
-        with dialog(_("Invite a user"), is_wide=len(self._properties) > 0) as box:
-            self._email = text_input(_("E-mail"), placeholder="ada@example.com", autofocus=True)
-            labels = {key: _(label) for key, label in RIGHTS_LABELS.items()}
-            help_text = _("Owners manage this server and see every property.")
-            self._rights = select(_("Role"), labels, GUEST if self._properties else MEMBER, help_text=help_text)
-            with ui.element("div").classes(theme.STACK) as access:
-                if self._properties:
-                    self._build_properties()
-            self._rights.on_value_change(lambda event: access.set_visibility(event.value != OWNER))
-            with ui.element("div").classes("ft") as footer:
-                button(_("Cancel"), on_click=box.close)
-                button(_("Invite"), "plus", kind=theme.PRIMARY, on_click=lambda: submit())
+        with dialog(_("Invite a user")) as box:
+            with ui.element("div").classes(f"{theme.STACK} wide") as form:
+                self._email = text_input(_("E-mail"), placeholder="ada@example.com", autofocus=True)
+                labels = {key: _(label) for key, label in RIGHTS_LABELS.items()}
+                help_text = _("Owners manage this server and see every property.")
+                self._rights = select(_("Role"), labels, GUEST if self._properties else MEMBER, help_text=help_text)
+                with ui.element("div").classes(theme.STACK) as access:
+                    if self._properties:
+                        self._build_properties()
+                self._rights.on_value_change(lambda event: access.set_visibility(event.value != OWNER))
+                with ui.element("div").classes("ft"):
+                    button(_("Cancel"), on_click=box.close)
+                    button(_("Invite"), "plus", kind=theme.PRIMARY, on_click=lambda: submit())
             link_box = ui.element("div").classes(theme.STACK)
 
         async def submit() -> None:
@@ -95,7 +97,7 @@ class InvitationDialog:
                 return
             if token is None:  # run.io_bound returns None while the server shuts down
                 return
-            footer.delete()
+            form.delete()
             with link_box:
                 deliver_invitation(self._services, invitation_url(self._services, token), email)
                 with ui.element("div").classes("ft"):
@@ -160,13 +162,12 @@ def invitation_row(invitation: Invitation, summary: str, now: datetime, on_revok
     with ui.element("tr"):
         with ui.element("td"):
             ui.label(invitation.email).classes("strong")
-            days = max(1, (invitation.expires_at - now).days)
+            days = max(1, ceil((invitation.expires_at - now) / timedelta(days=1)))
             expiry = ngettext("the link works for {count} more day", "the link works for {count} more days", days)
             ui.label(expiry).classes(f"{theme.MUTED} {theme.SMALL}")
-        with ui.element("td"):
-            span(summary, theme.MUTED)
-        with ui.element("td"):
+        with ui.element("td"), ui.element("div").classes(f"{theme.LINE} wraps"):
             tag(_("Invited"), "warn")
+            span(summary, theme.MUTED)
         with ui.element("td").classes("r"):
             name = _("Revoke the invitation of {email}", email=invitation.email)
             button(_("Revoke"), "trash", name=name, on_click=on_revoke)

@@ -50,7 +50,7 @@ class PeoplePanel:
             self._list = ui.element("div").classes(theme.SCROLL_X)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 self._email = ui.input(placeholder="ada@example.com").props("outlined dense hide-bottom-space")
-                self._email.classes("grow").props["aria-label"] = _("E-mail")
+                self._email.classes("grow").style("flex-basis: 180px").props["aria-label"] = _("E-mail")
                 self._role = row_select(_("Role"), role_options(), PropertyRole.VIEWER.value)
                 button(_("Add"), "plus", name=_("Give access"), on_click=self.add)
             ui.label(_(SERVER_OWNERS_TEXT)).classes(f"{theme.MUTED} {theme.SMALL}")
@@ -61,13 +61,12 @@ class PeoplePanel:
         database, property_id = self._database, self._property.id
         owner = users.find_by_id(database, service.find_any(database, property_id).owner_id)
         self._list.clear()
-        with self._list, ui.element("table").classes(theme.TABLE), ui.element("tbody"):
+        with self._list, ui.element("table").classes(f"{theme.TABLE} people stacked"), ui.element("tbody"):
             if owner is not None:
                 with ui.element("tr"):
                     _name_cell(owner)
                     with ui.element("td"):
                         tag(_("Owner"), "good")
-                    ui.element("td")
                     ui.element("td")
             for member in access.list_members(database, property_id):
                 self._build_member(member)
@@ -82,7 +81,6 @@ class PeoplePanel:
             with ui.element("td"):
                 role = row_select(_("Role of {email}", email=email), role_options(), member.role.value)
                 role.on_value_change(lambda event: self._set_role(member.user, PropertyRole(event.value)))
-            ui.element("td")
             with ui.element("td").classes("r"):
                 remove = partial(self._revoke, member.user)
                 button(_("Remove"), "trash", name=_("Remove {email}", email=email), on_click=remove)

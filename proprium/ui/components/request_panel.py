@@ -33,7 +33,7 @@ def request_panel(services: Services, request: Request, user: User) -> None:
     choice = services.address_choice_of(request)
     with panel(_("What this server sees of you"), body_classes=theme.BODY) as box:
         box.card.props["id"] = "request"
-        with ui.element("table").classes(f"{theme.TABLE} facts"), ui.element("tbody"):
+        with ui.element("table").classes(f"{theme.TABLE} facts stacked"), ui.element("tbody"):
             _row(_("IP address"), choice.address or _("unknown"))
             _row(_("Because"), rule_text(choice))
             _row(_("Location"), location_text(services, choice.address))

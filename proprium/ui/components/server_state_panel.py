@@ -21,7 +21,7 @@ from proprium.ui.services import Services
 MIN_LAG_SHOWN_S = 5.0
 GEOIP_LABELS = {
     GeoIPState.READY: N_("Ready: visitors get a location."),
-    GeoIPState.MISSING: N_("Missing: visitors have no location. `proprium geoip refresh` downloads the database."),
+    GeoIPState.MISSING: N_("Missing: visitors have no location. On the server, run: proprium geoip refresh"),
     GeoIPState.UNREADABLE: N_("Unreadable: visitors have no location. Replace the file."),
     GeoIPState.NO_PLACES: N_("It has no places: visitors have no location. Use a database of cities or countries."),
 }
@@ -30,7 +30,7 @@ GEOIP_LABELS = {
 def server_state_panel(services: Services, request: Request, user: User) -> None:
     with panel(_("State"), body_classes=theme.BODY) as box:
         box.card.props["id"] = "state"
-        with ui.element("table").classes(f"{theme.TABLE} facts"), ui.element("tbody"):
+        with ui.element("table").classes(f"{theme.TABLE} facts stacked"), ui.element("tbody"):
             storage_text, is_storage_good = _storage_state(services)
             _row(_("Storage"), storage_text, is_good=is_storage_good)
             warehouse_text, is_warehouse_good = _warehouse_state(services)

@@ -39,6 +39,8 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
 
+INVITATIONS_TABLE = f"{theme.TABLE} people stacked"
+
 
 def register(services: Services) -> None:
     @ui.page("/settings/users")
@@ -70,18 +72,19 @@ class _UsersPage:
         services = self._services
         summaries = users.summaries(self._database)
         self._accounts.clear()
-        with self._accounts, ui.element("table").classes(f"{theme.TABLE} people"):
-            headings = (_("Name"), _("Role"), _("Properties"), _("Last seen"), _("Second factor"), "")
+        with self._accounts, ui.element("table").classes(f"{theme.TABLE} people stacked"):
+            headings = (_("Name"), _("Role"), _("Properties"), _("Last seen"), _("Second factor"))
             with ui.element("thead"), ui.element("tr"):
                 for heading in headings:
                     text("th", heading).props('scope="col"')
+                ui.element("td")
             with ui.element("tbody"):
                 for summary in summaries:
                     self._build_row(summary, summaries)
         open_invitations = invitations.list_open(self._database, clock=services.clock)
         self._invitations.card.set_visibility(bool(open_invitations))
         self._invitations.body.clear()
-        with self._invitations.body, ui.element("table").classes(theme.TABLE), ui.element("tbody"):
+        with self._invitations.body, ui.element("table").classes(INVITATIONS_TABLE), ui.element("tbody"):
             for invitation in open_invitations:
                 revoke = partial(self._uninvite, invitation)
                 invitation_row(invitation, _invitation_text(invitation), services.clock(), revoke)
@@ -101,11 +104,13 @@ class _UsersPage:
                 name = _("Role of {email}", email=user.email)
                 rights = row_select(name, labels, rights_of(user.role, user.may_create_properties))
                 rights.on_value_change(lambda event: self._set_rights(user, event.value))
-            with ui.element("td"):
+            with ui.element("td") as cell:
+                cell.props["data-label"] = _("Properties")
                 span(_properties_text(summary))
             with ui.element("td"):
-                span(last_active_text(now, user.seen_at) if user.seen_at else _("never"), theme.MUTED)
-            with ui.element("td"):
+                span(last_active_text(now, user.seen_at) if user.seen_at else _("never seen"), theme.MUTED)
+            with ui.element("td") as cell:
+                cell.props["data-label"] = _("Second factor")
                 tag(_("On"), "good") if summary.has_second_factor else tag(_("Off"))
             with ui.element("td").classes("r"):
                 name = _("Remove {email}", email=user.email)
@@ -134,7 +139,7 @@ class _UsersPage:
         with dialog(_("Remove {email}?", email=email)) as box:
             ui.label(_("They are signed out at once, and their API keys stop working."))
             if summary.owned_count:
-                options = {"": _("Leave them to the owners of this server")}
+                options = {"": _("Owners of this server")}
                 options |= {each.user.email: each.user.email for each in summaries if each.user.email != email}
                 count = summary.owned_count
                 label = ngettext("Their {count} property goes to", "Their {count} properties go to", count)
