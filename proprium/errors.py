@@ -10,7 +10,8 @@ UserFacingError
 │   └── DataKeyNotPublic
 ├── NotFound            404   missing or not accessible: both look the same
 │   ├── PropertyNotFound
-│   └── InvalidSetupLink
+│   ├── InvalidSetupLink
+│   └── InvalidLink
 ├── Conflict            409   a name or address in use, a protected object
 ├── TooManyAttempts     429
 ├── TooManyRequests     429   an API key over its rate limit
@@ -125,6 +126,13 @@ class InvalidSetupLink(NotFound):
 
     def __init__(self) -> None:
         super().__init__(_("This setup link is no longer valid. Restart the server to get a new one, or sign in."))
+
+
+class InvalidLink(NotFound):
+    """One-time link with an unknown, used or expired token: all look the same."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This link is not valid or not valid any more: it works once, for one hour. Get a new one."))
 
 
 class Conflict(UserFacingError):

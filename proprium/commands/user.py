@@ -72,3 +72,13 @@ def password_(email: str, password_stdin: bool) -> None:
     with open_storage() as (_, database):
         users.find(database, email)  # an unknown address fails before the password prompt
         users.set_password(database, email, read_password(password_stdin))
+
+
+@user.command(name="password-link")
+@click.argument("email")
+def password_link(email: str) -> None:
+    """Print a link with which the account's user chooses a new password. It works once, for one hour."""
+    from proprium.accounts import password_reset
+
+    with open_storage() as (settings, database):
+        click.echo(password_reset.create_link(database, settings.public_url, email))

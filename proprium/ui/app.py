@@ -14,7 +14,15 @@ from starlette.types import ASGIApp
 from proprium.config import Settings
 from proprium.ui import nicegui_patches, page_memory, session
 from proprium.ui.client_address import ClientAddressOf, peer_address
-from proprium.ui.http import auth_routes, error_pages, first_paint, page_access, plain_routes, socket_messages
+from proprium.ui.http import (
+    auth_routes,
+    error_pages,
+    first_paint,
+    page_access,
+    password_routes,
+    plain_routes,
+    socket_messages,
+)
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
 from proprium.ui.http.framework_assets import FrameworkAssets
 from proprium.ui.http.security import (
@@ -33,10 +41,12 @@ from proprium.ui.pages import (
     home,
     install,
     login,
+    password_reset,
     privacy,
     properties,
     rejected_events,
     settings,
+    settings_mail,
     setup,
     sql,
 )
@@ -46,12 +56,14 @@ PAGES: tuple[ModuleType, ...] = (
     home,
     setup,
     login,
+    password_reset,
     account,
     properties,
     dashboard,
     install,
     rejected_events,
     settings,
+    settings_mail,
     sql,
     privacy,
     documentation,
@@ -71,6 +83,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     """
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
+    app.include_router(password_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     for fastapi_app in (app, nicegui.app):
         error_pages.install(fastapi_app, lambda request: session.user_of(services, request) is not None)

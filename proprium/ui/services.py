@@ -9,9 +9,11 @@ from uuid import UUID
 
 from collector.geolocation import GeoIPState
 from proprium.accounts.login_throttle import LoginThrottle
+from proprium.accounts.mail_throttle import MailThrottle
 from proprium.accounts.passwords import PasswordHashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.mail.mailer import Mailer
 from proprium.reports.report_queue import ReportQueue
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.render_queue import RenderQueue
@@ -45,11 +47,13 @@ class Services:
     atlas: Atlas
     projector: Projector
     sql_runner: SqlRunner
+    mail: Mailer
     own_property_id: UUID | None = None  # the property that tracks our own pages; None: no tracking
     add_sample: Callable[[UUID], Property] | None = None  # creates the sample property "Exemplar" for a user id; slow
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)
+    mail_throttle: MailThrottle = field(default_factory=MailThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address

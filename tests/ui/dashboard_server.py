@@ -22,6 +22,7 @@ from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
+from proprium.mail.mailer import Mailer
 from proprium.metrics.query.filters import parse_filters
 from proprium.metrics.query.goals import Segment, parse_goal, to_stored
 from proprium.properties.rules_cache import PropertyRulesCache
@@ -74,6 +75,7 @@ class DashboardServer:
             rules_cache=PropertyRulesCache(self.database),
             atlas=atlas,
             projector=self.projector,
+            mail=Mailer(settings, self.database),
             sql_runner=SqlRunner(SnapshotCache(self.warehouse, folder / "sql.tmp"), timeout_s=90),
             add_sample=self._add_sample,
             geoip_state=lambda: GeoIPState.MISSING,  # the events bring their places

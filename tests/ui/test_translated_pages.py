@@ -84,7 +84,7 @@ def assert_translated(browser: Browser, *data: str) -> None:
     assert untranslated(texts, NAMES | TERMS | set(data)) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/login"])
+@pytest.mark.parametrize("path", ["/", "/login", "/password-reset"])
 async def test_texts_for_strangers(site: Site, pseudo: None, path: str) -> None:
     assert_translated(await opened(site, path))
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse
 
-from collector.user_agent import classify
 from proprium.accounts import login_sessions, setup, users
 from proprium.accounts.devices import DeviceCookies
-from proprium.errors import PasswordQueueFull, SignInRequired, UserFacingError
+from proprium.errors import SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.storage.tables import User
-from proprium.ui import flash, session
+from proprium.ui import session
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import page_access
+from proprium.ui.http.forms import FormText, browser_label
+from proprium.ui.http.forms import redirect_back as _redirect_back
 from proprium.ui.http.security import reject_cross_origin
 from proprium.ui.services import Services
-
-MAX_FIELD_LENGTH = 1_000  # characters of any field; a password is hashed whole
-FormText = Annotated[str, Form(max_length=MAX_FIELD_LENGTH)]
 
 
 def router(services: Services, address_of: ClientAddressOf = peer_address) -> APIRouter:
@@ -148,29 +145,8 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     return routes
 
 
-def browser_label(request: Request) -> str:
-    """Returns a session's label on the account page: "Firefox on Linux"."""
-    agent = classify(request.headers.get("user-agent", ""))
-    if agent.browser and agent.platform:
-        return _("{browser} on {system}", browser=agent.browser, system=agent.platform)
-    return agent.browser or agent.platform or ""
-
-
 async def _sign_out_response(services: Services) -> RedirectResponse:
     await page_access.end_pages(services)
     response = RedirectResponse("/login", 303)
     session.delete_cookie(response, is_https=services.settings.is_https)
     return response
-
-
-def _redirect_back(path: str, message: UserFacingError | str, kind: str = "bad", **parameters: str) -> RedirectResponse:
-    """Redirects back to the form with a message above it.
-
-    Raises PasswordQueueFull (503 with Retry-After) instead.
-    """
-    if isinstance(message, PasswordQueueFull):
-        raise message
-    query = urlencode(
-        {name: value for name, value in parameters.items() if value} | {"said": flash.put(str(message), kind)}
-    )
-    return RedirectResponse(f"{path}?{query}", 303)

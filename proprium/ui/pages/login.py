@@ -6,7 +6,6 @@ from fastapi import Request
 from nicegui import ui
 from starlette.responses import RedirectResponse, Response
 
-from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button
@@ -16,10 +15,6 @@ from proprium.ui.components.text import title
 from proprium.ui.http.page_access import ANYONE
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
-
-FORGOTTEN_PASSWORD_TEXT = N_(
-    "Forgot your password? The administrator of this server can reset it with: proprium user password EMAIL"
-)
 
 
 def register(services: Services) -> None:
@@ -35,5 +30,5 @@ def register(services: Services) -> None:
                 native_input(_("E-mail"), "email", input_type="email", autocomplete="username", autofocus="")
                 native_input(_("Password"), "password", input_type="password", autocomplete="current-password")
                 button(_("Sign in"), kind=f"{theme.PRIMARY} big", is_submit=True)
-            ui.label(_(FORGOTTEN_PASSWORD_TEXT)).classes(f"{theme.MUTED} {theme.SMALL}")
+            ui.link(_("Forgot password?"), "/password-reset").classes(theme.SMALL)
         return None
