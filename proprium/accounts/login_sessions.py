@@ -15,9 +15,10 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from proprium.accounts import users
+from proprium.accounts.audit import Action, Actor, network_of, record
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import Clock, utc_now
-from proprium.errors import SignInRequired
+from proprium.errors import SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.storage.database import Database
 from proprium.storage.tables import LoginSession, PropertyAccess, PropertyRole, Role, User
@@ -77,18 +78,46 @@ def log_in(
     device cookie was valid (accounts.devices). Hashes a password: call it in the PasswordHashingPool.
     Raises SignInRequired when address and password do not match, TooManyAttempts.
     """
+    user = check_password(database, email, password, throttle=throttle, address=address, device=device)
+    actor = Actor.of_user(user, address)
+    return start_session(database, user.id, browser, replaced_token=replaced_token, actor=actor, clock=clock)
+
+
+def check_password(
+    database: Database,
+    email: str,
+    password: str,
+    *,
+    throttle: LoginThrottle,
+    address: str | None = None,
+    device: str | None = None,
+) -> User:
+    """Returns the user with this address and password; `device` and errors as in `log_in`.
+
+    A failure is recorded, in the same way for an address that has an account and for one that has none.
+    """
     email = email.strip().lower()
     throttle.count_attempt(email, address, device)
     if (user := users.check_password(database, email, password)) is None:
+        _record_failure(database, email, address)
         raise SignInRequired(_("No account has this e-mail address and password."))
     throttle.record_success(email, address, device)
-    return start_session(database, user.id, browser, replaced_token=replaced_token, clock=clock)
+    return user
 
 
 def start_session(
-    database: Database, user_id: UUID, browser: str = "", *, replaced_token: str | None = None, clock: Clock = utc_now
+    database: Database,
+    user_id: UUID,
+    browser: str = "",
+    *,
+    replaced_token: str | None = None,
+    actor: Actor | None = None,
+    clock: Clock = utc_now,
 ) -> str:
-    """Starts a session for a user who has just authenticated; returns its token. Deletes expired sessions."""
+    """Starts a session for a user who has just authenticated; returns its token. Deletes expired sessions.
+
+    `actor` is the user at their address: the audit log gets an entry. Without one the session continues another one.
+    """
     token, now = secrets.token_urlsafe(32), clock()
     login_session = LoginSession(
         token_hash=_hash(token),
@@ -104,6 +133,8 @@ def start_session(
             session.execute(delete(LoginSession).where(col(LoginSession.token_hash) == _hash(replaced_token)))
         session.add(login_session)
         session.execute(update(User).where(col(User.id) == user_id).values(seen_at=now))
+        if actor is not None:
+            record(session, Action.SIGNED_IN, actor, target=browser[:MAX_BROWSER_LENGTH])
     return token
 
 
@@ -187,6 +218,19 @@ def revoke_all(database: Database, user_id: UUID, *, except_token: str | None = 
         statement = statement.where(col(LoginSession.token_hash) != _hash(except_token))
     with database.write_transaction() as session:
         session.execute(statement)
+
+
+def _record_failure(database: Database, email: str, address: str | None) -> None:
+    """Records a failed sign-in. A text that is no address is left out: it may be a password in the wrong field."""
+    try:
+        name = users.validate_email(email)
+    except UserFacingError:
+        name = ""
+    try:
+        with database.write_transaction() as session:
+            record(session, Action.SIGN_IN_FAILED, Actor(name, network=network_of(address)))
+    except OperationalError:
+        pass  # storage is locked: the answer must not depend on it
 
 
 def _record_use(database: Database, login_session_id: UUID, clock: Clock) -> None:

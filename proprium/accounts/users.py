@@ -48,6 +48,12 @@ def find(database: Database, email: str) -> User:
         return _find_by_email(session, email)
 
 
+def find_by_id(database: Database, user_id: UUID | None) -> User | None:
+    """Returns a user, None for a missing one."""
+    with database.session() as session:
+        return session.get(User, user_id) if user_id else None
+
+
 def list_users(database: Database) -> list[User]:
     """Lists all users, oldest account first."""
     with database.session() as session:

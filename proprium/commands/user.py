@@ -82,3 +82,14 @@ def password_link(email: str) -> None:
 
     with open_storage() as (settings, database):
         click.echo(password_reset.create_link(database, settings.public_url, email))
+
+
+@user.command(name="remove-factors")
+@click.argument("email")
+def remove_factors(email: str) -> None:
+    """Remove authenticator app, passkeys and recovery codes of an account whose user has lost them."""
+    from proprium.accounts import second_factor
+    from proprium.accounts.audit import COMMAND_LINE
+
+    with open_storage() as (_, database):
+        second_factor.remove_all(database, email, actor=COMMAND_LINE)

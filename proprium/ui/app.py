@@ -17,6 +17,7 @@ from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import (
     auth_routes,
     error_pages,
+    factor_routes,
     first_paint,
     page_access,
     password_routes,
@@ -35,6 +36,7 @@ from proprium.ui.http.socket_limits import SocketLimits
 from proprium.ui.http.static_files import CompressedStaticFiles
 from proprium.ui.pages import (
     account,
+    authenticator,
     changelog,
     dashboard,
     documentation,
@@ -45,8 +47,10 @@ from proprium.ui.pages import (
     privacy,
     properties,
     rejected_events,
+    second_step,
     settings,
     settings_mail,
+    settings_sign_in,
     setup,
     sql,
 )
@@ -56,14 +60,17 @@ PAGES: tuple[ModuleType, ...] = (
     home,
     setup,
     login,
+    second_step,
     password_reset,
     account,
+    authenticator,
     properties,
     dashboard,
     install,
     rejected_events,
     settings,
     settings_mail,
+    settings_sign_in,
     sql,
     privacy,
     documentation,
@@ -83,6 +90,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     """
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
+    app.include_router(factor_routes.router(services, address_of))
     app.include_router(password_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     for fastapi_app in (app, nicegui.app):

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from collector.geolocation import GeoIPState
+from proprium.accounts.factor_throttle import FactorThrottle
 from proprium.accounts.login_throttle import LoginThrottle
 from proprium.accounts.mail_throttle import MailThrottle
 from proprium.accounts.passwords import PasswordHashingPool
+from proprium.accounts.signed_states import SignedStates
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
 from proprium.mail.mailer import Mailer
@@ -53,8 +55,13 @@ class Services:
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)
+    factor_attempts: FactorThrottle = field(default_factory=FactorThrottle)
     mail_throttle: MailThrottle = field(default_factory=MailThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
+    states: SignedStates = field(init=False)  # of sign-ins in several steps
     geoip_state: Callable[[], GeoIPState] = lambda: GeoIPState.READY  # of the database from which visitors get a place
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "states", SignedStates(self.database, self.clock))

@@ -10,7 +10,7 @@ from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from proprium.accounts import devices, login_sessions
+from proprium.accounts import devices, login_sessions, second_factor
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
@@ -20,6 +20,7 @@ DEVICE_PATH = "/auth"
 """Cookie path of the device cookie: only the forms that check a password receive it."""
 
 HOME_PATH = "/properties"
+FACTOR_SETUP_PATH = "/account/authenticator"
 
 _NAME = "[A-Za-z0-9._~-]+"
 _LOCAL_PATH = re.compile(rf"/(?:{_NAME}(?:/{_NAME})*/?)?(?:[?#]\S*)?")
@@ -30,10 +31,16 @@ def token_of(request: HTTPConnection) -> str:
 
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
-    """Returns the signed-in user, or None.
+    """Returns the signed-in user, or None; None too for one who must add a second factor before anything else.
 
-    One indexed read; cheap enough for the event loop.
+    One to three indexed reads; cheap enough for the event loop.
     """
+    user = user_without_factor_check(services, request)
+    return None if user is None or second_factor.is_missing(services.database, user) else user
+
+
+def user_without_factor_check(services: Services, request: HTTPConnection) -> User | None:
+    """Returns the signed-in user, also one who may do nothing yet but add a second factor."""
     return login_sessions.user_of(services.database, token_of(request), clock=services.clock)
 
 
@@ -44,6 +51,8 @@ def require_user(services: Services, request: HTTPConnection) -> User:
     """
     if user := user_of(services, request):
         return user
+    if user_without_factor_check(services, request):
+        raise HTTPException(303, headers={"Location": FACTOR_SETUP_PATH})
     raise HTTPException(303, headers={"Location": sign_in_url(request)})
 
 

@@ -1,4 +1,5 @@
-"""Signing in as people do, in a real browser against a real server: a forgotten password, by a mail that arrives."""
+"""Signing in as people do, in a real browser against a real server: a forgotten password, by a mail that arrives, an
+authenticator app, and passkeys of Chromium's virtual authenticator."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
+import pyotp
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.servers import Running, running
@@ -69,3 +71,89 @@ def test_a_forgotten_password_is_replaced_by_a_received_mail(
     expect(page).to_have_url(f"{server.url}/properties")
     page.goto(link.group(0))
     expect(page.get_by_text("This link is not valid")).to_be_visible()
+
+
+def test_an_authenticator_app_is_asked_for_after_the_password(browser: Browser, server: Running) -> None:
+    server.proprium("user", "add", "grace@example.com", "--password-stdin", stdin=PASSWORD + "\n")
+    page = browser.new_context().new_page()
+    sign_in(page, server, "grace@example.com", PASSWORD)
+    page.goto(f"{server.url}/account")
+    page.get_by_role("link", name="Set up").click()
+    secret = page.get_by_label("Key for the app").inner_text().replace(" ", "")
+    assert page.get_by_alt_text("QR code for the authenticator app").evaluate("image => image.naturalWidth") > 100
+    page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).at(int(time.time()) - 30))
+    page.get_by_role("button", name="Turn on").click()
+    codes = page.get_by_label("Recovery codes").inner_text().split()
+    assert len(codes) == 10
+    page.get_by_role("link", name="I have saved them").click()
+    expect(page.get_by_text("10 recovery codes are left.")).to_be_visible()
+    for code in (pyotp.TOTP(secret).now(), codes[0]):
+        other = browser.new_context().new_page()
+        sign_in(other, server, "grace@example.com", PASSWORD)
+        expect(other).to_have_url(f"{server.url}/login/second-factor")
+        other.get_by_label("Code").fill("000 000")
+        other.get_by_role("button", name="Sign in").click()
+        expect(other.get_by_text("This code is wrong, expired or was used before.")).to_be_visible()
+        other.get_by_label("Code").fill(code)
+        other.get_by_role("button", name="Sign in").click()
+        expect(other).to_have_url(f"{server.url}/properties")
+
+
+def with_authenticator(page: Page) -> CDPSession:
+    """Gives the page's browser context a passkey holder that is built in, and agrees to everything."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.authenticator = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]  # type: ignore[attr-defined]
+    return session
+
+
+def test_a_passkey_signs_in_alone_and_as_the_second_factor(browser: Browser, server: Running) -> None:
+    server.proprium("user", "add", "joan@example.com", "--password-stdin", stdin=PASSWORD + "\n")
+    page = browser.new_context().new_page()
+    authenticator = with_authenticator(page)
+    sign_in(page, server, "joan@example.com", PASSWORD)
+    page.goto(f"{server.url}/account")
+    page.get_by_label("Name of the new passkey").fill("Joan's <b>laptop")
+    page.get_by_role("button", name="Add passkey").click()
+    assert len(page.get_by_label("Recovery codes").inner_text().split()) == 10
+    page.get_by_role("link", name="I have saved them").click()
+    expect(page.get_by_label("Name of the passkey Joan's <b>laptop")).to_be_visible()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    # Alone, and back to the page that was asked for.
+    page.goto(f"{server.url}/sql")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page).to_have_url(f"{server.url}/sql")
+    page.goto(f"{server.url}/account")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    # After the password.
+    sign_in(page, server, "joan@example.com", PASSWORD)
+    expect(page).to_have_url(f"{server.url}/login/second-factor")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page).to_have_url(f"{server.url}/properties")
+    # A copy of the passkey counts from where it was copied.
+    credential = authenticator.send("WebAuthn.getCredentials", {"authenticatorId": authenticator.authenticator})[
+        "credentials"
+    ][0]  # type: ignore[attr-defined]
+    assert credential["signCount"] >= 2
+    copy = browser.new_context().new_page()
+    copier = with_authenticator(copy)
+    copy.goto(f"{server.url}/login")
+    copied = {**credential, "signCount": 1}
+    copier.send("WebAuthn.addCredential", {"authenticatorId": copier.authenticator, "credential": copied})  # type: ignore[attr-defined]
+    copy.get_by_role("button", name="Sign in with a passkey").click()
+    expect(copy.get_by_text("This passkey does not sign in here.")).to_be_visible()
+    # Removed, it signs nobody in.
+    page.goto(f"{server.url}/account")
+    page.get_by_role("button", name="Remove the passkey").click()
+    expect(page.get_by_text("The passkey is removed.")).to_be_visible()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    sign_in(page, server, "joan@example.com", PASSWORD)
+    expect(page).to_have_url(f"{server.url}/properties")

@@ -23,7 +23,8 @@ from sqlmodel import col
 from starlette.types import ASGIApp
 
 from maps.atlas import Atlas
-from proprium.accounts import login_sessions
+from proprium.accounts import login_sessions, second_factor
+from proprium.accounts.factor_throttle import FactorThrottle
 from proprium.accounts.mail_throttle import MailThrottle
 from proprium.config import Env, Settings
 from proprium.live.hit_feed import HitFeed
@@ -82,6 +83,7 @@ async def site(_site: Site) -> AsyncIterator[Site]:
     """Nobody has an account yet, and there is no property but our own."""
     mail = _site.services.mail
     object.__setattr__(_site.services, "mail_throttle", MailThrottle())
+    object.__setattr__(_site.services, "factor_attempts", FactorThrottle())
     yield _site
     object.__setattr__(_site.services, "mail", mail)
     for client in _site.clients:
@@ -157,6 +159,7 @@ def _empty(site: Site) -> None:
         session_.execute(delete(OutgoingMail))
         session_.execute(delete(AuditEntry))
         for decided in (
+            second_factor.REQUIRED_SETTING,
             trusted_proxies.TRUSTED_SETTING,
             trusted_proxies.PENDING_SETTING,
             trusted_proxies.DISMISSED_SETTING,

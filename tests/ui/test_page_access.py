@@ -35,7 +35,10 @@ PATHS = {
     "/login": "/login",
     "/password-reset": "/password-reset",
     "/password-reset/new": "",  # needs a link: tests/ui/test_password_reset.py
+    "/login/second-factor": "",  # needs the first step: tests/ui/test_second_factor.py
     "/account": "/account",
+    "/account/authenticator": "/account/authenticator",
+    "/account/recovery-codes": "",  # shows new codes once
     "/properties": "/properties",
     "/properties/{property_id}": "/properties/{id}",
     "/properties/{property_id}/": "/properties/{id}/",
@@ -43,6 +46,7 @@ PATHS = {
     "/properties/{property_id}/refused": "/properties/{id}/refused",
     "/properties/{property_id}/settings": "/properties/{id}/settings",
     "/settings/mail": "/settings/mail",
+    "/settings/sign-in": "/settings/sign-in",
     "/sql": "/sql",
     "/privacy/{property_id}": "/privacy/{id}",
     "/documentation": "/documentation",

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse
 
-from proprium.accounts import login_sessions, setup, users
+from proprium.accounts import login_sessions, second_factor, setup, users
 from proprium.accounts.devices import DeviceCookies
 from proprium.errors import SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
@@ -21,6 +21,7 @@ from proprium.ui.http import page_access
 from proprium.ui.http.forms import FormText, browser_label
 from proprium.ui.http.forms import redirect_back as _redirect_back
 from proprium.ui.http.security import reject_cross_origin
+from proprium.ui.http.sign_in import SignIn
 from proprium.ui.services import Services
 
 
@@ -32,6 +33,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     )
     is_https = settings.is_https
     devices = DeviceCookies(database)
+    second_step = SignIn(services)
 
     def start_session(request: Request, user: User, target: str) -> RedirectResponse:
         """Starts a session for a user whose password was just checked, and signs the browser in."""
@@ -46,6 +48,14 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         session.set_cookie(response, token, is_https=is_https)
         device_cookie = devices.issue(email, request.cookies.get(session.DEVICE_COOKIE))
         session.keep_device(response, device_cookie, is_https=is_https)
+        return response
+
+    def first_step(request: Request, user: User, target: str) -> RedirectResponse:
+        """Signs a user in whose password was right, or asks for their second factor first."""
+        if second_factor.is_enabled(database, user):
+            return second_step.ask_second_factor(user, target)
+        response = RedirectResponse(target, 303)
+        second_step.complete(request, response, user)
         return response
 
     def signed_in_user(request: Request) -> User:
@@ -76,22 +86,20 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         address = address_of(request)
         device = devices.recognise(request.cookies.get(session.DEVICE_COOKIE), email)
         work = partial(
-            login_sessions.log_in,
+            login_sessions.check_password,
             database,
             email,
             password,
-            browser_label(request),
             throttle=services.attempts,
-            replaced_token=session.token_of(request),
             address=address,
             device=device,
         )
         try:
             services.attempts.check(email, address, device)  # before it joins the queue
-            token = await services.hashing.run(work, is_known=device is not None)
+            user = await services.hashing.run(work, is_known=device is not None)
         except UserFacingError as problem:
             return _redirect_back("/login", problem, next=next)
-        return await asyncio.to_thread(sign_in, request, email, token, session.safe_redirect_target(next))
+        return await asyncio.to_thread(first_step, request, user, session.safe_redirect_target(next))
 
     @routes.post("/logout")
     async def log_out(request: Request) -> RedirectResponse:
@@ -125,13 +133,12 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         def change_password() -> User:
             throttle = services.attempts
             try:  # the session's token has a login throttle of its own, like a known device
-                proof_token = login_sessions.log_in(database, user.email, current, throttle=throttle, device=login)
+                login_sessions.check_password(
+                    database, user.email, current, throttle=throttle, address=address_of(request), device=login
+                )
             except SignInRequired:
                 raise UserFacingError(_("The current password is incorrect. Nothing was changed.")) from None
-            try:
-                return users.set_password(database, user.email, password)
-            finally:
-                login_sessions.revoke_token(database, proof_token)
+            return users.set_password(database, user.email, password)
 
         try:
             services.attempts.check(user.email, device=login)

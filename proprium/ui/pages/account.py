@@ -20,6 +20,7 @@ from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import show_flash
 from proprium.ui.components.fields import hidden_input, native_input, post_form
 from proprium.ui.components.panels import panel
+from proprium.ui.components.second_factor import build_second_factor_panels
 from proprium.ui.components.text import title
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
@@ -48,6 +49,7 @@ def register(services: Services) -> None:
                     with ui.element("div"):
                         button(_("Save"), kind=theme.PRIMARY, is_submit=True)
             _password_panel(user)
+            build_second_factor_panels(services, user)
             _sessions_panel(services, request, user)
             ApiKeysPanel(services, user)
 
