@@ -31,7 +31,9 @@ CHANGELOG_FILE = _RESOURCES / "CHANGELOG.md"
 UNSUPPORTED_SETTINGS = ("warehouse_url",)
 """Reserved names without an implementation. A value is refused: a setting without effect would mislead operators."""
 
-SECRET_SETTINGS = frozenset({f"{ENV_PREFIX}{name}" for name in ("METRICS_TOKEN", "WAREHOUSE_URL", "SMTP_URL")})
+SECRET_SETTINGS = frozenset(
+    {f"{ENV_PREFIX}{name}" for name in ("METRICS_TOKEN", "WAREHOUSE_URL", "SMTP_URL", "OIDC_CLIENT_SECRET")}
+)
 """Settings whose value is left out of error messages: tokens, and URLs that may hold a password."""
 
 RETENTION_DAYS = 730
@@ -116,6 +118,30 @@ class Settings(BaseSettings):
     smtp_url: str = ""  # smtp://user:password@host:587, smtp+starttls://…, smtps://…; empty: sends no e-mail
     mail_from: str = ""  # sender of e-mails: an address, or Name <address>; empty: proprium@ the host of `base_url`
 
+    oidc_issuer: str = ""  # URL of the OpenID Connect provider; empty: none
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_name: str = "OpenID Connect"  # on the button: "Sign in with {name}"
+    oidc_allowed_domains: Annotated[tuple[str, ...], NoDecode] = ()  # of e-mail addresses; empty: all
+    oidc_creates_users: bool = False  # True: an unknown verified address gets an account
+    auth_header: str = ""  # in which a trusted proxy names the signed-in user's e-mail address; empty: none
+    auth_header_creates_users: bool = False
+
+    @field_validator("oidc_allowed_domains", mode="before")
+    @classmethod
+    def _split_domains(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return [part.strip().lower().removeprefix("@") for part in value.split(",") if part.strip()]
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _validate_oidc_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("expected a URL like https://auth.example.com/realms/main")
+        return value
+
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
@@ -154,11 +180,11 @@ class Settings(BaseSettings):
             raise ValueError("expected printable ASCII characters without spaces")
         return value
 
-    @field_validator("client_ip_header")
+    @field_validator("client_ip_header", "auth_header")
     @classmethod
     def _validate_client_ip_header(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9-]*", value):
-            raise ValueError("expected the name of a header like CF-Connecting-IP")
+            raise ValueError("expected the name of a header like CF-Connecting-IP or Remote-Email")
         return value
 
     @field_validator("log_level")
@@ -185,6 +211,16 @@ class Settings(BaseSettings):
     def _require_base_url(self) -> Settings:
         if self.env is Env.PRODUCTION and not self.base_url:
             raise ValueError("PROPRIUM_BASE_URL is required in production, e.g. https://stats.example.com")
+        return self
+
+    @model_validator(mode="after")
+    def _require_sign_in_partners(self) -> Settings:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("PROPRIUM_OIDC_ISSUER needs PROPRIUM_OIDC_CLIENT_ID, the name of this server there")
+        if self.auth_header and not self.trusted_proxies:
+            raise ValueError(
+                "PROPRIUM_AUTH_HEADER needs PROPRIUM_TRUSTED_PROXIES, the addresses of the proxies that may set it"
+            )
         return self
 
     @property

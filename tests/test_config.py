@@ -99,3 +99,21 @@ def test_no_sender_is_more_than_one_address(sender: str, monkeypatch: pytest.Mon
 def test_the_sender_is_an_address_of_this_host_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROPRIUM_BASE_URL", "https://stats.example.com:8443")
     assert load_settings().mail_sender == "proprium@stats.example.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"OIDC_ISSUER": "https://auth.example.com"}, "needs PROPRIUM_OIDC_CLIENT_ID"),
+        ({"OIDC_ISSUER": "auth.example.com", "OIDC_CLIENT_ID": "x"}, "expected a URL like https://auth.example.com"),
+        ({"AUTH_HEADER": "Remote-Email"}, "needs PROPRIUM_TRUSTED_PROXIES"),
+        ({"AUTH_HEADER": "Remote Email", "TRUSTED_PROXIES": "10.0.0.1"}, "expected the name of a header"),
+    ],
+)
+def test_half_of_a_sign_in_stops_the_start(
+    settings: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PROPRIUM_{name}", value)
+    with pytest.raises(OperatorError, match=message):
+        load_settings()

@@ -19,9 +19,11 @@ from proprium.ui.http import (
     error_pages,
     factor_routes,
     first_paint,
+    openid_routes,
     page_access,
     password_routes,
     plain_routes,
+    proxy_routes,
     socket_messages,
 )
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
@@ -91,6 +93,8 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(factor_routes.router(services, address_of))
+    app.include_router(openid_routes.router(services, address_of))
+    app.include_router(proxy_routes.router(services))
     app.include_router(password_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     for fastapi_app in (app, nicegui.app):

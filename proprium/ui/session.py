@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import quote
 
 from fastapi import HTTPException
@@ -10,7 +11,9 @@ from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from collector.client_address import canonical_ip
 from proprium.accounts import devices, login_sessions, second_factor
+from proprium.config import Settings
 from proprium.storage.tables import Role, User
 from proprium.ui.services import Services
 
@@ -20,6 +23,7 @@ DEVICE_PATH = "/auth"
 """Cookie path of the device cookie: only the forms that check a password receive it."""
 
 HOME_PATH = "/properties"
+PROXY_SIGN_IN_PATH = "/auth/proxy"
 FACTOR_SETUP_PATH = "/account/authenticator"
 
 _NAME = "[A-Za-z0-9._~-]+"
@@ -40,8 +44,28 @@ def user_of(services: Services, request: HTTPConnection) -> User | None:
 
 
 def user_without_factor_check(services: Services, request: HTTPConnection) -> User | None:
-    """Returns the signed-in user, also one who may do nothing yet but add a second factor."""
-    return login_sessions.user_of(services.database, token_of(request), clock=services.clock)
+    """Returns the signed-in user, also one who may do nothing yet but add a second factor.
+
+    None if a trusted proxy names somebody else: they signed in there after this session had started.
+    """
+    user = login_sessions.user_of(services.database, token_of(request), clock=services.clock)
+    if user is None or not services.settings.auth_header:
+        return user
+    return user if proxy_email(services.settings, request) in {None, user.email} else None
+
+
+def proxy_email(settings: Settings, request: HTTPConnection) -> str | None:
+    """Returns the e-mail address that a trusted proxy names in PROPRIUM_AUTH_HEADER; None without one.
+
+    Anybody else may send the header too: it counts from the addresses in PROPRIUM_TRUSTED_PROXIES alone, and once.
+    """
+    if not settings.auth_header or request.client is None:
+        return None
+    peer = canonical_ip(request.client.host)
+    values = request.headers.getlist(settings.auth_header)
+    if peer is None or len(values) != 1 or not any(ip_address(peer) in each for each in settings.trusted_proxies):
+        return None
+    return values[0].strip().lower() or None
 
 
 def require_user(services: Services, request: HTTPConnection) -> User:

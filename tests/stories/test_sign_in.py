@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.support.mail_server import MailServer, mail_server
+from tests.support.openid_server import CLIENT_ID, CLIENT_SECRET, openid_server
 from tests.support.servers import Running, running
 
 EMAIL, PASSWORD, NEW_PASSWORD = "owner@example.com", "correct horse battery", "another long password"
@@ -157,3 +159,24 @@ def test_a_passkey_signs_in_alone_and_as_the_second_factor(browser: Browser, ser
     page.get_by_role("button", name="Sign out", exact=True).click()
     sign_in(page, server, "joan@example.com", PASSWORD)
     expect(page).to_have_url(f"{server.url}/properties")
+
+
+def test_an_identity_provider_signs_in(browser: Browser, tmp_path: Path) -> None:
+    with openid_server() as provider:
+        env = {
+            "PROPRIUM_OIDC_ISSUER": provider.issuer,
+            "PROPRIUM_OIDC_CLIENT_ID": CLIENT_ID,
+            "PROPRIUM_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+            "PROPRIUM_OIDC_NAME": "Keycloak",
+        }
+        with running(tmp_path, env=env) as server:
+            server.add_owner("ada@example.com", PASSWORD)
+            page = browser.new_context().new_page()
+            page.goto(f"{server.url}/sql")
+            page.get_by_role("link", name="Sign in with Keycloak").click()
+            expect(page).to_have_url(f"{server.url}/sql")
+            provider.claims = {"nonce": "another"}
+            other = browser.new_context().new_page()
+            other.goto(f"{server.url}/login")
+            other.get_by_role("link", name="Sign in with Keycloak").click()
+            expect(other.get_by_text("Signing in with the identity provider failed.")).to_be_visible()

@@ -6,6 +6,7 @@ from fastapi import Request
 from nicegui import ui
 
 from proprium.accounts import second_factor
+from proprium.config import Settings
 from proprium.errors import NotFound
 from proprium.i18n import gettext as _
 from proprium.ui import session, theme
@@ -14,7 +15,7 @@ from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import show_flash
 from proprium.ui.components.fields import checkbox, post_form
 from proprium.ui.components.panels import panel
-from proprium.ui.components.text import title
+from proprium.ui.components.text import text, title
 from proprium.ui.http.page_access import PageAccess
 from proprium.ui.layout import layout
 from proprium.ui.services import Services
@@ -46,3 +47,23 @@ def register(services: Services) -> None:
                     )
                     with ui.element("div"):
                         button(_("Save"), kind=theme.PRIMARY, is_submit=True)
+            _external_panel(services.settings)
+
+
+def _external_panel(settings: Settings) -> None:
+    """Shows the ways to sign in that the server's variables configure."""
+    with panel(_("Sign-in elsewhere"), body_classes=f"{theme.BODY} {theme.STACK}"):
+        with ui.element("table").classes(theme.TABLE), ui.element("tbody"):
+            for label, value in (
+                (_("OpenID Connect"), settings.oidc_issuer),
+                (_("Header of a trusted proxy"), settings.auth_header),
+            ):
+                with ui.element("tr"):
+                    text("td", label, theme.MUTED)
+                    text("td", value or _("not configured")).style("overflow-wrap: anywhere")
+        ui.label(
+            _(
+                "Set these variables and restart the server: {variables}.",
+                variables="PROPRIUM_OIDC_…, PROPRIUM_AUTH_HEADER",
+            )
+        ).classes(f"{theme.MUTED} {theme.SMALL}")
