@@ -37,3 +37,13 @@ def email_change(base_url: str, link: str) -> MailContent:
         _("Confirm e-mail address"),
         (_("If it is not your account, ignore this mail: nothing changes."),),
     )
+
+
+def email_changed(base_url: str, new_email: str) -> MailContent:
+    return MailContent(
+        _("Your e-mail address was changed"),
+        (
+            _("Your account on {server} uses another e-mail address now: {email}.", server=base_url, email=new_email),
+            _("If that was not you, ask an owner of the server for help at once."),
+        ),
+    )

@@ -23,6 +23,7 @@ from proprium.ui.http import (
     page_access,
     password_routes,
     plain_routes,
+    profile_routes,
     proxy_routes,
     socket_messages,
 )
@@ -40,6 +41,7 @@ from proprium.ui.pages import (
     account,
     authenticator,
     changelog,
+    confirm_email,
     dashboard,
     documentation,
     home,
@@ -66,6 +68,7 @@ PAGES: tuple[ModuleType, ...] = (
     password_reset,
     account,
     authenticator,
+    confirm_email,
     properties,
     dashboard,
     install,
@@ -95,6 +98,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     app.include_router(factor_routes.router(services, address_of))
     app.include_router(openid_routes.router(services, address_of))
     app.include_router(proxy_routes.router(services))
+    app.include_router(profile_routes.router(services, address_of))
     app.include_router(password_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     for fastapi_app in (app, nicegui.app):

@@ -180,3 +180,17 @@ def test_an_identity_provider_signs_in(browser: Browser, tmp_path: Path) -> None
             other.goto(f"{server.url}/login")
             other.get_by_role("link", name="Sign in with Keycloak").click()
             expect(other.get_by_text("Signing in with the identity provider failed.")).to_be_visible()
+
+
+def test_a_theme_follows_its_account_to_another_browser(browser: Browser, server: Running) -> None:
+    server.proprium("user", "add", "mary@example.com", "--password-stdin", stdin=PASSWORD + "\n")
+    page = browser.new_context(color_scheme="light").new_page()
+    sign_in(page, server, "mary@example.com", PASSWORD)
+    page.wait_for_function("window.did_handshake")
+    page.get_by_role("button", name="Theme: automatic, light or dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    time.sleep(1)
+    other = browser.new_context(color_scheme="light").new_page()
+    sign_in(other, server, "mary@example.com", PASSWORD)
+    expect(other).to_have_url(f"{server.url}/properties")
+    expect(other.locator("html")).to_have_attribute("data-theme", "dark")

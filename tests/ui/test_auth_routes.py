@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 
-from proprium.ui.http import auth_routes, factor_routes, password_routes
+from proprium.ui.http import auth_routes, factor_routes, password_routes, profile_routes
 from tests.support.builders import a_user
 from tests.ui.conftest import Site
 
-ROUTERS = (auth_routes, factor_routes, password_routes)
+ROUTERS = (auth_routes, factor_routes, password_routes, profile_routes)
 
 
 def posts(site: Site) -> list[str]:

@@ -37,6 +37,7 @@ PATHS = {
     "/password-reset/new": "",  # needs a link: tests/ui/test_password_reset.py
     "/login/second-factor": "",  # needs the first step: tests/ui/test_second_factor.py
     "/account": "/account",
+    "/account/e-mail": "",  # needs a link: tests/ui/test_account.py
     "/account/authenticator": "/account/authenticator",
     "/account/recovery-codes": "",  # shows new codes once
     "/properties": "/properties",

@@ -64,7 +64,7 @@ class PropertyActions:
             user = session.user_of(self._services, self._request)
             if user is None or not permissions.may_create(user):
                 raise NotFound(_("Your account cannot create properties. Ask the owner of this server."))
-            return service.create_property(self._database, name.value or "", user.id)
+            return service.create_property(self._database, name.value or "", user.id, timezone=user.timezone or "UTC")
 
         async def submit() -> None:
             property_ = await self._run_or_toast(create)

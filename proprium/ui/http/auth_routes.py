@@ -1,4 +1,4 @@
-"""Authentication routes: form posts for setup, sign-in, sign-out, profile and password, answered by redirects."""
+"""Authentication routes: form posts for setup, sign-in, sign-out and password, answered by redirects."""
 
 from __future__ import annotations
 
@@ -116,15 +116,6 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         await asyncio.to_thread(login_sessions.revoke, database, signed_in_user(request).id, login)
         await page_access.end_pages(services)
         return _redirect_back("/account", _("Session signed out."), "good")
-
-    @routes.post("/profile")
-    def profile(request: Request, name: FormText, email: FormText) -> RedirectResponse:
-        user = signed_in_user(request)
-        try:
-            users.set_profile(database, user.id, name=name, email=email)
-        except UserFacingError as problem:
-            return _redirect_back("/account", problem)
-        return _redirect_back("/account", _("Saved."), "good")
 
     @routes.post("/password")
     async def password(request: Request, current: FormText, password: FormText) -> RedirectResponse:
