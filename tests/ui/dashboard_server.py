@@ -104,6 +104,7 @@ class DashboardServer:
             "open": str(self.open.id),
             "foreign": str(self.foreign.id),
             "token": self.token,
+            "owner_token": self.owner_token,
             "looked_at": self.live_queries.active_count,
         }
 
@@ -115,6 +116,8 @@ class DashboardServer:
     def _people(self) -> None:
         ada = users.create_user(self.database, "ada@example.com", "Ada", PASSWORD, Role.MEMBER)
         bob = users.create_user(self.database, "bob@example.com", "Bob", PASSWORD, Role.MEMBER)
+        eve = users.create_user(self.database, "eve@example.com", "Eve", PASSWORD, Role.OWNER)
+        self.owner_token = login_sessions.start_session(self.database, eve.id, "a test")
         self.busy: Property = create_property(self.database, "busy.example", ada.id, timezone="Europe/Berlin")
         self.busy = set_custom_cards(self.database, self.busy.id, ["sign_up"])
         self.busy = update_settings(

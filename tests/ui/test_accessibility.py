@@ -22,6 +22,7 @@ pytestmark = [
 PAGES = (
     "/properties",
     "/account",
+    "/account/authenticator",
     "/properties/{busy}",
     "/properties/{busy}?filter=country:is:DE&period=today",
     "/properties/{empty}",
@@ -33,7 +34,8 @@ PAGES = (
     "/changelog",
     "/nothing",
 )
-PUBLIC_PAGES = ("/login", "/", "/documentation", "/properties/{open}")
+PUBLIC_PAGES = ("/login", "/password-reset", "/", "/documentation", "/properties/{open}")
+OWNER_PAGES = ("/settings/mail", "/settings/sign-in")
 RUN = """axe.run(document, %s).then(result => result.violations.map(
     violation => [violation.id, ...violation.nodes.map(node => node.html.slice(0, 200))]))"""
 SETTLED_MS = 900
@@ -87,6 +89,13 @@ def test_pages_break_no_rule(page: Page, server: Server, path: str) -> None:
 def test_pages_without_an_account_break_no_rule(page: Page, server: Server, path: str) -> None:
     page.context.clear_cookies()
     assert violations(opened(page, server, path)) == []
+
+
+@pytest.mark.parametrize("path", OWNER_PAGES)
+def test_pages_of_the_server_break_no_rule(page: Page, server: Server, path: str) -> None:
+    page.context.add_cookies([{"name": "proprium_session", "value": server.facts["owner_token"], "url": server.url}])
+    assert violations(opened(page, server, path)) == []
+    assert page.locator("h1").count() == page.locator("main").count() == 1
 
 
 MENUS = ("Property: busy.example. Switch property", "Period: ", "Segments: saved filters", "More", "Custom cards")

@@ -14,8 +14,14 @@ from tests.ui.test_dashboard_browser import Server, browser, server
 __all__ = ["browser", "server"]
 
 needs_chromium = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
-PAGES = ["/properties/{busy}", "/properties", "/properties/{busy}/settings", "/account", "/properties/{busy}/install"]
-PUBLIC_PAGES = ["/login", "/", "/documentation"]
+PAGES = [
+    "/properties/{busy}",
+    "/properties",
+    "/properties/{busy}/settings",
+    "/account",
+    "/properties/{busy}/install",
+]
+PUBLIC_PAGES = ["/login", "/password-reset", "/", "/documentation"]
 RECTS = """() => Object.fromEntries([...document.querySelectorAll('#app [id]:not(.input)')].map(
     (element) => [element.id, element.getBoundingClientRect()]).filter(
     ([, box]) => box.width && box.height && box.bottom < 900).map(

@@ -22,9 +22,10 @@ from tests.support.builders import PASSWORD, a_property, a_user
 from tests.support.pseudo_language import page_texts, pseudo_language, untranslated
 from tests.ui.conftest import Site, audit_actions
 from tests.ui.test_login import flash_text
-from tests.ui.test_translated_pages import NAMES
+from tests.ui.test_translated_pages import NAMES, ZONES
 
 EMAIL = "ada@example.com"
+SETTINGS = {"PROPRIUM_OIDC_…, PROPRIUM_AUTH_HEADER"}
 
 
 def code_of(user: User) -> str:
@@ -221,7 +222,7 @@ async def test_texts_of_the_second_factor(site: Site) -> None:
             browser = site.browser(ada)
             await browser.open(path)
             assert browser.client is not None
-            assert untranslated(page_texts(browser.client), NAMES) == [], path
+            assert untranslated(page_texts(browser.client), NAMES | ZONES | SETTINGS) == [], path
         client = site.client()
         await first_step(client)
         browser = site.browser()
