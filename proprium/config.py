@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from email.errors import HeaderParseError
+from email.headerregistry import Address, HeaderRegistry
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -26,10 +28,12 @@ ASSETS = _RESOURCES / "assets"
 """Static files for browsers; the wheel and `make setup` generate its folder `build`."""
 CHANGELOG_FILE = _RESOURCES / "CHANGELOG.md"
 
-UNSUPPORTED_SETTINGS = ("warehouse_url", "smtp_url")
+UNSUPPORTED_SETTINGS = ("warehouse_url",)
 """Reserved names without an implementation. A value is refused: a setting without effect would mislead operators."""
 
-SECRET_SETTINGS = frozenset({f"{ENV_PREFIX}{name}" for name in ("METRICS_TOKEN", "WAREHOUSE_URL", "SMTP_URL")})
+SECRET_SETTINGS = frozenset(
+    {f"{ENV_PREFIX}{name}" for name in ("METRICS_TOKEN", "WAREHOUSE_URL", "SMTP_URL", "OIDC_CLIENT_SECRET")}
+)
 """Settings whose value is left out of error messages: tokens, and URLs that may hold a password."""
 
 RETENTION_DAYS = 730
@@ -44,6 +48,33 @@ class Env(StrEnum):
 class LogFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
+
+
+def parse_mailbox(text: str) -> Address:
+    """Parses one e-mail address, with a name before it or without.
+
+    Raises ValueError for anything else, such as a list or a line break.
+    """
+    try:
+        mailboxes: tuple[Address, ...] = getattr(HeaderRegistry()("From", text), "addresses", ())
+    except (IndexError, HeaderParseError):
+        raise ValueError("not an address") from None
+    if len(mailboxes) != 1 or not (mailboxes[0].username and mailboxes[0].domain and text.isprintable()):
+        raise ValueError("not an address")
+    return mailboxes[0]
+
+
+def _is_smtp_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no number for a port, or half of an IPv6 address
+        return False
+    has_rest = parts.path.strip("/") or parts.query or parts.fragment
+    return parts.scheme in SMTP_SCHEMES and is_address and not has_rest and text.isprintable() and " " not in text
 
 
 def default_data_dir() -> Path:
@@ -84,7 +115,32 @@ class Settings(BaseSettings):
     warehouse_memory: str = Field("512MB", pattern=r"^\d+(\.\d+)?\s*(KB|MB|GB|KiB|MiB|GiB)$")
     log_level: str = "INFO"
     log_format: LogFormat = LogFormat.TEXT
-    smtp_url: str = ""
+    smtp_url: str = ""  # smtp://user:password@host:587, smtp+starttls://…, smtps://…; empty: sends no e-mail
+    mail_from: str = ""  # sender of e-mails: an address, or Name <address>; empty: proprium@ the host of `base_url`
+
+    oidc_issuer: str = ""  # URL of the OpenID Connect provider; empty: none
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_name: str = "OpenID Connect"  # on the button: "Sign in with {name}"
+    oidc_allowed_domains: Annotated[tuple[str, ...], NoDecode] = ()  # of e-mail addresses; empty: all
+    oidc_creates_users: bool = False  # True: an unknown verified address gets an account
+    auth_header: str = ""  # in which a trusted proxy names the signed-in user's e-mail address; empty: none
+    auth_header_creates_users: bool = False
+
+    @field_validator("oidc_allowed_domains", mode="before")
+    @classmethod
+    def _split_domains(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return [part.strip().lower().removeprefix("@") for part in value.split(",") if part.strip()]
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _validate_oidc_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("expected a URL like https://auth.example.com/realms/main")
+        return value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -98,6 +154,25 @@ class Settings(BaseSettings):
             raise ValueError("not supported yet; remove it")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _validate_smtp_url(cls, value: str) -> str:
+        if value and not _is_smtp_url(value):
+            raise ValueError(
+                "expected smtp://user:password@mail.example.com:587, smtp+starttls://… or smtps://…, with special"
+                " characters of user and password percent-encoded, such as %2F for a slash"
+            )
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _validate_mail_from(cls, value: str) -> str:
+        try:
+            parse_mailbox(value or "stats@example.com")
+        except ValueError:
+            raise ValueError("expected an address like stats@example.com or Stats <stats@example.com>") from None
+        return value
+
     @field_validator("metrics_token")
     @classmethod
     def _validate_metrics_token(cls, value: str) -> str:
@@ -105,11 +180,11 @@ class Settings(BaseSettings):
             raise ValueError("expected printable ASCII characters without spaces")
         return value
 
-    @field_validator("client_ip_header")
+    @field_validator("client_ip_header", "auth_header")
     @classmethod
     def _validate_client_ip_header(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9-]*", value):
-            raise ValueError("expected the name of a header like CF-Connecting-IP")
+            raise ValueError("expected the name of a header like CF-Connecting-IP or Remote-Email")
         return value
 
     @field_validator("log_level")
@@ -138,10 +213,25 @@ class Settings(BaseSettings):
             raise ValueError("PROPRIUM_BASE_URL is required in production, e.g. https://stats.example.com")
         return self
 
+    @model_validator(mode="after")
+    def _require_sign_in_partners(self) -> Settings:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("PROPRIUM_OIDC_ISSUER needs PROPRIUM_OIDC_CLIENT_ID, the name of this server there")
+        if self.auth_header and not self.trusted_proxies:
+            raise ValueError(
+                "PROPRIUM_AUTH_HEADER needs PROPRIUM_TRUSTED_PROXIES, the addresses of the proxies that may set it"
+            )
+        return self
+
     @property
     def public_url(self) -> str:
         """Base URL under which browsers reach this server, without a trailing slash."""
         return self.base_url or f"http://localhost:{self.port}"
+
+    @property
+    def mail_sender(self) -> str:
+        """Sender of e-mails: `mail_from`, else proprium@ the host of the public URL."""
+        return self.mail_from or f"proprium@{urlsplit(self.public_url).hostname}"
 
     @property
     def is_https(self) -> bool:

@@ -11,7 +11,8 @@ UserFacingError
 ├── NotFound            404   missing or not accessible: both look the same
 │   ├── PropertyNotFound
 │   ├── InvalidSetupLink
-│   └── InvalidInvitation
+│   ├── InvalidInvitation
+│   └── InvalidLink
 ├── Conflict            409   a name or address in use, a protected object
 ├── TooManyAttempts     429
 ├── TooManyRequests     429   an API key over its rate limit
@@ -133,6 +134,13 @@ class InvalidInvitation(NotFound):
 
     def __init__(self) -> None:
         super().__init__(_("This invitation is not valid, or no longer. Ask whoever invited you for a new link."))
+
+
+class InvalidLink(NotFound):
+    """One-time link with an unknown, used or expired token: all look the same."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This link is not valid or not valid any more: it works once, for one hour. Get a new one."))
 
 
 class Conflict(UserFacingError):

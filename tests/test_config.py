@@ -42,3 +42,78 @@ def test_what_is_no_header_stops_the_start(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PROPRIUM_CLIENT_IP_HEADER", name)
     with pytest.raises(OperatorError, match=r"PROPRIUM_CLIENT_IP_HEADER is .*: expected the name of a header"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://mail.example.com",
+        "smtp://me%40example.com:pa%2Fss@mail.example.com:587",
+        "smtp+starttls://user:password@mail.example.com:25",
+        "smtps://user:password@[::1]:465/",
+        "",
+    ],
+)
+def test_the_url_of_a_mail_server_is_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPRIUM_SMTP_URL", url)
+    assert load_settings().smtp_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.com:587",
+        "http://swordfish@mail.example.com",
+        "smtp://user:sword/fish@mail.example.com",
+        "smtp://user:sword#fish@mail.example.com",
+        "smtp://user:swordfish@",
+        "smtp://user:swordfish@mail.example.com:many",
+        "smtp://user:swordfish@mail.example.com:0",
+        "smtp://user:swordfish@mail.example.com:587/folder",
+        "smtp://user:swordfish@mail.example.com\r\nX: y",
+        "smtp://[::1",
+    ],
+)
+def test_another_url_stops_the_start_without_its_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPRIUM_SMTP_URL", url)
+    with pytest.raises(OperatorError, match="PROPRIUM_SMTP_URL is invalid: expected smtp://") as raised:
+        load_settings()
+    assert "fish" not in str(raised.value)
+
+
+@pytest.mark.parametrize("sender", ["stats@example.com", "Stats <stats@example.com>", '"Ada, Inc." <a@example.com>'])
+def test_the_sender_is_one_address(sender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPRIUM_MAIL_FROM", sender)
+    assert load_settings().mail_sender == sender
+
+
+@pytest.mark.parametrize(
+    "sender", ["stats", "a@example.com, b@example.com", "a@example.com\r\nBcc: b@example.com", "<>"]
+)
+def test_no_sender_is_more_than_one_address(sender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPRIUM_MAIL_FROM", sender)
+    with pytest.raises(OperatorError, match=r"PROPRIUM_MAIL_FROM is .*: expected an address"):
+        load_settings()
+
+
+def test_the_sender_is_an_address_of_this_host_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPRIUM_BASE_URL", "https://stats.example.com:8443")
+    assert load_settings().mail_sender == "proprium@stats.example.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"OIDC_ISSUER": "https://auth.example.com"}, "needs PROPRIUM_OIDC_CLIENT_ID"),
+        ({"OIDC_ISSUER": "auth.example.com", "OIDC_CLIENT_ID": "x"}, "expected a URL like https://auth.example.com"),
+        ({"AUTH_HEADER": "Remote-Email"}, "needs PROPRIUM_TRUSTED_PROXIES"),
+        ({"AUTH_HEADER": "Remote Email", "TRUSTED_PROXIES": "10.0.0.1"}, "expected the name of a header"),
+    ],
+)
+def test_half_of_a_sign_in_stops_the_start(
+    settings: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PROPRIUM_{name}", value)
+    with pytest.raises(OperatorError, match=message):
+        load_settings()

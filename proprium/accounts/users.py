@@ -24,7 +24,7 @@ MAX_EMAIL_LENGTH = 254
 MAX_NAME_LENGTH = 100
 
 _EMAIL_PATTERN = re.compile(
-    r"[^@\s\x00-\x1f\x7f,;<>()\"]+@[^@\s\x00-\x1f\x7f,;<>()\"]+\.[^@\s\x00-\x1f\x7f,;<>()\".]+|[^@\s]+@localhost"
+    r"[^@\s\x00-\x1f\x7f,;<>()\"]+@(?:[^@\s\x00-\x1f\x7f,;<>()\"]+\.[^@\s\x00-\x1f\x7f,;<>()\".]+|localhost)"
 )
 
 

@@ -118,3 +118,24 @@ def password_(email: str, password_stdin: bool) -> None:
     with open_storage() as (_, database):
         users.find(database, email)  # an unknown address fails before the password prompt
         users.set_password(database, email, read_password(password_stdin))
+
+
+@user.command(name="password-link")
+@click.argument("email")
+def password_link(email: str) -> None:
+    """Print a link with which the account's user chooses a new password. It works once, for one hour."""
+    from proprium.accounts import password_reset
+
+    with open_storage() as (settings, database):
+        click.echo(password_reset.create_link(database, settings.public_url, email))
+
+
+@user.command(name="remove-factors")
+@click.argument("email")
+def remove_factors(email: str) -> None:
+    """Remove authenticator app, passkeys and recovery codes of an account whose user has lost them."""
+    from proprium.accounts import second_factor
+    from proprium.accounts.audit import COMMAND_LINE
+
+    with open_storage() as (_, database):
+        second_factor.remove_all(database, email, actor=COMMAND_LINE)

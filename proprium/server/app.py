@@ -26,6 +26,7 @@ from proprium.demo.traffic import Traffic
 from proprium.figures.names import name_lookup
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
+from proprium.mail.mailer import Mailer
 from proprium.metrics.query.data_access import EVERY_KEY
 from proprium.properties.audit_log import SERVER
 from proprium.properties.service import ensure_own_property, find_any, set_public
@@ -66,6 +67,7 @@ class ServerParts:
     sql_runner: SqlRunner
     collector_parts: CollectorParts
     jobs: JobScheduler
+    mailer: Mailer
 
     def start(self) -> None:
         self.projector.start()
@@ -102,6 +104,7 @@ def build(settings: Settings, *, demo: bool = False) -> tuple[ASGIApp, Collector
         atlas=atlas,
         projector=parts.projector,
         sql_runner=parts.sql_runner,
+        mail=parts.mailer,
         own_property_id=own_property.id,
         add_sample=partial(add_exemplar, parts.database),
         address_of=parts.collector_parts.address_of,
@@ -166,7 +169,15 @@ def _build_parts(settings: Settings, atlas: Atlas) -> tuple[ServerParts, HitFeed
     )
     sql_runner = SqlRunner(SnapshotCache(warehouse, settings.data_dir / "sql.tmp"))
     return ServerParts(
-        database, warehouse, change_feed, live_queries, projector, sql_runner, collector_parts, jobs
+        database,
+        warehouse,
+        change_feed,
+        live_queries,
+        projector,
+        sql_runner,
+        collector_parts,
+        jobs,
+        Mailer(settings, database),
     ), hit_feed
 
 
@@ -186,10 +197,12 @@ def _lifespan(settings: Settings, parts: ServerParts, renderer: ReportRenderer, 
                 click.echo(f"Its data is in {settings.data_dir.absolute()}")
                 if token := create_setup_token(parts.database):
                     click.echo(f"Create the owner account: {settings.public_url}/setup?token={token}")
-                demo_task = asyncio.create_task(_run_demo(settings, parts)) if demo else None
+                tasks = [asyncio.create_task(parts.mailer.run())]
+                if demo:
+                    tasks.append(asyncio.create_task(_run_demo(settings, parts)))
                 yield
-                if demo_task:
-                    demo_task.cancel()
+                for task in tasks:
+                    task.cancel()
         finally:
             await asyncio.to_thread(parts.stop)
 

@@ -97,8 +97,8 @@ class User(SQLModel, table=True):
     totp_step: int | None = None  # time step of the last code that was used: no code works twice
     oidc_subject: str | None = Field(default=None, unique=True, index=True)  # issuer and subject, separated by a space
     language: str | None = None  # None: the browser's
-    theme: str | None = None  # light or dark; None: the system's
-    timezone: str | None = None  # of new properties and of times on pages that are about no property
+    theme: str | None = None  # auto, light or dark; None: what the browser chose last
+    timezone: str | None = None  # of new properties; None: the server's default
     property_access: dict[UUID, PropertyAccess] = Relationship(
         sa_relationship=relationship(
             PropertyAccess,

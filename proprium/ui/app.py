@@ -14,7 +14,19 @@ from starlette.types import ASGIApp
 from proprium.config import Settings
 from proprium.ui import nicegui_patches, page_memory, session
 from proprium.ui.client_address import ClientAddressOf, peer_address
-from proprium.ui.http import auth_routes, error_pages, first_paint, page_access, plain_routes, socket_messages
+from proprium.ui.http import (
+    auth_routes,
+    error_pages,
+    factor_routes,
+    first_paint,
+    openid_routes,
+    page_access,
+    password_routes,
+    plain_routes,
+    profile_routes,
+    proxy_routes,
+    socket_messages,
+)
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
 from proprium.ui.http.framework_assets import FrameworkAssets
 from proprium.ui.http.security import (
@@ -28,7 +40,9 @@ from proprium.ui.http.static_files import CompressedStaticFiles
 from proprium.ui.pages import (
     account,
     audit,
+    authenticator,
     changelog,
+    confirm_email,
     dashboard,
     documentation,
     home,
@@ -36,10 +50,14 @@ from proprium.ui.pages import (
     instance,
     invitation,
     login,
+    password_reset,
     privacy,
     properties,
     rejected_events,
+    second_step,
     settings,
+    settings_mail,
+    settings_sign_in,
     setup,
     sql,
     users,
@@ -51,15 +69,21 @@ PAGES: tuple[ModuleType, ...] = (
     setup,
     invitation,
     login,
+    second_step,
+    password_reset,
     account,
     instance,
     users,
     audit,
+    authenticator,
+    confirm_email,
     properties,
     dashboard,
     install,
     rejected_events,
     settings,
+    settings_mail,
+    settings_sign_in,
     sql,
     privacy,
     documentation,
@@ -79,6 +103,11 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     """
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
+    app.include_router(factor_routes.router(services, address_of))
+    app.include_router(openid_routes.router(services, address_of))
+    app.include_router(proxy_routes.router(services))
+    app.include_router(profile_routes.router(services, address_of))
+    app.include_router(password_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     app.include_router(audit.router(services))
     for fastapi_app in (app, nicegui.app):

@@ -9,10 +9,13 @@ from html import escape
 from typing import Any
 
 from fastapi import Request
-from nicegui import ui
+from nicegui import run, ui
 from nicegui.client import ClientConnectionTimeout
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
+from proprium.accounts import preferences
+from proprium.accounts.preferences import Theme
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.storage.tables import User
@@ -127,6 +130,8 @@ def layout(
                 icon("moon")
                 ui.tooltip(_("Theme: automatic, light, dark"))
             toggle_button.on("click", js_handler="() => propriumTheme.next()")
+            if user:
+                _keep_theme(services, user)
     main = ui.element("main").classes(f"wrap {width}").props('id="main"')
     with ui.element("footer").classes("foot") as footer:
         ui.label("Proprium")
@@ -134,6 +139,18 @@ def layout(
         ui.link(_("Changelog"), "/changelog")
     with main:
         yield Layout(toolbar=toolbar, actions=actions, main=main, footer=footer)
+
+
+def _keep_theme(services: Services, user: User) -> None:
+    """Shows the theme of the account, before the first paint, and stores what the reader chooses there."""
+    if user.theme in set(Theme):
+        ui.add_head_html(f"<script>propriumTheme.choose({str(user.theme)!r})</script>")
+
+    async def save(event: GenericEventArguments) -> None:
+        if current := session.current_user(services):
+            await run.io_bound(preferences.set_theme, services.database, current.id, str(event.args.get("choice")))
+
+    ui.on("theme-choice", save)
 
 
 def _replace_main_element() -> None:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from collector.geolocation import UNKNOWN_LOCATION, GeoIPState, Location
+from proprium.accounts.factor_throttle import FactorThrottle
 from proprium.accounts.login_throttle import LoginThrottle
+from proprium.accounts.mail_throttle import MailThrottle
 from proprium.accounts.passwords import PasswordHashingPool
+from proprium.accounts.signed_states import SignedStates
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.mail.mailer import Mailer
 from proprium.reports.report_queue import ReportQueue
 from proprium.ui.client_address import AddressChoiceOf, ClientAddressOf, peer_address, peer_choice
 from proprium.ui.render_queue import RenderQueue
@@ -45,14 +49,21 @@ class Services:
     atlas: Atlas
     projector: Projector
     sql_runner: SqlRunner
+    mail: Mailer
     own_property_id: UUID | None = None  # the property that tracks our own pages; None: no tracking
     add_sample: Callable[[UUID], Property] | None = None  # creates the sample property "Exemplar" for a user id; slow
     clock: Clock = utc_now
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)
+    factor_attempts: FactorThrottle = field(default_factory=FactorThrottle)
+    mail_throttle: MailThrottle = field(default_factory=MailThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
     address_choice_of: AddressChoiceOf = peer_choice  # how the client's address of a connection was chosen
     locate: Callable[[str | None], Location] = lambda address: UNKNOWN_LOCATION
+    states: SignedStates = field(init=False)  # of sign-ins in several steps
     geoip_state: Callable[[], GeoIPState] = lambda: GeoIPState.READY  # of the database from which visitors get a place
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "states", SignedStates(self.database, self.clock))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import quote
 
 from fastapi import HTTPException
@@ -10,8 +11,10 @@ from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from proprium.accounts import devices, login_sessions
+from collector.client_address import canonical_ip
+from proprium.accounts import devices, login_sessions, second_factor
 from proprium.accounts.audit import Actor
+from proprium.config import Settings
 from proprium.errors import NotFound, SignInRequired
 from proprium.i18n import gettext as _
 from proprium.storage.tables import Role, User
@@ -23,6 +26,8 @@ DEVICE_PATH = "/auth"
 """Cookie path of the device cookie: only the forms that check a password receive it."""
 
 HOME_PATH = "/properties"
+PROXY_SIGN_IN_PATH = "/auth/proxy"
+FACTOR_SETUP_PATH = "/account/authenticator"
 
 _NAME = "[A-Za-z0-9._~-]+"
 _LOCAL_PATH = re.compile(rf"/(?:{_NAME}(?:/{_NAME})*/?)?(?:[?#]\S*)?")
@@ -33,11 +38,37 @@ def token_of(request: HTTPConnection) -> str:
 
 
 def user_of(services: Services, request: HTTPConnection) -> User | None:
-    """Returns the signed-in user, or None.
+    """Returns the signed-in user, or None; None too for one who must add a second factor before anything else.
 
-    One indexed read; cheap enough for the event loop.
+    One to three indexed reads; cheap enough for the event loop.
     """
-    return login_sessions.user_of(services.database, token_of(request), clock=services.clock)
+    user = user_without_factor_check(services, request)
+    return None if user is None or second_factor.is_missing(services.database, user) else user
+
+
+def user_without_factor_check(services: Services, request: HTTPConnection) -> User | None:
+    """Returns the signed-in user, also one who may do nothing yet but add a second factor.
+
+    None if a trusted proxy names somebody else: they signed in there after this session had started.
+    """
+    user = login_sessions.user_of(services.database, token_of(request), clock=services.clock)
+    if user is None or not services.settings.auth_header:
+        return user
+    return user if proxy_email(services.settings, request) in {None, user.email} else None
+
+
+def proxy_email(settings: Settings, request: HTTPConnection) -> str | None:
+    """Returns the e-mail address that a trusted proxy names in PROPRIUM_AUTH_HEADER; None without one.
+
+    Anybody else may send the header too: it counts from the addresses in PROPRIUM_TRUSTED_PROXIES alone, and once.
+    """
+    if not settings.auth_header or request.client is None:
+        return None
+    peer = canonical_ip(request.client.host)
+    values = request.headers.getlist(settings.auth_header)
+    if peer is None or len(values) != 1 or not any(ip_address(peer) in each for each in settings.trusted_proxies):
+        return None
+    return values[0].strip().lower() or None
 
 
 def require_user(services: Services, request: HTTPConnection) -> User:
@@ -47,6 +78,8 @@ def require_user(services: Services, request: HTTPConnection) -> User:
     """
     if user := user_of(services, request):
         return user
+    if user_without_factor_check(services, request):
+        raise HTTPException(303, headers={"Location": FACTOR_SETUP_PATH})
     raise HTTPException(303, headers={"Location": sign_in_url(request)})
 
 

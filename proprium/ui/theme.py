@@ -65,6 +65,7 @@ THEME_SCRIPT = """
   const next = () => {
     const [opposite, same] = system.matches ? ['light', 'dark'] : ['dark', 'light'];
     choose({auto: opposite, [opposite]: same, [same]: 'auto'}[choice] || 'auto');
+    window.emitEvent?.('theme-choice', {choice});
   };
   system.addEventListener('change', apply);
   addEventListener('storage', (e) => { if (e.key === 'theme') { choice = e.newValue || 'auto'; apply(); } });

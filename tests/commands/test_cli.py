@@ -64,7 +64,7 @@ def test_an_invalid_setting_is_shown_with_its_value(proprium: Proprium, monkeypa
     assert "PROPRIUM_PORT is 'http'" in output.err
 
 
-@pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL", "PROPRIUM_SMTP_URL"])
+@pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL"])
 def test_a_setting_without_effect_is_refused_and_its_password_is_not_shown(
     proprium: Proprium, monkeypatch: pytest.MonkeyPatch, name: str
 ):
@@ -73,7 +73,7 @@ def test_a_setting_without_effect_is_refused_and_its_password_is_not_shown(
     assert (output.code, output.err) == (1, f"{name} is invalid: not supported yet; remove it.\n")
 
 
-@pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL", "PROPRIUM_SMTP_URL"])
+@pytest.mark.parametrize("name", ["PROPRIUM_WAREHOUSE_URL"])
 def test_a_setting_without_effect_may_be_empty_and_is_not_offered(
     proprium: Proprium, monkeypatch: pytest.MonkeyPatch, name: str
 ):

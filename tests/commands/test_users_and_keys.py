@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from proprium.accounts import api_keys
+from proprium.accounts import api_keys, password_reset
 from proprium.accounts.users import check_password
 from proprium.storage.database import Database
 from proprium.storage.tables import Role
@@ -93,3 +93,15 @@ def test_a_key_that_manages_belongs_to_an_account(proprium: Proprium, database: 
     assert api_key.may_manage
     assert "\tread,manage\t" in proprium("key", "list").out
     assert proprium("key", "add", "x", "--property", str(property_.id), "--manage").code == 2
+
+
+def test_a_password_link_is_printed_alone_and_sets_a_password_once(proprium: Proprium, database: Database):
+    a_user(database, "ada@example.com")
+    link = proprium("user", "password-link", "Ada@example.com").out
+    address, _, token = link.strip().partition("?token=")
+    assert address == "http://localhost:8000/password-reset/new"
+    password_reset.reset_password(database, token, "a whole new password")
+    assert check_password(database, "ada@example.com", "a whole new password")
+    output = proprium("user", "password-link", "eve@example.com")
+    assert (output.code, output.out) == (1, "")
+    assert is_one_sentence(output.err)

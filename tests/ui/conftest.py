@@ -18,15 +18,19 @@ from nicegui.functions.navigate import Navigate
 from nicegui.functions.notify import notify
 from nicegui.testing import User as Browser
 from nicegui.testing.general import nicegui_reset_globals
-from sqlalchemy import delete
+from sqlalchemy import delete, select
+from sqlmodel import col
 from starlette.types import ASGIApp
 
 from maps.atlas import Atlas
-from proprium.accounts import login_sessions
+from proprium.accounts import login_sessions, second_factor
+from proprium.accounts.factor_throttle import FactorThrottle
 from proprium.accounts.instance_options import SETTING_NAMES
-from proprium.config import Settings
+from proprium.accounts.mail_throttle import MailThrottle
+from proprium.config import Env, Settings
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
+from proprium.mail.mailer import Mailer
 from proprium.properties import service
 from proprium.properties.rules_cache import PropertyRulesCache
 from proprium.properties.service import ensure_own_property
@@ -34,7 +38,7 @@ from proprium.sql_console.runner import SqlRunner
 from proprium.sql_console.snapshot import SnapshotCache
 from proprium.storage import instance_settings, trusted_proxies
 from proprium.storage.database import Database
-from proprium.storage.tables import AuditEntry, Role, User
+from proprium.storage.tables import AuditEntry, OutgoingMail, Role, User
 from proprium.ui import session
 from proprium.ui.app import mount, with_page_middleware
 from proprium.ui.services import Services
@@ -78,7 +82,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture
 async def site(_site: Site) -> AsyncIterator[Site]:
     """Nobody has an account yet, and there is no property but our own."""
+    mail = _site.services.mail
+    object.__setattr__(_site.services, "mail_throttle", MailThrottle())
+    object.__setattr__(_site.services, "factor_attempts", FactorThrottle())
     yield _site
+    object.__setattr__(_site.services, "mail", mail)
     for client in _site.clients:
         await client.aclose()
     _site.clients.clear()
@@ -97,8 +105,9 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         LiveQueries(min_interval_s=0.05),
         PropertyRulesCache(database),
     )
+    settings = Settings(data_dir=folder, _env_file=None)  # type: ignore[call-arg]
     services = Services(
-        settings=Settings(data_dir=folder, _env_file=None),  # type: ignore[call-arg]
+        settings=settings,
         database=database,
         warehouse=warehouse.warehouse,
         live_queries=hub,
@@ -106,6 +115,7 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         rules_cache=directory,
         atlas=Atlas(),
         projector=warehouse.projector,
+        mail=Mailer(settings, database),
         sql_runner=SqlRunner(SnapshotCache(warehouse.warehouse, folder / "sql.tmp"), timeout_s=90),
         own_property_id=ensure_own_property(database).id,
     )
@@ -127,15 +137,31 @@ async def _site(_migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
     database.close()
 
 
+def mailer_of(site: Site, smtp_url: str, *, is_production: bool = True) -> Mailer:
+    """A mailer of the site's storage; `smtp_url` "" means none."""
+    settings = Settings(
+        env=Env.PRODUCTION if is_production else Env.DEVELOPMENT, base_url=HOME, smtp_url=smtp_url, _env_file=None
+    )  # type: ignore[call-arg]
+    return Mailer(settings, site.services.database)
+
+
+def audit_actions(site: Site) -> list[str]:
+    """What the audit log says, in order."""
+    with site.services.database.session() as session_:
+        return [entry.action for entry in session_.scalars(select(AuditEntry).order_by(col(AuditEntry.id)))]
+
+
 def _empty(site: Site) -> None:
     for property_ in service.visible_properties(site.services.database, OWNER):
         if not property_.is_protected:
             service.delete_property(site.services.database, property_.id)
     with site.services.database.write_transaction() as session_:
         session_.execute(delete(User))
+        session_.execute(delete(OutgoingMail))
         session_.execute(delete(AuditEntry))
         for decided in (
             *SETTING_NAMES.values(),
+            second_factor.REQUIRED_SETTING,
             trusted_proxies.TRUSTED_SETTING,
             trusted_proxies.PENDING_SETTING,
             trusted_proxies.DISMISSED_SETTING,

@@ -22,6 +22,7 @@ from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
 from proprium.live.hit_feed import HitFeed
 from proprium.live.subscriptions import LiveQueries
+from proprium.mail.mailer import Mailer
 from proprium.metrics.query.filters import parse_filters
 from proprium.metrics.query.goals import Segment, parse_goal, to_stored
 from proprium.properties import access
@@ -75,6 +76,7 @@ class DashboardServer:
             rules_cache=PropertyRulesCache(self.database),
             atlas=atlas,
             projector=self.projector,
+            mail=Mailer(settings, self.database),
             sql_runner=SqlRunner(SnapshotCache(self.warehouse, folder / "sql.tmp"), timeout_s=90),
             add_sample=self._add_sample,
             geoip_state=lambda: GeoIPState.MISSING,  # the events bring their places
@@ -116,6 +118,8 @@ class DashboardServer:
     def _people(self) -> None:
         ada = users.create_user(self.database, "ada@example.com", "Ada", PASSWORD, Role.MEMBER)
         bob = users.create_user(self.database, "bob@example.com", "Bob", PASSWORD, Role.MEMBER)
+        eve = users.create_user(self.database, "eve@example.com", "Eve", PASSWORD, Role.OWNER)
+        self.owner_token = login_sessions.start_session(self.database, eve.id, "a test")
         self.busy: Property = create_property(self.database, "busy.example", ada.id, timezone="Europe/Berlin")
         self.busy = set_custom_cards(self.database, self.busy.id, ["sign_up"])
         self.busy = update_settings(

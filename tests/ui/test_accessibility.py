@@ -22,6 +22,7 @@ pytestmark = [
 PAGES = (
     "/properties",
     "/account",
+    "/account/authenticator",
     "/properties/{busy}",
     "/properties/{busy}?filter=country:is:DE&period=today",
     "/properties/{empty}",
@@ -34,8 +35,11 @@ PAGES = (
     "/changelog",
     "/nothing",
 )
-PUBLIC_PAGES = ("/login", "/", "/documentation", "/properties/{open}", "/invitation?token={invitation}")
-OWNER_PAGES = ("/settings", "/settings/users", "/settings/audit?period=all")
+PUBLIC_PAGES = (
+    *("/login", "/password-reset", "/", "/documentation"),
+    *("/properties/{open}", "/invitation?token={invitation}"),
+)
+OWNER_PAGES = ("/settings", "/settings/users", "/settings/audit?period=all", "/settings/mail", "/settings/sign-in")
 RUN = """axe.run(document, %s).then(result => result.violations.map(
     violation => [violation.id, ...violation.nodes.map(node => node.html.slice(0, 200))]))"""
 SETTLED_MS = 900

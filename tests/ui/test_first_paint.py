@@ -15,7 +15,7 @@ __all__ = ["browser", "server"]
 
 needs_chromium = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 PAGES = ["/properties/{busy}", "/properties", "/properties/{busy}/settings", "/account", "/properties/{busy}/install"]
-PUBLIC_PAGES = ["/login", "/", "/documentation", "/invitation?token={invitation}"]
+PUBLIC_PAGES = ["/login", "/password-reset", "/", "/documentation", "/invitation?token={invitation}"]
 OWNER_PAGES = ["/settings", "/settings/users", "/settings/audit"]
 RECTS = """() => Object.fromEntries([...document.querySelectorAll('#app [id]:not(.input)')].map(
     (element) => [element.id, element.getBoundingClientRect()]).filter(

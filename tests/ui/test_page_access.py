@@ -34,7 +34,13 @@ PATHS = {
     "/setup": "",  # has no handler, and is gone once there is an owner
     "/invitation": "",  # needs a link, and has no handler
     "/login": "/login",
+    "/password-reset": "/password-reset",
+    "/password-reset/new": "",  # needs a link: tests/ui/test_password_reset.py
+    "/login/second-factor": "",  # needs the first step: tests/ui/test_second_factor.py
     "/account": "/account",
+    "/account/e-mail": "",  # needs a link: tests/ui/test_account.py
+    "/account/authenticator": "/account/authenticator",
+    "/account/recovery-codes": "",  # shows new codes once
     "/properties": "/properties",
     "/properties/{property_id}": "/properties/{id}",
     "/properties/{property_id}/": "/properties/{id}/",
@@ -45,13 +51,15 @@ PATHS = {
     "/settings": "/settings",
     "/settings/users": "/settings/users",
     "/settings/audit": "/settings/audit",
+    "/settings/mail": "/settings/mail",
+    "/settings/sign-in": "/settings/sign-in",
     "/sql": "/sql",
     "/privacy/{property_id}": "/privacy/{id}",
     "/documentation": "/documentation",
     "/changelog": "/changelog",
 }
-PUBLIC = {"/", "/login", "/privacy/{property_id}"}
-OWNERS = {"/settings", "/settings/users", "/settings/audit"}
+PUBLIC = {"/", "/login", "/password-reset", "/privacy/{property_id}"}
+OWNERS = {"/settings", "/settings/users", "/settings/audit", "/settings/mail", "/settings/sign-in"}
 
 
 def test_every_page_is_known_to_the_tests_below(site: Site) -> None:

@@ -14,7 +14,7 @@ from tests.ui.conftest import HOME, Site
         ("/accounts/login/", "/login"),
         ("/accounts/profile", "/account"),
         ("/accounts/password-change/", "/account#password"),
-        ("/accounts/password-reset/", "/login"),
+        ("/accounts/password-reset/", "/password-reset"),
     ],
 )
 async def test_legacy_urls_redirect(site: Site, old: str, new: str) -> None:

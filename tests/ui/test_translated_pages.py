@@ -49,6 +49,7 @@ TERMS = {
     "Ctrl",
     "NULL",
 }
+ZONES = {zone.replace("_", " ") for zone in available_timezones()}
 HEAD_TEXTS = re.compile(r'<meta (?:name|property)="(?:description|og:title|og:description)" content="([^"]*)">')
 
 
@@ -86,7 +87,7 @@ def assert_translated(browser: Browser, *data: str) -> None:
     assert untranslated(texts, NAMES | TERMS | set(data)) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/login"])
+@pytest.mark.parametrize("path", ["/", "/login", "/password-reset"])
 async def test_texts_for_strangers(site: Site, pseudo: None, path: str) -> None:
     assert_translated(await opened(site, path))
 
@@ -122,7 +123,7 @@ async def test_texts_around_the_changelog(site: Site, pseudo: None) -> None:
 async def test_texts_of_the_account(site: Site, ada: User, mine: Property, pseudo: None) -> None:
     api_keys.create(site.services.database, "shop key", user_id=ada.id)
     site.client(ada)  # another session, beside this browser's
-    assert_translated(await opened(site, "/account", ada), "shop key")
+    assert_translated(await opened(site, "/account", ada), "shop key", *ZONES)
 
 
 async def test_texts_of_the_invitation(site: Site, ada: User, pseudo: None) -> None:
@@ -174,10 +175,9 @@ async def test_texts_of_the_property_list(site: Site, ada: User, mine: Property,
 
 
 async def test_texts_of_the_settings(site: Site, ada: User, mine: Property, pseudo: None) -> None:
-    zones = {zone.replace("_", " ") for zone in available_timezones()}
     placeholders = ("www.example.com", "paypal.com", "/user/*", "/admin/*", "HomeMonitor", "DE", "id", "plan")
     browser = await opened(site, f"/properties/{mine.id}/settings", ada)
-    assert_translated(browser, str(mine.id), *zones, *placeholders)
+    assert_translated(browser, str(mine.id), *ZONES, *placeholders)
 
 
 @pytest.mark.parametrize("kind", ["HTML", "SPA", "WordPress", "Server-side", "Pixel"])

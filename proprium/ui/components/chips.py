@@ -30,5 +30,5 @@ def chip(
 
 
 def tag(text: str, kind: str = "") -> ui.label:
-    """Builds a badge; `kind` is "", "good" or "warn"."""
+    """Builds a badge; `kind` is "", "good", "warn" or "bad"."""
     return ui.label(text).classes(f"{theme.TAG} {kind}")

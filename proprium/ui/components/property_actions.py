@@ -69,7 +69,9 @@ class PropertyActions:
             if user is None or not permissions.may_create(user):
                 raise NotFound(_("Your account cannot create properties. Ask the owner of this server."))
             actor = session.actor_of(self._services, self._request, user)
-            return service.create_property(self._database, name.value or "", user.id, actor=actor)
+            return service.create_property(
+                self._database, name.value or "", user.id, timezone=user.timezone, actor=actor
+            )
 
         async def submit() -> None:
             property_ = await self.run_or_toast(create)

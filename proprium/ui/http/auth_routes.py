@@ -1,31 +1,29 @@
-"""Authentication routes: form posts for setup, sign-in, sign-out, profile and password, answered by redirects."""
+"""Authentication routes: form posts for setup, sign-in, sign-out and password, answered by redirects."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse
 
-from collector.user_agent import classify
-from proprium.accounts import invitations, login_sessions, setup, users
+from proprium.accounts import invitations, login_sessions, second_factor, setup, users
 from proprium.accounts.audit import Actor
 from proprium.accounts.devices import DeviceCookies
-from proprium.errors import InvalidInvitation, PasswordQueueFull, SignInRequired, UserFacingError
+from proprium.errors import InvalidInvitation, SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.storage.tables import User
-from proprium.ui import flash, session
+from proprium.ui import session
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import page_access
+from proprium.ui.http.forms import FormText, browser_label
+from proprium.ui.http.forms import redirect_back as _redirect_back
 from proprium.ui.http.security import reject_cross_origin
+from proprium.ui.http.sign_in import SignIn
 from proprium.ui.services import Services
-
-MAX_FIELD_LENGTH = 1_000  # characters of any field; a password is hashed whole
-FormText = Annotated[str, Form(max_length=MAX_FIELD_LENGTH)]
 
 
 def router(services: Services, address_of: ClientAddressOf = peer_address) -> APIRouter:
@@ -36,6 +34,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     )
     is_https = settings.is_https
     devices = DeviceCookies(database)
+    second_step = SignIn(services)
 
     def start_session(request: Request, user: User, target: str, *, is_sign_in: bool = True) -> RedirectResponse:
         """Starts a session for a user whose password was just checked, and signs the browser in."""
@@ -58,6 +57,14 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
 
     def actor_of(request: Request, user: User) -> Actor:
         return Actor.of_user(user, address_of(request))
+
+    def first_step(request: Request, user: User, target: str) -> RedirectResponse:
+        """Signs a user in whose password was right, or asks for their second factor first."""
+        if second_factor.is_enabled(database, user):
+            return second_step.ask_second_factor(user, target)
+        response = RedirectResponse(target, 303)
+        second_step.complete(request, response, user)
+        return response
 
     def signed_in_user(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
@@ -103,22 +110,20 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         address = address_of(request)
         device = devices.recognise(request.cookies.get(session.DEVICE_COOKIE), email)
         work = partial(
-            login_sessions.log_in,
+            login_sessions.check_password,
             database,
             email,
             password,
-            browser_label(request),
             throttle=services.attempts,
-            replaced_token=session.token_of(request),
             address=address,
             device=device,
         )
         try:
             services.attempts.check(email, address, device)  # before it joins the queue
-            token = await services.hashing.run(work, is_known=device is not None)
+            user = await services.hashing.run(work, is_known=device is not None)
         except UserFacingError as problem:
             return _redirect_back("/login", problem, next=next)
-        return await asyncio.to_thread(sign_in, request, email, token, session.safe_redirect_target(next))
+        return await asyncio.to_thread(first_step, request, user, session.safe_redirect_target(next))
 
     @routes.post("/logout")
     async def log_out(request: Request) -> RedirectResponse:
@@ -139,15 +144,6 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         await asyncio.to_thread(partial(login_sessions.revoke, database, user.id, login, actor=actor))
         await page_access.end_pages(services)
         return _redirect_back("/account", _("Session signed out."), "good")
-
-    @routes.post("/profile")
-    def profile(request: Request, name: FormText, email: FormText) -> RedirectResponse:
-        user = signed_in_user(request)
-        try:
-            users.set_profile(database, user.id, name=name, email=email, actor=actor_of(request, user))
-        except UserFacingError as problem:
-            return _redirect_back("/account", problem)
-        return _redirect_back("/account", _("Saved."), "good")
 
     @routes.post("/password")
     async def password(request: Request, current: FormText, password: FormText) -> RedirectResponse:
@@ -175,29 +171,8 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     return routes
 
 
-def browser_label(request: Request) -> str:
-    """Returns a session's label on the account page: "Firefox on Linux"."""
-    agent = classify(request.headers.get("user-agent", ""))
-    if agent.browser and agent.platform:
-        return _("{browser} on {system}", browser=agent.browser, system=agent.platform)
-    return agent.browser or agent.platform or ""
-
-
 async def _sign_out_response(services: Services) -> RedirectResponse:
     await page_access.end_pages(services)
     response = RedirectResponse("/login", 303)
     session.delete_cookie(response, is_https=services.settings.is_https)
     return response
-
-
-def _redirect_back(path: str, message: UserFacingError | str, kind: str = "bad", **parameters: str) -> RedirectResponse:
-    """Redirects back to the form with a message above it.
-
-    Raises PasswordQueueFull (503 with Retry-After) instead.
-    """
-    if isinstance(message, PasswordQueueFull):
-        raise message
-    query = urlencode(
-        {name: value for name, value in parameters.items() if value} | {"said": flash.put(str(message), kind)}
-    )
-    return RedirectResponse(f"{path}?{query}", 303)

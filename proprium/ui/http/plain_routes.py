@@ -17,7 +17,7 @@ LEGACY_REDIRECTS = {
     "/accounts/signup": "/login",
     "/accounts/profile": "/account",
     "/accounts/password-change": "/account#password",
-    "/accounts/password-reset": "/login",
+    "/accounts/password-reset": "/password-reset",
 }
 
 

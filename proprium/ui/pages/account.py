@@ -18,6 +18,8 @@ from proprium.ui.components.controls import button
 from proprium.ui.components.feedback import show_flash
 from proprium.ui.components.fields import hidden_input, native_input, post_form
 from proprium.ui.components.panels import panel
+from proprium.ui.components.preferences import build_preferences_panel
+from proprium.ui.components.second_factor import build_second_factor_panels
 from proprium.ui.components.text import title
 from proprium.ui.components.times import last_active_text
 from proprium.ui.http.page_access import PageAccess
@@ -44,9 +46,19 @@ def register(services: Services) -> None:
                 with post_form("/auth/profile"):
                     native_input(_("Name"), "name", value=user.name, autocomplete="name", is_required=False)
                     native_input(_("E-mail"), "email", input_type="email", value=user.email, autocomplete="email")
+                    if not services.mail.is_available:  # else a link to the new address confirms it
+                        native_input(
+                            _("Password, to change the e-mail address"),
+                            "current",
+                            input_type="password",
+                            autocomplete="current-password",
+                            is_required=False,
+                        )
                     with ui.element("div"):
                         button(_("Save"), kind=theme.PRIMARY, is_submit=True)
+            build_preferences_panel(services, user)
             _password_panel(user)
+            build_second_factor_panels(services, user)
             _sessions_panel(services, request, user)
             ApiKeysPanel(services, user)
 

@@ -1,0 +1,1 @@
+"""E-mail: composed from one source as HTML and text, queued in storage, sent by SMTP."""
