@@ -17,6 +17,7 @@ COMMANDS = {  # command name → module, imported on first use so that small com
     "user": "proprium.commands.user",
     "property": "proprium.commands.property",
     "key": "proprium.commands.key",
+    "share": "proprium.commands.share",
     "geoip": "proprium.commands.geoip",
     "warehouse": "proprium.commands.warehouse",
     "report": "proprium.commands.report",
