@@ -14,7 +14,16 @@ from starlette.types import ASGIApp
 from proprium.config import Settings
 from proprium.ui import nicegui_patches, page_memory, session
 from proprium.ui.client_address import ClientAddressOf, peer_address
-from proprium.ui.http import auth_routes, error_pages, first_paint, page_access, plain_routes, socket_messages
+from proprium.ui.http import (
+    auth_routes,
+    error_pages,
+    first_paint,
+    light_page,
+    page_access,
+    plain_routes,
+    share_routes,
+    socket_messages,
+)
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
 from proprium.ui.http.framework_assets import FrameworkAssets
 from proprium.ui.http.security import (
@@ -38,6 +47,7 @@ from proprium.ui.pages import (
     rejected_events,
     settings,
     setup,
+    share,
     sql,
 )
 from proprium.ui.services import Services
@@ -49,6 +59,7 @@ PAGES: tuple[ModuleType, ...] = (
     account,
     properties,
     dashboard,
+    share,
     install,
     rejected_events,
     settings,
@@ -72,6 +83,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     app.mount(ASSETS_PATH, CompressedStaticFiles(directory=ASSETS), name="assets")
     app.include_router(auth_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
+    app.include_router(share_routes.router(services, address_of))
     for fastapi_app in (app, nicegui.app):
         error_pages.install(fastapi_app, lambda request: session.user_of(services, request) is not None)
     for page in PAGES:
@@ -79,6 +91,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     install_chart_bundle()
     nicegui_patches.install()
     first_paint.install()
+    light_page.install()
     socket_messages.install()
     nicegui.app.on_startup(partial(page_access.watch, services))
     page_memory.install(services.render_queue)

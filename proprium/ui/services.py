@@ -12,6 +12,7 @@ from proprium.accounts.login_throttle import LoginThrottle
 from proprium.accounts.passwords import PasswordHashingPool
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.live.recent_results import RecentResults
 from proprium.reports.report_queue import ReportQueue
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.render_queue import RenderQueue
@@ -51,6 +52,7 @@ class Services:
     render_queue: RenderQueue = field(default_factory=RenderQueue)
     attempts: LoginThrottle = field(default_factory=LoginThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
+    recent_results: RecentResults = field(default_factory=RecentResults)  # of pages for readers without an account
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
     geoip_state: Callable[[], GeoIPState] = lambda: GeoIPState.READY  # of the database from which visitors get a place

@@ -17,7 +17,7 @@ from nicegui.events import ValueChangeEventArguments
 from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.query.period import PRESETS
-from proprium.properties import service
+from proprium.properties import permissions, service
 from proprium.storage.tables import Property
 from proprium.ui import session, theme
 from proprium.ui.components.controls import button, copy_button, link_button
@@ -27,6 +27,7 @@ from proprium.ui.components.goal_editor import GoalEditor
 from proprium.ui.components.panels import code, panel
 from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.public_keys import PublicKeys
+from proprium.ui.components.share_links import ShareLinksPanel
 from proprium.ui.components.text import span, title
 from proprium.ui.components.unsaved_changes import UnsavedChanges
 from proprium.ui.http.page_access import PageAccess
@@ -222,6 +223,8 @@ class _SettingsForm:
             element.on_value_change(self._on_change)
         GoalEditor(self._actions, property_)
         self.public_keys = PublicKeys(services, self._actions, property_)
+        if permissions.may_own(session.current_user(services), property_):
+            ShareLinksPanel(services, property_)
         _raw_export_panel(property_)
         self._danger_zone()
 
@@ -236,6 +239,8 @@ class _SettingsForm:
             )
             help_text = _("Anyone with the link can view the dashboard, without an account and without a cookie.")
             self._fields["is_public"] = switch(_("Public"), property_.is_public, help_text=help_text)
+            help_text = _("While the dashboard is public, search engines may list it. Share links are never listed.")
+            self._fields["is_indexed"] = switch(_("Search engines"), property_.is_indexed, help_text=help_text)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 span(_("Property ID"), "strong small")
                 span(str(property_.id), "mono cut")
