@@ -18,6 +18,7 @@ COMMANDS = {  # command name → module, imported on first use so that small com
     "property": "proprium.commands.property",
     "access": "proprium.commands.access",
     "key": "proprium.commands.key",
+    "share": "proprium.commands.share",
     "geoip": "proprium.commands.geoip",
     "warehouse": "proprium.commands.warehouse",
     "report": "proprium.commands.report",

@@ -32,6 +32,9 @@ class PropertySettings(_Body):
     is_public: bool | None = Field(
         None, description="Anyone with the link can view the dashboard. To change it requires the role owner."
     )
+    is_indexed: bool | None = Field(
+        None, description="Search engines may list the public dashboard. To change it requires the role owner."
+    )
     is_cookieless: bool | None = Field(None, description="Visitors are recognised for one day, without a cookie.")
     discards_bots: bool | None = Field(None, description="Bots are not stored at all.")
     keeps_click_text: bool | None = Field(None, description="Stores the text of clicked links and buttons.")

@@ -29,7 +29,7 @@ STORED_NAMES = {
     "live_window_min": "live_min",
 }
 """Settings whose name in the API, that of responses, differs from the column's."""
-OWNER_SETTINGS = frozenset({"is_public", "public_data_keys"})
+OWNER_SETTINGS = frozenset({"is_public", "is_indexed", "public_data_keys"})
 """Settings that share data: only owners of the property change them."""
 
 NAME = path_parameter("name", "Name of the goal or segment.", "Signed up", minLength=1)

@@ -167,7 +167,7 @@ def time_statements(query: Query, facts: tuple[Fact, ...], buckets: Buckets | No
     # Where possible, visitors are counted from sessions instead of hits, which are five times as many. Not for buckets
     # of a minute or an hour: a session can span one of those without a hit in it, but not a whole day.
     has_day_buckets = buckets is None or buckets.interval not in {Interval.MINUTE, Interval.HOUR}
-    has_hit_filter = any(filter_.is_hit_filter for filter_ in query.filters)
+    has_hit_filter = any(filter_.is_hit_filter for filter_ in query.conditions)
     if not has_day_buckets or query.audience is not Audience.HUMANS or has_hit_filter:
         return TimeStatements(additive, (*others, *group(hits, Rows.HITS, Rows.VISITORS, with_whole=True)))
     visitors = (_visitor_statement(selection, facts, bucket if buckets else None),) if catalog.VISITORS in facts else ()

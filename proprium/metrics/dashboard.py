@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimension] = REPORT_DIMENSIONS) -> Dashboard:
     """Reads totals, timelines, live visitors and the top lists of `dimensions`.
 
-    Runs about ten statements on one snapshot, except for results that are cached.
+    Runs about ten statements on one snapshot, except for results that are cached. Lists that the query's principal may
+    not see are left out.
     """
+    dimensions = [dimension for dimension in dimensions if query.data_access.allows(dimension)]
     started_s, comparison_query, line_query = perf_counter(), query.comparison_query(), compared_line_query(query)
     first_event = first_event_at(warehouse, query.property_number)
     cache = warehouse.query_cache.for_property(query.property_number)  # before the snapshot: nothing newer is missed
@@ -46,7 +48,7 @@ def dashboard(warehouse: Warehouse, query: Query, dimensions: Collection[Dimensi
             custom_events=reader.custom_events(connection),
             is_empty=not reader.has_events(connection),
             breakdowns=reader.top_lists(connection, query, totals, dimensions),
-            live=live_visitors_from(connection, query.property_number, query.now, query.limits.live_window_min),
+            live=live_visitors_from(connection, query.property_number, query.now, query.limits.live_window_min, query),
             rows_read=totals.rows_read,
             computed_s=perf_counter() - started_s,
         )

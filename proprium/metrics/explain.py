@@ -59,7 +59,7 @@ class Explanation:
     window: tuple[tuple[str, str], ...]  # (label, text): from, until, time zone, in UTC
     steps: tuple[FunnelStep, ...]  # from all stored events of the period to the counted ones
     left_out: tuple[ExcludedHits, ...]
-    sql: str  # statements separated by ";\n\n"; "" where a goal's conditions must stay private
+    sql: str  # statements separated by ";\n\n"; "" where conditions of the owner must stay private
 
 
 def explain(
@@ -91,7 +91,9 @@ def explain(
             steps=tuple(_funnel_steps(connection, query, name_of)),
             left_out=tuple(
                 exclusion for exclusion in _exclusions(connection, selection, rejected_counts or {}) if exclusion.count
-            ),
+            )
+            if not query.data_access.restriction  # they count what the principal may not see
+            else (),
             sql=";\n\n".join(
                 str(statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
                 for statement in _readable_statements(query, metric)
@@ -102,7 +104,10 @@ def explain(
 def _funnel_steps(connection: Connection, query: Query, name_of: NameOf) -> Iterator[FunnelStep]:
     unfiltered = Selection(query.with_filters())
     session_count = _count_sessions(connection, unfiltered)
-    yield FunnelStep(_("All stored events"), _count_hits(connection, unfiltered.hits_in_period), session_count)
+    if query.data_access.restriction:
+        yield FunnelStep(_("All shared events"), _count_hits(connection, unfiltered.all_hits), session_count)
+    else:
+        yield FunnelStep(_("All stored events"), _count_hits(connection, unfiltered.hits_in_period), session_count)
     if query.audience is not Audience.ALL:
         label = _("From humans") if query.audience is Audience.HUMANS else _("From bots")
         yield FunnelStep(label, _count_hits(connection, unfiltered.hits), session_count)
@@ -162,8 +167,10 @@ def _count_sessions(connection: Connection, selection: Selection) -> int:
 def _readable_statements(query: Query, metric: Metric) -> tuple[Select[Any], ...]:
     """Returns the metric's statements, to read or to run at a SQL prompt.
 
-    Returns none where the SQL would show the private values that a goal is defined by.
+    Returns none where the SQL would show the private values that a goal or the principal's segment is defined by.
     """
+    if query.data_access.restriction:
+        return ()
     visible_goals = tuple(goal for goal in query.goals if query.data_access.allows_all(goal.filters))
     if metric.spec.needs_goals and visible_goals != query.goals:
         return ()

@@ -68,10 +68,15 @@ class Selection:
 
     @cached_property
     def bot_hits(self) -> Condition:
-        """Matches bot hits, under the filters that a hit can have: bots have no session."""
+        """Matches bot hits, under the filters that a hit can have: bots have no session.
+
+        A principal who is restricted to visits that only sessions can match sees no bots at all.
+        """
+        if not all(filter_.applies_to_bots for filter_ in self.query.data_access.restriction):
+            return false()
         conditions = (
-            _matches(_bot_column(spec_of(filter_.dimension), self.query), filter_, self.query.page_rules)
-            for filter_ in self.query.filters
+            _matches(_bot_column(spec_of(filter_.dimension), self._query_of(filter_)), filter_, self.query.page_rules)
+            for filter_ in self.query.conditions
             if filter_.applies_to_bots
         )
         return and_(self.hits_in_period, event.c.is_bot, *conditions)
@@ -79,7 +84,7 @@ class Selection:
     @cached_property
     def all_hits(self) -> Condition:
         """Matches hits of humans and bots, each under the filters that apply to them."""
-        return or_(self.human_hits, self.bot_hits) if self.query.filters else self.hits_in_period
+        return or_(self.human_hits, self.bot_hits) if self.query.conditions else self.hits_in_period
 
     @cached_property
     def sessions(self) -> Condition:
@@ -126,7 +131,7 @@ class Selection:
 
         Hits of the session before and after the period count as well.
         """
-        as_defined = replace(self.query, data_access=EVERY_KEY)  # conversions are the same for owners and readers
+        as_defined = self._query_as_defined  # conversions are the same for owners and readers
         return select(event.c.session).where(
             event.c.property == self.query.property_number,
             event.c.created_at >= self.query.period.start_utc - MAX_SESSION_LENGTH,
@@ -139,6 +144,16 @@ class Selection:
             ),
         )
 
+    @cached_property
+    def _query_as_defined(self) -> Query:
+        """The query with access to every key, for conditions that the property's owner has defined."""
+        return replace(self.query, data_access=EVERY_KEY)
+
+    def _query_of(self, filter_: Filter) -> Query:
+        """Returns the query by whose rights a filter is evaluated: those of its author."""
+        is_own = filter_.data_key is not None and filter_ not in self.query.data_access.restriction
+        return self.query if is_own else self._query_as_defined
+
     def _has_matching_hit(self, *conditions: Condition) -> Condition:
         matching_sessions = select(event.c.session).where(
             self.hits_in_period, not_(event.c.is_bot), event.c.session.is_not(None), *self._hit_conditions, *conditions
@@ -148,16 +163,16 @@ class Selection:
     @cached_property
     def _hit_conditions(self) -> list[Condition]:
         return [
-            _matches(column_of(spec_of(filter_.dimension), self.query), filter_, self.query.page_rules)
-            for filter_ in self.query.filters
+            _matches(column_of(spec_of(filter_.dimension), self._query_of(filter_)), filter_, self.query.page_rules)
+            for filter_ in self.query.conditions
             if filter_.is_hit_filter
         ]
 
     @cached_property
     def _session_conditions(self) -> list[Condition]:
         return [
-            _matches(column_of(spec_of(filter_.dimension), self.query), filter_, self.query.page_rules)
-            for filter_ in self.query.filters
+            _matches(column_of(spec_of(filter_.dimension), self._query_of(filter_)), filter_, self.query.page_rules)
+            for filter_ in self.query.conditions
             if not filter_.is_hit_filter
         ]
 
@@ -168,7 +183,7 @@ def counts_viewers(query: Query, *dimensions: str) -> bool:
     Anything else that happened there, such as leaving a page that was opened the day before, makes no visitor of it.
     A condition on events or their data selects these instead, whatever page they are on.
     """
-    specs = [spec_of(dimension) for dimension in (*(filter_.dimension for filter_ in query.filters), *dimensions)]
+    specs = [spec_of(dimension) for dimension in (*(filter_.dimension for filter_ in query.conditions), *dimensions)]
     is_about_events = any(spec.default_metric is Metric.EVENTS and not spec.is_page for spec in specs)
     return any(spec.is_page for spec in specs) and not is_about_events
 

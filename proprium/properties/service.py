@@ -36,6 +36,7 @@ VALIDATORS: dict[str, Callable[[Any], Any]] = {
     "timezone": validation.timezone,
     "hostnames": validation.hostnames,
     "is_public": bool,
+    "is_indexed": bool,
     "is_cookieless": bool,
     "discards_bots": bool,
     "keeps_click_text": bool,

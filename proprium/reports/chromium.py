@@ -1,4 +1,4 @@
-"""Prints HTML to PDF with a headless Chromium: no network, no other files, and a timeout.
+"""Prints HTML to PDF, or takes a picture of it, with a headless Chromium: no network, no other files, and a timeout.
 
 A PDF of a dashboard takes 2 to 3 s on two idle cores, 6 to 8 s at a load of 11; Chromium's eleven processes use
 0.46 GB in total (PSS). Callers hold a slot of `report_queue`, which limits how many run at the same time.
@@ -14,6 +14,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,33 @@ def find_browser(configured: str = "") -> str:
 async def print_html(page: str, configured: str = "", *, timeout_s: float = PRINT_TIMEOUT_S) -> bytes:
     """Prints an HTML page and returns the PDF.
 
-    All processes and files are removed afterwards, also on failure and cancellation. Raises ChromiumMissing and
-    PrintFailed.
+    Raises ChromiumMissing and PrintFailed.
+    """
+    return await _render(page, configured, _print_options, _read_pdf, timeout_s)
+
+
+async def picture_of_html(
+    page: str, width_px: int, height_px: int, configured: str = "", *, timeout_s: float = PRINT_TIMEOUT_S
+) -> bytes:
+    """Renders an HTML page and returns the picture of its top, as PNG. Raises ChromiumMissing and PrintFailed."""
+
+    def options(folder: Path) -> list[str]:
+        size = f"--window-size={width_px},{height_px}"
+        return [size, "--hide-scrollbars", "--force-device-scale-factor=1", f"--screenshot={folder / 'picture.png'}"]
+
+    return await _render(page, configured, options, _read_png, timeout_s)
+
+
+async def _render(
+    page: str,
+    configured: str,
+    options: Callable[[Path], list[str]],
+    read: Callable[[Path, int | None], bytes],
+    timeout_s: float,
+) -> bytes:
+    """Runs Chromium on a page in a folder of its own, and returns what it wrote there.
+
+    All processes and files are removed afterwards, also on failure and cancellation.
     """
     browser = find_browser(configured)
     folder = Path(
@@ -72,7 +98,7 @@ async def print_html(page: str, configured: str = "", *, timeout_s: float = PRIN
     )  # 0700; not in a thread: a cancellation would lose the path
     try:
         await run_in_thread(_write_files, folder, page)
-        process = await _start_browser(browser, folder)
+        process = await _start_browser(command(browser, folder, options(folder)), folder)
         try:
             await asyncio.wait_for(process.wait(), timeout_s)
         except TimeoutError:
@@ -83,12 +109,12 @@ async def print_html(page: str, configured: str = "", *, timeout_s: float = PRIN
             raise PrintFailed(message) from None
         finally:
             await _kill_group(process)
-        return await asyncio.to_thread(_read_pdf, folder, process.returncode)
+        return await asyncio.to_thread(read, folder, process.returncode)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Process:
+async def _start_browser(command_line: list[str], folder: Path) -> asyncio.subprocess.Process:
     """Starts the browser as leader of its own process group.
 
     On cancellation, it is killed once it has started. Raises PrintFailed.
@@ -98,7 +124,7 @@ async def _start_browser(browser: str, folder: Path) -> asyncio.subprocess.Proce
     start_task = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *_PRIVATE_UMASK_COMMAND,
-            *command(browser, folder),
+            *command_line,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -133,8 +159,11 @@ async def _kill_group(process: asyncio.subprocess.Process) -> None:
             await asyncio.sleep(0.01)
 
 
-def command(browser: str, folder: Path) -> list[str]:
-    """Returns the command line. Only root runs without the sandbox: Chromium does not support it for root."""
+def command(browser: str, folder: Path, options: list[str] | None = None) -> list[str]:
+    """Returns the command line; without `options`, that of printing.
+
+    Only root runs without the sandbox: Chromium does not support it for root.
+    """
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return [
         browser,
@@ -154,10 +183,13 @@ def command(browser: str, folder: Path) -> list[str]:
         f"--user-data-dir={folder / 'profile'}",
         f"--virtual-time-budget={VIRTUAL_TIME_BUDGET_MS}",
         "--run-all-compositor-stages-before-draw",
-        "--no-pdf-header-footer",
-        f"--print-to-pdf={folder / 'report.pdf'}",
+        *(_print_options(folder) if options is None else options),
         (folder / "report.html").as_uri(),
     ]
+
+
+def _print_options(folder: Path) -> list[str]:
+    return ["--no-pdf-header-footer", f"--print-to-pdf={folder / 'report.pdf'}"]
 
 
 def preferences(folder: Path) -> dict[str, Any]:
@@ -175,6 +207,15 @@ def _write_files(folder: Path, page: str) -> None:
     ):
         with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(text)
+
+
+def _read_png(folder: Path, exit_code: int | None) -> bytes:
+    """Returns the picture. Raises PrintFailed if none was written: Chromium exits with 0 even then."""
+    path = folder / "picture.png"
+    picture = path.read_bytes() if path.is_file() else b""
+    if not picture.startswith(b"\x89PNG"):
+        raise PrintFailed(_("Chromium exited without writing a picture (exit code {code}).", code=exit_code))
+    return picture
 
 
 def _read_pdf(folder: Path, exit_code: int | None) -> bytes:

@@ -35,6 +35,7 @@ def build_report(
             queries.breakdown(warehouse, dashboard.query, dimension, FIRST_ROWS, lookup_name)
         )
         for name, dimension in TABLES
+        if dashboard.query.data_access.allows(dimension)
     }
     return schemas.Report(
         **serializers.response_fields(dashboard.query, cost),

@@ -47,7 +47,7 @@ def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_stati
     colour = Look.PRINT.value.land
     figures = {
         "chart": _with_size(report.chart, CHART_HEIGHT, is_static),
-        "map": _with_size(report.map, MAP_HEIGHT, is_static),
+        "map": _with_size(report.map, MAP_HEIGHT, is_static) if report.map else None,
         "week": _with_size(report.week, WEEK_HEIGHT, is_static) if report.week else None,
         "land": {"colorscale": [[0, colour], [1, colour]], "marker": {"line": choropleth.border(Look.PRINT)}},
         "geojson": topology.features(),
@@ -60,7 +60,7 @@ def html(dashboard: Dashboard, options: ReportOptions, atlas: Atlas, *, is_stati
         nonce=secrets.token_urlsafe(16),
         paper=options.paper.value,
         page_name=Markup(css_string(f"{options.property_name} · {dashboard.query.period.dates}")),
-        fonts=_fonts(),
+        fonts=embedded_fonts(),
         logo=Markup((ASSETS / "img" / "logo.svg").read_text("utf-8")),
         flags={
             code: f"data:image/svg+xml;base64,{_read_base64(path)}" for code, path in flags.items() if path.is_file()
@@ -107,7 +107,7 @@ def _plotly_script() -> Markup:
 
 
 @cache
-def _fonts() -> list[dict[str, Any]]:
+def embedded_fonts() -> list[dict[str, Any]]:
     return [
         {
             "weight": weight,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,7 +98,7 @@ class ReportModel:
     chart: Figure
     chart_legend: str
     map_title: str
-    map: Figure
+    map: Figure | None  # None: places are not shared
     country: str | None  # whose regions the map shows; None: the world
     goals: tuple[GoalRow, ...]
     goal_titles: tuple[str, str]  # of the columns of conversions and their rate
@@ -156,11 +156,7 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
         map_title=(
             _("{country}: visitors by region", country=atlas.name(country)) if country else _("Visitors by country")
         ),
-        map=(
-            choropleth.regions(breakdowns[Dimension.REGION], country, Look.PRINT, atlas)
-            if country
-            else choropleth.world(breakdowns[Dimension.COUNTRY], Look.PRINT, atlas)
-        ),
+        map=_map(breakdowns, country, atlas),
         country=country,
         goals=tuple(_goals(dashboard)),
         goal_titles=(_(Metric.CONVERSIONS.spec.title), _(Metric.CONVERSION_RATE.spec.title)),
@@ -188,6 +184,14 @@ def build_report_model(dashboard: Dashboard, options: ReportOptions, atlas: Atla
             for metric in DEFINED_METRICS
         ),
     )
+
+
+def _map(breakdowns: Mapping[Dimension, Breakdown], country: str | None, atlas: Atlas) -> Figure | None:
+    if Dimension.COUNTRY not in breakdowns:
+        return None
+    if country:
+        return choropleth.regions(breakdowns[Dimension.REGION], country, Look.PRINT, atlas)
+    return choropleth.world(breakdowns[Dimension.COUNTRY], Look.PRINT, atlas)
 
 
 def _head(dashboard: Dashboard, atlas: Atlas) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,9 @@ HOURS_PER_WEEK = 168
 
 
 def report_dashboard(warehouse: Warehouse, query: Query) -> Dashboard:
-    """Reads the dashboard, with the breakdown by weekday and hour added."""
+    """Reads the dashboard, with the breakdown by weekday and hour added if the query's principal may see it."""
     result = dashboard(warehouse, query)
+    if not query.data_access.allows(Dimension.WEEKDAY_HOUR):
+        return result
     week = breakdown(warehouse, query, Dimension.WEEKDAY_HOUR, limit=HOURS_PER_WEEK)
     return replace(result, breakdowns={**result.breakdowns, Dimension.WEEKDAY_HOUR: week})

@@ -182,6 +182,7 @@ class Property(SQLModel, table=True):
     timezone: str = "UTC"
     hostnames: list[str] = Field(default_factory=list, sa_type=JSON)  # empty: all are allowed
     is_public: bool = False
+    is_indexed: bool = Field(default=False, sa_column_kwargs=_server_default("0"))  # search engines may list it
     is_protected: bool = False  # the property of Proprium's own pages: cannot be deleted
     is_cookieless: bool = False
     discards_bots: bool = False

@@ -19,12 +19,14 @@ from proprium.ui.http import (
     error_pages,
     factor_routes,
     first_paint,
+    light_page,
     openid_routes,
     page_access,
     password_routes,
     plain_routes,
     profile_routes,
     proxy_routes,
+    share_routes,
     socket_messages,
 )
 from proprium.ui.http.asset_urls import ASSETS, ASSETS_PATH, install_chart_bundle
@@ -59,6 +61,7 @@ from proprium.ui.pages import (
     settings_mail,
     settings_sign_in,
     setup,
+    share,
     sql,
     users,
 )
@@ -79,6 +82,7 @@ PAGES: tuple[ModuleType, ...] = (
     confirm_email,
     properties,
     dashboard,
+    share,
     install,
     rejected_events,
     settings,
@@ -110,6 +114,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     app.include_router(password_routes.router(services, address_of))
     app.include_router(plain_routes.router(services.settings))
     app.include_router(audit.router(services))
+    app.include_router(share_routes.router(services, address_of))
     for fastapi_app in (app, nicegui.app):
         error_pages.install(fastapi_app, lambda request: session.user_of(services, request) is not None)
     for page in PAGES:
@@ -117,6 +122,7 @@ def mount(app: FastAPI, services: Services, *, address_of: ClientAddressOf = pee
     install_chart_bundle()
     nicegui_patches.install()
     first_paint.install()
+    light_page.install()
     socket_messages.install()
     nicegui.app.on_startup(partial(page_access.watch, services))
     page_memory.install(services.render_queue)

@@ -27,6 +27,8 @@ from proprium.ui.http.page_access import PageAccess
 from proprium.ui.services import Services
 
 CONNECT_TIMEOUT_S = 60.0
+RESPONSE_TIMEOUT_S = 30.0
+"""Timeout for building a large page. NiceGUI's default of 3 s is too short when many pages are opened at once."""
 MENU_KEYS_SCRIPT = """<script>
 // Arrow keys, Home and End move in an open menu; arrow down opens the menu of a button.
 addEventListener('keydown', (event) => {
@@ -54,6 +56,7 @@ addEventListener('keydown', (event) => {
   items[Number.isFinite(step) ? (next + items.length) % items.length : step > 0 ? last : 0].focus();
 }, true);
 </script>"""
+NO_INDEX_HTML = '<meta name="robots" content="noindex">'
 DEFAULT_DESCRIPTION = N_("Website analytics that run on your own server, written entirely in Python.")
 
 
@@ -104,39 +107,47 @@ def layout(
     is_tracked: bool = True,
     width: str = "",
     has_navigation: bool = True,
+    image_url: str = "",
+    is_indexed: bool = True,
+    is_embedded: bool = False,
 ) -> Iterator[Layout]:
     """Builds the page around its main column, and enters that column. `width` is "", "narrow" or "slim".
 
     `title` and `description` are for browsers and search engines, in the reader's language. `access` states the rights
-    that the page requires: the page is ended when its reader loses them.
+    that the page requires: the page is ended when its reader loses them. `image_url` is the picture that other sites
+    show with a link to the page. `is_embedded` leaves out what belongs around a page: its top bar has no logo and no
+    menu, and it has no footer.
     """
     page_access.register(services, access)
     _replace_main_element()
-    _add_head_html(services, request, title, description or _(DEFAULT_DESCRIPTION), is_tracked=is_tracked)
-    ui.link(_("Skip to content"), "#main").classes("skip")
+    _add_head_html(services, request, title, description or _(DEFAULT_DESCRIPTION), image_url, is_tracked=is_tracked)
+    if not is_indexed:
+        ui.add_head_html(NO_INDEX_HTML)
+    if is_embedded:
+        ui.context.client.layout.classes("embedded")
+    else:
+        ui.link(_("Skip to content"), "#main").classes("skip")
     with ui.element("header").classes("top"), ui.element("div"):
-        with ui.element("a").classes("brand").props('href="/"') as brand:
-            brand.props["aria-label"] = _("Proprium, home")
-            ui.element("span").classes("logo")
-            ui.label("Proprium").classes(theme.HIDE_ON_PHONE)
+        if not is_embedded:
+            with ui.element("a").classes("brand").props('href="/"') as brand:
+                brand.props["aria-label"] = _("Proprium, home")
+                ui.element("span").classes("logo")
+                ui.label("Proprium").classes(theme.HIDE_ON_PHONE)
         toolbar = ui.element("div").classes("slot")
         actions = ui.element("div").classes("actions")
         with ui.element("div").classes("actions"):
             if has_navigation:
                 _build_navigation(request, user)
-            # The style sheet shows the icon of the current choice.
-            with button("", "auto", name=_("Theme: automatic, light or dark")).classes("theme-toggle") as toggle_button:
-                icon("sun")
-                icon("moon")
-                ui.tooltip(_("Theme: automatic, light, dark"))
-            toggle_button.on("click", js_handler="() => propriumTheme.next()")
+            if not is_embedded:
+                _build_theme_toggle()
             if user:
                 _keep_theme(services, user)
     main = ui.element("main").classes(f"wrap {width}").props('id="main"')
     with ui.element("footer").classes("foot") as footer:
         ui.label("Proprium")
-        ui.link(_("Documentation"), "/documentation")
-        ui.link(_("Changelog"), "/changelog")
+        if not is_embedded:
+            ui.link(_("Documentation"), "/documentation")
+            ui.link(_("Changelog"), "/changelog")
     with main:
         yield Layout(toolbar=toolbar, actions=actions, main=main, footer=footer)
 
@@ -153,6 +164,15 @@ def _keep_theme(services: Services, user: User) -> None:
     ui.on("theme-choice", save)
 
 
+def _build_theme_toggle() -> None:
+    # The style sheet shows the icon of the current choice.
+    with button("", "auto", name=_("Theme: automatic, light or dark")).classes("theme-toggle") as toggle_button:
+        icon("sun")
+        icon("moon")
+        ui.tooltip(_("Theme: automatic, light, dark"))
+    toggle_button.on("click", js_handler="() => propriumTheme.next()")
+
+
 def _replace_main_element() -> None:
     """Makes NiceGUI's page element a <div>: it is a <main> around header and footer, and a page has one <main>."""
     page_slot = ui.context.client.content.parent_slot
@@ -160,10 +180,12 @@ def _replace_main_element() -> None:
     page_slot.parent.tag = "div"
 
 
-def _add_head_html(services: Services, request: Request, title: str, description: str, *, is_tracked: bool) -> None:
+def _add_head_html(
+    services: Services, request: Request, title: str, description: str, image_url: str, *, is_tracked: bool
+) -> None:
     ui.page_title(f"{title} · Proprium")
     page_url = escape(services.settings.public_url + request.url.path, quote=True)
-    image_url = escape(services.settings.public_url + "/favicon.ico", quote=True)
+    image_url = escape(services.settings.public_url + (image_url or "/favicon.ico"), quote=True)
     ui.add_head_html(
         f"{head_html(has_icons=False)}"
         f'<meta name="description" content="{escape(description, quote=True)}">'

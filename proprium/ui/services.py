@@ -15,6 +15,7 @@ from proprium.accounts.passwords import PasswordHashingPool
 from proprium.accounts.signed_states import SignedStates
 from proprium.clock import Clock, utc_now
 from proprium.config import Settings
+from proprium.live.recent_results import RecentResults
 from proprium.mail.mailer import Mailer
 from proprium.reports.report_queue import ReportQueue
 from proprium.ui.client_address import AddressChoiceOf, ClientAddressOf, peer_address, peer_choice
@@ -58,6 +59,7 @@ class Services:
     factor_attempts: FactorThrottle = field(default_factory=FactorThrottle)
     mail_throttle: MailThrottle = field(default_factory=MailThrottle)
     hashing: PasswordHashingPool = field(default_factory=PasswordHashingPool)
+    recent_results: RecentResults = field(default_factory=RecentResults)  # of pages for readers without an account
     report_queue: ReportQueue = field(default_factory=ReportQueue)  # shared with the report downloads
     address_of: ClientAddressOf = peer_address
     address_choice_of: AddressChoiceOf = peer_choice  # how the client's address of a connection was chosen

@@ -46,7 +46,7 @@ SCROLL_X = "scroll-x"
 THEME_SCRIPT = """
 (() => {
   const root = document.documentElement, system = matchMedia('(prefers-color-scheme: dark)');
-  let choice = 'auto';
+  let choice = 'auto', isFixed = false;
   try { choice = localStorage.getItem('theme') || 'auto'; } catch {}
   const isDark = () => choice === 'dark' || (choice === 'auto' && system.matches);
   const apply = () => {
@@ -56,6 +56,8 @@ THEME_SCRIPT = """
     window.setDark?.(isDark());
     if (was && was !== now) window.emitEvent?.('theme', {dark: isDark()});
   };
+  // An embedded dashboard has the theme of its address, whatever was chosen in this browser.
+  const fix = (fixed) => { choice = fixed; isFixed = true; apply(); };
   const choose = (next) => {
     choice = next;
     try { next === 'auto' ? localStorage.removeItem('theme') : localStorage.setItem('theme', next); } catch {}
@@ -68,8 +70,10 @@ THEME_SCRIPT = """
     window.emitEvent?.('theme-choice', {choice});
   };
   system.addEventListener('change', apply);
-  addEventListener('storage', (e) => { if (e.key === 'theme') { choice = e.newValue || 'auto'; apply(); } });
-  window.propriumTheme = {isDark, choose, next, apply};
+  addEventListener('storage', (e) => {
+    if (e.key === 'theme' && !isFixed) { choice = e.newValue || 'auto'; apply(); }
+  });
+  window.propriumTheme = {isDark, choose, next, apply, fix};
   apply();
 })();
 """

@@ -18,6 +18,7 @@ BENCHMARKS = (
     "bench_batch",
     "bench_crowd",
     "bench_memory",
+    "bench_share",
 )
 
 

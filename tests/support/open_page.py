@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 import socketio
 
+from proprium.ui.http.light_page import LIVE_HEADER
 from tests.support.servers import CHROME
 
 SOCKET_PATH = "/_nicegui_ws/socket.io"
@@ -27,7 +28,11 @@ class OpenPage:
 
     def __init__(self, root: str, path: str, token: str = "") -> None:
         self.root, self.path = root, path
-        self.headers = {"User-Agent": CHROME, **({"Cookie": f"proprium_session={token}"} if token else {})}
+        self.headers = {
+            "User-Agent": CHROME,
+            LIVE_HEADER: "1",
+            **({"Cookie": f"proprium_session={token}"} if token else {}),
+        }
         self.received: list[tuple[str, Any]] = []
         self.elements: dict[str, Element] = {}
         self.query: dict[str, Any] = {}

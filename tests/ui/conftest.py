@@ -41,6 +41,7 @@ from proprium.storage.database import Database
 from proprium.storage.tables import AuditEntry, OutgoingMail, Role, User
 from proprium.ui import session
 from proprium.ui.app import mount, with_page_middleware
+from proprium.ui.http import light_page
 from proprium.ui.services import Services
 from tests.support.warehouse_fixture import FilledWarehouse
 
@@ -69,7 +70,9 @@ class Site:
 
     def browser(self, user: User | None = None) -> Browser:
         """One that opens pages, reads them and presses things."""
-        return Browser(self.client(user))
+        client = self.client(user)
+        client.headers[light_page.LIVE_HEADER] = "1"  # as one that has stayed for three seconds
+        return Browser(client)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

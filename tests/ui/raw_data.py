@@ -85,6 +85,12 @@ OTHERS_OF_A_PROPERTY = {
     *(API, f"{API}/live", f"{API}/events.csv", f"{API}/events.jsonl", f"{API}/events.parquet"),
 }
 """Routes without filters, or closed to readers; they are asked with filters all the same."""
+SHARED = {
+    *("/share/{token}", "/embed/{token}", "/share/{token}/password", "/share/{token}/report.{kind}"),
+    *("/share/{token}/badge.svg", "/share/{token}/counter.json", "/share/{token}/card.png"),
+    f"{PAGE}/card.png",
+}
+"""Routes of share links and pictures: tests/ui/test_share_pages.py asks them."""
 OF_NO_PROPERTY = {
     *("/", "/account", "/changelog", "/documentation", "/login", "/properties", "/setup", "/sql"),
     *("/invitation", "/settings", "/settings/users", "/settings/audit", "/settings/audit.csv"),

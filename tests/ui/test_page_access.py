@@ -17,7 +17,8 @@ from nicegui import nicegui as framework
 from nicegui.outbox import Outbox
 from starlette.types import Message, Receive, Scope, Send
 
-from proprium.accounts import login_sessions
+from proprium.accounts import login_sessions, share_links
+from proprium.accounts.audit import COMMAND_LINE
 from proprium.accounts.login_sessions import SignedInUser
 from proprium.properties.permissions import Level
 from proprium.properties.service import PropertySharing, set_public
@@ -54,11 +55,13 @@ PATHS = {
     "/settings/mail": "/settings/mail",
     "/settings/sign-in": "/settings/sign-in",
     "/sql": "/sql",
+    "/share/{token}": "/share/{token}",
+    "/embed/{token}": "/embed/{token}",
     "/privacy/{property_id}": "/privacy/{id}",
     "/documentation": "/documentation",
     "/changelog": "/changelog",
 }
-PUBLIC = {"/", "/login", "/password-reset", "/privacy/{property_id}"}
+PUBLIC = {"/", "/login", "/password-reset", "/privacy/{property_id}", "/share/{token}", "/embed/{token}"}
 OWNERS = {"/settings", "/settings/users", "/settings/audit", "/settings/mail", "/settings/sign-in"}
 
 
@@ -74,8 +77,13 @@ async def test_every_page_says_what_its_reader_needs(site: Site, pattern: str) -
     mine = a_property(site.services.database, "Mine", ada)
     set_public(site.services.database, mine.id, True)
     reader = None if pattern in PUBLIC else ada
-    page = await site.browser(reader).open(PATHS[pattern].format(id=mine.id))
+    link = share_links.create(site.services.database, mine.id, COMMAND_LINE)
+    page = await site.browser(reader).open(PATHS[pattern].format(id=mine.id, token=link.token))
     assert page_access.is_allowed(page)
+    if "{token}" in pattern:
+        share_links.revoke(site.services.database, mine.id, link.id, COMMAND_LINE)
+        assert not page_access.is_allowed(page)
+        assert page.is_deleted
     if reader is not None:
         login_sessions.revoke_all(site.services.database, ada.id)
         assert not page_access.is_allowed(page)

@@ -15,6 +15,7 @@ from proprium.config import Settings
 from proprium.properties.service import set_public
 from proprium.ui import layout
 from proprium.ui.components.snippets import YOUR_ID, Snippets
+from proprium.ui.http.light_page import LIVE_HEADER
 from proprium.ui.layout import route_pattern
 from tests.support.builders import a_property, a_user
 from tests.ui.conftest import HOME, Site
@@ -121,7 +122,8 @@ async def test_a_page_without_a_socket_logs_no_error(site: Site, monkeypatch: py
     errors: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, error: errors.append(error))
-    assert (await site.client().get(f"/properties/{property_.id}")).status_code == 200
+    answer = await site.client().get(f"/properties/{property_.id}", headers={LIVE_HEADER: "1"})
+    assert answer.status_code == 200
     (page,) = Client.instances.values()
     page.delete()
     await asyncio.sleep(0.5)

@@ -65,7 +65,7 @@ class Query:
     with_exits: bool = True  # False: leaves out the exit rate, which is expensive
     goal: str = ""  # name of the goal that conversions count; "": any goal
     has_chosen_timezone: bool = False  # True: the request sets another zone than the property's
-    data_access: DataAccess = NO_KEY  # keys of `data` that the principal may query
+    data_access: DataAccess = NO_KEY  # what the principal may query, and of which visits
     is_cookieless: bool = False  # the property knows its visitors for one day only
 
     def __post_init__(self) -> None:
@@ -80,6 +80,11 @@ class Query:
 
     def with_filters(self, *filters: Filter) -> Query:
         return replace(self, filters=filters)
+
+    @property
+    def conditions(self) -> tuple[Filter, ...]:
+        """The filters, and those that always apply for the query's principal."""
+        return (*self.filters, *self.data_access.restriction)
 
     @property
     def filters_not_for_bots(self) -> tuple[Filter, ...]:
@@ -107,10 +112,11 @@ class Query:
     def normalised(self) -> Query:
         """The query without the fields that results do not depend on once period and buckets are known, for cache keys.
 
-        Editors and readers share cached results that depend on no data key.
+        Editors and readers share cached results that depend on no data key; readers of a share link with a segment
+        share theirs with each other.
         """
         has_data = any(filter_.data_key is not None for filter_ in self.filters)
-        data_access = self.data_access if has_data else NO_KEY
+        data_access = self.data_access if has_data else self.data_access.shared_part
         return replace(self, now=_FIXED_NOW, compare=Compare.NONE, has_chosen_timezone=False, data_access=data_access)
 
 

@@ -32,7 +32,8 @@ from proprium.ui.services import Services
 
 PUBLIC_TEXT = N_(
     "Anyone who has the link will see the dashboard without an account: all its numbers, pages, sources, locations,"
-    " devices and events. Search engines can find it. Readers can download it as a report."
+    " devices and events. Search engines list it only if you allow that in its settings. Readers can download it as a"
+    " report."
 )
 NOT_PUBLIC_TEXT = N_(
     "Settings, raw events, SQL and the data of events stay private, except data keys that you publish."

@@ -18,6 +18,7 @@ from proprium.figures.template import Look
 from proprium.live.subscriptions import Subscription
 from proprium.metrics.query.filters import Filter
 from proprium.metrics.query.goals import Segment
+from proprium.metrics.query.parts import ALL_PARTS, Part
 from proprium.metrics.query.period import Compare
 from proprium.metrics.results import Dashboard, Metric
 from proprium.ui.dashboard import keyboard, live_data
@@ -57,6 +58,7 @@ class DashboardController:
         can_edit: bool,
         segments: tuple[Segment, ...] = (),
         site_host: str = "",
+        parts: frozenset[Part] = ALL_PARTS,
     ) -> None:
         """`site_host`: the host of the property's site, for links to its pages; "" if unknown."""
         self._services = services
@@ -70,9 +72,10 @@ class DashboardController:
         self._client: Client = ui.context.client
         self.look, self._can_zoom, self._is_visible, self._is_narrow = Look.LIGHT, False, True, False
         self._subscriptions: list[Subscription[Any]] = []
-        self._can_edit = can_edit
+        self._can_edit, self._parts = can_edit, parts
         self._explain_panel = ExplainPanel(services, state.facts.number, self.name_of, can_edit=can_edit)
         self._property_urls: list[str] = []
+        self._live_dot: LiveDot | None = None
 
     # ---- static layout ----------------------------------------------------------------------------------------
 
@@ -95,10 +98,25 @@ class DashboardController:
         with self._filter_chips.tools:
             self.segments.build_save_button()
         self._empty_notice = EmptyNotice(self._services, self._weak_self, can_edit=self._can_edit)
-        self._grid = Grid(self._services, self._weak_self)
+        self._grid = Grid(self._services, self._weak_self, self._parts)
         await self._grid.build(can_edit=self._can_edit)
         self._draw_controls()
         keyboard.listen(self.on_key, self.on_url_change, self._set_visible, self._set_narrow)
+
+    async def show_first(self) -> None:
+        """Draws the current numbers before the page is sent, from a result that pages opened meanwhile share.
+
+        Without one, such as after a timeout, the page is sent without numbers.
+        """
+        state, services = self.state, self._services
+        compute = live_data.dashboard_computation(services.warehouse, state, services.clock)
+        try:
+            self.dashboard = await services.recent_results.get((state.facts.number, *state.cache_key), compute)
+        except UserFacingError:
+            return
+        if self._live_dot:
+            self._live_dot.show(self.dashboard.live)
+        await self._grid.show_first(self.dashboard)
 
     def build_footer(self, layout: Layout) -> None:
         with layout.footer:
@@ -122,15 +140,15 @@ class DashboardController:
         is_dark, self._can_zoom, self._is_visible, self._is_narrow = browser_state
         self.look = Look.DARK if is_dark else Look.LIGHT
         self._subscribe()
-        property_number = self.state.facts.number
-        live_subscription = self._services.live_queries.subscribe(
-            property_number,
-            ("live", self.state.facts.limits.live_window_min),
-            live_data.live_visitors_computation(self._services.warehouse, self.state.facts, self._services.clock),
-            self._live_dot.show,
-            refresh_interval_s=live_data.LIVE_REFRESH_INTERVAL_S,
-        )
-        self._subscriptions.append(live_subscription)
+        if self._live_dot:
+            live_subscription = self._services.live_queries.subscribe(
+                self.state.facts.number,
+                ("live", self.state.facts.limits.live_window_min, self.state.facts.data_access.restriction),
+                live_data.live_visitors_computation(self._services.warehouse, self.state.facts, self._services.clock),
+                self._live_dot.show,
+                refresh_interval_s=live_data.LIVE_REFRESH_INTERVAL_S,
+            )
+            self._subscriptions.append(live_subscription)
         self._grid.update_side_queries(self.state)
         self._set_visible(self._is_visible)
 
@@ -173,7 +191,8 @@ class DashboardController:
         if self.dashboard is None:
             return
         self._grid.show(self.dashboard, self.look, can_zoom=self._can_zoom, is_narrow=self._is_narrow)
-        self._footer.show(self.dashboard)
+        if Part.CARDS in self._parts:  # else the number of events was not shared
+            self._footer.show(self.dashboard)
         with self._client:
             self._empty_notice.show(self.dashboard)
 
@@ -219,7 +238,9 @@ class DashboardController:
     def on_url_change(self, query_string: str) -> None:
         """Applies the URL after the browser's back or forward."""
         try:
-            state = state_from(QueryParams(query_string.removeprefix("?")), self.state.facts, self._services.clock())
+            params, now = QueryParams(query_string.removeprefix("?")), self._services.clock()
+            path, page_params = self.state.path, self.state.page_params
+            state = state_from(params, self.state.facts, now, path=path, page_params=page_params)
         except (BadQuery, Forbidden):
             self._client.run_javascript("location.reload()")  # the reloaded page shows the error
             return

@@ -59,7 +59,8 @@ class ExportMenu:
             self._notify(str(problem))
             return
         state = self._controller.state
-        ui.download.from_url(state.url().replace(str(state.facts.id), f"{state.facts.id}/report.{extension}", 1))
+        path, _separator, query_string = state.url().partition("?")
+        ui.download.from_url(f"{path}/report.{extension}?{query_string}".removesuffix("?"))
 
     async def _export(
         self, render: Callable[[Dashboard, ReportOptions], Awaitable[bytes]], extension: str, media_type: str

@@ -112,7 +112,11 @@ class FilterDialog:
         dimension_labels |= {name.value: dimension_title(name) for name in CLEARER_TITLES}
         if filter_ and filter_.data_key:
             dimension_labels[filter_.dimension] = dimension_title(filter_.dimension)
-        dimension = filter_.dimension if filter_ else Dimension.PAGE.value
+        allows = self._query.data_access.allows
+        dimension_labels = {name: label for name, label in dimension_labels.items() if allows(name)}
+        if not dimension_labels:  # a share link without lists
+            return
+        dimension = filter_.dimension if filter_ else next(iter(dimension_labels))
         condition = condition_of(filter_) if filter_ else Operator.IS.value
         with dialog(_("Add filter") if filter_ is None else _("Edit filter")) as self._dialog:
             if self._segments and filter_ is None:

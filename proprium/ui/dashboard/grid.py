@@ -18,6 +18,7 @@ from proprium.i18n import N_
 from proprium.i18n import gettext as _
 from proprium.metrics.catalog.dimension_spec import Scope
 from proprium.metrics.query.filters import Filter, Operator
+from proprium.metrics.query.parts import ALL_PARTS, Part
 from proprium.metrics.results import Breakdown, Dashboard, Dimension
 from proprium.ui import theme
 from proprium.ui.dashboard import live_data, tiles
@@ -48,98 +49,121 @@ DRAW_ERROR_TEXT = N_("This card could not be drawn. See the server log for detai
 class Grid:
     """Builds and updates the cards. User input goes to the controller, which returns a new state and its result."""
 
-    def __init__(self, services: Services, controller: DashboardNavigation) -> None:
-        """`controller` is a weak proxy, since the controller holds the grid."""
-        self._services, self._controller = services, controller
+    def __init__(self, services: Services, controller: DashboardNavigation, parts: frozenset[Part] = ALL_PARTS) -> None:
+        """`controller` is a weak proxy, since the controller holds the grid. Other parts than `parts` are not built."""
+        self._services, self._controller, self._parts = services, controller, parts
         self._state = controller.state
         self._draw_task: asyncio.Task[None] | None = None
         self._week_hint = ""
+        self._metric_cards: MetricCards | None = None
+        self._chart: Chart | None = None
+        self._custom_cards_menu: CustomCardsMenu | None = None
+        self._places_tile: PlacesTile | None = None
+        self._week_heatmap: WeekHeatmap | None = None
+        self._goals_tile: GoalsTile | None = None
+        self._events_tile: EventsTile | None = None
+        self._ranked_tiles: list[RankedTile] = []
+        self._side_queries: list[SideQuery[Any]] = []
 
     async def build(self, *, can_edit: bool) -> None:
         """Builds all cards; yields to the event loop every few milliseconds."""
-        controller, services = self._controller, self._services
         with ui.element("div").classes("dashboard") as self._body:
-            await self._build_head(can_edit)
-            with ui.element("div").classes(theme.GRID2):
-                pages = self._build_tile(tiles.PAGES)
+            if self._parts & {Part.CARDS, Part.CHART}:
+                await self._build_head(can_edit)
+            if self._parts & {Part.PAGES, Part.SOURCES}:
+                with ui.element("div").classes(theme.GRID2):
+                    await self._build_tile(tiles.PAGES)
+                    await self._build_tile(tiles.SOURCES)
+            if Part.PLACES in self._parts:
+                await self._build_places()
+            if self._parts & {Part.WEEK, Part.GOALS}:
+                with ui.element("div").classes(theme.GRID_MAP):
+                    self._build_week_and_goals(can_edit)
                 await yield_to_loop()
-                sources = self._build_tile(tiles.SOURCES)
-            await yield_to_loop()
-            self._places_tile = PlacesTile(
-                services.atlas,
-                on_country=lambda country: controller.navigate(lambda state: state.with_country(country)),
-                on_tab=weak_method(controller.choose_tab),
-                on_filter=weak_method(controller.add_filters),
-                on_region=lambda region: controller.add_filters(Filter("region", Operator.IS, (region,))),
-                on_expand=weak_method(controller.open_breakdown),
-                links=controller.links,
+            if self._parts & {Part.DEVICES, Part.EVENTS, Part.BOTS}:
+                with ui.element("div").classes(f"{theme.GRID3} bottom"):
+                    await self._build_tile(tiles.DEVICES)
+                    if Part.EVENTS in self._parts:
+                        self._build_events_tile()
+                    await self._build_tile(tiles.BOTS)
+        self._week_query = self._side_query(weak_method(self._show_week), self._week_heatmap)
+        self._event_query = self._side_query(weak_method(self._show_event), self._events_tile)
+        self._side_queries = [self._week_query, self._event_query]
+
+    async def _build_places(self) -> None:
+        controller = self._controller
+        self._places_tile = PlacesTile(
+            self._services.atlas,
+            on_country=lambda country: controller.navigate(lambda state: state.with_country(country)),
+            on_tab=weak_method(controller.choose_tab),
+            on_filter=weak_method(controller.add_filters),
+            on_region=lambda region: controller.add_filters(Filter("region", Operator.IS, (region,))),
+            on_expand=weak_method(controller.open_breakdown),
+            links=controller.links,
+        )
+        self._ranked_tiles.append(self._places_tile.tile)
+        await yield_to_loop()
+
+    def _build_week_and_goals(self, can_edit: bool) -> None:
+        controller = self._controller
+        if Part.WEEK in self._parts:
+            self._week_heatmap = WeekHeatmap(
+                weak_method(controller.add_filters), weak_method(controller.open_breakdown)
             )
-            await yield_to_loop()
-            with ui.element("div").classes(theme.GRID_MAP):
-                self._week_heatmap = WeekHeatmap(
-                    weak_method(controller.add_filters), weak_method(controller.open_breakdown)
-                )
-                settings_url = f"/properties/{controller.state.facts.id}/settings#goals" if can_edit else ""
-                self._goals_tile = GoalsTile(
-                    controller.state.facts.goals,
-                    on_goal=lambda goal: controller.add_filters(*goal.filters),
-                    on_focus=lambda name: controller.navigate(lambda state: state.with_goal(name)),
-                    links=controller.links,
-                    data_access=controller.state.facts.data_access,
-                    settings_url=settings_url,
-                )
-            await yield_to_loop()
-            with ui.element("div").classes(f"{theme.GRID3} bottom"):
-                devices = self._build_tile(tiles.DEVICES)
-                await yield_to_loop()
-                self._events_tile = EventsTile(
-                    lambda name, key: controller.navigate(lambda state: state.with_event(name, key)),
-                    weak_method(controller.add_filters),
-                    weak_method(controller.open_breakdown),
-                    controller.links,
-                )
-                bots = self._build_tile(tiles.BOTS)
-        self._ranked_tiles = [pages, sources, self._places_tile.tile, devices, self._events_tile, bots]
-        property_number = controller.state.facts.number
-        self._side_queries: list[SideQuery[Any]] = [
-            SideQuery(
-                services.live_queries,
-                property_number,
-                weak_method(self._show_week),
-                self._error_handler(self._week_heatmap),
-                live_data.REFRESH_INTERVAL_S,
-            ),
-            SideQuery(
-                services.live_queries,
-                property_number,
-                weak_method(self._show_event),
-                self._error_handler(self._events_tile),
-                live_data.REFRESH_INTERVAL_S,
-            ),
-        ]
+        if Part.GOALS in self._parts:
+            self._goals_tile = GoalsTile(
+                controller.state.facts.goals,
+                on_goal=lambda goal: controller.add_filters(*goal.filters),
+                on_focus=lambda name: controller.navigate(lambda state: state.with_goal(name)),
+                links=controller.links,
+                data_access=controller.state.facts.data_access,
+                settings_url=f"/properties/{controller.state.facts.id}/settings#goals" if can_edit else "",
+            )
+
+    def _build_events_tile(self) -> None:
+        controller = self._controller
+        self._events_tile = EventsTile(
+            lambda name, key: controller.navigate(lambda state: state.with_event(name, key)),
+            weak_method(controller.add_filters),
+            weak_method(controller.open_breakdown),
+            controller.links,
+        )
+        self._ranked_tiles.append(self._events_tile)
+
+    def _side_query(self, on_result: Callable[[Any], None], card: Any) -> SideQuery[Any]:
+        return SideQuery(
+            self._services.live_queries,
+            self._controller.state.facts.number,
+            on_result,
+            self._error_handler(card),
+            live_data.REFRESH_INTERVAL_S,
+        )
 
     def apply_state(self, state: DashboardState) -> None:
         """Updates active tabs, titles and options of all cards; results follow with `show`."""
         self._state = state
-        self._metric_cards.set_custom_cards(state.facts.custom_cards, has_goals=bool(state.facts.goals))
-        self._metric_cards.set_active_metric(state.metric)
-        self._chart.apply_state(state)
-        self._places_tile.apply_state(state)
-        self._goals_tile.set_active_goal(state.query.goal)
-        self._events_tile.apply_state(state)
+        if self._metric_cards:
+            self._metric_cards.set_custom_cards(state.facts.custom_cards, has_goals=bool(state.facts.goals))
+            self._metric_cards.set_active_metric(state.metric)
+        for card in (self._chart, self._places_tile, self._events_tile):
+            if card:
+                card.apply_state(state)
+        if self._goals_tile:
+            self._goals_tile.set_active_goal(state.query.goal)
         for tile in self._ranked_tiles:
             tile.set_active_tab(state.tab(tile.tile))
 
     def update_side_queries(self, state: DashboardState) -> None:
         """Subscribes to the side queries: heat map, and the opened event if any."""
         warehouse, clock = self._services.warehouse, self._services.clock
-        week_query, event_query = self._side_queries
-        week_query.set_query(("week", state.query_key), lambda: week_breakdown(warehouse, state.query_at(clock())))
-        if not state.event:
-            event_query.close()
+        if self._week_heatmap:
+            week_key = ("week", state.query_key)
+            self._week_query.set_query(week_key, lambda: week_breakdown(warehouse, state.query_at(clock())))
+        if not (state.event and self._events_tile):
+            self._event_query.close()
             return
         key: Hashable = ("event", state.query_key, state.event, state.event_key, state.query.data_access)
-        event_query.set_query(
+        self._event_query.set_query(
             key, lambda: event_breakdown(warehouse, state.query_at(clock()), state.event, state.event_key)
         )
 
@@ -148,31 +172,51 @@ class Grid:
         breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
         self.set_stale(False)
         reasons, timezone = self._controller.empty_reasons(), self._state.query.timezone.key
-        self._metric_cards.show(dashboard)
+        if self._metric_cards:
+            self._metric_cards.show(dashboard)
         if self._custom_cards_menu:
             self._custom_cards_menu.set_events(dashboard.custom_events, self._state.facts.custom_cards)
         chart_data = live_data.chart_data_from(dashboard, self._state)
-        _draw_safely(
-            self._chart,
-            lambda: self._chart.show(chart_data, dashboard.query, look, can_zoom=can_zoom, is_narrow=is_narrow),
-        )
-        _draw_safely(self._places_tile, lambda: self._places_tile.show(breakdowns, self._state, look))
-        _draw_safely(self._goals_tile, lambda: self._goals_tile.show(dashboard))
-        self._week_hint = "" if can_zoom else _("Tap again to filter")
-        _draw_safely(self._week_heatmap, lambda: self._week_heatmap.recolour(look, timezone, reasons, self._week_hint))
+        if chart := self._chart:
+            _draw_safely(
+                chart, lambda: chart.show(chart_data, dashboard.query, look, can_zoom=can_zoom, is_narrow=is_narrow)
+            )
+        if places_tile := self._places_tile:
+            _draw_safely(places_tile, lambda: places_tile.show(breakdowns, self._state, look))
+        if goals_tile := self._goals_tile:
+            _draw_safely(goals_tile, lambda: goals_tile.show(dashboard))
+        self._week_hint = hint = "" if can_zoom else _("Tap again to filter")
+        if week_heatmap := self._week_heatmap:
+            _draw_safely(week_heatmap, lambda: week_heatmap.recolour(look, timezone, reasons, hint))
         self._cancel_drawing()
         self._draw_task = asyncio.create_task(
             self._draw_lists(breakdowns, reasons, unfiltered_bots_text(dashboard.query))
         )
 
+    async def show_first(self, dashboard: Dashboard) -> None:
+        """Draws the numbers of a page that has no browser yet, for its first HTML: cards, goals and lists."""
+        breakdowns = with_labels(dashboard.breakdowns, self._controller.name_of)
+        reasons, bots_note = self._controller.empty_reasons(), unfiltered_bots_text(dashboard.query)
+        for card in (self._metric_cards, self._goals_tile):
+            if card:
+                card.show(dashboard)
+        for tile in self._ranked_tiles:
+            self._draw_list(tile, breakdowns, reasons, bots_note)
+            await yield_to_loop()
+
     async def _draw_lists(self, breakdowns: dict[Dimension, Breakdown], reasons: EmptyReasons, bots_note: str) -> None:
         """Draws the ranked lists in separate patches: their rows are most of the work."""
         for tile in self._ranked_tiles:
             async with self._services.render_queue.patch():
-                tab = self._state.tab(tile.tile)
-                note = bots_note if tab.dimension.spec.scope is Scope.BOT else ""
-                if tab.dimension in breakdowns:  # else still being computed
-                    _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension], reasons, note))
+                self._draw_list(tile, breakdowns, reasons, bots_note)
+
+    def _draw_list(
+        self, tile: RankedTile, breakdowns: dict[Dimension, Breakdown], reasons: EmptyReasons, bots_note: str
+    ) -> None:
+        tab = self._state.tab(tile.tile)
+        note = bots_note if tab.dimension.spec.scope is Scope.BOT else ""
+        if tab.dimension in breakdowns:  # else still being computed
+            _draw_safely(tile, partial(tile.show, tab, breakdowns[tab.dimension], reasons, note))
 
     def _cancel_drawing(self) -> None:
         if self._draw_task is not None:
@@ -182,7 +226,8 @@ class Grid:
         """Shows an error in all cards of the main query."""
         self._cancel_drawing()
         for card in (*self._ranked_tiles, self._places_tile, self._chart, self._goals_tile):
-            card.fail(message)  # type: ignore[attr-defined]
+            if card:
+                card.fail(message)
 
     def set_stale(self, is_stale: bool) -> None:
         """Dims the cards while a new result is being computed."""
@@ -205,40 +250,47 @@ class Grid:
         controller = self._controller
         with ui.element("section").classes(theme.CARD) as section:
             section.props["aria-label"] = _("Metrics and chart")
-            self._metric_cards = MetricCards(weak_method(controller.choose_metric), weak_method(controller.explain))
-            self._metric_cards.set_custom_cards(
-                controller.state.facts.custom_cards, has_goals=bool(controller.state.facts.goals)
-            )
-            await yield_to_loop()
+            if Part.CARDS in self._parts:
+                self._metric_cards = MetricCards(weak_method(controller.choose_metric), weak_method(controller.explain))
+                self._metric_cards.set_custom_cards(
+                    controller.state.facts.custom_cards, has_goals=bool(controller.state.facts.goals)
+                )
+                await yield_to_loop()
+            if Part.CHART not in self._parts:
+                return
             self._chart = Chart(
                 on_interval=lambda interval: controller.navigate(lambda state: state.with_interval(interval)),
                 on_dates=weak_method(controller.show_dates),
                 on_hours=weak_method(controller.show_hours),
             )
-            self._custom_cards_menu: CustomCardsMenu | None = None
             if can_edit:
                 with self._chart.tools:
                     self._custom_cards_menu = CustomCardsMenu(self._services, controller)
 
-    def _build_tile(self, tile: Tile) -> RankedTile:
-        return RankedTile(
+    async def _build_tile(self, tile: Tile) -> None:
+        """Builds a ranked tile, if it is one of the parts; a tile and its part have the same name."""
+        if Part(tile.key) not in self._parts:
+            return
+        ranked_tile = RankedTile(
             tile,
             weak_method(self._controller.choose_tab),
             weak_method(self._controller.add_filters),
             weak_method(self._controller.open_breakdown),
             self._controller.links,
         )
+        self._ranked_tiles.append(ranked_tile)
+        await yield_to_loop()
 
     def _show_week(self, cells: Breakdown) -> None:
         look, timezone = self._controller.look, self._state.query.timezone.key
         reasons = self._controller.empty_reasons()
-        _draw_safely(
-            self._week_heatmap, lambda: self._week_heatmap.show(cells, look, timezone, reasons, self._week_hint)
-        )
+        if week_heatmap := self._week_heatmap:
+            _draw_safely(week_heatmap, lambda: week_heatmap.show(cells, look, timezone, reasons, self._week_hint))
 
     def _show_event(self, breakdown: Breakdown) -> None:
         reasons = self._controller.empty_reasons()
-        _draw_safely(self._events_tile, lambda: self._events_tile.show_event(breakdown, reasons))
+        if events_tile := self._events_tile:
+            _draw_safely(events_tile, lambda: events_tile.show_event(breakdown, reasons))
 
     def _error_handler(self, card: Any) -> Callable[[Exception], None]:
         return lambda error: card.fail(error_text(error))

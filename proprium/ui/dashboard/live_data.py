@@ -9,7 +9,7 @@ from proprium.clock import Clock
 from proprium.metrics.dashboard import dashboard
 from proprium.metrics.definitions import title
 from proprium.metrics.live import live_visitors
-from proprium.metrics.query.url import PropertyFacts
+from proprium.metrics.query.url import PropertyFacts, query_from
 from proprium.metrics.results import Dashboard, LiveVisitors, Metric
 from proprium.ui.dashboard.chart import ChartData
 from proprium.ui.dashboard.state import DashboardState
@@ -32,8 +32,13 @@ def dashboard_computation(warehouse: Warehouse, state: DashboardState, clock: Cl
 
 
 def live_visitors_computation(warehouse: Warehouse, facts: PropertyFacts, clock: Clock) -> Callable[[], LiveVisitors]:
-    """Returns the computation of the live visitor count, unfiltered."""
-    return lambda: live_visitors(warehouse, facts.number, clock(), facts.limits.live_window_min)
+    """Returns the computation of the live visitor count, unfiltered, of the visits that the reader may see."""
+
+    def compute() -> LiveVisitors:
+        now = clock()
+        return live_visitors(warehouse, facts.number, now, facts.limits.live_window_min, query_from([], facts, now))
+
+    return compute
 
 
 def is_same_dashboard(previous: Dashboard, current: Dashboard) -> bool:

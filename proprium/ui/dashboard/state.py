@@ -40,6 +40,8 @@ class DashboardState:
     tabs: Mapping[str, str] = field(default_factory=dict)  # tile key → tab key, unless it is the tile's first tab
     event: str = ""  # event opened in the events tile, which lists its data keys
     event_key: str = ""  # data key opened in the events tile, which lists its values
+    path: str = ""  # of the page; "": that of the property's dashboard
+    page_params: tuple[tuple[str, str], ...] = ()  # further URL parameters of the page, such as an embed's theme
 
     def __post_init__(self) -> None:
         """Raises DataKeyNotPublic if the reader may not see the opened key."""
@@ -56,7 +58,8 @@ class DashboardState:
         """Dimensions of the open tabs and the map; other tabs are queried when opened."""
         # The countries as well while one is open: it may have no map of its regions.
         on_map = (Dimension.COUNTRY, Dimension.REGION) if self.query.map_country else (Dimension.COUNTRY,)
-        return tuple(dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), *on_map)))
+        dimensions = dict.fromkeys((*(self.tab(tile).dimension for tile in TILES), *on_map))
+        return tuple(filter(self.query.data_access.allows, dimensions))
 
     @property
     def needs_exits(self) -> bool:
@@ -78,10 +81,11 @@ class DashboardState:
     @property
     def query_key(self) -> tuple[object, ...]:
         """Cache key of a breakdown of one dimension; independent of cards and open tabs."""
-        shared = (*query_to_params(self.query), self.query.timezone.key)
+        access = self.query.data_access
+        shared = (*query_to_params(self.query), self.query.timezone.key, access.restriction)
         has_data = any(filter_.data_key is not None for filter_ in self.query.filters)
         # Data values depend on the data access: readers of public pages see them without query strings.
-        return (*shared, self.query.data_access) if has_data else shared
+        return (*shared, access) if has_data else shared
 
     def tab(self, tile: Tile) -> Tab:
         """Returns the active tab; of places, regions by default while the map shows one country."""
@@ -97,11 +101,13 @@ class DashboardState:
             pairs.append(("metric", self.metric))
         event_pairs = [("event", self.event), ("key", self.event_key)]
         pairs += [(name, value) for name, value in event_pairs if value]
-        return pairs + [(tile.key, self.tabs[tile.key]) for tile in TILES if tile.key in self.tabs]
+        pairs += [(tile.key, self.tabs[tile.key]) for tile in TILES if tile.key in self.tabs]
+        return [*pairs, *self.page_params]
 
     def url(self) -> str:
         """Returns path and query string, defaults left out."""
-        return f"/properties/{self.facts.id}" + (f"?{urlencode(pairs)}" if (pairs := self.params()) else "")
+        path = self.path or f"/properties/{self.facts.id}"
+        return path + (f"?{urlencode(pairs)}" if (pairs := self.params()) else "")
 
     def query_at(self, now: datetime) -> Query:
         """Returns the query at a later time: preset periods move with the clock."""
@@ -202,14 +208,25 @@ class DashboardState:
         return replace(self, query=replace(self.query, period=new_period, interval=interval))
 
 
-def state_from(params: Params, facts: PropertyFacts, now: datetime) -> DashboardState:
-    """Parses URL parameters. Raises BadQuery with the invalid value and valid ones, and DataKeyNotPublic."""
+def state_from(
+    params: Params,
+    facts: PropertyFacts,
+    now: datetime,
+    *,
+    path: str = "",
+    page_params: tuple[tuple[str, str], ...] = (),
+) -> DashboardState:
+    """Parses URL parameters. Raises BadQuery with the invalid value and valid ones, and DataKeyNotPublic.
+
+    `path` and `page_params` are the page's own, for its URLs.
+    """
     multi_items = getattr(params, "multi_items", None)
     pairs = list(multi_items() if multi_items else params.items() if isinstance(params, Mapping) else params)
     query = query_from(pairs, facts, now)
     values = dict(pairs)
     tabs = {tile.key: tile.tab(values.get(tile.key)).key for tile in TILES if values.get(tile.key)}
-    state = DashboardState(facts, query, _parse_metric(values.get("metric", "")))
+    metric = _parse_metric(values.get("metric", ""))
+    state = DashboardState(facts, query, metric, path=path, page_params=page_params)
     state = state.with_event(_event_text(values, "event"), _event_text(values, "key"))
     for tile in TILES:
         if tile.key in tabs:

@@ -20,8 +20,9 @@ from weakref import WeakKeyDictionary
 from nicegui import Client, background_tasks, core, ui
 from starlette.requests import HTTPConnection
 
-from proprium.accounts import login_sessions
+from proprium.accounts import login_sessions, share_links
 from proprium.accounts.login_sessions import SignedInUser
+from proprium.accounts.share_links import OpenShare
 from proprium.properties import permissions, service
 from proprium.properties.permissions import Level, level_of
 from proprium.properties.service import PropertySharing
@@ -46,6 +47,17 @@ RELOAD = "location.reload()"
 SIGN_IN = "location.href = '/login?next=' + encodeURIComponent(location.pathname + location.search)"
 
 
+NO_SHARES: Mapping[UUID, OpenShare] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class ShareGrant:
+    """The share link that a page was opened with, and what it granted then."""
+
+    link_id: UUID
+    fingerprint: str
+
+
 @dataclass(frozen=True)
 class PageAccess:
     """Rights of a page's reader at the time it was built.
@@ -58,6 +70,7 @@ class PageAccess:
     subject: UUID | None = None  # the property that the page is about; the page ends when it is deleted
     levels: Mapping[UUID, Level] = field(default_factory=lambda: MappingProxyType({}))  # by property shown
     public_keys: frozenset[str] = frozenset()  # public data keys of the subject when the page was built
+    share: ShareGrant | None = None  # the page ends when its link grants anything else
 
     @classmethod
     def of(
@@ -82,8 +95,27 @@ class PageAccess:
             frozenset() if subject is None or sees_every_key else frozenset(subject.public_data_keys),
         )
 
-    def holds(self, principals: Mapping[str, SignedInUser], sharing: Mapping[UUID, PropertySharing]) -> bool:
-        """Returns False if the session has ended, the role differs, or the rights on a property or key shrank."""
+    @classmethod
+    def of_share(cls, share: OpenShare) -> PageAccess:
+        """Returns the access of a page that was opened with a share link, whoever is signed in to the browser."""
+        property_id = share.property_.id
+        grant = ShareGrant(share.link.id, share.fingerprint)
+        return cls(subject=property_id, levels={property_id: Level.NONE}, share=grant)
+
+    def holds(
+        self,
+        principals: Mapping[str, SignedInUser],
+        sharing: Mapping[UUID, PropertySharing],
+        shares: Mapping[UUID, OpenShare] = NO_SHARES,
+    ) -> bool:
+        """Returns False if the session has ended, the role differs, or the rights on a property or key shrank.
+
+        Of a share link, if it can no longer be opened, or grants anything else.
+        """
+        if self.share is not None:
+            open_share = shares.get(self.share.link_id)
+            if open_share is None or open_share.fingerprint != self.share.fingerprint:
+                return False
         principal = principals.get(self.token)
         if _identity(principal) != _identity(self.principal):
             return False
@@ -160,8 +192,8 @@ def is_allowed(client: Client, *, max_age_s: float = 0.0) -> bool:
         return False
     if max_age_s and monotonic() - page.checked_s <= max_age_s:
         return True
-    principals, sharing = _read(page.services, [page.access])
-    if not page.access.holds(principals, sharing):
+    principals, sharing, shares = _read(page.services, [page.access])
+    if not page.access.holds(principals, sharing, shares):
         end(client, signs_in=page.access.principal is not None and page.access.token not in principals)
         return False
     page.checked_s = monotonic()
@@ -174,9 +206,10 @@ async def end_pages(services: Services) -> None:
     if not open_pages:
         return
     started_s = monotonic()
-    principals, sharing = await asyncio.to_thread(_read, services, [page.access for _, page in open_pages])
+    accesses = [page.access for _, page in open_pages]
+    principals, sharing, shares = await asyncio.to_thread(_read, services, accesses)
     for client, page in open_pages:
-        if not client.is_deleted and page.access.holds(principals, sharing):
+        if not client.is_deleted and page.access.holds(principals, sharing, shares):
             page.checked_s = max(page.checked_s, started_s)
         elif not client.is_deleted and not is_allowed(client):  # its list may have changed during the read
             log.debug("page ended: its reader lost access")
@@ -225,11 +258,13 @@ async def _leave(client_id: str, socket_ids: list[str], *, signs_in: bool) -> No
 
 def _read(
     services: Services, accesses: Collection[PageAccess]
-) -> tuple[dict[str, SignedInUser], dict[UUID, PropertySharing]]:
+) -> tuple[dict[str, SignedInUser], dict[UUID, PropertySharing], dict[UUID, OpenShare]]:
     tokens = {access.token for access in accesses if access.token}
     property_ids = {property_id for access in accesses for property_id in access.levels}
     principals = login_sessions.signed_in_users(services.database, tokens, clock=services.clock)
-    return principals, service.sharing_of(services.database, property_ids)
+    link_ids = {access.share.link_id for access in accesses if access.share is not None}
+    shares = share_links.open_shares(services.database, link_ids, clock=services.clock)
+    return principals, service.sharing_of(services.database, property_ids), shares
 
 
 def _identity(user: SignedInUser | None) -> tuple[UUID, Role] | None:

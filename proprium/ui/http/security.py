@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
@@ -17,11 +17,12 @@ from collector.rate_limit import BoundedMemoryStorage, rate_limit_key
 from proprium.i18n import gettext as _
 from proprium.ui.client_address import ClientAddressOf, peer_address
 
+FRAME_ANCESTORS = "frame-ancestors 'none'"
 # NiceGUI compiles its templates in the browser ('unsafe-eval') and starts with scripts in the page ('unsafe-inline').
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    f"object-src 'none'; base-uri 'none'; form-action 'self'; {FRAME_ANCESTORS}"
 )
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -46,6 +47,14 @@ MAX_PAGES_PER_MINUTE = 120
 MAX_COUNTERS = 10_000  # addresses per generation; two generations are kept
 
 
+_FRAMING_KEY = "proprium.frame_ancestors"  # of the ASGI scope
+
+
+def allow_framing(request: HTTPConnection, origins: Iterable[str]) -> None:
+    """Lets pages of exactly these origins show the response in a frame."""
+    request.scope[_FRAMING_KEY].extend(origins)
+
+
 class SecurityHeaders:
     """Adds the security headers to every response that has not set them itself."""
 
@@ -58,14 +67,26 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
+        origins: list[str] = []
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
+                for name, value in (_framed(self.headers, origins) if origins else self.headers).items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await self.app({**scope, _FRAMING_KEY: origins}, receive, send_with_headers)
+
+
+def _framed(headers: Mapping[str, str], origins: Sequence[str]) -> dict[str, str]:
+    """Returns the headers of a page that only `origins` may embed.
+
+    X-Frame-Options cannot name origins and is left out: browsers that know frame-ancestors ignore it anyway.
+    """
+    policy = headers["Content-Security-Policy"].replace(FRAME_ANCESTORS, f"frame-ancestors {' '.join(origins)}")
+    others = {name: value for name, value in headers.items() if name != "X-Frame-Options"}
+    return {**others, "Content-Security-Policy": policy}
 
 
 class HeadRequests:

@@ -33,16 +33,14 @@ from proprium.ui.dashboard.export_menu import ExportMenu
 from proprium.ui.dashboard.keyboard import show_shortcuts
 from proprium.ui.dashboard.state import DashboardState, state_from
 from proprium.ui.dashboard.toolbar import SEPARATOR, MenuEntry, MoreMenu, PdfButton, PropertySwitcher
+from proprium.ui.http import light_page
 from proprium.ui.http.asset_urls import preload_html
 from proprium.ui.http.html_head import stylesheet_html
 from proprium.ui.http.page_access import PageAccess
-from proprium.ui.layout import Layout, layout, wait_until_connected
+from proprium.ui.layout import RESPONSE_TIMEOUT_S, Layout, layout, wait_until_connected
 from proprium.ui.render_queue import yield_to_loop
 from proprium.ui.self_tracking import track
 from proprium.ui.services import Services
-
-RESPONSE_TIMEOUT_S = 30.0
-"""Timeout for building the page. NiceGUI's default of 3 s is too short when many pages are opened at once."""
 
 
 def register(services: Services) -> None:
@@ -67,8 +65,19 @@ def register(services: Services) -> None:
         async with services.render_queue.build():
             others = service.visible_properties(services.database, user) if user else [property_]
             access = PageAccess.of(request, user, subject=property_, listed=others)
-            with layout(services, request, property_.name, user, access=access, has_navigation=False) as page_layout:
-                ui.add_head_html(preload_html(services.atlas))
+            is_light = user is None and light_page.is_wanted(request)
+            with layout(
+                services,
+                request,
+                property_.name,
+                user,
+                access=access,
+                has_navigation=False,
+                image_url=f"/properties/{property_.id}/card.png" if property_.is_public else "",
+                is_indexed=property_.is_public and property_.is_indexed,
+            ) as page_layout:
+                if not is_light:
+                    ui.add_head_html(preload_html(services.atlas))
                 ui.add_head_html(stylesheet_html("dashboard"))
                 try:
                     state = state_from(request.query_params, facts, services.clock())
@@ -78,6 +87,11 @@ def register(services: Services) -> None:
                     link_button(default_view, f"/properties/{property_.id}", kind=theme.PRIMARY)
                     return None
                 controller = await _build(services, page_layout, property_, others, user, state)
+                if user is None:
+                    await controller.show_first()
+        if is_light:
+            light_page.mark()
+            return None
         track(services, "view_property")
         if await wait_until_connected():
             await controller.start()

@@ -28,6 +28,7 @@ from proprium.ui.components.panels import code, panel
 from proprium.ui.components.people_panel import PeoplePanel
 from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.components.public_keys import PublicKeys
+from proprium.ui.components.share_links import ShareLinksPanel
 from proprium.ui.components.text import span, title
 from proprium.ui.components.unsaved_changes import UnsavedChanges
 from proprium.ui.http.page_access import PageAccess
@@ -228,6 +229,7 @@ class _SettingsForm:
         self.public_keys = PublicKeys(services, self._actions, property_) if is_owner else None
         if is_owner:
             PeoplePanel(services, self._actions, property_)
+            ShareLinksPanel(services, property_)
         _raw_export_panel(property_)
         if is_owner:
             self._danger_zone()
@@ -244,6 +246,10 @@ class _SettingsForm:
             if self._is_owner:
                 help_text = _("Anyone with the link can view the dashboard, without an account and without a cookie.")
                 self._fields["is_public"] = switch(_("Public"), property_.is_public, help_text=help_text)
+                help_text = _(
+                    "While the dashboard is public, search engines may list it. Share links are never listed."
+                )
+                self._fields["is_indexed"] = switch(_("Search engines"), property_.is_indexed, help_text=help_text)
             with ui.element("div").classes(f"{theme.LINE} wraps"):
                 span(_("Property ID"), "strong small")
                 span(str(property_.id), "mono cut")

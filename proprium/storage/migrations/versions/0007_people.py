@@ -21,6 +21,7 @@ def upgrade() -> None:
     _add_one_time_links()
     _add_second_factors()
     _add_share_links()
+    op.add_column("property", sa.Column("is_indexed", sa.Boolean(), nullable=False, server_default="0"))
     _add_audit_log()
     _add_outgoing_mail()
     op.add_column("api_key", sa.Column("may_manage", sa.Boolean(), nullable=False, server_default="0"))
