@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from collector.errors import PayloadTooLarge
 from collector.event import Hit
-from collector.parse import MAX_BODY_BYTES, InvalidPayload, RequestContext, parse_body, sanitise_data, uuid7
+from collector.parse import (
+    MAX_BODY_BYTES,
+    MAX_KEY_LENGTH,
+    MAX_TEXT_LENGTH,
+    InvalidPayload,
+    RequestContext,
+    parse_body,
+    sanitise_data,
+    uuid7,
+)
 from tests.support.collector_ports import PROPERTY
 
 OTHER = UUID("0e7b1f1a-6a3c-4c59-9a52-3d1f5b3f8a02")
@@ -183,6 +192,32 @@ def test_hostile_values_are_sanitised() -> None:
         level, depth = level[0], depth + 1
     assert depth < 10
     assert isinstance(level, str)
+
+
+INT64 = 1 << 63
+EDGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "highest integer": ({"n": INT64 - 1}, {"n": INT64 - 1}),
+    "above it": ({"n": INT64}, {"n": str(INT64)}),
+    "lowest integer": ({"n": -INT64}, {"n": -INT64}),
+    "longest text": ({"t": "x" * MAX_TEXT_LENGTH}, {"t": "x" * MAX_TEXT_LENGTH}),
+    "a longer one": ({"t": "x" * (MAX_TEXT_LENGTH + 1)}, {"t": "x" * MAX_TEXT_LENGTH}),
+    "longest key": ({"k" * MAX_KEY_LENGTH: 1}, {"k" * MAX_KEY_LENGTH: 1}),
+    "a longer key": ({"k" * (MAX_KEY_LENGTH + 1): 1}, {"k" * MAX_KEY_LENGTH: 1}),
+}
+COMPANY: dict[str, dict[str, Any]] = {"alone": {}, "beside a list": {"list": []}, "beside a NUL": {"nul": "\0"}}
+
+
+@pytest.mark.parametrize("company", COMPANY)
+@pytest.mark.parametrize("edge", EDGES)
+def test_a_value_at_its_limit_is_kept_whatever_else_is_sent(edge: str, company: str) -> None:
+    """Ordinary data takes a shorter way than data with lists or a NUL; limits are the same on both."""
+    sent, stored = EDGES[edge]
+    others = {key: "" if value == "\0" else value for key, value in COMPANY[company].items()}
+    for before, after in ((sent | COMPANY[company], stored | others), ({"in": sent}, {"in": stored})):
+        assert data_of(before) == after
+        assert {key: type(value) for key, value in data_of(before).items()} == {
+            key: type(value) for key, value in after.items()
+        }
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -115,3 +115,12 @@ def test_the_values_of_all_filters_together_are_bounded():
     with pytest.raises(BadQuery, match=r"list 4,000 values together; the maximum is 1,000\. Use fewer"):
         parse_filters(texts)
     assert len(parse_filters(texts[:5])) == 5
+
+
+@pytest.mark.parametrize("operator", Operator)
+@pytest.mark.parametrize("text", ["a|b", "|", "a:b", "50%", "%25", "a%7Cb", "a%3ab", "a|b:c%"])
+def test_a_filter_reads_back_from_its_text(operator: Operator, text: str) -> None:
+    values = {Operator.IS_SET: (), Operator.ONE_OF: (text, "other")}.get(operator, (text,))
+    for dimension in ("title", f"data.{text}"):
+        filter_ = Filter(dimension, operator, values)
+        assert parse_filter(filter_.to_text()) == filter_

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from proprium.metrics.cached_reader import first_event_at
 from proprium.metrics.live import live_visitors
@@ -29,6 +31,14 @@ def test_live_visitors_had_a_hit_in_the_last_five_minutes(past: Past) -> None:
         an_event("eve", at="12:29", property=2),
     )
     assert live_visitors(past.warehouse, past.stored(1), NOW) == LiveVisitors(now=1, half_hour=2)
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 29, 30, 31, 60])
+def test_live_visitors_are_those_of_the_propertys_own_window(past: Past, minutes: int) -> None:
+    """It may be shorter or longer than the half hour of the tooltip."""
+    past.append(*(an_event(f"v{age}", NOW - timedelta(minutes=age, seconds=1)) for age in range(64)))
+    live = live_visitors(past.warehouse, past.stored(1), NOW, minutes)
+    assert (live.now, live.half_hour, live.minutes) == (minutes, 30, minutes)
 
 
 def test_each_property_shows_its_last_day_and_all_that_ever_was(past: Past) -> None:

@@ -190,3 +190,14 @@ def test_every_preset_of_every_moment_holds_and_can_be_drawn(key: str, now: date
         before = period.previous(now, compare)
         assert before is None or before.start_utc < before.end_utc <= period.end_utc
         assert before is None or compare is Compare.YEAR or before.end_utc <= period.start_utc
+
+
+@pytest.mark.parametrize("key", [key for key, _ in PRESETS if key not in {"all", "custom"}])
+def test_a_compared_period_ends_before_the_period_begins(key: str) -> None:
+    """On each day of a leap year and of another one: months differ in length."""
+    for day_number in range(2 * 365 + 1):
+        now = datetime(2027, 1, 1, 12, 30, tzinfo=UTC) + timedelta(days=day_number)
+        period = preset_period(key, now, UTC_ZONE)
+        before = period.previous(now)
+        assert before is not None
+        assert before.start < before.end <= period.start, now

@@ -81,6 +81,8 @@ def test_periods_and_buckets_are_those_of_a_clock_in_the_zone(fuzz: bool) -> Non
         ("Australia/Lord_Howe", date(2026, 10, 4), 23.5),
         ("Africa/Cairo", date(2026, 4, 24), 23),  # its clock jumps at midnight
         ("Asia/Kolkata", date(2026, 3, 29), 24),
+        ("Asia/Pyongyang", date(2018, 5, 4), 23.5),  # at 23:30, within an hour
+        ("America/Caracas", date(2016, 5, 1), 23.5),  # at 02:30
     ],
 )
 def test_a_day_of_a_clock_change_has_fewer_or_more_hours(zone: str, day: date, hours: float) -> None:
@@ -88,3 +90,19 @@ def test_a_day_of_a_clock_change_has_fewer_or_more_hours(zone: str, day: date, h
     assert (spec.span.end - spec.span.start) / timedelta(hours=1) == hours
     assert first_moment(day, spec.zone) == spec.span.start
     check(spec)
+
+
+@pytest.mark.parametrize("period", ["24h", "today", "yesterday", "7d"])
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),
+    ],
+)
+def test_a_comparison_around_a_clock_change_is_of_the_same_moments(zone: str, change: datetime, period: str) -> None:
+    """The hour that a clock shows twice has two halves with the same local times."""
+    for number in range(-36, 37):
+        now = change + timedelta(days=1, minutes=20 * number + 7)
+        check(QuerySpec(now, ZoneInfo(zone), period, compare="previous", interval="hour"))

@@ -231,3 +231,30 @@ def test_a_query_for_bots_counts_bots_only(past: Past) -> None:
 def test_fifty_filters_at_once_are_answered(past: Past) -> None:
     past.append(an_event())
     assert past.totals("period=today&" + "&".join(f"filter=page:is_not:/{i}" for i in range(50))).visitors == 1
+
+
+@pytest.mark.parametrize("operator", ["matches", "contains"])
+@pytest.mark.parametrize("special", ["_", "%", "\\", "*"])
+def test_characters_that_are_special_in_sql_stand_for_themselves(past: Past, operator: str, special: str) -> None:
+    for value in ("a_b", "a%b", "a\\b", "a*b", "axb", "axxb", "ab"):
+        past.append(an_event(value, event="signup", data={"plan": value}))
+    text = f"a{special}b".replace("%", "%25")
+    is_wildcard = operator == "matches" and special == "*"
+    found = {label for label, _ in past.top("data.plan", f"period=today&filter=data.plan:{operator}:{text}")}
+    assert found == ({"a_b", "a%b", "a\\b", "a*b", "axb", "axxb", "ab"} if is_wildcard else {f"a{special}b"})
+
+
+@pytest.mark.parametrize("filters", ["", "&filter=browser:is:Chrome", "&filter=page:is:/"])
+def test_the_visitors_of_a_period_were_active_in_it(past: Past, filters: str) -> None:
+    """A session of the day before counts where it runs over midnight, and only there."""
+    past.append(an_event("ended", "2026-11-01 20:00"), an_event("ended", "2026-11-01 20:10", "/b"))
+    past.append(an_event("over midnight", "2026-11-01 23:50"), an_event("over midnight", "2026-11-02 00:10"))
+    past.append(an_event("later", "2026-11-03 00:00"))
+    text = f"period=today{filters}"
+    assert past.totals(text).visitors == 1
+    assert past.timeline(f"{text}&interval=day")[Metric.VISITORS].values == (1,)
+    assert past.top(Dimension.BROWSER, text) == [("Chrome", 1)]
+    assert [(row.value, row.numbers[Metric.VISITORS]) for row in past.table(Dimension.BROWSER, text).rows] == [
+        ("Chrome", 1)
+    ]
+    assert past.dashboard(text).breakdowns[Dimension.BROWSER].rows[0].count == 1

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import SQLModel
 
-from proprium.storage import retention
+from proprium.properties import service
+from proprium.storage import backups, rejected_events, retention
 from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.event_codec import to_timestamp_us
 from proprium.storage.events import EventStore, count_events, read_events
-from proprium.storage.tables import ChangeKind, StorageChange
+from proprium.storage.tables import ChangeKind, Property, RejectedEvent, StorageChange
+from proprium.storage.visitor_keys import VisitorKeys
 from tests.support.builders import a_property, an_event, moment
 
 
@@ -120,3 +127,55 @@ def test_a_change_stores_its_detail(database: Database) -> None:
         change = session.get(StorageChange, 1)
     assert change is not None
     assert change.detail == {"visitor": -(2**63)}
+
+
+DELETIONS: dict[str, Callable[[Database, Property], object]] = {
+    "prune": lambda database, property_: retention.prune(database, moment("2026-01-01"), property_.number),
+    "reset": lambda database, property_: service.reset_property(database, property_.id),
+    "delete": lambda database, property_: service.delete_property(database, property_.id),
+    "clear rejected events": lambda database, property_: rejected_events.clear(database, property_.number or 0),
+}
+TABLES = [table for table in SQLModel.metadata.sorted_tables if "property" in table.c and table.name != "change"]
+
+
+def rows_of(database: Database, property_number: int | None) -> dict[str, list[Any]]:
+    """The rows of a property in every table that has a property, but the log of deletions."""
+    with database.engine.connect() as connection:
+        return {
+            table.name: list(connection.execute(select(table).where(table.c.property == property_number)))
+            for table in TABLES
+        }
+
+
+def two_properties(database: Database) -> tuple[Property, Property]:
+    """Two properties with a row in each of TABLES."""
+    first, second = a_property(database, "First"), a_property(database, "Second")
+    for number in (first.number or 0, second.number or 0):
+        EventStore(database).append([an_event(at="2025-01-01", property=number)])
+        VisitorKeys(database).key(number, date(2025, 1, 1))
+        with database.write_transaction() as session:
+            session.add(RejectedEvent(property=number, at=moment("2025-01-01"), reason="bot", event="page_view"))
+    return first, second
+
+
+@pytest.mark.parametrize("deletion", DELETIONS)
+def test_what_is_deleted_of_one_property_is_deleted_of_no_other(database: Database, deletion: str) -> None:
+    first, second = two_properties(database)
+    before = [rows_of(database, each.number) for each in (first, second)]
+    assert all(map(all, (rows.values() for rows in before)))
+    DELETIONS[deletion](database, first)
+    assert rows_of(database, first.number) != before[0]
+    assert rows_of(database, second.number) == before[1]
+
+
+@pytest.mark.parametrize("deletion", ["prune", "reset", "delete"])
+def test_a_backup_holds_what_storage_still_has(database: Database, tmp_path: Path, deletion: str) -> None:
+    first, second = two_properties(database)
+    backup = backups.create_backup(database, tmp_path, "test")
+    DELETIONS[deletion](database, first)
+    backups.erase_from_copies(database, tmp_path)
+    copy = Database(f"sqlite:///{backup}")
+    for property_ in (first, second):
+        expected = rows_of(database, property_.number) | {"visitor_key": []}  # no backup has keys
+        assert rows_of(copy, property_.number) == expected
+    copy.close()

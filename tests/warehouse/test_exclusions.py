@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from proprium.properties.service import create_property, update_settings
+from proprium.storage.event_codec import to_timestamp_us
 from proprium.storage.events import count_events
+from proprium.storage.tables import ChangeKind, EventRow, StorageChange
 from proprium.warehouse import schema
 from proprium.warehouse.projection.exclusions import Exclusions, matches_wildcard
 from tests.support.builders import CHROME, GOOGLEBOT, IPHONE, an_event, moment
@@ -154,3 +156,33 @@ def test_the_status_tells_what_is_left_out_from_what_has_yet_to_come(warehouse: 
     warehouse.store.append([an_event("ada", "09:10", "/admin/c")])
     status = warehouse.projector.status()
     assert (status.storage_events, status.warehouse_events, status.left_out_events) == (3, 1, 1)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ChangeKind if kind is not ChangeKind.RULES_CHANGED])
+def test_deleted_events_leave_the_excluded_ones_too(warehouse: FilledWarehouse, kind: ChangeKind) -> None:
+    update_settings(warehouse.database, warehouse.property.id, excluded_paths=["/admin"])
+    others = create_property(warehouse.database, "Others", None).number or 0
+    warehouse.append(
+        [
+            *(an_event("ada", "09:00", page) for page in ("/", "/admin")),
+            *(an_event("bob", "10:00", page) for page in ("/", "/admin")),
+            an_event("ada", "09:00", "/admin", property=others),
+        ]
+    )
+    event: Any = EventRow.__table__  # type: ignore[attr-defined]
+    is_ada, is_first = event.c.user_id == "ada", event.c.property == 1
+    is_deleted = is_first if kind in {ChangeKind.PROPERTY_DELETED, ChangeKind.PROPERTY_RESET} else is_first & is_ada
+    with warehouse.database.write_transaction() as session:
+        seqs = list(session.scalars(select(event.c.seq).where(is_deleted)))
+        visitor = session.scalar(select(event.c.visitor).where(is_ada))
+        detail = {ChangeKind.VISITOR_ERASED: {"visitor": visitor}, ChangeKind.EVENTS_DELETED: {"seqs": seqs}}
+        before = to_timestamp_us(moment("09:30")) if kind is ChangeKind.PRUNED else None
+        session.execute(event.delete().where(event.c.seq.in_(seqs)))
+        session.add(StorageChange(kind=kind, property=1, before=before, detail=detail.get(kind, {})))
+        stored = set(session.scalars(select(event.c.seq)))
+    warehouse.projector.catch_up()
+    with warehouse.warehouse.read() as connection:
+        projected = {
+            seq for table in (schema.event, schema.left_out) for seq in connection.scalars(select(table.c.seq))
+        }
+    assert projected == stored

@@ -19,6 +19,7 @@ from proprium.storage.tables import ChangeKind, EventRow, StorageChange
 from proprium.warehouse import schema
 from proprium.warehouse import warehouse as warehouse_module
 from proprium.warehouse.projection import projector as projector_module
+from proprium.warehouse.projection.incremental_sync import IncrementalSync
 from proprium.warehouse.projection.projector import Projector
 from proprium.warehouse.projection.rules import stored_rules
 from tests.support.builders import DAY, an_event, moment
@@ -333,4 +334,27 @@ def test_events_deleted_by_id_leave_the_warehouse(warehouse: FilledWarehouse):
         session.add(StorageChange(kind=ChangeKind.EVENTS_DELETED, property=1, detail={"ids": [events[3].id.hex]}))
     warehouse.projector.catch_up()
     assert_same_books(warehouse)
+    assert_as_rebuilt(warehouse)
+
+
+def test_events_whose_transaction_failed_are_applied_once(warehouse: FilledWarehouse):
+    """Their rows are rolled back, and so is what the projection remembers of them: sessions, views, newest times."""
+    sync = IncrementalSync(warehouse.tail, warehouse.warehouse, warehouse.rules)
+
+    def interrupt() -> None:
+        raise InterruptedError
+
+    for events in (
+        [an_event("ada", "09:00", view_id="v1")],
+        [an_event("ada", "09:01", event="page_leave", view_id="v1", time_on_page=20_000)],
+        [an_event("ada", "09:02", event="scroll", view_id="v1", scroll_depth=50), an_event("bob", "09:00")],
+        [an_event("ada", "08:50", "/late"), an_event("ada", "09:03", "/b", view_id="v2")],
+    ):
+        warehouse.store.append(events)
+        with pytest.raises(InterruptedError):
+            sync.apply_next(on_batch_done=interrupt)
+        sync.apply_next()
+        assert_same_books(warehouse)
+    with warehouse.warehouse.read() as connection:
+        assert connection.scalars(select(schema.event.c.read_ms).where(schema.event.c.read_ms > 0)).all() == [20_000]
     assert_as_rebuilt(warehouse)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from proprium.errors import BadQuery
@@ -107,11 +108,16 @@ class Period:
         if compare is Compare.NONE or self.key == "all":
             return None
         shift = _comparison_shift(self, compare)
+        # 24 hours earlier is a moment, not the same time of another date. It is computed in UTC, because arithmetic on
+        # local times loses which of the two equal ones after a clock change is meant.
+        is_of_moments = self.key == "24h" and compare is Compare.PREVIOUS
+        shift_end = shift if is_of_moments else partial(_shift_end, shift)
         try:
-            end = _shift_end(shift, self.end)
+            end = shift_end(self.end)
             if self.contains(now):
-                minute = now.astimezone(self.zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
-                end = _earliest(end, _shift_end(shift, minute))
+                clock = UTC if is_of_moments else self.zone
+                minute = now.astimezone(clock).replace(second=0, microsecond=0) + timedelta(minutes=1)
+                end = _earliest(end, shift_end(minute))
             if compare is Compare.PREVIOUS:
                 end = _earliest(end, self.start)  # the month before may have no 31st
             start = shift(self.start)
