@@ -36,6 +36,8 @@ OWNED = {
 ROUNDS = 3
 """A message may open a dialog, whose handlers are new ones."""
 QUIET_S = 0.6
+GONE = 20
+"""Handlers of closed dialogs that get a message all the same, of some 850."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -102,6 +104,7 @@ def searches(keys: Sequence[str]) -> list[str]:
 async def forge(client: Client, keys: Sequence[str] = SAMPLE_KEYS) -> int:
     """Sends every handler of the page, and of the dialogs that open, what it could and what it could not get."""
     done: set[tuple[int, str]] = set()
+    gone_count = 0
     for _ in range(ROUNDS):
         handlers = [
             (element, listener_id)
@@ -111,9 +114,13 @@ async def forge(client: Client, keys: Sequence[str] = SAMPLE_KEYS) -> int:
         ]
         for element, listener_id in handlers:
             done.add((element.id, listener_id))
-            listener = element._event_listeners.get(listener_id)  # gone where a message before closed its dialog
+            listener = element._event_listeners.get(listener_id)
             is_address = listener is not None and listener.type == "address"
-            for args in searches(keys) if is_address else values_of(element):
+            values = searches(keys) if is_address else values_of(element)
+            if listener is None:  # a message before has closed its dialog: NiceGUI drops whatever is sent to it
+                gone_count += 1
+                values = values[:1] if gone_count <= GONE else []
+            for args in values:
                 send(client, element, listener_id, args)
                 await asyncio.sleep(0.1 if is_address else 0)  # an answer replaces the one before it
             await asyncio.sleep(0)
