@@ -13,7 +13,7 @@ TESTS ?= tests
 
 # The big sizes of the tests that come in two.
 FUZZ ?= tests/adversarial/test_odd_bodies.py tests/adversarial/test_poison.py tests/adversarial/test_replay.py tests/adversarial/test_hostile.py \
-	tests/adversarial/test_faults.py tests/stories/test_acknowledged_events_are_durable.py tests/metrics/test_reference.py
+	tests/adversarial/test_faults.py tests/warehouse/test_damage.py tests/stories/test_acknowledged_events_are_durable.py tests/metrics/test_reference.py
 
 .PHONY: setup setup-dev run test fuzz check demo bench shots messages maps bundle wheel image update clean
 

@@ -20,7 +20,7 @@ from proprium.storage.migrate import migrate
 
 pytest_plugins = ["tests.support.warehouse_fixture"]
 
-SLOW_FOLDERS = ("maps", "stories", "adversarial", "ui", "collector", "reports", "sql")
+SLOW_FOLDERS = ("maps", "browser", "stories", "adversarial", "ui", "collector", "reports", "sql")
 """In the order in which they run; `maps` downloads mapshaper on a new machine."""
 
 # The phase `explain` traces every line: with it and five minutes of shrinking, one failure took over 150 s.

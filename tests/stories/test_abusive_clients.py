@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -39,7 +40,8 @@ def blog(server: Running) -> str:
 def memory(server: Running) -> Iterator[None]:
     before_mb = server.rss_mb()
     yield
-    assert server.rss_mb() < before_mb + GRANTED_MB
+    if server.process.poll() is None:
+        assert server.rss_mb() < before_mb + GRANTED_MB
 
 
 def connect(server: Running, source: str = "127.0.0.1") -> socket.socket:
@@ -75,26 +77,40 @@ def hit(server: Running, blog: str, source: str = "127.0.0.3", **headers: str) -
         return client.post(f"{server.url}/collect".replace("localhost", "127.0.0.1"), json=event)
 
 
-def test_a_head_that_does_not_come_ends_the_connection(server: Running, blog: str) -> None:
+def test_heads_that_do_not_come_end_their_connections_and_2000_of_them_do_not_block_another_address(
+    server: Running, blog: str
+) -> None:
     """Nothing at all, half a head, a byte now and then, empty lines for ever, half of a second head."""
     half = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: "
-    silent, started, trickling, empty_lines, second = (connect(server) for _ in range(5))
-    started.sendall(half)
-    second.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert second.recv(4_096).startswith(b"HTTP/1.1 200")
-    second.sendall(half)
-    waiting = {silent, started, trickling, empty_lines, second}
+    silent, started, trickling, empty_lines, second = clients = [connect(server) for _ in range(5)]
+    slow = {silent, started, second}  # "GEEEE" may be refused earlier, as are those of the crowd over its share
     begun_s = time.monotonic()
-    while waiting and time.monotonic() - begun_s < HEAD_S + SLACK_S:
-        time.sleep(0.5)
-        waiting = {client for client in waiting if not is_closed(client)}
-        for client, sent in ((trickling, b"G"), (empty_lines, b"\r\n")):
-            if client in waiting:
-                client.send(sent if client is empty_lines or time.monotonic() - begun_s < 0.7 else b"")
-        if trickling in waiting:
-            trickling.send(b"E")
-    assert not waiting
-    assert time.monotonic() - begun_s > HEAD_S - 1
+    try:
+        started.sendall(half)
+        second.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert second.recv(4_096).startswith(b"HTTP/1.1 200")
+        second.sendall(half)
+        trickling.sendall(b"G")
+        for _ in range(2_000):
+            clients.append(connect(server, "127.0.0.2"))
+            clients[-1].sendall(b"POST /collect HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+        for _ in range(20):
+            hit_s = time.monotonic()
+            assert hit(server, blog).status_code == 204
+            assert time.monotonic() - hit_s < 2
+        crowd_s = time.monotonic()
+        waiting = set(clients)
+        while waiting and time.monotonic() - crowd_s < HEAD_S + SLACK_S:
+            time.sleep(0.5)
+            waiting = {client for client in waiting if not is_closed(client)}
+            assert slow <= waiting or time.monotonic() - begun_s > HEAD_S - 1
+            for client, sent in ((trickling, b"E"), (empty_lines, b"\r\n")):
+                if client in waiting:
+                    client.send(sent)
+        assert not waiting
+    finally:
+        for client in clients:
+            client.close()
     assert hit(server, blog).status_code == 204
 
 
@@ -117,8 +133,7 @@ def test_a_head_of_an_ordinary_size_is_not(server: Running) -> None:
     assert httpx.get(f"{server.url}/healthz", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/auth/login", "/nothing", "/collect", "/api/v1/events"])
-def test_a_body_of_400_mb_is_refused_before_it_is_sent(server: Running, path: str) -> None:
+def refused_before_it_is_sent(server: Running, path: str) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000000\r\n"
     head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     part = b'--x\r\nContent-Disposition: form-data; name="email"; filename="a"\r\n\r\n' + b"a" * 1_000_000
@@ -130,11 +145,9 @@ def test_a_body_of_400_mb_is_refused_before_it_is_sent(server: Running, path: st
         with pytest.raises((ConnectionError, TimeoutError)):  # it is not read either
             client.sendall(part * 400)
         assert time.monotonic() - begun_s < 20
-    assert largest_temporary_file(server) < 1_000_000
 
 
-@pytest.mark.parametrize("path", ["/auth/login", "/collect"])
-def test_a_body_without_an_end_is_refused_as_soon_as_it_is_too_long(server: Running, path: str) -> None:
+def refused_once_it_is_too_long(server: Running, path: str) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
     head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     chunk = b"%x\r\n%s\r\n" % (60_000, b"a" * 60_000)
@@ -151,28 +164,21 @@ def test_a_body_without_an_end_is_refused_as_soon_as_it_is_too_long(server: Runn
     assert re.match(rb"HTTP/1.1 (413|401|403|404) ", answer), answer[:200]
     assert time.monotonic() - begun_s < 20
     assert sent < 20_000_000
+
+
+LARGE_BODIES = [
+    *((refused_before_it_is_sent, path) for path in ("/auth/login", "/nothing", "/collect", "/api/v1/events")),
+    *((refused_once_it_is_too_long, path) for path in ("/auth/login", "/collect")),
+]
+
+
+def test_bodies_of_400_mb_or_without_an_end_are_refused_as_soon_as_that_is_known(server: Running) -> None:
+    """All at once: each waits until the server no longer drains its connection."""
+    with ThreadPoolExecutor(len(LARGE_BODIES)) as pool:
+        refusals = {(check.__name__, path): pool.submit(check, server, path) for check, path in LARGE_BODIES}
+        failures = {name: str(error) for name, refusal in refusals.items() if (error := refusal.exception())}
+    assert failures == {}
     assert largest_temporary_file(server) < 1_000_000
-
-
-def test_2000_connections_from_one_address_do_not_block_another_address(server: Running, blog: str) -> None:
-    crowd = []
-    try:
-        for _ in range(2_000):
-            client = connect(server, "127.0.0.2")
-            client.sendall(b"POST /collect HTTP/1.1\r\nHost: a\r\nX-Slow: ")
-            crowd.append(client)
-        for _ in range(20):
-            begun_s = time.monotonic()
-            assert hit(server, blog).status_code == 204
-            assert time.monotonic() - begun_s < 2
-        deadline = time.monotonic() + HEAD_S + SLACK_S
-        while crowd and time.monotonic() < deadline:
-            time.sleep(0.5)
-            crowd = [client for client in crowd if not is_closed(client)]
-        assert not crowd
-    finally:
-        for client in crowd:
-            client.close()
 
 
 def test_all_visitors_behind_a_proxy_that_is_not_trusted_share_a_limit_and_leave_no_address(
@@ -219,20 +225,6 @@ def test_every_event_is_accounted_for_after_refusals_of_every_kind(server: Runni
     assert by_kind["rejected"] >= 100
 
 
-def test_a_server_with_slow_and_half_requests_still_ends_within_ten_seconds(tmp_path: Path) -> None:
-    server = Running(tmp_path).start()
-    clients = [connect(server) for _ in range(4)]
-    clients[0].sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
-    clients[1].sendall(b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\nemail=")
-    clients[2].sendall(b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{")
-    time.sleep(0.5)
-    begun_s = time.monotonic()
-    assert server.stop() == 0
-    assert time.monotonic() - begun_s < 10
-    for client in clients:
-        client.close()
-
-
 def largest_temporary_file(server: Running) -> int:
     """Bytes of the largest open file of the server that has no name any more, as a spooled upload has none."""
     sizes = [0]
@@ -252,3 +244,17 @@ def test_the_server_may_open_as_many_files_as_the_system_allows(server: Running)
     assert limit_match
     assert int(limit_match[1]) == min(int(limit_match[2]), 65_536)
     assert json.loads(httpx.get(f"{server.url}/readyz").text)["ready"]
+
+
+def test_a_server_with_slow_and_half_requests_still_ends_within_ten_seconds(server: Running) -> None:
+    """The last test of this file: it stops the server of the others."""
+    clients = [connect(server) for _ in range(4)]
+    clients[0].sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+    clients[1].sendall(b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\nemail=")
+    clients[2].sendall(b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{")
+    time.sleep(0.5)
+    begun_s = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun_s < 10
+    for client in clients:
+        client.close()

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median
 
 import httpx
@@ -50,14 +50,11 @@ def sentence(client: httpx.Client, server: Running, answer: httpx.Response) -> s
     return client.get(server.url + answer.headers["location"], headers={"X-Forwarded-For": "192.0.2.250"}).text
 
 
-@pytest.mark.parametrize(
-    "address",
-    [lambda _: "198.51.100.9", lambda number: f"2001:db8:0:9::{number + 1:x}"],
-    ids=["one address", "one network of IPv6"],
-)
-def test_guesses_at_many_accounts_from_one_client_are_rejected(server: Running, address: Callable[[int], str]) -> None:
+def test_guesses_at_many_accounts_from_one_network_of_ipv6_are_rejected(server: Running) -> None:
     with httpx.Client(timeout=60) as client:
-        answers = [guess(client, server, f"user{number}@example.com", address(number)) for number in range(51)]
+        answers = [
+            guess(client, server, f"user{number}@example.com", f"2001:db8:0:9::{number + 1:x}") for number in range(51)
+        ]
         assert "No account has this" in sentence(client, server, answers[49])
         assert "Too many attempts" in sentence(client, server, answers[50])
         other = guess(client, server, "user51@example.com", "198.51.100.10")

@@ -12,11 +12,11 @@ from uuid import UUID
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import delete
 
 from collector.geolocation import GeoIPState
 from maps.atlas import Atlas
 from proprium.accounts import invitations, login_sessions, users
-from proprium.accounts.login_throttle import LoginThrottle
 from proprium.clock import utc_now
 from proprium.config import Settings
 from proprium.demo.exemplar import add_exemplar
@@ -27,7 +27,14 @@ from proprium.metrics.query.filters import parse_filters
 from proprium.metrics.query.goals import Segment, parse_goal, to_stored
 from proprium.properties import access
 from proprium.properties.rules_cache import PropertyRulesCache
-from proprium.properties.service import create_property, set_custom_cards, set_public, update_settings
+from proprium.properties.service import (
+    create_property,
+    delete_property,
+    set_custom_cards,
+    set_public,
+    update_settings,
+    visible_properties,
+)
 from proprium.server import http_routes
 from proprium.sql_console.runner import SqlRunner
 from proprium.sql_console.snapshot import SnapshotCache
@@ -35,7 +42,7 @@ from proprium.storage.change_feed import ChangeFeed
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
 from proprium.storage.migrate import migrate
-from proprium.storage.tables import Property, PropertyRole, Role
+from proprium.storage.tables import Property, PropertyRole, Role, User
 from proprium.ui.app import mount
 from proprium.ui.services import Services
 from proprium.warehouse.projection.projector import Projector
@@ -66,6 +73,7 @@ class DashboardServer:
         self.app.include_router(http_routes.maps(atlas))
         self.app.post("/test/append")(self.append)
         self.app.post("/test/create/{name}")(self.create)
+        self.app.post("/test/renew")(self.renew)
         self.app.get("/test/facts")(self.facts)
         self.services = Services(
             settings=settings,
@@ -81,9 +89,7 @@ class DashboardServer:
             add_sample=self._add_sample,
             geoip_state=lambda: GeoIPState.MISSING,  # the events bring their places
         )
-        self._people()
-        self._history()
-        self.projector.catch_up()
+        self._fill()
         mount(self.app, self.services)
 
     def append(self, sent: dict[str, Any]) -> int:
@@ -97,6 +103,20 @@ class DashboardServer:
     def create(self, name: str) -> str:
         """One more property of Ada's, without an event."""
         return str(create_property(self.database, name, self.busy.owner_id).id)
+
+    def renew(self) -> dict[str, Any]:
+        """Replaces all users and properties by new ones with the same history."""
+        for property_ in visible_properties(self.database, User(role=Role.OWNER)):
+            delete_property(self.database, property_.id)
+        with self.database.write_transaction() as session:
+            session.execute(delete(User))
+        self._fill()
+        return self.facts()
+
+    def _fill(self) -> None:
+        self._people()
+        self._history()
+        self.projector.catch_up()
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -136,15 +156,11 @@ class DashboardServer:
         germans = to_stored(Segment("Germans", parse_filters(["country:is:DE"])))
         self.open = update_settings(self.database, self.open.id, segments=[germans])
         self.foreign = create_property(self.database, "foreign.example", bob.id)
-        eve = users.create_user(self.database, "eve@example.com", "Eve", PASSWORD, Role.OWNER)
         access.grant(self.database, self.busy.id, bob.id, PropertyRole.EDITOR)
         self.invitation = invitations.invite(
             self.database, "zoe@example.com", roles={self.busy.id: PropertyRole.VIEWER}, sender=eve
         )
-        self.owner_token = login_sessions.start_session(self.database, eve.id, "a test")
-        self.token = login_sessions.log_in(
-            self.database, "ada@example.com", PASSWORD, "a test", throttle=LoginThrottle()
-        )
+        self.token = login_sessions.start_session(self.database, ada.id, "a test")
 
     def _history(self) -> None:
         """Twelve visitors of the last days: seven from Germany, five from the United States, and a bot."""

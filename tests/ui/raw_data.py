@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,6 +65,8 @@ SEGMENTS = [
 
 DATA_KEYS = tuple(dict.fromkeys((*KNOWN_KEYS, *SENT, "visitor", "userId", "never_sent")))
 DATA_DIMENSIONS = tuple(f"data.{key}" for key in DATA_KEYS)
+SAMPLE_KEYS = ("email", "user_id", "url", "ip", "customer", "canary_key", "view_id", "user_agent", "never_sent")
+"""A key of each sort: stored in a column, in the rest, identifying, never sent, and not in the warehouse."""
 PLAIN_DIMENSIONS = tuple(dict.fromkeys(map(str, (*Dimension, *HIT_DIMENSIONS, *SESSION_DIMENSIONS))))
 FILTERED = (*HIT_DIMENSIONS, *SESSION_DIMENSIONS)
 DIMENSIONS = (*PLAIN_DIMENSIONS, *DATA_DIMENSIONS)
@@ -210,8 +212,9 @@ def whole_app(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
     return app
 
 
-def addresses(template: str, property_id: object) -> Iterator[tuple[str, str]]:
+def addresses(template: str, property_id: object, data_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What is asked of one route: addresses, each with the data dimension that it is about ("": of others)."""
+    data_dimensions = [f"data.{key}" for key in data_keys]
     path = template.replace("{property_id}", str(property_id))
     if template in OTHERS_OF_A_PROPERTY:
         yield f"{path}?{'&'.join(f'filter={each}:is_set' for each in DIMENSIONS)}", ""
@@ -221,13 +224,13 @@ def addresses(template: str, property_id: object) -> Iterator[tuple[str, str]]:
         # All others together: the slow part is the answer. A browser prints only what is not refused.
         if kind != ReportFormat.PDF:
             yield f"{filtered}?{'&'.join(f'filter={each}:not_contains:zz' for each in FILTERED)}", ""
-        for each in DATA_DIMENSIONS:
+        for each in data_dimensions:
             yield f"{filtered}?filter={each}:is_set", each
     if "{dimension" in path:
-        for each in DIMENSIONS:
-            yield path.replace("{dimension:path}", each), each if each in DATA_DIMENSIONS else ""
+        for each in (*PLAIN_DIMENSIONS, *data_dimensions):
+            yield path.replace("{dimension:path}", each), each if each in data_dimensions else ""
     if template in {PAGE, f"{PAGE}/"}:
-        for each in DATA_DIMENSIONS:
+        for each in data_dimensions:
             yield f"{path}?event={EVENT}&key={each.removeprefix('data.')}", each
 
 

@@ -17,6 +17,7 @@ from tests.ui.conftest import Site
 from tests.ui.raw_data import (
     ANSWERING,
     API,
+    DATA_KEYS,
     EDITORS,
     NOT_KEPT,
     OF_NO_PROPERTY,
@@ -24,6 +25,7 @@ from tests.ui.raw_data import (
     PAGE,
     READERS,
     REFUSED,
+    SAMPLE_KEYS,
     SHARED,
     Shop,
     addresses,
@@ -32,6 +34,12 @@ from tests.ui.raw_data import (
     routes_of_the_server,
     text_of,
 )
+
+READER_OF_EVERY_KEY = {False: "anonymous", True: "foreign key"}
+"""By whether the route is one of the API, which takes API keys only; the other readers try SAMPLE_KEYS.
+
+Readers differ in how they authenticate. Their DataAccess is the same, so that each key needs one of them.
+"""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -52,7 +60,8 @@ def test_every_route_of_the_server_is_tested_or_is_about_no_property(tmp_path: P
 async def test_a_reader_gets_no_raw_data_from_any_route(shop: Shop, who: str, template: str) -> None:
     is_page = template.startswith(PAGE) and "report" not in template
     client = shop.client(who)
-    for address, dimension in addresses(template, shop.public.id):
+    keys = DATA_KEYS if who == READER_OF_EVERY_KEY["/api/" in template] else SAMPLE_KEYS
+    for address, dimension in addresses(template, shop.public.id, keys):
         answer = await (shop.client(who) if is_page else client).get(address)
         text = text_of(answer)
         assert leaks(text) == [], address

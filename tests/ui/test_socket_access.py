@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,9 +25,8 @@ from proprium.storage.tables import Property, User
 from proprium.ui.http import page_access, socket_messages
 from tests.support.builders import an_event
 from tests.ui.conftest import Site
-from tests.ui.raw_data import DATA_KEYS, EVENT, PERSON, SENT, Shop, leaks, open_shop, packed
+from tests.ui.raw_data import DATA_KEYS, EVENT, PERSON, SAMPLE_KEYS, SENT, Shop, leaks, open_shop, packed
 
-SEARCHES = [f"?event={EVENT}&key={key}" for key in DATA_KEYS] + [f"?filter=data.{key}:is_set" for key in DATA_KEYS]
 FORGED: list[Any] = [None, "0", "1", "data.email", "conversions", ["0", ""]]
 OWNED = {
     f"?event={EVENT}": "canary_key",
@@ -39,6 +38,8 @@ OWNED = {
 ROUNDS = 3
 """A message may open a dialog, whose handlers are new ones."""
 QUIET_S = 0.6
+GONE = 20
+"""Handlers of closed dialogs that get a message all the same, of some 850."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -98,9 +99,14 @@ def send(client: Client, element: ui.element, listener_id: str, args: Any) -> No
     socket_messages._dispatch(client, client.handle_event, message)
 
 
-async def forge(client: Client) -> int:
+def searches(keys: Sequence[str]) -> list[str]:
+    return [f"?event={EVENT}&key={key}" for key in keys] + [f"?filter=data.{key}:is_set" for key in keys]
+
+
+async def forge(client: Client, keys: Sequence[str] = SAMPLE_KEYS) -> int:
     """Sends every handler of the page, and of the dialogs that open, what it could and what it could not get."""
     done: set[tuple[int, str]] = set()
+    gone_count = 0
     for _ in range(ROUNDS):
         handlers = [
             (element, listener_id)
@@ -110,9 +116,13 @@ async def forge(client: Client) -> int:
         ]
         for element, listener_id in handlers:
             done.add((element.id, listener_id))
-            listener = element._event_listeners.get(listener_id)  # gone where a message before closed its dialog
+            listener = element._event_listeners.get(listener_id)
             is_address = listener is not None and listener.type == "address"
-            for args in SEARCHES if is_address else values_of(element):
+            values = searches(keys) if is_address else values_of(element)
+            if listener is None:  # a message before has closed its dialog: NiceGUI drops whatever is sent to it
+                gone_count += 1
+                values = values[:1] if gone_count <= GONE else []
+            for args in values:
                 send(client, element, listener_id, args)
                 await asyncio.sleep(0.1 if is_address else 0)  # an answer replaces the one before it
             await asyncio.sleep(0)
@@ -125,10 +135,11 @@ def read(browser: Browser, sent: list[str]) -> str:
     return "\n".join([everything(browser.client), *sent, *downloads])
 
 
-@pytest.mark.parametrize("who", ["anonymous", "viewer"])
-async def test_forged_messages_return_no_raw_data(shop: Shop, sent: list[str], who: str) -> None:
+@pytest.mark.parametrize(("who", "keys"), [("anonymous", DATA_KEYS), ("viewer", SAMPLE_KEYS)])
+async def test_forged_messages_return_no_raw_data(shop: Shop, sent: list[str], who: str, keys: Sequence[str]) -> None:
+    """Both have the same DataAccess: every key once, and one of each sort through the other's page."""
     browser = await opened(shop, shop.bob if who == "viewer" else None)
-    assert await forge(browser.client) > 60  # type: ignore[arg-type]
+    assert await forge(browser.client, keys) > 60  # type: ignore[arg-type]
     texts = read(browser, sent)
     assert leaks(texts) == []
     assert "Bought pro" in texts, "the goal's name and number are the owner's to show"

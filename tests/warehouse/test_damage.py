@@ -32,14 +32,14 @@ from tests.support.builders import an_event, moment
 from tests.support.warehouse_fixture import FilledWarehouse
 from tests.warehouse.books import storage_books, warehouse_books
 
-EVENT_COUNT = 2_500
+EVENT_COUNT, FUZZ_EVENT_COUNT = 1_000, 2_500
 BLOCK_BYTES = 262_144
 HEADER_BYTES = 3 * 4_096
 Damaging = Callable[[Path, random.Random], None]
 
 
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def healthy(tmp_path_factory: pytest.TempPathFactory, fuzz: bool) -> Path:
     """A data folder with storage and the warehouse of it, both closed."""
     folder = tmp_path_factory.mktemp("healthy")
     database = Database(f"sqlite:///{folder / 'proprium.sqlite3'}")
@@ -57,7 +57,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 title=f"{chance.getrandbits(256):x}",
                 data={"plan": f"{chance.getrandbits(128):x}"},
             )
-            for index in range(EVENT_COUNT)
+            for index in range(FUZZ_EVENT_COUNT if fuzz else EVENT_COUNT)
         ]
     )
     store.close()
@@ -233,17 +233,17 @@ def log_folder(path: Path, chance: random.Random) -> None:
     Path(f"{path}.wal").mkdir()
 
 
-KINDS: dict[Damaging, int] = {  # and how many of each
-    flip_somewhere: 12,
-    flip_header: 5,
-    flip_many: 2,
-    zero_block: 3,
-    truncate: 4,
-    truncate_at_block: 2,
-    swap_blocks: 3,
+KINDS: dict[Damaging, int] = {  # and how many of each; under --fuzz FUZZ_FACTOR times as many
+    flip_somewhere: 6,
+    flip_header: 3,
+    flip_many: 1,
+    zero_block: 2,
+    truncate: 2,
+    truncate_at_block: 1,
+    swap_blocks: 2,
     be_empty: 1,
     be_gone: 1,
-    be_noise: 3,
+    be_noise: 2,
     be_text: 1,
     be_sqlite: 1,
     be_anothers: 2,
@@ -258,18 +258,25 @@ KINDS: dict[Damaging, int] = {  # and how many of each
     change_position("DROP TABLE compaction"): 1,
     change_position("UPDATE position SET event_seq = 10000000"): 1,
     change_position("UPDATE position SET generation = 'another'"): 1,
-    log_of_noise: 3,
+    log_of_noise: 2,
     log_of_another: 1,
     log_folder: 1,
 }
-CASES = [
-    pytest.param(kind, seed, id=f"{getattr(kind, '__name__', 'position')}-{index}-{seed}")
-    for index, (kind, count) in enumerate(KINDS.items())
-    for seed in range(count)
-]
+FUZZ_FACTOR = 4
 
 
-@pytest.mark.parametrize(("kind", "seed"), CASES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kind" not in metafunc.fixturenames:
+        return
+    factor = FUZZ_FACTOR if metafunc.config.getoption("--fuzz") else 1
+    cases = [
+        pytest.param(kind, seed, id=f"{getattr(kind, '__name__', 'position')}-{index}-{seed}")
+        for index, (kind, count) in enumerate(KINDS.items())
+        for seed in range(count * factor)
+    ]
+    metafunc.parametrize(("kind", "seed"), cases)
+
+
 def test_any_damage_ends_with_the_right_numbers(
     damaged: tuple[Path, Database], kind: Damaging, seed: int, expected_sessions: list[tuple[int, ...]]
 ) -> None:

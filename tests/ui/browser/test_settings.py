@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.ui.test_dashboard_browser import Server, ada, browser, page, server, until
-
-__all__ = ["ada", "browser", "page", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
-
+from tests.support.dashboard_browser import Server, until
 
 STORED_DRAFT = "Object.entries(sessionStorage).find(([key]) => key.startsWith('draft'))?.[1]"
 

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.ui.test_dashboard_browser import Server, ada, browser, card, page, row, server, shown, tile
-
-__all__ = ["ada", "browser", "page", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+from tests.support.dashboard_browser import Server, card, row, shown, tile
 
 
 def test_filters_without_a_match_say_so_and_which_one_hides_the_most(page: Page, server: Server) -> None:

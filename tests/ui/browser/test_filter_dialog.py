@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.ui.test_dashboard_browser import Server, ada, browser, card, page, server, shown
-
-__all__ = ["ada", "browser", "page", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+from tests.support.dashboard_browser import Server, card, shown
 
 
 def opened(page: Page, server: Server, dimension: str, query: str = "") -> Any:

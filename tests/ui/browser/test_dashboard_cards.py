@@ -8,15 +8,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from proprium.figures.template import Look
-from tests.ui.test_dashboard_browser import Server, ada, browser, card, number, page, row, server, shown, tile
-
-__all__ = ["ada", "browser", "page", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+from tests.support.dashboard_browser import Server, card, number, row, shown, tile
 
 
 def test_a_goal_filters_by_what_it_asks_for_and_aims_the_cards(page: Page, server: Server) -> None:
@@ -50,10 +45,7 @@ def test_a_segment_is_applied_and_another_one_saved_and_removed(page: Page, serv
     expect(page.get_by_role("button").filter(has_text="Mine")).to_have_count(0)
 
 
-def test_a_stranger_applies_the_segments_of_a_public_property_and_changes_none(
-    server: Server, browser: Browser
-) -> None:
-    stranger = browser.new_context().new_page()
+def test_a_stranger_applies_the_segments_of_a_public_property_and_changes_none(stranger: Page, server: Server) -> None:
     shown(stranger, server, which="open")
     stranger.get_by_role("button", name="Segments: saved filters").click()
     expect(stranger.get_by_role("button").filter(has_text="Germans")).to_be_visible()
@@ -63,7 +55,6 @@ def test_a_stranger_applies_the_segments_of_a_public_property_and_changes_none(
     expect(stranger.get_by_text("Save as segment")).to_have_count(0)
     expect(stranger.get_by_text("No goals yet")).to_be_visible()
     expect(stranger.get_by_text("Define a goal")).to_have_count(0)
-    stranger.context.close()
 
 
 def test_the_whole_list_is_sorted_broken_down_and_taken_away(page: Page, server: Server) -> None:
@@ -176,9 +167,9 @@ def test_an_hour_of_the_week_filters_the_page(page: Page, server: Server) -> Non
     expect(page).to_have_url(re.compile("weekday_hour%3Ais%3A3-07"))
 
 
-def test_a_dark_page_is_never_sent_a_light_figure(server: Server, browser: Browser) -> None:
+def test_a_dark_page_is_never_sent_a_light_figure(stranger: Page, server: Server) -> None:
     """The week's answer may come before the dashboard's."""
-    stranger = browser.new_context(color_scheme="dark").new_page()
+    stranger.emulate_media(color_scheme="dark")
     sent: list[str] = []
     stranger.on("websocket", lambda socket: socket.on("framereceived", lambda frame: sent.append(str(frame))))
     shown(stranger, server, which="open")

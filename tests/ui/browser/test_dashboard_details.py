@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.ui.test_dashboard_browser import Server, browser, card, server, shown, tile
-
-__all__ = ["browser", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+from tests.support.dashboard_browser import Server, card, shown, tile
 
 
 @pytest.fixture
-def page(server: Server, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1024, "height": 900}, color_scheme="light")
-    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    yield page
-    context.close()
+def page(page: Page) -> Page:
+    """A narrow light one."""
+    page.set_viewport_size({"width": 1024, "height": 900})
+    page.emulate_media(color_scheme="light")
+    return page
 
 
 def test_a_card_explains_itself_to_the_keyboard_and_covers_no_card_below(page: Page, server: Server) -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.ui.test_dashboard_browser import Server, ada, browser, page, server, shown
-
-__all__ = ["ada", "browser", "page", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+from tests.support.dashboard_browser import Server, shown
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +54,7 @@ def test_the_list_is_compact_and_its_search_takes_the_slash(page: Page, server: 
 
 
 @pytest.mark.usefixtures("customers")
-def test_a_phone_searches_and_sorts_the_list(server: Server, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
-    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
-    phone = context.new_page()
+def test_a_phone_searches_and_sorts_the_list(phone: Page, server: Server) -> None:
     phone.goto(f"{server.url}/properties")
     expect(phone.get_by_label("Search properties")).to_be_visible()
     expect(phone.get_by_label("Sort by")).to_be_visible()
@@ -71,4 +63,3 @@ def test_a_phone_searches_and_sorts_the_list(server: Server, browser: Browser) -
     phone.get_by_label("Sort by").click()
     phone.get_by_role("option", name="Name").click()
     expect(phone).to_have_url(re.compile("sort=name"))
-    context.close()

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.ui.test_dashboard_browser import Server, browser, card, server, shown
+from tests.support.dashboard_browser import Server, card, shown
 
-__all__ = ["browser", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 DRAWN = "document.querySelectorAll('.chart .main-svg').length > 0"
-
-
-def signed_in(context: BrowserContext, server: Server) -> Page:
-    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    return page
-
-
-@pytest.fixture
-def page(server: Server, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield signed_in(context, server)
-    context.close()
-
-
-@pytest.fixture
-def phone(server: Server, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
-    yield signed_in(context, server)
-    context.close()
 
 
 def spot(page: Page, selector: str, share: float) -> tuple[float, float]:
@@ -112,9 +86,8 @@ def test_a_finger_reads_a_country_before_it_opens_it(phone: Page, server: Server
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_hover_says_both_dates_both_values_and_the_change(browser: Browser, server: Server, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = signed_in(context, server)
+def test_a_hover_says_both_dates_both_values_and_the_change(page: Page, server: Server, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     shown(page, server, "?period=7d")
     page.wait_for_function(DRAWN)
     page.mouse.move(*spot(page, ".chart", 0.65))
@@ -128,7 +101,6 @@ def test_a_hover_says_both_dates_both_values_and_the_change(browser: Browser, se
     assert styles
     for colour, width in styles:
         assert width == 1 or colour == card_colour, "an edge in another colour than the card's"
-    context.close()
 
 
 def test_arrow_keys_stop_at_today_and_at_the_first_event(page: Page, server: Server) -> None:

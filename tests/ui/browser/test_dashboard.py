@@ -3,118 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from proprium.config import Settings
-from tests.support.servers import CHROMIUM_ARGS, ROOT, free_port
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
-
-
-class Server:
-    def __init__(self, folder: Path) -> None:
-        self.url = f"http://localhost:{(port := free_port())}"
-        self.public_url = Settings(port=port, _env_file=None).public_url  # type: ignore[call-arg]
-        self.log = (folder / "server.log").open("wb")
-        command = [sys.executable, "-m", "tests.ui.dashboard_server", str(folder), str(port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
-        self.facts = self._wait()
-
-    def _wait(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                return dict(httpx.get(f"{self.url}/test/facts", timeout=20).json())
-            except httpx.TransportError:
-                time.sleep(0.1)
-        raise RuntimeError(Path(self.log.name).read_text())
-
-    def append(self, **event: Any) -> None:
-        httpx.post(f"{self.url}/test/append", json=event, timeout=20).raise_for_status()
-
-    def create(self, which: str, name: str) -> None:
-        """Creates a property of Ada's that tests know as `which`."""
-        response = httpx.post(f"{self.url}/test/create/{name}", timeout=20).raise_for_status()
-        self.facts[which] = response.json()
-
-    def looked_at(self) -> int:
-        return int(httpx.get(f"{self.url}/test/facts", timeout=20).json()["looked_at"])
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("dashboard"))
-    yield server
-    server.process.terminate()
-    server.process.wait(20)
-    server.log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def ada(server: Server, browser: Browser) -> BrowserContext:
-    """Her browser: one for all tests, so that the chart bundle is read once."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="America/New_York")
-    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
-    return context
-
-
-@pytest.fixture
-def page(ada: BrowserContext) -> Iterator[Page]:
-    """A tab of Ada's; a complaint of the browser fails the test."""
-    page = ada.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.set_default_timeout(15_000)
-    yield page
-    page.close()
-    assert complaints == []
-
-
-def until(happened: Callable[[], bool], timeout_s: float = 15) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-def shown(page: Page, server: Server, query: str = "", which: str = "busy") -> Page:
-    page.goto(f"{server.url}/properties/{server.facts[which]}{query}")
-    expect(card(page, "visitors").locator(".v")).not_to_have_text("")
-    return page
-
-
-def card(page: Page, metric: str) -> Any:
-    return page.locator(f"button.kpi[data-value='{metric}']")
-
-
-def tile(page: Page, name: str) -> Any:
-    return page.locator(f"section[aria-label='{name}']")
-
-
-def row(page: Page, name: str, label: str) -> Any:
-    return tile(page, name).locator(".row0", has=page.get_by_text(label, exact=True))
-
-
-def number(page: Page, metric: str) -> int:
-    return int(card(page, metric).locator(".v").inner_text().replace(",", ""))
+from tests.support.dashboard_browser import Server, card, number, row, shown, tile, until
 
 
 def test_an_event_moves_cards_rows_and_live_count_without_a_reload(page: Page, server: Server) -> None:
@@ -277,15 +170,13 @@ def test_somebody_elses_property_looks_like_one_that_does_not_exist(server: Serv
     assert missing[0] == 404
 
 
-def test_a_public_property_is_read_without_an_account_and_without_a_cookie(server: Server, browser: Browser) -> None:
-    stranger = browser.new_context().new_page()
+def test_a_public_property_is_read_without_an_account_and_without_a_cookie(stranger: Page, server: Server) -> None:
     shown(stranger, server, which="open")
     assert stranger.context.cookies() == []
     expect(stranger.get_by_label("Custom cards")).to_have_count(0)
     stranger.get_by_label("More").click()
     expect(stranger.get_by_text("Sign in")).to_be_visible()
     expect(stranger.get_by_text("Delete …")).to_have_count(0)
-    stranger.context.close()
 
 
 def test_an_empty_property_says_how_to_begin(page: Page, server: Server) -> None:
@@ -294,12 +185,9 @@ def test_an_empty_property_says_how_to_begin(page: Page, server: Server) -> None
     expect(page.get_by_role("link", name="Tracking code")).to_have_attribute("href", re.compile("/install$"))
 
 
-def test_a_phone_needs_no_sideways_scroll(server: Server, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
-    context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
-    phone = shown(context.new_page(), server)
+def test_a_phone_needs_no_sideways_scroll(phone: Page, server: Server) -> None:
+    shown(phone, server)
     assert phone.evaluate("document.documentElement.scrollWidth") == 390
-    context.close()
 
 
 def test_ones_own_sql_is_written_with_a_click_run_with_the_keyboard_and_drawn(page: Page, server: Server) -> None:

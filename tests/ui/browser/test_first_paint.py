@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.ui.test_dashboard_browser import Server, browser, server
+from tests.support.dashboard_browser import Server
 
-__all__ = ["browser", "server"]
-
-needs_chromium = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
 PAGES = ["/properties/{busy}", "/properties", "/properties/{busy}/settings", "/account", "/properties/{busy}/install"]
 PUBLIC_PAGES = ["/login", "/password-reset", "/", "/documentation", "/invitation?token={invitation}"]
 OWNER_PAGES = ["/settings", "/settings/users", "/settings/audit"]
@@ -21,17 +17,6 @@ RECTS = """() => Object.fromEntries([...document.querySelectorAll('#app [id]:not
     (element) => [element.id, element.getBoundingClientRect()]).filter(
     ([, box]) => box.width && box.height && box.bottom < 900).map(
     ([id, box]) => [id, [box.left, box.top, box.width, box.height].map(Math.round)]))"""
-
-
-@pytest.fixture
-def page(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    if getattr(request, "param", "") not in PUBLIC_PAGES:
-        context.add_cookies([{"name": "proprium_session", "value": server.facts["token"], "url": server.url}])
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    yield page
-    context.close()
 
 
 def hold(page: Page, pattern: str) -> Callable[[], None]:
@@ -55,9 +40,9 @@ def hold(page: Page, pattern: str) -> Callable[[], None]:
     return release
 
 
-@needs_chromium
 @pytest.mark.parametrize("path", PAGES + PUBLIC_PAGES + OWNER_PAGES)
-def test_a_page_is_painted_before_scripts_and_stays_where_it_is(page: Page, server: Server, path: str) -> None:
+def test_a_page_is_painted_before_scripts_and_stays_where_it_is(silent_page: Page, server: Server, path: str) -> None:
+    page = silent_page
     if path in PUBLIC_PAGES:
         page.context.clear_cookies()
     if path in OWNER_PAGES:
@@ -84,9 +69,8 @@ def test_a_page_is_painted_before_scripts_and_stays_where_it_is(page: Page, serv
     assert moved == {}
 
 
-@needs_chromium
-def test_what_is_typed_before_scripts_have_run_is_kept(page: Page, server: Server) -> None:
-    page.context.clear_cookies()
+def test_what_is_typed_before_scripts_have_run_is_kept(stranger: Page, server: Server) -> None:
+    page = stranger
     release = hold(page, r"vue\.esm")
     page.goto(f"{server.url}/login", wait_until="commit")
     page.get_by_label("E-mail").fill("ada@example.com")
@@ -98,7 +82,6 @@ def test_what_is_typed_before_scripts_have_run_is_kept(page: Page, server: Serve
     assert page.get_by_label("Password").input_value() == "half of it"
 
 
-@needs_chromium
 def test_without_scripts_the_page_says_what_it_needs(server: Server, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

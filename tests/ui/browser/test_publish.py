@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.ui.test_dashboard_browser import Server, ada, browser, page, server, shown, until
-
-__all__ = ["ada", "browser", "page", "server"]
-
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no Chromium on this machine")
+from tests.support.dashboard_browser import Server, shown, until
 
 
 def is_public(server: Server) -> bool:
