@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -256,3 +257,15 @@ def test_an_account_and_its_rights_are_made_together_or_not_at_all(
     with database.write_transaction() as session:
         session.connection().exec_driver_sql("DROP TRIGGER full")
     assert len(accept(database, token).property_access) == 5
+
+
+@pytest.mark.parametrize("given", [{"role": Role.OWNER}, {"may_create": True}])
+def test_rights_on_the_server_end_with_those_of_their_sender(
+    database: Database, eve: User, shops: list[Property], given: dict[str, Any]
+) -> None:
+    """Also where they still own the properties of the invitation."""
+    a_user(database, "other@example.com", Role.OWNER)
+    token = invitations.invite(database, ZOE, roles={shops[0].id: PropertyRole.VIEWER}, sender=eve, **given)
+    users.set_role(database, eve.id, Role.MEMBER)
+    with pytest.raises(InvalidInvitation):
+        accept(database, token)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from collector.client_address import NAMED_HEADERS, UNREAD_REQUESTS, ClientAddressResolver, forwarded_hops
+from collector.client_address import (
+    NAMED_HEADERS,
+    UNREAD_REQUESTS,
+    AddressChoice,
+    AddressRule,
+    ClientAddressResolver,
+    forwarded_hops,
+)
 from tests.collector.conftest import PROPERTY, MakeHarness
 
 CASES = Path(__file__).parent / "cases"
@@ -174,3 +181,31 @@ async def test_each_visitor_behind_a_proxy_is_one(make_harness: MakeHarness, cas
         response = await harness.send({**post["body"], "collectorId": str(PROPERTY)}, **post["headers"])
         assert response.status_code == 204
     assert len({event.visitor for event in harness.sink.events}) == 3
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "address", "rule", "header"),
+    [
+        ("203.0.113.9", {}, "203.0.113.9", AddressRule.PEER, ""),
+        ("203.0.113.9", {b"x-forwarded-for": b"198.51.100.7"}, "203.0.113.9", AddressRule.FORGEABLE, ""),
+        ("192.168.1.9", {b"x-forwarded-for": b"198.51.100.7"}, None, AddressRule.UNTRUSTED_PROXY, ""),
+        ("10.0.0.1", {b"x-forwarded-for": b"198.51.100.7"}, "198.51.100.7", AddressRule.FORWARDED, "x-forwarded-for"),
+        (
+            "10.0.0.1",
+            {b"x-forwarded-for": b" ", b"x-real-ip": b"198.51.100.7"},
+            "198.51.100.7",
+            AddressRule.FORWARDED,
+            "x-real-ip",
+        ),
+        ("10.0.0.1", {b"forwarded": b"for=unknown"}, None, AddressRule.UNNAMED, ""),
+        ("10.0.0.1", {b"via": b"1.1 proxy"}, None, AddressRule.UNNAMED, ""),
+        ("10.0.0.1", {}, "10.0.0.1", AddressRule.PEER, ""),
+    ],
+)
+def test_the_rule_of_an_address_is_told_with_it(
+    peer: str, headers: dict[bytes, bytes], address: str | None, rule: AddressRule, header: str
+) -> None:
+    resolver = ClientAddressResolver([ip_network("10.0.0.0/8")])
+    choice = resolver.explain(peer, headers, list(headers.items()))
+    assert choice == AddressChoice(address, rule, header)
+    assert choice.address == resolver.resolve(peer, headers, list(headers.items()))
