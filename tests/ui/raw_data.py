@@ -116,18 +116,24 @@ def walk(routes, prefix=""):
         inner = getattr(route, "original_router", None) or getattr(route, "app", None) or route
         if getattr(inner, "routes", None):
             yield from walk(inner.routes, prefix + getattr(route, "path", ""))
-        else:
-            yield prefix + route.path
+        elif hasattr(route, "path"):  # not a router without routes
+            for method in set(getattr(route, "methods", None) or ["GET"]) - {"HEAD"}:
+                yield f"{method} {prefix}{route.path}"
 print("\\n".join(sorted(set(walk(apps[0].routes)))), flush=True)
 import os; os._exit(0)
 """
 
 
-def routes_of_the_server(folder: Path) -> set[str]:
-    """Every path that `proprium serve` answers, without NiceGUI's own files and the forms of signing in."""
+def methods_and_routes(folder: Path) -> set[tuple[str, str]]:
+    """Every method and path that `proprium serve` answers."""
     command = [sys.executable, "-c", PRINT_ROUTES, str(folder)]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
-    return {path for path in printed.split() if not path.startswith(NOT_ASKED)}
+    return {(method, path) for method, path in (line.split(" ") for line in printed.splitlines())}
+
+
+def routes_of_the_server(folder: Path) -> set[str]:
+    """Every path that `proprium serve` answers, without NiceGUI's own files and the forms of signing in."""
+    return {path for _, path in methods_and_routes(folder) if not path.startswith(NOT_ASKED)}
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,20 +13,24 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
+from sqlmodel import col
 from starlette.types import ASGIApp
 
 from maps.atlas import Atlas
-from proprium.accounts import api_keys, login_sessions
+from proprium.accounts import api_keys, login_sessions, share_links
+from proprium.accounts.audit import COMMAND_LINE
+from proprium.clock import utc_now
 from proprium.properties import access, service
 from proprium.properties.permissions import Level
 from proprium.server.collector_app import build_collector_parts
 from proprium.storage.database import Database
-from proprium.storage.tables import Property, PropertyRole, Role, User
+from proprium.storage.tables import Property, PropertyRole, Role, ShareLink, User
 from proprium.ui import session
-from tests.support.builders import a_property, a_user
-from tests.support.servers import ROOT
+from proprium.ui.http.share_access import PASSWORD_COOKIE
+from tests.support.builders import a_property, a_user, an_event
 from tests.ui.conftest import HOME, Site
-from tests.ui.raw_data import whole_app
+from tests.ui.raw_data import methods_and_routes, whole_app
 
 OK, SEE_OTHER, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 303, 401, 403, 404
 
@@ -168,9 +172,10 @@ RULES: dict[str, Rule] = {
         Rule(anybody),
     ),
     **dict.fromkeys(("GET /", "GET /login"), Rule(front_page)),
-    **dict.fromkeys(("GET /account", "GET /properties", "GET /sql"), Rule(signed_in)),
+    **dict.fromkeys(("GET /account", "GET /account/authenticator", "GET /properties", "GET /sql"), Rule(signed_in)),
     **dict.fromkeys(
-        ("GET /settings", "GET /settings/users", "GET /settings/audit", "GET /settings/audit.csv"), Rule(owners_page)
+        [f"GET /settings{rest}" for rest in ("", "/users", "/audit", "/audit.csv", "/mail", "/sign-in")],
+        Rule(owners_page),
     ),
     f"GET {PAGE}": Rule(page(Level.READ)),
     f"GET {PAGE}/": Rule(page(Level.READ)),
@@ -215,42 +220,37 @@ RULES: dict[str, Rule] = {
 MISSING_FOR_ALL = ("DELETE /api/v1/users/invitations/{invitation_id}",)
 """Rules whose subject is not there: who may is told so."""
 
+SHARE_ROUTES = {
+    *("GET /share/{token}", "GET /embed/{token}", "GET /share/{token}/report.{kind}"),
+    *("GET /share/{token}/badge.svg", "GET /share/{token}/counter.json"),
+}
+"""Routes whose right is the link in their path."""
+
 TESTED_ELSEWHERE = {
+    "GET /share/{token}/card.png": "tests/ui/test_share_pages.py: printed by Chromium",
+    "POST /share/{token}/password": "tests/ui/test_share_pages.py, and below",
     "POST /api/v1/events": "tests/api/test_event_routes.py",
     "GET /privacy/{property_id}": "tests/ui/test_public_pages.py: for everybody, whatever the property",
     "GET /setup": "tests/ui/test_login.py: gone once there is an owner",
-    "GET /invitation": "tests/ui/test_invitation_page.py: its token is the right",
+    "GET /invitation": "tests/stories/test_invited_colleague.py: its token is the right",
+    "GET /password-reset": "tests/ui/test_password_reset.py: for everybody",
+    "GET /password-reset/new": "tests/ui/test_password_reset.py: its token is the right",
+    "GET /login/second-factor": "tests/ui/test_second_factor.py: after the first step alone",
+    "GET /account/e-mail": "tests/ui/test_account.py: its token is the right",
+    "GET /account/recovery-codes": "tests/ui/test_second_factor.py: once, after they were made",
+    f"GET {PAGE}/card.png": "tests/ui/test_share_pages.py: of public properties alone",
     **dict.fromkeys(("GET /healthz", "GET /readyz", "GET /metrics"), "tests/server/test_health.py"),
     **dict.fromkeys(("GET /maps/world.json", "GET /maps/regions/{country}.json"), "tests/server/test_http_routes.py"),
 }
-UNTESTED_PREFIXES = ("/_nicegui", "/auth/", "/accounts/", "/assets", "/share/", "/embed/")
+UNTESTED_PREFIXES = ("/_nicegui", "/auth/", "/accounts/", "/assets")
 """Forms of signing in (tests/ui/test_security.py posts to each from another site) and files."""
-
-PRINT_ROUTES = """
-import pathlib, sys
-from proprium.server import app as composed
-from proprium.config import Settings
-apps = []
-composed.with_page_middleware = lambda app, *_, **__: apps.append(app) or app
-composed.build(Settings(data_dir=pathlib.Path(sys.argv[1]), _env_file=None))
-def walk(routes, prefix=""):
-    for route in routes:
-        inner = getattr(route, "original_router", None) or getattr(route, "app", None) or route
-        if getattr(inner, "routes", None):
-            yield from walk(inner.routes, prefix + getattr(route, "path", ""))
-        else:
-            for method in set(getattr(route, "methods", None) or ["GET"]) - {"HEAD"}:
-                yield f"{method} {prefix}{route.path}"
-print("\\n".join(sorted(set(walk(apps[0].routes)))), flush=True)
-import os; os._exit(0)
-"""
 
 
 def test_every_route_has_a_rule(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PRINT_ROUTES, str(tmp_path)]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
-    routes = {line for line in printed.splitlines() if not line.split(" ")[1].startswith(UNTESTED_PREFIXES)}
-    assert routes == RULES.keys() | TESTED_ELSEWHERE.keys()
+    routes = {
+        f"{method} {path}" for method, path in methods_and_routes(tmp_path) if not path.startswith(UNTESTED_PREFIXES)
+    }
+    assert routes == RULES.keys() | SHARE_ROUTES | TESTED_ELSEWHERE.keys()
 
 
 @dataclass
@@ -352,3 +352,97 @@ async def test_properties_of_others_missing_ones_and_no_ids_look_the_same(matrix
         for property_id in (str(matrix.foreign.id), str(uuid4()), "7"):
             status = await matrix.status(name, route, property_id)
             assert status == RULES[route].expected(stranger), (name, property_id, status)
+
+
+# Share links
+
+LINK_PASSWORD = "a password for a link"
+
+
+@dataclass
+class Links:
+    """Tokens of links to one property, by what is wrong with them."""
+
+    matrix: Matrix
+    tokens: dict[str, str]
+
+    async def text(self, name: str, route: str, **cookies: str) -> tuple[int, str]:
+        token = self.tokens[name]
+        path = route.partition(" ")[2].replace("{token}", token).replace("{kind}", "json")
+        client = self.matrix.client("anonymous")
+        answer = await client.get(path, headers={"accept": "text/html"}, cookies=cookies)
+        return answer.status_code, answer.text
+
+
+@pytest.fixture
+def links(matrix: Matrix, site: Site) -> Links:
+    database, shop = matrix.database, matrix.property
+    site.filled.append([an_event("someone", utc_now(), "/secret-page", property=shop.number or 0)])
+    origin = ("https://wiki.example",)
+
+    def create(**settings: Any) -> str:
+        return share_links.create(database, shop.id, COMMAND_LINE, frame_ancestors=origin, **settings).token
+
+    tokens = {
+        "open": create(),
+        "with a password": create(password=LINK_PASSWORD),
+        "of a segment that is gone": create(segment="Segment"),
+        "revoked": create(),
+        "expired": create(expires_at=utc_now() + timedelta(minutes=5)),
+        "malformed": "../../login",
+        "unknown": "a" * 43,
+    }
+    revoked = share_links.find_by_token(database, tokens["revoked"])
+    assert revoked is not None
+    share_links.revoke(database, shop.id, revoked.id, COMMAND_LINE)
+    service.update_settings(database, shop.id, segments=[])
+    with database.write_transaction() as session_:
+        past = utc_now() - timedelta(minutes=1)
+        session_.execute(update(ShareLink).where(col(ShareLink.token) == tokens["expired"]).values(expires_at=past))
+    return Links(matrix, tokens)
+
+
+@pytest.mark.parametrize("route", sorted(SHARE_ROUTES))
+async def test_a_share_link_opens_what_it_is_for_and_others_look_missing(links: Links, route: str) -> None:
+    status, text = await links.text("open", route)
+    assert status == OK
+    assert "/secret-page" in text or "report" not in route
+    for name in ("revoked", "expired", "of a segment that is gone", "malformed", "unknown"):
+        status, text = await links.text(name, route)
+        assert status == NOT_FOUND, name
+        assert not {"secret-page", "Shop"} & set(re.findall(r"secret-page|Shop", text)), name
+
+
+@pytest.mark.parametrize("route", sorted(SHARE_ROUTES))
+async def test_a_link_with_a_password_shows_nothing_without_it(links: Links, route: str) -> None:
+    is_page = route.endswith("{token}")
+    wrong = share_links.find_by_token(links.matrix.database, links.tokens["open"])
+    assert wrong is not None
+    proofs = {
+        "no password": {},
+        "proof of another link": {PASSWORD_COOKIE: share_links.proof_of_password(links.matrix.database, wrong)},
+        "forged": {PASSWORD_COOKIE: "9999999999.abc"},
+    }
+    for name, cookies in proofs.items():
+        status, text = await links.text("with a password", route, **cookies)
+        assert status == (OK if is_page else NOT_FOUND), name
+        assert not re.search("secret-page|Shop", text), name
+    link = share_links.find_by_token(links.matrix.database, links.tokens["with a password"])
+    assert link is not None
+    proof = share_links.proof_of_password(links.matrix.database, link)
+    status, text = await links.text("with a password", route, **{PASSWORD_COOKIE: proof})
+    assert status == OK
+    assert "secret-page" in text or "report" not in route
+    share_links.change(links.matrix.database, links.matrix.property.id, link.id, COMMAND_LINE, password="another password")
+    status, text = await links.text("with a password", route, **{PASSWORD_COOKIE: proof})
+    assert status == (OK if is_page else NOT_FOUND)
+    assert not re.search("secret-page|Shop", text)
+
+
+async def test_a_share_link_opens_no_other_way_to_its_property(links: Links) -> None:
+    """Neither as a key nor as a session, nor by the addresses of people with an account."""
+    client, token, shop = links.matrix.client("anonymous"), links.tokens["open"], links.matrix.property.id
+    for headers in ({"authorization": f"Bearer {token}"}, {"cookie": f"{session.SESSION_COOKIE}={token}"}):
+        for path in (f"/properties/{shop}", f"/properties/{shop}/report.json", f"/api/v1/properties/{shop}/totals"):
+            answer = await client.get(path, headers=headers)
+            assert answer.status_code in {SEE_OTHER, UNAUTHORIZED, NOT_FOUND}, (path, headers)
