@@ -52,7 +52,7 @@ class SignedStates:
     def read(self, purpose: str, state: str | None) -> dict[str, str] | None:
         """Returns the values of a valid state that was not used yet, without using it."""
         content = self._verified(purpose, state)
-        return content.values if content else None
+        return content.values if content and content.id not in self._expiry_by_used else None
 
     def redeem(self, purpose: str, state: str | None) -> dict[str, str] | None:
         """Returns the values of a valid state, for the first time only."""
@@ -76,7 +76,7 @@ class SignedStates:
             content = _Content(**json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
         except (ValueError, TypeError, binascii.Error):  # signed by another version of this program
             return None
-        is_current = content.expires_s > self._clock().timestamp() and content.id not in self._expiry_by_used
+        is_current = content.expires_s > self._clock().timestamp()
         return content if content.purpose == purpose and is_current else None
 
     def _forget_expired(self) -> None:
