@@ -212,7 +212,8 @@ def whole_app(site: Site, doors: CollectorParts, atlas: Atlas) -> ASGIApp:
     problems.install(files)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        is_file = scope["path"].startswith("/api/") or "/report." in scope["path"]
+        is_report = scope["path"].startswith("/properties/") and "/report." in scope["path"]
+        is_file = is_report or scope["path"].startswith("/api/")
         await (files if is_file else site.app)(scope, receive, send)
 
     return app
