@@ -17,6 +17,8 @@ LOUD = {
     "PROPRIUM_LOG_LEVEL": "DEBUG",
 }
 
+SIGNS_IN = "198.51.100.23"  # not one of visitors
+
 
 def test_two_collectors_count_one_visitor_and_store_no_address(tmp_path: Path) -> None:
     with running(tmp_path, env=LOUD) as serve:
@@ -33,6 +35,10 @@ def test_two_collectors_count_one_visitor_and_store_no_address(tmp_path: Path) -
     assert holding(tmp_path, CHROME.encode())  # what is kept is found
     for trace in traces():
         assert holding(tmp_path, trace) == [], trace
+    assert holding(tmp_path, SIGNS_IN.encode()) == []
+    with sqlite3.connect(tmp_path / "proprium.sqlite3") as storage:  # of who signs in, the audit log has the network
+        failed = storage.execute("SELECT actor, network FROM audit_entry WHERE action = 'sign_in_failed'").fetchall()
+    assert failed == [("a@example.com", "198.51.100.0/24")]
 
 
 def send_everything(server: Running, property_id: str, address: str) -> None:
@@ -52,14 +58,14 @@ def send_everything(server: Running, property_id: str, address: str) -> None:
 
 
 def look_around(server: Running, property_id: str) -> None:
-    """Pages, and a password that is wrong: what else is told an address."""
+    """Pages by visitors, and a wrong password by somebody else: what else is told an address."""
     with httpx.Client(base_url=server.url, headers={"User-Agent": CHROME}) as client:
         for address in ADDRESSES:
             headers = {"X-Forwarded-For": address}
             for path in ("/login", f"/properties/{property_id}", "/collector.js", "/nothing", "/metrics"):
                 client.get(path, headers=headers)
-            origin = {"Origin": server.url}
-            client.post("/auth/login", data={"email": "a@example.com", "password": "x"}, headers=headers | origin)
+        headers = {"X-Forwarded-For": SIGNS_IN, "Origin": server.url}
+        client.post("/auth/login", data={"email": "a@example.com", "password": "x"}, headers=headers)
 
 
 def visitors_of_views(data_dir: Path) -> list[tuple[int, int]]:
