@@ -26,6 +26,20 @@ def password_reset(base_url: str, link: str) -> MailContent:
     )
 
 
+def invitation(base_url: str, link: str, sender: str, lifetime: str) -> MailContent:
+    """`lifetime` is a text such as "7 days"."""
+    return MailContent(
+        _("You are invited to {server}", server=base_url),
+        (
+            _("{sender} invites you to the website analytics on {server}.", sender=sender, server=base_url),
+            _("Create your account here. The link works once, within {lifetime}:", lifetime=lifetime),
+        ),
+        link,
+        _("Create account"),
+        (_("If you do not know {sender}, ignore this mail.", sender=sender),),
+    )
+
+
 def email_change(base_url: str, link: str) -> MailContent:
     return MailContent(
         _("Confirm your e-mail address"),

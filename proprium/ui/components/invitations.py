@@ -8,13 +8,16 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
-from nicegui import run, ui
+from nicegui import background_tasks, run, ui
 
-from proprium.accounts import invitations
+from proprium.accounts import invitations, users
 from proprium.accounts.invitations import Invitation
 from proprium.errors import UserFacingError
 from proprium.i18n import N_, ngettext
 from proprium.i18n import gettext as _
+from proprium.mail import texts
+from proprium.mail.content import MailContent
+from proprium.mail.mailer import Transport
 from proprium.storage.tables import Property, PropertyRole, Role
 from proprium.ui import session, theme
 from proprium.ui.components.chips import tag
@@ -59,10 +62,22 @@ def invitation_url(services: Services, token: str) -> str:
 
 
 def deliver_invitation(services: Services, link: str, email: str) -> None:
-    """Shows the link of an invitation to the person who sends it on."""
+    """Mails the link of an invitation where a mail server is set, and shows it to the person who sends it on."""
     lifetime = ngettext("{count} day", "{count} days", invitations.LIFETIME.days)
-    ui.label(_("Send this link to {email}. It works once, within {lifetime}.", email=email, lifetime=lifetime))
+    sender = session.current_user(services)
+    if services.mail.transport is Transport.SMTP and sender is not None:
+        content = texts.invitation(services.mail.base_url, link, sender.name or sender.email, lifetime)
+        background_tasks.create(run.io_bound(_queue_mail, services, users.validate_email(email), content))
+        ui.label(_("The link was sent to {email}. It works once, within {lifetime}.", email=email, lifetime=lifetime))
+    else:
+        ui.label(_("Send this link to {email}. It works once, within {lifetime}.", email=email, lifetime=lifetime))
     code(link, name=_("Invitation link"))
+
+
+def _queue_mail(services: Services, email: str, content: MailContent) -> None:
+    with services.database.write_transaction() as transaction:
+        services.mail.add(transaction, email, content)
+    services.mail.wake()
 
 
 class InvitationDialog:

@@ -8,7 +8,7 @@ from functools import partial
 from html import escape
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import ui
 
 from proprium.accounts import share_links
 from proprium.accounts.audit import Actor
@@ -180,9 +180,8 @@ class ShareLinksPanel:
 
         box.open()
 
-    def _revoke_now(self, link: ShareLink, actor: Actor) -> bool:
+    def _revoke_now(self, link: ShareLink, actor: Actor) -> None:
         share_links.revoke(self._database, self._property_id, link.id, actor)
-        return True
 
     async def _run(self, work: Callable[[Actor], Any]) -> bool:
         """Does `work` in a thread if the user may still share the property; shows an error as a toast."""
@@ -190,11 +189,9 @@ class ShareLinksPanel:
             user = self._current_user()
             service.find_owned(self._database, self._property_id, user)
             actor = Actor.of_user(user, self._services.address_of(self._request))
-            done = await run.io_bound(work, actor)
+            await self._services.hashing.run(partial(work, actor), is_known=True)  # it may hash a password
         except UserFacingError as problem:
             toast(str(problem), "bad")
-            return False
-        if done is None:  # the server shuts down
             return False
         await page_access.end_pages(self._services)
         with self._client:

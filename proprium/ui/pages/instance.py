@@ -35,6 +35,8 @@ class Section:
 
 SECTIONS = (
     Section(N_("Users"), N_("Accounts, invitations, rights"), "/settings/users", "user"),
+    Section(N_("Sign-in"), N_("Second factor, sign-in by another server"), "/settings/sign-in", "lock"),
+    Section(N_("E-mail"), N_("Mail server, test mail, what was sent"), "/settings/mail", "open"),
     Section(N_("Audit log"), N_("Who changed what, and when"), "/settings/audit", "book"),
 )
 """Pages that belong to the settings."""
