@@ -45,7 +45,8 @@ class SignIn:
         session.set_cookie(response, token, is_https=is_https)
         device_cookie = self.devices.issue(user.email, request.cookies.get(session.DEVICE_COOKIE))
         session.keep_device(response, device_cookie, is_https=is_https)
-        response.delete_cookie(PENDING_COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
+        if PENDING_COOKIE in request.cookies:
+            response.delete_cookie(PENDING_COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
 
     def ask_second_factor(self, user: User, target: str) -> RedirectResponse:
         """Leads to the second step; the browser has no session before it. Writes to storage once."""
