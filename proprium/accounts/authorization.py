@@ -9,7 +9,7 @@ from uuid import UUID
 from proprium.accounts import api_keys
 from proprium.accounts.audit import Actor, network_of
 from proprium.clock import Clock, utc_now
-from proprium.errors import Forbidden, InsufficientScope, PropertyNotFound
+from proprium.errors import Forbidden, PropertyNotFound
 from proprium.metrics.query.data_access import EVERY_KEY, DataAccess, public_access
 from proprium.properties import permissions, service
 from proprium.storage.database import Database
@@ -65,13 +65,6 @@ def principal_of_key(database: Database, api_key: ApiKey) -> Principal:
         key_name=api_key.name,
         may_manage=api_key.may_manage,
     )
-
-
-def require_manager(principal: Principal) -> User:
-    """Returns the user whose rights a management request has. Raises InsufficientScope for other keys."""
-    if not principal.may_manage or principal.user is None:
-        raise InsufficientScope(f"The API key {principal.key_name!r} may not manage. Create a key that may.")
-    return principal.user
 
 
 def readable_properties(database: Database, principal: Principal) -> list[Property]:

@@ -18,7 +18,7 @@ from proprium.api.authentication import ApiAuthenticator
 from proprium.api.metrics_routes import NO_STORE_HEADERS, json_response
 from proprium.api.parameters import Parameter
 from proprium.api.request_body import read_body
-from proprium.errors import BadQuery, Forbidden
+from proprium.errors import BadQuery, Forbidden, InsufficientScope
 from proprium.properties.permissions import Level, level_of
 from proprium.storage.database import Database
 from proprium.storage.tables import Property, Role, User
@@ -90,7 +90,7 @@ class Manager:
         body = await read_body(request, MAX_BODY_BYTES)
 
         def handle(principal: Principal) -> BaseModel | None:
-            user = authorization.require_manager(principal)
+            user = _require_manager(principal)
             pairs = parameters.query_pairs(request, allowed_parameters)
             actor = self._authenticator.actor(request, principal)
             return handler(
@@ -132,3 +132,10 @@ def openapi_options(
         "responses": problems.openapi_responses(400, 401, 403, 404, 409, 413, 429, 503),
         "openapi_extra": extra,
     }
+
+
+def _require_manager(principal: Principal) -> User:
+    """Returns the user whose rights a management request has. Raises InsufficientScope for other keys."""
+    if not principal.may_manage or principal.user is None:
+        raise InsufficientScope(f"The API key {principal.key_name!r} may not manage. Create a key that may.")
+    return principal.user

@@ -23,6 +23,18 @@ EXEMPT = {
     "setup.create_setup_token": "the link of the first start, which nobody has used",
     "audit.delete_expired": "the log itself",
     "invitations.delete_expired": "links that no longer work",
+    "one_time_links.create": "a link that changes nothing until it is used",
+    "one_time_links.delete_all": "links that no longer work",
+    "password_reset.create_link": "a link that changes nothing until it is used",
+    "password_reset.send_link": "a link that changes nothing until it is used",
+    "email_change.ask_confirmation": "a link that changes nothing until it is used",
+    "preferences.set_theme": "a person's own look of the pages",
+    "preferences.set_timezone": "a person's own time zone",
+    "passkeys.rename": "a person's own name for a passkey",
+    "passkeys.check": "a use; the sign-in that follows has an entry",
+    "second_factor.use_code": "a use; the sign-in that follows has an entry",
+    "second_factor.after_removal": "part of a removal, which has an entry",
+    "share_links.record_use": "a time of last use",
 }
 
 

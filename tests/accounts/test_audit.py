@@ -79,6 +79,12 @@ CHANGES: dict[str, tuple[Change, list[Action]]] = {
         lambda case, by: service.create_property(case.database, "New", None, actor=by),
         [Action.PROPERTY_CREATED],
     ),
+    "service.change_list": (
+        lambda case, by: service.change_list(
+            case.database, case.shop.id, "custom_cards", lambda cards: [*cards, "order"], actor=by
+        ),
+        [Action.PROPERTY_CHANGED],
+    ),
     "service.rename": (
         lambda case, by: service.rename(case.database, case.shop.id, "Other", actor=by),
         [Action.PROPERTY_CHANGED],

@@ -15,11 +15,9 @@ FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.
 
 
 def with_actor() -> set[str]:
-    """Functions that take an actor, by "module.name"."""
+    """Functions whose actor may be left out, by "module.name"."""
     return {
-        name
-        for name, node in functions().items()
-        if any(argument.arg == "actor" for argument in (*node.args.args, *node.args.kwonlyargs))
+        name for name, node in functions().items() if any(argument.arg == "actor" for argument in node.args.kwonlyargs)
     }
 
 

@@ -60,6 +60,8 @@ UNTRANSLATED = {
     "proprium/accounts/login_throttle.py": {  # an answer of the API
         "Too many requests without a valid API key from this address. Try again in a minute."
     },
+    "proprium/accounts/openid.py": None,  # reasons for the server's log; browsers get one sentence
+    "proprium/accounts/passkeys.py": {"Proprium"},
     "proprium/errors.py": {"Bearer"},  # an HTTP header
     "proprium/figures/numbers.py": None,  # the titles of metrics, translated where they are shown
     "proprium/figures/template.py": {'Inter, ui-sans-serif, system-ui, "Segoe UI", Roboto, sans-serif'},
