@@ -110,7 +110,7 @@ def test_a_signed_challenge_signs_its_user_in(
         {"credential_id": b"unknown"},
         {"kind": "webauthn.create"},
     ],
-    ids=str,
+    ids=lambda change: next(iter(change)),
 )
 def test_an_answer_that_is_not_of_this_server_and_passkey_is_refused(
     database: Database, states: SignedStates, holder: Holder, change: dict[str, Any]
