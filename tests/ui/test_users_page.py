@@ -11,17 +11,20 @@ import httpx
 import pytest
 from nicegui import ui
 from nicegui.testing import User as Browser
+from sqlalchemy import func, select
 
 from proprium.accounts import invitations, users
 from proprium.accounts.audit import Action, AuditFilter, list_entries
 from proprium.accounts.login_throttle import LIMIT_PER_ADDRESS
 from proprium.errors import NotFound
 from proprium.properties import access, service
-from proprium.storage.tables import Property, PropertyRole, Role, User
+from proprium.storage.tables import OutgoingMail, Property, PropertyRole, Role, User
+from proprium.ui.components.invitations import deliver_invitation
 from proprium.ui.components.property_actions import PropertyActions
 from proprium.ui.http import page_access
 from tests.support.builders import PASSWORD, a_property, a_user
-from tests.ui.conftest import HOME, Site
+from tests.support.mail_server import mail_server
+from tests.ui.conftest import HOME, Site, mailer_of
 from tests.ui.test_property_pages import has, press
 
 ZOE = "zoe@example.com"
@@ -99,6 +102,30 @@ async def test_an_owner_invites_and_the_link_makes_the_account_once(site: Site, 
     assert used.status_code == unknown.status_code == 404
     assert used.text.replace(link.partition("=")[2], "") == unknown.text.replace("unknown", "")
     assert (await accept(site, link)).status_code == 404
+
+
+async def test_an_invitation_is_sent_where_a_mail_server_is_set(site: Site, eve: User) -> None:
+    with mail_server() as mail:
+        object.__setattr__(site.services, "mail", mailer_of(site, f"smtp://localhost:{mail.port}"))
+        browser = site.browser(eve)
+        await browser.open("/settings/users")
+        with browser:
+            token = invitations.invite(site.services.database, ZOE, sender=eve)
+            deliver_invitation(site.services, f"{HOME}/invitation?token={token}", ZOE)
+        await has(browser, f"The link was sent to {ZOE}")
+        for _ in range(100):
+            if has_due(site):
+                break
+            await asyncio.sleep(0.02)
+        await site.services.mail.send_due()
+        [text] = mail.texts
+    assert f"{HOME}/invitation?token={token}" in text
+    assert "Eve invites you" in text
+
+
+def has_due(site: Site) -> bool:
+    with site.services.database.session() as session:
+        return session.scalar(select(func.count()).select_from(OutgoingMail)) == 1
 
 
 async def test_guessing_invitations_is_slowed_down(site: Site) -> None:
@@ -192,13 +219,13 @@ async def test_an_owner_of_a_property_adds_invites_and_removes_people(site: Site
     browser = site.browser(ada)
     await browser.open(f"/properties/{shop.id}/settings")
     named(browser, ui.input, "E-mail").value = bob.email
-    click(browser, "Give access")
+    click(browser, "Add to this property")
     await has(browser, f"{bob.email} has access now")
     named(browser, ui.select, f"Role of {bob.email}").value = "editor"
     await has(browser, "Saved.")
     assert users.find(database, bob.email).role_on(shop.id) == PropertyRole.EDITOR
     named(browser, ui.input, "E-mail").value = ZOE
-    click(browser, "Give access")
+    click(browser, "Add to this property")
     await has(browser, f"{ZOE} is invited")
     link = shown_link(browser)
     assert (await accept(site, link)).status_code == 303

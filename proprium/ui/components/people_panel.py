@@ -52,7 +52,7 @@ class PeoplePanel:
                 self._email = ui.input(placeholder="ada@example.com").props("outlined dense hide-bottom-space")
                 self._email.classes("grow").style("flex-basis: 180px").props["aria-label"] = _("E-mail")
                 self._role = row_select(_("Role"), role_options(), PropertyRole.VIEWER.value)
-                button(_("Add"), "plus", name=_("Give access"), on_click=self.add)
+                button(_("Add"), "plus", name=_("Add to this property"), on_click=self.add)
             ui.label(_(SERVER_OWNERS_TEXT)).classes(f"{theme.MUTED} {theme.SMALL}")
         self._email.on("keydown.enter", self.add)
         self._draw()
