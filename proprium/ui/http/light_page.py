@@ -24,12 +24,13 @@ LIVE_HEADER = "x-proprium-live"
 """Header of the request that a light page sends for its live page."""
 STAY_MS = 3_000
 RETRY_MS = 30_000
+PRESS_TIMEOUT_MS = 15_000
 
 _light_clients: WeakKeyDictionary[Client, bool] = WeakKeyDictionary()  # True: loads its live page
 
 # The live page replaces this document under the same address: the browser's history has one entry.
 LOAD_LIVE_PAGE_SCRIPT = f"""<script>(() => {{
-  let isLoading = false;
+  let isLoading = false, pressed = '';
   const load = async () => {{
     if (isLoading) return;
     isLoading = true;
@@ -39,13 +40,27 @@ LOAD_LIVE_PAGE_SCRIPT = f"""<script>(() => {{
       if (!response.ok) throw new Error(response.status);
       const html = await response.text(), top = scrollY;
       document.open();
-      document.write(html);
+      document.write(pressed ? html.replace('</body>', () => press(pressed) + '</body>') : html);
       document.close();
       scrollTo(0, top);
     }} catch {{
       setTimeout(() => {{ isLoading = false; load(); }}, {RETRY_MS});
     }}
   }};
+  // A button of this document does nothing yet: it is pressed in the live page, once that is connected.
+  const nameOf = (button) => button.getAttribute('aria-label') || button.textContent.trim();
+  for (const name of ['pointerdown', 'click']) addEventListener(name, (event) => {{
+    const button = event.target.closest?.('button:not(.theme-toggle)');
+    if (button) pressed = nameOf(button);
+  }});
+  const press = (name) => `<script>(() => {{
+    const name = ${{JSON.stringify(name).replaceAll('<', '\\\\u003c')}}, nameOf = ${{nameOf}}, began = Date.now();
+    const timer = setInterval(() => {{
+      if (!window.did_handshake && Date.now() - began < {PRESS_TIMEOUT_MS}) return;
+      clearInterval(timer);
+      [...document.querySelectorAll('button')].find((button) => nameOf(button) === name)?.click();
+    }}, 50);
+  }})();<\\/script>`;
   let timer = 0;
   const wait = () => {{
     clearTimeout(timer);

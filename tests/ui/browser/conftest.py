@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from proprium.ui.http.light_page import LIVE_HEADER
 from tests.support.dashboard_browser import Server
 from tests.support.servers import CHROMIUM, CHROMIUM_ARGS
 
@@ -97,9 +96,8 @@ def page(silent_page: Page) -> Iterator[Page]:
 
 @pytest.fixture
 def stranger(desktop: BrowserContext, server: Server) -> Iterator[Page]:
-    """A tab of somebody without an account, who gets live pages at once."""
+    """A tab of somebody without an account."""
     page = new_page(desktop, server)
-    page.set_extra_http_headers({LIVE_HEADER: "1"})
     yield page
     page.close()
 
