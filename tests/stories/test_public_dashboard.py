@@ -16,6 +16,7 @@ from proprium.clock import utc_now
 from proprium.properties.service import find_any
 from proprium.storage.database import Database
 from proprium.storage.events import EventStore
+from proprium.ui.http.light_page import LIVE_HEADER
 from tests.support.builders import an_event
 from tests.support.servers import Running
 
@@ -56,8 +57,9 @@ def shop(server: Running) -> str:
 
 
 def watched(context: BrowserContext) -> tuple[Page, list[str]]:
-    """A tab, and every frame that comes to it over a socket."""
+    """A tab that opens live pages at once, and every frame that comes to it over a socket."""
     page = context.new_page()
+    page.set_extra_http_headers({LIVE_HEADER: "1"})
     received: list[str] = []
     page.on("websocket", lambda ws: ws.on("framereceived", lambda frame: received.append(str(frame))))
     page.set_default_timeout(20_000)
