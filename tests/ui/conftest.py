@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp
 
 from maps.atlas import Atlas
 from proprium.accounts import login_sessions, second_factor
+from proprium.accounts.audit import COMMAND_LINE
 from proprium.accounts.factor_throttle import FactorThrottle
 from proprium.accounts.instance_options import SETTING_NAMES
 from proprium.accounts.mail_throttle import MailThrottle
@@ -46,6 +48,7 @@ from proprium.ui.services import Services
 from tests.support.warehouse_fixture import FilledWarehouse
 
 HOME = "http://localhost:8000"
+FIRST_ADDRESS = IPv4Address("127.0.0.1")
 OWNER = User(email="owner@example.com", password_hash="", role=Role.OWNER)  # in memory: sees everything
 
 
@@ -55,10 +58,11 @@ class Site:
     services: Services
     filled: FilledWarehouse
     clients: list[httpx.AsyncClient] = field(default_factory=list)
+    address: IPv4Address = FIRST_ADDRESS  # another one for each test: pages are limited by address
 
     def client(self, user: User | None = None) -> httpx.AsyncClient:
         """A browser without scripts: forms and redirects."""
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(str(self.address), 1))  # type: ignore[arg-type]
         client = httpx.AsyncClient(transport=transport, base_url=HOME, headers={"accept": "text/html"})
         if user is not None:
             client.cookies.set(
@@ -85,6 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture
 async def site(_site: Site) -> AsyncIterator[Site]:
     """Nobody has an account yet, and there is no property but our own."""
+    _site.address += 1
     mail = _site.services.mail
     object.__setattr__(_site.services, "mail_throttle", MailThrottle())
     object.__setattr__(_site.services, "factor_attempts", FactorThrottle())
@@ -149,9 +154,10 @@ def mailer_of(site: Site, smtp_url: str, *, is_production: bool = True) -> Maile
 
 
 def audit_actions(site: Site) -> list[str]:
-    """What the audit log says, in order."""
+    """What the audit log says of people, in order; tests prepare their case as the command line."""
+    statement = select(AuditEntry).where(col(AuditEntry.actor) != COMMAND_LINE.name).order_by(col(AuditEntry.id))
     with site.services.database.session() as session_:
-        return [entry.action for entry in session_.scalars(select(AuditEntry).order_by(col(AuditEntry.id)))]
+        return [entry.action for entry in session_.scalars(statement)]
 
 
 def _empty(site: Site) -> None:

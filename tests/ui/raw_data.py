@@ -93,7 +93,16 @@ SHARED = {
     f"{PAGE}/card.png",
 }
 """Routes of share links and pictures: tests/ui/test_share_pages.py asks them."""
+MANAGED = {
+    *(f"{API}/{name}" for name in ("settings", "members", "members/{email}", "transfer")),
+    *(f"{API}/{name}{rest}" for name in ("goals", "segments") for rest in ("", "/{name}")),
+}
+"""Routes for keys that may manage: tests/api/test_management.py and the matrix of rights ask them."""
 OF_NO_PROPERTY = {
+    *("/login/second-factor", "/password-reset", "/password-reset/new", "/settings/mail", "/settings/sign-in"),
+    *("/account/authenticator", "/account/e-mail", "/account/recovery-codes"),
+    *("/api/v1/users", "/api/v1/users/{email}"),
+    *("/api/v1/users/invitations", "/api/v1/users/invitations/{invitation_id}"),
     *("/", "/account", "/changelog", "/documentation", "/login", "/properties", "/setup", "/sql"),
     *("/invitation", "/settings", "/settings/users", "/settings/audit", "/settings/audit.csv"),
     *("/healthz", "/readyz", "/metrics", "/robots.txt", "/sitemap.xml", "/favicon.ico", "/assets"),
