@@ -21,8 +21,13 @@ from proprium.metrics.catalog.metrics import Metric, Unit, by_group, cards, fact
 
 FACTS = facts_of(tuple(Metric))
 ROOT = Path(proprium.__path__[0])
-TITLES_OF_OTHER_THINGS = {("ui/dashboard/tiles.py", "Events"), ("ui/pages/settings.py", "Visitors")}
-"""A tile and a section of the settings."""
+TITLES_OF_OTHER_THINGS = {
+    ("ui/dashboard/tiles.py", "Events"),
+    ("metrics/query/parts.py", "Events"),
+    ("ui/pages/settings.py", "Visitors"),
+    ("ui/components/share_links.py", "Visitors"),
+}
+"""A tile and its name as a part, a section of the settings, and the text of a badge's picture."""
 
 
 def formulas() -> Iterator[Formula]:
