@@ -132,6 +132,7 @@ class FilterDialog:
                 self._help_label = ui.label("").classes("mut small")
                 self._suggestion_list = ui.element("div").classes("suggested").props('role="group"')
                 self._suggestion_list.props["aria-label"] = _("Suggestions")
+                self._suggestion_list.props["aria-busy"] = "true"
             self._error_label = ui.label("").classes("bad small").props('role="alert"')
             with ui.element("div").classes("ft"):
                 button(_("Cancel"), on_click=self._dialog.close)
@@ -145,6 +146,9 @@ class FilterDialog:
         self._bind_events()
         self._dialog.open()
         await asyncio.gather(self._load_data_keys(), self._suggest())
+        if not self._dialog.is_deleted:
+            del self._suggestion_list.props["aria-busy"]
+            self._suggestion_list.update()
 
     def _bind_events(self) -> None:
         async def on_dimension_change() -> None:
@@ -353,13 +357,17 @@ class FilterDialog:
         self._help_label.set_text(_(CONDITION_HELP_TEXTS[self._condition]))
 
     async def _load_data_keys(self) -> None:
-        """Adds the data keys seen in the period to the dimensions."""
+        """Adds the data keys seen in the period to the dimensions.
+
+        New options close a list that is open, so that nothing is sent where there are none.
+        """
         keys = await asyncio.to_thread(data_keys, self._services.warehouse, self._query.with_filters())
         if self._dialog.is_deleted:
             return
         options = dict(self._dimension_select.options)
         options |= {key: dimension_title(key) for key in (DATA_PREFIX + data_key.key for data_key in keys)}
-        self._dimension_select.set_options(options, value=self._dimension_select.value)
+        if options != self._dimension_select.options:
+            self._dimension_select.set_options(options, value=self._dimension_select.value)
 
 
 def condition_of(filter_: Filter) -> str:

@@ -16,6 +16,7 @@ def opened(page: Page, server: Server, dimension: str, query: str = "") -> Any:
     shown(page, server, query)
     page.keyboard.press("/")
     dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".suggested")).not_to_have_attribute("aria-busy", "true")  # new options would close the list
     dialog.get_by_label("Filter by", exact=True).fill(dimension)
     page.get_by_role("option", name=dimension, exact=True).click()
     return dialog
