@@ -55,7 +55,7 @@ def find(database: Database, token: str, *, clock: Clock = utc_now) -> EmailChan
 def confirm(
     database: Database, mailer: Mailer, token: str, *, address: str | None = None, clock: Clock = utc_now
 ) -> User:
-    """Changes the address and uses the link up; the old address is told. Password links of the old one end.
+    """Changes the address, ends the link, and queues a notice to the old address. Password reset links of the user end.
 
     Raises InvalidLink, and Conflict if the address has got an account meanwhile.
     """

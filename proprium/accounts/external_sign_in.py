@@ -19,7 +19,7 @@ from proprium.storage.tables import Role, User
 def user_of_identity(
     database: Database, identity: Identity, *, allowed_domains: Collection[str] = (), creates_users: bool = False
 ) -> User:
-    """Returns the account of somebody who signed in at the OpenID Connect provider.
+    """Returns the account of a user who signed in at the OpenID Connect provider.
 
     An account is bound to issuer and subject; the first time it is found by its e-mail address, which the provider has
     verified. Raises Forbidden when there is none and none may be created.
@@ -46,7 +46,7 @@ def user_of_identity(
 
 
 def user_of_proxy(database: Database, email: str, *, creates_users: bool = False) -> User:
-    """Returns the account of somebody whom a trusted proxy names by e-mail address.
+    """Returns the account with the e-mail address that a trusted proxy has sent.
 
     Raises Forbidden when there is none and none may be created.
     """

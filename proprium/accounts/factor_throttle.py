@@ -1,7 +1,7 @@
 """Factor throttle: rate limits for guessing the codes of a second factor, by account and browser.
 
-Only somebody who knows the password gets so far. A browser that has signed in before has a limit of its own, so that
-a guesser elsewhere cannot lock out the account's user.
+Only clients that know the password reach the second factor. A browser that has signed in before has a limit of its own,
+so that a guesser elsewhere cannot lock out the account's user.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Invitations: single-use links with which somebody creates the account that was prepared for their e-mail address.
+"""Invitations: single-use links that create the account prepared for an e-mail address.
 
 Storage holds only the SHA-256 hash of a link's token. What an invitation gives is checked again when it is accepted:
 it never gives more than its sender still may.

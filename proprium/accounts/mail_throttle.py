@@ -17,7 +17,7 @@ LIMIT_PER_ADDRESS = RateLimitItemPerMinute(10, 15, "mails asked for")
 
 LIMIT_PER_RECIPIENT = RateLimitItemPerHour(3, 1, "mails to a recipient")
 """Mails to one recipient in an hour. More requests are answered as usual and send nothing: the links that were sent
-stay valid, so that nobody is locked out."""
+stay valid, so that users are not locked out."""
 
 MAX_COUNTERS = 10_000
 

@@ -34,7 +34,7 @@ def send_link(database: Database, mailer: Mailer, email: str, *, clock: Clock = 
     """Mails a reset link to an account's address; does nothing without such an account.
 
     Whether it exists shows in the time that this takes: call it after the request was answered. Earlier links stay
-    valid, so that nobody can make the link useless that the account's user has just received.
+    valid, so that further requests by others do not invalidate a link that the user has just received.
     """
     with database.session() as session:  # an unknown address does not take the write lock
         if _user_of_email(session, email) is None:

@@ -58,7 +58,7 @@ def is_enabled(database: Database, user: User) -> bool:
 
 
 def is_required(database: Database) -> bool:
-    """Returns True if this server requires a second factor of everyone who has a password."""
+    """Returns True if this server requires a second factor of all users with a password."""
     return bool(instance_settings.get(database, REQUIRED_SETTING, False))
 
 
@@ -74,7 +74,7 @@ def is_missing(database: Database, user: User) -> bool:
 
 
 def set_required(database: Database, value: bool, *, actor: Actor) -> None:
-    """Requires a second factor of everyone or of nobody.
+    """Sets whether all users with a password need a second factor.
 
     Sessions of users who have none end: they sign in again and add one. The actor needs one already. Raises Conflict.
     """

@@ -12,15 +12,13 @@ from starlette.responses import RedirectResponse
 
 from proprium.accounts import invitations, login_sessions, second_factor, setup, users
 from proprium.accounts.audit import Actor
-from proprium.accounts.devices import DeviceCookies
 from proprium.errors import InvalidInvitation, SignInRequired, UserFacingError
 from proprium.i18n import gettext as _
 from proprium.storage.tables import User
 from proprium.ui import session
 from proprium.ui.client_address import ClientAddressOf, peer_address
 from proprium.ui.http import page_access
-from proprium.ui.http.forms import FormText, browser_label
-from proprium.ui.http.forms import redirect_back as _redirect_back
+from proprium.ui.http.forms import FormText, redirect_back
 from proprium.ui.http.security import reject_cross_origin
 from proprium.ui.http.sign_in import SignIn
 from proprium.ui.services import Services
@@ -32,27 +30,12 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
     routes = APIRouter(
         prefix="/auth", include_in_schema=False, dependencies=[Depends(reject_cross_origin(settings.public_url))]
     )
-    is_https = settings.is_https
-    devices = DeviceCookies(database)
     second_step = SignIn(services)
 
     def start_session(request: Request, user: User, target: str, *, is_sign_in: bool = True) -> RedirectResponse:
-        """Starts a session for a user whose password was just checked, and signs the browser in."""
-        token = login_sessions.start_session(
-            database,
-            user.id,
-            browser_label(request),
-            replaced_token=session.token_of(request),
-            actor=actor_of(request, user) if is_sign_in else None,
-        )
-        return sign_in(request, user.email, token, target)
-
-    def sign_in(request: Request, email: str, token: str, target: str) -> RedirectResponse:
-        """Sets the session cookie and the device cookie. May write to storage."""
+        """Starts a session for a user who has just authenticated, and signs the browser in."""
         response = RedirectResponse(target, 303)
-        session.set_cookie(response, token, is_https=is_https)
-        device_cookie = devices.issue(email, request.cookies.get(session.DEVICE_COOKIE))
-        session.keep_device(response, device_cookie, is_https=is_https)
+        second_step.complete(request, response, user, is_sign_in=is_sign_in)
         return response
 
     def actor_of(request: Request, user: User) -> Actor:
@@ -62,9 +45,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         """Signs a user in whose password was right, or asks for their second factor first."""
         if second_factor.is_enabled(database, user):
             return second_step.ask_second_factor(user, target)
-        response = RedirectResponse(target, 303)
-        second_step.complete(request, response, user)
-        return response
+        return start_session(request, user, target)
 
     def signed_in_user(request: Request) -> User:
         if (user := session.user_of(services, request)) is None:
@@ -85,7 +66,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
             work = partial(setup.complete_setup, database, token, email, name, password, address=address_of(request))
             owner = await services.hashing.run(work)
         except UserFacingError as problem:
-            return _redirect_back("/setup", problem, token=token)
+            return redirect_back("/setup", problem, token=token)
         if sample and services.add_sample is not None:
             asyncio.get_running_loop().run_in_executor(None, services.add_sample, owner.id)
         return await asyncio.to_thread(start_session, request, owner, session.HOME_PATH)
@@ -102,13 +83,13 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         except InvalidInvitation:
             raise
         except UserFacingError as problem:
-            return _redirect_back("/invitation", problem, token=token)
+            return redirect_back("/invitation", problem, token=token)
         return await asyncio.to_thread(start_session, request, user, session.HOME_PATH)
 
     @routes.post("/login")
     async def log_in(request: Request, email: FormText, password: FormText, next: FormText = "") -> RedirectResponse:
         address = address_of(request)
-        device = devices.recognise(request.cookies.get(session.DEVICE_COOKIE), email)
+        device = second_step.devices.recognise(request.cookies.get(session.DEVICE_COOKIE), email)
         work = partial(
             login_sessions.check_password,
             database,
@@ -122,7 +103,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
             services.attempts.check(email, address, device)  # before it joins the queue
             user = await services.hashing.run(work, is_known=device is not None)
         except UserFacingError as problem:
-            return _redirect_back("/login", problem, next=next)
+            return redirect_back("/login", problem, next=next)
         return await asyncio.to_thread(first_step, request, user, session.safe_redirect_target(next))
 
     @routes.post("/logout")
@@ -143,7 +124,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
         actor = actor_of(request, user)
         await asyncio.to_thread(partial(login_sessions.revoke, database, user.id, login, actor=actor))
         await page_access.end_pages(services)
-        return _redirect_back("/account", _("Session signed out."), "good")
+        return redirect_back("/account", _("Session signed out."), "good")
 
     @routes.post("/password")
     async def password(request: Request, current: FormText, password: FormText) -> RedirectResponse:
@@ -163,7 +144,7 @@ def router(services: Services, address_of: ClientAddressOf = peer_address) -> AP
             services.attempts.check(user.email, device=login)
             updated_user = await services.hashing.run(change_password, is_known=True)
         except UserFacingError as problem:
-            return _redirect_back("/account", problem)
+            return redirect_back("/account", problem)
         response = await asyncio.to_thread(partial(start_session, request, updated_user, "/account", is_sign_in=False))
         await page_access.end_pages(services)
         return response

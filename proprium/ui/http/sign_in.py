@@ -31,15 +31,18 @@ class SignIn:
         self._services = services
         self.devices = DeviceCookies(services.database)
 
-    def complete(self, request: Request, response: Response, user: User) -> None:
-        """Starts a session for a user who has proved who they are, and sets its cookies. Writes to storage."""
+    def complete(self, request: Request, response: Response, user: User, *, is_sign_in: bool = True) -> None:
+        """Starts a session for a user who has authenticated, and sets its cookies. Writes to storage.
+
+        `is_sign_in` is False for a session that continues another one, which the audit log does not record.
+        """
         services, is_https = self._services, self._services.settings.is_https
         token = login_sessions.start_session(
             services.database,
             user.id,
             browser_label(request),
             replaced_token=session.token_of(request),
-            actor=Actor.of_user(user, services.address_of(request)),
+            actor=Actor.of_user(user, services.address_of(request)) if is_sign_in else None,
             clock=services.clock,
         )
         session.set_cookie(response, token, is_https=is_https)
