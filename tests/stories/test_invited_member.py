@@ -123,6 +123,7 @@ def test_an_invited_colleague_sees_two_of_five_properties_until_they_are_removed
     for shop in shops:
         hit = {"collectorId": str(shop.id), "event": "page_view", "data": {"url": "/", "user_id": "ada"}}
         httpx.post(f"{server.url}/collect", json=hit, headers={"User-Agent": CHROME})
+    server.wait_until_projected()
     owner = signed_in(browser, server, database, eve)
     owner_page = owner.new_page()
     link = invite(owner_page, server, {"Shop 1": "Viewer", "Shop 3": "Editor"})
